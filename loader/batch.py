@@ -1,0 +1,25 @@
+"""A piece of a source, and where in the source it stood."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """`source` names the file (and the member of an archive); `batch` counts from 0; `start_row` is
+    the number of the batch's first data row in the source, counted from 1 without header lines."""
+
+    source: str
+    batch: int
+    start_row: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawBatch:
+    """Rows as the source has them: its own column names and dtypes (text formats: all String)."""
+
+    frame: pl.DataFrame
+    location: Location

@@ -1,0 +1,77 @@
+"""SQL by name, out of `sql/*.sql`.
+
+A query there reads::
+
+    -- job_run_start --
+    -- Records a run as running and gives its id. $1 job name, $2 mode.
+    INSERT INTO job_runs …
+
+One statement each, parameters `$1`, `$2`, …; a description is required.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from loader.errors import MdloadError
+
+_NAME = re.compile(r"^-- (\w+) --$", re.MULTILINE)
+
+
+def resource(name: str) -> Traversable:
+    """`sql` or `migrations`: inside the installed package, or beside it in a checkout."""
+    packaged = files("loader") / name
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / name
+
+
+def parse(text: str, where: str) -> dict[str, str]:
+    """The named queries of one file, in order.
+
+    Raises:
+        MdloadError: a name stands twice, a description is missing, or a query has two statements.
+    """
+    found: dict[str, str] = {}
+    parts = _NAME.split(text)
+    if parts[0].strip():
+        raise MdloadError(f"{where}: text before the first '-- name --' line")
+    for name, body in zip(parts[1::2], parts[2::2], strict=True):
+        lines = body.strip().splitlines()
+        described = [line for line in lines if line.startswith("--")]
+        sql = "\n".join(line for line in lines if not line.startswith("--")).strip()
+        if not described:
+            raise MdloadError(f"{where}: query {name} has no description")
+        if name in found:
+            raise MdloadError(f"{where}: query {name} is defined twice")
+        if ";" in sql.rstrip(";"):
+            raise MdloadError(f"{where}: query {name} has more than one statement")
+        found[name] = sql.rstrip(";")
+    return found
+
+
+@cache
+def queries() -> dict[str, str]:
+    """Every query by name."""
+    found: dict[str, str] = {}
+    for file in sorted(resource("sql").iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".sql"):
+            for name, sql in parse(file.read_text(encoding="utf-8"), file.name).items():
+                if name in found:
+                    raise MdloadError(f"{file.name}: query {name} is defined in another file too")
+                found[name] = sql
+    return found
+
+
+def query(name: str) -> str:
+    """The SQL of `name`.
+
+    Raises:
+        MdloadError: there is no such query.
+    """
+    try:
+        return queries()[name]
+    except KeyError:
+        raise MdloadError(f"there is no query named {name!r} in sql/") from None

@@ -1,0 +1,137 @@
+"""What a load did, counted: every row that was read is in exactly one of the counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from types import MappingProxyType
+from typing import Literal
+
+from loader.errors import MergeFailed
+
+FileState = Literal["loaded", "known", "partial", "refused", "failed", "cancelled"]
+RunStatus = Literal["running", "success", "failure", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows of one file or one run, as bars (a wide table is counted after it was made long).
+
+    read = inserted + updated + unchanged + duplicate + skipped + rejected, always.
+    """
+
+    read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    duplicate: int = 0
+    skipped: int = 0
+    rejected: int = 0
+
+    @property
+    def written(self) -> int:
+        return self.inserted + self.updated
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    @staticmethod
+    def total(parts: Iterable[Counts]) -> Counts:
+        return sum(parts, Counts())
+
+    def check(self, what: str) -> Counts:
+        """Itself, if the books balance.
+
+        Raises:
+            MergeFailed: a row is missing from the counts or is counted twice.
+        """
+        accounted = (
+            self.inserted + self.updated + self.unchanged
+            + self.duplicate + self.skipped + self.rejected
+        )  # fmt: skip
+        if accounted != self.read:
+            raise MergeFailed(
+                f"{what}: {self.read} rows were read but {accounted} are accounted for; "
+                "nothing was committed",
+                hint="this is a fault of mdload: please report it with the file's first rows",
+            )
+        return self
+
+    def as_columns(self) -> dict[str, int]:
+        """The counts under the names that `job_runs`, `job_run_files` and `--json` use."""
+        return {
+            "rows_read": self.read,
+            "rows_written": self.written,
+            "rows_inserted": self.inserted,
+            "rows_updated": self.updated,
+            "rows_unchanged": self.unchanged,
+            "rows_duplicate": self.duplicate,
+            "rows_skipped": self.skipped,
+            "rows_failed": self.rejected,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """One source file of a run.
+
+    `state` is `loaded`; `known` (its content is loaded already under this configuration);
+    `partial` (`commit_every` committed some parts before it ended); `refused` (more rejects than
+    allowed); `failed`; or `cancelled`. `min_ts` and `max_ts` span the good bars (UTC).
+    `rejected` maps each broken rule to its number of rows (a row can break several).
+    `conflicts` lists the first keys that the file holds twice with different values.
+    """
+
+    path: str
+    state: FileState
+    counts: Counts = Counts()
+    dialect: str | None = None
+    provider: str | None = None
+    interval: str | None = None
+    content_hash: str | None = None
+    size_bytes: int | None = None
+    symbols: tuple[str, ...] = ()
+    min_ts: datetime | None = None
+    max_ts: datetime | None = None
+    rejected: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    conflicting: int = 0
+    conflicts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+    hint: str | None = None
+    exit_code: int = 0
+    file_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """One invocation. `run_id` is None for a dry run, which leaves no record."""
+
+    run_id: int | None
+    status: RunStatus
+    files: tuple[FileResult, ...]
+    elapsed_ms: int
+    wal_bytes: int | None
+    dry_run: bool = False
+
+    @property
+    def counts(self) -> Counts:
+        return Counts.total(f.counts for f in self.files)
+
+    @property
+    def symbols(self) -> list[str]:
+        return sorted({s for f in self.files for s in f.symbols})
+
+    @property
+    def min_ts(self) -> datetime | None:
+        return min((f.min_ts for f in self.files if f.min_ts), default=None)
+
+    @property
+    def max_ts(self) -> datetime | None:
+        return max((f.max_ts for f in self.files if f.max_ts), default=None)
+
+    @property
+    def exit_code(self) -> int:
+        """0, or the largest of the files' codes."""
+        return max((f.exit_code for f in self.files), default=0)
