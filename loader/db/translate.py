@@ -1,0 +1,62 @@
+"""Driver errors, said in mdload's words. Nowhere else is a driver's exception caught."""
+
+from __future__ import annotations
+
+import re
+
+from loader.errors import ConnectionLost, Contended, DatabaseError, SchemaOutOfDate
+
+#: Deadlock, serialization, lock timeout; and a unique key that another writer took first.
+_CONTENDED = ("40001", "40P01", "55P03", "23505")
+#: Connection exceptions, too many connections, and a server that goes down or comes up.
+_LOST = ("08", "53300", "57P01", "57P02", "57P03")
+_MISSING = ("42P01", "42703", "3F000")
+
+_HINTS = {
+    "28P01": "check the password in the URL, PGPASSWORD or .pgpass",
+    "28000": "check user name and pg_hba.conf",
+    "3D000": "create the database first, for example: createdb NAME",
+    "42501": "grant the loader role its rights: see docs/roles.sql",
+    "25006": "the server is read-only (a standby?): give the URL of the primary",
+    "53100": "the server's disk is full: free space, then run the same command again",
+    "57014": "a timeout on the server (statement_timeout?) or a person cancelled the statement",
+}
+_UNREACHABLE = re.compile(
+    r"failed to connect|could not connect|connection (to server|refused|not open)|server closed|"
+    r"no connection to the server|terminating connection|could not (send|receive) data",
+    re.IGNORECASE,
+)
+
+
+def translate(error: Exception, doing: str) -> DatabaseError:
+    """The mdload error for a driver's `error`, to be raised `from` it.
+
+    `doing` completes "while …" for the person who reads it.
+    """
+    sqlstate: str | None = getattr(error, "sqlstate", None) or None
+    text = _first_line(str(error))
+    kind: type[DatabaseError] = DatabaseError
+    hint = _HINTS.get(sqlstate or "")
+    if sqlstate and sqlstate.startswith(_CONTENDED):
+        kind, hint = Contended, "another writer was in the way; run the same command again"
+    elif sqlstate and sqlstate.startswith(_LOST):
+        kind, hint = ConnectionLost, "check that the server is up, then run the same command again"
+    elif sqlstate in _MISSING:
+        kind, hint = SchemaOutOfDate, "run: mdload migrate"
+    elif sqlstate is None and _UNREACHABLE.search(str(error)):
+        kind = ConnectionLost
+        hint = "check the address with: mdload db url; and that the server is up"
+        for state, phrase in (("3D000", "does not exist"), ("28P01", "password authentication")):
+            if phrase in str(error):
+                kind, hint = DatabaseError, _HINTS[state]
+    return kind(f"the database failed while {doing}: {text}", hint=hint, sqlstate=sqlstate)
+
+
+def _first_line(text: str) -> str:
+    """The server's own sentence, without the driver's wrapping and the statement's text."""
+    match = re.search(r"(?:ERROR|FATAL|PANIC):\s+(.+)", text)
+    if match:
+        text = match[1]
+    else:
+        text = re.sub(r"^[A-Z_]+: (\[libpq\] )?", "", text)
+    return " ".join(text.splitlines()[0].split()) if text.strip() else "no reason given"

@@ -1,0 +1,145 @@
+"""One row per key and file: the last in file order wins, and every other one is counted.
+
+Within a batch that is a frame operation. Across batches, a file whose series each move on in time
+(sorted by symbol, by time, or newest first) cannot repeat a key, which a span per series proves with
+memory that does not grow with the file. Any other file is first split by key over partitions on local
+disk, each small enough to be held whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+import polars as pl
+
+from loader import bars
+from loader.spool import Spool
+from loader.validate import Checked
+
+SERIES = ["provider", "symbol", "interval"]
+BARS_AND_ROW = {**bars.SCHEMA, "row_number": pl.Int64()}
+#: Conflicting keys that are named to the person; all are counted.
+LISTED = 20
+#: About 180 MB of bars in memory while one partition is made unique.
+_PARTITION_ROWS = 1_000_000
+
+
+class MayRepeat(Exception):
+    """A key of this batch may have been in an earlier one; the file must be partitioned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unique:
+    """Bars of one piece of a file, one row per key, and what was found on the way.
+
+    `bars` has `BARS_AND_ROW` and is sorted by key; `series` has provider, symbol, interval, lo, hi.
+    `read` counts raw rows; `bad`, `rejected` and `spellings` are the piece's from validation.
+    """
+
+    bars: pl.DataFrame
+    series: pl.DataFrame
+    read: int = 0
+    skipped: int = 0
+    last_row: int = 0
+    bad: pl.DataFrame | None = None
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    spellings: pl.DataFrame | None = None
+    duplicate: int = 0
+    conflicting: int = 0
+    conflicts: tuple[str, ...] = ()
+
+
+def in_order(pieces: Iterable[Checked]) -> Generator[Unique, None, None]:
+    """Each piece made unique, as long as no key can repeat across pieces.
+
+    Raises:
+        MayRepeat: a series goes back into a stretch of time that was read before.
+    """
+    seen = pl.DataFrame(schema={**{s: pl.String() for s in SERIES}, "lo": TS, "hi": TS})
+    for piece in pieces:
+        unique = _unique(piece.good)
+        overlap = unique.series.join(seen, on=SERIES, suffix="_seen").filter(
+            (pl.col("lo") <= pl.col("hi_seen")) & (pl.col("hi") >= pl.col("lo_seen"))
+        )
+        if overlap.height:
+            raise MayRepeat
+        seen = _spans(pl.concat([seen, unique.series]))
+        yield _with_checked(unique, piece)
+
+
+def partitioned(pieces: Iterable[Checked], rows: int | None) -> Generator[Unique, None, None]:
+    """The same for files in any order: all of it is read first, then comes back by partition.
+
+    `rows` is the number of rows to expect, where it is known.
+    """
+    count = max(8, -(-(rows or 64 * _PARTITION_ROWS) // _PARTITION_ROWS * 2))
+    none = pl.DataFrame(schema=BARS_AND_ROW)
+    with ExitStack() as stack:
+        spools = [stack.enter_context(Spool(BARS_AND_ROW)) for _ in range(count)]
+        for piece in pieces:
+            for (number,), part in piece.good.group_by(_partition(count)):
+                spools[int(str(number))].append(part)
+            yield _with_checked(_unique(none), piece)
+        for spool in spools:
+            if spool.rows:
+                yield _unique(pl.concat(list(spool)))
+                spool.close()
+
+
+TS = bars.SCHEMA["ts"]
+
+
+def _partition(count: int) -> pl.Expr:
+    """Rows of one series that are near in time fall together, so that stored bars are read in
+    stretches; a key always falls into the same partition."""
+    return (pl.struct(*SERIES, pl.col("ts").dt.truncate("30d")).hash(seed=0) % count).alias("part")
+
+
+def _unique(good: pl.DataFrame) -> Unique:
+    frame = good.sort(*bars.KEY, maintain_order=True)
+    repeats = frame.select(
+        again=pl.all_horizontal(pl.col(k) == pl.col(k).shift(-1) for k in bars.KEY).fill_null(False)
+    )["again"]
+    found = Unique(bars=frame, series=_series(frame))
+    duplicate = int(repeats.sum())
+    if not duplicate:
+        return found
+    kept, lost = frame.filter(~repeats), frame.filter(repeats)
+    differing = lost.join(kept, on=list(bars.KEY), suffix="_kept").filter(
+        pl.any_horizontal(pl.col(v).ne_missing(pl.col(f"{v}_kept")) for v in bars.VALUES)
+    )
+    listed = differing.head(LISTED).select(
+        pl.format("{} {} {} (row {}, row {} kept)", "symbol", "interval",
+                  pl.col("ts").dt.to_string("%Y-%m-%d %H:%M:%SZ"), "row_number", "row_number_kept")
+    )  # fmt: skip
+    return replace(
+        found,
+        bars=kept,
+        duplicate=duplicate,
+        conflicting=differing.height,
+        conflicts=tuple(listed.to_series()),
+    )
+
+
+def _series(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.group_by(SERIES, maintain_order=True).agg(
+        lo=pl.col("ts").min(), hi=pl.col("ts").max()
+    )
+
+
+def _spans(series: pl.DataFrame) -> pl.DataFrame:
+    return series.group_by(SERIES).agg(pl.col("lo").min(), pl.col("hi").max())
+
+
+def _with_checked(unique: Unique, piece: Checked) -> Unique:
+    return replace(
+        unique,
+        read=piece.good.height + piece.bad.height + piece.skipped,
+        skipped=piece.skipped,
+        last_row=piece.last_row,
+        bad=piece.bad,
+        rejected=piece.rejected,
+        spellings=piece.spellings,
+    )

@@ -1,0 +1,66 @@
+"""Stages of a stream that work side by side."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Generator, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class _End:
+    """The upstream is done, or failed with `error`."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+def ahead(upstream: Generator[T, None, None], depth: int = 1) -> Generator[T, None, None]:
+    """The items of `upstream`, which runs in a thread of its own up to `depth` items ahead.
+
+    So the next batch is parsed while the server takes this one, and memory stays flat. An exception
+    of the upstream is raised here. Closing this generator closes the upstream and waits for it.
+    """
+    items: queue.Queue[T | _End] = queue.Queue(maxsize=depth)
+    stopped = threading.Event()
+
+    def put(item: T | _End) -> bool:
+        while not stopped.is_set():
+            try:
+                items.put(item, timeout=0.05)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def run() -> None:
+        end = _End()
+        try:
+            for item in upstream:
+                if not put(item):
+                    break
+        except BaseException as error:  # carried over to the consumer's thread
+            end = _End(error)
+        finally:
+            upstream.close()
+            put(end)
+
+    thread = threading.Thread(target=run, name="mdload-ahead", daemon=True)
+    thread.start()
+    try:
+        yield from _until_end(items)
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def _until_end(items: queue.Queue[T | _End]) -> Iterator[T]:
+    while True:
+        item = items.get()
+        if isinstance(item, _End):
+            if item.error is not None:
+                raise item.error
+            return
+        yield item

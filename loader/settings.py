@@ -1,0 +1,84 @@
+"""What a load was asked to do: one frozen value, built once at the edge. No I/O here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from loader.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class RejectLimit:
+    """How many rejected rows a file may have: a number, or a share of the rows read."""
+
+    rows: int | None = None
+    share: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> RejectLimit:
+        """`0`, `250` or `1%`, `0.5%`.
+
+        Raises:
+            SettingsError: it is neither.
+        """
+        match = re.fullmatch(r"\s*(\d+)\s*|\s*(\d+(?:\.\d*)?)\s*%\s*", text)
+        if match and match[1]:
+            return cls(rows=int(match[1]))
+        if match and float(match[2]) <= 100:
+            return cls(share=float(match[2]) / 100)
+        raise SettingsError(
+            f"--max-rejects {text!r} is neither a number of rows nor a percentage",
+            hint="for example --max-rejects 100 or --max-rejects 0.5%",
+        )
+
+    def exceeded(self, rejected: int, read: int) -> bool:
+        if self.rows is not None:
+            return rejected > self.rows
+        return rejected > (self.share or 0.0) * read
+
+    def __str__(self) -> str:
+        return str(self.rows) if self.rows is not None else f"{(self.share or 0) * 100:g}%"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One `backfill`.
+
+    `provider`, `interval`, `symbol` and `timezone` fill what the files do not say. `columns` maps a
+    bar field to the file's name for it. `batch_rows` is the size of a piece in memory;
+    `commit_every` cuts a file into parts that commit one by one. `workers` files load at a time.
+    """
+
+    provider: str | None = None
+    interval: str | None = None
+    symbol: str | None = None
+    timezone: str | None = None
+    columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    dialect: str | None = None
+    time_format: str | None = None
+    allow_nonpositive_prices: bool = False
+    check_grid: bool = True
+    job_name: str = "backfill"
+    dry_run: bool = False
+    max_rejects: RejectLimit = RejectLimit(share=0.01)
+    workers: int = 1
+    batch_rows: int = 250_000
+    commit_every: int | None = None
+    force: bool = False
+
+    def meaning(self) -> dict[str, object]:
+        """What decides which bars a file turns into; a file is known only under the same."""
+        return {
+            "provider": self.provider,
+            "interval": self.interval,
+            "symbol": self.symbol,
+            "timezone": self.timezone,
+            "columns": dict(self.columns),
+            "dialect": self.dialect,
+            "time_format": self.time_format,
+            "allow_nonpositive_prices": self.allow_nonpositive_prices,
+            "check_grid": self.check_grid,
+        }

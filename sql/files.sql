@@ -1,0 +1,37 @@
+-- file_known --
+-- The ledger's newest word on this content under this configuration. $1 content hash, $2 fingerprint.
+SELECT state, rows_resumable, run_id
+  FROM job_run_files
+ WHERE content_hash = $1 AND config_fingerprint = $2 AND state IN ('loaded', 'partial')
+ ORDER BY id DESC
+ LIMIT 1
+
+-- file_begin --
+-- Opens a file's row in the ledger. $1 run, $2 path, $3 size, $4 content hash, $5 fingerprint,
+-- $6 seconds since the load of it began.
+INSERT INTO job_run_files (run_id, path, size_bytes, content_hash, config_fingerprint, state, started_at)
+VALUES (CAST($1 AS bigint), $2, CAST($3 AS bigint), $4, $5, 'loading',
+        now() - make_interval(secs => CAST($6 AS double precision)))
+RETURNING id
+
+-- file_end --
+-- Closes it (or a part of it: counts add up). $1 id, $2 state, $3 dialect, $4 provider, $5 interval,
+-- $6-$12 rows read, inserted, updated, unchanged, duplicate, skipped, failed, $13 rows resumable,
+-- $14 rejected (JSON: rule to rows), $15 notes (JSON array), $16 first ts, $17 last ts, $18 error.
+UPDATE job_run_files
+   SET state = $2, dialect = $3, provider = $4, "interval" = $5,
+       rows_read = rows_read + CAST($6 AS bigint),
+       rows_written = rows_written + CAST($7 AS bigint) + CAST($8 AS bigint),
+       rows_inserted = rows_inserted + CAST($7 AS bigint),
+       rows_updated = rows_updated + CAST($8 AS bigint),
+       rows_unchanged = rows_unchanged + CAST($9 AS bigint),
+       rows_duplicate = rows_duplicate + CAST($10 AS bigint),
+       rows_skipped = rows_skipped + CAST($11 AS bigint),
+       rows_failed = rows_failed + CAST($12 AS bigint),
+       rows_resumable = CAST($13 AS bigint),
+       rejected = CAST(CAST($14 AS text) AS jsonb),
+       notes = ARRAY(SELECT jsonb_array_elements_text(CAST(CAST($15 AS text) AS jsonb))),
+       min_ts = CAST($16 AS timestamptz), max_ts = CAST($17 AS timestamptz),
+       error_message = $18, completed_at = clock_timestamp()
+ WHERE id = CAST($1 AS bigint)
+RETURNING id

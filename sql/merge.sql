@@ -1,0 +1,57 @@
+-- wal_position --
+-- Where the server's write-ahead log stands, in bytes since its beginning.
+SELECT CAST(pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') AS bigint)
+
+-- stage_create --
+-- The stage: bars that meet a stored one, or may. Gone with the transaction.
+CREATE TEMPORARY TABLE mdload_stage (
+    provider text NOT NULL, symbol text NOT NULL, "interval" text NOT NULL, ts timestamptz NOT NULL,
+    open double precision NOT NULL, high double precision NOT NULL,
+    low double precision NOT NULL, close double precision NOT NULL,
+    volume double precision, vwap double precision, trade_count bigint
+) ON COMMIT DROP
+
+-- stage_analyze --
+-- The planner knows nothing of a table that was just filled.
+ANALYZE pg_temp.mdload_stage
+
+-- revisions_keep --
+-- Locks the stored bars that the stage meets, in key order (two loaders cannot deadlock), and keeps old
+-- and new values of those that differ. $1 run, $2 file. Gives how many differ.
+WITH kept AS (
+    INSERT INTO bars_ohlcv_revisions (
+        provider, symbol, "interval", ts,
+        old_open, old_high, old_low, old_close, old_volume, old_vwap, old_trade_count,
+        new_open, new_high, new_low, new_close, new_volume, new_vwap, new_trade_count, run_id, file_id)
+    SELECT s.provider, s.symbol, s."interval", s.ts,
+           b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trade_count,
+           s.open, s.high, s.low, s.close, s.volume, s.vwap, s.trade_count,
+           CAST($1 AS bigint), CAST($2 AS bigint)
+      FROM (SELECT * FROM pg_temp.mdload_stage ORDER BY provider, symbol, "interval", ts) s
+     CROSS JOIN LATERAL (
+           SELECT t.* FROM bars_ohlcv t
+            WHERE t.provider = s.provider AND t.symbol = s.symbol AND t."interval" = s."interval"
+              AND t.ts = s.ts
+              FOR UPDATE) b
+     WHERE (b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trade_count)
+           IS DISTINCT FROM (s.open, s.high, s.low, s.close, s.volume, s.vwap, s.trade_count)
+    RETURNING 1)
+SELECT count(*) FROM kept
+
+-- bars_upsert --
+-- The diff-aware upsert from the stage. Gives rows inserted and rows updated.
+WITH written AS (
+    INSERT INTO bars_ohlcv AS b (
+        provider, symbol, "interval", ts, open, high, low, close, volume, vwap, trade_count)
+    SELECT provider, symbol, "interval", ts, open, high, low, close, volume, vwap, trade_count
+      FROM pg_temp.mdload_stage
+     ORDER BY provider, symbol, "interval", ts
+        ON CONFLICT (provider, symbol, "interval", ts) DO UPDATE
+       SET open = EXCLUDED.open, high = EXCLUDED.high, low = EXCLUDED.low, close = EXCLUDED.close,
+           volume = EXCLUDED.volume, vwap = EXCLUDED.vwap, trade_count = EXCLUDED.trade_count
+     WHERE (b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trade_count)
+           IS DISTINCT FROM (EXCLUDED.open, EXCLUDED.high, EXCLUDED.low, EXCLUDED.close,
+                             EXCLUDED.volume, EXCLUDED.vwap, EXCLUDED.trade_count)
+    RETURNING (b.xmax = 0) AS inserted)
+SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted)
+  FROM written

@@ -1,0 +1,15 @@
+-- rejected_create --
+-- Where rejected rows land before their raw text becomes jsonb. Gone with the transaction.
+CREATE TEMPORARY TABLE mdload_rejected (
+    row_number bigint NOT NULL, rules text[] NOT NULL, raw text NOT NULL
+) ON COMMIT DROP
+
+-- rejected_keep --
+-- Moves them into the quarantine. $1 run, $2 file. Gives how many.
+WITH kept AS (
+    INSERT INTO bars_rejected (run_id, file_id, row_number, rules, raw)
+    SELECT CAST($1 AS bigint), CAST($2 AS bigint), row_number, rules, CAST(raw AS jsonb)
+      FROM pg_temp.mdload_rejected
+     ORDER BY row_number
+    RETURNING 1)
+SELECT count(*) FROM kept

@@ -1,0 +1,25 @@
+-- spellings_colliding --
+-- Stored spellings that are another security than the one that now comes to the same symbol: they differ
+-- in more than case and blanks. $1 JSON array of (provider, source_symbol, symbol).
+SELECT p.provider, p.symbol, p.source_symbol AS stored, w.source_symbol AS given
+  FROM json_to_recordset(CAST(CAST($1 AS text) AS json))
+       AS w(provider text, source_symbol text, symbol text)
+  JOIN provider_symbols p ON p.provider = w.provider AND p.symbol = w.symbol
+ WHERE upper(btrim(p.source_symbol)) <> upper(btrim(w.source_symbol))
+ ORDER BY 1, 2
+ LIMIT 1
+
+-- spellings_keep --
+-- Remembers spellings that are new; known ones are not touched. $1 JSON array of (provider, source_symbol,
+-- symbol), $2 convention, $3 run. Gives how many were new.
+WITH kept AS (
+    INSERT INTO provider_symbols (provider, source_symbol, symbol, convention, first_run_id)
+    SELECT w.provider, w.source_symbol, w.symbol, $2, CAST($3 AS bigint)
+      FROM json_to_recordset(CAST(CAST($1 AS text) AS json))
+           AS w(provider text, source_symbol text, symbol text)
+     WHERE NOT EXISTS (SELECT FROM provider_symbols p
+                        WHERE p.provider = w.provider AND p.source_symbol = w.source_symbol)
+     ORDER BY 1, 2
+        ON CONFLICT DO NOTHING
+    RETURNING 1)
+SELECT count(*) FROM kept
