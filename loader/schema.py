@@ -1,6 +1,7 @@
 """The schema of the database: bring it to a revision, say which one it has, insist on the newest.
 
-alembic is imported only to migrate: importing it costs more than most commands take.
+mdload's tables live in the connection's current schema, the first of its search_path that exists.
+alembic is imported only to migrate: importing it costs more time than most commands take.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file
 from io import StringIO
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
 
 import psycopg
 
-from loader.errors import SchemaOutOfDate
+from loader.errors import DatabaseError, SchemaOutOfDate
 from loader.queries import resource
 
 if TYPE_CHECKING:
@@ -27,79 +28,102 @@ VERSION_TABLE: Final = "mdload_alembic_version"
 #: Key of the advisory lock that lets one migrator work at a time: "mdload" in ASCII.
 LOCK: Final = 0x6D646C6F6164
 
+_CURRENT: Final[LiteralString] = """
+    SELECT version_num
+    FROM mdload_alembic_version AS version
+    JOIN pg_class ON pg_class.oid = version.tableoid
+    JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = current_schema()
+"""
+_TAKEN: Final = (
+    "something that mdload did not make has the name already: give mdload a schema of its own, "
+    "with ?options=-csearch_path%3DSCHEMA in the URL"
+)
+_HINTS: Final = {
+    "42P07": _TAKEN,
+    "42723": _TAKEN,
+    "3F000": "check that a schema of the connection's search_path exists",
+}
+
 
 def head() -> str:
-    """The revision that this mdload needs."""
+    """The revision that this mdload works with."""
     return REVISIONS[-1]
 
 
 def current(database: psycopg.Connection[Any] | str) -> str | None:
     """The revision of a database, by connection or URL; None where mdload's tables are not.
 
-    Leaves the connection's transaction as it was.
+    A connection's transaction is left as it was.
+
+    Raises:
+        DatabaseError: the server cannot be reached or refuses.
     """
-    if isinstance(database, str):
-        with psycopg.connect(libpq(database)) as connection:
-            return current(connection)
-    try:
-        with database.transaction():
-            row = database.execute("SELECT version_num FROM mdload_alembic_version").fetchone()
-    except psycopg.errors.UndefinedTable:
-        return None
+    with _translated("looking at its schema"):
+        if isinstance(database, str):
+            with psycopg.connect(libpq(database)) as connection:
+                return current(connection)
+        try:
+            with database.transaction():
+                row = database.execute(_CURRENT).fetchone()
+        except psycopg.errors.UndefinedTable:
+            return None
     return str(row[0]) if row else None
 
 
 def require_head(connection: psycopg.Connection[Any]) -> None:
-    """Nothing, if the schema is the one that this mdload works with.
+    """Nothing, if the schema is the one that this mdload works with. One cheap query.
 
     Raises:
         SchemaOutOfDate: mdload's tables are absent, older or newer; the hint says what to run.
     """
     found = current(connection)
-    if found == head():
-        return
-    where = f"the database {connection.info.dbname!r}"
     if found is None:
-        raise SchemaOutOfDate(f"{where} has no mdload tables yet", hint="mdload migrate")
-    if found in REVISIONS:
         raise SchemaOutOfDate(
-            f"{where} is at schema revision {found}, but this mdload needs {head()}",
-            hint="mdload migrate",
+            f"the database {connection.info.dbname!r} has no tables of mdload yet",
+            hint="run: mdload migrate",
         )
-    raise SchemaOutOfDate(
-        f"{where} is at schema revision {found}, which is newer than this mdload ({head()})",
-        hint="pip install --upgrade mdload",
-    )
+    _refuse_newer(found, connection)
+    if found != head():
+        raise SchemaOutOfDate(
+            f"the database {connection.info.dbname!r} has schema revision {found}, "
+            f"but this mdload needs {head()}",
+            hint="run: mdload migrate",
+        )
 
 
 def upgrade(
     url: str, revision: str = "head", *, notice: Callable[[str], None] | None = None
 ) -> list[str]:
-    """Brings the database up to `revision` in one transaction.
+    """Brings a database up to `revision`, in one transaction. Two at once do not collide.
 
-    Returns the revisions applied, oldest first: none where there was nothing to do. `notice` is
-    called with what the server says on the way, such as that TimescaleDB cannot compress here.
+    Returns the revisions applied, oldest first: none where there was nothing to do. `notice` gets
+    what the server says on the way, such as that its TimescaleDB cannot compress.
+
+    Raises:
+        SchemaOutOfDate: the database has been migrated by a newer mdload.
+        DatabaseError: the server cannot be reached or refuses; nothing was changed.
     """
     return _migrate("upgrade", url, revision, notice)
 
 
 def downgrade(url: str, revision: str) -> list[str]:
-    """Takes the database down to `revision` (`base`: nothing of mdload is left), with its data.
+    """Takes a database down to `revision`; `base` drops all tables of mdload, with what they hold.
 
-    Returns the revisions undone, newest first.
+    Returns the revisions undone, newest first. Raises as `upgrade` does.
     """
     return _migrate("downgrade", url, revision, None)
 
 
 def offline_sql() -> str:
-    """The SQL that makes the newest schema in an empty database; no database is touched."""
+    """The SQL script that makes the newest schema where there is none; no database is touched."""
     from alembic import command
 
-    out = StringIO()
+    script = StringIO()
     with _config() as config:
-        config.output_buffer = out
+        config.output_buffer = script
         command.upgrade(config, "head", sql=True)
-    return out.getvalue()
+    return script.getvalue()
 
 
 def libpq(url: str) -> str:
@@ -127,6 +151,38 @@ def engine(url: str, notice: Callable[[str], None] | None = None) -> Engine:
     )
 
 
+def _migrate(
+    direction: str, url: str, revision: str, notice: Callable[[str], None] | None
+) -> list[str]:
+    from alembic import command
+
+    applied: list[str] = []
+
+    def on_version_apply(*, step: Any, **_: Any) -> None:
+        applied.append(str(step.up_revision_id))
+
+    with (
+        _translated("migrating"),
+        _config() as config,
+        engine(url, notice).connect() as connection,
+    ):
+        driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+        _refuse_newer(current(driver), driver)
+        config.attributes["connection"] = connection
+        config.attributes["on_version_apply"] = on_version_apply
+        getattr(command, direction)(config, revision)
+    return applied
+
+
+def _refuse_newer(found: str | None, connection: psycopg.Connection[Any]) -> None:
+    if found is not None and found not in REVISIONS:
+        raise SchemaOutOfDate(
+            f"the database {connection.info.dbname!r} has schema revision {found}, which is newer "
+            f"than this mdload knows ({head()})",
+            hint="run: pip install --upgrade mdload",
+        )
+
+
 @contextmanager
 def _config() -> Iterator[Config]:
     from alembic.config import Config
@@ -138,18 +194,20 @@ def _config() -> Iterator[Config]:
         yield config
 
 
-def _migrate(
-    direction: str, url: str, revision: str, notice: Callable[[str], None] | None
-) -> list[str]:
-    from alembic import command
+@contextmanager
+def _translated(doing: str) -> Iterator[None]:
+    """psycopg's errors, bare or wrapped by SQLAlchemy, as mdload's."""
+    try:
+        yield
+    except Exception as error:
+        cause = getattr(error, "orig", error)
+        if not isinstance(cause, psycopg.Error):
+            raise
+        from loader.db.translate import translate
 
-    applied: list[str] = []
-
-    def on_version_apply(*, step: Any, **_: Any) -> None:
-        applied.append(str(step.up_revision_id))
-
-    with _config() as config, engine(url, notice).connect() as connection:
-        config.attributes["connection"] = connection
-        config.attributes["on_version_apply"] = on_version_apply
-        getattr(command, direction)(config, revision)
-    return applied
+        said = translate(cause, doing)
+        if said.sqlstate in _HINTS:
+            raise DatabaseError(
+                str(said), hint=_HINTS[said.sqlstate], sqlstate=said.sqlstate
+            ) from error
+        raise said from error

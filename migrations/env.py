@@ -1,35 +1,36 @@
-"""Runs the migrations: for `loader.schema`, which hands over its connection, and for plain alembic."""
+"""Runs the migrations, on a connection that `loader.schema` hands over or for plain alembic."""
 
 import os
 
 from alembic import context
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, MetaData, Table, text
 
 from loader.schema import LOCK, VERSION_TABLE, engine
 
 
 def migrate(connection: Connection) -> None:
-    """All steps in one transaction, one migrator at a time."""
-    context.configure(
-        connection=connection,
-        version_table=VERSION_TABLE,
-        on_version_apply=context.config.attributes.get("on_version_apply"),
-    )
-    with context.begin_transaction():
-        # Before alembic looks which revision the database has: a second migrator waits here, then
-        # finds the work done.
+    """All steps in one transaction, one migrator at a time, in the connection's current schema."""
+    with connection.begin():
+        # Before alembic looks which revision the database has: a second migrator waits here, and
+        # then finds the work done.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+        schema = connection.scalar(text("SELECT current_schema()"))
+        context.configure(
+            connection=connection,
+            version_table=VERSION_TABLE,
+            version_table_schema=schema,
+            on_version_apply=context.config.attributes.get("on_version_apply"),
+        )
         context.run_migrations()
-        if not context.get_context().get_current_heads():
-            connection.execute(text(f"DROP TABLE IF EXISTS {VERSION_TABLE}"))
+        if not context.get_context().get_current_heads():  # down to base: leave nothing behind
+            Table(VERSION_TABLE, MetaData(), schema=schema).drop(connection, checkfirst=True)
 
 
 def print_sql() -> None:
     context.configure(
         dialect_name="postgresql",
         version_table=VERSION_TABLE,
-        dialect_opts={"paramstyle": "named"},  # keeps % single in what is printed
-        output_buffer=context.config.output_buffer,
+        dialect_opts={"paramstyle": "named"},  # keeps a % single in what is printed
     )
     with context.begin_transaction():
         context.run_migrations()
@@ -37,11 +38,11 @@ def print_sql() -> None:
 
 if context.is_offline_mode():
     print_sql()
-elif connection := context.config.attributes.get("connection"):
-    migrate(connection)
+elif "connection" in context.config.attributes:
+    migrate(context.config.attributes["connection"])
 else:
     url = os.environ.get("MDLOAD_DATABASE_URL") or os.environ.get("DATABASE_URL")
     if not url:
-        raise SystemExit("Set MDLOAD_DATABASE_URL to the database to migrate.")
+        raise SystemExit("Set MDLOAD_DATABASE_URL to the database that is to be migrated.")
     with engine(url).connect() as connection:
         migrate(connection)

@@ -1,7 +1,7 @@
 """Bars, their revisions and rejects, job runs and files, symbols as they were spelled.
 
-The SQL here is frozen: later changes are later migrations. Names are unqualified on purpose: they
-go to the first schema of the connection's search_path.
+The SQL here is frozen: later changes are later migrations. Names are unqualified on purpose:
+they go to the connection's current schema, the first of its search_path.
 """
 
 from alembic import op
@@ -62,8 +62,9 @@ BEGIN
         ' create_default_indexes => false)',
         extension_schema) USING 'bars_ohlcv'::regclass;
     IF current_setting('timescaledb.license', true) IS DISTINCT FROM 'timescale' THEN
-        RAISE NOTICE USING MESSAGE = 'bars_ohlcv is a hypertable without compression,'
-            ' which needs TimescaleDB under the Community licence; this server has it under the Apache licence';
+        RAISE NOTICE USING MESSAGE =
+            'bars_ohlcv is a hypertable without compression: that needs TimescaleDB''s Community '
+            'licence, and this server runs it under the Apache licence';
         RETURN;
     END IF;
     ALTER TABLE bars_ohlcv SET (
