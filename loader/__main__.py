@@ -1,0 +1,5 @@
+"""`python -m loader` is `mdload`."""
+
+from loader.cli import main
+
+main()

@@ -1,0 +1,66 @@
+"""The command `mdload`: parses, calls, renders, and ends with the right exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from loader.cli.context import Context
+from loader.errors import MdloadError
+
+# A command's module is imported when the command runs; `mdload --help` needs only this table.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "db": ("loader.cli.db:db", "The database in use, and the embedded server."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are the table's."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help) for name, (_, help) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--database", metavar="URL", help="The server to use; without it the environment's.")
+@click.version_option(package_name="mdload", prog_name="mdload")
+@click.pass_context
+def root(ctx: click.Context, database: str | None) -> None:
+    """Brings OHLCV bars into PostgreSQL and TimescaleDB, exactly, and keeps a record of it."""
+    ctx.obj = Context(database=database)
+
+
+def main() -> NoReturn:
+    """Runs the command line and ends the process."""
+    try:
+        code = root.main(prog_name="mdload", standalone_mode=False)
+    except MdloadError as exc:
+        click.echo(click.style(f"error: {exc}", fg="red"), err=True)
+        if exc.hint:
+            click.echo(f"hint: {exc.hint}", err=True)
+        sys.exit(exc.exit_code)
+    except click.ClickException as exc:
+        exc.show()
+        sys.exit(exc.exit_code)
+    except (click.Abort, KeyboardInterrupt):  # click makes Abort of Ctrl-C
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # `mdload … | head`: what remains unwritten has no reader
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,49 @@
+"""Locks that the kernel frees when their holder dies, however it dies."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows, where the embedded server is refused before it comes to a lock
+    pass
+
+
+class Lock:
+    """An flock on a file. Its holders may be other processes, or other `Lock`s in this one."""
+
+    def __init__(self, path: Path) -> None:
+        # Not inherited by children (Python's default): a server must not hold its client's lock.
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+
+    def exclusive(self) -> None:
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+
+    def shared(self) -> None:
+        fcntl.flock(self._fd, fcntl.LOCK_SH)
+
+    def alone(self) -> bool:
+        """Makes the lock exclusive where nobody else holds it; else it may be lost."""
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Waits for the lock on `path` and holds it."""
+    lock = Lock(path)
+    try:
+        lock.exclusive()
+        yield
+    finally:
+        lock.close()

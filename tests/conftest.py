@@ -1,0 +1,153 @@
+"""A real PostgreSQL per test process, a database per test, and the real executable."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from loader.server import embedded, stop
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT.parent / "shared" / "samples"
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The folder of real vendor files, where the checkout has it beside it."""
+    if not SAMPLES.is_dir():
+        pytest.skip("../shared/samples is not here")
+    return SAMPLES
+
+
+@contextmanager
+def temporary_home(prefix: str = "mdload-") -> Iterator[Path]:
+    """A home for an embedded server. Not pytest's tmp_path: as root the server runs under another
+    account, which cannot enter that."""
+    home = Path(tempfile.mkdtemp(prefix=prefix))
+    home.chmod(0o755 if os.geteuid() == 0 else 0o700)
+    try:
+        yield home
+    finally:
+        try:
+            stop(home)
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """An empty MDLOAD_HOME. A server left running there is stopped."""
+    with temporary_home() as path:
+        yield path
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """URL of the maintenance database of this test process's own server (MDLOAD_PG_BIN chooses
+    other programs)."""
+    with temporary_home("mdload-tests-") as home, embedded(home) as url:
+        maintenance = url.replace("/mdload?", "/postgres?")
+        with psycopg.connect(maintenance, autocommit=True) as connection:
+            # Nothing here has to outlive a power cut.
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                connection.execute(f"ALTER SYSTEM SET {setting} = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield maintenance
+
+
+@contextmanager
+def database(server_url: str, template: str = "template1") -> Iterator[str]:
+    """URL of a new database, dropped at the end whoever is still connected to it."""
+    name = f"t_{uuid.uuid4().hex}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        try:
+            yield server_url.replace("/postgres?", f"/{name}?")
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str) -> Iterator[str]:
+    """Name of a database that was migrated to head once."""
+    from loader import schema
+
+    with database(server_url) as url:
+        schema.upgrade(url)
+        yield url.split("/")[-1].split("?")[0]
+
+
+@pytest.fixture
+def empty_url(server_url: str) -> Iterator[str]:
+    """URL of an empty database, this test's own."""
+    with database(server_url) as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(server_url: str, template: str) -> Iterator[str]:
+    """URL of a migrated database without rows, this test's own."""
+    with database(server_url, template) as url:
+        yield url
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def environment(home: Path, env: dict[str, str] | None = None) -> dict[str, str]:
+    """Ours without anything that names a database or configures mdload, and with `env`."""
+    foreign = ("PG", "MDLOAD_", "DATABASE_URL")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+    if chosen := os.environ.get("MDLOAD_PG_BIN"):
+        kept["MDLOAD_PG_BIN"] = chosen
+    return kept | {"MDLOAD_HOME": str(home), "NO_COLOR": "1", "COLUMNS": "120"} | (env or {})
+
+
+@pytest.fixture
+def mdload(home: Path, tmp_path: Path) -> Callable[..., Ran]:
+    """Runs the real executable: `mdload("db", "status", env={…}, stdin=b"…", cwd=…)`.
+
+    Its embedded server lives in the fixture `home`; its folder is `tmp_path` unless told.
+    """
+
+    def run(
+        *args: str | Path,
+        env: dict[str, str] | None = None,
+        stdin: str | bytes = b"",
+        cwd: Path | None = None,
+        timeout: float = 120,
+    ) -> Ran:
+        ended = subprocess.run(
+            [sys.executable, "-m", "loader", *map(str, args)],
+            input=stdin.encode() if isinstance(stdin, str) else stdin,
+            env=environment(home, env),
+            cwd=cwd or tmp_path,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Ran(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+
+    return run
