@@ -1,14 +1,10 @@
 """The embedded PostgreSQL: mdload's own server for whoever has none.
 
 It runs while an mdload uses it and stops with the last one, unless `mdload db start` pinned it.
+Why it is as it is: docs/decisions/0003-embedded-server.md.
 """
 
-from loader.server.lifecycle import (
-    ServerStatus,
-    embedded,
-    start,
-    status,
-    stop,
-)
+from loader.server.lifecycle import embedded, start, stop
+from loader.server.status import ServerStatus, status
 
 __all__ = ["ServerStatus", "embedded", "start", "status", "stop"]

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from loader.errors import SettingsError
+
+if sys.platform != "win32":
+    import pwd
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,6 @@ def account(data: Path) -> Account | None:
     """
     if os.geteuid() != 0:
         return None
-    import pwd
-
     try:
         owner = data.stat().st_uid
         if owner != 0:

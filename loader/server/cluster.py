@@ -12,6 +12,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from loader.errors import DatabaseError
 from loader.server.tools import Tools
@@ -48,6 +49,12 @@ class Postmaster:
     socket_dir: Path
     ready: bool
 
+    @property
+    def url(self) -> str:
+        # With the port, or a PGPORT in the environment would be taken for it.
+        host = quote(os.fsencode(self.socket_dir), safe="")
+        return f"postgresql://postgres@/{DATABASE}?host={host}&port={PORT}"
+
 
 def initialise(tools: Tools, data: Path) -> None:
     """Makes `data` with an empty database `mdload`: complete under its name, or not at all.
@@ -83,7 +90,7 @@ def initialise(tools: Tools, data: Path) -> None:
 def running(data: Path) -> Postmaster | None:
     """The server on `data`, or None. A stale postmaster.pid counts for nothing."""
     try:
-        lines = (data / "postmaster.pid").read_text().splitlines()
+        lines = os.fsdecode((data / "postmaster.pid").read_bytes()).splitlines()
         pid, directory = int(lines[0]), Path(lines[4])
     except (FileNotFoundError, NotADirectoryError, IndexError, ValueError):
         return None
@@ -180,7 +187,8 @@ def _is_postgres(pid: int) -> bool:
         if Path("/proc/self/stat").exists():
             return False
     ps = ["/bin/ps", "-o", "comm=", "-p", str(pid)]  # macOS
-    return "postgres" in subprocess.run(ps, capture_output=True, text=True, check=False).stdout
+    said = subprocess.run(ps, capture_output=True, text=True, check=False).stdout
+    return Path(said.strip()).name == "postgres"
 
 
 def _must(result: tuple[int, str], failure: str) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-try:
+if sys.platform != "win32":  # where the embedded server is refused before it comes to a lock
     import fcntl
-except ImportError:  # Windows, where the embedded server is refused before it comes to a lock
-    pass
 
 
 class Lock:

@@ -1,0 +1,95 @@
+"""The embedded server's home directory and what lies where in it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from loader.errors import SettingsError
+from loader.server.account import Account
+
+_SOCKET_PATH_LIMIT = 104  # bytes with the closing NUL on macOS; Linux has 108
+
+
+@dataclass(frozen=True)
+class Home:
+    """`path` holds the locks, the pin, `pg<major>` for the data and `run` for the socket."""
+
+    path: Path
+
+    @classmethod
+    def at(cls, path: Path | None) -> Home:
+        """The home at `path`, or at MDLOAD_HOME, or in the user's data directory.
+
+        Raises:
+            SettingsError: the system is Windows.
+        """
+        if sys.platform == "win32":
+            raise SettingsError(
+                "the embedded server needs Linux or macOS",
+                hint="name a server with --database URL",
+            )
+        if path or os.environ.get("MDLOAD_HOME"):
+            return cls((path or Path(os.environ["MDLOAD_HOME"])).expanduser().absolute())
+        if os.geteuid() == 0:
+            return cls(Path("/var/lib/mdload"))
+        return cls(platformdirs.user_data_path("mdload", appauthor=False))
+
+    def make(self) -> None:
+        """Makes the directory and missing parents; the mode of what exists stays as it is."""
+        # The account that runs the server for root has to enter; else nobody has to.
+        mode = 0o755 if os.geteuid() == 0 else 0o700
+        for missing in reversed([p for p in (self.path, *self.path.parents) if not p.exists()]):
+            missing.mkdir(exist_ok=True)
+            missing.chmod(mode)
+
+    @property
+    def start_lock(self) -> Path:
+        return self.path / "start.lock"
+
+    @property
+    def use_lock(self) -> Path:
+        return self.path / "use.lock"
+
+    @property
+    def pin(self) -> Path:
+        """Exists while the server is to stay though nobody uses it."""
+        return self.path / "pinned"
+
+    def data(self, major: int) -> Path:
+        return self.path / f"pg{major}"
+
+    def data_directories(self) -> list[Path]:
+        """Those that exist, of every major version, newest first."""
+        found = [p for p in self.path.glob("pg*") if re.fullmatch(r"pg\d+", p.name)]
+        return sorted(found, key=lambda p: int(p.name[2:]), reverse=True)
+
+    def socket_directory(self, who: Account | None) -> Path:
+        """`run` in the home; under the system's temporary directory where that is too long a path
+        for a socket."""
+        digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
+        short = f"mdload-{who.uid if who else os.geteuid()}-{digest}"
+        places = (self.path / "run", Path(tempfile.gettempdir()) / short, Path("/tmp") / short)  # noqa: S108
+        return next(p for p in places if len(os.fsencode(p / ".s.PGSQL.5432")) < _SOCKET_PATH_LIMIT)
+
+
+@contextmanager
+def usable(home: Home) -> Iterator[None]:
+    """Turns the system's refusals (rights, a full disk) into a sentence about the home."""
+    try:
+        yield
+    except OSError as exc:
+        where = exc.filename if isinstance(exc.filename, str) else home.path
+        raise SettingsError(
+            f"the embedded server's home {home.path} cannot be used: {where}: {exc.strerror}",
+            hint="set MDLOAD_HOME to a directory of yours, or name a server with --database URL",
+        ) from exc

@@ -1,0 +1,83 @@
+"""What is known of the embedded server without starting it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from loader.errors import SettingsError
+from loader.server import binaries, cluster
+from loader.server.home import Home, usable
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """The state of the embedded server.
+
+    Attributes:
+        home: its home directory, whether it exists or not.
+        running: whether it runs.
+        pinned: whether `mdload db start` asked it to stay.
+        pid: of the running server, else None.
+        version: of the PostgreSQL programs that would run it; None where there are none.
+        bin_dir: where those are.
+        data_dir: its data directory; None before the first start.
+        url: where it answers; None while it does not run.
+        size_bytes: of the data directory, 0 before the first start.
+    """
+
+    home: Path
+    running: bool
+    pinned: bool
+    pid: int | None
+    version: str | None
+    bin_dir: Path | None
+    data_dir: Path | None
+    url: str | None
+    size_bytes: int
+
+
+def status(home: Path | None = None) -> ServerStatus:
+    """The state of the server. Starts nothing, makes nothing.
+
+    Raises:
+        SettingsError: the home cannot be read, or the system is Windows.
+    """
+    place = Home.at(home)
+    with usable(place):
+        programs = _programs()
+        servers = {data: cluster.running(data) for data in place.data_directories()}
+        # The directory that is in use, else the one that would be, else the newest.
+        own = place.data(programs.major) if programs else None
+        order = sorted(servers, key=lambda data: (servers[data] is None, data != own))
+        data = order[0] if order else None
+        server = servers[data] if data else None
+        return ServerStatus(
+            home=place.path,
+            running=server is not None,
+            pinned=place.pin.exists(),
+            pid=server.pid if server else None,
+            version=programs.version if programs else None,
+            bin_dir=programs.bin if programs else None,
+            data_dir=data,
+            url=server.url if server else None,
+            size_bytes=_size(data) if data else 0,
+        )
+
+
+def _programs() -> binaries.Binaries | None:
+    try:
+        return binaries.find()
+    except SettingsError:
+        return None
+
+
+def _size(data: Path) -> int:
+    total = 0
+    for directory, _, names in os.walk(data):
+        for name in names:
+            with suppress(FileNotFoundError):  # a server removes files as it runs
+                total += (Path(directory) / name).lstat().st_size
+    return total
