@@ -24,6 +24,10 @@ class SettingsError(MdloadError):
     exit_code = 2
 
 
+class UnknownRun(SettingsError):
+    """There is no job run with the given id."""
+
+
 class InputError(MdloadError):
     """The input cannot be read, or cannot be understood."""
 
@@ -84,6 +88,10 @@ class Contended(DatabaseError):
     """Another writer got in the way (deadlock, serialization, unique key); run it again."""
 
     retryable = True
+
+
+class RunFinished(DatabaseError):
+    """A job run that has ended cannot change any more."""
 
 
 class CheckFailed(MdloadError):

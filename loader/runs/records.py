@@ -1,0 +1,130 @@
+"""What the database says of runs, as values. Every datetime is UTC, by the server's clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
+
+from loader.results import RunStatus
+
+Mode = Literal["live", "backfill"]
+STATUSES: Final = ("running", "success", "failure", "cancelled")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRun:
+    """A row of `job_runs`, as of the server's time `as_of`.
+
+    rows_read = rows_inserted + rows_updated + rows_unchanged + rows_duplicate + rows_skipped +
+    rows_failed, and rows_written = rows_inserted + rows_updated. `elapsed_ms` is None while it
+    runs; `symbols` are sorted.
+    """
+
+    id: int
+    job_name: str
+    dataset_name: str | None
+    provider: str | None
+    mode: Mode
+    status: RunStatus
+    config_fingerprint: str | None
+    pipeline_version: str | None
+    rows_read: int
+    rows_written: int
+    rows_inserted: int
+    rows_updated: int
+    rows_unchanged: int
+    rows_duplicate: int
+    rows_skipped: int
+    rows_failed: int
+    symbols: list[str] | None
+    min_ts: datetime | None
+    max_ts: datetime | None
+    error_message: str | None
+    metadata: dict[str, Any]
+    started_at: datetime
+    completed_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    elapsed_ms: int | None
+    as_of: datetime = field(compare=False)
+
+    @property
+    def last_heartbeat(self) -> datetime | None:
+        """The last beat, or None before the first one (or where it is no time with a zone)."""
+        try:
+            beat = datetime.fromisoformat(self.metadata["last_heartbeat"])
+        except (KeyError, TypeError, ValueError):
+            return None
+        return beat.astimezone(UTC) if beat.tzinfo else None
+
+    @property
+    def age(self) -> timedelta:
+        """From its start to its end, or to `as_of` while it runs."""
+        return (self.completed_at or self.as_of) - self.started_at
+
+    @property
+    def silence(self) -> timedelta:
+        """How long before `as_of` it gave its last sign of life."""
+        return self.as_of - (self.completed_at or self.last_heartbeat or self.started_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRunFile:
+    """A row of `job_run_files`: one source file of a run. `rejected` maps rules to rows."""
+
+    id: int
+    run_id: int
+    path: str
+    size_bytes: int | None
+    content_hash: str | None
+    config_fingerprint: str | None
+    dialect: str | None
+    provider: str | None
+    interval: str | None
+    state: str
+    rows_read: int
+    rows_written: int
+    rows_inserted: int
+    rows_updated: int
+    rows_unchanged: int
+    rows_duplicate: int
+    rows_skipped: int
+    rows_failed: int
+    rejected: dict[str, int]
+    notes: list[str]
+    min_ts: datetime | None
+    max_ts: datetime | None
+    error_message: str | None
+    started_at: datetime
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """The runs of one job, provider and status in a span of hours; `total_rows` were written."""
+
+    job_name: str
+    provider: str | None
+    status: RunStatus
+    run_count: int
+    avg_duration_ms: float | None
+    total_rows: int
+    last_run_at: datetime
+    failure_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpiredRuns:
+    """The runs of one job that a cleanup deletes, and what goes with them.
+
+    `rejects_waiting` are those of the rejected rows that were never replayed.
+    """
+
+    job_name: str
+    run_count: int
+    first_run_at: datetime
+    last_run_at: datetime
+    files: int
+    rejects: int
+    rejects_waiting: int

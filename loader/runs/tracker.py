@@ -1,0 +1,293 @@
+"""`JobRunTracker`: starts, follows and ends the rows of `job_runs`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self, get_args
+
+import psycopg
+
+from loader import __version__
+from loader.errors import RunFinished, UnknownRun
+from loader.redact import redact
+from loader.results import RunStatus
+from loader.runs.active import ActiveRun, Heart, outcome
+from loader.runs.records import (
+    STATUSES,
+    ExpiredRuns,
+    JobRun,
+    JobRunFile,
+    Mode,
+    RunSummary,
+)
+from loader.runs.session import Session
+
+
+class JobRunTracker:
+    """Speaks `job_runs` for one database; threads may share it.
+
+    Args:
+        database: a libpq URL or conninfo, for a connection of its own, made when it is first
+            needed and made again after a loss; or a psycopg connection, which stays the caller's:
+            it is never closed here, and where the caller has a transaction open the run's row
+            belongs to it.
+
+    Every method raises ConnectionLost when the server is away and DatabaseError when it refuses.
+    A call that was lost on its way is repeated where that cannot count anything twice.
+    """
+
+    def __init__(self, database: str | psycopg.Connection[Any]) -> None:
+        self._session = Session(database)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes its own connection, if it has one."""
+        self._session.close()
+
+    def start_run(  # noqa: PLR0917
+        self,
+        job_name: str,
+        dataset_name: str | None = None,
+        provider: str | None = None,
+        mode: Mode = "live",
+        config_fingerprint: str | None = None,
+        pipeline_version: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+    ) -> int:
+        """Records a run as running and gives its id.
+
+        `pipeline_version` is mdload's own where none is given; `metadata` is what JSON can say.
+        """
+        if not job_name.strip():
+            raise ValueError("a run needs a job name")
+        _one_of("mode", mode, get_args(Mode))
+        (row,) = self._session.rows(
+            "job_run_start", job_name, dataset_name, provider, mode, config_fingerprint,
+            pipeline_version or __version__, json.dumps(dict(metadata or {}), allow_nan=False),
+        )  # fmt: skip
+        return int(row["id"])
+
+    def update_progress(  # noqa: PLR0917
+        self,
+        run_id: int,
+        rows_written: int = 0,
+        rows_failed: int = 0,
+        symbols: Iterable[str] | None = None,
+        min_ts: datetime | None = None,
+        max_ts: datetime | None = None,
+        heartbeat: bool = True,
+        *,
+        rows_updated: int = 0,
+        rows_unchanged: int = 0,
+        rows_duplicate: int = 0,
+        rows_skipped: int = 0,
+    ) -> None:
+        """Adds rows to the run's counts, symbols to its symbols, and widens its span of bars.
+
+        `rows_updated` says how many of `rows_written` were updates; the others are inserts.
+        `rows_read` grows by all rows together, so that every row stays accounted for.
+
+        Raises:
+            UnknownRun: there is no such run.
+            RunFinished: it has ended.
+            ValueError: a count is negative, or a time has no zone.
+        """
+        counts = (
+            rows_written - rows_updated, rows_updated, rows_unchanged, rows_duplicate,
+            rows_skipped, rows_failed,
+        )  # fmt: skip
+        if min(counts) < 0:
+            raise ValueError("rows cannot be negative, nor fewer be written than updated")
+        if any(ts is not None and ts.tzinfo is None for ts in (min_ts, max_ts)):
+            raise ValueError("min_ts and max_ts need a time zone")
+        done = self._session.rows(
+            "job_run_progress", run_id, sum(counts), *counts,
+            json.dumps(sorted(set(symbols or ()))), min_ts, max_ts, heartbeat,
+        )  # fmt: skip
+        if not done:
+            self._insist_on_running(run_id)
+
+    def heartbeat(self, run_id: int) -> None:
+        """Says that the run is alive, and nothing else.
+
+        Raises:
+            UnknownRun: there is no such run.
+            RunFinished: it has ended.
+        """
+        if not self._session.rows("job_run_heartbeat", run_id, repeatable=True):
+            self._insist_on_running(run_id)
+
+    def complete_run(
+        self, run_id: int, status: RunStatus = "success", error_message: str | None = None
+    ) -> None:
+        """Ends a run as `success`, `failure` or `cancelled`, for good.
+
+        Passwords in `error_message` are masked.
+
+        Raises:
+            UnknownRun: there is no such run.
+            RunFinished: it has ended before; nothing was changed.
+        """
+        _one_of("status", status, STATUSES[1:])
+        message = None if error_message is None else _storable(error_message)
+        if not self._session.rows("job_run_complete", run_id, status, message):
+            self._insist_on_running(run_id)
+
+    def get_run(self, run_id: int) -> JobRun:
+        """The run.
+
+        Raises:
+            UnknownRun: there is no such run.
+        """
+        found = self._find(run_id=run_id)
+        if not found:
+            raise UnknownRun(f"there is no job run {run_id}", hint="mdload job-runs list")
+        return found[0]
+
+    def get_recent_runs(
+        self,
+        limit: int = 20,
+        job_name: str | None = None,
+        status: RunStatus | None = None,
+        since: datetime | None = None,
+    ) -> list[JobRun]:
+        """The newest `limit` runs, newest first: of one job, of one status, started since then."""
+        if status is not None:
+            _one_of("status", status, STATUSES)
+        if since is not None and since.tzinfo is None:
+            raise ValueError("since needs a time zone")
+        return self._find(job_name=job_name, status=status, since=since, limit=limit)
+
+    def get_stuck_runs(self, heartbeat_timeout_minutes: float = 15) -> list[JobRun]:
+        """Runs that say `running` and gave no sign of life for longer than the timeout: no
+        heartbeat, or where there never was one, no start."""
+        return self._find(silent_minutes=heartbeat_timeout_minutes)
+
+    def mark_failed(
+        self,
+        run_ids: Sequence[int],
+        error_message: str,
+        heartbeat_timeout_minutes: float = 15,
+    ) -> list[int]:
+        """Ends as failed those of the runs that are still stuck at this moment; gives their ids."""
+        marked = self._session.rows(
+            "job_runs_mark_failed",
+            list(run_ids),
+            _storable(error_message),
+            heartbeat_timeout_minutes,
+        )
+        return sorted(int(row["id"]) for row in marked)
+
+    def get_expired_runs(self, days: int = 90) -> list[ExpiredRuns]:
+        """What `cleanup_old_runs(days)` would delete, by job."""
+        return [
+            ExpiredRuns(**row)
+            for row in self._session.rows("job_runs_expired", _days(days), repeatable=True)
+        ]
+
+    def cleanup_old_runs(self, days: int = 90) -> int:
+        """Deletes the runs that ended more than `days` times 24 hours ago, with their rows of files
+        and their rejected rows; gives the number of runs. Running ones stay, however old."""
+        return int(self._session.rows("job_runs_cleanup", _days(days))[0]["runs"])
+
+    def get_summary(self, hours: float = 24) -> list[RunSummary]:
+        """The runs started in the last `hours`, by job, provider and status."""
+        return [
+            RunSummary(**row)
+            for row in self._session.rows("job_runs_summary", hours, repeatable=True)
+        ]
+
+    def get_files(self, run_id: int) -> list[JobRunFile]:
+        """The source files of a run, in the order in which they were begun."""
+        return [
+            JobRunFile(**row)
+            for row in self._session.rows("job_run_files", run_id, repeatable=True)
+        ]
+
+    @contextmanager
+    def run(
+        self,
+        job_name: str,
+        dataset_name: str | None = None,
+        provider: str | None = None,
+        mode: Mode = "live",
+        *,
+        config_fingerprint: str | None = None,
+        pipeline_version: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+        heartbeat_seconds: float = 5.0,
+        patience_seconds: float = 30.0,
+    ) -> Iterator[ActiveRun]:
+        """A run for as long as the block lasts.
+
+        A thread with a connection of its own beats every `heartbeat_seconds`. The run ends as
+        `success`; as `failure` on an error, which is recorded; or as `cancelled` on Ctrl-C,
+        Cancelled, and whatever else ends a block without being an error. When the server is away
+        at the end, that is tried again for `patience_seconds`. An error of the block always comes
+        out, whatever becomes of the record.
+        """
+        run_id = self.start_run(
+            job_name, dataset_name, provider, mode, config_fingerprint, pipeline_version, metadata
+        )
+        active = ActiveRun(self, run_id, patience_seconds)
+        with Heart(Session(self._session.conninfo), run_id, heartbeat_seconds):
+            try:
+                yield active
+            except BaseException as error:
+                active.end_after(error)
+                raise
+            active.end(*outcome(None))
+
+    def _find(
+        self,
+        *,
+        run_id: int | None = None,
+        job_name: str | None = None,
+        status: str | None = None,
+        since: datetime | None = None,
+        silent_minutes: float | None = None,
+        limit: int | None = None,
+    ) -> list[JobRun]:
+        rows = self._session.rows(
+            "job_runs_find", run_id, job_name, status, since, silent_minutes, limit, repeatable=True
+        )
+        return [JobRun(**row) for row in rows]
+
+    def _insist_on_running(self, run_id: int) -> None:
+        run = self.get_run(run_id)
+        if run.status != "running":
+            raise RunFinished(
+                f"job run {run_id} has ended already ({run.status} at "
+                f"{run.completed_at:%Y-%m-%d %H:%M:%S}Z) and cannot change"
+            )
+
+
+def _one_of(what: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{what} is one of {', '.join(allowed)}, not {value!r}")
+
+
+def _days(days: int) -> int:
+    if days < 0:
+        raise ValueError(f"days cannot be negative: {days}")
+    return days
+
+
+def _storable(message: str) -> str:
+    """`message` without passwords, and without what PostgreSQL's text cannot hold."""
+    clean = redact(message).replace("\0", "\N{SYMBOL FOR NULL}")
+    return clean.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,170 @@
+-- job_run_start --
+-- Records a run as running and gives its id. $1 job name, $2 dataset name, $3 provider, $4 mode,
+-- $5 config fingerprint, $6 pipeline version, $7 metadata (JSON). Times come from clock_timestamp()
+-- in all of these queries: now() stands still while a transaction lasts.
+INSERT INTO job_runs (job_name, dataset_name, provider, mode, config_fingerprint,
+                      pipeline_version, metadata, started_at)
+VALUES ($1, $2, $3, $4, $5, $6, CAST(CAST($7 AS text) AS jsonb) - 'last_heartbeat',
+        clock_timestamp())
+RETURNING id
+
+-- job_run_add_counts --
+-- Adds the counts of one file, merges its symbols and span, and beats; gives the id, or no row when
+-- the run is no longer running. $1 run, $2-$8 rows read, inserted, updated, unchanged, duplicate,
+-- skipped, failed, $9 symbols (JSON array), $10 first ts, $11 last ts.
+-- It locks the run's row: run it last in its transaction.
+UPDATE job_runs
+   SET rows_read = rows_read + CAST($2 AS bigint),
+       rows_written = rows_written + CAST($3 AS bigint) + CAST($4 AS bigint),
+       rows_inserted = rows_inserted + CAST($3 AS bigint),
+       rows_updated = rows_updated + CAST($4 AS bigint),
+       rows_unchanged = rows_unchanged + CAST($5 AS bigint),
+       rows_duplicate = rows_duplicate + CAST($6 AS bigint),
+       rows_skipped = rows_skipped + CAST($7 AS bigint),
+       rows_failed = rows_failed + CAST($8 AS bigint),
+       symbols = (SELECT array_agg(symbol ORDER BY symbol COLLATE "C")
+                    FROM (SELECT unnest(symbols)
+                           UNION
+                          SELECT jsonb_array_elements_text(CAST(CAST($9 AS text) AS jsonb))
+                         ) AS merged (symbol)),
+       min_ts = least(min_ts, CAST($10 AS timestamptz)),
+       max_ts = greatest(max_ts, CAST($11 AS timestamptz)),
+       metadata = metadata || jsonb_build_object('last_heartbeat',
+           to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+ WHERE id = CAST($1 AS bigint) AND status = 'running'
+RETURNING id
+
+-- job_run_progress --
+-- As job_run_add_counts, but beats only where $12 is true.
+UPDATE job_runs
+   SET rows_read = rows_read + CAST($2 AS bigint),
+       rows_written = rows_written + CAST($3 AS bigint) + CAST($4 AS bigint),
+       rows_inserted = rows_inserted + CAST($3 AS bigint),
+       rows_updated = rows_updated + CAST($4 AS bigint),
+       rows_unchanged = rows_unchanged + CAST($5 AS bigint),
+       rows_duplicate = rows_duplicate + CAST($6 AS bigint),
+       rows_skipped = rows_skipped + CAST($7 AS bigint),
+       rows_failed = rows_failed + CAST($8 AS bigint),
+       symbols = (SELECT array_agg(symbol ORDER BY symbol COLLATE "C")
+                    FROM (SELECT unnest(symbols)
+                           UNION
+                          SELECT jsonb_array_elements_text(CAST(CAST($9 AS text) AS jsonb))
+                         ) AS merged (symbol)),
+       min_ts = least(min_ts, CAST($10 AS timestamptz)),
+       max_ts = greatest(max_ts, CAST($11 AS timestamptz)),
+       metadata = CASE WHEN CAST($12 AS boolean) THEN metadata || jsonb_build_object('last_heartbeat',
+           to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+           ELSE metadata END
+ WHERE id = CAST($1 AS bigint) AND status = 'running'
+RETURNING id
+
+-- job_run_heartbeat --
+-- Beats; gives the id, or no row when run $1 is not running. No row either, and no waiting, when its
+-- row is locked: then another session is at work on it.
+UPDATE job_runs
+   SET metadata = metadata || jsonb_build_object('last_heartbeat',
+           to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+ WHERE id = (SELECT id
+               FROM job_runs
+              WHERE id = CAST($1 AS bigint) AND status = 'running'
+                FOR NO KEY UPDATE SKIP LOCKED)
+RETURNING id
+
+-- job_run_complete --
+-- Ends a run; gives the id, or no row when it is not running. $1 run, $2 status, $3 error message.
+UPDATE job_runs
+   SET status = $2, error_message = $3, completed_at = greatest(clock_timestamp(), started_at)
+ WHERE id = CAST($1 AS bigint) AND status = 'running'
+RETURNING id
+
+-- job_runs_mark_failed --
+-- Ends as failed those of the runs $1 that are still running and still without a sign of life for $3
+-- minutes (see job_runs_find); gives their ids. $2 error message.
+UPDATE job_runs
+   SET status = 'failure', error_message = $2,
+       completed_at = greatest(clock_timestamp(), started_at)
+ WHERE id = ANY (CAST($1 AS bigint[]))
+   AND status = 'running'
+   AND coalesce(CASE WHEN metadata ->> 'last_heartbeat' ~ '^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-][\d:]+)$'
+                     THEN CAST(metadata ->> 'last_heartbeat' AS timestamptz) END,
+                started_at)
+       < clock_timestamp() - make_interval(secs => 60 * CAST($3 AS double precision))
+RETURNING id
+
+-- job_runs_find --
+-- Runs, newest first; a NULL parameter asks nothing. $1 id, $2 job name, $3 status, $4 started at or
+-- after, $5 running without a sign of life (a heartbeat, else its start) for so many minutes, $6 at
+-- most so many runs. as_of is the server's time.
+SELECT id, job_name, dataset_name, provider, mode, status, config_fingerprint, pipeline_version,
+       rows_read, rows_written, rows_inserted, rows_updated, rows_unchanged, rows_duplicate,
+       rows_skipped, rows_failed, symbols, min_ts, max_ts, error_message, metadata,
+       started_at, completed_at, created_at, updated_at, elapsed_ms,
+       statement_timestamp() AS as_of
+  FROM job_runs
+ WHERE (CAST($1 AS bigint) IS NULL OR id = $1)
+   AND (CAST($2 AS text) IS NULL OR job_name = $2)
+   AND (CAST($3 AS text) IS NULL OR status = $3)
+   AND (CAST($4 AS timestamptz) IS NULL OR started_at >= $4)
+   AND (CAST($5 AS double precision) IS NULL
+        OR status = 'running'
+       AND coalesce(CASE WHEN metadata ->> 'last_heartbeat' ~ '^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-][\d:]+)$'
+                         THEN CAST(metadata ->> 'last_heartbeat' AS timestamptz) END,
+                    started_at)
+           < statement_timestamp() - make_interval(secs => 60 * $5))
+ ORDER BY started_at DESC, id DESC
+ LIMIT CAST($6 AS bigint)
+
+-- job_runs_summary --
+-- The last $1 hours, in the columns of the view job_runs_summary, which knows 24 hours only.
+SELECT job_name, provider, status,
+       count(*) AS run_count,
+       CAST(avg(elapsed_ms) AS double precision) AS avg_duration_ms,
+       CAST(sum(rows_written) AS bigint) AS total_rows,
+       max(started_at) AS last_run_at,
+       count(*) FILTER (WHERE status = 'failure') AS failure_count
+  FROM job_runs
+ WHERE started_at
+       > statement_timestamp() - make_interval(secs => 3600 * CAST($1 AS double precision))
+ GROUP BY job_name, provider, status
+ ORDER BY job_name, provider NULLS FIRST, status
+
+-- job_runs_expired --
+-- By job, the runs that ended more than $1 days (of 24 hours) ago and what hangs on them: rows of
+-- files, rejected rows, and those of them that were not replayed.
+SELECT job_name,
+       count(*) AS run_count,
+       min(started_at) AS first_run_at,
+       max(started_at) AS last_run_at,
+       CAST(sum((SELECT count(*) FROM job_run_files WHERE run_id = job_runs.id)) AS bigint)
+           AS files,
+       CAST(sum((SELECT count(*) FROM bars_rejected WHERE run_id = job_runs.id)) AS bigint)
+           AS rejects,
+       CAST(sum((SELECT count(*) FROM bars_rejected
+                  WHERE run_id = job_runs.id AND replayed_by IS NULL)) AS bigint)
+           AS rejects_waiting
+  FROM job_runs
+ WHERE status <> 'running'
+   AND coalesce(completed_at, started_at)
+       < statement_timestamp() - make_interval(hours => 24 * CAST($1 AS integer))
+ GROUP BY job_name
+ ORDER BY job_name
+
+-- job_runs_cleanup --
+-- Deletes the runs of job_runs_expired and what hangs on them; gives the number of runs. $1 days.
+WITH gone AS (
+    DELETE FROM job_runs
+     WHERE status <> 'running'
+       AND coalesce(completed_at, started_at)
+           < statement_timestamp() - make_interval(hours => 24 * CAST($1 AS integer))
+    RETURNING id)
+SELECT count(*) AS runs FROM gone
+
+-- job_run_files --
+-- The files of run $1, in the order in which they were begun.
+SELECT id, run_id, path, size_bytes, content_hash, config_fingerprint, dialect, provider, interval,
+       state, rows_read, rows_written, rows_inserted, rows_updated, rows_unchanged, rows_duplicate,
+       rows_skipped, rows_failed, rejected, notes, min_ts, max_ts, error_message,
+       started_at, completed_at
+  FROM job_run_files
+ WHERE run_id = CAST($1 AS bigint)
+ ORDER BY started_at, id
