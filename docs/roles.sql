@@ -1,0 +1,54 @@
+-- Three roles for mdload, with the rights that each needs and no more.
+--
+--   mdload_owner    owns the tables: mdload migrate, mdload job-runs cleanup
+--   mdload_loader   mdload backfill and everything else that writes bars
+--   mdload_reader   dashboards, research: reads
+--
+-- Run it as a superuser in the database and schema that mdload migrate has filled, and again after
+-- a migration; it can be repeated:
+--
+--   psql -1 -v ON_ERROR_STOP=1 -f docs/roles.sql "$MDLOAD_DATABASE_URL"
+--
+-- Nobody logs in as these roles. Grant them to those who do: GRANT mdload_loader TO nightly;
+-- and migrate as the owner with a URL that ends in: ?options=-crole%3Dmdload_owner
+
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['mdload_owner', 'mdload_loader', 'mdload_reader'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', name);
+        END IF;
+        EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), name);
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), name);
+    END LOOP;
+    EXECUTE format('GRANT CREATE ON SCHEMA %I TO mdload_owner', current_schema());
+    -- Changed bars and rejected rows go through temporary tables.
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO mdload_loader', current_database());
+END
+$$;
+
+ALTER TABLE bars_ohlcv OWNER TO mdload_owner;
+ALTER TABLE bars_ohlcv_revisions OWNER TO mdload_owner;
+ALTER TABLE bars_rejected OWNER TO mdload_owner;
+ALTER TABLE job_run_files OWNER TO mdload_owner;
+ALTER TABLE job_runs OWNER TO mdload_owner;
+ALTER TABLE provider_symbols OWNER TO mdload_owner;
+ALTER TABLE mdload_alembic_version OWNER TO mdload_owner;
+ALTER VIEW job_runs_summary OWNER TO mdload_owner;
+ALTER FUNCTION mdload_touch_updated_at() OWNER TO mdload_owner;
+
+GRANT SELECT ON bars_ohlcv, bars_ohlcv_revisions, bars_rejected, job_run_files, job_runs,
+    job_runs_summary, provider_symbols, mdload_alembic_version
+    TO mdload_loader, mdload_reader;
+
+GRANT INSERT ON bars_ohlcv, bars_ohlcv_revisions, bars_rejected, job_run_files, job_runs,
+    provider_symbols
+    TO mdload_loader;
+-- History and spellings are added to, never changed; a reject only learns who replayed it.
+GRANT UPDATE ON bars_ohlcv, job_run_files, job_runs TO mdload_loader;
+GRANT UPDATE (replayed_by) ON bars_rejected TO mdload_loader;
+GRANT USAGE ON SEQUENCE bars_ohlcv_revisions_id_seq, bars_rejected_id_seq, job_run_files_id_seq,
+    job_runs_id_seq
+    TO mdload_loader;

@@ -1,0 +1,289 @@
+"""The schema as users rely on it: every column, key, check, index and trigger, written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from loader import schema
+
+DOCS = Path(__file__).parents[2] / "docs" / "schema.md"
+
+COUNTS = """
+    rows_read rows_written rows_inserted rows_updated rows_unchanged rows_duplicate rows_skipped
+    rows_failed
+"""
+# name: type, then what follows it in a CREATE TABLE
+COLUMNS: dict[str, dict[str, str]] = {
+    "bars_ohlcv": {
+        "provider": "text not null",
+        "symbol": "text not null",
+        "interval": "text not null",
+        "ts": "timestamp with time zone not null",
+        "open": "double precision not null",
+        "high": "double precision not null",
+        "low": "double precision not null",
+        "close": "double precision not null",
+        "volume": "double precision",
+        "vwap": "double precision",
+        "trade_count": "bigint",
+        "created_at": "timestamp with time zone not null default now()",
+        "updated_at": "timestamp with time zone not null default now()",
+    },
+    "job_runs": {
+        "id": "bigint not null default nextval('job_runs_id_seq'::regclass)",
+        "job_name": "text not null",
+        "dataset_name": "text",
+        "provider": "text",
+        "mode": "text not null default 'live'::text",
+        "status": "text not null default 'running'::text",
+        "config_fingerprint": "text",
+        "pipeline_version": "text",
+        **dict.fromkeys(COUNTS.split(), "bigint not null default 0"),
+        "symbols": "text[]",
+        "min_ts": "timestamp with time zone",
+        "max_ts": "timestamp with time zone",
+        "error_message": "text",
+        "metadata": "jsonb not null default '{}'::jsonb",
+        "started_at": "timestamp with time zone not null default now()",
+        "completed_at": "timestamp with time zone",
+        "created_at": "timestamp with time zone not null default now()",
+        "updated_at": "timestamp with time zone not null default now()",
+        "elapsed_ms": "bigint generated",
+    },
+    "job_run_files": {
+        "id": "bigint not null default nextval('job_run_files_id_seq'::regclass)",
+        "run_id": "bigint not null",
+        "path": "text not null",
+        "size_bytes": "bigint",
+        "content_hash": "text",
+        "config_fingerprint": "text",
+        "dialect": "text",
+        "provider": "text",
+        "interval": "text",
+        "state": "text not null default 'loading'::text",
+        **dict.fromkeys(COUNTS.split(), "bigint not null default 0"),
+        "rows_resumable": "bigint not null default 0",
+        "rejected": "jsonb not null default '{}'::jsonb",
+        "notes": "text[] not null default '{}'::text[]",
+        "min_ts": "timestamp with time zone",
+        "max_ts": "timestamp with time zone",
+        "error_message": "text",
+        "started_at": "timestamp with time zone not null default now()",
+        "completed_at": "timestamp with time zone",
+    },
+    "bars_rejected": {
+        "id": "bigint not null default nextval('bars_rejected_id_seq'::regclass)",
+        "run_id": "bigint",
+        "file_id": "bigint",
+        "row_number": "bigint",
+        "rules": "text[] not null",
+        "raw": "jsonb not null",
+        "replayed_by": "bigint",
+        "created_at": "timestamp with time zone not null default now()",
+    },
+    "bars_ohlcv_revisions": {
+        "id": "bigint not null default nextval('bars_ohlcv_revisions_id_seq'::regclass)",
+        "provider": "text not null",
+        "symbol": "text not null",
+        "interval": "text not null",
+        "ts": "timestamp with time zone not null",
+        "old_open": "double precision not null",
+        "old_high": "double precision not null",
+        "old_low": "double precision not null",
+        "old_close": "double precision not null",
+        "old_volume": "double precision",
+        "old_vwap": "double precision",
+        "old_trade_count": "bigint",
+        "new_open": "double precision not null",
+        "new_high": "double precision not null",
+        "new_low": "double precision not null",
+        "new_close": "double precision not null",
+        "new_volume": "double precision",
+        "new_vwap": "double precision",
+        "new_trade_count": "bigint",
+        "run_id": "bigint",
+        "file_id": "bigint",
+        "revised_at": "timestamp with time zone not null default now()",
+    },
+    "provider_symbols": {
+        "provider": "text not null",
+        "source_symbol": "text not null",
+        "symbol": "text not null",
+        "convention": "text not null",
+        "first_seen_at": "timestamp with time zone not null default now()",
+        "first_run_id": "bigint",
+    },
+    "job_runs_summary": {
+        "job_name": "text",
+        "provider": "text",
+        "status": "text",
+        "run_count": "bigint",
+        "avg_duration_ms": "double precision",
+        "total_rows": "bigint",
+        "last_run_at": "timestamp with time zone",
+        "failure_count": "bigint",
+    },
+    "mdload_alembic_version": {"version_num": "character varying(32) not null"},
+}
+
+CONSTRAINTS = {
+    "bars_ohlcv": {
+        "bars_ohlcv_pk": 'PRIMARY KEY (provider, symbol, "interval", ts)',
+        "bars_ohlcv_symbol_check": "CHECK ((symbol = upper(symbol)))",
+    },
+    "job_runs": {
+        "job_runs_pkey": "PRIMARY KEY (id)",
+        "job_runs_mode_check": ("CHECK ((mode = ANY (ARRAY['live'::text, 'backfill'::text])))"),
+        "job_runs_status_check": (
+            "CHECK ((status = ANY (ARRAY['running'::text, 'success'::text, 'failure'::text, "
+            "'cancelled'::text])))"
+        ),
+    },
+    "job_run_files": {
+        "job_run_files_pkey": "PRIMARY KEY (id)",
+        "job_run_files_run_id_fkey": (
+            "FOREIGN KEY (run_id) REFERENCES job_runs(id) ON DELETE CASCADE"
+        ),
+        "job_run_files_state_check": (
+            "CHECK ((state = ANY (ARRAY['loading'::text, 'loaded'::text, 'known'::text, "
+            "'partial'::text, 'refused'::text, 'failed'::text, 'cancelled'::text])))"
+        ),
+        "job_run_files_written_check": "CHECK ((rows_written = (rows_inserted + rows_updated)))",
+        "job_run_files_balance_check": (
+            "CHECK (((state = ANY (ARRAY['loading'::text, 'failed'::text, 'cancelled'::text])) "
+            "OR (rows_read = (((((rows_inserted + rows_updated) + rows_unchanged) + "
+            "rows_duplicate) + rows_skipped) + rows_failed))))"
+        ),
+    },
+    "bars_rejected": {
+        "bars_rejected_pkey": "PRIMARY KEY (id)",
+        "bars_rejected_run_id_fkey": (
+            "FOREIGN KEY (run_id) REFERENCES job_runs(id) ON DELETE CASCADE"
+        ),
+        "bars_rejected_file_id_fkey": (
+            "FOREIGN KEY (file_id) REFERENCES job_run_files(id) ON DELETE CASCADE"
+        ),
+        "bars_rejected_replayed_by_fkey": (
+            "FOREIGN KEY (replayed_by) REFERENCES job_runs(id) ON DELETE SET NULL"
+        ),
+    },
+    "bars_ohlcv_revisions": {"bars_ohlcv_revisions_pkey": "PRIMARY KEY (id)"},
+    "provider_symbols": {
+        "provider_symbols_pk": "PRIMARY KEY (provider, source_symbol)",
+        "provider_symbols_symbol_check": "CHECK ((symbol = upper(symbol)))",
+    },
+    "mdload_alembic_version": {"mdload_alembic_version_pkc": "PRIMARY KEY (version_num)"},
+}
+
+# Besides the primary keys'; in particular bars_ohlcv has none.
+INDEXES = {
+    "job_runs_job_name_idx": "job_runs USING btree (job_name, started_at DESC)",
+    "job_runs_status_idx": "job_runs USING btree (status, started_at DESC)",
+    "job_runs_provider_idx": "job_runs USING btree (provider, started_at DESC)",
+    "job_runs_started_at_idx": "job_runs USING btree (started_at DESC)",
+    "job_runs_metadata_idx": "job_runs USING gin (metadata)",
+    "job_run_files_run_id_idx": "job_run_files USING btree (run_id)",
+    "job_run_files_content_idx": (
+        "job_run_files USING btree (content_hash, config_fingerprint) "
+        "WHERE (state = ANY (ARRAY['loaded'::text, 'partial'::text]))"
+    ),
+    "bars_rejected_run_id_idx": "bars_rejected USING btree (run_id)",
+    "bars_rejected_file_id_idx": "bars_rejected USING btree (file_id)",
+    "bars_rejected_replayed_by_idx": (
+        "bars_rejected USING btree (replayed_by) WHERE (replayed_by IS NOT NULL)"
+    ),
+    "bars_ohlcv_revisions_key_idx": (
+        'bars_ohlcv_revisions USING btree (provider, symbol, "interval", ts)'
+    ),
+    "provider_symbols_symbol_idx": "provider_symbols USING btree (provider, symbol)",
+}
+
+TRIGGERS = {
+    "bars_ohlcv_updated_at": (
+        "BEFORE UPDATE ON bars_ohlcv FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) "
+        "EXECUTE FUNCTION mdload_touch_updated_at()"
+    ),
+    "job_runs_updated_at": (
+        "BEFORE UPDATE ON job_runs FOR EACH ROW EXECUTE FUNCTION mdload_touch_updated_at()"
+    ),
+}
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@pytest.fixture(params=["migrated", "printed"])
+def connection(request: pytest.FixtureRequest, empty_url: str) -> Iterator[Connection]:
+    """A database that `mdload migrate` made, and one that the SQL it prints made."""
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        if request.param == "migrated":
+            schema.upgrade(empty_url)
+        else:
+            connection.execute(schema.offline_sql())
+            assert schema.upgrade(empty_url) == []
+        yield connection
+
+
+def test_schema_is_the_documented_one(connection: Connection) -> None:
+    columns: dict[str, dict[str, str]] = {}
+    for table, name, type_, not_null, default, generated in connection.execute("""
+        SELECT relname, attname, format_type(atttypid, atttypmod), attnotnull,
+               pg_get_expr(adbin, adrelid), attgenerated <> ''
+        FROM pg_attribute
+        JOIN pg_class ON pg_class.oid = attrelid
+        LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v') AND attnum > 0
+        ORDER BY relname, attnum"""):
+        text = type_ + (" not null" if not_null else "")
+        text += " generated" if generated else f" default {default}" if default else ""
+        columns.setdefault(table, {})[name] = text
+    assert columns == COLUMNS
+    assert {t: list(c) for t, c in columns.items()} == {t: list(c) for t, c in COLUMNS.items()}
+
+    constraints: dict[str, dict[str, str]] = {}
+    for table, name, definition in connection.execute("""
+        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
+        FROM pg_constraint
+        WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'u', 'f', 'c', 'x')"""):
+        constraints.setdefault(table, {})[name] = definition
+    assert constraints == CONSTRAINTS
+
+    indexes = connection.execute("""
+        SELECT indexname, split_part(indexdef, ' ON public.', 2)
+        FROM pg_indexes
+        WHERE schemaname = 'public'
+          AND indexname NOT IN (SELECT conname FROM pg_constraint WHERE contype = 'p')""")
+    assert dict(indexes.fetchall()) == INDEXES
+
+    triggers = connection.execute("""
+        SELECT tgname, replace(substring(pg_get_triggerdef(oid) FROM 'BEFORE.*'), 'public.', '')
+        FROM pg_trigger WHERE NOT tgisinternal""")
+    assert dict(triggers.fetchall()) == TRIGGERS
+
+
+def test_keys_are_in_byte_order(connection: Connection) -> None:
+    """As a frame sorts them, whatever the database's locale is."""
+    found = connection.execute("""
+        SELECT attrelid::regclass::text, array_agg(attname ORDER BY attnum)
+        FROM pg_attribute JOIN pg_collation ON pg_collation.oid = attcollation
+        WHERE collname = 'C' AND attrelid::regclass::text IN
+              ('bars_ohlcv', 'bars_ohlcv_revisions', 'provider_symbols')
+        GROUP BY attrelid""")
+    assert dict(found.fetchall()) == {
+        "bars_ohlcv": ["provider", "symbol", "interval"],
+        "bars_ohlcv_revisions": ["provider", "symbol", "interval"],
+        "provider_symbols": ["provider", "source_symbol", "symbol"],
+    }
+
+
+def test_docs_name_every_table_and_column() -> None:
+    sections = dict(
+        section.split("\n", 1) for section in DOCS.read_text().split("\n## `")[1:]
+    )  # "bars_ohlcv`" -> its text
+    for table, columns in COLUMNS.items():
+        text = sections[f"{table}`"]
+        assert [name for name in columns if f"`{name}`" not in text] == [], table
