@@ -1,0 +1,185 @@
+"""From the patterns a person gives to the files, and the members of archives, that they name."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from loader.errors import UnreadableFile
+from loader.sources import archives
+from loader.sources.source import Source, no_access
+
+COMPRESSED = frozenset({".gz", ".zst", ".xz", ".bz2"})
+TABLES = frozenset(
+    {".parquet", ".pq", ".parq", ".csv", ".tsv", ".tab", ".psv", ".txt", ".arrow", ".feather", ".ipc"}
+)  # fmt: skip
+#: Text that lies beside data and is none.
+_BESIDE = frozenset({"readme", "license", "licence", "changelog", "notice", "checksums", "md5sums"})
+#: Folders that archivers and table formats keep for themselves.
+_ASIDE = frozenset({"__MACOSX", "_temporary", "_delta_log"})
+
+
+@contextmanager
+def find(patterns: Sequence[str]) -> Iterator[list[Source]]:
+    """The sources that `patterns` name: in the patterns' order, within one in natural order (`f2`
+    before `f10`), none twice.
+
+    A pattern is a path, a glob (`**` too), a folder (searched to the bottom for files that a reader
+    knows, without hidden and temporary ones), or `-`. What cannot be read from its place again
+    (stdin, a pipe) is kept in a private temporary file until the context ends.
+
+    Raises:
+        UnreadableFile: a pattern names nothing, or something that is no file.
+    """
+    found: dict[tuple[str, str | None], Source] = {}
+    with ExitStack() as stack:
+        stack.callback(archives.close_all)
+        for pattern in patterns:
+            for path, name in _paths(pattern, stack):
+                for source in _members(path, name):
+                    found.setdefault((os.path.realpath(path), source.member), source)
+        yield list(found.values())
+
+
+def _paths(pattern: str, stack: ExitStack) -> list[tuple[Path, str]]:
+    """Each file that one pattern names, with the name it is known by."""
+    if pattern == "-":
+        if sys.stdin is None:
+            raise UnreadableFile("standard input is closed", hint="pipe a file into mdload")
+        return [(_spool(sys.stdin.buffer, stack), "stdin")]
+    if re.match(r"[a-z][a-z0-9+.-]+://", pattern):
+        raise UnreadableFile(
+            f"{pattern} is a URL, and mdload reads files only",
+            hint="download it first, or pipe it in: curl … | mdload backfill -",
+        )
+    path = Path(pattern).expanduser()
+    try:
+        mode = path.stat().st_mode
+    except OSError as exc:
+        if (expanded := os.path.expanduser(pattern)) and glob.has_magic(expanded):
+            return _globbed(pattern, expanded)
+        if path.is_symlink() and isinstance(exc, FileNotFoundError):
+            raise UnreadableFile(
+                f"{pattern} is a symbolic link to {os.readlink(path)}, which does not exist",
+                hint="mend the link, or name the file itself",
+            ) from exc
+        raise no_access(pattern, exc) from exc
+    if stat.S_ISDIR(mode):
+        files = list(_walk(path))
+        if not files:
+            raise UnreadableFile(
+                f"the folder {pattern} holds no file that mdload reads",
+                hint=f"it looks for {', '.join(sorted(TABLES))}, these compressed, and .zip",
+            )
+        return _named(files)
+    if stat.S_ISFIFO(mode):
+        with path.open("rb") as pipe:
+            return [(_spool(pipe, stack), printable(pattern))]
+    if not stat.S_ISREG(mode):
+        raise UnreadableFile(f"{pattern} is neither a file nor a folder nor a pipe")
+    return _named([path])
+
+
+def _globbed(pattern: str, expanded: str) -> list[tuple[Path, str]]:
+    matches = [Path(match) for match in glob.iglob(expanded, recursive=True)]
+    files = [path for path in matches if path.is_file()]
+    if "." not in os.path.basename(expanded):  # `data/*` means the data, not the README beside it
+        files = [path for path in files if known(path.name)]
+    if not expanded.endswith("**"):  # which has been to the bottom itself
+        files += [file for path in matches if path.is_dir() for file in _walk(path)]
+    if not files:
+        raise UnreadableFile(
+            f"nothing matches {pattern}",
+            hint=f"{len(matches)} folders match it, without a file that mdload reads"
+            if matches
+            else "check the pattern, and quote it so that the shell leaves it alone",
+        )
+    return _named(files)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Files below `folder` that a reader knows; follows links, but into no folder twice."""
+    seen = set()
+
+    def refuse(exc: OSError) -> None:
+        raise no_access(str(exc.filename), exc) from exc
+
+    for root, folders, files in os.walk(folder, followlinks=True, onerror=refuse):
+        at = os.stat(root)
+        if (at.st_dev, at.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((at.st_dev, at.st_ino))
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in _ASIDE]
+        yield from (Path(root, name) for name in files if known(name))
+
+
+def known(name: str) -> bool:
+    """Whether a file of this name, found in a folder or an archive, is taken for data."""
+    path = Path(name)
+    if path.name.startswith((".", "~$")) or not _ASIDE.isdisjoint(path.parts):
+        return False
+    suffix = path.suffix.lower()
+    if suffix in COMPRESSED:
+        inner = Path(path.stem)
+        return inner.suffix.lower() in TABLES or not inner.suffix
+    if suffix == ".txt" and path.stem.lower() in _BESIDE:
+        return False
+    return suffix in TABLES or suffix == ".zip"
+
+
+def _members(path: Path, name: str) -> Iterator[Source]:
+    """`path` itself, or the data in it if it is a zip archive that can be opened."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            zipped = archives.is_zip(file.read(4))
+        infos = archives.members(path, name) if zipped else []
+    except FileNotFoundError as exc:
+        raise no_access(name, exc) from exc
+    except (OSError, UnreadableFile):  # told when the file's turn comes; the others still load
+        yield Source(path, name, None, size)
+        return
+    if not infos:
+        yield Source(path, name, None, size)
+        return
+    visible = [i for i in infos if not i.filename.split("/")[-1].startswith(".")]
+    wanted = [i for i in visible if known(i.filename)] or visible or infos
+    for info in sorted(wanted, key=lambda i: _natural(i.filename)):
+        member = printable(info.filename)
+        yield Source(path, f"{name}!{member}", info.filename, info.file_size)
+
+
+def _spool(stream: BinaryIO, stack: ExitStack) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="mdload-"))  # mode 0700
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    path = folder / "stdin"
+    with path.open("wb") as file:
+        shutil.copyfileobj(stream, file, 1 << 20)
+    return path
+
+
+def _named(paths: Iterable[Path]) -> list[tuple[Path, str]]:
+    return [(p, printable(str(p))) for p in sorted(paths, key=lambda p: _natural(str(p)))]
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part)
+        for part in re.split(r"([0-9]+)", text)
+        if part
+    ]
+
+
+def printable(name: str) -> str:
+    """`name` without what would move a cursor or break UTF-8; such characters become `?`."""
+    return "".join(c if c.isprintable() else "?" for c in name)

@@ -1,0 +1,75 @@
+"""One thing to load, its bytes and their hash."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from loader.errors import UnreadableFile
+from loader.sources import archives
+from loader.sources.compression import damage
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file, or one member of a zip archive.
+
+    Attributes:
+        name: how people and the ledger know it: the path as it was given, `stdin`, or
+            `dump.zip!AAPL.csv`; always printable.
+        member: the member's own name inside the archive, or None.
+        size_bytes: of the file on disk; of a member, uncompressed.
+    """
+
+    path: Path
+    name: str
+    member: str | None
+    size_bytes: int
+
+
+@contextmanager
+def open_source(source: Source) -> Iterator[BinaryIO]:
+    """The source's own bytes, from the start; a member's are inflated as they are read.
+
+    Raises:
+        UnreadableFile: it is gone, may not be read, or the archive is damaged or encrypted.
+    """
+    if source.member is not None:
+        with archives.open_member(source.path, source.member, source.name) as stream:
+            yield stream
+        return
+    try:
+        file = source.path.open("rb")
+    except OSError as exc:
+        raise no_access(source.name, exc) from exc
+    with file:
+        yield file
+
+
+def content_hash(source: Source) -> str:
+    """`sha256:` and the hex digest of the source's own bytes (of a compressed file: as on disk).
+
+    Raises:
+        UnreadableFile: as `open_source`.
+    """
+    with open_source(source) as stream, damage(source.name):
+        return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def no_access(name: str, exc: OSError) -> UnreadableFile:
+    """Why a file could not be opened, in one sentence."""
+    if isinstance(exc, FileNotFoundError):
+        return UnreadableFile(
+            f"{name} does not exist",
+            hint=f"relative paths start in {Path.cwd()}; check the spelling",
+        )
+    if isinstance(exc, PermissionError):
+        return UnreadableFile(
+            f"{name} may not be read: permission denied",
+            hint=f"give this user the right to read it: ls -ld '{name}' shows who has it",
+        )
+    return UnreadableFile(f"{name} cannot be read: {exc.strerror or exc}")
