@@ -1,8 +1,136 @@
-"""`mdload db`."""
+"""`mdload db`: which database is in use, and the embedded server's switch."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import NoReturn
 
 import click
+
+from loader.cli.context import Context
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
 @click.group()
 def db() -> None:
     """The database in use, and the embedded server."""
+
+
+@db.command()
+@click.option("--show-password", is_flag=True, help="Print a password that the URL holds.")
+@_json
+@click.pass_obj
+def url(context: Context, show_password: bool, as_json: bool) -> None:
+    """Print the URL of the database in use."""
+    from loader.server import status
+    from loader.target import Target, masked, named
+
+    chosen = named(context.database)
+    if chosen is None:
+        server = status(context.home)
+        chosen = Target(server.url, "the embedded server", embedded=True)
+        if not server.running:
+            click.echo("the embedded server is not running; 'mdload db start' starts it", err=True)
+    shown = chosen.url if show_password else masked(chosen.url)
+    found = {"url": shown, "source": chosen.source, "embedded": chosen.embedded}
+    click.echo(json.dumps(found) if as_json else shown)
+
+
+@db.command()
+@_json
+@click.pass_obj
+def status(context: Context, as_json: bool) -> None:
+    """Show which database is in use and how the embedded server is."""
+    from dataclasses import asdict
+
+    from loader.server import status
+    from loader.target import masked, named
+
+    chosen = named(context.database)
+    server = status(context.home)
+    found = {
+        "uses": masked(chosen.url) if chosen else server.url,
+        "source": chosen.source if chosen else "the embedded server",
+        **asdict(server),
+    }
+    if as_json:
+        click.echo(json.dumps(found, default=str))
+        return
+    state = "running" if server.running else "stopped"
+    if server.running and server.pinned:
+        state += ", and stays until 'mdload db stop'"
+    elif server.running:
+        state += ", until the last mdload that uses it ends"
+    rows = {
+        "database in use": f"{found['uses']} ({found['source']})",
+        "embedded server": state + (f" (pid {server.pid})" if server.pid else ""),
+        "url": server.url,
+        "PostgreSQL": f"{server.version} in {server.bin_dir}" if server.version else "not found",
+        "data": f"{server.data_dir}, {server.size_bytes / 1e6:,.0f} MB"
+        if server.data_dir
+        else "none yet",
+    }
+    for name, value in rows.items():
+        click.echo(f"{name:<16} {value}")
+
+
+@db.command()
+@_json
+@click.pass_obj
+def start(context: Context, as_json: bool) -> None:
+    """Start the embedded server and keep it running until 'mdload db stop'."""
+    from loader.server import start
+    from loader.target import named
+
+    url = start(context.home)
+    if chosen := named(context.database):
+        click.echo(f"note: mdload uses another database, named by {chosen.source}", err=True)
+    click.echo(json.dumps({"running": True, "url": url}) if as_json else url)
+
+
+@db.command()
+@_json
+@click.pass_obj
+def stop(context: Context, as_json: bool) -> None:
+    """Stop the embedded server; one in use stops when its last user ends."""
+    from loader.server import status, stop
+
+    stopped = stop(context.home)
+    running = not stopped and status(context.home).running
+    if as_json:
+        click.echo(json.dumps({"stopped": stopped, "running": running}))
+    elif running:
+        click.echo("in use: it stops when the last mdload that uses it ends")
+    else:
+        click.echo("stopped" if stopped else "it was not running")
+
+
+@db.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def psql(context: Context, args: tuple[str, ...]) -> NoReturn:
+    """Open psql on the database in use; ARGS go to psql.
+
+    Options that mdload has too go after a double dash: mdload db psql -- --help
+    """
+    import signal
+    import subprocess
+
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+    from loader.server.binaries import client
+    from loader.target import target
+
+    with target(context.database, context.home) as chosen:
+        parts = conninfo_to_dict(chosen.url)
+        # Everybody can read a program's arguments; its environment only its owner.
+        secret = {"PGPASSWORD": str(parts.pop("password"))} if "password" in parts else {}
+        parts.pop("sslpassword", None)  # libpq asks for it
+        where = [f"--dbname={make_conninfo('', **parts)}"] if parts else []
+        command = [client("psql", embedded=chosen.embedded), *where, *args]
+        signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is psql's: it ends a query there
+        code = subprocess.run(command, env=os.environ | secret, check=False).returncode
+    sys.exit(code if code >= 0 else 128 - code)

@@ -92,3 +92,25 @@ def _probe(bin: Path, *, wheel: bool = False) -> Binaries | None:
         return None
     stated = re.search(r"\(PostgreSQL\) (\d\S*)", said)
     return Binaries(bin, stated[1], wheel) if stated else None
+
+
+def client(name: str, *, embedded: bool) -> Path:
+    """A client program such as psql: for the embedded server the one of the same version, for
+    another server rather that of PATH (the wheel's speaks neither SSL nor readline).
+
+    Raises:
+        SettingsError: there is none.
+    """
+    found = shutil.which(name)
+    on_path = [Path(found)] if found else []
+    try:
+        own = [find().bin / name]
+    except SettingsError:
+        own = []
+    for program in own + on_path if embedded else on_path + own:
+        if os.access(program, os.X_OK):
+            return program
+    raise SettingsError(
+        f"there is no {name} on PATH or beside the PostgreSQL programs",
+        hint="install PostgreSQL's client programs, or pip install 'mdload[embedded]'",
+    )

@@ -51,9 +51,14 @@ class Postmaster:
 
     @property
     def url(self) -> str:
-        # With the port, or a PGPORT in the environment would be taken for it.
-        host = quote(os.fsencode(self.socket_dir), safe="")
-        return f"postgresql://postgres@/{DATABASE}?host={host}&port={PORT}"
+        return url(self.socket_dir)
+
+
+def url(socket_dir: Path) -> str:
+    """How psycopg and ADBC find the database behind a socket in `socket_dir`."""
+    host = quote(os.fsencode(socket_dir), safe="")
+    # With the port, or a PGPORT in the environment would be taken for it.
+    return f"postgresql://postgres@/{DATABASE}?host={host}&port={PORT}"
 
 
 def initialise(tools: Tools, data: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from loader.errors import SettingsError
 from loader.server import binaries, cluster
+from loader.server.account import account
 from loader.server.home import Home, usable
 
 
@@ -24,7 +25,7 @@ class ServerStatus:
         version: of the PostgreSQL programs that would run it; None where there are none.
         bin_dir: where those are.
         data_dir: its data directory; None before the first start.
-        url: where it answers; None while it does not run.
+        url: where it answers, or will once it runs.
         size_bytes: of the data directory, 0 before the first start.
     """
 
@@ -35,7 +36,7 @@ class ServerStatus:
     version: str | None
     bin_dir: Path | None
     data_dir: Path | None
-    url: str | None
+    url: str
     size_bytes: int
 
 
@@ -54,6 +55,7 @@ def status(home: Path | None = None) -> ServerStatus:
         order = sorted(servers, key=lambda data: (servers[data] is None, data != own))
         data = order[0] if order else None
         server = servers[data] if data else None
+        who = account(data or place.path)
         return ServerStatus(
             home=place.path,
             running=server is not None,
@@ -62,7 +64,7 @@ def status(home: Path | None = None) -> ServerStatus:
             version=programs.version if programs else None,
             bin_dir=programs.bin if programs else None,
             data_dir=data,
-            url=server.url if server else None,
+            url=server.url if server else cluster.url(place.socket_directory(who)),
             size_bytes=_size(data) if data else 0,
         )
 
