@@ -61,7 +61,7 @@ def current(database: psycopg.Connection[Any] | str) -> str | None:
     """
     with _translated("looking at its schema"):
         if isinstance(database, str):
-            with psycopg.connect(libpq(database)) as connection:
+            with psycopg.connect(database) as connection:
                 return current(connection)
         try:
             with database.transaction():
@@ -71,25 +71,25 @@ def current(database: psycopg.Connection[Any] | str) -> str | None:
     return str(row[0]) if row else None
 
 
-def require_head(connection: psycopg.Connection[Any]) -> None:
+def require_head(database: psycopg.Connection[Any] | str) -> None:
     """Nothing, if the schema is the one that this mdload works with. One cheap query.
 
     Raises:
         SchemaOutOfDate: mdload's tables are absent, older or newer; the hint says what to run.
+        DatabaseError: the server cannot be reached or refuses.
     """
-    found = current(connection)
-    if found is None:
-        raise SchemaOutOfDate(
-            f"the database {connection.info.dbname!r} has no tables of mdload yet",
-            hint="run: mdload migrate",
-        )
-    _refuse_newer(found, connection)
+    if isinstance(database, str):
+        with _translated("looking at its schema"), psycopg.connect(database) as connection:
+            return require_head(connection)
+    found = current(database)
+    _refuse_newer(found, database)
     if found != head():
+        has = "no tables of mdload yet" if found is None else f"schema revision {found}"
         raise SchemaOutOfDate(
-            f"the database {connection.info.dbname!r} has schema revision {found}, "
-            f"but this mdload needs {head()}",
+            f"the database {database.info.dbname!r} has {has}; this mdload needs {head()}",
             hint="run: mdload migrate",
         )
+    return None
 
 
 def upgrade(
@@ -97,6 +97,7 @@ def upgrade(
 ) -> list[str]:
     """Brings a database up to `revision`, in one transaction. Two at once do not collide.
 
+    `url` is libpq's (`loader.target` makes it of other spellings).
     Returns the revisions applied, oldest first: none where there was nothing to do. `notice` gets
     what the server says on the way, such as that its TimescaleDB cannot compress.
 
@@ -126,19 +127,13 @@ def offline_sql() -> str:
     return script.getvalue()
 
 
-def libpq(url: str) -> str:
-    """`url` as libpq understands it: without SQLAlchemy's driver name."""
-    scheme, separator, rest = url.partition("://")
-    return f"postgresql://{rest}" if separator and "+" in scheme else url
-
-
 def engine(url: str, notice: Callable[[str], None] | None = None) -> Engine:
     """A SQLAlchemy engine whose connections libpq makes, so that services, sockets and PG* work."""
     from sqlalchemy import create_engine
     from sqlalchemy.pool import NullPool
 
     def connect() -> psycopg.Connection[Any]:
-        connection = psycopg.connect(libpq(url))
+        connection = psycopg.connect(url)
         if notice:
             connection.add_notice_handler(lambda said: notice(said.message_primary or ""))
         return connection

@@ -1,11 +1,12 @@
 """Runs the migrations, on a connection that `loader.schema` hands over or for plain alembic."""
 
-import os
-
 from alembic import context
+from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData, Table, text
 
+from loader.errors import SettingsError
 from loader.schema import LOCK, VERSION_TABLE, engine
+from loader.target import named
 
 
 def migrate(connection: Connection) -> None:
@@ -41,8 +42,11 @@ if context.is_offline_mode():
 elif "connection" in context.config.attributes:
     migrate(context.config.attributes["connection"])
 else:
-    url = os.environ.get("MDLOAD_DATABASE_URL") or os.environ.get("DATABASE_URL")
-    if not url:
-        raise SystemExit("Set MDLOAD_DATABASE_URL to the database that is to be migrated.")
-    with engine(url).connect() as connection:
+    try:
+        chosen = named()
+    except SettingsError as error:
+        raise CommandError(str(error)) from error
+    if chosen is None:
+        raise CommandError("Set MDLOAD_DATABASE_URL to the database that is to be migrated")
+    with engine(chosen.url).connect() as connection:
         migrate(connection)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import click
 
@@ -14,7 +15,13 @@ from loader.errors import MdloadError
 
 # A command's module is imported when the command runs; `mdload --help` needs only this table.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "migrate": ("loader.cli.migrate:migrate", "The schema: to the newest revision, or printed."),
+    "backfill": ("loader.cli.backfill:backfill", "Load bars from files into the store."),
+    "inspect": ("loader.cli.inspect:inspect", "Show what a file would be taken for."),
+    "migrate": ("loader.cli.migrate:migrate", "Bring the schema to the newest revision."),
+    "job-runs": ("loader.cli.job_runs:job_runs", "What was loaded, when, and how it ended."),
     "db": ("loader.cli.db:db", "The database in use, and the embedded server."),
+    "config": ("loader.cli.config:config", "What mdload.toml and the environment come to."),
 }
 
 
@@ -36,17 +43,45 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, help) for name, (_, help) in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="First steps: mdload backfill bars.parquet --provider NAME",
+)
 @click.option("--database", metavar="URL", help="The server to use; without it the environment's.")
+@click.option("--config", "config_file", metavar="FILE", type=click.Path(dir_okay=False),
+              help="Settings file; default mdload.toml, if there is one here.")  # fmt: skip
+@click.option("-v", "--verbose", count=True, help="Say more on stderr.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text",
+              show_default=True, help="How stderr speaks.")  # fmt: skip
 @click.version_option(package_name="mdload", prog_name="mdload")
 @click.pass_context
-def root(ctx: click.Context, database: str | None) -> None:
+def root(
+    ctx: click.Context,
+    database: str | None,
+    config_file: str | None,
+    verbose: int,
+    quiet: bool,
+    log_format: Literal["text", "json"],
+) -> None:
     """Brings OHLCV bars into PostgreSQL and TimescaleDB, exactly, and keeps a record of it."""
-    ctx.obj = Context(database=database)
+    from loader.configfile import read
+
+    file = read(config_file)
+    ctx.default_map = {"backfill": file.defaults, "inspect": file.defaults}
+    ctx.obj = Context(
+        database=database,
+        file_database=file.database,
+        verbosity=-1 if quiet else verbose,
+        log_format=log_format,
+    )
 
 
 def main() -> NoReturn:
     """Runs the command line and ends the process."""
+    # A scheduler's SIGTERM ends a load as Ctrl-C does: rolled back and recorded as cancelled.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = root.main(prog_name="mdload", standalone_mode=False)
     except MdloadError as exc:

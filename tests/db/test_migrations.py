@@ -198,7 +198,7 @@ def test_tables_go_to_the_current_schema(empty_url: str) -> None:
 
 def test_plain_alembic_in_a_checkout(empty_url: str) -> None:
     def alembic(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-        clean = {k: v for k, v in os.environ.items() if not k.endswith("DATABASE_URL")}
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "MDLOAD_", "DATA"))}
         return subprocess.run(
             [sys.executable, "-m", "alembic", *arguments],
             cwd=ROOT, env=clean | env, capture_output=True, text=True, check=False,
@@ -211,8 +211,8 @@ def test_plain_alembic_in_a_checkout(empty_url: str) -> None:
     assert alembic("downgrade", "base", DATABASE_URL=url).returncode == 0
     assert schema.current(empty_url) is None
     nowhere = alembic("upgrade", "head")
-    assert nowhere.returncode == 1
-    assert "MDLOAD_DATABASE_URL" in nowhere.stderr
+    assert nowhere.returncode != 0
+    assert "Set MDLOAD_DATABASE_URL" in nowhere.stdout + nowhere.stderr
     assert "Traceback" not in nowhere.stderr
 
 

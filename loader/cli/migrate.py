@@ -1,0 +1,46 @@
+"""`mdload migrate`: the schema, brought to the newest revision or printed."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from loader.cli.context import Context
+from loader.cli.options import json_option
+
+
+@click.command()
+@click.option("--sql", is_flag=True, help="Print the SQL that makes the schema; touch nothing.")
+@json_option
+@click.pass_obj
+def migrate(ctx: Context, sql: bool, as_json: bool) -> None:
+    """Bring the database's schema to the newest revision.
+
+    All of it in one transaction, in the connection's current schema. What is not mdload's is left
+    alone. On a database with TimescaleDB installed the bars become a hypertable.
+    """
+    from loader import schema
+    from loader.target import masked, target
+
+    if sql:
+        script = schema.offline_sql()
+        click.echo(json.dumps({"sql": script}) if as_json else script, nl=as_json)
+        return
+
+    notices: list[str] = []
+    with target(ctx.database, ctx.home) as chosen:
+        before = schema.current(chosen.url)
+        applied = schema.upgrade(chosen.url, notice=notices.append)
+        name = masked(chosen.url)
+    if as_json:
+        said = {"database": name, "source": chosen.source, "from": before, "to": schema.head()}
+        click.echo(json.dumps({**said, "applied": applied, "notices": notices}))
+        return
+    for text in notices:
+        click.echo(f"note: {text}", err=True)
+    if not applied:
+        what = f"already at the newest revision, {schema.head()}"
+    else:
+        what = f"from {before or 'nothing'} to revision {schema.head()}"
+    click.echo(f"schema of {name} ({chosen.source}): {what}")

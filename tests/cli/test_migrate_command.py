@@ -1,0 +1,61 @@
+"""`mdload migrate` as a person runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+
+from loader import schema
+
+
+def test_an_empty_database_then_one_that_is_there(
+    mdload: Callable[..., Any], empty_url: str
+) -> None:
+    first = mdload("--database", empty_url, "migrate")
+    assert (first.code, first.err) == (0, "")
+    assert first.out.endswith("(--database): from nothing to revision 0001\n")
+    again = mdload("migrate", env={"MDLOAD_DATABASE_URL": empty_url})
+    assert (again.code, again.err) == (0, "")
+    assert again.out.endswith("(MDLOAD_DATABASE_URL): already at the newest revision, 0001\n")
+
+
+def test_json(mdload: Callable[..., Any], empty_url: str) -> None:
+    said = [mdload("--database", empty_url, "migrate", "--json").json() for _ in range(2)]
+    assert [(s["from"], s["to"], s["applied"], s["notices"]) for s in said] == [
+        (None, "0001", ["0001"], []),
+        ("0001", "0001", [], []),
+    ]
+
+
+def test_sql_is_printed_and_nothing_touched(mdload: Callable[..., Any], empty_url: str) -> None:
+    printed = mdload("--database", empty_url, "migrate", "--sql")
+    assert (printed.code, printed.err) == (0, "")
+    assert schema.current(empty_url) is None
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        connection.execute(printed.out)
+    assert schema.current(empty_url) == "0001"
+    assert mdload("migrate", "--sql", "--json").json() == {"sql": printed.out}
+
+
+def test_the_embedded_server_needs_no_url(mdload: Callable[..., Any]) -> None:
+    assert "from nothing to revision 0001" in mdload("migrate").out
+
+
+def test_a_database_of_a_newer_mdload(mdload: Callable[..., Any], database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE mdload_alembic_version SET version_num = '0042'")
+    refused = mdload("--database", database_url, "migrate")
+    assert (refused.code, refused.out) == (5, "")
+    assert refused.err.splitlines()[1] == "hint: run: pip install --upgrade mdload"
+
+
+def test_a_password_is_not_shown(mdload: Callable[..., Any], database_url: str) -> None:
+    url = database_url.replace("postgres@", "postgres:s3cret@")
+    for ran in (
+        mdload("--database", url, "migrate"),
+        mdload("--database", url, "migrate", "--json"),
+    ):
+        assert ran.code == 0
+        assert "s3cret" not in ran.out + ran.err
