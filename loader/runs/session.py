@@ -14,8 +14,6 @@ from psycopg.rows import dict_row
 
 from loader.errors import ConnectionLost, DatabaseError, SettingsError
 from loader.queries import query
-from loader.redact import redact
-from loader.schema import libpq
 
 Row = dict[str, Any]
 
@@ -56,24 +54,22 @@ class Session:
             ConnectionLost: the server is away; a query that is not repeatable may have been done.
             DatabaseError: the server refused.
         """
-        with self._lock:
-            if self._borrowed is not None:
-                try:
-                    with self._borrowed.transaction():
-                        return _execute(self._borrowed, name, params)
-                except psycopg.Error as error:
-                    raise _translated(error, name) from error
-            try:
-                return _execute(self._connection(), name, params)
-            except psycopg.OperationalError as error:
-                if not self._lost() or not (repeatable or error.sqlstate in _NOT_DONE):
-                    raise _translated(error, name) from error
-            except psycopg.Error as error:
-                raise _translated(error, name) from error
-            try:
-                return _execute(self._connection(), name, params)
-            except psycopg.Error as error:
-                raise _translated(error, name) from error
+        try:
+            with self._lock:
+                return self._rows(name, params, repeatable)
+        except psycopg.Error as error:
+            raise _translated(error, f"running {name}") from error
+
+    def _rows(self, name: str, params: tuple[object, ...], repeatable: bool) -> list[Row]:
+        if self._borrowed is not None:
+            with self._borrowed.transaction():
+                return _execute(self._borrowed, name, params)
+        try:
+            return _execute(self._connection(), name, params)
+        except psycopg.OperationalError as error:
+            if not self._lost() or not (repeatable or error.sqlstate in _NOT_DONE):
+                raise
+        return _execute(self._connection(), name, params)
 
     def close(self) -> None:
         """Closes an own connection; the next query makes a new one."""
@@ -85,8 +81,7 @@ class Session:
 
     def _connection(self) -> psycopg.Connection[Any]:
         if self._own is None or self._own.closed:
-            # Prepared statements would fail behind a pooler that hands sessions round.
-            self._own = psycopg.connect(self.conninfo, autocommit=True, prepare_threshold=None)
+            self._own = connect(self.conninfo)
         return self._own
 
     def _lost(self) -> bool:
@@ -100,14 +95,31 @@ class Session:
         return True
 
 
+def connect(conninfo: str) -> psycopg.Connection[Any]:
+    """A psycopg connection in autocommit mode.
+
+    Raises:
+        ConnectionLost: the server cannot be reached.
+        DatabaseError: it refused.
+    """
+    try:
+        # Prepared statements would fail behind a pooler that hands sessions round.
+        return psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+    except psycopg.Error as error:
+        raise _translated(error, "connecting") from error
+
+
 def _conninfo(database: str | psycopg.Connection[Any]) -> str:
     if isinstance(database, psycopg.Connection):
         return make_conninfo(database.info.dsn, password=database.info.password)
+    scheme, separator, rest = database.partition("://")
+    if separator and "+" in scheme:  # SQLAlchemy's postgresql+psycopg://
+        database = f"postgresql://{rest}"
     try:
-        given = conninfo_to_dict(libpq(database))
-    except psycopg.ProgrammingError as error:
+        given = conninfo_to_dict(database)
+    except psycopg.ProgrammingError:  # whose words quote pieces of what may be a password
         raise SettingsError(
-            f"the database URL cannot be understood: {redact(str(error)).strip()}",
+            "the database is given as what is no PostgreSQL URL or connection string",
             hint="for example postgresql://user@host:5432/market",
         ) from None
     return make_conninfo("", **{**_DEFAULTS, **given})
@@ -125,11 +137,11 @@ def _utc(value: object) -> object:
     return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
-def _translated(error: psycopg.Error, name: str) -> DatabaseError:
+def _translated(error: psycopg.Error, doing: str) -> DatabaseError:
     # Here, because the room of ADBC takes longer to import than most commands take to run.
     from loader.db.translate import translate  # noqa: PLC0415
 
-    said = translate(error, f"running {name}")
+    said = translate(error, doing)
     if isinstance(error, psycopg.OperationalError) and said.sqlstate is None and not said.hint:
         # psycopg knows more ways to say that nobody answered than the loader's driver does.
         return ConnectionLost(str(said), hint="check that the server is up, then try again")

@@ -1,0 +1,167 @@
+"""`mdload job-runs`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from loader.cli.context import Context
+from loader.errors import CheckFailed
+
+if TYPE_CHECKING:
+    from loader.results import RunStatus
+    from loader.runs import JobRunTracker
+
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+@click.group("job-runs")
+def job_runs() -> None:
+    """What was loaded, when, how much of it, and how it ended."""
+
+
+class Since("click.ParamType[datetime]"):
+    """A moment: an ISO date or time (UTC unless it says otherwise), or an age such as 90m or 7d."""
+
+    name = "since"
+    _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}  # noqa: RUF012
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        text = str(value).strip()
+        if age := re.fullmatch(r"(\d{1,5})([mhdw])", text):
+            return datetime.now(UTC) - timedelta(**{self._UNITS[age[2]]: int(age[1])})
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            self.fail(f"{text!r} is neither a date, a time nor an age such as 24h or 7d")
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@job_runs.command("list")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most N.")
+@click.option("--job-name", metavar="NAME", help="Only runs of this job.")
+@click.option(
+    "--status",
+    type=click.Choice(["running", "success", "failure", "cancelled"]),
+    help="Only runs in this state.",
+)
+@click.option("--since", type=Since(), metavar="WHEN", help="Started since: 2024-03-01, 24h, 7d.")
+@as_json
+@click.pass_obj
+def list_(  # noqa: PLR0917
+    context: Context,
+    limit: int,
+    job_name: str | None,
+    status: RunStatus | None,
+    since: datetime | None,
+    as_json: bool,
+) -> None:
+    """The newest runs, newest first."""
+    from loader.cli import job_runs_view as view
+
+    with _tracker(context) as tracker:
+        runs = tracker.get_recent_runs(limit, job_name, status, since)
+    view.show_runs(runs, as_json)
+
+
+@job_runs.command()
+@click.argument("run_id", metavar="ID", type=int)
+@as_json
+@click.pass_obj
+def inspect(context: Context, run_id: int, as_json: bool) -> None:
+    """One run: its counts, files, rejected rows by rule, and its course."""
+    from loader.cli import job_runs_view as view
+
+    with _tracker(context) as tracker:
+        run, files = tracker.get_run(run_id), tracker.get_files(run_id)
+    view.show_run(run, files, as_json)
+
+
+@job_runs.command()
+@click.option(
+    "--timeout-minutes",
+    type=click.FloatRange(0, min_open=True),
+    default=15,
+    show_default=True,
+    help="Without a sign of life for so long.",
+)
+@click.option("--mark-failed", is_flag=True, help="End them as failed, so that they may run again.")
+@as_json
+@click.pass_obj
+def stuck(context: Context, timeout_minutes: float, mark_failed: bool, as_json: bool) -> None:
+    """Runs that say running and have stopped beating; exit code 6 if there is one."""
+    from loader.cli import job_runs_view as view
+
+    minutes = f"{timeout_minutes:g} minutes"
+    with _tracker(context) as tracker:
+        runs = tracker.get_stuck_runs(timeout_minutes)
+        marked: list[int] = []
+        if mark_failed and runs:
+            marked = tracker.mark_failed(
+                [run.id for run in runs],
+                f"no sign of life for {minutes}; ended by mdload job-runs stuck --mark-failed",
+                timeout_minutes,
+            )
+    view.show_stuck(runs, as_json)
+    if not runs:
+        click.echo(f"no run has been silent for {minutes}", err=True)
+        return
+    found = f"{len(runs)} run{'s are' if len(runs) > 1 else ' is'} stuck"
+    if not mark_failed:
+        raise CheckFailed(found, hint="end them with: mdload job-runs stuck --mark-failed")
+    raise CheckFailed(f"{found}; marked as failed: {', '.join(map(str, marked)) or 'none'}")
+
+
+@job_runs.command()
+@click.option(
+    "--hours", type=click.FloatRange(0, min_open=True), default=24, show_default=True,
+    help="Runs started in the last N hours.",
+)  # fmt: skip
+@as_json
+@click.pass_obj
+def summary(context: Context, hours: float, as_json: bool) -> None:
+    """Runs by job, provider and status: how many, how long, how many rows."""
+    from loader.cli import job_runs_view as view
+
+    with _tracker(context) as tracker:
+        found = tracker.get_summary(hours)
+    view.show_summary(found, hours, as_json)
+
+
+@job_runs.command()
+@click.option(
+    "--older-than-days", type=click.IntRange(0, 36_500), required=True, metavar="N",
+    help="Runs that ended more than N days ago.",
+)  # fmt: skip
+@click.option("--confirm", is_flag=True, help="Delete them; without it they are only listed.")
+@as_json
+@click.pass_obj
+def cleanup(context: Context, older_than_days: int, confirm: bool, as_json: bool) -> None:
+    """Deletes old runs with their files and rejected rows; running ones and all bars stay."""
+    from loader.cli import job_runs_view as view
+
+    with _tracker(context) as tracker:
+        expired = tracker.get_expired_runs(older_than_days)
+        deleted = tracker.cleanup_old_runs(older_than_days) if confirm else 0
+    view.show_cleanup(expired, older_than_days, confirm, deleted, as_json)
+
+
+@contextmanager
+def _tracker(context: Context) -> Iterator[JobRunTracker]:
+    from loader import schema
+    from loader.runs import JobRunTracker
+    from loader.runs.session import connect
+    from loader.target import target
+
+    with target(context.database, context.home) as chosen, connect(chosen.url) as connection:
+        schema.require_head(connection)
+        yield JobRunTracker(connection)

@@ -1,0 +1,197 @@
+"""What the commands print: tables for people, JSON for programs; times are UTC.
+
+rich is imported only where a table is drawn: it takes longer than most commands.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final, Literal
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+NOTHING: Final = "-"
+_STYLES: Final = {
+    "running": "cyan", "success": "green", "failure": "red", "cancelled": "yellow",
+    "loading": "cyan", "loaded": "green", "known": "green", "partial": "yellow",
+    "refused": "red", "failed": "red",
+}  # fmt: skip
+
+
+def print_json(value: object) -> None:
+    """`value` on stdout as one JSON document: records as objects, times as ISO 8601 in UTC."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=_plain))
+
+
+def _plain(value: object) -> object:
+    match value:
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+        case Decimal() | PurePath():
+            return str(value)
+        case set() | frozenset():
+            return sorted(value)
+        case Mapping():
+            return dict(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: getattr(value, f.name) for f in fields(value)}
+    raise TypeError(f"a {type(value).__name__} has no JSON form")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    `kind` is `number` (to the right), `status` (coloured by its word), `id` (to the right, never
+    cut) or `text`. Where the terminal is too narrow for all, columns with the largest `spare` give
+    way first, and those with 0 never.
+    """
+
+    name: str
+    kind: Literal["text", "number", "status", "id"] = "text"
+    spare: int = 0
+
+
+def table(
+    title: str | None, columns: Sequence[str | Column], rows: Iterable[Sequence[object]]
+) -> None:
+    """Prints a table on stdout. On a terminal it fits the width; in a pipe nothing is cut.
+
+    Cells: text as it is (no markup), numbers with thousands, datetimes as `utc`, None as a dash.
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    named = [c if isinstance(c, Column) else Column(c) for c in columns]
+    body = [[cell(value) for value in row] for row in rows]
+    order = sorted(range(len(named)), key=lambda i: -named[i].spare)
+    console = Console(highlight=False)
+    shown = set(order)
+    while True:
+        drawn = _drawn(title, named, body, shown)
+        wanted = console.measure(drawn).maximum
+        if not console.is_terminal:
+            console.width = max(console.width, wanted)
+        if wanted <= console.width or not order or not named[order[0]].spare:
+            break
+        shown.remove(order.pop(0))
+    console.print(drawn)
+
+
+def details(title: str, entries: Mapping[str, str | None]) -> None:
+    """Prints a title and what is known under it, one entry a line."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(Text(title, "bold"))
+    width = max((len(name) for name, value in entries.items() if value is not None), default=0)
+    for name, value in entries.items():
+        if value is not None:
+            console.print(Text.assemble((f"  {name:<{width}}  ", "dim"), value))
+
+
+def _drawn(
+    title: str | None, columns: Sequence[Column], rows: Sequence[Sequence[str]], shown: set[int]
+) -> Table:
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    drawn = Table(
+        title=Text(title, "bold") if title else None, title_justify="left", box=SIMPLE_HEAD,
+        pad_edge=False, show_edge=False,
+    )  # fmt: skip
+    for i, column in enumerate(columns):
+        if i in shown:
+            drawn.add_column(
+                Text(column.name),
+                justify="right" if column.kind in ("number", "id") else "left",
+                no_wrap=column.kind != "text",
+                overflow="fold",
+            )
+    for row in rows:
+        drawn.add_row(
+            *(
+                Text(value, _STYLES.get(value, "") if columns[i].kind == "status" else "")
+                for i, value in enumerate(row)
+                if i in shown
+            )
+        )
+    return drawn
+
+
+def cell(value: object) -> str:
+    """A value as a table shows it."""
+    match value:
+        case None:
+            return NOTHING
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return number(value)
+        case datetime():
+            return utc(value)
+        case list() | tuple():
+            return ", ".join(map(cell, value)) or NOTHING
+    return str(value)
+
+
+def number(n: int | None) -> str:
+    """`1234567` as `1,234,567`."""
+    return NOTHING if n is None else f"{n:,}"
+
+
+def utc(moment: datetime | None) -> str:
+    """`2024-03-01 14:30:05Z`."""
+    return NOTHING if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def span(first: datetime | None, last: datetime | None) -> str:
+    """From the first bar to the last: `2024-03-01 to 2024-05-31`, with times unless all are
+    midnight."""
+    if first is None or last is None:
+        return NOTHING
+    first, last = first.astimezone(UTC), last.astimezone(UTC)
+    if all((ts.hour, ts.minute, ts.second, ts.microsecond) == (0, 0, 0, 0) for ts in (first, last)):
+        return f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    seconds = ":%S" if first.second or last.second else ""
+    return f"{first:%Y-%m-%d %H:%M{seconds}} to {last:%Y-%m-%d %H:%M{seconds}}"
+
+
+def duration(ms: float | None) -> str:
+    """`840 ms`, `12.3 s`, `4m 05s`, `2h 07m`, `3d 04h`."""
+    if ms is None:
+        return NOTHING
+    if ms < 999.5:
+        return f"{ms:.0f} ms"
+    if ms < 59_950:
+        return f"{ms / 1000:.1f} s"
+    seconds = round(ms / 1000)
+    for unit, below, small, smaller in ((60, 3600, "m", "s"), (3600, 86_400, "h", "m")):
+        if seconds < below:
+            return f"{seconds // unit}{small} {seconds % unit // (unit // 60):02}{smaller}"
+    return f"{seconds // 86_400}d {seconds % 86_400 // 3600:02}h"
+
+
+def bytes_(n: int | None) -> str:
+    """`512 B`, `1.5 kB`, `23.4 MB`, by thousands."""
+    if n is None:
+        return NOTHING
+    if n < 1000:
+        return f"{n} B"
+    size = float(n)
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if size < 999.95:
+            return f"{size:.1f} {unit}"
+    return f"{size / 1000:.1f} TB"
