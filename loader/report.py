@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 NOTHING: Final = "-"
+#: Text is wrapped down to this width before a column is left out, and then down to the other one
+#: before the terminal has to fold lines.
+_COMFORTABLE: Final = 24
+_NARROWEST: Final = 12
+_GAP: Final = 2
+_PIPE: Final = 100_000
 _STYLES: Final = {
     "running": "cyan", "success": "green", "failure": "red", "cancelled": "yellow",
     "loading": "cyan", "loaded": "green", "known": "green", "partial": "yellow",
@@ -52,13 +58,13 @@ def _plain(value: object) -> object:
 class Column:
     """A column of a table.
 
-    `kind` is `number` (to the right), `status` (coloured by its word), `id` (to the right, never
-    cut) or `text`. Where the terminal is too narrow for all, columns with the largest `spare` give
-    way first, and those with 0 never.
+    `kind` is `number` (to the right), `status` (coloured by its word), `time` or `text`, which
+    alone is wrapped. Where the terminal is too narrow for all, columns with the largest `spare`
+    give way first, and those with 0 never.
     """
 
     name: str
-    kind: Literal["text", "number", "status", "id"] = "text"
+    kind: Literal["text", "number", "status", "time"] = "text"
     spare: int = 0
 
 
@@ -73,18 +79,34 @@ def table(
 
     named = [c if isinstance(c, Column) else Column(c) for c in columns]
     body = [[cell(value) for value in row] for row in rows]
-    order = sorted(range(len(named)), key=lambda i: -named[i].spare)
     console = Console(highlight=False)
-    shown = set(order)
-    while True:
-        drawn = _drawn(title, named, body, shown)
-        wanted = console.measure(drawn).maximum
-        if not console.is_terminal:
-            console.width = max(console.width, wanted)
-        if wanted <= console.width or not order or not named[order[0]].spare:
-            break
-        shown.remove(order.pop(0))
+
+    def width(columns: Iterable[int], text: int) -> int:
+        widths = [_width(named[i], [row[i] for row in body], text) for i in columns]
+        return sum(widths) + _GAP * (len(widths) - 1)
+
+    shown = set(range(len(named)))
+    if console.is_terminal:
+        for i in sorted(shown, key=lambda i: -named[i].spare):
+            if not named[i].spare or width(shown, _COMFORTABLE) <= console.width:
+                break
+            shown.remove(i)
+    kept = sorted(shown)
+    drawn = _drawn([named[i] for i in kept], [[row[i] for i in kept] for row in body])
+    # Rather a line that the terminal folds than a number without its end.
+    console.width = max(console.width, width(kept, _NARROWEST))
+    if not console.is_terminal:
+        console.width = console.measure(drawn, options=console.options.update(width=_PIPE)).maximum
+    if title:
+        console.print(title, style="bold", markup=False)
     console.print(drawn)
+
+
+def _width(column: Column, values: Iterable[str], text: int) -> int:
+    from rich.cells import cell_len  # noqa: PLC0415
+
+    longest = max(cell_len(column.name), *map(cell_len, values), 1)
+    return min(longest, text) if column.kind == "text" else longest
 
 
 def details(title: str, entries: Mapping[str, str | None]) -> None:
@@ -100,31 +122,24 @@ def details(title: str, entries: Mapping[str, str | None]) -> None:
             console.print(Text.assemble((f"  {name:<{width}}  ", "dim"), value))
 
 
-def _drawn(
-    title: str | None, columns: Sequence[Column], rows: Sequence[Sequence[str]], shown: set[int]
-) -> Table:
+def _drawn(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Table:
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    drawn = Table(
-        title=Text(title, "bold") if title else None, title_justify="left", box=SIMPLE_HEAD,
-        pad_edge=False, show_edge=False,
-    )  # fmt: skip
-    for i, column in enumerate(columns):
-        if i in shown:
-            drawn.add_column(
-                Text(column.name),
-                justify="right" if column.kind in ("number", "id") else "left",
-                no_wrap=column.kind != "text",
-                overflow="fold",
-            )
+    drawn = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for column in columns:
+        drawn.add_column(
+            Text(column.name),
+            justify="right" if column.kind == "number" else "left",
+            no_wrap=column.kind != "text",
+            overflow="fold",
+        )
     for row in rows:
         drawn.add_row(
             *(
-                Text(value, _STYLES.get(value, "") if columns[i].kind == "status" else "")
-                for i, value in enumerate(row)
-                if i in shown
+                Text(value, _STYLES.get(value, "") if column.kind == "status" else "")
+                for column, value in zip(columns, row, strict=True)
             )
         )
     return drawn
@@ -151,9 +166,16 @@ def number(n: int | None) -> str:
     return NOTHING if n is None else f"{n:,}"
 
 
-def utc(moment: datetime | None) -> str:
-    """`2024-03-01 14:30:05Z`."""
-    return NOTHING if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+def counted(n: int, thing: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{number(n)} {thing}{'' if n == 1 else 's'}"
+
+
+def utc(moment: datetime | None, *, seconds: bool = True) -> str:
+    """`2024-03-01 14:30:05Z`, or without the seconds."""
+    if moment is None:
+        return NOTHING
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M{':%S' if seconds else ''}}Z"
 
 
 def span(first: datetime | None, last: datetime | None) -> str:

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from loader.cli.context import Context
+from loader.cli.options import json_option
 from loader.errors import CheckFailed
 
 if TYPE_CHECKING:
     from loader.results import RunStatus
     from loader.runs import JobRunTracker
-
-as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
 
 @click.group("job-runs")
@@ -25,7 +24,7 @@ def job_runs() -> None:
     """What was loaded, when, how much of it, and how it ended."""
 
 
-class Since("click.ParamType[datetime]"):
+class Since(click.ParamType[datetime]):
     """A moment: an ISO date or time (UTC unless it says otherwise), or an age such as 90m or 7d."""
 
     name = "since"
@@ -55,7 +54,7 @@ class Since("click.ParamType[datetime]"):
     help="Only runs in this state.",
 )
 @click.option("--since", type=Since(), metavar="WHEN", help="Started since: 2024-03-01, 24h, 7d.")
-@as_json
+@json_option
 @click.pass_obj
 def list_(  # noqa: PLR0917
     context: Context,
@@ -75,7 +74,7 @@ def list_(  # noqa: PLR0917
 
 @job_runs.command()
 @click.argument("run_id", metavar="ID", type=int)
-@as_json
+@json_option
 @click.pass_obj
 def inspect(context: Context, run_id: int, as_json: bool) -> None:
     """One run: its counts, files, rejected rows by rule, and its course."""
@@ -95,7 +94,7 @@ def inspect(context: Context, run_id: int, as_json: bool) -> None:
     help="Without a sign of life for so long.",
 )
 @click.option("--mark-failed", is_flag=True, help="End them as failed, so that they may run again.")
-@as_json
+@json_option
 @click.pass_obj
 def stuck(context: Context, timeout_minutes: float, mark_failed: bool, as_json: bool) -> None:
     """Runs that say running and have stopped beating; exit code 6 if there is one."""
@@ -126,7 +125,7 @@ def stuck(context: Context, timeout_minutes: float, mark_failed: bool, as_json: 
     "--hours", type=click.FloatRange(0, min_open=True), default=24, show_default=True,
     help="Runs started in the last N hours.",
 )  # fmt: skip
-@as_json
+@json_option
 @click.pass_obj
 def summary(context: Context, hours: float, as_json: bool) -> None:
     """Runs by job, provider and status: how many, how long, how many rows."""
@@ -143,7 +142,7 @@ def summary(context: Context, hours: float, as_json: bool) -> None:
     help="Runs that ended more than N days ago.",
 )  # fmt: skip
 @click.option("--confirm", is_flag=True, help="Delete them; without it they are only listed.")
-@as_json
+@json_option
 @click.pass_obj
 def cleanup(context: Context, older_than_days: int, confirm: bool, as_json: bool) -> None:
     """Deletes old runs with their files and rejected rows; running ones and all bars stay."""
@@ -157,11 +156,8 @@ def cleanup(context: Context, older_than_days: int, confirm: bool, as_json: bool
 
 @contextmanager
 def _tracker(context: Context) -> Iterator[JobRunTracker]:
-    from loader import schema
+    from loader.cli.store import store
     from loader.runs import JobRunTracker
-    from loader.runs.session import connect
-    from loader.target import target
 
-    with target(context.database, context.home) as chosen, connect(chosen.url) as connection:
-        schema.require_head(connection)
-        yield JobRunTracker(connection)
+    with store(context) as url, JobRunTracker(url) as tracker:
+        yield tracker

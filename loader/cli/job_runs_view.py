@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 
 import click
 
 from loader.report import (
     Column,
     bytes_,
+    counted,
     details,
     duration,
     number,
@@ -33,23 +35,23 @@ def show_runs(runs: Sequence[JobRun], as_json: bool) -> None:
         table(
             None,
             [
-                Column("run", "id"),
+                Column("run", "number"),
                 Column("job"),
                 Column("provider", spare=3),
                 Column("status", "status"),
-                Column("started"),
+                Column("started", "time"),
                 Column("took", "number"),
                 Column("read", "number", spare=2),
                 Column("written", "number"),
                 Column("unchanged", "number", spare=4),
                 Column("rejected", "number"),
-                Column("bars", spare=5),
+                Column("bars", "time", spare=5),
             ],
             [
                 [
-                    str(run.id), run.job_name, run.provider, run.status, run.started_at, _took(run),
-                    run.rows_read, run.rows_written, run.rows_unchanged, run.rows_failed,
-                    span(run.min_ts, run.max_ts),
+                    str(run.id), run.job_name, run.provider, run.status, _minute(run.started_at),
+                    _took(run), run.rows_read, run.rows_written, run.rows_unchanged,
+                    run.rows_failed, span(run.min_ts, run.max_ts),
                 ]
                 for run in runs
             ],
@@ -64,7 +66,8 @@ def show_run(run: JobRun, files: Sequence[JobRunFile], as_json: bool) -> None:
         print_json(_columns(run) | {"files": files, "rejected": dict(rejected.most_common())})
         return
     details(
-        f"Run {run.id}: {run.job_name}, {run.status}",
+        f"Run {run.id}: {run.job_name}, {run.status}"
+        + ("" if run.elapsed_ms is None else f" in {duration(run.elapsed_ms)}"),
         {
             "error": run.error_message,
             "provider": run.provider,
@@ -77,25 +80,29 @@ def show_run(run: JobRun, files: Sequence[JobRunFile], as_json: bool) -> None:
             **{k: str(v) for k, v in run.metadata.items() if k != "last_heartbeat"},
         },
     )
+    click.echo()
     table(
         "Rows",
         [Column(name, "number") for name in ("read", *_COUNTS)],
         [[run.rows_read, *_counts(run)]],
     )
     if rejected:
+        click.echo()
         table(
             "Rejected rows by rule",
             ["rule", Column("rows", "number")],
             rejected.most_common(),
         )
     if files:
-        _show_files(run, files)
+        click.echo()
+        _show_files(files)
+    click.echo()
     _show_course(run, files)
 
 
-def _show_files(run: JobRun, files: Sequence[JobRunFile]) -> None:
+def _show_files(files: Sequence[JobRunFile]) -> None:
     table(
-        f"Files: {number(len(files))}",
+        counted(len(files), "file"),
         [
             Column("file"),
             Column("state", "status"),
@@ -106,7 +113,7 @@ def _show_files(run: JobRun, files: Sequence[JobRunFile]) -> None:
                 Column(name, "number", spare=spare)
                 for name, spare in zip(_COUNTS, (0, 0, 3, 5, 6, 0), strict=True)
             ),
-            Column("bars", spare=7),
+            Column("bars", "time", spare=7),
         ],
         [
             [
@@ -116,10 +123,14 @@ def _show_files(run: JobRun, files: Sequence[JobRunFile]) -> None:
             for file in files
         ],
     )  # fmt: skip
+    said: dict[str, list[str]] = {}
     for file in files:
         for word in (file.error_message, *file.notes):
             if word:
-                click.echo(f"  {file.path}: {word}")
+                said.setdefault(word, []).append(file.path)
+    for word, paths in said.items():
+        others = f" and {counted(len(paths) - 1, 'other')}" if len(paths) > 1 else ""
+        click.echo(f"{paths[0]}{others}: {word}")
 
 
 def _show_course(run: JobRun, files: Sequence[JobRunFile]) -> None:
@@ -140,7 +151,7 @@ def _show_course(run: JobRun, files: Sequence[JobRunFile]) -> None:
     course.sort(key=lambda entry: entry[0])
     table(
         "Course",
-        ["time", Column("after", "number"), "what"],
+        [Column("time", "time"), Column("after", "number"), "what"],
         [[at, duration((at - run.started_at).total_seconds() * 1000), what] for at, what in course],
     )
 
@@ -152,19 +163,19 @@ def show_stuck(runs: Sequence[JobRun], as_json: bool) -> None:
         table(
             None,
             [
-                Column("run", "id"),
+                Column("run", "number"),
                 Column("job"),
                 Column("provider", spare=1),
-                Column("started"),
-                Column("last heartbeat"),
+                Column("started", "time"),
+                Column("last heartbeat", "time"),
                 Column("silent for", "number"),
                 Column("read", "number", spare=3),
                 Column("written", "number", spare=2),
             ],
             [
                 [
-                    str(run.id), run.job_name, run.provider, run.started_at,
-                    utc(run.last_heartbeat) if run.last_heartbeat else "never", _silence(run),
+                    str(run.id), run.job_name, run.provider, _minute(run.started_at),
+                    _minute(run.last_heartbeat) if run.last_heartbeat else "never", _silence(run),
                     run.rows_read, run.rows_written,
                 ]
                 for run in runs
@@ -187,12 +198,12 @@ def show_summary(found: Sequence[RunSummary], hours: float, as_json: bool) -> No
                 Column("runs", "number"),
                 Column("took on average", "number", spare=1),
                 Column("rows written", "number"),
-                Column("last started"),
+                Column("last started", "time"),
             ],
             [
                 [
                     row.job_name, row.provider, row.status, row.run_count,
-                    duration(row.avg_duration_ms), row.total_rows, row.last_run_at,
+                    duration(row.avg_duration_ms), row.total_rows, _minute(row.last_run_at),
                 ]
                 for row in found
             ],
@@ -213,27 +224,27 @@ def show_cleanup(
         [
             Column("job"),
             Column("runs", "number"),
-            Column("first started", spare=1),
-            Column("last started"),
+            Column("first started", "time", spare=1),
+            Column("last started", "time"),
             Column("files", "number"),
             Column("rejected", "number"),
             Column("not replayed", "number"),
         ],
         [
             [
-                row.job_name, row.run_count, row.first_run_at, row.last_run_at,
+                row.job_name, row.run_count, _minute(row.first_run_at), _minute(row.last_run_at),
                 row.files, row.rejects, row.rejects_waiting,
             ]
             for row in expired
         ],
     )  # fmt: skip
     if confirmed:
-        click.echo(f"deleted {number(deleted)} runs, their files and rejected rows", err=True)
+        click.echo(f"deleted {counted(deleted, 'run')}", err=True)
     else:
-        runs = sum(row.run_count for row in expired)
+        runs = counted(sum(row.run_count for row in expired), "run")
         click.echo(
-            f"would delete {number(runs)} runs, with the record that their files are loaded and "
-            "their rejected rows; add --confirm to do it",
+            f"{runs} would be deleted, with the rejected rows and with the record of which files "
+            "are loaded already; add --confirm to delete",
             err=True,
         )
 
@@ -250,6 +261,10 @@ def _counts(row: JobRun | JobRunFile) -> list[int]:
         row.rows_inserted, row.rows_updated, row.rows_unchanged,
         row.rows_duplicate, row.rows_skipped, row.rows_failed,
     ]  # fmt: skip
+
+
+def _minute(moment: datetime) -> str:
+    return utc(moment, seconds=False)
 
 
 def _took(run: JobRun) -> str:

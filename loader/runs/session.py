@@ -81,7 +81,7 @@ class Session:
 
     def _connection(self) -> psycopg.Connection[Any]:
         if self._own is None or self._own.closed:
-            self._own = connect(self.conninfo)
+            self._own = _connect(self.conninfo)
         return self._own
 
     def _lost(self) -> bool:
@@ -95,13 +95,7 @@ class Session:
         return True
 
 
-def connect(conninfo: str) -> psycopg.Connection[Any]:
-    """A psycopg connection in autocommit mode.
-
-    Raises:
-        ConnectionLost: the server cannot be reached.
-        DatabaseError: it refused.
-    """
+def _connect(conninfo: str) -> psycopg.Connection[Any]:
     try:
         # Prepared statements would fail behind a pooler that hands sessions round.
         return psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
