@@ -1,9 +1,9 @@
 """One row per key and file: the last in file order wins, and every other one is counted.
 
 Within a batch that is a frame operation. Across batches, a file whose series each move on in time
-(sorted by symbol, by time, or newest first) cannot repeat a key, which a span per series proves with
-memory that does not grow with the file. Any other file is first split by key over partitions on local
-disk, each small enough to be held whole.
+(sorted by symbol, by time, or newest first) cannot repeat a key, which a span per series proves
+with memory that does not grow with the file. Any other file is first split by key over partitions
+on local disk, each small enough to be held whole.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class Unique:
     """Bars of one piece of a file, one row per key, and what was found on the way.
 
     `bars` has `BARS_AND_ROW` and is sorted by key; `series` has provider, symbol, interval, lo, hi.
-    `read` counts raw rows; `bad`, `rejected` and `spellings` are the piece's from validation.
+    `read` counts raw rows; `bad`, `rejected` and `spellings` are the piece's from validation;
+    `last_row` is the last raw row of the source that this piece and all before it cover, or 0.
     """
 
     bars: pl.DataFrame
@@ -81,10 +82,12 @@ def partitioned(pieces: Iterable[Checked], rows: int | None) -> Generator[Unique
         for piece in pieces:
             for (number,), part in piece.good.group_by(_partition(count)):
                 spools[int(str(number))].append(part)
-            yield _with_checked(_unique(none), piece)
+            # Good rows are counted as read when they come back.
+            set_aside = replace(_with_checked(_unique(none), piece), last_row=0)
+            yield replace(set_aside, read=set_aside.read - piece.good.height)
         for spool in spools:
             if spool.rows:
-                yield _unique(pl.concat(list(spool)))
+                yield replace(_unique(pl.concat(list(spool))), read=spool.rows)
                 spool.close()
 
 

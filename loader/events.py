@@ -16,7 +16,7 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class FileStarted:
-    """`size_bytes` is what is on disk; `rows` is known before reading only where the format says it."""
+    """`size_bytes` is what is on disk; `rows` is known only where the format says it up front."""
 
     path: str
     size_bytes: int
@@ -33,7 +33,7 @@ class FileNote:
 
 @dataclass(frozen=True, slots=True)
 class RowsDone:
-    """`rows` more rows of the file went through; a file that starts over sends a negative number."""
+    """`rows` more rows went through; a file that starts over sends a negative number."""
 
     path: str
     rows: int

@@ -132,10 +132,13 @@ def engine(url: str, notice: Callable[[str], None] | None = None) -> Engine:
     from sqlalchemy import create_engine
     from sqlalchemy.pool import NullPool
 
+    def hear(said: psycopg.errors.Diagnostic) -> None:
+        if notice and said.severity_nonlocalized in ("NOTICE", "WARNING"):
+            notice(said.message_primary or "")
+
     def connect() -> psycopg.Connection[Any]:
         connection = psycopg.connect(url)
-        if notice:
-            connection.add_notice_handler(lambda said: notice(said.message_primary or ""))
+        connection.add_notice_handler(hear)
         return connection
 
     return create_engine(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 import polars as pl
 import pyarrow as pa
@@ -23,14 +23,17 @@ class Spool:
     def __init__(self, schema: dict[str, pl.DataType]) -> None:
         self.schema = schema
         self.rows = 0
-        self._file: tempfile._TemporaryFileWrapper[bytes] | None = None
+        self._file: IO[bytes] | None = None
         self._writer: pa.RecordBatchStreamWriter | None = None
 
     def __enter__(self) -> Spool:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -39,7 +42,7 @@ class Spool:
             return
         table = frame.to_arrow(compat_level=_OLDEST)
         if self._writer is None:
-            self._file = tempfile.TemporaryFile(prefix="mdload-")  # type: ignore[assignment]
+            self._file = tempfile.TemporaryFile(prefix="mdload-")  # noqa: SIM115 - closed by close()
             self._writer = pa.ipc.new_stream(self._file, table.schema)
         self._writer.write_table(table)
         self.rows += frame.height
@@ -60,8 +63,3 @@ class Spool:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-def directory() -> Path:
-    """Where spools live, for messages about a full disk."""
-    return Path(tempfile.gettempdir())

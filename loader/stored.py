@@ -11,7 +11,7 @@ from loader import bars
 from loader.db import Connection
 from loader.duplicates import SERIES, TS
 
-#: A gap of more bars than this starts a new stretch: one more index probe is cheaper than reading on.
+#: A gap of more bars than this starts a new stretch: an index probe is cheaper than reading on.
 _GAP_BARS = 64
 #: Bars to read back at a time, however widely a piece's keys are scattered.
 _READ_ROWS = 500_000
@@ -50,10 +50,10 @@ class Stored:
         if not met.height:
             return Compared(frame.select(bars.COLUMNS), frame.select(bars.COLUMNS).clear(), 0)
         rows = frame.join(
-            series.select(*SERIES, "sid", "stored_lo", "stored_hi"), on=SERIES, maintain_order="left"
-        ).with_columns(
-            inside=pl.col("ts").is_between("stored_lo", "stored_hi").fill_null(False)
-        )
+            series.select(*SERIES, "sid", "stored_lo", "stored_hi"),
+            on=SERIES,
+            maintain_order="left",
+        ).with_columns(inside=pl.col("ts").is_between("stored_lo", "stored_hi").fill_null(False))
         stored = [self._read(part) for part in _stretches(rows.filter("inside"), series)]
         old = pl.concat(stored) if stored else pl.DataFrame(schema=_STORED)
         joined = rows.join(

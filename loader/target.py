@@ -43,23 +43,25 @@ class Target:
 
 
 @contextmanager
-def target(database: str | None = None, home: Path | None = None) -> Iterator[Target]:
+def target(
+    database: str | None = None, home: Path | None = None, configured: str | None = None
+) -> Iterator[Target]:
     """The database that is named, else the embedded server's, which runs until the block ends.
 
     Raises:
         SettingsError: what names it is no PostgreSQL URL, or there is no embedded server.
         DatabaseError: the embedded server does not start.
     """
-    if chosen := named(database):
+    if chosen := named(database, configured):
         yield chosen
     else:
         with embedded(home) as url:
             yield Target(url, "the embedded server", embedded=True)
 
 
-def named(database: str | None = None) -> Target | None:
+def named(database: str | None = None, configured: str | None = None) -> Target | None:
     """The database that is named: `database` (the option), MDLOAD_DATABASE_URL, DATABASE_URL or
-    libpq's own environment, in this order; None where none of them says anything.
+    libpq's own environment, or the configuration file's, in this order; None where none says any.
 
     Raises:
         SettingsError: it is no PostgreSQL URL or connection string.
@@ -72,6 +74,8 @@ def named(database: str | None = None) -> Target | None:
     for name in _LIBPQ:
         if os.environ.get(name):
             return Target("postgresql://", name)
+    if configured is not None:
+        return Target(libpq_url(configured, "the configuration file"), "the configuration file")
     return None
 
 

@@ -18,10 +18,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": ("loader.cli.migrate:migrate", "The schema: to the newest revision, or printed."),
     "backfill": ("loader.cli.backfill:backfill", "Load bars from files into the store."),
     "inspect": ("loader.cli.inspect:inspect", "Show what a file would be taken for."),
-    "migrate": ("loader.cli.migrate:migrate", "Bring the schema to the newest revision."),
     "job-runs": ("loader.cli.job_runs:job_runs", "What was loaded, when, and how it ended."),
     "db": ("loader.cli.db:db", "The database in use, and the embedded server."),
-    "config": ("loader.cli.config:config", "What mdload.toml and the environment come to."),
 }
 
 
@@ -72,7 +70,7 @@ def root(
     ctx.default_map = {"backfill": file.defaults, "inspect": file.defaults}
     ctx.obj = Context(
         database=database,
-        file_database=file.database,
+        configured=file.database,
         verbosity=-1 if quiet else verbose,
         log_format=log_format,
     )

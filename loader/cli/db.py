@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -28,7 +29,7 @@ def url(context: Context, show_password: bool, as_json: bool) -> None:
     from loader.server import status
     from loader.target import Target, masked, named
 
-    chosen = named(context.database)
+    chosen = named(context.database, context.configured)
     if chosen is None:
         server = status(context.home)
         chosen = Target(server.url, "the embedded server", embedded=True)
@@ -49,7 +50,7 @@ def status(context: Context, as_json: bool) -> None:
     from loader.server import status
     from loader.target import masked, named
 
-    chosen = named(context.database)
+    chosen = named(context.database, context.configured)
     server = status(context.home)
     found = {
         "uses": masked(chosen.url) if chosen else server.url,
@@ -67,7 +68,7 @@ def status(context: Context, as_json: bool) -> None:
     rows = {
         "database in use": f"{found['uses']} ({found['source']})",
         "embedded server": state + (f" (pid {server.pid})" if server.pid else ""),
-        "url": server.url,
+        "url": server.url or "none",
         "PostgreSQL": f"{server.version} in {server.bin_dir}" if server.version else "not found",
         "data": f"{server.data_dir}, {server.size_bytes / 1e6:,.0f} MB"
         if server.data_dir
@@ -86,7 +87,7 @@ def start(context: Context, as_json: bool) -> None:
     from loader.target import named
 
     url = start(context.home)
-    if chosen := named(context.database):
+    if chosen := named(context.database, context.configured):
         click.echo(f"note: mdload uses another database, named by {chosen.source}", err=True)
     click.echo(json.dumps({"running": True, "url": url}) if as_json else url)
 
@@ -124,13 +125,13 @@ def psql(context: Context, args: tuple[str, ...]) -> NoReturn:
     from loader.server.binaries import client
     from loader.target import target
 
-    with target(context.database, context.home) as chosen:
+    with target(context.database, context.home, context.configured) as chosen:
         parts = conninfo_to_dict(chosen.url)
         # Everybody can read a program's arguments; its environment only its owner.
         secret = {"PGPASSWORD": str(parts.pop("password"))} if "password" in parts else {}
         parts.pop("sslpassword", None)  # libpq asks for it
         where = [f"--dbname={make_conninfo('', **parts)}"] if parts else []
-        command = [client("psql", embedded=chosen.embedded), *where, *args]
+        command: list[str | Path] = [client("psql", embedded=chosen.embedded), *where, *args]
         signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is psql's: it ends a query there
         code = subprocess.run(command, env=os.environ | secret, check=False).returncode
     sys.exit(code if code >= 0 else 128 - code)

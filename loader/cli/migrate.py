@@ -29,7 +29,7 @@ def migrate(ctx: Context, sql: bool, as_json: bool) -> None:
         return
 
     notices: list[str] = []
-    with target(ctx.database, ctx.home) as chosen:
+    with target(ctx.database, ctx.home, ctx.configured) as chosen:
         before = schema.current(chosen.url)
         applied = schema.upgrade(chosen.url, notice=notices.append)
         name = masked(chosen.url)

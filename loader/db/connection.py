@@ -28,9 +28,7 @@ def connect(url: str, *, autocommit: bool = False) -> Connection:
         DatabaseError: it refused (password, no such database).
     """
     try:
-        driver = dbapi.connect(
-            url, autocommit=autocommit, conn_kwargs={}, db_kwargs={}
-        )
+        driver = dbapi.connect(url, autocommit=autocommit, conn_kwargs={}, db_kwargs={})
     except adbc_driver_manager.Error as error:
         raise translate(error, "connecting") from error
     return Connection(driver)
@@ -135,7 +133,9 @@ class Connection:
             try:
                 for frame in frames:
                     if dict(frame.schema) != schema:
-                        raise MdloadError(f"a frame for {table} has the wrong columns: {frame.schema}")
+                        raise MdloadError(
+                            f"a frame for {table} has the wrong columns: {frame.schema}"
+                        )
                     rows += frame.height
                     yield from frame.to_arrow(compat_level=_OLDEST).to_batches()
             except BaseException as error:  # the driver would lose it: see docs/decisions

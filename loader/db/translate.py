@@ -55,8 +55,5 @@ def translate(error: Exception, doing: str) -> DatabaseError:
 def _first_line(text: str) -> str:
     """The server's own sentence, without the driver's wrapping and the statement's text."""
     match = re.search(r"(?:ERROR|FATAL|PANIC):\s+(.+)", text)
-    if match:
-        text = match[1]
-    else:
-        text = re.sub(r"^[A-Z_]+: (\[libpq\] )?", "", text)
+    text = match[1] if match else re.sub(r"^[A-Z_]+: (\[libpq\] )?", "", text)
     return " ".join(text.splitlines()[0].split()) if text.strip() else "no reason given"

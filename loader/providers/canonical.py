@@ -2,6 +2,9 @@
 
 from loader.providers.dialect import Dialect
 
+_ADJUSTED = "adjusted for splits and dividends after the fact"
+_ACTIONS = "corporate actions are no part of a bar"
+
 DIALECT = Dialect(
     name="canonical",
     title="Bars under their plain column names",
@@ -10,10 +13,13 @@ DIALECT = Dialect(
         "symbol": ("symbol", "ticker", "sym", "instrument", "security", "tic"),
         "interval": ("interval", "timeframe", "resolution", "barsize", "freq", "frequency"),
         "ts": (
-            "ts", "timestamp", "datetime", "time", "date", "opentime", "starttime", "startdate",
-            "bartime", "barstart", "windowstart", "dt", "t", "timestamputc", "timestampopen",
-            "index", "__index_level_0__",
+            "ts", "timestamp", "datetime", "timestamputc", "datetimeutc", "timestampopen",
+            "opentime", "starttime", "startdate", "bartime", "barstart", "windowstart",
+            "timestampms", "unixtimestamp", "unix", "epoch", "time", "date", "day", "dt", "t",
+            # What is left of a data frame's index; last, as it is often just a row number.
+            "indexlevel0", "index", "unnamed:0", "",
         ),
+        "time_of_day": ("time", "timeofday"),
         "open": ("open", "o", "openprice", "priceopen"),
         "high": ("high", "h", "highprice", "pricehigh"),
         "low": ("low", "l", "lowprice", "pricelow"),
@@ -23,12 +29,13 @@ DIALECT = Dialect(
         "trade_count": ("tradecount", "n", "trades", "transactions", "numtrades", "numberoftrades"),
     },
     left_out={
-        "adjclose": "adjusted for splits and dividends after the fact; close is loaded",
-        "adjustedclose": "adjusted for splits and dividends after the fact; close is loaded",
-        "adjopen": "adjusted after the fact; open is loaded",
-        "adjhigh": "adjusted after the fact; high is loaded",
-        "adjlow": "adjusted after the fact; low is loaded",
-        "adjvolume": "adjusted after the fact; volume is loaded",
+        **dict.fromkeys(
+            ("adjclose", "adjustedclose", "adjopen", "adjhigh", "adjlow", "adjvolume"), _ADJUSTED
+        ),
+        **dict.fromkeys(
+            ("dividends", "dividend", "dividendamount", "divcash", "exdividend", "stocksplits",
+             "split", "splits", "splitratio", "splitfactor", "splitcoefficient"), _ACTIONS
+        ),
     },
     source="mdload's own; synonyms from the files described in docs/formats.md",
 )  # fmt: skip

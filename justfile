@@ -1,0 +1,26 @@
+# Tasks of the house; each is one command that can be typed by hand as well.
+
+default: test lint
+
+# The whole test suite, on its own PostgreSQL.
+test *ARGS:
+    python -m pytest -n auto {{ARGS}}
+
+lint:
+    ruff check .
+    ruff format --check .
+    mypy
+    lint-imports
+
+# Load the sample into the embedded server and look at what happened.
+demo:
+    mdload backfill examples/bars.parquet
+    mdload job-runs list
+
+# Measure mdload beside what people would use instead; see docs/benchmarks.md.
+bench *ARGS:
+    python -m benchmarks run {{ARGS}}
+
+# Start the embedded server, and leave it running.
+db:
+    mdload db start

@@ -1,0 +1,139 @@
+"""The books of a file: counts that balance, the ledger, the run's counts, rejects and spellings."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from typing import Literal
+
+from loader import files, quarantine, spellings
+from loader.db import Connection
+from loader.errors import MergeFailed, TooManyRejects
+from loader.results import Counts, FileResult
+from loader.settings import RejectLimit
+from loader.spool import Spool
+from loader.tally import Tally, only
+
+Ending = Literal["loaded", "partial"]
+#: The rule under which a refused file's other rows are counted.
+REFUSED = "file_refused"
+
+
+def check_limit(limit: RejectLimit, tally: Tally, name: str) -> None:
+    """Raises:
+    TooManyRejects: more rows broke a rule than `limit` allows.
+    """
+    if limit.exceeded(tally.rejected, tally.read):
+        rules = ", ".join(f"{rule} {n:,}" for rule, n in tally.rules.most_common(3))
+        raise TooManyRejects(
+            f"{name}: {tally.rejected:,} of {tally.read:,} rows were rejected ({rules}), "
+            f"more than {limit} allows; nothing of the file was merged",
+            hint="see them with: mdload job-runs inspect RUN; or allow more: --max-rejects N|P%",
+        )
+
+
+def part_result(
+    before: FileResult, state: Ending, tally: Tally, *, inserted: int, updated: int, raced: int
+) -> FileResult:
+    """`before` and one more part. `raced` staged rows turned out to be stored already.
+
+    Raises:
+        MergeFailed: the counts do not balance.
+    """
+    counts = Counts(
+        read=tally.read,
+        inserted=inserted,
+        updated=updated,
+        unchanged=tally.unchanged + raced,
+        duplicate=tally.duplicate,
+        skipped=tally.skipped,
+        rejected=tally.rejected,
+    ).check(before.path)
+    return _joined(replace(before, state=state), tally, counts)
+
+
+def _joined(before: FileResult, tally: Tally, counts: Counts) -> FileResult:
+    return replace(
+        before,
+        counts=before.counts + counts,
+        provider=before.provider or only(tally.providers),
+        interval=before.interval or only(tally.intervals),
+        symbols=tuple(sorted({*before.symbols, *tally.symbols})),
+        min_ts=min((t for t in (before.min_ts, tally.min_ts) if t), default=None),
+        max_ts=max((t for t in (before.max_ts, tally.max_ts) if t), default=None),
+        rejected=dict(Counter(before.rejected) + tally.rules),
+        conflicting=before.conflicting + tally.conflicting,
+        conflicts=before.conflicts or tuple(tally.conflicts),
+    )
+
+
+def book(
+    writer: Connection,
+    run_id: int,
+    before: FileResult,
+    state: Ending,
+    tally: Tally,
+    bad: Spool,
+    *,
+    inserted: int,
+    updated: int,
+    raced: int,
+) -> FileResult:
+    """Writes a part's rejects, spellings, ledger row and run counts, before they commit with it."""
+    assert before.file_id is not None
+    whole = part_result(before, state, tally, inserted=inserted, updated=updated, raced=raced)
+    if bad.rows and quarantine.keep(writer, bad, run_id, before.file_id) != tally.rejected:
+        raise MergeFailed(f"{before.path}: not all rejected rows reached the quarantine")
+    spellings.keep(writer, tally.spellings, "plain", run_id)
+    _close(writer, run_id, whole, _less(whole.counts, before.counts), tally.last_row)
+    return whole
+
+
+def refused(before: FileResult, tally: Tally, error: TooManyRejects) -> FileResult:
+    """A file that is not merged: all its rows count as rejected, those that broke no rule under
+    `file_refused`. Parts that were committed before stay."""
+    rejected = tally.read - tally.skipped
+    counts = Counts(read=tally.read, skipped=tally.skipped, rejected=rejected).check(before.path)
+    tally.rules[REFUSED] = rejected - tally.rejected
+    before = replace(
+        before, state="refused", error=str(error), hint=error.hint, exit_code=error.exit_code
+    )
+    return _joined(before, tally, counts)
+
+
+def refuse(
+    writer: Connection,
+    run_id: int,
+    before: FileResult,
+    tally: Tally,
+    bad: Spool,
+    error: TooManyRejects,
+) -> FileResult:
+    """Writes a refusal into the books, with the rows that broke a rule."""
+    assert before.file_id is not None
+    whole = refused(before, tally, error)
+    quarantine.keep(writer, bad, run_id, before.file_id)
+    _close(writer, run_id, whole, _less(whole.counts, before.counts), 0)
+    return whole
+
+
+def _close(
+    writer: Connection, run_id: int, whole: FileResult, part: Counts, rows_resumable: int
+) -> None:
+    assert whole.file_id is not None
+    files.end(writer, whole.file_id, whole, part, rows_resumable)
+    row = writer.row(
+        "job_run_add_counts", run_id, part.read, part.inserted, part.updated, part.unchanged,
+        part.duplicate, part.skipped, part.rejected, json.dumps(list(whole.symbols)),
+        whole.min_ts, whole.max_ts,
+    )  # fmt: skip
+    if row is None:
+        raise MergeFailed(
+            f"{whole.path}: job run {run_id} is no longer running, so nothing was merged",
+            hint="it was marked failed or deleted meanwhile; run the same command again",
+        )
+
+
+def _less(whole: Counts, before: Counts) -> Counts:
+    return Counts(*(getattr(whole, f) - getattr(before, f) for f in Counts.__dataclass_fields__))

@@ -1,0 +1,59 @@
+"""`mdload backfill`: files into the store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from loader.cli.context import Context
+from loader.cli.options import json_option, meaning, meaning_options
+
+
+@click.command(
+    epilog="Example: mdload backfill 'dumps/2024/*.parquet' --provider polygon --interval 1m"
+)
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@meaning_options
+@click.option("--job-name", metavar="N", default="backfill", show_default=True,
+              help="The name under which the run is recorded.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Count exactly what would happen; write nothing.")
+@click.option("--max-rejects", metavar="N|P%", default="1%", show_default=True,
+              help="Refuse a file with more rejected rows than that.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True,
+              help="Files to load at a time.")  # fmt: skip
+@click.option("--commit-every", metavar="ROWS", type=click.IntRange(1),
+              help="Commit a huge file in parts; a rerun goes on after the last one.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Load files again that are loaded already.")
+@json_option
+@click.pass_obj
+def backfill(ctx: Context, sources: tuple[str, ...], as_json: bool, **given: Any) -> int:
+    """Load bars from files: paths, globs, folders, or - for standard input.
+
+    Run it again and only what differs is written. Every row is accounted for, rows that break a
+    rule are kept in bars_rejected, and the run is recorded: see mdload job-runs.
+    """
+    from loader.cli.store import store
+    from loader.pipeline import load
+    from loader.progress import listeners
+    from loader.render import print_load
+    from loader.settings import RejectLimit, Settings
+    from loader.sources import find
+
+    settings = Settings(
+        **meaning(given),
+        job_name=given["job_name"],
+        dry_run=given["dry_run"],
+        max_rejects=RejectLimit.parse(given["max_rejects"]),
+        workers=given["workers"],
+        commit_every=given["commit_every"],
+        force=given["force"],
+    )
+    with (
+        find(sources) as found,
+        store(ctx) as url,
+        listeners(ctx.verbosity, ctx.log_format) as told,
+    ):
+        result = load(settings, url, found, told)
+    print_load(result, as_json=as_json)
+    return result.exit_code

@@ -1,0 +1,29 @@
+"""The database that a command works on, with its schema in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from loader.cli.context import Context
+
+
+@contextmanager
+def store(ctx: Context) -> Iterator[str]:
+    """The URL of the chosen database; the embedded one is brought to the newest schema first.
+
+    Raises:
+        SchemaOutOfDate: a server of the user's own does not have the schema.
+    """
+    from loader import schema
+    from loader.errors import SchemaOutOfDate
+    from loader.target import target
+
+    with target(ctx.database, ctx.home, ctx.configured) as chosen:
+        try:
+            schema.require_head(chosen.url)
+        except SchemaOutOfDate:
+            if not chosen.embedded:
+                raise
+            schema.upgrade(chosen.url)
+        yield chosen.url

@@ -1,0 +1,51 @@
+"""The ledger: one row per source file of a run, written in the file's own transaction."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from loader.db import Connection
+from loader.results import Counts, FileResult
+from loader.sources import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger says of a content: loaded whole, or in part up to a raw row."""
+
+    whole: bool
+    rows_resumable: int
+    run_id: int
+
+
+def known(reader: Connection, content_hash: str, fingerprint: str) -> Known | None:
+    row = reader.row("file_known", content_hash, fingerprint)
+    return Known(row[0] == "loaded", row[1], row[2]) if row else None
+
+
+def begin(
+    writer: Connection,
+    run_id: int,
+    source: Source,
+    content_hash: str | None,
+    fingerprint: str,
+    seconds: float,
+) -> int:
+    """Opens the file's row and gives its id; `seconds` ago the load of it began."""
+    (file_id,) = writer.one(
+        "file_begin", run_id, source.name, source.size_bytes, content_hash, fingerprint, seconds
+    )
+    return int(file_id)
+
+
+def end(
+    writer: Connection, file_id: int, whole: FileResult, part: Counts, rows_resumable: int
+) -> None:
+    """Adds a part's counts to the file's row; all else is of the whole file so far."""
+    writer.one(
+        "file_end", file_id, whole.state, whole.dialect, whole.provider, whole.interval,
+        part.read, part.inserted, part.updated, part.unchanged, part.duplicate, part.skipped,
+        part.rejected, rows_resumable, json.dumps(dict(whole.rejected)),
+        json.dumps(list(whole.notes)), whole.min_ts, whole.max_ts, whole.error,
+    )  # fmt: skip

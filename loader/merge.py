@@ -1,0 +1,64 @@
+"""Bars into the table: new ones straight, the others through a stage and the diff-aware upsert."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+
+import polars as pl
+
+from loader import bars
+from loader.db import Connection
+from loader.errors import Contended
+
+#: Frames per COPY. The driver does not hear the server during one, so a conflict is noticed at its
+#: end; between two of them encoder and server wait for each other.
+_FRAMES_PER_COPY = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Upserted:
+    inserted: int
+    updated: int
+
+
+def copy_new(writer: Connection, frames: Iterable[pl.DataFrame]) -> int:
+    """Copies bars straight into the table, and gives their number.
+
+    Raises:
+        Contended: a key is there already, so another writer was faster; the transaction is lost.
+    """
+    rows = 0
+    pending = iter(frames)
+    for first in pending:
+        # A COPY opens only once there is something to copy: a replay opens none.
+        pieces = chain([first], islice(pending, _FRAMES_PER_COPY - 1))
+        rows += writer.ingest("bars_ohlcv", bars.SCHEMA, pieces)
+    return rows
+
+
+def upsert(
+    writer: Connection, frames: Iterable[pl.DataFrame], run_id: int, file_id: int
+) -> Upserted:
+    """Merges bars that meet stored ones, or may; old and new values of changed bars are kept.
+
+    Raises:
+        Contended: another writer added one of these keys in between; run the transaction again.
+    """
+    pending: Iterator[pl.DataFrame] = iter(frames)
+    first = next(pending, None)
+    if first is None:
+        return Upserted(0, 0)
+    writer.run("stage_create")
+    writer.ingest("mdload_stage", bars.SCHEMA, chain([first], pending), temporary=True)
+    writer.run("stage_analyze")
+    writer.run("session_setup")
+    (revised,) = writer.one("revisions_keep", run_id, file_id)
+    inserted, updated = writer.one("bars_upsert")
+    if updated != revised:
+        raise Contended(
+            f"another writer changed {abs(updated - revised)} of the bars during the merge",
+            hint="run the same command again",
+        )
+    return Upserted(inserted, updated)

@@ -1,0 +1,102 @@
+"""The way of a load, from sources to the recorded run.
+
+source -> read -> layout, normalise, validate -> one row per key -> compare with the store
+       -> new bars straight in, changed ones through the stage -> rejects, ledger, counts -> commit
+
+This module runs files side by side and keeps the run's record; `attempts` takes one file to its
+end, and `filework` is its transaction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+
+from loader.attempts import load_file
+from loader.db import connect
+from loader.errors import DatabaseError
+from loader.events import Event, Listener, RunDone, RunStarted
+from loader.fingerprint import compute_config_fingerprint
+from loader.job import Job
+from loader.results import FileResult, LoadResult, RunStatus
+from loader.runs import JobRunTracker
+from loader.settings import Settings
+from loader.sources import Source
+
+#: Sources that are named in the run's metadata; the ledger has them all.
+LISTED = 20
+
+
+def load(
+    settings: Settings, url: str, sources: Sequence[Source], listeners: Iterable[Listener] = ()
+) -> LoadResult:
+    """Loads `sources` into the database at `url` and records it as one job run.
+
+    A file that cannot be loaded does not stop the others: it is in the result, with its error.
+    KeyboardInterrupt (or any exception raised in this thread) cancels what is under way, file by
+    file, waits for that, and goes on. A dry run reads, compares and counts, and writes nothing.
+
+    Raises:
+        DatabaseError: the run could not be recorded at all.
+    """
+    started = time.monotonic()
+    told = tuple(listeners)
+
+    def emit(event: Event) -> None:
+        for listener in told:
+            listener(event)
+
+    fingerprint = compute_config_fingerprint(settings.meaning())
+    with ExitStack() as stack:
+        run = None
+        if not settings.dry_run:
+            tracker = stack.enter_context(JobRunTracker(url))
+            run = stack.enter_context(
+                tracker.run(
+                    settings.job_name,
+                    provider=settings.provider,
+                    mode="backfill",
+                    config_fingerprint=fingerprint,
+                    metadata={"sources": [s.name for s in sources[:LISTED]], "files": len(sources)},
+                )
+            )
+        job = Job(settings, url, run.id if run else None, fingerprint, emit)
+        emit(RunStarted(job.run_id, len(sources)))
+        wal = _wal_position(url)
+        files = tuple(_all_files(job, sources))
+        wal_bytes = None if wal is None or settings.dry_run else (_wal_position(url) or wal) - wal
+        status = _status(files)
+        if run is not None:
+            run.end(status, "; ".join(f.error for f in files if f.error)[:2000] or None)
+    elapsed_ms = int((time.monotonic() - started) * 1000)
+    result = LoadResult(job.run_id, status, files, elapsed_ms, wal_bytes, settings.dry_run)
+    emit(RunDone(result))
+    return result
+
+
+def _all_files(job: Job, sources: Sequence[Source]) -> list[FileResult]:
+    """Results in the order of the sources, `workers` files at a time."""
+    with ThreadPoolExecutor(job.settings.workers, thread_name_prefix="mdload-file") as pool:
+        pending: list[Future[FileResult]] = [pool.submit(load_file, job, s) for s in sources]
+        try:
+            return [future.result() for future in pending]
+        except BaseException:
+            for future in pending:
+                future.cancel()
+            job.cancel()
+            raise
+
+
+def _status(files: Sequence[FileResult]) -> RunStatus:
+    if any(f.state == "cancelled" for f in files):
+        return "cancelled"
+    return "failure" if any(f.exit_code for f in files) else "success"
+
+
+def _wal_position(url: str) -> int | None:
+    """Bytes of write-ahead log so far, of the whole server; None where it does not tell."""
+    with suppress(DatabaseError), connect(url, autocommit=True) as connection:
+        return int(connection.one("wal_position")[0])
+    return None

@@ -1,0 +1,115 @@
+"""Listeners for people who wait: a progress bar on a terminal, lines where there is none."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import click
+
+from loader.events import Event, FileDone, FileNote, FileStarted, Listener, RowsDone, RunStarted
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+@contextmanager
+def listeners(verbosity: int, log_format: str) -> Iterator[list[Listener]]:
+    """The listeners that fit stderr: JSON lines when asked for, a bar on a terminal, else notes.
+
+    A bar needs a terminal; without one nothing moves, and only what a person should know is said.
+    """
+    if log_format == "json":
+        yield [_log_json]
+    elif verbosity < 0:
+        yield []
+    elif sys.stderr.isatty():
+        with _bar() as bar:
+            yield [bar]
+    else:
+        yield [Lines(verbose=verbosity > 0)]
+
+
+class Lines:
+    """Notes as plain lines on stderr; with `verbose`, files as they begin and end too."""
+
+    def __init__(self, *, verbose: bool) -> None:
+        self._verbose = verbose
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case FileNote(path, text):
+                click.echo(f"{path}: {text}", err=True)
+            case FileStarted(path, size) if self._verbose:
+                click.echo(f"{path}: reading {size:,} bytes", err=True)
+            case FileDone(result) if self._verbose:
+                click.echo(f"{result.path}: {result.state}, {result.counts.read:,} rows", err=True)
+
+
+class Bar:
+    """One line per file at work and one for all of them; notes above."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._files: dict[str, TaskID] = {}
+        self._all: TaskID | None = None
+        self._lock = Lock()
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        match event:
+            case RunStarted(_, files) if files > 1:
+                self._all = self._progress.add_task("files", total=files, unit="files")
+            case FileStarted(path, _, rows):
+                self._files[path] = self._progress.add_task(path, total=rows, unit="rows")
+            case RowsDone(path, rows):
+                self._progress.advance(self._files[path], rows)
+            case FileNote(path, text):
+                self._progress.console.print(f"{path}: {text}", style="dim", markup=False)
+            case FileDone(result):
+                self._progress.remove_task(self._files.pop(result.path))
+                if self._all is not None:
+                    self._progress.advance(self._all)
+
+
+@contextmanager
+def _bar() -> Iterator[Bar]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+    from rich.text import Text
+
+    class Done(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            of = f"/{task.total:,.0f}" if task.total else ""
+            speed = f"  {task.speed:,.0f}/s" if task.speed and task.fields["unit"] == "rows" else ""
+            return Text(f"{task.completed:,.0f}{of} {task.fields['unit']}{speed}", "cyan")
+
+    with Progress(
+        TextColumn("{task.description}", markup=False), BarColumn(), Done(), TimeElapsedColumn(),
+        console=Console(stderr=True), transient=True,
+    ) as progress:  # fmt: skip
+        yield Bar(progress)
+
+
+def _log_json(event: Event) -> None:
+    """One JSON object per event on stderr."""
+    if isinstance(event, RowsDone):
+        return
+    line = {"at": datetime.now(UTC).isoformat(), "event": type(event).__name__, **asdict(event)}
+    click.echo(json.dumps(line, default=str), err=True)

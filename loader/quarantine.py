@@ -1,0 +1,19 @@
+"""Rows that broke a rule: kept with their rules and their raw text, in the file's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from loader.db import Connection
+
+BAD = {"row_number": pl.Int64(), "rules": pl.List(pl.String()), "raw": pl.String()}
+
+
+def keep(writer: Connection, frames: Iterable[pl.DataFrame], run_id: int, file_id: int) -> int:
+    """Moves rejected rows (schema `BAD`) into `bars_rejected`, and gives their number."""
+    writer.run("rejected_create")
+    writer.ingest("mdload_rejected", BAD, frames, temporary=True)
+    (kept,) = writer.one("rejected_keep", run_id, file_id)
+    return int(kept)

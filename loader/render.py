@@ -1,0 +1,129 @@
+"""What a load says at its end: a table for people, one object for programs."""
+
+from __future__ import annotations
+
+import click
+
+from loader import report
+from loader.report import Column
+from loader.results import FileResult, LoadResult
+
+#: Names in a list that is there to be read.
+_SHOWN = 8
+
+
+def print_load(result: LoadResult, *, as_json: bool) -> None:
+    """The counts of a load on stdout, and what went wrong with which file."""
+    if as_json:
+        report.print_json(as_object(result))
+        return
+    counts = result.counts.as_columns()
+    several = len(result.files) > 1
+    columns = ["read", "inserted", "updated", "unchanged", "duplicate", "skipped", "failed"]
+    rows: list[list[object]] = []
+    for file in result.files if several else ():
+        own = file.counts.as_columns()
+        rows.append([file.path, file.state, *(own[f"rows_{c}"] for c in columns)])
+    rows.append(
+        ["all files" if several else result.files[0].path if result.files else "no files",
+         result.status if several or not result.files else result.files[0].state,
+         *(counts[f"rows_{c}"] for c in columns)]
+    )  # fmt: skip
+    heads = [Column("file"), Column("state", "status"),
+             *(Column("rejected" if c == "failed" else c, "number") for c in columns)]  # fmt: skip
+    report.table("Dry run: nothing was written" if result.dry_run else None, heads, rows)
+    click.echo()
+    for label, value in _facts(result):
+        click.echo(f"{label:>9}  {value}")
+    for line in _next_steps(result):
+        click.echo(line)
+    _print_errors(result)
+
+
+def _facts(result: LoadResult) -> list[tuple[str, str]]:
+    seconds = max(result.elapsed_ms, 1) / 1000
+    facts = [
+        ("span", report.span(result.min_ts, result.max_ts)),
+        ("symbols", listed(result.symbols)),
+        ("time", f"{report.duration(result.elapsed_ms)} "
+                 f"({result.counts.read / seconds:,.0f} rows/s)"),
+    ]  # fmt: skip
+    if result.wal_bytes is not None:
+        facts.append(("WAL", report.bytes_(result.wal_bytes)))
+    if result.run_id is not None:
+        facts.append(("run", str(result.run_id)))
+    rules = _rules(result)
+    if rules:
+        facts.append(("rejected", ", ".join(f"{rule} {n:,}" for rule, n in rules.items())))
+    conflicting = sum(f.conflicting for f in result.files)
+    if conflicting:
+        facts.append(("conflicts", f"{conflicting:,} keys stand in a file twice with different "
+                      "values; the last row of each was kept:"))  # fmt: skip
+        shown = [c for f in result.files for c in f.conflicts][:_SHOWN]
+        facts.extend(("", line) for line in shown)
+    return facts
+
+
+def _next_steps(result: LoadResult) -> list[str]:
+    if result.run_id is None:
+        return ["", "To load it, run the same command without --dry-run."]
+    steps = [f"mdload job-runs inspect {result.run_id}"]
+    return ["", "next: " + ";  ".join(steps)]
+
+
+def _print_errors(result: LoadResult) -> None:
+    for file in result.files:
+        if file.error:
+            click.echo(click.style(f"error: {file.error}", fg="red"), err=True)
+            if file.hint:
+                click.echo(f"hint: {file.hint}", err=True)
+
+
+def _rules(result: LoadResult) -> dict[str, int]:
+    rules: dict[str, int] = {}
+    for file in result.files:
+        for rule, n in file.rejected.items():
+            rules[rule] = rules.get(rule, 0) + n
+    return dict(sorted(rules.items(), key=lambda item: -item[1]))
+
+
+def listed(names: list[str]) -> str:
+    more = len(names) - _SHOWN
+    listed = ", ".join(names[:_SHOWN]) or report.NOTHING
+    return f"{len(names):,}: {listed}" + (f" and {more:,} more" if more > 0 else "")
+
+
+def as_object(result: LoadResult) -> dict[str, object]:
+    """The contract's object for `backfill --json`."""
+    return {
+        "run_id": result.run_id,
+        "status": result.status,
+        "dry_run": result.dry_run,
+        **result.counts.as_columns(),
+        "symbols": result.symbols,
+        "min_ts": result.min_ts,
+        "max_ts": result.max_ts,
+        "elapsed_ms": result.elapsed_ms,
+        "wal_bytes": result.wal_bytes,
+        "files": [_file(file) for file in result.files],
+    }
+
+
+def _file(file: FileResult) -> dict[str, object]:
+    return {
+        "path": file.path,
+        "dialect": file.dialect,
+        "provider": file.provider,
+        "interval": file.interval,
+        "state": file.state,
+        "content_hash": file.content_hash,
+        **file.counts.as_columns(),
+        "rejected": dict(file.rejected),
+        "conflicting": file.conflicting,
+        "conflicts": list(file.conflicts),
+        "min_ts": file.min_ts,
+        "max_ts": file.max_ts,
+        "notes": list(file.notes),
+        "error": file.error,
+        "hint": file.hint,
+    }

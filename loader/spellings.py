@@ -1,0 +1,40 @@
+"""How a provider spells its symbols: remembered, so that two securities cannot merge."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from loader.db import Connection
+from loader.errors import InputError
+
+SCHEMA = {"provider": pl.String(), "source_symbol": pl.String(), "symbol": pl.String()}
+
+
+def keep(writer: Connection, spellings: pl.DataFrame, convention: str, run_id: int) -> int:
+    """Adds the spellings (columns of `SCHEMA`) that are new, and gives their number.
+
+    Raises:
+        InputError: two spellings that differ in more than case and blanks come to one symbol.
+    """
+    if not spellings.height:
+        return 0
+    plain = pl.col("source_symbol").str.strip_chars().str.to_uppercase()
+    inside = spellings.group_by("provider", "symbol").agg(
+        n=plain.n_unique(), one=pl.col("source_symbol").min(), other=pl.col("source_symbol").max()
+    )
+    for provider, symbol, _, one, other in inside.filter(pl.col("n") > 1).head(1).iter_rows():
+        raise _collision(provider, symbol, one, other)
+    listed = spellings.select(*SCHEMA).write_json()
+    row = writer.row("spellings_colliding", listed)
+    if row is not None:
+        provider, symbol, stored, given = row
+        raise _collision(provider, symbol, stored, given)
+    (kept,) = writer.one("spellings_keep", listed, convention, run_id)
+    return int(kept)
+
+
+def _collision(provider: str, symbol: str, one: str, other: str) -> InputError:
+    return InputError(
+        f"two symbols of {provider} come to {symbol}: {one!r} and {other!r}",
+        hint="load one of them under another name with --symbol, or from a file of its own",
+    )
