@@ -43,9 +43,9 @@ CREATE TRIGGER bars_ohlcv_updated_at BEFORE UPDATE ON bars_ohlcv
     EXECUTE FUNCTION mdload_touch_updated_at()
 """
 
-# Decided when it runs, on the server that runs it, so that the printed SQL decides the same way.
-# The extension is never created here: that is the database owner's choice, and one that a
-# transaction which also makes tables could only half undo.
+# Decided by the server that runs it, so that the printed SQL decides the same way. The extension is
+# never created here: that takes preloading and rights, and is the database owner's choice. The
+# names are those of 2.16; newer versions know them beside enable_columnstore and its like.
 TIMESCALE = """
 DO $$
 DECLARE
@@ -61,20 +61,18 @@ BEGIN
         'SELECT %1$I.create_hypertable($1, %1$I.by_range(''ts'', interval ''7 days''),'
         ' create_default_indexes => false)',
         extension_schema) USING 'bars_ohlcv'::regclass;
-    IF current_setting('timescaledb.license', true) IS DISTINCT FROM 'timescale' THEN
-        RAISE NOTICE USING MESSAGE =
-            'bars_ohlcv is a hypertable without compression: that needs TimescaleDB''s Community '
-            'licence, and this server runs it under the Apache licence';
-        RETURN;
-    END IF;
-    ALTER TABLE bars_ohlcv SET (
-        timescaledb.compress,
-        timescaledb.compress_segmentby = 'provider, symbol, interval',
-        timescaledb.compress_orderby = 'ts'
-    );
-    EXECUTE format(
-        'SELECT %I.add_compression_policy($1, compress_after => interval ''90 days'')',
-        extension_schema) USING 'bars_ohlcv'::regclass;
+    BEGIN
+        ALTER TABLE bars_ohlcv SET (
+            timescaledb.compress,
+            timescaledb.compress_segmentby = 'provider, symbol, interval',
+            timescaledb.compress_orderby = 'ts'
+        );
+        EXECUTE format(
+            'SELECT %I.add_compression_policy($1, compress_after => interval ''90 days'')',
+            extension_schema) USING 'bars_ohlcv'::regclass;
+    EXCEPTION WHEN feature_not_supported THEN  -- the Apache licence
+        RAISE NOTICE 'bars_ohlcv is a hypertable without compression: %', SQLERRM;
+    END;
 END
 $$
 """

@@ -1,0 +1,87 @@
+"""The same migration on a server with TimescaleDB: a hypertable, compressed after 90 days.
+
+Runs where MDLOAD_TEST_TIMESCALE_URL names a scratch database on such a server.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from loader import schema
+
+BAR = "INSERT INTO bars_ohlcv (provider, symbol, interval, ts, open, high, low, close) VALUES"
+
+
+@pytest.fixture
+def timescale_url() -> Iterator[str]:
+    url = os.environ.get("MDLOAD_TEST_TIMESCALE_URL")
+    if not url:
+        pytest.skip("MDLOAD_TEST_TIMESCALE_URL names no server with TimescaleDB")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
+    if schema.current(url) is not None:
+        pytest.fail("MDLOAD_TEST_TIMESCALE_URL names a database that has mdload's tables already")
+    yield url
+    schema.downgrade(url, "base")
+
+
+def test_up_down_and_up_again_with_timescaledb(timescale_url: str) -> None:
+    assert schema.upgrade(timescale_url) == ["0001"]
+    assert schema.downgrade(timescale_url, "base") == ["0001"]
+    with psycopg.connect(timescale_url) as connection:
+        left = connection.execute("SELECT * FROM timescaledb_information.hypertables")
+        assert left.fetchall() == []
+    notices: list[str] = []
+    assert schema.upgrade(timescale_url, notice=notices.append) == ["0001"]
+    assert notices == []
+    with psycopg.connect(timescale_url, autocommit=True) as connection:
+        assert connection.execute("""
+            SELECT hypertable_name, compression_enabled, column_name, time_interval::text
+            FROM timescaledb_information.hypertables
+            JOIN timescaledb_information.dimensions USING (hypertable_schema, hypertable_name)
+            """).fetchall() == [("bars_ohlcv", True, "ts", "7 days")]
+        assert connection.execute("""
+            SELECT replace(segmentby, '"', ''), orderby
+            FROM timescaledb_information.hypertable_compression_settings
+            """).fetchall() == [("provider,symbol,interval", "ts")]
+        assert connection.execute("""
+            SELECT config ->> 'compress_after' FROM timescaledb_information.jobs
+            WHERE hypertable_name = 'bars_ohlcv'""").fetchall() == [("90 days",)]
+        assert connection.execute("""
+            SELECT indexname FROM pg_indexes WHERE tablename = 'bars_ohlcv'
+            """).fetchall() == [("bars_ohlcv_pk",)]
+
+
+def test_a_compressed_bar_can_be_revised(timescale_url: str) -> None:
+    schema.upgrade(timescale_url)
+    with psycopg.connect(timescale_url, autocommit=True) as connection:
+        connection.execute(
+            f"{BAR} ('p', 'A', '1d', '2020-01-02Z', 1, 1, 1, 1),"
+            " ('p', 'A', '1d', '2020-01-03Z', 2, 2, 2, 2),"
+            " ('p', 'B', '1d', '2020-02-03Z', 3, 3, 3, 3)"
+        )
+        chunks = "SELECT compress_chunk(c)::text FROM show_chunks('bars_ohlcv') AS c"
+        assert len(connection.execute(chunks).fetchall()) == 2
+        connection.execute(
+            f"{BAR} ('p', 'A', '1d', '2020-01-02Z', 1, 1, 1, 1),"
+            " ('p', 'A', '1d', '2020-01-03Z', 2, 9, 2, 5)"
+            " ON CONFLICT (provider, symbol, interval, ts)"
+            " DO UPDATE SET high = excluded.high, close = excluded.close"
+            " WHERE (bars_ohlcv.high, bars_ohlcv.close)"
+            " IS DISTINCT FROM (excluded.high, excluded.close)"
+        )
+        rows = connection.execute(
+            "SELECT symbol, high, close, updated_at > created_at FROM bars_ohlcv"
+            " ORDER BY symbol, ts"
+        )
+        assert rows.fetchall() == [
+            ("A", 1.0, 1.0, False),
+            ("A", 9.0, 5.0, True),
+            ("B", 3.0, 3.0, False),
+        ]
+        with pytest.raises(psycopg.errors.CheckViolation):
+            connection.execute(f"{BAR} ('p', 'a', '1d', '2020-01-02Z', 1, 1, 1, 1)")
