@@ -55,6 +55,15 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
+def made_home() -> Iterator[Path]:
+    """A home whose data directory is made, for tests to copy (`cp -a`) instead of an initdb."""
+    with temporary_home() as path:
+        with embedded(path):
+            pass
+        yield path
+
+
+@pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """URL of the maintenance database of this test process's own server (MDLOAD_PG_BIN chooses
     other programs)."""

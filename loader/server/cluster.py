@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -19,6 +20,8 @@ from loader.server.tools import Tools
 
 DATABASE = "mdload"
 PORT = 5432  # no TCP port, but part of the socket's name
+SOCKET = f".s.PGSQL.{PORT}"
+_NOBODY = 2**31 - 2  # a pid beyond those of every system
 _PATIENCE = 300.0  # seconds: a recovery after a crash in the middle of a load takes its time
 
 # Trust without a password is right only because nobody else reaches the socket: the directory it
@@ -99,9 +102,9 @@ def running(data: Path) -> Postmaster | None:
         pid, directory = int(lines[0]), Path(lines[4])
     except (FileNotFoundError, NotADirectoryError, IndexError, ValueError):
         return None
-    if _answers(directory / f".s.PGSQL.{PORT}"):
+    if _answers(directory / SOCKET):
         return Postmaster(pid, directory, ready=lines[-1].strip() == "ready")
-    return Postmaster(pid, directory, ready=False) if _is_postgres(pid) else None
+    return Postmaster(pid, directory, ready=False) if _serves(pid, data) else None
 
 
 def start(tools: Tools, data: Path, socket_dir: Path) -> Postmaster:
@@ -117,7 +120,7 @@ def start(tools: Tools, data: Path, socket_dir: Path) -> Postmaster:
         if time.monotonic() > deadline:
             raise DatabaseError(f"the embedded server (pid {found.pid}) on {data} is not ready")
         time.sleep(0.02)
-    _forget_recycled_pid(data)
+    _forget(data, socket_dir)
     directory = '"' + str(socket_dir).replace('"', '""') + '"'  # quoted, for a path with spaces
     options = shlex.join(["-c", f"unix_socket_directories={directory}"])
     log = data / "server.log"
@@ -132,10 +135,14 @@ def start(tools: Tools, data: Path, socket_dir: Path) -> Postmaster:
             return found
         said = log.read_text(errors="replace") if log.exists() else said
         if "shared memory block" not in said:
-            break
-        time.sleep(0.2)  # the last statement of a killed server's session is still at work
+            raise DatabaseError(
+                f"the embedded server does not start on {data}: {_last_lines(said)}",
+                hint=f"see {log}",
+            )
+        time.sleep(0.2)
     raise DatabaseError(
-        f"the embedded server does not start on {data}: {_last_lines(said)}", hint=f"see {log}"
+        f"the embedded server was killed, and a session of it is still at work on {data}",
+        hint="run it again when that has ended",
     )
 
 
@@ -148,30 +155,39 @@ def stop(data: Path) -> bool:
     found = running(data)
     if found is None:
         return False
-    if not _is_postgres(found.pid):
+    if not _serves(found.pid, data):
         raise DatabaseError(
             f"the embedded server on {data} belongs to another container or machine",
             hint="stop it there",
         )
     os.kill(found.pid, signal.SIGINT)  # PostgreSQL's "fast" shutdown
     deadline = time.monotonic() + _PATIENCE
-    while _is_postgres(found.pid):
+    while _serves(found.pid, data):
         if time.monotonic() > deadline:
             raise DatabaseError(f"the embedded server (pid {found.pid}) does not stop")
         time.sleep(0.01)
+    if found.socket_dir != data:
+        with suppress(OSError):
+            found.socket_dir.rmdir()  # no litter in a temporary directory
     return True
 
 
-def _forget_recycled_pid(data: Path) -> None:
-    """After a power cut the pid in postmaster.pid may be another process's by now, and PostgreSQL
-    would not start. Any other stale file is left: PostgreSQL sees by it whether sessions live on.
+def _forget(data: Path, socket_dir: Path) -> None:
+    """Tells PostgreSQL that the server named in the lock files is dead, which it doubts where the
+    pid is another process's by now (after a power cut) or a zombie's (in a container).
+
+    postmaster.pid stays: by the rest of it PostgreSQL sees whether sessions live on.
     """
-    file = data / "postmaster.pid"
+    (socket_dir / f"{SOCKET}.lock").unlink(missing_ok=True)
     try:
-        os.kill(int(file.read_text().split("\n")[0]), 0)
-    except (FileNotFoundError, ValueError, ProcessLookupError, PermissionError):
+        file = os.open(data / "postmaster.pid", os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:
         return
-    file.unlink()
+    with open(file, "r+b") as stale:
+        rest = stale.read().partition(b"\n")[2]
+        stale.seek(0)
+        stale.truncate()
+        stale.write(b"%d\n" % _NOBODY + rest)
 
 
 def _answers(path: Path) -> bool:
@@ -183,17 +199,18 @@ def _answers(path: Path) -> bool:
     return True
 
 
-def _is_postgres(pid: int) -> bool:
-    """Whether `pid` lives and is a PostgreSQL server: after a crash its number may be another's."""
+def _serves(pid: int, data: Path) -> bool:
+    """Whether `pid` lives and is the server on `data`, not one that has its number by now."""
+    if not Path("/proc/self/stat").exists():  # macOS
+        ps = ["/bin/ps", "-o", "comm=", "-p", str(pid)]
+        said = subprocess.run(ps, capture_output=True, text=True, check=False).stdout
+        return Path(said.strip()).name == "postgres"
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-        return "(postgres)" in stat and ") Z " not in stat
+        return Path(f"/proc/{pid}/cwd").samefile(data)  # a server works in its data directory
+    except PermissionError:  # root in a container may not look at another account's
+        return "(postgres)" in Path(f"/proc/{pid}/stat").read_text()
     except OSError:
-        if Path("/proc/self/stat").exists():
-            return False
-    ps = ["/bin/ps", "-o", "comm=", "-p", str(pid)]  # macOS
-    said = subprocess.run(ps, capture_output=True, text=True, check=False).stdout
-    return Path(said.strip()).name == "postgres"
+        return False
 
 
 def _must(result: tuple[int, str], failure: str) -> None:

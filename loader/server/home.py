@@ -16,13 +16,14 @@ import platformdirs
 
 from loader.errors import SettingsError
 from loader.server.account import Account
+from loader.server.cluster import SOCKET
 
 _SOCKET_PATH_LIMIT = 104  # bytes with the closing NUL on macOS; Linux has 108
 
 
 @dataclass(frozen=True)
 class Home:
-    """`path` holds the locks, the pin, `pg<major>` for the data and `run` for the socket."""
+    """`path` holds the locks, the pin, and `pg<major>` with the data."""
 
     path: Path
 
@@ -73,13 +74,13 @@ class Home:
         found = [p for p in self.path.glob("pg*") if re.fullmatch(r"pg\d+", p.name)]
         return sorted(found, key=lambda p: int(p.name[2:]), reverse=True)
 
-    def socket_directory(self, who: Account | None) -> Path:
-        """`run` in the home; under the system's temporary directory where that is too long a path
-        for a socket."""
-        digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
+    def socket_directory(self, data: Path, who: Account | None) -> Path:
+        """`data` itself, which has mode 0700, or a directory under the system's temporary one where
+        that is too long a path for a socket."""
+        digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
         short = f"mdload-{who.uid if who else os.geteuid()}-{digest}"
-        places = (self.path / "run", Path(tempfile.gettempdir()) / short, Path("/tmp") / short)  # noqa: S108
-        return next(p for p in places if len(os.fsencode(p / ".s.PGSQL.5432")) < _SOCKET_PATH_LIMIT)
+        places = (data, Path(tempfile.gettempdir()) / short, Path("/tmp") / short)  # noqa: S108
+        return next(p for p in places if len(os.fsencode(p / SOCKET)) < _SOCKET_PATH_LIMIT)
 
 
 @contextmanager

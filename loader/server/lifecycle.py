@@ -99,7 +99,7 @@ def _up(home: Home) -> str:
     ready = tools(programs, who, home.path)
     if not data.exists():
         cluster.initialise(ready, data)
-    directory = private_directory(home.socket_directory(who), who)
+    directory = private_directory(home.socket_directory(data, who), who)
     return cluster.start(ready, data, directory).url
 
 

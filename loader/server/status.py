@@ -25,7 +25,7 @@ class ServerStatus:
         version: of the PostgreSQL programs that would run it; None where there are none.
         bin_dir: where those are.
         data_dir: its data directory; None before the first start.
-        url: where it answers, or will once it runs.
+        url: where it answers, or will once it runs; None where there is nothing to run.
         size_bytes: of the data directory, 0 before the first start.
     """
 
@@ -36,7 +36,7 @@ class ServerStatus:
     version: str | None
     bin_dir: Path | None
     data_dir: Path | None
-    url: str
+    url: str | None
     size_bytes: int
 
 
@@ -55,7 +55,7 @@ def status(home: Path | None = None) -> ServerStatus:
         order = sorted(servers, key=lambda data: (servers[data] is None, data != own))
         data = order[0] if order else None
         server = servers[data] if data else None
-        who = account(data or place.path)
+        url = server.url if server else _future_url(place, data or own)
         return ServerStatus(
             home=place.path,
             running=server is not None,
@@ -64,7 +64,7 @@ def status(home: Path | None = None) -> ServerStatus:
             version=programs.version if programs else None,
             bin_dir=programs.bin if programs else None,
             data_dir=data,
-            url=server.url if server else cluster.url(place.socket_directory(who)),
+            url=url,
             size_bytes=_size(data) if data else 0,
         )
 
@@ -74,6 +74,10 @@ def _programs() -> binaries.Binaries | None:
         return binaries.find()
     except SettingsError:
         return None
+
+
+def _future_url(home: Home, data: Path | None) -> str | None:
+    return cluster.url(home.socket_directory(data, account(data))) if data else None
 
 
 def _size(data: Path) -> int:
