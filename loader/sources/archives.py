@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 from loader.errors import UnreadableFile
 
@@ -42,7 +43,7 @@ def members(path: Path, name: str) -> list[zipfile.ZipInfo]:
 
 
 @contextmanager
-def open_member(path: Path, member: str, name: str) -> Iterator[BinaryIO]:
+def open_member(path: Path, member: str, name: str) -> Iterator[BufferedIOBase]:
     """The member's bytes, inflated as they are read.
 
     Raises:
@@ -66,7 +67,7 @@ def open_member(path: Path, member: str, name: str) -> Iterator[BinaryIO]:
     except (zipfile.BadZipFile, OSError) as exc:
         raise UnreadableFile(f"{name} is damaged: {exc}", hint="get the archive again") from exc
     with stream:
-        yield cast(BinaryIO, stream)
+        yield cast(BufferedIOBase, stream)
 
 
 def _archive(path: Path, name: str) -> zipfile.ZipFile:

@@ -6,11 +6,12 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import BinaryIO, Final, cast
+from typing import Any, Final
 
 from loader.errors import UnreadableFile
 
@@ -19,24 +20,22 @@ PEEK: Final = 1 << 16
 _DEPTH: Final = 3
 
 
-def _zstd(stream: BinaryIO) -> BinaryIO:
-    import pyarrow as pa  # noqa: PLC0415  # Python has Zstandard from 3.14 on; pyarrow is here anyway
+def _zstd(stream: Any) -> Any:
+    import pyarrow as pa  # noqa: PLC0415  # Python has no Zstandard before 3.14
 
-    return cast(BinaryIO, pa.CompressedInputStream(pa.PythonFile(stream, "r"), "zstd"))
+    return pa.CompressedInputStream(pa.PythonFile(stream, "r"), "zstd")
 
 
 #: Each compression by its first bytes: its name, and what reads it.
-_FORMATS: Final[dict[bytes, tuple[str, Callable[[BinaryIO], BinaryIO]]]] = {
-    b"\x1f\x8b\x08": ("gzip", lambda s: cast(BinaryIO, gzip.GzipFile(fileobj=s))),
-    b"\x28\xb5\x2f\xfd": ("zstd", _zstd),
-    b"\xfd7zXZ\x00": ("xz", lambda s: cast(BinaryIO, lzma.LZMAFile(s))),
-    b"BZh": ("bzip2", lambda s: cast(BinaryIO, bz2.BZ2File(s))),
+_FORMATS: Final[dict[bytes, tuple[str, Callable[[Any], Any]]]] = {
+    rb"\x1f\x8b\x08": ("gzip", gzip.open),
+    rb"\x28\xb5\x2f\xfd": ("zstd", _zstd),
+    rb"\xfd7zXZ\x00": ("xz", lzma.open),
+    rb"BZh[1-9](1AY&SY|\x17rE8P)": ("bzip2", bz2.open),
 }
 
 
-def unwrap(
-    stream: BinaryIO, name: str, stack: ExitStack
-) -> tuple[io.BufferedReader, tuple[str, ...]]:
+def unwrap(stream: Any, name: str, stack: ExitStack) -> tuple[io.BufferedReader, tuple[str, ...]]:
     """The plain bytes of `stream`, peekable, and the compressions taken off, outermost first.
 
     Raises:
@@ -44,15 +43,15 @@ def unwrap(
     """
     layers: list[str] = []
     while True:
-        buffered = stack.enter_context(io.BufferedReader(cast(io.RawIOBase, stream), PEEK))
+        buffered: io.BufferedReader = stack.enter_context(io.BufferedReader(stream, PEEK))
         with damage(name):
-            head = buffered.peek(8)[:8]
-        match = next((f for magic, f in _FORMATS.items() if head.startswith(magic)), None)
+            head = buffered.peek(16)
+        match = next((f for magic, f in _FORMATS.items() if re.match(magic, head)), None)
         if match is None or len(layers) == _DEPTH:
             return buffered, tuple(layers)
         layer, opener = match
         layers.append(layer)
-        stream = stack.enter_context(opener(cast(BinaryIO, buffered)))
+        stream = stack.enter_context(opener(buffered))
 
 
 @contextmanager

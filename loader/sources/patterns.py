@@ -20,8 +20,9 @@ from loader.sources.source import Source, no_access
 
 COMPRESSED = frozenset({".gz", ".zst", ".xz", ".bz2"})
 TABLES = frozenset(
-    {".parquet", ".pq", ".parq", ".csv", ".tsv", ".tab", ".psv", ".txt", ".arrow", ".feather", ".ipc"}
-)  # fmt: skip
+    {".parquet", ".pq", ".parq", ".arrow", ".feather", ".ipc"}
+    | {".csv", ".tsv", ".tab", ".psv", ".txt"}
+)
 #: Text that lies beside data and is none.
 _BESIDE = frozenset({"readme", "license", "licence", "changelog", "notice", "checksums", "md5sums"})
 #: Folders that archivers and table formats keep for themselves.

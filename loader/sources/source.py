@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from loader.errors import UnreadableFile
 from loader.sources import archives
@@ -32,7 +32,7 @@ class Source:
 
 
 @contextmanager
-def open_source(source: Source) -> Iterator[BinaryIO]:
+def open_source(source: Source) -> Iterator[BufferedIOBase]:
     """The source's own bytes, from the start; a member's are inflated as they are read.
 
     Raises:

@@ -1,0 +1,170 @@
+"""Arrow IPC (Feather 2), file and stream; and Arrow's types as Polars has them, value for value."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, BinaryIO
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from loader.errors import UnreadableFile
+from loader.readers.reading import Reading, batches, unique_names
+from loader.sources import Source
+from loader.sources.compression import damage
+
+
+def seekable(stream: BinaryIO, source: Source, layers: tuple[str, ...], stack: ExitStack) -> Any:
+    """A file for formats that are read from their end: the source itself, or, for what is inside an
+    archive or compressed as a whole, a nameless temporary copy."""
+    if source.member is None and not layers:
+        return stack.enter_context(pa.OSFile(os.fsencode(source.path)))
+    copy = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+    with damage(source.name):
+        shutil.copyfileobj(stream, copy, 1 << 20)
+    return stack.enter_context(pa.PythonFile(copy, "r"))
+
+
+def read_file(file: Any, source: Source, batch_rows: int) -> Reading:
+    """The record batches of an IPC file, a seekable file whose closing is the caller's.
+
+    Raises:
+        UnreadableFile: the footer is absent or damaged.
+    """
+    with damaged(source.name):
+        table = pa.ipc.open_file(file)
+        rows = table.count_rows()
+    numbers = range(table.num_record_batches)
+    return _reading(table.schema, map(table.get_batch, numbers), source, batch_rows, rows)
+
+
+def read_stream(stream: BinaryIO, source: Source, batch_rows: int) -> Reading:
+    """The record batches of an IPC stream.
+
+    Raises:
+        UnreadableFile: the schema message is damaged.
+    """
+    with damaged(source.name):
+        table = pa.ipc.open_stream(pa.PythonFile(stream, "r"))
+    return _reading(table.schema, iter(table), source, batch_rows, None)
+
+
+def _reading(
+    schema: Any, record_batches: Iterator[Any], source: Source, batch_rows: int, rows: int | None
+) -> Reading:
+    translation = Translation(schema, source.name)
+
+    def frames() -> Iterator[pl.DataFrame]:
+        done = 0
+        with damaged(source.name, lambda: f" after row {done:,}"):
+            for batch in record_batches:
+                yield translation.frame(batch)
+                done += batch.num_rows
+
+    return Reading(
+        container="arrow",
+        columns=translation.columns,
+        rows=rows,
+        notes=translation.notes,
+        batches=batches(frames(), source.name, batch_rows),
+    )
+
+
+class Translation:
+    """How the columns of one Arrow schema become Polars columns, every value unchanged.
+
+    Dictionaries become their values, seconds milliseconds (Polars has none, and would wrap on
+    overflow), a zone that Polars does not know UTC, decimals wider than 128 bits text. A column
+    that Polars cannot hold is left out, with a note.
+
+    Raises:
+        UnreadableFile: no column is left.
+    """
+
+    def __init__(self, schema: Any, name: str) -> None:
+        self._take: list[tuple[int, Callable[[Any], Any]]] = []
+        names, notes = [], []
+        for index, field in enumerate(schema):
+            convert, note = _conversion(field.type)
+            if note:
+                notes.append(f"column {field.name!r}: {note}")
+            if convert:
+                self._take.append((index, convert))
+                names.append(field.name)
+        if not names:
+            raise UnreadableFile(f"{name} has no column that mdload can hold")
+        self.columns, renamed = unique_names(names)
+        self.notes = (*renamed, *notes)
+
+    def frame(self, batch: Any) -> pl.DataFrame:
+        arrays = [convert(batch.column(index)) for index, convert in self._take]
+        frame = pl.from_arrow(pa.RecordBatch.from_arrays(arrays, self.columns))
+        assert isinstance(frame, pl.DataFrame)  # for mypy: a record batch gives no Series
+        return frame
+
+
+def _conversion(kind: Any) -> tuple[Callable[[Any], Any] | None, str | None]:
+    """What to do with an array of type `kind` (None: leave it out), and a note where it matters."""
+    is_ = pa.types
+    if is_.is_dictionary(kind) or is_.is_run_end_encoded(kind):
+        inner, note = _conversion(kind.value_type)
+        decode = pc.dictionary_decode if is_.is_dictionary(kind) else pc.run_end_decode
+        return inner and (lambda array: inner(decode(array))), note
+    if is_.is_timestamp(kind):
+        unit = "ms" if kind.unit == "s" else kind.unit
+        target, note = pa.timestamp(unit, kind.tz), None
+        if kind.tz and not _knows_zone(target):
+            target = pa.timestamp(unit, "UTC")
+            note = f"its time zone {kind.tz!r} has no name in the time zone database: taken as UTC"
+        return (lambda array: array.cast(target)), note
+    if is_.is_date64(kind):
+        return (lambda array: array.cast(pa.date32())), None
+    if is_.is_decimal256(kind) or (is_.is_decimal(kind) and kind.scale < 0):
+        return (lambda array: array.cast(pa.string())), None
+    if _unknown_to_polars(kind):
+        return None, f"left out, its type {kind} cannot be held"
+    return (lambda array: array), None
+
+
+def _unknown_to_polars(kind: Any) -> bool:
+    """Whether Polars would fail on it, for some types with a panic that ends the process."""
+    is_ = pa.types
+    if is_.is_union(kind) or is_.is_interval(kind) or is_.is_run_end_encoded(kind):
+        return True
+    if is_.is_decimal(kind):
+        return is_.is_decimal256(kind) or bool(kind.scale < 0)
+    if is_.is_dictionary(kind):
+        return _unknown_to_polars(kind.value_type)
+    if is_.is_timestamp(kind):
+        return bool(kind.tz) and not _knows_zone(kind)
+    return any(_unknown_to_polars(kind.field(i).type) for i in range(kind.num_fields))
+
+
+def _knows_zone(kind: Any) -> bool:
+    try:
+        pl.from_arrow(pa.array([], kind))
+    except pl.exceptions.PolarsError:
+        return False
+    return True
+
+
+@contextmanager
+def damaged(name: str, done: Callable[[], str] = str) -> Iterator[None]:
+    """Translates what Arrow raises; `done` says how far the reading came, for the message.
+
+    Raises:
+        UnreadableFile: the file is cut short, damaged, or packed in a way that Arrow cannot read.
+    """
+    try:
+        yield
+    except (pa.ArrowException, OSError) as exc:
+        reason = str(exc).split("\n")[0].rstrip(".")
+        raise UnreadableFile(
+            f"{name} is damaged or cut short{done()}: {reason}",
+            hint="get the file again from where it came, or write it anew",
+        ) from exc

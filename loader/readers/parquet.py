@@ -1,0 +1,49 @@
+"""Parquet, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from loader.readers.arrow import Translation, damaged
+from loader.readers.reading import Reading, batches
+from loader.sources import Source
+
+
+def read(file: Any, source: Source, batch_rows: int) -> Reading:
+    """The table in `file`, a seekable file whose closing is the caller's.
+
+    `pre_buffer=False` with a buffer reads pages as they are needed, so that a row group of any size
+    passes in flat memory. The default takes all bytes of a row group at once, and Polars' own scan
+    decodes it at once: for 8 million rows in one row group 300, 490 and 1,100 MB.
+
+    Raises:
+        UnreadableFile: the footer is absent or damaged.
+    """
+    with damaged(source.name):
+        table = pq.ParquetFile(
+            file,
+            pre_buffer=False,
+            buffer_size=1 << 16,
+            coerce_int96_timestamp_unit="us",  # as ns a date of the year 9999 would wrap around
+            page_checksum_verification=True,
+        )
+    translation = Translation(table.schema_arrow, source.name)
+
+    def frames() -> Iterator[pl.DataFrame]:
+        rows = 0
+        with damaged(source.name, lambda: f" after row {rows:,}"):
+            for batch in table.iter_batches(batch_rows):
+                yield translation.frame(batch)
+                rows += batch.num_rows
+
+    return Reading(
+        container="parquet",
+        columns=translation.columns,
+        rows=table.metadata.num_rows,
+        notes=translation.notes,
+        batches=batches(frames(), source.name, batch_rows),
+    )

@@ -1,0 +1,88 @@
+"""What opening a source gives, and even batches out of uneven pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from loader.batch import Location, RawBatch
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An open source; iterate it once, inside the context that gave it.
+
+    Attributes:
+        container: `parquet`, `arrow`, or `csv` for any delimited text.
+        columns: the names that every batch has, in order; none blank, none twice; empty for a file
+            without content.
+        rows: data rows, where the container says it before they are read.
+        notes: what a person should know of how the source was read.
+        header: False where the source has no names of its own and `column_1 …` were given.
+        batches: rows in the source's order, `batch_rows` each (the last one fewer), one chunk.
+    """
+
+    container: str
+    columns: tuple[str, ...]
+    batches: Iterator[RawBatch]
+    rows: int | None = None
+    notes: tuple[str, ...] = ()
+    header: bool = True
+
+    def __iter__(self) -> Iterator[RawBatch]:
+        return self.batches
+
+
+def batches(frames: Iterable[pl.DataFrame], source: str, batch_rows: int) -> Iterator[RawBatch]:
+    """`frames` cut and joined to `batch_rows` rows each; empty ones vanish."""
+    held: list[pl.DataFrame] = []
+    number, start_row = 0, 1
+    for last, frame in _with_end(frames):
+        held.append(frame)
+        if not last and sum(f.height for f in held) < batch_rows:
+            continue
+        whole = pl.concat(held, rechunk=True)
+        ready = whole.height if last else whole.height - whole.height % batch_rows
+        held = [whole[ready:]]
+        for offset in range(0, ready, batch_rows):
+            batch = whole[offset : min(offset + batch_rows, ready)]
+            yield RawBatch(batch, Location(source, number, start_row))
+            number, start_row = number + 1, start_row + batch.height
+
+
+def _with_end(frames: Iterable[pl.DataFrame]) -> Iterator[tuple[bool, pl.DataFrame]]:
+    """Each frame, and at the end an empty one that says so."""
+    frame = None
+    for frame in frames:
+        yield False, frame
+    if frame is not None:
+        yield True, frame.clear()
+
+
+def unique_names(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """`names` stripped, none blank and none twice, and a note for each that had to change.
+
+    A blank first name becomes `index`, for that is where pandas writes its index; others become
+    `column_N`. The second `Date` becomes `Date_2`.
+    """
+    given = [name.strip() for name in names]
+    result: list[str] = []
+    notes = []
+    for position, name in enumerate(given, start=1):
+        if name and name not in result:
+            result.append(name)
+            continue
+        stem = name or ("index" if position == 1 else f"column_{position}")
+        new, count = stem, 1
+        while new in given or new in result:
+            count += 1
+            new = f"{stem}_{count}"
+        result.append(new)
+        notes.append(
+            f"column {position} is called {name!r} like one before it: here {new!r}"
+            if name
+            else f"column {position} has no name: here {new!r}"
+        )
+    return tuple(result), tuple(notes)

@@ -1,0 +1,91 @@
+"""What a source is, by its first bytes: a container that is read, or why it cannot be."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import Final
+
+from loader.errors import UnreadableFile
+
+#: Binary containers that are read, by their first bytes.
+_READ: Final = {b"PAR1": "parquet", b"ARROW1": "arrow", b"\xff\xff\xff\xff": "arrow stream"}
+_NOT_YET: Final = {b"DBN": "Databento's DBN", b"FEA1": "Feather version 1"}
+_BINARY: Final = {
+    b"PARE": "an encrypted Parquet file",
+    b"PK\x03\x04": "a zip archive inside another archive",
+    b"Rar!": "a RAR archive",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"\x7fELF": "a program",
+    b"MZ": "a Windows program (a self-extracting archive is one too)",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"SQLite format 3": "an SQLite database",
+    b"\x89HDF": "an HDF5 file",
+    b"\xd0\xcf\x11\xe0": "an old Excel or other office document",
+    b"Obj\x01": "an Avro file",
+    b"ORC": "an ORC file",
+    b"\x93NUMPY": "a NumPy array",
+}
+_TEXT: Final = {
+    rb"%PDF-": "a PDF document",
+    rb"#!": "a script",
+    rb"version https://git-lfs": "a Git LFS pointer, not the file that it stands for",
+    rb"\s*<(!doctype|html|head|body|\?xml|!--|error\b)": "a web page or XML",
+}
+_JSON: Final = re.compile(rb'\s*(\{\s*["}]|\[\s*([\[{\]"0-9-]|null|true|false))')
+#: Control characters that no text has; Ctrl-Z (DOS end of file) and Escape may stand in one.
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")
+
+
+def container(head: bytes, name: str) -> str:
+    """`parquet`, `arrow`, `arrow stream` or `csv`, which is any text that may be delimited.
+
+    Raises:
+        UnreadableFile: it is something else; the message says what it looks like.
+    """
+    encoding = text_encoding(head)
+    text = head if encoding == "utf-8" else head.decode(encoding, "ignore").encode()
+    if _CONTROL.search(text):
+        for magic, kind in _READ.items():
+            if head.startswith(magic):
+                return kind
+        raise _refusal(head, name)
+    for pattern, kind in _TEXT.items():
+        if re.match(pattern, text.removeprefix(codecs.BOM_UTF8), re.IGNORECASE):
+            raise _no_table(name, kind)
+    if _JSON.match(text.removeprefix(codecs.BOM_UTF8)):
+        raise _not_yet(name, "JSON")
+    return "csv"
+
+
+def text_encoding(head: bytes) -> str:
+    """By the byte order mark: `utf-16-le`, `utf-16-be`, else `utf-8`."""
+    marks = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+    return marks.get(head[:2], "utf-8")
+
+
+def _refusal(head: bytes, name: str) -> UnreadableFile:
+    for magic, kind in _NOT_YET.items():
+        if head.startswith(magic):
+            return _not_yet(name, kind)
+    if head.startswith(b"%PDF-"):
+        return _no_table(name, "a PDF document")
+    if head[257:262] == b"ustar":
+        return _no_table(name, "a tar archive")
+    kinds = (kind for magic, kind in _BINARY.items() if head.startswith(magic))
+    return _no_table(name, next(kinds, "binary data of a kind that mdload does not know"))
+
+
+def _not_yet(name: str, kind: str) -> UnreadableFile:
+    return UnreadableFile(
+        f"{name} is {kind}, which mdload does not read yet",
+        hint="convert it to Parquet or CSV, and load that",
+    )
+
+
+def _no_table(name: str, kind: str) -> UnreadableFile:
+    return UnreadableFile(
+        f"{name} is no table: it looks like {kind}",
+        hint="mdload reads Parquet, Arrow IPC and delimited text, also compressed or in a zip",
+    )

@@ -1,0 +1,165 @@
+"""From blocks of UTF-8 text to frames of strings: fast where text is plain, exact where it is not.
+
+Polars parses a block, and refuses what is irregular: a row with too many cells, a quote inside a
+cell. Such a block, and only it, goes through Python's csv module.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import polars as pl
+
+from loader.errors import UnreadableFile
+from loader.readers.sniff import Record, TextFormat
+
+_LONGEST_ROW: Final = 1 << 26
+#: A last line for the csv module: where it comes back inside a cell, a quote is still open.
+_END: Final = "\x00end\x00"
+
+
+class Rows:
+    """The rows of one text, which begin `offset` bytes into it."""
+
+    def __init__(self, form: TextFormat, name: str, offset: int) -> None:
+        self._delimiter = form.delimiter
+        self._columns = form.columns
+        self._schema = dict.fromkeys(form.columns, pl.String())
+        self._name = name
+        self._offset = offset
+        self._rows = 0
+
+    def frames(self, pieces: Iterable[bytes]) -> Iterator[pl.DataFrame]:
+        """The rows of the text that `pieces` make up, wherever it is cut into them.
+
+        Raises:
+            UnreadableFile: it is not UTF-8, ends in the middle of a row, or a cell does not end.
+        """
+        rest = b""
+        for piece in pieces:
+            block = rest + piece
+            frame, used = self._parse(block)
+            rest = block[used:]
+            self._offset += used
+            self._rows += frame.height
+            if frame.height:
+                yield frame
+            if len(rest) > _LONGEST_ROW:
+                raise UnreadableFile(
+                    f"{self._name} is no table: row {self._rows + 1:,} does not end within "
+                    f"{_LONGEST_ROW:,} bytes"
+                )
+        frame = self._tail(rest.rstrip(b"\x1a"))  # Ctrl-Z, with which DOS ended texts
+        if frame.height:
+            yield frame
+
+    def _parse(self, block: bytes) -> tuple[pl.DataFrame, int]:
+        """The block's whole rows, and how many bytes of it they are."""
+        lines = even = block.rfind(b"\n") + 1
+        if block.count(b'"', 0, lines) % 2:  # the last lines are in an open cell, most likely
+            even = block.rfind(b"\n", 0, block.rfind(b'"', 0, lines)) + 1
+        quotes = block.count(b'"', 0, even)
+        if even and quotes % 2 == 0:
+            text = block[:even]
+            self._check_encoding(text)
+            frame = self._fast(text.strip(b"\r\n"), quoted=quotes > 0)
+            if frame is not None:
+                return frame, even
+        self._check_encoding(block[:lines])
+        records, used = self._records(block[:lines].decode())
+        return self._frame(records), used
+
+    def _fast(self, text: bytes, *, quoted: bool) -> pl.DataFrame | None:
+        """The rows of `text`, which ends outside quotes, or None if it is not regular."""
+        if not text:
+            return self._frame([])
+        if b"\n\n" in text or b"\n\r\n" in text:  # Polars would make rows of blank lines
+            if quoted:
+                return None
+            text = re.sub(rb"\n[\r\n]+", b"\n", text)
+        try:
+            frame = pl.read_csv(
+                text,
+                has_header=False,
+                schema=self._schema,
+                separator=self._delimiter,
+                quote_char='"' if quoted else None,
+                missing_columns="insert",
+            )
+        except (pl.exceptions.PolarsError, OSError):  # OSError: it takes `x^` for compressed data
+            return None
+        if not quoted:
+            return frame if frame.height == text.count(b"\n") + 1 else None
+        return frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
+
+    def _records(self, text: str) -> tuple[list[Record], int]:
+        """The whole rows of `text`, by the csv module, and how many bytes of it they are."""
+        reader = csv.reader(io.StringIO(text + _END, newline="\n"), delimiter=self._delimiter)
+        records, ends = [], [0]
+        try:
+            for record in reader:
+                records.append(record)
+                ends.append(reader.line_num)
+        except csv.Error as exc:
+            raise UnreadableFile(
+                f"{self._name} cannot be read in row {self._row_after(records):,}: {exc}",
+                hint="look there for a quote or a carriage return that does not belong",
+            ) from exc
+        if records.pop() == [_END]:
+            return list(filter(None, records)), len(text.encode())
+        whole = text.split("\n")[: ends[-2]]
+        return list(filter(None, records)), sum(len(line.encode()) + 1 for line in whole)
+
+    def _tail(self, text: bytes) -> pl.DataFrame:
+        """What stands after the last row that ended with a line end: a last row, if it is whole."""
+        if not text.strip(b" \r\n"):
+            return self._frame([])
+        self._check_encoding(text)
+        records, used = self._records(text.decode() + "\n")
+        row = self._row_after(records)
+        if used < len(text):
+            raise self._cut_short(f"ends inside a quoted cell of row {row:,}")
+        cells, width = len(records[-1]), len(self._columns)
+        if cells < width:
+            raise self._cut_short(f"ends in the middle of row {row - 1:,}, in cell {cells}")
+        return self._frame(records)
+
+    def _frame(self, records: list[Record]) -> pl.DataFrame:
+        width = len(self._columns)
+        fitted = [r if len(r) == width else self._fitted(r) for r in records]
+        columns = zip(*fitted, strict=True) if fitted else [()] * width
+        frame = pl.DataFrame(dict(zip(self._columns, columns, strict=True)), self._schema)
+        return frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
+
+    def _fitted(self, record: Record) -> list[str | None]:
+        missing = len(self._columns) - len(record)
+        if missing > 0:
+            return [*record, *[None] * missing]
+        return [self._delimiter.join(record), *[None] * (len(self._columns) - 1)]
+
+    def _check_encoding(self, text: bytes) -> None:
+        if text.isascii():
+            return
+        try:
+            text.decode()
+        except UnicodeDecodeError as exc:
+            records, _ = self._records(text[: exc.start].decode() + "?\n")
+            row, byte = self._row_after(records) - 1, self._offset + exc.start + 1
+            raise UnreadableFile(
+                f"{self._name} is not UTF-8: byte {byte:,}, in row {row:,}, "
+                f"is 0x{text[exc.start]:02x}",
+                hint=f"convert it: iconv -f WINDOWS-1252 -t UTF-8 '{self._name}' > converted.csv",
+            ) from exc
+
+    def _row_after(self, records: list[Record]) -> int:
+        return self._rows + sum(map(bool, records)) + 1
+
+    def _cut_short(self, how: str) -> UnreadableFile:
+        return UnreadableFile(
+            f"{self._name} {how}: it is cut short",
+            hint="it was not written, copied or downloaded to the end: get it again",
+        )

@@ -1,0 +1,162 @@
+"""How a delimited text is laid out, judged by its first lines: delimiter, banner, header, names."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from loader.errors import UnreadableFile
+from loader.readers.reading import unique_names
+
+#: Where two fit equally well the earlier wins: a comma may be a decimal comma, a tab hardly is.
+_DELIMITERS: Final = {"\t": "tabs", ";": "semicolons", "|": "vertical bars", ",": "commas"}
+_RECORDS: Final = 200
+_BANNER_LINES: Final = 20
+
+#: Letters that may stand in a number, a date or a time.
+_VALUE_WORD: Final = re.compile(
+    "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}"
+    "|am|pm|utc|gmt|est|edt|cst|cdt|pst|pdt|[tzdekmbhap]"
+)
+_EMPTY_WORDS: Final = frozenset(["", "-", "na", "nan", "n/a", "null", "none"])
+
+Record = list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class TextFormat:
+    """`start` is where the first data row begins: a number of bytes after the byte order mark."""
+
+    delimiter: str
+    columns: tuple[str, ...]
+    header: bool
+    start: int
+    notes: tuple[str, ...]
+
+
+def sniff(head: bytes, name: str) -> TextFormat | None:
+    """The layout of a text that begins with the whole lines `head`; None if they are all blank.
+
+    Raises:
+        UnreadableFile: no delimiter makes a table of it, or header and rows do not fit together.
+    """
+    hint = re.match(rb"sep=([\t;|,])\r?\n", head, re.IGNORECASE)  # Excel's own first line
+    body = head[hint.end() :] if hint else head
+    text = body.decode("utf-8", "replace")
+    delimiter = hint[1].decode() if hint else _delimiter(text)
+    numbered = _records(text, delimiter)
+    if not numbered:
+        return None
+    ends, records = [end for end, _ in numbered], [record for _, record in numbered]
+    width = _usual([len(record) for record in records])
+    if width < 2 or sum(len(record) == width for record in records) * 2 < len(records):
+        raise UnreadableFile(
+            f"{name} is no table: no comma, semicolon, tab or bar divides its lines evenly",
+            hint="every line of a table has the same number of cells, two at least",
+        )
+    first = _banner_lines(records, width)
+    header = _is_header(records[first], records[first + 1 :])
+    if header:
+        columns, notes = unique_names(_header_names(records[first], records[first + 1 :], name))
+        first += 1
+    else:
+        columns = tuple(f"column_{n}" for n in range(1, width + 1))
+        notes = (f"no header line: the columns are called column_1 to column_{width}",)
+    banner = records[: first - header]
+    if banner:
+        shown = " / ".join(delimiter.join(record).strip(delimiter) for record in banner)
+        notes = (f"left out above the table: {shown[:200]!r}", *notes)
+    if delimiter != ",":
+        notes = (f"cells are separated by {_DELIMITERS[delimiter]}", *notes)
+    lines = body.split(b"\n")[: ends[first - 1] if first else 0]
+    start = len(head) - len(body) + sum(len(line) + 1 for line in lines)
+    return TextFormat(delimiter, columns, header, min(start, len(head)), notes)
+
+
+def _records(text: str, delimiter: str) -> list[tuple[int, Record]]:
+    """The first records, blank lines left out, each with the number of lines up to its end."""
+    reader = csv.reader(io.StringIO(text, newline="\n"), delimiter=delimiter)
+    found = []
+    try:
+        for record in islice(reader, _RECORDS):
+            if record:
+                found.append((reader.line_num, record))
+    except csv.Error:  # told, with its row, when the row is read
+        pass
+    return found
+
+
+def _delimiter(text: str) -> str:
+    """The one that cuts most lines into the same, and largest, number of cells."""
+
+    def fit(delimiter: str) -> float:
+        widths = [len(record) for _, record in _records(text, delimiter)]
+        width = _usual(widths)
+        return width * widths.count(width) / len(widths) if width > 1 else 0
+
+    return max(_DELIMITERS, key=fit)
+
+
+def _usual(numbers: Sequence[int]) -> int:
+    return Counter(numbers).most_common(1)[0][0] if numbers else 0
+
+
+def _banner_lines(records: Sequence[Record], width: int) -> int:
+    """How many records stand above the table: titles, addresses, remarks.
+
+    They are narrower than the table, and a header follows; or they are one cell of plain words.
+    """
+    for number, record in enumerate(records[:_BANNER_LINES]):
+        filled = sum(map(bool, map(str.strip, record)))
+        if len(record) == width and filled * 2 > width:
+            if _is_header(record, records[number + 1 :]):
+                return number
+            break
+    words = (len(record) == 1 and not _is_value(record[0]) for record in records[:_BANNER_LINES])
+    return next((number for number, alone in enumerate(words) if not alone), 0) if width > 2 else 0
+
+
+def _is_header(first: Record, rest: Sequence[Record]) -> bool:
+    """Whether `first` holds names: it has a word in the first column that holds values below it."""
+    for column, cell in enumerate(first):
+        below = [r[column] for r in rest if column < len(r) and not _is_empty(r[column])]
+        if sum(map(_is_value, below)) * 2 > len(below) and not _is_empty(cell):
+            return not _is_value(cell)
+    return not any(map(_is_value, first))
+
+
+def _is_value(cell: str) -> bool:
+    """Whether it looks like a number, a date or a time."""
+    words = re.findall(r"[^\W\d_]+", cell.lower())
+    return any(map(str.isdigit, cell)) and all(map(_VALUE_WORD.fullmatch, words))
+
+
+def _is_empty(cell: str) -> bool:
+    return cell.strip().lower() in _EMPTY_WORDS
+
+
+def _header_names(header: Record, rows: Sequence[Record], name: str) -> Record:
+    """The header's cells, one per cell of the rows below it.
+
+    A delimiter at the end of the header only, or of the rows only, makes no column.
+    """
+    named, widths = len(header), [len(row) for row in rows]
+    usual = _usual(widths)
+    if not rows or widths.count(named) * 2 >= len(rows):
+        return header
+    if usual == named + 1 and not any(row[named].strip() for row in rows if len(row) == usual):
+        return [*header, ""]
+    if usual < named and not any(map(str.strip, header[usual:])):
+        return header[:usual]
+    if named in widths:
+        return header
+    raise UnreadableFile(
+        f"{name} cannot be read: its header names {named} columns, its rows have {usual} cells",
+        hint="mend the header, so that each cell has its name above it",
+    )

@@ -1,0 +1,87 @@
+"""Delimited text, whatever its name: encoding and layout from its first lines, then its rows."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from io import BufferedReader
+from itertools import chain
+from typing import Final
+
+from loader.errors import UnreadableFile
+from loader.readers.reading import Reading, batches
+from loader.readers.recognise import text_encoding
+from loader.readers.rows import Rows
+from loader.readers.sniff import sniff
+from loader.sources import Source
+from loader.sources.compression import damage
+
+#: Parsed at a time: large enough for Polars to be fast, small enough for flat memory.
+BLOCK: Final = 8 << 20
+#: The layout is judged by this much.
+_HEAD: Final = 1 << 18
+
+
+def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = BLOCK) -> Reading:
+    """The table in `stream`: every column String, every cell as it stands, an empty one null.
+
+    Nothing else is null: `NA`, `NULL` and `TRUE` are tickers. A row with too few cells has nulls at
+    its end; a row with too many stands whole in its first column, the others null, so that it
+    becomes a reject that shows what was there. Blank lines are no rows.
+
+    Raises:
+        UnreadableFile: it is no table, neither UTF-8 nor UTF-16 with its mark, damaged, or ends in
+            the middle of a row; also while its batches are read.
+    """
+    name = source.name
+    encoding = text_encoding(stream.peek(2))
+    pieces = _pieces(stream, block, name)
+    if encoding != "utf-8":
+        pieces = _recoded(pieces, encoding, name)
+    begun = b""
+    while len(begun) < _HEAD and (piece := next(pieces, None)) is not None:
+        begun += piece
+    mark = len(codecs.BOM_UTF8) if begun.startswith(codecs.BOM_UTF8) else 0
+    begun = begun[mark:]
+    if b"\n" not in begun and b"\r" in begun:  # lines as old Macs ended them
+        begun = begun.replace(b"\r", b"\n")
+        pieces = (piece.replace(b"\r", b"\n") for piece in pieces)
+    whole = len(begun) < _HEAD - mark
+    head = begun if whole else begun[: begun.rfind(b"\n", 0, _HEAD) + 1]
+    if not whole and not head.strip():
+        raise UnreadableFile(
+            f"{name} is no table: its first {_HEAD:,} bytes are blank or one single line"
+        )
+    form = sniff(head, name)
+    if form is None:
+        return Reading("csv", (), iter(()), rows=0, notes=("the file is empty",))
+    rows = Rows(form, name, mark + form.start)
+    frames = rows.frames(chain([begun[form.start :]], pieces))
+    return Reading(
+        container="csv",
+        columns=form.columns,
+        batches=batches(frames, name, batch_rows),
+        notes=(() if encoding == "utf-8" else (f"encoded in {encoding}",)) + form.notes,
+        header=form.header,
+    )
+
+
+def _pieces(stream: BufferedReader, size: int, name: str) -> Iterator[bytes]:
+    done = 0
+    with damage(name, lambda: f" after {done:,} bytes of text"):
+        while piece := stream.read(size):
+            done += len(piece)
+            yield piece
+
+
+def _recoded(pieces: Iterator[bytes], encoding: str, name: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        for piece in pieces:
+            yield decoder.decode(piece).encode()
+        yield decoder.decode(b"", final=True).encode()
+    except UnicodeError as exc:
+        raise UnreadableFile(
+            f"{name} begins as {encoding} but does not go on so: {exc}",
+            hint="it is cut short, or two files were joined into one: get it again",
+        ) from exc
