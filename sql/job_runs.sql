@@ -110,7 +110,7 @@ SELECT id, job_name, dataset_name, provider, mode, status, config_fingerprint, p
        AND coalesce(CASE WHEN metadata ->> 'last_heartbeat' ~ '^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-][\d:]+)$'
                          THEN CAST(metadata ->> 'last_heartbeat' AS timestamptz) END,
                     started_at)
-           < statement_timestamp() - make_interval(secs => 60 * $5))
+           < statement_timestamp() - make_interval(secs => 60 * CAST($5 AS double precision)))
  ORDER BY started_at DESC, id DESC
  LIMIT CAST($6 AS bigint)
 
