@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,8 @@ def private_directory(path: Path, who: Account | None) -> Path:
     Raises:
         SettingsError: something else stands there, another owns it, or others may enter it.
     """
-    path.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o700)
     if who and path.lstat().st_uid == os.geteuid():
         os.chown(path, who.uid, who.gid, follow_symlinks=False)
     found = path.lstat()
