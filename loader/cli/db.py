@@ -27,13 +27,16 @@ def db() -> None:
 def url(context: Context, show_password: bool, as_json: bool) -> None:
     """Print the URL of the database in use."""
     from loader.server import status
+    from loader.server.binaries import find
     from loader.target import Target, masked, named
 
     chosen = named(context.database, context.configured)
     if chosen is None:
         server = status(context.home)
-        chosen = Target(server.url, "the embedded server", embedded=True)
-        if not server.running:
+        if server.url is None:
+            find()  # says what is missing
+        chosen = Target(str(server.url), "the embedded server", embedded=True)
+        if not server.running and context.verbosity >= 0:
             click.echo("the embedded server is not running; 'mdload db start' starts it", err=True)
     shown = chosen.url if show_password else masked(chosen.url)
     found = {"url": shown, "source": chosen.source, "embedded": chosen.embedded}
@@ -65,14 +68,13 @@ def status(context: Context, as_json: bool) -> None:
         state += ", and stays until 'mdload db stop'"
     elif server.running:
         state += ", until the last mdload that uses it ends"
+    size = f"{server.size_bytes / 1e6:,.0f} MB"
     rows = {
         "database in use": f"{found['uses']} ({found['source']})",
         "embedded server": state + (f" (pid {server.pid})" if server.pid else ""),
         "url": server.url or "none",
         "PostgreSQL": f"{server.version} in {server.bin_dir}" if server.version else "not found",
-        "data": f"{server.data_dir}, {server.size_bytes / 1e6:,.0f} MB"
-        if server.data_dir
-        else "none yet",
+        "data": f"{server.data_dir}, {size}" if server.data_dir else "none yet",
     }
     for name, value in rows.items():
         click.echo(f"{name:<16} {value}")
@@ -87,7 +89,8 @@ def start(context: Context, as_json: bool) -> None:
     from loader.target import named
 
     url = start(context.home)
-    if chosen := named(context.database, context.configured):
+    chosen = named(context.database, context.configured)
+    if chosen and context.verbosity >= 0:
         click.echo(f"note: mdload uses another database, named by {chosen.source}", err=True)
     click.echo(json.dumps({"running": True, "url": url}) if as_json else url)
 

@@ -29,7 +29,10 @@ def _nothing_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_most_specific_name_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     assert named() is None
+    file = "postgresql://file/d"
+    assert named(None, file) == Target(file, "the configuration file")
     monkeypatch.setenv("PGDATABASE", "bars")
+    assert named(None, file) == Target("postgresql://", "PGDATABASE")
     assert named() == Target("postgresql://", "PGDATABASE")
     monkeypatch.setenv("DATABASE_URL", "postgres://app/a")
     assert named() == Target("postgresql://app/a", "DATABASE_URL")
