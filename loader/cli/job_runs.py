@@ -99,6 +99,7 @@ def inspect(context: Context, run_id: int, as_json: bool) -> None:
 def stuck(context: Context, timeout_minutes: float, mark_failed: bool, as_json: bool) -> None:
     """Runs that say running and have stopped beating; exit code 6 if there is one."""
     from loader.cli import job_runs_view as view
+    from loader.report import counted
 
     minutes = f"{timeout_minutes:g} minutes"
     with _tracker(context) as tracker:
@@ -114,10 +115,11 @@ def stuck(context: Context, timeout_minutes: float, mark_failed: bool, as_json: 
     if not runs:
         click.echo(f"no run has been silent for {minutes}", err=True)
         return
-    found = f"{len(runs)} run{'s are' if len(runs) > 1 else ' is'} stuck"
+    found = f"found {counted(len(runs), 'stuck run')}"
     if not mark_failed:
         raise CheckFailed(found, hint="end them with: mdload job-runs stuck --mark-failed")
-    raise CheckFailed(f"{found}; marked as failed: {', '.join(map(str, marked)) or 'none'}")
+    listed = ", ".join(map(str, marked)) or "none, for they beat again or ended meanwhile"
+    raise CheckFailed(f"{found}; marked as failed: {listed}")
 
 
 @job_runs.command()

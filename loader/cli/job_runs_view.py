@@ -77,7 +77,7 @@ def show_run(run: JobRun, files: Sequence[JobRunFile], as_json: bool) -> None:
             "bars": span(run.min_ts, run.max_ts) if run.min_ts else None,
             "mdload": run.pipeline_version,
             "configuration": run.config_fingerprint,
-            **{k: str(v) for k, v in run.metadata.items() if k != "last_heartbeat"},
+            **{k: _said(v) for k, v in run.metadata.items() if k != "last_heartbeat"},
         },
     )
     click.echo()
@@ -217,7 +217,7 @@ def show_cleanup(
         print_json({"older_than_days": days, "deleted": deleted, "jobs": expired})
         return
     if not expired:
-        click.echo(f"no run ended more than {days} days ago", err=True)
+        click.echo(f"no run ended more than {number(days)} days ago", err=True)
         return
     table(
         None,
@@ -281,9 +281,16 @@ def _file_took(file: JobRunFile) -> str:
     return duration((file.completed_at - file.started_at).total_seconds() * 1000)
 
 
-def _some(symbols: Sequence[str]) -> str | None:
+def _said(value: object) -> str | None:
+    """A value of the metadata."""
+    if isinstance(value, list):
+        return _some([str(item) for item in value])
+    return str(value)
+
+
+def _some(names: Sequence[str]) -> str | None:
     """The first few, and how many more."""
-    if not symbols:
+    if not names:
         return None
-    more = f" and {number(len(symbols) - 8)} more" if len(symbols) > 8 else ""
-    return ", ".join(symbols[:8]) + more
+    more = f" and {number(len(names) - 8)} more" if len(names) > 8 else ""
+    return ", ".join(names[:8]) + more
