@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from dataclasses import replace
 
 from loader.batch import Location, RawBatch
 from loader.layout import Hints, Layout, decide
@@ -45,7 +46,9 @@ class Checking:
             for batch in _cut(raw, self._cut_at):
                 if self.layout is None:
                     self.layout = decide(batch, self._hints)
-                yield validate(batch, normalise(batch, self.layout), self._rules)
+                checked = validate(batch, normalise(batch, self.layout), self._rules)
+                last_row = batch.location.start_row + batch.frame.height - 1
+                yield replace(checked, last_row=last_row)
 
 
 def _cut(batch: RawBatch, after: int) -> Iterable[RawBatch]:

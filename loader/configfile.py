@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 from loader.errors import SettingsError
@@ -26,7 +25,7 @@ class ConfigFile:
     """What the file says; both empty where there is no file."""
 
     database: str | None = None
-    defaults: Mapping[str, object] = MappingProxyType({})
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read(path: str | None) -> ConfigFile:

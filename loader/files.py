@@ -40,7 +40,7 @@ def begin(
 
 
 def end(
-    writer: Connection, file_id: int, whole: FileResult, part: Counts, rows_resumable: int
+    writer: Connection, file_id: int, whole: FileResult, part: Counts, rows_resumable: int = 0
 ) -> None:
     """Adds a part's counts to the file's row; all else is of the whole file so far."""
     writer.one(

@@ -3,9 +3,11 @@
 SELECT CAST(pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') AS bigint)
 
 -- stage_create --
--- The stage: bars that meet a stored one, or may. Gone with the transaction.
+-- The stage: bars that meet a stored one, or may. Gone with the transaction. It sorts by bytes as the bars
+-- do, so that every way into them locks in one order.
 CREATE TEMPORARY TABLE mdload_stage (
-    provider text NOT NULL, symbol text NOT NULL, "interval" text NOT NULL, ts timestamptz NOT NULL,
+    provider text COLLATE "C" NOT NULL, symbol text COLLATE "C" NOT NULL,
+    "interval" text COLLATE "C" NOT NULL, ts timestamptz NOT NULL,
     open double precision NOT NULL, high double precision NOT NULL,
     low double precision NOT NULL, close double precision NOT NULL,
     volume double precision, vwap double precision, trade_count bigint

@@ -96,4 +96,12 @@ def main() -> NoReturn:
     except BrokenPipeError:  # `mdload … | head`: what remains unwritten has no reader
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except Exception as exc:
+        if "-v" in sys.argv or "--verbose" in sys.argv:
+            raise
+        click.echo(
+            click.style(f"error: mdload failed: {type(exc).__name__}: {exc}", fg="red"), err=True
+        )
+        click.echo("hint: this is a fault of mdload; mdload -v COMMAND … shows where", err=True)
+        sys.exit(MdloadError.exit_code)
     sys.exit(code if isinstance(code, int) else 0)

@@ -96,9 +96,9 @@ def test_books_of_a_load(mdload: Mdload, database_url: str) -> None:
     ) == [
         (101, ["high_below_low", "open_outside_range", "close_outside_range"], "ALFA"),
         (901, ["volume_negative"], "BRAV"),
-        (1501, ["close_null"], "BRAV"),
-        (2201, ["open_not_finite"], "CHRL"),
-        (3001, ["symbol_empty"], " "),
+        (1501, ["price_missing"], "BRAV"),
+        (2201, ["price_not_finite"], "CHRL"),
+        (3001, ["symbol_missing"], " "),
     ]
     assert query(database_url, "SELECT source_symbol, symbol FROM provider_symbols ORDER BY 1") == [
         (" ECHO ", "ECHO"),
