@@ -76,7 +76,7 @@ def show_run(run: JobRun, files: Sequence[JobRunFile], as_json: bool) -> None:
             "symbols": _some(run.symbols or []),
             "bars": span(run.min_ts, run.max_ts) if run.min_ts else None,
             "mdload": run.pipeline_version,
-            "configuration": run.config_fingerprint,
+            "configuration": run.config_fingerprint and run.config_fingerprint[:12],
             **{k: _said(v) for k, v in run.metadata.items() if k != "last_heartbeat"},
         },
     )
@@ -127,7 +127,7 @@ def _show_files(files: Sequence[JobRunFile]) -> None:
     for file in files:
         for word in (file.error_message, *file.notes):
             if word:
-                said.setdefault(word, []).append(file.path)
+                said.setdefault(word.removeprefix(f"{file.path}: "), []).append(file.path)
     for word, paths in said.items():
         others = f" and {counted(len(paths) - 1, 'other')}" if len(paths) > 1 else ""
         click.echo(f"{paths[0]}{others}: {word}")
