@@ -78,11 +78,11 @@ def list_(
 @click.pass_obj
 def inspect(context: Context, run_id: int, as_json: bool) -> None:
     """One run: its counts, files, rejected rows by rule, and its course."""
-    from loader.cli import job_runs_view as view
+    from loader.cli.job_run_page import show_run
 
     with _tracker(context) as tracker:
         run, files = tracker.get_run(run_id), tracker.get_files(run_id)
-    view.show_run(run, files, as_json)
+    show_run(run, files, as_json)
 
 
 @job_runs.command()

@@ -124,3 +124,13 @@ def test_a_heartbeat_does_not_wait_for_a_file_that_is_ending(
         tracker.heartbeat(run_id)  # would hang here, for this thread holds the row's lock
         assert tracker.get_run(run_id).last_heartbeat is None
     assert tracker.get_run(run_id).last_heartbeat is not None
+
+
+def test_a_heartbeat_passes_while_a_file_is_being_loaded(
+    tracker: JobRunTracker, loading: Connection
+) -> None:
+    run_id = tracker.start_run("backfill")
+    with loading.transaction():
+        loading.one("file_begin", run_id, "a.csv", 12, "c0ffee", "f", 0.0)  # refers to the run
+        tracker.heartbeat(run_id)
+        assert tracker.get_run(run_id).last_heartbeat is not None
