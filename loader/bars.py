@@ -98,10 +98,10 @@ def is_daily(interval: str) -> bool:
 def grid(interval: str) -> timedelta:
     """The step on which starts of bars lie, counted in UTC from midnight.
 
-    Sessions open on quarter hours (09:30 New York, 09:15 Mumbai) and bars count from the open, so
-    an hourly bar may start at :30; nothing starts off its gcd with a quarter hour. Daily and
-    longer bars start at midnight.
+    Sessions open on five-minute marks (09:30 New York, 17:05 after the daily break of foreign
+    exchange) and bars count from the open, so an hourly bar may start at :30 or :05; nothing
+    starts off its gcd with five minutes. Daily and longer bars start at midnight.
     """
     if is_daily(interval):
         return timedelta(days=1)
-    return timedelta(seconds=math.gcd(INTERVAL_SECONDS[interval], 900))
+    return timedelta(seconds=math.gcd(INTERVAL_SECONDS[interval], 300))

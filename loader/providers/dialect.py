@@ -13,8 +13,9 @@ class Dialect:
 
     Attributes:
         columns: for each bar field, the names that it goes by in such files, best first; compared
-            without case, blanks, `_`, `-` and `.` (see `fold`).
-        left_out: columns that look like bar fields and are not, each with the word that says why.
+            folded (see `fold`). `time_of_day` is no field of a bar: it completes a `ts` that is a
+            date only.
+        left_out: names of columns that are known and are no part of a bar, each with the reason.
         symbol_convention: a name in `loader.symbols.CONVENTIONS`.
         timezone: IANA zone of naive stamps, or None where the file or the person must say.
         source: where the facts come from.

@@ -1,0 +1,218 @@
+"""Which column of a file is which field of a bar."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from loader import bars
+from loader.errors import ColumnMismatch, SettingsError
+from loader.numbers import is_text
+from loader.providers.dialect import Dialect, fold
+
+#: What readers append to the second of two columns of one name.
+_COPY: Final = re.compile(r"_\d+$")
+_CLOCK: Final = r"^[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AaPp][Mm])?$|^[0-9]{4}([0-9]{2})?$"
+#: A second volume in another unit: of `volume` and `volume_btc` either can be in units traded.
+_OTHER_VOLUME: Final = re.compile(
+    r"volume\(?(btc|eth|ltc|xrp|bnb|usdt?|usdc|busd|eur|gbp|base|quote|currency|from|to)\)?"
+)
+#: Names that may be the close; offered, never taken.
+_MAYBE_CLOSE: Final = (
+    "last",
+    "latest",
+    "close/last",
+    "price",
+    "settle",
+    "adjclose",
+    "adjustedclose",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """`names` maps bar fields (and `time_of_day`) to columns; `notes` say what was left out."""
+
+    names: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def choose(frame: pl.DataFrame, dialect: Dialect, asked: Mapping[str, str], where: str) -> Columns:
+    """The columns of `frame` that bars are made of: as the person `asked`, else by the dialect.
+
+    Where columns go by several names of one field the dialect's first wins and the others are
+    noted; where they go by one name and hold different values, nobody can know.
+
+    Raises:
+        SettingsError: `asked` names a field that bars do not have.
+        ColumnMismatch: a column is needed and not there, or two could be it.
+    """
+    names = {field: _asked(frame, dialect, field, name, where) for field, name in asked.items()}
+    free = [name for name in frame.columns if name not in names.values()]
+    notes: list[str] = []
+    passed_over: dict[str, str] = {}
+    for field, words in dialect.columns.items():
+        if field in names or field == "time_of_day":
+            continue
+        found = _by_name(free, words)
+        if field == "ts" and "time_of_day" not in names:
+            found = _date_and_time(frame, dialect, found, names)
+        if not found:
+            continue
+        names[field] = _first_of_one_name(frame, field, found[0], notes, where)
+        passed_over |= {name: field for group in found for name in group if name != names[field]}
+    if "volume" not in asked:
+        _refuse_second_volume(names, free, where)
+    if missing := [field for field in ("ts", *bars.PRICES) if field not in names]:
+        raise _missing(frame.columns, names, missing, where)
+    left = [name for name in frame.columns if name not in names.values()]
+    notes += [
+        f"{_shown(name)} left out: {passed_over[name]} is read from {names[passed_over[name]]!r}"
+        for name in left
+        if name in passed_over and _stem(name, frame.columns) == name
+    ]
+    notes += _left_out([name for name in left if name not in passed_over], dialect)
+    return Columns(names, tuple(notes))
+
+
+def _asked(frame: pl.DataFrame, dialect: Dialect, field: str, name: str, where: str) -> str:
+    if field not in dialect.columns:
+        near = difflib.get_close_matches(field, dialect.columns, n=3)
+        fields = ", ".join(dialect.columns)
+        raise SettingsError(
+            f"--column {field}={name}: a bar has no field {field!r}",
+            hint=f"did you mean {' or '.join(near)}?" if near else f"its fields are {fields}",
+        )
+    if name in frame.columns:
+        return name
+    folded = [column for column in frame.columns if fold(column) == fold(name)]
+    if len(folded) == 1:
+        return folded[0]
+    near = difflib.get_close_matches(name, frame.columns, n=3, cutoff=0.5)
+    raise ColumnMismatch(
+        f"{where}: there is no column {name!r} for --column {field}={name}",
+        hint=f"did you mean {_list(near, ' or ')}?" if near else f"it has {_list(frame.columns)}",
+    )
+
+
+def _by_name(free: list[str], words: tuple[str, ...]) -> list[list[str]]:
+    """The columns that go by one of the words, best first; those of one name stand together."""
+    groups: dict[str, list[str]] = {}
+    for name in free:
+        groups.setdefault(fold(_stem(name, free)), []).append(name)
+    return [groups[word] for word in words if word in groups]
+
+
+def _stem(name: str, names: list[str]) -> str:
+    """`Date` of a `Date_2` that stands beside it."""
+    stem = _COPY.sub("", name)
+    return stem if stem in names else name
+
+
+def _date_and_time(
+    frame: pl.DataFrame, dialect: Dialect, found: list[list[str]], names: dict[str, str]
+) -> list[list[str]]:
+    """The candidates for `ts`, without a time of day that completes the best of them."""
+    words = dialect.columns.get("time_of_day", ())
+    for group in found:
+        rest = [other for other in found if other is not group]
+        if not rest or fold(group[0]) not in words:
+            continue
+        if _is_clock(frame[group[0]]) and _is_date(frame[rest[0][0]]):
+            names["time_of_day"] = group[0]
+            return rest
+    return found
+
+
+def _is_clock(column: pl.Series) -> bool:
+    if not is_text(column.dtype):
+        return column.dtype == pl.Time
+    text = column.head(1_000).cast(pl.String).str.strip_chars().drop_nulls()
+    return len(text) > 0 and int(text.str.contains(_CLOCK).sum()) * 2 > len(text)
+
+
+def _is_date(column: pl.Series) -> bool:
+    """Whether it can hold dates only: neither a clock nor seconds since 1970."""
+    if is_text(column.dtype):
+        return not column.head(1_000).cast(pl.String).str.contains(":|^[0-9]{9}").any()
+    if column.dtype.is_integer():
+        return bool((column.head(1_000).cast(pl.Int64) < 10**8).all())
+    return column.dtype.is_temporal()
+
+
+def _first_of_one_name(
+    frame: pl.DataFrame, field: str, group: list[str], notes: list[str], where: str
+) -> str:
+    first, *others = group
+    for other in others:
+        if not frame[first].equals(frame[other], null_equal=True):
+            raise ColumnMismatch(
+                f"{where}: columns {_list(group, ' and ')} could both be {field}, and differ",
+                hint=f"say which: --column {field}={first!r}",
+            )
+        notes.append(f"{other!r} left out: it equals {first!r}")
+    return first
+
+
+def _refuse_second_volume(names: Mapping[str, str], free: list[str], where: str) -> None:
+    other = next((name for name in free if _OTHER_VOLUME.fullmatch(fold(name))), None)
+    if "volume" in names and other is not None:
+        raise ColumnMismatch(
+            f"{where}: columns {names['volume']!r} and {other!r} could both be the volume in units "
+            "traded; one of them is money",
+            hint=f"say which: --column volume={other!r}",
+        )
+
+
+def _left_out(left: list[str], dialect: Dialect) -> list[str]:
+    reasons: dict[str, list[str]] = {}
+    for name in left:
+        reason = dialect.left_out.get(fold(name), "a bar has no field for it")
+        reasons.setdefault(reason, []).append(name)
+    return [f"{_list(names)} left out: {reason}" for reason, names in reasons.items()]
+
+
+def _missing(
+    columns: list[str], names: Mapping[str, str], missing: list[str], where: str
+) -> ColumnMismatch:
+    message = f"{where}: no column for {', '.join(missing)} (it has {_list(columns)})"
+    if guess := _guess(columns, missing):
+        message += f": {guess}?"
+    used = set(names.values())
+    free = [name for name in columns if name not in used]
+    close = [name for word in _MAYBE_CLOSE for name in free if fold(name) == word]
+    if missing == ["close"] and close:
+        return ColumnMismatch(message, hint=f"if it is the close: --column close={close[0]!r}")
+    if guess:
+        return ColumnMismatch(message, hint="a bar has open, high, low and close")
+    return ColumnMismatch(message, hint=f"name it: --column {missing[0]}=NAME")
+
+
+def _guess(columns: list[str], missing: list[str]) -> str | None:
+    """What a file without the columns of a bar probably is."""
+    folded = {fold(name) for name in columns}
+    if any(re.search(r"[:/|(,'](open|high|low|close)\W*$", name.lower()) for name in columns):
+        return "a wide table, with the bars of several symbols side by side"
+    if {"bid", "ask"} <= folded or {"bidprice", "askprice"} <= folded:
+        return "a table of quotes"
+    if "price" in folded and folded & {"size", "qty", "quantity", "amount", "side"}:
+        return "a table of trades"
+    if {"open", "high", "low"} <= set(missing):
+        return "a table of closes"
+    return None
+
+
+def _list(names: Iterable[str], last: str = ", ") -> str:
+    listed = [_shown(name) for name in names]
+    if len(listed) > 20:
+        return ", ".join(listed[:20]) + f" and {len(listed) - 20} more"
+    return last.join(listed)
+
+
+def _shown(name: str) -> str:
+    return repr(name) if name.strip() else "a column without a name"

@@ -1,0 +1,91 @@
+"""Times written as numbers: seconds since 1970 in four units, and dates in digits.
+
+| digits | what it is taken for |
+|---|---|
+| 8, 19000101 to 20991231 | a date YYYYMMDD |
+| 14, 19000101000000 to 20991231235959 | a local time YYYYMMDDHHMMSS |
+| 9 or 10 | seconds since 1970 UTC |
+| 12 or 13 | milliseconds; but 12 digits that read as YYYYMMDDHHMM too are refused |
+| 15 or 16 | microseconds |
+| 18 or 19 | nanoseconds, whole microseconds only |
+
+So each unit covers 1973-03-03 to 2286-11-20 (nanoseconds to 2262) and, negative, as long a span
+before 1970. Anything else is no time, unless the person names the unit.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+#: Units of numbers since 1970: how many of one make a microsecond, or microseconds make one.
+_MICROSECONDS: Final = {"s": 1_000_000, "ms": 1_000, "us": 1}
+UNITS: Final = ("s", "ms", "us", "ns")
+#: Half-open ranges of magnitude.
+_RANGES: Final = {
+    "s": (10**8, 10**10),
+    "ms": (10**11, 10**13),
+    "us": (10**14, 10**16),
+    "ns": (10**17, 2**63 - 1),
+}
+_DATE: Final = (19_000_101, 20_991_232)
+_MINUTE: Final = (190_001_010_000, 209_912_312_360)
+_SECOND: Final = (19_000_101_000_000, 20_991_231_235_960)
+#: Digits that spell a date or a local time.
+CALENDAR: Final = ("YYYYMMDD", "YYYYMMDDHHMMSS")
+
+
+def kinds(number: pl.Series) -> dict[str, int]:
+    """How many of the numbers (Int64) are of which kind: `epoch`, a spelling of `CALENDAR`, or
+    `YYYYMMDDHHMM`, which is refused."""
+    ranges = {"YYYYMMDD": _DATE, "YYYYMMDDHHMM": _MINUTE, "YYYYMMDDHHMMSS": _SECOND}
+    found = {kind: int(_within(number, *limits).sum()) for kind, limits in ranges.items()}
+    found["epoch"] = sum(units(number).values())
+    return found
+
+
+def units(number: pl.Series) -> dict[str, int]:
+    """How many of the numbers (Int64) are epochs of which unit."""
+    size = number.set(_within(number, *_MINUTE) | _within(number, *_DATE), None).abs()
+    return {unit: int(_within(size, *limits).sum()) for unit, limits in _RANGES.items()}
+
+
+def instants(number: pl.Series, unit: str | None) -> pl.Series:
+    """Naive Datetime us, in UTC, of epochs in `unit`, or each in that of its magnitude."""
+    if unit is not None:
+        return _at(number, unit)
+    size = number.set(_within(number, *_MINUTE) | _within(number, *_DATE), None).abs()
+    found: pl.Series | None = None
+    for each, limits in _RANGES.items():
+        inside = _within(size, *limits)
+        if inside.any():
+            at = _at(number.set(~inside | inside.is_null(), None), each)
+            found = at if found is None else found.fill_null(at)
+    return _at(number.clear(len(number)), "us") if found is None else found
+
+
+def calendar(number: pl.Series, kind: str) -> pl.Series:
+    """Naive Datetime us of numbers YYYYMMDD or YYYYMMDDHHMMSS, null where there is no such time."""
+    low, high = _DATE if kind == "YYYYMMDD" else _SECOND
+    inside = _within(number, low, high)
+    if kind != "YYYYMMDD":  # strptime would move a 60th second into the next minute
+        inside &= number % 100 < 60
+    text = number.set(~inside, None).cast(pl.String)
+    word = "%Y%m%d" if kind == "YYYYMMDD" else "%Y%m%d%H%M%S"
+    return text.str.to_datetime(word, time_unit="us", strict=False, cache=False)
+
+
+def _at(number: pl.Series, unit: str) -> pl.Series:
+    if unit == "ns":
+        number = number.set(number % 1000 != 0, None) // 1000
+        unit = "us"
+    factor = _MICROSECONDS[unit]
+    if factor > 1:
+        limit = (2**63 - 1) // factor
+        number = number.set(~_within(number, -limit, limit), None) * factor
+    return number.cast(pl.Datetime("us"))
+
+
+def _within(number: pl.Series, low: int, high: int) -> pl.Series:
+    return (number >= low) & (number < high)

@@ -1,0 +1,101 @@
+"""What fills provider, symbol and interval where the file is silent; the file's word wins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from loader import bars, keys, spacing
+from loader.errors import ColumnMismatch, SettingsError
+
+_VOCABULARY: Final = " ".join(bars.INTERVALS)
+_EXAMPLES: Final = {"provider": "--provider yahoo", "symbol": "--symbol AAPL"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """`value` fills empty cells, or every row of a file without the column."""
+
+    value: str | None
+    notes: tuple[str, ...] = ()
+
+
+def word(
+    frame: pl.DataFrame, columns: Mapping[str, str], field: str, hint: str | None, where: str
+) -> Fill:
+    """The fill of `provider` or `symbol`.
+
+    Raises:
+        SettingsError: the hint is blank, or nobody says the provider.
+        ColumnMismatch: nobody says the symbol.
+    """
+    if hint is not None and not hint.strip():
+        raise SettingsError(f"--{field} is blank", hint=f"for example {_EXAMPLES[field]}")
+    column = columns.get(field)
+    said = _said(frame, column)
+    if hint is not None:
+        overruled = said and said != [hint.strip()]
+        return Fill(hint, (_overruled(field, str(column), said, hint),) if overruled else ())
+    if said or (column is not None and not frame.height):
+        return Fill(None)
+    why = f"column {column!r} is empty" if column is not None else "the file has no column for it"
+    message = f"{where}: the {field} of the bars is not known, {why}"
+    error = SettingsError if field == "provider" else ColumnMismatch
+    raise error(message, hint=f"name it: {_EXAMPLES[field]}")
+
+
+def interval(
+    frame: pl.DataFrame, columns: Mapping[str, str], hint: str | None, times: pl.Series, where: str
+) -> Fill:
+    """The fill of `interval`: the hint, or what the steps between `times` (Datetime us) show.
+
+    Raises:
+        SettingsError: the hint is no interval.
+        ColumnMismatch: the column says none either, or the steps do not show one.
+    """
+    known = bars.parse_interval(hint) if hint is not None else None
+    if hint is not None and known is None:
+        raise SettingsError(f"--interval {hint!r} is no interval", hint=f"one of {_VOCABULARY}")
+    column = columns.get("interval")
+    if said := _said(frame, column):
+        parsed = {bars.parse_interval(text) for text in said} - {None}
+        if not parsed:
+            raise ColumnMismatch(
+                f"{where}: column {column!r} says {said[0]!r}, which is no interval",
+                hint=f"intervals are {_VOCABULARY}; another column: --column interval=NAME",
+            )
+        overruled = known is not None and parsed != {known}
+        return Fill(
+            known, (_overruled("interval", str(column), said, str(hint)),) if overruled else ()
+        )
+    if not frame.height:
+        return Fill(known)
+    series = [frame.get_column(columns[k]) for k in ("provider", "symbol") if k in columns]
+    shown = spacing.infer(times, series)
+    if known is not None:
+        doubt = f"bars are loaded as {known}, but their spacing is {shown.interval}"
+        doubtful = shown.interval not in (None, known)
+        return Fill(known, (f"{doubt} ({shown.evidence})",) if doubtful else ())
+    if shown.interval is None:
+        raise ColumnMismatch(
+            f"{where}: the interval of the bars is not known, {shown.evidence}",
+            hint="name it: --interval 1m",
+        )
+    note = f"interval {shown.interval} inferred from the spacing: {shown.evidence}"
+    return Fill(shown.interval, (note,))
+
+
+def _said(frame: pl.DataFrame, column: str | None) -> list[str]:
+    """The distinct words in a column, trimmed, in order of appearance; none without a column."""
+    if column is None:
+        return []
+    words = keys.trimmed(frame.get_column(column).cast(pl.String)).unique(maintain_order=True)
+    return [w for w in words if w]
+
+
+def _overruled(field: str, column: str, said: list[str], hint: str) -> str:
+    shown = ", ".join(said[:3]) + (f" and {len(said) - 3} more" if len(said) > 3 else "")
+    return f"{field} is what column {column!r} says ({shown}), not --{field} {hint}"

@@ -1,0 +1,71 @@
+"""Provider, symbol and interval: words that repeat, from columns or filled in by the person."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from loader import bars
+from loader.distinct import by_distinct
+from loader.numbers import is_text
+from loader.symbols import CONVENTIONS
+
+#: Characters that nobody can see in a name, and the one that stands for those that were lost.
+_UNREADABLE: Final = r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\x{FFFD}]"
+
+
+def is_word(dtype: pl.DataType) -> bool:
+    """Whether a column of `dtype` can hold names: text, or whole numbers such as 600000.
+
+    Floats and booleans cannot: a reader guessed their type, and what the file said is lost.
+    """
+    return is_text(dtype) or dtype.is_integer() or dtype == pl.Null
+
+
+def spelled(frame: pl.DataFrame, column: str | None, fill: str | None) -> pl.Series:
+    """The cells of `column` as text; `fill` where they are empty, or everywhere without one."""
+    if column is None:
+        return pl.repeat(fill, frame.height, dtype=pl.String, eager=True)
+    text = frame.get_column(column).cast(pl.String)
+    return by_distinct(text, lambda words: _filled(words, fill))
+
+
+def trimmed(text: pl.Series) -> pl.Series:
+    return by_distinct(text, lambda words: words.str.strip_chars())
+
+
+def symbols(source_symbols: pl.Series, convention: str) -> pl.Series:
+    """The symbols (String) that the spellings come to under a convention of `loader.symbols`."""
+    convert = CONVENTIONS[convention]
+    return by_distinct(
+        source_symbols,
+        lambda words: words.to_frame("word").select(convert(pl.col("word"))).to_series(),
+    )
+
+
+def unreadable(text: pl.Series) -> pl.Series:
+    """Where a name holds characters that cannot be seen, such as NUL, or U+FFFD. Null does not."""
+    return by_distinct(text, lambda words: words.str.contains(_UNREADABLE).fill_null(False))
+
+
+def intervals(text: pl.Series) -> pl.Series:
+    """The words of the interval vocabulary that the text says, null where it says none of them."""
+    return by_distinct(
+        text,
+        lambda words: pl.Series([w and bars.parse_interval(w) for w in words], dtype=pl.String),
+    )
+
+
+def daily(interval: pl.Series) -> pl.Series | bool:
+    """Which bars of `interval` are daily or longer; one answer where all agree. Null is not."""
+    words = [word for word in interval.unique() if word is not None]
+    long = [word for word in words if bars.is_daily(word)]
+    if len(long) in (0, len(words)):
+        return bool(long)
+    return interval.is_in(long).fill_null(False)
+
+
+def _filled(words: pl.Series, fill: str | None) -> pl.Series:
+    blank = words.is_null() | (words.str.strip_chars() == "")
+    return words.set(blank, fill)

@@ -1,0 +1,186 @@
+"""What a file's columns mean: decided once, from its first batch and what the person said."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import polars as pl
+
+from loader import bars, fills, keys, numbers, timeplan, times
+from loader.batch import RawBatch
+from loader.columns import choose
+from loader.errors import ColumnMismatch, SettingsError, UnknownDialect
+from loader.providers import dialects
+from loader.providers.dialect import Dialect, fold
+from loader.symbols import CONVENTIONS
+from loader.times import TimePlan
+from loader.zones import UTC, Zone, parse_zone
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the person says about a file; every one fills what the file does not say.
+
+    `columns` maps bar fields (and `time_of_day`) to the file's column names. `time_format` is a
+    strptime format, or the unit of numbers since 1970: s, ms, us, ns.
+    """
+
+    provider: str | None = None
+    interval: str | None = None
+    symbol: str | None = None
+    timezone: str | None = None
+    columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    time_format: str | None = None
+    dialect: str | None = None
+    symbol_convention: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How to make bars of one file's rows.
+
+    Attributes:
+        columns: bar field (and `time_of_day`) to column name.
+        provider, symbol, interval: what fills empty cells, or all rows where there is no column.
+        times: how the times are read.
+        convention: of the symbols, a name in `loader.symbols.CONVENTIONS`.
+        notes: what a person should know: inferences, columns left out, hints that were overruled.
+    """
+
+    dialect: Dialect
+    columns: Mapping[str, str]
+    provider: str | None
+    symbol: str | None
+    interval: str | None
+    times: TimePlan
+    convention: str
+    notes: tuple[str, ...]
+
+
+def decide(first: RawBatch, hints: Hints) -> Layout:
+    """The layout of the file that begins with `first`; it holds for all of its batches.
+
+    Raises:
+        UnknownDialect: there is no dialect of the name given.
+        SettingsError: a hint is wrong, or the provider is said neither by the file nor by a hint.
+        ColumnMismatch: a column that bars need is absent, doubled, of a type that cannot be one, or
+            can be read in two ways.
+    """
+    frame, where = first.frame, first.location.source
+    dialect = _dialect(hints.dialect)
+    convention = _convention(hints.symbol_convention or dialect.symbol_convention)
+    chosen = choose(frame, dialect, hints.columns, where)
+    columns = chosen.names
+    _check_types(frame, columns, where)
+    provider = fills.word(frame, columns, "provider", hints.provider, where)
+    symbol = fills.word(frame, columns, "symbol", hints.symbol, where)
+    clock = tuple(columns[name] for name in ("ts", "time_of_day") if name in columns)
+    plan, time_notes = timeplan.plan(frame, clock, hints.time_format, where)
+    stamps = times.read(times.cells(frame, clock), plan)
+    interval = fills.interval(frame, columns, hints.interval, stamps.shown, where)
+    said = keys.spelled(frame, columns.get("interval"), interval.value)
+    zone, zone_notes = _zone(clock[0], plan, hints.timezone, dialect)
+    plan, settled_notes = timeplan.settled(
+        plan,
+        stamps,
+        daily=_column(keys.daily(keys.intervals(said)), frame.height),
+        zone=zone,
+        own_zone=_own_zone(frame.schema[clock[0]]),
+        where=where,
+    )
+    notes = (
+        chosen.notes, _symbol_notes(frame, columns), provider.notes, symbol.notes, time_notes,
+        interval.notes, zone_notes, settled_notes,
+    )  # fmt: skip
+    return Layout(
+        dialect=dialect,
+        columns=MappingProxyType(dict(columns)),
+        provider=provider.value,
+        symbol=symbol.value,
+        interval=interval.value,
+        times=plan,
+        convention=convention,
+        notes=tuple(note for part in notes for note in part),
+    )
+
+
+def _dialect(name: str | None) -> Dialect:
+    known = dialects()
+    if name is None:
+        return known["canonical"]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3) or list(known)
+        raise UnknownDialect(
+            f"there is no dialect {name!r}", hint=f"did you mean {' or '.join(near)}?"
+        )
+    return known[name]
+
+
+def _convention(name: str) -> str:
+    if name not in CONVENTIONS:
+        raise SettingsError(
+            f"there is no symbol convention {name!r}", hint=f"one of {', '.join(CONVENTIONS)}"
+        )
+    return name
+
+
+def _check_types(frame: pl.DataFrame, columns: Mapping[str, str], where: str) -> None:
+    for name in (*bars.VALUES, "provider", "symbol"):
+        if name not in columns:
+            continue
+        column = frame.get_column(columns[name])
+        fits = keys.is_word if name in bars.KEY else numbers.is_number
+        if not fits(column.dtype):
+            raise ColumnMismatch(
+                f"{where}: column {columns[name]!r} is of type {column.dtype}, which cannot be "
+                f"the {name} of a bar",
+                hint=f"name another column: --column {name}=NAME",
+            )
+        if name in bars.PRICES:
+            _check_numbers(column, name, where)
+
+
+def _check_numbers(column: pl.Series, field: str, where: str) -> None:
+    """Refuses a column of text in which no cell of the first thousand is a number."""
+    head = column.head(1_000)
+    filled = head.filter(~numbers.is_blank(head).fill_null(True))
+    if len(filled) and numbers.to_float(filled).null_count() == len(filled):
+        raise ColumnMismatch(
+            f"{where}: column {column.name!r} holds no numbers, but for example {filled[0]!r}",
+            hint=f"prices are written like 1234.5; if another column is {field}: "
+            f"--column {field}=NAME",
+        )
+
+
+def _symbol_notes(frame: pl.DataFrame, columns: Mapping[str, str]) -> tuple[str, ...]:
+    if "symbol" not in columns or not frame.schema[columns["symbol"]].is_integer():
+        return ()
+    return (f"symbols in {columns['symbol']!r} are integers: leading zeros, if any, are lost",)
+
+
+def _own_zone(dtype: pl.DataType) -> Zone | None:
+    """The zone that a typed column carries; UTC is none, as it says nothing of a session's date."""
+    own = dtype.time_zone if isinstance(dtype, pl.Datetime) else None
+    return Zone(own) if own not in (None, "UTC") else None
+
+
+def _zone(
+    column: str, plan: TimePlan, hint: str | None, dialect: Dialect
+) -> tuple[Zone | None, tuple[str, ...]]:
+    """The zone that the person names, else the column's name, else the dialect."""
+    if hint is not None:
+        return parse_zone(hint), ()
+    if plan.kind == "wall" and fold(column).endswith(("utc", "gmt")):
+        return UTC, (f"times are UTC, as the name of column {column!r} says",)
+    if dialect.timezone is not None:
+        return Zone(dialect.timezone), (f"times are {dialect.timezone}, as {dialect.title} are",)
+    return None, ()
+
+
+def _column(answer: pl.Series | bool, height: int) -> pl.Series:
+    if isinstance(answer, pl.Series):
+        return answer
+    return pl.repeat(answer, height, dtype=pl.Boolean, eager=True)

@@ -1,0 +1,87 @@
+"""The interval of bars, read off the steps between their times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from loader import bars
+
+#: Fewer steps than this prove nothing.
+MIN_STEPS: Final = 3
+#: Part of the steps that must be of the interval's length, and part that must be multiples of it.
+_MIN_SHARE, _MIN_MULTIPLES = 1 / 3, 0.9
+_HOUR, _DAY = 3600, 86_400
+#: Days from one bar to the next, where that is not always the same.
+_CALENDAR: Final = {
+    "1d": (1, 1), "3d": (3, 3), "1w": (7, 7), "1mo": (27, 33), "3mo": (88, 94), "1y": (363, 367),
+}  # fmt: skip
+_INTRADAY: Final = {s: name for name, s in bars.INTERVAL_SECONDS.items() if s < _DAY}
+
+
+@dataclass(frozen=True, slots=True)
+class Spacing:
+    """`interval` is None where the steps do not show one; `evidence` says what they showed."""
+
+    interval: str | None
+    evidence: str
+
+
+def infer(times: pl.Series, series: Sequence[pl.Series] = ()) -> Spacing:
+    """The interval that most steps between consecutive distinct `times` (Datetime us) have.
+
+    Steps are taken within one series of bars: rows that are equal in all columns of `series`
+    (provider, symbol). Rows may be in any order. Gaps (nights, weekends, minutes without a trade)
+    are tolerated as long as a third of the steps have the interval's length.
+    """
+    steps = _steps(times, series)
+    if len(steps) < MIN_STEPS:
+        return Spacing(None, f"{len(steps)} steps between them are too few to tell")
+    lengths = steps.value_counts(sort=True).rows()
+    length = min(second for second, count in lengths if count == lengths[0][1])
+    evidence = _said(length)
+    if length < 23 * _HOUR:
+        interval = _INTRADAY.get(length)
+        same, multiples = (steps == length).sum(), (steps % length == 0).sum()
+    else:  # local midnights are 23 or 25 hours apart when the clocks change
+        days = steps.filter((steps + _HOUR) % _DAY <= 2 * _HOUR).cast(pl.Float64) / _DAY
+        interval, same = _by_calendar(days.round(0))
+        multiples = len(steps)
+    if interval is None:
+        return Spacing(None, f"the usual step between them is {evidence}")
+    share = f"{_percent(same / len(steps))} of {len(steps):,} steps"
+    if same / len(steps) < _MIN_SHARE or multiples / len(steps) < _MIN_MULTIPLES:
+        return Spacing(None, f"the steps between them vary: {share} are {evidence}")
+    return Spacing(interval, share)
+
+
+def _steps(times: pl.Series, series: Sequence[pl.Series]) -> pl.Series:
+    """Seconds from each time to the next, ascending within one series; never 0."""
+    keys = [key.alias(f"key{number}") for number, key in enumerate(series)]
+    names = [key.name for key in keys]
+    frame = pl.DataFrame([*keys, times.alias("t")])
+    frame = frame.drop_nulls("t").sort("t").with_columns(pl.col("t").dt.epoch("us"))
+    step = pl.col("t").diff()
+    seconds = (step.over(names) if names else step) // 1_000_000
+    return frame.select(seconds.alias("step")).filter(pl.col("step") > 0).to_series()
+
+
+def _by_calendar(days: pl.Series) -> tuple[str | None, int]:
+    """The daily or longer interval that most of the steps, in days, fit."""
+    fits = {name: int(days.is_between(*limits).sum()) for name, limits in _CALENDAR.items()}
+    best = max(fits, key=lambda name: fits[name])
+    return (best, fits[best]) if fits[best] else (None, 0)
+
+
+def _percent(share: float) -> str:
+    return "100 %" if share == 1 else f"{min(share * 100, 99.9):.1f} %"
+
+
+def _said(seconds: int) -> str:
+    for unit, size in (("day", _DAY), ("hour", _HOUR), ("minute", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size} {unit}{'s' if seconds > size else ''}"
+    return f"{seconds} s"

@@ -1,0 +1,203 @@
+"""The forms in which files write times as text. A file has one, decided from its first batch.
+
+A form is a style of date, a style of clock (or none), and whether an offset follows. What does not
+match the form in full is no time of that file: the pattern is the guard, strptime only the reader
+(left to itself it takes `2020102` for 2 October and moves 23:59:60 into the next day).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+import polars as pl
+
+from loader.distinct import by_distinct
+
+_Y, _N, _60 = "[0-9]{4}", "[0-9]{1,2}", "[0-5]?[0-9]"
+#: Each style's pattern, and strptime's words for it.
+_DATES: Final = {
+    "YYYY-MM-DD": (f"{_Y}-{_N}-{_N}", ("%Y-%m-%d",)),
+    "YYYY/MM/DD": (f"{_Y}/{_N}/{_N}", ("%Y/%m/%d",)),
+    "YYYY.MM.DD": (rf"{_Y}\.{_N}\.{_N}", ("%Y.%m.%d",)),
+    "YYYYMMDD": ("[0-9]{8}", ("%Y%m%d",)),
+    "DD.MM.YYYY": (rf"{_N}\.{_N}\.{_Y}", ("%d.%m.%Y",)),
+    "DD-Mon-YY": (f"{_N}-[A-Za-z]{{3}}-[0-9]{{2}}", ("%d-%b-%y",)),
+    "DD-Mon-YYYY": (f"{_N}-[A-Za-z]{{3}}-{_Y}", ("%d-%b-%Y",)),
+    "DD Mon YYYY": (f"{_N} [A-Za-z]{{3,9}} {_Y}", ("%d %b %Y", "%d %B %Y")),
+    "Mon DD, YYYY": (f"[A-Za-z]{{3,9}} {_N}, ?{_Y}", ("%b %d, %Y", "%B %d, %Y")),
+    "MM/DD/YYYY": (f"{_N}/{_N}/{_Y}", ("%m/%d/%Y",)),
+    "DD/MM/YYYY": (f"{_N}/{_N}/{_Y}", ("%d/%m/%Y",)),
+    "MM-DD-YYYY": (f"{_N}-{_N}-{_Y}", ("%m-%d-%Y",)),
+    "DD-MM-YYYY": (f"{_N}-{_N}-{_Y}", ("%d-%m-%Y",)),
+}
+#: Month first and day first: only the values can tell them apart.
+_TWINS: Final = {"MM/DD/YYYY": "DD/MM/YYYY", "MM-DD-YYYY": "DD-MM-YYYY"}
+_CLOCKS: Final = {
+    "": ("", ("",)),
+    "HH:MM:SS": (
+        rf"(?:T| +){_N}:{_60}(?::{_60}(?:\.[0-9]+)?)?",
+        (" %H:%M:%S", "T%H:%M:%S", " %H:%M", "T%H:%M", " %H:%M:%S%.f", "T%H:%M:%S%.f"),
+    ),
+    "HH:MM:SS AM": (f" +{_N}:{_60}(?::{_60})? ?[AaPp][Mm]", (" %I:%M:%S %p", " %I:%M %p")),
+    "HHMMSS": ("(?:T| +)[0-9]{4}(?:[0-5][0-9])?", (" %H%M%S", "T%H%M%S", " %H%M", "T%H%M")),
+}
+_OFFSET: Final = " ?(?:[Zz]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)"
+_BELOW_MICROSECOND: Final = r"\.[0-9]{6}[0-9]*[1-9]"
+_DURATION: Final = pl.Duration("us")
+_CLOCK_WORDS: Final = re.compile("%[-_0]?[HIklTXRrc+s]")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How the times of a file are written.
+
+    Attributes:
+        name: as a person would say it, `YYYY-MM-DD HH:MM:SS+HH:MM`.
+        formats: strptime's, without the offset; a value is read by the first that fits.
+        pattern: what a value has to match in full, or None for a format of the user's own.
+        clock: whether it says more than the date.
+        offset: whether each value ends with its own offset from UTC.
+    """
+
+    name: str
+    formats: tuple[str, ...]
+    pattern: str | None
+    clock: bool
+    offset: bool
+
+    def fitting(self, text: str) -> str:
+        """The format that reads `text`, or the first."""
+        alone = pl.Series([text])
+        read = (word for word in self.formats if _parse(alone, word).null_count() == 0)
+        return next(read, self.formats[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """`wall` is the naive Datetime us as written, null where it does not fit the form; `offset` the
+    Duration us that it is ahead of UTC, or None where the form has no offsets."""
+
+    wall: pl.Series
+    offset: pl.Series | None
+
+
+def custom(time_format: str) -> Form:
+    """The form of a strptime format; an offset at its end (`%z`, or a literal `Z`) is split off."""
+    bare = re.sub(r" ?(%:?z|%#z|Z)$", "", time_format)
+    clock = _CLOCK_WORDS.search(bare) is not None
+    return Form(time_format, (bare,), None, clock, offset=bare != time_format)
+
+
+def twin(form: Form) -> Form | None:
+    """The same form with the day first, where `form` has the month first and the two look alike."""
+    date, _, rest = form.name.partition(" ")
+    return _form(_TWINS[date], *_rest(rest)) if date in _TWINS else None
+
+
+def likeliest(sample: pl.Series) -> tuple[Form | None, float]:
+    """The form that most of the trimmed, non-empty texts in `sample` have, and their share.
+
+    Where month and day first are both possible it is month first; see `twin` and `order`.
+    """
+    dates = [date for date in _DATES if date not in _TWINS.values()]
+    starts = {date: _hits(sample, f"^(?:{_DATES[date][0]})(?:[T ]|$)") for date in dates}
+    date = max(starts, key=lambda d: starts[d])
+    forms = [_form(date, clock, offset) for clock in _CLOCKS for offset in (False, bool(clock))]
+    hits = [_hits(sample, form.pattern or "") for form in forms]
+    most = max(hits)
+    return (forms[hits.index(most)], most / len(sample)) if most else (None, 0.0)
+
+
+def by_use(form: Form, sample: pl.Series) -> Form:
+    """The form with its formats in the order in which they read most of the trimmed texts."""
+    text = _split_offset(sample)[0] if form.offset else sample
+    unread = {word: _parse(text, word).null_count() for word in form.formats}
+    return replace(form, formats=tuple(sorted(form.formats, key=lambda word: unread[word])))
+
+
+def order(text: pl.Series) -> tuple[int, int]:
+    """How many of the texts `n/n/YYYY` can only be month first, and how many only day first."""
+    parts = text.str.extract_groups("^([0-9]{1,2})[/-]([0-9]{1,2})[/-]")
+    first, second = (parts.struct.field(name).cast(pl.Int32) for name in ("1", "2"))
+    return int((second > 12).sum()), int((first > 12).sum())
+
+
+def read(text: pl.Series, form: Form) -> Reading:
+    """The trimmed texts (String) read in the form; what does not fit is null.
+
+    Raises:
+        polars.exceptions.PolarsError: the format of a custom form is none.
+    """
+    if form.pattern is not None:
+        text = text.set(~text.str.contains(form.pattern), None)
+    offset = None
+    if form.offset:
+        text, offset = _split_offset(text)
+    wall = _strptime(text, form)
+    if any("%.f" in word or "%f" in word for word in form.formats):
+        wall = wall.set(text.str.contains(_BELOW_MICROSECOND).fill_null(False), None)
+    return Reading(wall, offset)
+
+
+def _form(date: str, clock: str, offset: bool) -> Form:
+    date_pattern, date_words = _DATES[date]
+    clock_pattern, clock_words = _CLOCKS[clock]
+    name = f"{date} {clock}".strip() + ("+HH:MM" if offset else "")
+    pattern = f"^{date_pattern}{clock_pattern}{_OFFSET if offset else ''}$"
+    formats = tuple(d + c for c in clock_words for d in date_words)
+    return Form(name, formats, pattern, bool(clock), offset)
+
+
+def _rest(name: str) -> tuple[str, bool]:
+    return name.removesuffix("+HH:MM"), name.endswith("+HH:MM")
+
+
+def _hits(sample: pl.Series, pattern: str) -> int:
+    return int(sample.str.contains(pattern).sum())
+
+
+def _strptime(text: pl.Series, form: Form) -> pl.Series:
+    wall = pl.Series(text.name, [None], dtype=pl.Datetime("us")).new_from_index(0, len(text))
+    for number, word in enumerate(form.formats):
+        parsed = _parse(text, word)
+        if form.pattern is None and re.fullmatch("(%[A-Za-z])+", word):
+            # Digits without separators: strptime would fill short values up from the wrong side.
+            parsed = parsed.set((parsed.dt.strftime(word) != text).fill_null(False), None)
+        wall = parsed if number == 0 else wall.fill_null(parsed)
+        if wall.null_count() == text.null_count():
+            break
+        text = text.set(wall.is_not_null(), None)  # the next format reads only what is left
+    return wall
+
+
+def _parse(text: pl.Series, word: str) -> pl.Series:
+    return text.str.to_datetime(word, time_unit="us", strict=False, cache=False)
+
+
+def _split_offset(text: pl.Series) -> tuple[pl.Series, pl.Series]:
+    if text.str.ends_with("Z").all():
+        return text.str.strip_suffix("Z"), _no_offset(len(text))
+    tail = text.str.extract(f"({_OFFSET})$").fill_null("")
+    head = text.to_frame("text").select(
+        pl.col("text").str.head(pl.col("text").str.len_chars() - tail.str.len_chars())
+    )
+    ahead = by_distinct(tail, lambda tails: pl.Series([_ahead(t) for t in tails], dtype=_DURATION))
+    return head.to_series(), ahead
+
+
+def _no_offset(length: int) -> pl.Series:
+    return pl.repeat(timedelta(0), length, dtype=_DURATION, eager=True)
+
+
+def _ahead(tail: str) -> timedelta | None:
+    """How far ahead of UTC; None where there is no offset, or one that no place on earth has."""
+    sign, digits = tail.strip()[:1], re.sub(r"\D", "", tail)
+    if sign not in {"+", "-"}:
+        return timedelta(0) if tail.strip() else None
+    ahead = timedelta(hours=int(digits[:2]), minutes=int(digits[2:] or 0))
+    if ahead > timedelta(hours=15) or int(digits[2:] or 0) > 59:
+        return None
+    return -ahead if sign == "-" else ahead

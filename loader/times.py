@@ -1,0 +1,183 @@
+"""Times of bars: from a file's cells, by the file's plan, to UTC starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
+
+from loader import epochs, timeforms, zones
+from loader.errors import ColumnMismatch
+from loader.numbers import is_text, to_count
+from loader.timeforms import Form
+from loader.zones import Zone
+
+#: `date`: session dates. `wall`: local times that do not say of which zone. `offset`: local
+#: times, each with its offset from UTC. `instant`: numbers since 1970, zoned columns, `…Z`.
+Kind = Literal["date", "wall", "offset", "instant"]
+#: 0001-01-03 to 9999-12-29 in microseconds since 1970: beyond it conversions of Polars and Python
+#: fail, and no bar is.
+_FIRST, _LAST = -62_135_424_000_000_000, 253_402_041_600_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class TimePlan:
+    """How the times of one file are read; decided once, from its first batch.
+
+    Attributes:
+        columns: the column of `ts`; or one with the date and one with the time of day.
+        kind: what the cells say, see `Kind`.
+        form: how text is written; None for numbers and typed columns.
+        numbers: of numbers, also as text: `epoch` (unit by magnitude), a unit, or YYYYMMDD[HHMMSS].
+        zone: whose clock `wall` times show; for daily bars given as instants, whose date it is.
+    """
+
+    columns: tuple[str, ...]
+    kind: Kind
+    form: Form | None = None
+    numbers: str | None = None
+    zone: Zone | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stamps:
+    """What the cells say. `wall`: naive Datetime us as written, None for instants. `utc`: Datetime
+    us UTC, None where only a zone can tell. Null where a cell is empty or does not fit the plan."""
+
+    wall: pl.Series | None
+    utc: pl.Series | None
+
+    @property
+    def shown(self) -> pl.Series:
+        """The clock as written, else as in UTC: naive, to measure steps by."""
+        if self.wall is not None:
+            return self.wall
+        assert self.utc is not None  # one of the two is there, always
+        return self.utc.dt.replace_time_zone(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """`ts`: Datetime us UTC, the bar's start. The booleans are true where a local time was skipped
+    or shown twice by its zone's clock; there `ts` is null."""
+
+    ts: pl.Series
+    nonexistent: pl.Series
+    ambiguous: pl.Series
+
+
+def cells(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:
+    """The time cells, text trimmed; a date and a time of day are joined to one text."""
+    if len(columns) == 1:
+        raw = frame.get_column(columns[0])
+        return raw.cast(pl.String).str.strip_chars() if is_text(raw.dtype) else raw
+    date, clock = (_text(frame.get_column(name)) for name in columns)
+    return (date + " " + clock).alias(columns[0])
+
+
+def read(raw: pl.Series, plan: TimePlan) -> Stamps:
+    """What the cells say, to the microsecond; anything finer is null, as it is no bar's start."""
+    if isinstance(raw.dtype, pl.Datetime):
+        return _typed(raw, raw.dtype)
+    if isinstance(raw.dtype, pl.Date):
+        return Stamps(_bounded(raw.cast(pl.Datetime("us"), strict=False)), None)
+    if plan.numbers is not None:
+        return _numbers(to_count(raw), plan.numbers)
+    if plan.form is not None:
+        return _formed(raw.cast(pl.String), plan.form, plan.kind)
+    return Stamps(pl.repeat(None, len(raw), dtype=pl.Datetime("us"), eager=True), None)
+
+
+def starts(stamps: Stamps, plan: TimePlan, daily: pl.Series | bool) -> Starts:
+    """The starts of the bars in UTC; `daily` tells which are daily or longer.
+
+    Those start at 00:00 UTC of the session date: the date as written, or for instants the date in
+    the plan's zone; without one an instant stays as it is, and a rule rejects what is not midnight.
+
+    Raises:
+        ColumnMismatch: intraday wall times have no zone.
+    """
+    if daily is True:
+        return _whole(_sessions(stamps, plan.zone))
+    intraday = _intraday(stamps, plan)
+    if daily is False:
+        return intraday
+    ts = _sessions(stamps, plan.zone).zip_with(daily, intraday.ts)
+    return Starts(ts, intraday.nonexistent & ~daily, intraday.ambiguous & ~daily)
+
+
+def no_zone(what: str) -> ColumnMismatch:
+    return ColumnMismatch(
+        f"{what} are local, and nothing says of which time zone",
+        hint="name it: --timezone America/New_York, --timezone UTC, --timezone UTC-5",
+    )
+
+
+def _intraday(stamps: Stamps, plan: TimePlan) -> Starts:
+    if stamps.utc is not None:
+        return _whole(stamps.utc)
+    if plan.zone is None:
+        raise no_zone(f"the times in column {plan.columns[-1]!r}")
+    placed = zones.to_utc(stamps.shown, plan.zone)
+    return Starts(placed.utc, placed.nonexistent, placed.ambiguous)
+
+
+def _sessions(stamps: Stamps, zone: Zone | None) -> pl.Series:
+    wall = stamps.wall
+    if wall is None and stamps.utc is not None:
+        if zone is None:
+            return stamps.utc
+        wall = zones.to_wall(stamps.utc, zone)
+    assert wall is not None  # one of the two is there, always
+    return _utc(wall.dt.truncate("1d"))
+
+
+def _whole(ts: pl.Series) -> Starts:
+    no = pl.repeat(False, len(ts), dtype=pl.Boolean, eager=True)
+    return Starts(ts, no, no)
+
+
+def _typed(raw: pl.Series, dtype: pl.Datetime) -> Stamps:
+    number = raw.to_physical()
+    if dtype.time_unit == "ns":
+        number = number.set(number % 1000 != 0, None) // 1000
+    elif dtype.time_unit == "ms":
+        limit = (2**63 - 1) // 1000
+        number = number.set(~number.is_between(-limit, limit), None) * 1000
+    wall = _bounded(number.cast(pl.Datetime("us")))
+    return Stamps(wall, None) if dtype.time_zone is None else Stamps(None, _utc(wall))
+
+
+def _numbers(number: pl.Series, kind: str) -> Stamps:
+    if kind in epochs.CALENDAR:
+        return Stamps(epochs.calendar(number, kind), None)
+    return Stamps(None, _utc(_bounded(epochs.instants(number, None if kind == "epoch" else kind))))
+
+
+def _formed(text: pl.Series, form: Form, kind: Kind) -> Stamps:
+    reading = timeforms.read(text, form)
+    wall = _bounded(reading.wall)
+    if reading.offset is None:
+        return Stamps(wall, None)
+    utc = _utc(wall - reading.offset)
+    return Stamps(None if kind == "instant" else wall.set(utc.is_null(), None), utc)
+
+
+def _utc(moment: pl.Series) -> pl.Series:
+    return moment.dt.replace_time_zone("UTC")
+
+
+def _bounded(moment: pl.Series) -> pl.Series:
+    """Without the moments (naive Datetime us) that lie outside the calendar."""
+    inside = moment.to_physical().is_between(_FIRST, _LAST)
+    return moment if inside.all() else moment.set(~inside, None)
+
+
+def _text(part: pl.Series) -> pl.Series:
+    """A date or a time of day as text, without blanks around it."""
+    if isinstance(part.dtype, pl.Time):
+        return part.dt.to_string("%H:%M:%S%.f")
+    if isinstance(part.dtype, pl.Datetime):
+        part = part.dt.date()
+    return part.cast(pl.String).str.strip_chars()

@@ -1,0 +1,101 @@
+"""From bars to checked bars: the good ones, and the bad ones with the rules that they broke."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import polars as pl
+
+from loader import bars, rawjson
+from loader.batch import RawBatch
+from loader.distinct import by_distinct
+from loader.normalise import Normalised
+from loader.rules import Rule, RuleSettings, rules
+
+__all__ = ["Checked", "RuleSettings", "validate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One batch after the rules; both frames in the batch's order, together all of its rows.
+
+    Attributes:
+        good: `bars.SCHEMA` and `row_number` (Int64, the row's number in the source, from 1).
+        bad: `row_number` Int64; `rules` List(String), the names of the rules broken; `raw` String,
+            the row as the file has it, as a JSON object (see `loader.rawjson`).
+        rejected: for each rule that was broken, how many rows broke it.
+        spellings: the distinct `provider`, `source_symbol`, `symbol` (String) of the good rows.
+        skipped: rows that the dialect declares to be no bars.
+        last_row: the number of the batch's last row.
+    """
+
+    good: pl.DataFrame
+    bad: pl.DataFrame
+    rejected: Mapping[str, int]
+    spellings: pl.DataFrame
+    skipped: int = 0
+    last_row: int = 0
+
+
+def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) -> Checked:
+    """Parts the bars of `batch` by the rules. Pure; costs little where every row is good."""
+    active = rules(settings)
+    start = batch.location.start_row
+    numbered = normalised.bars.with_columns(
+        row_number=pl.int_range(start, start + pl.len(), dtype=pl.Int64)
+    )
+    facts = normalised.bars.hstack(normalised.faults).with_columns(
+        _steps(normalised.bars["interval"])
+    )
+    sound = facts.select(
+        pl.all_horizontal(rule.holds for rule in active).fill_null(False).alias("sound")
+    ).to_series()
+    last_row = start + numbered.height - 1
+    if sound.all():
+        spellings = _spellings(numbered, normalised.source_symbols)
+        return Checked(numbered, _none_bad(), {}, spellings, last_row=last_row)
+    good = numbered.filter(sound)
+    broken = facts.filter(~sound).select(
+        (~rule.holds.fill_null(False)).alias(rule.name) for rule in active
+    )
+    bad = pl.DataFrame(
+        [
+            numbered["row_number"].filter(~sound),
+            _names(broken, active),
+            rawjson.encode(batch.frame.filter(~sound)),
+        ]
+    )
+    rejected = {name: count for name, count in broken.sum().row(0, named=True).items() if count}
+    spellings = _spellings(good, normalised.source_symbols.filter(sound))
+    return Checked(good, bad, rejected, spellings, last_row=last_row)
+
+
+def _steps(interval: pl.Series) -> pl.Series:
+    """Microseconds of the grid of each interval (Int64), null where the interval is."""
+    return by_distinct(
+        interval,
+        lambda words: pl.Series(
+            [w and bars.grid(w) // timedelta(microseconds=1) for w in words], dtype=pl.Int64
+        ),
+    ).alias("step")
+
+
+def _names(broken: pl.DataFrame, active: tuple[Rule, ...]) -> pl.Series:
+    named = [pl.when(rule.name).then(pl.lit(rule.name)) for rule in active]
+    return broken.select(pl.concat_list(named).list.drop_nulls().alias("rules")).to_series()
+
+
+def _none_bad() -> pl.DataFrame:
+    return pl.DataFrame(
+        schema={"row_number": pl.Int64, "rules": pl.List(pl.String), "raw": pl.String}
+    )
+
+
+def _spellings(good: pl.DataFrame, source_symbols: pl.Series) -> pl.DataFrame:
+    spelled = good.select("provider", source_symbols.alias("source_symbol"), "symbol")
+    same = pl.all_horizontal(
+        pl.col(name).eq_missing(pl.col(name).shift()) for name in ("provider", "source_symbol")
+    )  # rows mostly repeat the one before: the few that do not are quickly made distinct
+    return spelled.filter(~same).unique(maintain_order=True)
