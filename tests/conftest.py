@@ -56,11 +56,18 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def made_home() -> Iterator[Path]:
-    """A home whose data directory is made, for tests to copy (`cp -a`) instead of an initdb."""
+    """A home whose data directory is made, for `warm` to copy."""
     with temporary_home() as path:
         with embedded(path):
             pass
         yield path
+
+
+@pytest.fixture
+def warm(home: Path, made_home: Path) -> Path:
+    """`home`, with a data directory: saves the test its initdb."""
+    subprocess.run(["cp", "-a", f"{made_home}/.", home], check=True)
+    return home
 
 
 @pytest.fixture(scope="session")

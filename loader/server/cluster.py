@@ -70,8 +70,6 @@ def initialise(tools: Tools, data: Path) -> None:
     Raises:
         DatabaseError: initdb failed; its words are in the message.
     """
-    for unfinished in data.parent.glob(f"{data.name}.new-*"):
-        shutil.rmtree(unfinished, ignore_errors=True)
     made = Path(tempfile.mkdtemp(prefix=f"{data.name}.new-", dir=data.parent))
     try:
         if tools.account:

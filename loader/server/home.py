@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -52,6 +53,11 @@ class Home:
         for missing in reversed([p for p in (self.path, *self.path.parents) if not p.exists()]):
             missing.mkdir(exist_ok=True)
             missing.chmod(mode)
+
+    def clean(self) -> None:
+        """Removes what a killed mdload left half made. For the holder of the start lock."""
+        for unfinished in self.path.glob("*.new-*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
 
     @property
     def start_lock(self) -> Path:

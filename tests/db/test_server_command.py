@@ -43,7 +43,8 @@ def test_start_stop_and_status(mdload: Mdload, home: Path) -> None:
     assert "stopped" in mdload("db", "status").out
 
 
-def test_the_url_of_a_server_that_is_not_up_comes_with_a_word(mdload: Mdload, home: Path) -> None:
+@pytest.mark.usefixtures("warm")
+def test_the_url_of_a_server_that_is_not_up_comes_with_a_word(mdload: Mdload) -> None:
     ran = mdload("db", "url")
     assert ran.code == 0
     assert "not running" in ran.err
@@ -56,7 +57,8 @@ def test_the_url_of_a_server_that_is_not_up_comes_with_a_word(mdload: Mdload, ho
     mdload("db", "stop")
 
 
-def test_psql_starts_the_server_and_leaves_nothing_running(mdload: Mdload, home: Path) -> None:
+@pytest.mark.usefixtures("warm")
+def test_psql_starts_the_server_and_leaves_nothing_running(mdload: Mdload) -> None:
     ran = mdload("db", "psql", "-XAt", stdin="SELECT 6 * 7;\n\\conninfo\n")
     assert (ran.code, ran.out.splitlines()[0]) == (0, "42")
     assert mdload("db", "psql", "-Xc", "SELECT nonsense").code == 1

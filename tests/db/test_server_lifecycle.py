@@ -17,7 +17,6 @@ import psycopg
 import pytest
 
 from loader.server import embedded, start, status, stop
-from loader.server.binaries import find
 
 USE_UNTIL_TOLD = """
 import sys
@@ -50,13 +49,6 @@ class Client:
         self.process.kill()
         with self.process:
             pass
-
-
-@pytest.fixture
-def warm(home: Path, made_home: Path) -> Path:
-    """A home with a data directory."""
-    subprocess.run(["cp", "-a", f"{made_home}/.", home], check=True)
-    return home
 
 
 @pytest.fixture
@@ -236,13 +228,14 @@ def test_a_recycled_pid_does_not_keep_it_from_starting(warm: Path) -> None:
     assert all_end(pids)
 
 
-def test_half_made_data_is_made_anew(home: Path) -> None:
-    half = home / f"pg{find().major}.new-killed"
-    half.mkdir()
-    (half / "PG_VERSION").touch()
-    with embedded(home) as url:
+def test_what_a_killed_one_left_half_made_is_removed(warm: Path) -> None:
+    left = [warm / "pg18.new-killed", warm / "programs-18.6.new-killed"]
+    for half in left:
+        half.mkdir()
+        (half / "PG_VERSION").touch()
+    with embedded(warm) as url:
         assert ask(url, "SELECT 1") == 1
-    assert not half.exists()
+    assert not any(half.exists() for half in left)
 
 
 def test_ctrl_c_ends_the_client_in_order_and_never_reaches_the_server(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from urllib.parse import quote
 
 import pytest
@@ -126,3 +128,27 @@ def test_no_password_whatsoever_is_shown(tail: str) -> None:
         assert masked(written) == "postgresql://u:***@h/d"
         assert named(written) is not None
         assert "s3cret" not in repr(named(written))
+
+
+def test_where_there_is_no_flock_a_named_server_still_works() -> None:
+    as_on_windows = """
+import sys, platformdirs, psycopg, subprocess, tempfile
+sys.platform = "win32"
+sys.modules["fcntl"] = sys.modules["pwd"] = None
+from loader.errors import SettingsError
+from loader.target import target
+with target("postgresql://h/d") as chosen:
+    print(chosen.url)
+try:
+    with target():
+        pass
+except SettingsError as error:
+    print(error)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", as_on_windows], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.splitlines() == [
+        "postgresql://h/d",
+        "the embedded server needs Linux or macOS",
+    ]
