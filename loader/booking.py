@@ -92,14 +92,18 @@ def book(
 
 def refused(before: FileResult, tally: Tally, error: TooManyRejects) -> FileResult:
     """A file that is not merged: all its rows count as rejected, those that broke no rule under
-    `file_refused`. Parts that were committed before stay."""
+    `file_refused`. Parts that were committed before stay,
+    and the file `partial`."""
     rejected = tally.read - tally.skipped
     counts = Counts(read=tally.read, skipped=tally.skipped, rejected=rejected).check(before.path)
     tally.rules[REFUSED] = rejected - tally.rejected
-    before = replace(
-        before, state="refused", error=str(error), hint=error.hint, exit_code=error.exit_code
+    return replace(
+        _joined(before, tally, counts),
+        state="partial" if before.counts.read else "refused",
+        error=str(error),
+        hint=error.hint,
+        exit_code=error.exit_code,
     )
-    return _joined(before, tally, counts)
 
 
 def refuse(
@@ -109,12 +113,14 @@ def refuse(
     tally: Tally,
     bad: Spool,
     error: TooManyRejects,
+    *,
+    rows_resumable: int,
 ) -> FileResult:
     """Writes a refusal into the books, with the rows that broke a rule."""
     assert before.file_id is not None
     whole = refused(before, tally, error)
     quarantine.keep(writer, bad, run_id, before.file_id)
-    _close(writer, run_id, whole, _less(whole.counts, before.counts), 0)
+    _close(writer, run_id, whole, _less(whole.counts, before.counts), rows_resumable)
     return whole
 
 

@@ -58,7 +58,7 @@ class FileWork:
             MdloadError: nothing of the part in hand was kept.
         """
         settings = self.job.settings
-        with read(self.source, settings.batch_rows) as reading:
+        with read(self.source, settings.piece_rows) as reading:
             checking = Checking(reading, settings, self.way.resume_at)
             if settings.commit_every and not self.way.partition:
                 self._prove_order()
@@ -77,7 +77,7 @@ class FileWork:
 
     def _prove_order(self) -> None:
         """Parts that are committed cannot be taken back, so repeated keys are looked for first."""
-        with read(self.source, self.job.settings.batch_rows) as reading:
+        with read(self.source, self.job.settings.piece_rows) as reading:
             checking = Checking(reading, self.job.settings)
             with closing(ahead(checking.pieces())) as pieces:
                 for _ in in_order(pieces):
@@ -119,7 +119,7 @@ class FileWork:
             return (rows - 1) // every
 
         for _, part in groupby(pieces, key=part_of):
-            if self._part(writer, run_id, part, "partial").state == "refused":
+            if self._part(writer, run_id, part, "partial").error:
                 return self.done
         return self._part(writer, run_id, iter(()), "loaded")
 
@@ -146,8 +146,12 @@ class FileWork:
                 with writer.transaction():
                     file_id = self.done.file_id or self._begin(writer, run_id)
                     done = replace(self.done, file_id=file_id)
-                    done = booking.refuse(writer, run_id, done, tally, bad, error)
-            self.done, self.covered = done, max(self.covered, tally.last_row)
+                    done = booking.refuse(
+                        writer, run_id, done, tally, bad, error, rows_resumable=self.covered
+                    )
+            else:
+                self.covered = max(self.covered, tally.last_row)
+            self.done = done
         return done
 
     def _begin(self, writer: Connection, run_id: int) -> int:

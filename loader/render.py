@@ -16,6 +16,7 @@ def print_load(result: LoadResult, *, as_json: bool) -> None:
     """The counts of a load on stdout, and what went wrong with which file."""
     if as_json:
         report.print_json(as_object(result))
+        _print_errors(result)
         return
     counts = result.counts.as_columns()
     several = len(result.files) > 1

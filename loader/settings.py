@@ -69,6 +69,11 @@ class Settings:
     commit_every: int | None = None
     force: bool = False
 
+    @property
+    def piece_rows(self) -> int:
+        """Rows to read at a time: a part that commits is never larger than `commit_every`."""
+        return min(self.batch_rows, self.commit_every or self.batch_rows)
+
     def meaning(self) -> dict[str, object]:
         """What decides which bars a file turns into; a file is known only under the same."""
         return {

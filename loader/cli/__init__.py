@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 import sys
 from typing import Literal, NoReturn
 
 import click
 
+from loader.cli import interrupts
 from loader.cli.context import Context
 from loader.errors import MdloadError
 
@@ -78,8 +78,7 @@ def root(
 
 def main() -> NoReturn:
     """Runs the command line and ends the process."""
-    # A scheduler's SIGTERM ends a load as Ctrl-C does: rolled back and recorded as cancelled.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupts.heed()
     try:
         code = root.main(prog_name="mdload", standalone_mode=False)
     except MdloadError as exc:

@@ -33,6 +33,7 @@ def backfill(ctx: Context, sources: tuple[str, ...], as_json: bool, **given: Any
     Run it again and only what differs is written. Every row is accounted for, rows that break a
     rule are kept in bars_rejected, and the run is recorded: see mdload job-runs.
     """
+    from loader.cli import interrupts
     from loader.cli.store import store
     from loader.pipeline import load
     from loader.progress import listeners
@@ -40,6 +41,7 @@ def backfill(ctx: Context, sources: tuple[str, ...], as_json: bool, **given: Any
     from loader.settings import RejectLimit, Settings
     from loader.sources import find
 
+    interrupts.heed()
     settings = Settings(
         **meaning(given),
         job_name=given["job_name"],
