@@ -21,6 +21,7 @@ from loader.server.tools import Tools
 DATABASE = "mdload"
 PORT = 5432  # no TCP port, but part of the socket's name
 SOCKET = f".s.PGSQL.{PORT}"
+_SSL_REQUEST = b"\0\0\0\x08\x04\xd2\x16\x2f"  # "do you speak SSL?", answered with one letter
 _NOBODY = 2**31 - 2  # a pid beyond those of every system
 _PATIENCE = 300.0  # seconds: a recovery after a crash in the middle of a load takes its time
 
@@ -189,12 +190,15 @@ def _forget(data: Path, socket_dir: Path) -> None:
 
 
 def _answers(path: Path) -> bool:
+    """Whether a server talks at the socket: a connection alone may still come to a dying one."""
     with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
         try:
             client.connect(str(path))
+            client.sendall(_SSL_REQUEST)
+            return client.recv(1) in (b"N", b"S")
         except OSError:
             return False
-    return True
 
 
 def _serves(pid: int, data: Path) -> bool:
