@@ -40,7 +40,9 @@ class Look:
 
 def first_look(source: Source, settings: Settings) -> Look:
     """The look at `source`'s first batch; an error of mdload's own kinds becomes a part of it."""
-    container, found, notes = None, (), ()
+    container: str | None = None
+    found: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     try:
         with read(source, settings.batch_rows) as reading:
             container, found, notes = reading.container, tuple(reading.columns), reading.notes

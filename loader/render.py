@@ -58,7 +58,7 @@ def _facts(result: LoadResult) -> list[tuple[str, str]]:
         facts.append(("rejected", ", ".join(f"{rule} {n:,}" for rule, n in rules.items())))
     conflicting = sum(f.conflicting for f in result.files)
     if conflicting:
-        facts.append(("conflicts", f"{conflicting:,} keys stand in a file twice with different "
+        facts.append(("conflicts", f"{report.counted(conflicting, 'key')} twice in a file with different "
                       "values; the last row of each was kept:"))  # fmt: skip
         shown = [c for f in result.files for c in f.conflicts][:_SHOWN]
         facts.extend(("", line) for line in shown)

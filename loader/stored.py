@@ -73,7 +73,7 @@ class Stored:
             self._reader.run("wanted_set", unknown.select("sid", *SERIES).write_json())
             spans = self._reader.frame("stored_spans").cast({"sid": pl.UInt32()})
             asked = unknown.select("sid", *SERIES).join(spans, on="sid", how="left").drop("sid")
-            self._spans = pl.concat([self._spans, asked.cast(self._spans.schema)])  # type: ignore[arg-type]
+            self._spans = pl.concat([self._spans, asked.cast(self._spans.schema)])
         return series.join(self._spans, on=SERIES, how="left", maintain_order="left")
 
     def _read(self, stretches: pl.DataFrame) -> pl.DataFrame:

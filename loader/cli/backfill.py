@@ -27,7 +27,7 @@ from loader.cli.options import json_option, meaning, meaning_options
 @click.option("--force", is_flag=True, help="Load files again that are loaded already.")
 @json_option
 @click.pass_obj
-def backfill(ctx: Context, sources: tuple[str, ...], as_json: bool, **given: Any) -> int:
+def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: Any) -> int:
     """Load bars from files: paths, globs, folders, or - for standard input.
 
     Run it again and only what differs is written. Every row is accounted for, rows that break a

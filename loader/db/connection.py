@@ -86,7 +86,8 @@ class Connection:
         """The first row of query `name`, or None."""
         self._execute(name, params)
         with _translated(name):
-            return self._cursor.fetchone()
+            row: tuple[Any, ...] | None = self._cursor.fetchone()
+            return row
 
     def one(self, name: str, *params: Param) -> tuple[Any, ...]:
         """The row of a query that always has one.

@@ -1,0 +1,67 @@
+"""The README and the help texts say what there is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import click
+import pytest
+
+from loader.cli import COMMANDS, root
+from tests.conftest import ROOT, Ran
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def commands(group: click.Group, ctx: click.Context) -> Iterator[tuple[str, click.Command]]:
+    for name in group.list_commands(ctx):
+        command = group.get_command(ctx, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            for sub, leaf in commands(command, click.Context(command)):
+                yield f"{name} {sub}", leaf
+        else:
+            yield name, command
+
+
+ALL = dict(commands(root, click.Context(root)))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_readme_names_every_command(name: str) -> None:
+    first, _, second = name.partition(" ")
+    line = next(row for row in README.splitlines() if row.startswith(f"| `mdload {first}"))
+    assert re.search(rf"\b{second}\b", line) if second else line
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_command_and_option_has_help(name: str) -> None:
+    command = ALL[name]
+    assert command.help
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert option.help, option.name
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_runs(mdload: Callable[..., Ran], name: str) -> None:
+    ran = mdload(name, "--help")
+    assert ran.code == 0
+    assert ran.out.startswith("Usage: mdload")
+
+
+def test_start_up_imports_nothing_heavy() -> None:
+    """`mdload --help` stays quick only as long as nothing heavy is imported for it."""
+    import subprocess
+    import sys
+
+    probe = (
+        "import sys; from loader.cli import root; root(['--help'], standalone_mode=False); "
+        "print([m for m in ('polars', 'pyarrow', 'psycopg', 'rich', 'alembic', "
+        "'adbc_driver_manager') if m in sys.modules])"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, cwd=ROOT, check=True
+    ).stdout
+    assert out.splitlines()[-1] == "[]"

@@ -1,0 +1,66 @@
+"""The house keeps its shape: small rooms, SQL by name, one room for the driver."""
+
+from __future__ import annotations
+
+import re
+
+import psycopg
+import pytest
+
+from loader.errors import MdloadError
+from loader.queries import parse, queries
+from tests.conftest import ROOT
+
+MODULES = sorted((ROOT / "loader").rglob("*.py"))
+
+
+def test_no_room_is_too_large() -> None:
+    sizes = sorted(len(path.read_text().splitlines()) for path in MODULES)
+    assert sizes[-1] <= 300
+    assert sizes[len(sizes) // 2] <= 150
+
+
+def test_no_drawer_for_everything() -> None:
+    assert not {"utils", "common", "helpers", "base"} & {path.stem for path in MODULES}
+
+
+def test_only_the_database_room_knows_the_driver() -> None:
+    knowing = {
+        path.relative_to(ROOT).parts[1]
+        for path in MODULES
+        if re.search(r"^\s*(import|from) adbc_", path.read_text(), re.MULTILINE)
+    }
+    assert knowing == {"db"}
+
+
+def test_migrations_do_not_depend_on_the_loader_s_sql() -> None:
+    for path in (ROOT / "migrations").rglob("*.py"):
+        assert "loader.queries" not in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("-- a --\nSELECT 1", "no description"),
+        ("-- a --\n-- One.\nSELECT 1; SELECT 2", "more than one statement"),
+        ("-- a --\n-- One.\nSELECT 1\n-- a --\n-- Two.\nSELECT 2", "defined twice"),
+        ("SELECT 1", "before the first"),
+    ],
+)
+def test_a_file_of_queries_that_is_wrong_is_refused(text: str, complaint: str) -> None:
+    with pytest.raises(MdloadError, match=complaint):
+        parse(text, "x.sql")
+
+
+TEMPORARY = ("stage_create", "rejected_create")
+
+
+@pytest.mark.parametrize("name", queries())
+def test_every_query_is_understood_by_the_server(database_url: str, name: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        for made in TEMPORARY:
+            connection.execute(queries()[made].encode())
+        if re.match(r"(ANALYZE|CREATE|DROP|LOCK|SET)\b", queries()[name]):
+            connection.execute(queries()[name].replace("TABLE mdload_", "TABLE again_").encode())
+        else:
+            connection.execute(f"PREPARE checked AS {queries()[name]}".encode())
