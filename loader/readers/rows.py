@@ -18,6 +18,7 @@ from loader.errors import UnreadableFile
 from loader.readers.sniff import Record, TextFormat
 
 _LONGEST_ROW: Final = 1 << 26
+_BLANK_LINES: Final = re.compile(rb"(?:\A|(?<=\n))(?:\r?\n)+")
 #: A last line for the csv module: where it comes back inside a cell, a quote is still open.
 _END: Final = "\x00end\x00"
 
@@ -27,6 +28,12 @@ class Rows:
 
     def __init__(self, form: TextFormat, name: str, offset: int) -> None:
         self._delimiter = form.delimiter
+        edge = re.escape(form.delimiter.encode())
+        self._regular = re.compile(
+            rb"""(?: [^"]*+ (?<![^%b\n])" [^"]*+ (?:""[^"]*+)*+ "(?=[%b\n]|\r\n) )*+ [^"]*+"""
+            % (edge, edge),
+            re.VERBOSE,
+        )
         self._columns = form.columns
         self._schema = dict.fromkeys(form.columns, pl.String())
         self._name = name
@@ -59,28 +66,23 @@ class Rows:
 
     def _parse(self, block: bytes) -> tuple[pl.DataFrame, int]:
         """The block's whole rows, and how many bytes of it they are."""
-        lines = even = block.rfind(b"\n") + 1
-        if block.count(b'"', 0, lines) % 2:  # the last lines are in an open cell, most likely
-            even = block.rfind(b"\n", 0, block.rfind(b'"', 0, lines)) + 1
-        quotes = block.count(b'"', 0, even)
-        if even and quotes % 2 == 0:
-            text = block[:even]
+        lines = regular = block.rfind(b"\n") + 1
+        quoted = b'"' in block
+        if quoted and (match := self._regular.match(block, 0, lines)):
+            # short of `lines` where a cell is still open, or a quote stands where none belongs
+            regular = lines if match.end() == lines else block.rfind(b"\n", 0, match.end()) + 1
+        if regular:
+            text = block[:regular]
             self._check_encoding(text)
-            frame = self._fast(text.strip(b"\r\n"), quoted=quotes > 0)
+            frame = self._fast(text, quoted=quoted)
             if frame is not None:
-                return frame, even
+                return frame, regular
         self._check_encoding(block[:lines])
         records, used = self._records(block[:lines].decode())
         return self._frame(records), used
 
     def _fast(self, text: bytes, *, quoted: bool) -> pl.DataFrame | None:
-        """The rows of `text`, which ends outside quotes, or None if it is not regular."""
-        if not text:
-            return self._frame([])
-        if b"\n\n" in text or b"\n\r\n" in text:  # Polars would make rows of blank lines
-            if quoted:
-                return None
-            text = re.sub(rb"\n[\r\n]+", b"\n", text)
+        """The rows of `text`, which are whole, or None where they are not regular."""
         try:
             frame = pl.read_csv(
                 text,
@@ -92,9 +94,14 @@ class Rows:
             )
         except (pl.exceptions.PolarsError, OSError):  # OSError: it takes `x^` for compressed data
             return None
-        if not quoted:
-            return frame if frame.height == text.count(b"\n") + 1 else None
-        return frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
+        if quoted:
+            frame = frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
+        elif frame.height != text.count(b"\n"):
+            return None
+        if all(column.null_count() for column in frame) and _BLANK_LINES.search(text):
+            # Polars makes rows of blank lines
+            return None if quoted else self._fast(_BLANK_LINES.sub(b"", text), quoted=False)
+        return frame
 
     def _records(self, text: str) -> tuple[list[Record], int]:
         """The whole rows of `text`, by the csv module, and how many bytes of it they are."""
@@ -124,7 +131,7 @@ class Rows:
         if used < len(text):
             raise self._cut_short(f"ends inside a quoted cell of row {row:,}")
         cells, width = len(records[-1]), len(self._columns)
-        if cells < width:
+        if cells < width and not text.endswith(b"\n"):
             raise self._cut_short(f"ends in the middle of row {row - 1:,}, in cell {cells}")
         return self._frame(records)
 

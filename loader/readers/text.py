@@ -56,7 +56,8 @@ def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = B
     if form is None:
         return Reading("csv", (), iter(()), rows=0, notes=("the file is empty",))
     rows = Rows(form, name, mark + form.start)
-    frames = rows.frames(chain([begun[form.start :]], pieces))
+    parts = (begun[at : at + block] for at in range(form.start, len(begun), block))
+    frames = rows.frames(chain(parts, pieces))
     return Reading(
         container="csv",
         columns=form.columns,
