@@ -91,12 +91,13 @@ def _paths(pattern: str, stack: ExitStack) -> list[tuple[Path, str]]:
 
 
 def _globbed(pattern: str, expanded: str) -> list[tuple[Path, str]]:
+    if os.path.basename(expanded) == "**":  # a folder, to the bottom
+        expanded = os.path.dirname(expanded) or "."
     matches = [Path(match) for match in glob.iglob(expanded, recursive=True)]
     files = [path for path in matches if path.is_file()]
     if "." not in os.path.basename(expanded):  # `data/*` means the data, not the README beside it
         files = [path for path in files if known(path.name)]
-    if not expanded.endswith("**"):  # which has been to the bottom itself
-        files += [file for path in matches if path.is_dir() for file in _walk(path)]
+    files += [file for path in matches if path.is_dir() for file in _walk(path)]
     if not files:
         raise UnreadableFile(
             f"nothing matches {pattern}",

@@ -1,0 +1,329 @@
+"""Paths, globs, folders, stdin, pipes and zip members, as a person may name them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from loader.errors import UnreadableFile
+from loader.sources import Source, content_hash, find, open_source
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(*names: str, text: str = "a,b\n1,2\n") -> None:
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text)
+
+
+def archive(name: str, members: dict[str, str]) -> None:
+    with zipfile.ZipFile(name, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for member, text in members.items():
+            zipped.writestr(member, text)
+
+
+def names(*patterns: str) -> list[str]:
+    with find(patterns) as found:
+        return [source.name for source in found]
+
+
+def refusal(*patterns: str) -> UnreadableFile:
+    with pytest.raises(UnreadableFile) as caught, find(patterns):
+        pass
+    return caught.value
+
+
+@pytest.mark.usefixtures("here")
+class TestFiles:
+    def test_a_path_is_one_source_whatever_its_name(self) -> None:
+        write("prices", text="a,b\n")
+        with find(["prices"]) as found:
+            assert found == [Source(Path("prices"), "prices", None, 4)]
+
+    def test_the_patterns_keep_their_order_and_each_is_sorted_naturally(self) -> None:
+        write("b/f10.csv", "b/f2.csv", "b/f1.csv", "a.csv")
+        assert names("b/*.csv", "a.csv") == ["b/f1.csv", "b/f2.csv", "b/f10.csv", "a.csv"]
+
+    def test_a_file_named_in_several_ways_is_taken_once(self, here: Path) -> None:
+        write("d/a.csv")
+        os.symlink("d/a.csv", "link.csv")
+        assert names("d/a.csv", "d", "d/*", "./d/../d/a.csv", str(here / "d"), "link.csv") == [
+            "d/a.csv"
+        ]
+
+    def test_a_name_with_glob_characters_is_itself_first(self) -> None:
+        write("a[1].csv", "a1.csv")
+        assert names("a[1].csv") == ["a[1].csv"]
+        assert names("a[0-9].csv") == ["a1.csv"]
+
+    def test_a_home_directory(self, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", str(here))
+        write("a.csv")
+        assert names("~/a.csv") == names("~/*.csv") == [f"{here}/a.csv"]
+
+    def test_a_name_that_would_move_the_cursor_is_made_harmless(self) -> None:
+        write("a\x1b[2J.csv")
+        assert names("*.csv") == ["a?[2J.csv"]
+        Path(os.fsdecode(b"b\xff.csv")).write_text("a,b\n")
+        assert names("b*.csv") == ["b?.csv"]
+
+
+@pytest.mark.usefixtures("here")
+class TestFoldersAndGlobs:
+    def test_a_folder_is_searched_to_the_bottom_for_what_a_reader_knows(self) -> None:
+        data = ["d/a.csv", "d/x/b.parquet", "d/x/y/c.CSV.gz", "d/x/y/d.feather", "d/x/z.gz"]
+        write(*data, "d/README.txt", "d/LICENSE.txt", "d/notes.md", "d/notes.md.gz", "d/p.py")
+        assert sorted(names("d")) == sorted(data)
+
+    def test_hidden_and_temporary_files_are_left_out(self) -> None:
+        write("d/a.csv", "d/.b.csv", "d/.git/c.csv", "d/~$e.csv", "d/f.csv~", "d/g.csv.part")
+        write("d/__MACOSX/h.csv", "d/_delta_log/i.parquet", "d/_temporary/0/j.parquet")
+        assert names("d") == names("d/**") == ["d/a.csv"]
+
+    def test_a_leading_underscore_is_no_sign_of_a_temporary_file(self) -> None:
+        write("d/_prn.us.txt")  # Stooq's name for PRN, which Windows reserves
+        assert names("d") == ["d/_prn.us.txt"]
+
+    def test_two_stars_reach_any_depth(self) -> None:
+        write("d/a.csv", "d/x/b.csv", "d/x/y/c.csv", "d/x/y/c.parquet")
+        assert names("d/**/*.csv") == ["d/a.csv", "d/x/b.csv", "d/x/y/c.csv"]
+
+    def test_a_star_means_the_data_and_a_suffix_means_what_it_says(self) -> None:
+        write("d/a.csv", "d/notes.md", "d/b.json", "d/x/c.csv")
+        assert names("d/*") == ["d/a.csv", "d/x/c.csv"]
+        assert names("d/*.json") == ["d/b.json"]
+
+    def test_links_are_followed_but_not_in_circles(self) -> None:
+        write("elsewhere/b.csv", "d/a.csv")
+        os.symlink("../elsewhere", "d/more")
+        os.symlink("../d", "d/again")
+        os.symlink("../d", "elsewhere/back")
+        assert names("d") == ["d/a.csv", "d/more/b.csv"]
+
+
+@pytest.mark.usefixtures("here")
+class TestNothingFound:
+    def test_a_missing_file(self, here: Path) -> None:
+        error = refusal("absent.csv")
+        assert str(error) == "absent.csv does not exist"
+        assert error.hint == f"relative paths start in {here}; check the spelling"
+
+    def test_one_missing_file_among_others_stops_all(self) -> None:
+        write("a.csv")
+        assert "b.csv" in str(refusal("a.csv", "b.csv"))
+
+    def test_a_glob_without_a_match(self) -> None:
+        error = refusal("*.csv")
+        assert str(error) == "nothing matches *.csv"
+        assert "quote it" in (error.hint or "")
+
+    def test_a_folder_without_data(self) -> None:
+        write("d/notes.md")
+        error = refusal("d")
+        assert str(error) == "the folder d holds no file that mdload reads"
+        assert ".parquet" in (error.hint or "")
+
+    def test_a_link_to_nowhere(self) -> None:
+        os.symlink("gone.csv", "link.csv")
+        assert str(refusal("link.csv")) == (
+            "link.csv is a symbolic link to gone.csv, which does not exist"
+        )
+
+    def test_what_is_no_file(self) -> None:
+        assert str(refusal("/dev/null")) == "/dev/null is neither a file nor a folder nor a pipe"
+
+    def test_a_url(self) -> None:
+        error = refusal("s3://bucket/a.csv")
+        assert str(error) == "s3://bucket/a.csv is a URL, and mdload reads files only"
+        assert "curl" in (error.hint or "")
+
+
+@pytest.fixture
+def unprivileged() -> Iterator[Path]:
+    """A folder of another account's, and (for root may read anything) the rights of nobody."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    user = os.geteuid()
+    try:
+        yield folder
+    finally:
+        os.seteuid(user)
+        shutil.rmtree(folder)
+
+
+def give_up_rights() -> None:
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+
+
+class TestPermission:
+    def test_a_file_that_may_not_be_read(self, unprivileged: Path) -> None:
+        path = unprivileged / "a.csv"
+        path.write_text("a,b\n")
+        path.chmod(0)
+        give_up_rights()
+        with find([str(path)]) as [source]:  # the other files of a load still get their turn
+            assert source.name == str(path)
+        with pytest.raises(UnreadableFile, match="may not be read: permission denied") as caught:
+            content_hash(source)
+        assert "ls -ld" in (caught.value.hint or "")
+
+    def test_a_folder_that_may_not_be_searched(self, unprivileged: Path) -> None:
+        folder = unprivileged / "d"
+        folder.mkdir(mode=0)
+        give_up_rights()
+        assert str(refusal(str(folder))) == f"{folder} may not be read: permission denied"
+
+
+@pytest.mark.usefixtures("here")
+class TestArchives:
+    def test_each_member_is_a_source(self) -> None:
+        archive("dump.zip", {"x/MSFT.csv": "a,b\n1,2\n", "AAPL10.csv": "", "AAPL9.csv": "a,b\n"})
+        with find(["dump.zip"]) as found:
+            assert found == [
+                Source(Path("dump.zip"), "dump.zip!AAPL9.csv", "AAPL9.csv", 4),
+                Source(Path("dump.zip"), "dump.zip!AAPL10.csv", "AAPL10.csv", 0),
+                Source(Path("dump.zip"), "dump.zip!x/MSFT.csv", "x/MSFT.csv", 8),
+            ]
+
+    def test_what_lies_beside_the_data_is_left_out(self) -> None:
+        archive("d.zip", {"a.csv": "", "readme.txt": "", "__MACOSX/._a.csv": "", ".b.csv": ""})
+        assert names("d.zip") == ["d.zip!a.csv"]
+
+    def test_members_of_unknown_names_are_taken_where_no_other_is(self) -> None:
+        archive("d.zip", {"AAPL": "", "MSFT": "", ".DS_Store": ""})
+        assert names("d.zip") == ["d.zip!AAPL", "d.zip!MSFT"]
+
+    def test_an_archive_is_known_by_its_content_not_its_name(self) -> None:
+        archive("d.csv", {"a.csv": ""})
+        write("e.zip")
+        assert names("d.csv", "e.zip") == ["d.csv!a.csv", "e.zip"]
+
+    def test_a_member_s_path_leads_nowhere(self, here: Path) -> None:
+        archive("d.zip", {"../../evil.csv": "a,b\n", "/etc/evil.csv": "c,d\n"})
+        before = sorted(here.rglob("*"))
+        with find(["d.zip"]) as found:
+            read = {}
+            for source in found:
+                with open_source(source) as stream:
+                    read[source.name] = stream.read()
+        assert read == {"d.zip!../../evil.csv": b"a,b\n", "d.zip!/etc/evil.csv": b"c,d\n"}
+        assert sorted(here.rglob("*")) == before
+
+    def test_a_damaged_archive_waits_for_its_turn(self) -> None:
+        archive("d.zip", {"a.csv": "a,b\n" * 100})
+        Path("d.zip").write_bytes(Path("d.zip").read_bytes()[:60])
+        assert names("d.zip") == ["d.zip"]
+
+    def test_a_damaged_member_is_found_out_when_it_is_read(self) -> None:
+        with zipfile.ZipFile("d.zip", "w", zipfile.ZIP_STORED) as zipped:
+            zipped.writestr("a.csv", "a,b\n1,2\n")
+        data = Path("d.zip").read_bytes()
+        Path("d.zip").write_bytes(data.replace(b"a,b\n1,2\n", b"a,b\n1,3\n"))
+        with find(["d.zip"]) as [source], pytest.raises(UnreadableFile, match=r"damaged.*CRC"):
+            content_hash(source)
+
+    def test_an_encrypted_member(self) -> None:
+        archive("d.zip", {"a.csv": "a,b\n"})
+        data = bytearray(Path("d.zip").read_bytes())
+        for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+            data[data.index(header) + flags] |= 1  # the bit that says "encrypted"
+        Path("d.zip").write_bytes(data)
+        with find(["d.zip"]) as [source], pytest.raises(UnreadableFile) as caught:
+            content_hash(source)
+        assert str(caught.value) == "d.zip!a.csv is encrypted"
+        assert "password" in (caught.value.hint or "")
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+    def test_archives_are_closed_at_the_end(self, here: Path) -> None:
+        archive("d.zip", {"a.csv": "a,b\n"})
+        with find([str(here / "d.zip")]) as [source]:
+            content_hash(source)
+            assert str(here / "d.zip") in open_files()
+        assert str(here / "d.zip") not in open_files()
+
+
+def open_files() -> list[str]:
+    links = Path("/proc/self/fd").iterdir()
+    return [os.readlink(link) for link in links if link.is_symlink() and link.exists()]
+
+
+@pytest.mark.usefixtures("here")
+class TestContentHash:
+    def test_of_the_bytes_on_disk(self) -> None:
+        write("a.csv", text="abc")
+        with find(["a.csv"]) as [source]:
+            assert content_hash(source) == (
+                "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+            )
+
+    def test_of_a_member_s_bytes(self) -> None:
+        archive("d.zip", {"a.csv": "abc"})
+        with find(["d.zip"]) as [source]:
+            assert content_hash(source) == "sha256:" + hashlib.sha256(b"abc").hexdigest()
+
+    def test_of_a_file_that_went_away(self) -> None:
+        write("a.csv")
+        with find(["a.csv"]) as [source]:
+            os.remove("a.csv")
+            with pytest.raises(UnreadableFile, match=r"a\.csv does not exist"):
+                content_hash(source)
+
+
+@pytest.mark.usefixtures("here")
+class TestStreams:
+    def test_stdin_is_kept_privately_and_removed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"a,b\n1,2\n")))
+        with find(["-"]) as [source]:
+            assert (source.name, source.size_bytes) == ("stdin", 8)
+            assert source.path.read_bytes() == b"a,b\n1,2\n"
+            assert source.path.parent.stat().st_mode & 0o777 == 0o700
+        assert not source.path.parent.exists()
+
+    def test_stdin_may_be_an_archive(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        archive("d.zip", {"a.csv": "abc", "b.csv": ""})
+        with open("d.zip", "rb") as file:
+            monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=file))
+            assert names("-") == ["stdin!a.csv", "stdin!b.csv"]
+
+    def test_stdin_that_is_closed(self) -> None:
+        code = "from loader.sources import find\nwith find(['-']): pass"
+        run = subprocess.run(
+            [sys.executable, "-c", f"import sys; sys.stdin = None\n{code}"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert "UnreadableFile: standard input is closed" in run.stderr
+
+    def test_a_pipe_is_read_once_and_kept(self) -> None:
+        os.mkfifo("pipe")
+        writer = threading.Thread(target=Path("pipe").write_bytes, args=(b"abc",))
+        writer.start()
+        with find(["pipe"]) as [source]:
+            assert source.name == "pipe"
+            assert content_hash(source) == content_hash(source)
+            assert source.path.read_bytes() == b"abc"
+        writer.join()
+        assert not source.path.exists()
+
+    def test_the_copy_is_removed_after_a_failure_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"a,b\n")))
+        monkeypatch.setattr(tempfile, "tempdir", os.getcwd())
+        assert "absent" in str(refusal("-", "absent.csv"))
+        assert os.listdir() == []
