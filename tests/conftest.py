@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,6 +53,27 @@ def home() -> Iterator[Path]:
     """An empty MDLOAD_HOME. A server left running there is stopped."""
     with temporary_home() as path:
         yield path
+
+
+@pytest.fixture
+def ended() -> Callable[..., bool]:
+    """Whether all of the given pids end soon. A process that nobody has reaped yet has ended."""
+
+    def lives(pid: int) -> bool:
+        try:
+            os.kill(pid, 0)
+            return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+        except (ProcessLookupError, FileNotFoundError):
+            return False
+
+    def ask(*pids: int) -> bool:
+        for _ in range(500):
+            if not any(lives(pid) for pid in pids):
+                return True
+            time.sleep(0.02)
+        return False
+
+    return ask
 
 
 @pytest.fixture(scope="session")

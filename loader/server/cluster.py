@@ -6,23 +6,16 @@ import os
 import shlex
 import shutil
 import signal
-import socket
-import subprocess
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from loader.errors import DatabaseError
+from loader.server import postmaster
+from loader.server.postmaster import Postmaster
 from loader.server.tools import Tools
 
-DATABASE = "mdload"
-PORT = 5432  # no TCP port, but part of the socket's name
-SOCKET = f".s.PGSQL.{PORT}"
-_SSL_REQUEST = b"\0\0\0\x08\x04\xd2\x16\x2f"  # "do you speak SSL?", answered with one letter
-_NOBODY = 2**31 - 2  # a pid beyond those of every system
 _PATIENCE = 300.0  # seconds: a recovery after a crash in the middle of a load takes its time
 
 # Trust without a password is right only because nobody else reaches the socket: the directory it
@@ -43,26 +36,6 @@ wal_buffers = 16MB
 autovacuum = on
 jit = off                   # its compilation costs more than these queries
 """
-
-
-@dataclass(frozen=True)
-class Postmaster:
-    """A server that runs on a data directory, by its own postmaster.pid."""
-
-    pid: int
-    socket_dir: Path
-    ready: bool
-
-    @property
-    def url(self) -> str:
-        return url(self.socket_dir)
-
-
-def url(socket_dir: Path) -> str:
-    """How psycopg and ADBC find the database behind a socket in `socket_dir`."""
-    host = quote(os.fsencode(socket_dir), safe="")
-    # With the port, or a PGPORT in the environment would be taken for it.
-    return f"postgresql://postgres@/{DATABASE}?host={host}&port={PORT}"
 
 
 def initialise(tools: Tools, data: Path) -> None:
@@ -86,24 +59,12 @@ def initialise(tools: Tools, data: Path) -> None:
         with open(conf, "a", encoding="utf-8") as file:
             file.write(settings)
         single = ("--single", "-D", made.name, "postgres")
-        create = f"CREATE DATABASE {DATABASE}\n"
+        create = f"CREATE DATABASE {postmaster.DATABASE}\n"
         _must(tools.run("postgres", *single, cwd=data.parent, stdin=create), "no database made")
         made.rename(data)
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise
-
-
-def running(data: Path) -> Postmaster | None:
-    """The server on `data`, or None. A stale postmaster.pid counts for nothing."""
-    try:
-        lines = os.fsdecode((data / "postmaster.pid").read_bytes()).splitlines()
-        pid, directory = int(lines[0]), Path(lines[4])
-    except (FileNotFoundError, NotADirectoryError, IndexError, ValueError):
-        return None
-    if _answers(directory / SOCKET):
-        return Postmaster(pid, directory, ready=lines[-1].strip() == "ready")
-    return Postmaster(pid, directory, ready=False) if _serves(pid, data) else None
 
 
 def start(tools: Tools, data: Path, socket_dir: Path) -> Postmaster:
@@ -112,14 +73,8 @@ def start(tools: Tools, data: Path, socket_dir: Path) -> Postmaster:
     Raises:
         DatabaseError: it does not start; the end of its log is in the message.
     """
-    deadline = time.monotonic() + _PATIENCE
-    while found := running(data):  # also one that a killed mdload left starting or stopping
-        if found.ready:
-            return found
-        if time.monotonic() > deadline:
-            raise DatabaseError(f"the embedded server (pid {found.pid}) on {data} is not ready")
-        time.sleep(0.02)
-    _forget(data, socket_dir)
+    if found := _settled(data):
+        return found
     directory = '"' + str(socket_dir).replace('"', '""') + '"'  # quoted, for a path with spaces
     options = shlex.join(["-c", f"unix_socket_directories={directory}"])
     log = data / "server.log"
@@ -128,9 +83,9 @@ def start(tools: Tools, data: Path, socket_dir: Path) -> Postmaster:
     args = ["start", "-w", "-t", f"{_PATIENCE:.0f}", "-D", data.name]
     args += ["-l", f"{data.name}/{log.name}", "-o", options]
     for _ in range(50):
+        postmaster.forget(data, socket_dir)
         _, said = tools.run("pg_ctl", *args, cwd=data.parent)
-        found = running(data)
-        if found and found.ready:
+        if found := _settled(data):
             return found
         said = log.read_text(errors="replace") if log.exists() else said
         if "shared memory block" not in said:
@@ -145,23 +100,34 @@ def start(tools: Tools, data: Path, socket_dir: Path) -> Postmaster:
     )
 
 
+def _settled(data: Path) -> Postmaster | None:
+    """The server on `data` or None, after one that a killed mdload left starting or stopping is
+    through with that."""
+    deadline = time.monotonic() + _PATIENCE
+    while (found := postmaster.running(data)) and not found.ready:
+        if time.monotonic() > deadline:
+            raise DatabaseError(f"the embedded server (pid {found.pid}) on {data} is not ready")
+        time.sleep(0.02)
+    return found
+
+
 def stop(data: Path) -> bool:
     """Stops the server on `data` (sessions are ended, transactions rolled back); False: none ran.
 
     Raises:
         DatabaseError: it does not stop.
     """
-    found = running(data)
+    found = postmaster.running(data)
     if found is None:
         return False
-    if not _serves(found.pid, data):
+    if not postmaster.serves(found.pid, data):
         raise DatabaseError(
             f"the embedded server on {data} belongs to another container or machine",
             hint="stop it there",
         )
     os.kill(found.pid, signal.SIGINT)  # PostgreSQL's "fast" shutdown
     deadline = time.monotonic() + _PATIENCE
-    while _serves(found.pid, data):
+    while postmaster.serves(found.pid, data):
         if time.monotonic() > deadline:
             raise DatabaseError(f"the embedded server (pid {found.pid}) does not stop")
         time.sleep(0.01)
@@ -169,50 +135,6 @@ def stop(data: Path) -> bool:
         with suppress(OSError):
             found.socket_dir.rmdir()  # no litter in a temporary directory
     return True
-
-
-def _forget(data: Path, socket_dir: Path) -> None:
-    """Tells PostgreSQL that the server named in the lock files is dead, which it doubts where the
-    pid is another process's by now (after a power cut) or a zombie's (in a container).
-
-    postmaster.pid stays: by the rest of it PostgreSQL sees whether sessions live on.
-    """
-    (socket_dir / f"{SOCKET}.lock").unlink(missing_ok=True)
-    try:
-        file = os.open(data / "postmaster.pid", os.O_RDWR | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return
-    with open(file, "r+b") as stale:
-        rest = stale.read().partition(b"\n")[2]
-        stale.seek(0)
-        stale.truncate()
-        stale.write(b"%d\n" % _NOBODY + rest)
-
-
-def _answers(path: Path) -> bool:
-    """Whether a server talks at the socket: a connection alone may still come to a dying one."""
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
-        try:
-            client.connect(str(path))
-            client.sendall(_SSL_REQUEST)
-            return client.recv(1) in (b"N", b"S")
-        except OSError:
-            return False
-
-
-def _serves(pid: int, data: Path) -> bool:
-    """Whether `pid` lives and is the server on `data`, not one that has its number by now."""
-    if not Path("/proc/self/stat").exists():  # macOS
-        ps = ["/bin/ps", "-o", "comm=", "-p", str(pid)]
-        said = subprocess.run(ps, capture_output=True, text=True, check=False).stdout
-        return Path(said.strip()).name == "postgres"
-    try:
-        return Path(f"/proc/{pid}/cwd").samefile(data)  # a server works in its data directory
-    except PermissionError:  # root in a container may not look at another account's
-        return "(postgres)" in Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
 
 
 def _must(result: tuple[int, str], failure: str) -> None:

@@ -17,7 +17,7 @@ import platformdirs
 
 from loader.errors import SettingsError
 from loader.server.account import Account
-from loader.server.cluster import SOCKET
+from loader.server.postmaster import SOCKET
 
 _SOCKET_PATH_LIMIT = 104  # bytes with the closing NUL on macOS; Linux has 108
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loader.errors import SettingsError
-from loader.server import binaries, cluster
+from loader.server import binaries, postmaster
 from loader.server.account import account
 from loader.server.home import Home, usable
 
@@ -49,7 +49,7 @@ def status(home: Path | None = None) -> ServerStatus:
     place = Home.at(home)
     with usable(place):
         programs = _programs()
-        servers = {data: cluster.running(data) for data in place.data_directories()}
+        servers = {data: postmaster.running(data) for data in place.data_directories()}
         # The directory that is in use, else the one that would be, else the newest.
         own = place.data(programs.major) if programs else None
         order = sorted(servers, key=lambda data: (servers[data] is None, data != own))
@@ -77,7 +77,7 @@ def _programs() -> binaries.Binaries | None:
 
 
 def _future_url(home: Home, data: Path | None) -> str | None:
-    return cluster.url(home.socket_directory(data, account(data))) if data else None
+    return postmaster.url(home.socket_directory(data, account(data))) if data else None
 
 
 def _size(data: Path) -> int:

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -26,6 +25,9 @@ with embedded(Path(sys.argv[1])) as url:
     print(url, flush=True)
     sys.stdin.read()
 """
+
+
+Ended = Callable[..., bool]
 
 
 class Client:
@@ -90,34 +92,17 @@ def family(home: Path) -> set[int]:
     return found
 
 
-def all_end(pids: set[int]) -> bool:
-    """Whether the processes end soon (an orderly stop has ended them already)."""
-
-    def lives(pid: int) -> bool:
-        try:
-            os.kill(pid, 0)
-            return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-        except (ProcessLookupError, FileNotFoundError):
-            return False
-
-    for _ in range(500):
-        if not any(lives(pid) for pid in pids):
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def test_it_starts_cold_and_warm_and_keeps_what_was_stored(home: Path) -> None:
+def test_it_starts_cold_and_warm_and_keeps_what_was_stored(home: Path, ended: Ended) -> None:
     with embedded(home) as url:
         first = family(home)
         assert ask(url, "SELECT current_database()") == "mdload"
         do(url, "CREATE TABLE kept AS SELECT 42 AS n")
-    assert all_end(first)
+    assert ended(*first)
     assert not status(home).running
     with embedded(home) as url:
         second = family(home)
         assert ask(url, "SELECT n FROM kept") == 42
-    assert all_end(second)
+    assert ended(*second)
 
 
 def test_it_is_safe_and_closed_to_others(warm: Path) -> None:
@@ -153,7 +138,7 @@ def test_another_servers_variables_do_not_reach_it(
 
 
 def test_two_at_once_share_one_server_until_the_last_ends(
-    home: Path, client: Callable[..., Client]
+    home: Path, client: Callable[..., Client], ended: Ended
 ) -> None:
     one, two = client(home), client(home)  # both find nothing there and want to make it
     assert one.url() == two.url() != ""
@@ -161,19 +146,19 @@ def test_two_at_once_share_one_server_until_the_last_ends(
     assert one.finish() == 0
     assert ask(status(home).url, "SELECT 1") == 1
     assert two.finish() == 0
-    assert all_end(pids)
+    assert ended(*pids)
 
 
-def test_within_one_process_too(warm: Path) -> None:
+def test_within_one_process_too(warm: Path, ended: Ended) -> None:
     with embedded(warm) as url:
         with embedded(warm):
             pids = family(warm)
         assert ask(url, "SELECT 1") == 1
-    assert all_end(pids)
+    assert ended(*pids)
 
 
 def test_the_next_one_cleans_up_after_a_killed_one(
-    warm: Path, client: Callable[..., Client]
+    warm: Path, client: Callable[..., Client], ended: Ended
 ) -> None:
     killed = client(warm)
     assert killed.url()
@@ -182,10 +167,12 @@ def test_the_next_one_cleans_up_after_a_killed_one(
     assert status(warm).running
     with embedded(warm) as url:
         assert ask(url, "SELECT 1") == 1
-    assert all_end(pids)
+    assert ended(*pids)
 
 
-def test_it_recovers_after_the_server_was_killed(warm: Path, client: Callable[..., Client]) -> None:
+def test_it_recovers_after_the_server_was_killed(
+    warm: Path, client: Callable[..., Client], ended: Ended
+) -> None:
     other = client(warm)
     url = other.url()
     do(url, "CREATE TABLE kept AS SELECT 42 AS n")
@@ -196,10 +183,10 @@ def test_it_recovers_after_the_server_was_killed(warm: Path, client: Callable[..
         pids |= family(warm)
     assert status(warm).running  # the other one, though its session is lost, still uses it
     assert other.finish() == 0
-    assert all_end(pids)
+    assert ended(*pids)
 
 
-def test_it_waits_for_a_session_that_outlives_the_killed_server(warm: Path) -> None:
+def test_it_waits_for_a_session_that_outlives_the_killed_server(warm: Path, ended: Ended) -> None:
     with embedded(warm) as url, closing(psycopg.connect(url, autocommit=True)) as connection:
         # A sort of its own making looks at no queue by which it would hear of the server's death.
         connection.pgconn.send_query(b"SELECT count(*) FROM generate_series(1, 1e7::bigint)")
@@ -209,10 +196,10 @@ def test_it_waits_for_a_session_that_outlives_the_killed_server(warm: Path) -> N
         with embedded(warm) as again:
             assert ask(again, "SELECT 1") == 1
             pids |= family(warm)
-    assert all_end(pids)
+    assert ended(*pids)
 
 
-def test_a_recycled_pid_does_not_keep_it_from_starting(warm: Path) -> None:
+def test_a_recycled_pid_does_not_keep_it_from_starting(warm: Path, ended: Ended) -> None:
     with embedded(warm):
         data = status(warm).data_dir
         assert data
@@ -225,7 +212,7 @@ def test_a_recycled_pid_does_not_keep_it_from_starting(warm: Path) -> None:
     with embedded(warm) as url:
         pids = family(warm)
         assert ask(url, "SELECT 1") == 1
-    assert all_end(pids)
+    assert ended(*pids)
 
 
 def test_what_a_killed_one_left_half_made_is_removed(warm: Path) -> None:
@@ -239,7 +226,7 @@ def test_what_a_killed_one_left_half_made_is_removed(warm: Path) -> None:
 
 
 def test_ctrl_c_ends_the_client_in_order_and_never_reaches_the_server(
-    warm: Path, client: Callable[..., Client]
+    warm: Path, client: Callable[..., Client], ended: Ended
 ) -> None:
     interrupted = client(warm, start_new_session=True, stderr=subprocess.DEVNULL)
     other = client(warm)
@@ -252,10 +239,10 @@ def test_ctrl_c_ends_the_client_in_order_and_never_reaches_the_server(
     assert os.getsid(postmaster) not in (os.getsid(0), interrupted.process.pid)
     os.kill(other.process.pid, signal.SIGINT)
     other.process.wait(60)
-    assert all_end(pids)
+    assert ended(*pids)
 
 
-def test_a_pinned_server_stays_until_it_is_stopped(warm: Path) -> None:
+def test_a_pinned_server_stays_until_it_is_stopped(warm: Path, ended: Ended) -> None:
     url = start(warm)
     pids = family(warm)
     assert status(warm).pinned
@@ -264,12 +251,14 @@ def test_a_pinned_server_stays_until_it_is_stopped(warm: Path) -> None:
     assert ask(url, "SELECT 1") == 1
     assert start(warm) == url
     assert stop(warm) is True
-    assert all_end(pids)
+    assert ended(*pids)
     assert stop(warm) is False
     assert not status(warm).pinned
 
 
-def test_a_stop_waits_for_those_who_use_it(warm: Path, client: Callable[..., Client]) -> None:
+def test_a_stop_waits_for_those_who_use_it(
+    warm: Path, client: Callable[..., Client], ended: Ended
+) -> None:
     start(warm)
     user = client(warm)
     assert user.url()
@@ -278,7 +267,7 @@ def test_a_stop_waits_for_those_who_use_it(warm: Path, client: Callable[..., Cli
     assert status(warm).running
     assert not status(warm).pinned
     assert user.finish() == 0
-    assert all_end(pids)
+    assert ended(*pids)
 
 
 def test_looking_makes_nothing(home: Path) -> None:

@@ -6,6 +6,7 @@ import importlib.util
 import stat
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -15,21 +16,19 @@ from loader.errors import SettingsError
 from loader.server import binaries, embedded, status, stop
 
 
-def works(home: Path) -> str:
-    """Version of the server that was started in `home`, used and stopped."""
+def works(home: Path) -> int:
+    """Pid of the server that was started in `home`, used and stopped."""
     with embedded(home) as url, psycopg.connect(url) as connection:
-        row = connection.execute("SHOW server_version").fetchone()
+        assert connection.execute("SELECT current_database()").fetchone() == ("mdload",)
         pid = status(home).pid
-        assert row
         assert pid
     assert not status(home).running
-    assert not (Path("/proc") / str(pid) / "cwd").exists()
-    return str(row[0])
+    return pid
 
 
 @pytest.mark.parametrize("name", ["a path with spaces", "a $HOME 'b' \"c\" `d` %e"])
-def test_it_works_in_a_path_with(name: str, home: Path) -> None:
-    assert works(home / name)
+def test_it_works_in_a_path_with(name: str, home: Path, ended: Callable[..., bool]) -> None:
+    assert ended(works(home / name))
 
 
 def test_it_works_in_a_path_too_long_for_a_socket(home: Path) -> None:
