@@ -180,6 +180,11 @@ def _left_out(left: list[str], dialect: Dialect) -> list[str]:
 def _missing(
     columns: list[str], names: Mapping[str, str], missing: list[str], where: str
 ) -> ColumnMismatch:
+    if all(re.fullmatch(r"column_[0-9]+", name) for name in columns):
+        return ColumnMismatch(
+            f"{where}: no line names its {len(columns)} columns",
+            hint="name them: --column ts=column_1 --column open=column_2 and so on",
+        )
     message = f"{where}: no column for {', '.join(missing)} (it has {_list(columns)})"
     if guess := _guess(columns, missing):
         message += f": {guess}?"
@@ -196,13 +201,14 @@ def _missing(
 def _guess(columns: list[str], missing: list[str]) -> str | None:
     """What a file without the columns of a bar probably is."""
     folded = {fold(name) for name in columns}
-    if any(re.search(r"[:/|(,'](open|high|low|close)\W*$", name.lower()) for name in columns):
+    words = [re.findall("[a-z]+", name.lower()) for name in columns]
+    if "open" in missing and any("open" in several and len(several) > 1 for several in words):
         return "a wide table, with the bars of several symbols side by side"
     if {"bid", "ask"} <= folded or {"bidprice", "askprice"} <= folded:
         return "a table of quotes"
     if "price" in folded and folded & {"size", "qty", "quantity", "amount", "side"}:
         return "a table of trades"
-    if {"open", "high", "low"} <= set(missing):
+    if {"open", "high", "low"} <= set(missing) and "ts" not in missing:
         return "a table of closes"
     return None
 

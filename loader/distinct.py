@@ -14,6 +14,8 @@ def by_distinct(values: pl.Series, transform: Callable[[pl.Series], pl.Series]) 
     long. Where it changes nothing `values` itself comes back, uncopied.
     """
     words = values.unique()
+    if len(words) == len(values):
+        return transform(values)
     meanings = transform(words)
     if meanings.dtype == values.dtype and meanings.equals(words, null_equal=True):
         return values

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final
 
 import polars as pl
 
@@ -18,6 +19,8 @@ from loader.providers.dialect import Dialect, fold
 from loader.symbols import CONVENTIONS
 from loader.times import TimePlan
 from loader.zones import UTC, Zone, parse_zone
+
+_UTC_NAMES: Final = {"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu", "GMT", "Etc/GMT"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +167,7 @@ def _symbol_notes(frame: pl.DataFrame, columns: Mapping[str, str]) -> tuple[str,
 def _own_zone(dtype: pl.DataType) -> Zone | None:
     """The zone that a typed column carries; UTC is none, as it says nothing of a session's date."""
     own = dtype.time_zone if isinstance(dtype, pl.Datetime) else None
-    return Zone(own) if own not in (None, "UTC") else None
+    return None if own is None or own in _UTC_NAMES else Zone(own)
 
 
 def _zone(

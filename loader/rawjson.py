@@ -50,6 +50,8 @@ def _as_text(column: pl.Series) -> pl.Series:
         limit = _MAX_SECONDS * _PER_SECOND[dtype.time_unit]
         beyond = ~number.is_between(-limit, limit)
         return column.set(beyond, None).cast(pl.String).fill_null(number.cast(pl.String))
+    if isinstance(dtype, pl.Time):
+        return column.dt.to_string("%H:%M:%S%.f")
     if isinstance(dtype, pl.Duration):
         return column.dt.to_string("iso")
     return column.cast(pl.String)

@@ -49,7 +49,7 @@ def infer(times: pl.Series, series: Sequence[pl.Series] = ()) -> Spacing:
     else:  # local midnights are 23 or 25 hours apart when the clocks change
         days = steps.filter((steps + _HOUR) % _DAY <= 2 * _HOUR).cast(pl.Float64) / _DAY
         interval, same = _by_calendar(days.round(0))
-        multiples = len(steps)
+        multiples = len(days)
     if interval is None:
         return Spacing(None, f"the usual step between them is {evidence}")
     share = f"{_percent(same / len(steps))} of {len(steps):,} steps"

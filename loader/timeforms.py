@@ -47,7 +47,9 @@ _CLOCKS: Final = {
 _OFFSET: Final = " ?(?:[Zz]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)"
 _BELOW_MICROSECOND: Final = r"\.[0-9]{6}[0-9]*[1-9]"
 _DURATION: Final = pl.Duration("us")
-_CLOCK_WORDS: Final = re.compile("%[-_0]?[HIklTXRrc+s]")
+#: strptime's words, as Polars has them.
+_WORD: Final = re.compile(r"%([-_0]?[aAbBcCdDeFhHIjklmMnpPrRsStTuUwWxXyYfzZ%]|\.?[369]?f|:z|#z)")
+_CLOCK_WORD: Final = re.compile("%[-_0]?[HIklTXRrcs]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +86,15 @@ class Reading:
     offset: pl.Series | None
 
 
+def is_format(text: str) -> bool:
+    """Whether `text` is a strptime format: it has words of strptime, and no others."""
+    return "%" in text and "%" not in _WORD.sub("", text)
+
+
 def custom(time_format: str) -> Form:
     """The form of a strptime format; an offset at its end (`%z`, or a literal `Z`) is split off."""
     bare = re.sub(r" ?(%:?z|%#z|Z)$", "", time_format)
-    clock = _CLOCK_WORDS.search(bare) is not None
+    clock = _CLOCK_WORD.search(bare) is not None
     return Form(time_format, (bare,), None, clock, offset=bare != time_format)
 
 
@@ -129,13 +136,14 @@ def read(text: pl.Series, form: Form) -> Reading:
     """The trimmed texts (String) read in the form; what does not fit is null.
 
     Raises:
-        polars.exceptions.PolarsError: the format of a custom form is none.
+        polars.exceptions.PolarsError: Polars cannot read by the format of a custom form.
     """
     if form.pattern is not None:
         text = text.set(~text.str.contains(form.pattern), None)
     offset = None
     if form.offset:
         text, offset = _split_offset(text)
+        text = text.set(offset.is_null(), None)
     wall = _strptime(text, form)
     if any("%.f" in word or "%f" in word for word in form.formats):
         wall = wall.set(text.str.contains(_BELOW_MICROSECOND).fill_null(False), None)

@@ -140,14 +140,17 @@ def _numbers(columns: tuple[str, ...], filled: pl.Series, what: str) -> Planned:
 
 
 def _custom(columns: tuple[str, ...], filled: pl.Series, time_format: str, what: str) -> Planned:
+    wrong = SettingsError(
+        f"--time-format {time_format!r} is no strptime format that says a time",
+        hint="for example --time-format '%d.%m.%Y %H:%M', or s, ms, us, ns for numbers",
+    )
+    if not timeforms.is_format(time_format):
+        raise wrong
     form = timeforms.custom(time_format)
     try:
         reading = timeforms.read(filled, form)
     except pl.exceptions.PolarsError:
-        raise SettingsError(
-            f"--time-format {time_format!r} is no strptime format that can be read",
-            hint="for example --time-format '%d.%m.%Y %H:%M', or s, ms, us, ns for numbers",
-        ) from None
+        raise wrong from None
     if reading.wall.null_count() * 2 > len(filled):
         raise ColumnMismatch(
             f"{what} do not fit --time-format {time_format!r}: {filled[0]!r}",

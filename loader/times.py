@@ -117,6 +117,8 @@ def no_zone(what: str) -> ColumnMismatch:
 def _intraday(stamps: Stamps, plan: TimePlan) -> Starts:
     if stamps.utc is not None:
         return _whole(stamps.utc)
+    if plan.zone is None and not len(stamps.shown):
+        return _whole(_utc(stamps.shown))
     if plan.zone is None:
         raise no_zone(f"the times in column {plan.columns[-1]!r}")
     placed = zones.to_utc(stamps.shown, plan.zone)
@@ -161,7 +163,7 @@ def _formed(text: pl.Series, form: Form, kind: Kind) -> Stamps:
     if reading.offset is None:
         return Stamps(wall, None)
     utc = _utc(wall - reading.offset)
-    return Stamps(None if kind == "instant" else wall.set(utc.is_null(), None), utc)
+    return Stamps(None if kind == "instant" else wall, utc)
 
 
 def _utc(moment: pl.Series) -> pl.Series:

@@ -1,0 +1,98 @@
+"""Raw rows as JSON that jsonb takes and from which every cell can be told."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loader.rawjson import encode
+
+
+def rows(frame: pl.DataFrame) -> list[Any]:
+    return [json.loads(text) for text in encode(frame)]
+
+
+def read_back(text: str) -> str:
+    """The rule of the module's docstring, undone one character at a time."""
+    result, characters = "", iter(text)
+    for character in characters:
+        if character == "␛":
+            result += next(characters)
+        else:
+            result += "\0" if character == "␀" else character
+    return result
+
+
+CELLS = st.text() | st.text("\0␀␛\\\"'u0a\n", max_size=12)
+
+
+@given(st.lists(CELLS | st.none(), min_size=1, max_size=10))
+def test_text_survives_whatever_it_is(cells: list[str | None]) -> None:
+    encoded = encode(pl.DataFrame({"c": cells}, schema={"c": pl.String}))
+    for text, cell in zip(encoded, cells, strict=True):
+        assert "\\u0000" not in text.replace("\\\\", "")
+        assert "\0" not in text
+        value = json.loads(text)["c"]
+        assert (None if value is None else read_back(value)) == cell
+
+
+def test_nul_is_visible() -> None:
+    assert encode(pl.DataFrame({"symbol": ["A\0B"]})).to_list() == ['{"symbol":"A␀B"}']
+    assert encode(pl.DataFrame({"symbol": ["A␀␛"]})).to_list() == ['{"symbol":"A␛␀␛␛"}']
+
+
+def test_text_is_kept_as_it_stands_in_the_order_of_the_columns() -> None:
+    frame = pl.DataFrame({"b": [" 1.50 ", ""], "a": ['say "x"', None], "é\n": ["1,234", "\\0"]})
+    assert encode(frame)[0] == '{"b":" 1.50 ","a":"say \\"x\\"","é\\n":"1,234"}'
+    assert rows(frame)[1] == {"b": "", "a": None, "é\n": "\\0"}
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        (pl.Series([0.1]), "0.1"),
+        (pl.Series([float("nan")]), "NaN"),
+        (pl.Series([float("-inf")]), "-inf"),
+        (pl.Series([31.95], dtype=pl.Float32), "31.95"),
+        (pl.Series([2**64 - 1], dtype=pl.UInt64), "18446744073709551615"),
+        (pl.Series([Decimal("1.50")], dtype=pl.Decimal(10, 2)), "1.50"),
+        (pl.Series([True]), "true"),
+        (pl.Series([date(2020, 1, 2)]), "2020-01-02"),
+        (pl.Series([time(9, 30)]), "09:30:00"),
+        (pl.Series([time(9, 30, 0, 5)]), "09:30:00.000005"),
+        (pl.Series([datetime(2020, 1, 2, 3)]), "2020-01-02 03:00:00.000000"),
+        (
+            pl.Series([datetime(2020, 1, 2, 3, tzinfo=UTC)]).dt.convert_time_zone("Asia/Tokyo"),
+            "2020-01-02 12:00:00.000000+09:00",
+        ),
+        (pl.Series([2**62]).cast(pl.Datetime("ms")), "4611686018427387904"),
+        (pl.Series([-(2**63)]).cast(pl.Datetime("us", "UTC")), "-9223372036854775808"),
+        (pl.Series([timedelta(hours=1)]), "PT1H"),
+        (pl.Series([b"\x00\xff"]), "00ff"),
+        (pl.Series(["AAPL"]).cast(pl.Categorical), "AAPL"),
+        (pl.Series([[1, 2]]), "[1,2]"),
+        (pl.Series([{"a": "x"}]), '{"a":"x"}'),
+        (pl.Series([None]), None),
+    ],
+)
+def test_typed_cells_are_text(column: pl.Series, text: str | None) -> None:
+    assert rows(pl.DataFrame({"c": column})) == [{"c": text}]
+    empty = pl.DataFrame({"c": column.clear(1)})
+    assert rows(empty) == [{"c": None}]
+
+
+@given(st.lists(st.floats(), min_size=1, max_size=10))
+def test_floats_are_told_exactly(values: list[float]) -> None:
+    for row, value in zip(rows(pl.DataFrame({"c": values})), values, strict=True):
+        assert repr(float(row["c"])) == repr(value)
+
+
+def test_a_row_without_columns() -> None:
+    assert encode(pl.DataFrame({"a": [1, 2]}).select([])).to_list() == []

@@ -1,0 +1,167 @@
+"""Every rule, broken alone; the table in the docs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from loader import bars
+from loader.rules import RULES, RuleSettings, rules
+
+MINUTE, DAY = 60_000_000, 86_400_000_000
+FAULTS = (
+    "key_unreadable", "interval_unknown", "ts_unparsable", "ts_nonexistent", "ts_ambiguous",
+    "price_unparsable", "volume_unparsable", "vwap_unparsable", "trade_count_unparsable",
+)  # fmt: skip
+
+GOOD: dict[str, Any] = {
+    "provider": "demo", "symbol": "AAPL", "interval": "1m",
+    "ts": datetime(2024, 7, 1, 13, 30, tzinfo=UTC),
+    "open": 10.0, "high": 12.0, "low": 9.0, "close": 11.0,
+    "volume": 100.0, "vwap": 10.5, "trade_count": 7,
+    **dict.fromkeys(FAULTS, False), "step": MINUTE,
+}  # fmt: skip
+SCHEMA = {**bars.SCHEMA, **dict.fromkeys(FAULTS, pl.Boolean()), "step": pl.Int64()}
+
+
+def broken(settings: RuleSettings | None = None, /, **cells: object) -> set[str]:
+    """The rules that a good row with these cells breaks."""
+    frame = pl.DataFrame([{**GOOD, **cells}], schema=SCHEMA)
+    verdicts = frame.select(
+        rule.holds.fill_null(False).alias(rule.name) for rule in rules(settings or RuleSettings())
+    )
+    return {name for name, holds in verdicts.row(0, named=True).items() if not holds}
+
+
+NAN, INF = float("nan"), float("inf")
+CASES: dict[str, list[dict[str, object]]] = {
+    "provider_missing": [{"provider": None}],
+    "symbol_missing": [{"symbol": None}],
+    "key_unreadable": [{"key_unreadable": True}],
+    "interval_missing": [{"interval": None, "step": None}],
+    "interval_unknown": [{"interval": None, "step": None, "interval_unknown": True}],
+    "ts_missing": [{"ts": None}],
+    "ts_unparsable": [{"ts": None, "ts_unparsable": True}],
+    "ts_nonexistent": [{"ts": None, "ts_nonexistent": True}],
+    "ts_ambiguous": [{"ts": None, "ts_ambiguous": True}],
+    "ts_out_of_range": [
+        {"ts": datetime(1899, 12, 31, 23, 59, tzinfo=UTC)},
+        {"ts": datetime(2100, 1, 1, tzinfo=UTC)},
+        {"ts": datetime(20, 1, 1, tzinfo=UTC)},
+    ],
+    "ts_not_midnight": [
+        {"interval": "1d", "step": DAY, "ts": datetime(2024, 7, 1, 4, tzinfo=UTC)},
+        {"interval": "1mo", "step": DAY, "ts": datetime(2024, 7, 1, 0, 0, 0, 1, tzinfo=UTC)},
+    ],
+    "ts_off_grid": [
+        {"ts": datetime(2024, 7, 1, 13, 30, 30, tzinfo=UTC)},
+        {"ts": datetime(2024, 7, 1, 13, 30, 0, 1, tzinfo=UTC)},
+        {"interval": "5m", "step": 5 * MINUTE, "ts": datetime(2024, 7, 1, 13, 31, tzinfo=UTC)},
+        {"ts": datetime(1950, 7, 1, 13, 30, 30, tzinfo=UTC)},
+    ],
+    "price_missing": [{name: None} for name in bars.PRICES] + [dict.fromkeys(bars.PRICES)],
+    "price_unparsable": [{"open": None, "price_unparsable": True}],
+    "price_not_positive": [
+        dict.fromkeys(bars.PRICES, 0.0),
+        dict.fromkeys(bars.PRICES, -0.0),
+        {"low": -1.0},
+        {"open": -40.0, "high": 1.0, "low": -41.0, "close": -37.63},
+    ],
+    "open_outside_range": [{"open": 12.5}, {"open": 8.9}],
+    "close_outside_range": [{"close": 12.5}, {"close": 8.9}],
+    "volume_unparsable": [{"volume": None, "volume_unparsable": True}],
+    "volume_not_finite": [{"volume": NAN}, {"volume": INF}],
+    "volume_negative": [{"volume": -1.0}, {"volume": -1e-300}],
+    "vwap_unparsable": [{"vwap": None, "vwap_unparsable": True}],
+    "vwap_not_finite": [{"vwap": NAN}, {"vwap": INF}],
+    "vwap_negative": [{"vwap": -0.5}],
+    "trade_count_unparsable": [{"trade_count": None, "trade_count_unparsable": True}],
+    "trade_count_negative": [{"trade_count": -1}],
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "cells"), [(rule, cells) for rule, cases in CASES.items() for cells in cases]
+)
+def test_a_row_that_breaks_one_rule(rule: str, cells: dict[str, object]) -> None:
+    assert broken(**cells) == {rule}
+
+
+@pytest.mark.parametrize(
+    ("cells", "rules_broken"),
+    [
+        ({"high": 8.0}, {"high_below_low", "open_outside_range", "close_outside_range"}),
+        ({"open": NAN}, {"price_not_finite", "open_outside_range"}),
+        ({"high": INF}, {"price_not_finite"}),
+        ({"low": -INF}, {"price_not_finite", "price_not_positive"}),
+        ({"volume": -INF}, {"volume_not_finite", "volume_negative"}),
+        ({"symbol": None, "open": None, "high": 8.0},
+         {"symbol_missing", "price_missing", "high_below_low", "close_outside_range"}),
+    ],
+)  # fmt: skip
+def test_rows_that_break_several(cells: dict[str, object], rules_broken: set[str]) -> None:
+    assert broken(**cells) == rules_broken
+
+
+def test_every_rule_has_a_case_a_name_and_a_line() -> None:
+    elsewhere = {"high_below_low", "price_not_finite"}
+    assert {rule.name for rule in RULES} == set(CASES) | elsewhere
+    assert len({rule.name for rule in RULES}) == len(RULES)
+    assert all(rule.description and "\n" not in rule.description for rule in RULES)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        {},
+        dict.fromkeys(bars.OPTIONAL),
+        dict.fromkeys(bars.OPTIONAL, 0),
+        dict.fromkeys(bars.PRICES, 1e-300),
+        {"open": 12.0, "close": 9.0},
+        {"ts": datetime(1900, 1, 1, tzinfo=UTC)},
+        {"ts": datetime(2099, 12, 31, 23, 59, tzinfo=UTC)},
+        {"ts": datetime(1950, 7, 1, 13, 31, tzinfo=UTC)},
+        {"interval": "1h", "step": 5 * MINUTE, "ts": datetime(2024, 7, 1, 22, 5, tzinfo=UTC)},
+        {"interval": "1w", "step": DAY, "ts": datetime(1969, 7, 21, tzinfo=UTC)},
+    ],
+)
+def test_rows_that_are_good(cells: dict[str, object]) -> None:
+    assert broken(**cells) == set()
+
+
+def test_prices_below_zero_can_be_allowed() -> None:
+    allowed = RuleSettings(allow_nonpositive_prices=True)
+    oil = {"open": 17.73, "high": 17.85, "low": -40.32, "close": -37.63, "vwap": -20.0}
+    assert broken(**oil) == {"price_not_positive", "vwap_negative"}
+    assert broken(allowed, **oil) == set()
+    assert broken(allowed, open=NAN) == {"price_not_finite", "open_outside_range"}
+
+
+def test_the_grid_can_be_left_unchecked_but_not_midnight() -> None:
+    unchecked = RuleSettings(check_grid=False)
+    assert broken(unchecked, **CASES["ts_off_grid"][0]) == set()
+    assert broken(unchecked, **CASES["ts_not_midnight"][0]) == {"ts_not_midnight"}
+
+
+def test_the_span_can_be_set() -> None:
+    span = RuleSettings(
+        min_ts=datetime(2024, 1, 1, tzinfo=UTC), max_ts=datetime(2024, 7, 1, tzinfo=UTC)
+    )
+    assert broken(span) == {"ts_out_of_range"}
+    assert broken(span, ts=datetime(2024, 6, 30, 23, 59, tzinfo=UTC)) == set()
+
+
+def test_the_switches_are_settings() -> None:
+    names = set(RuleSettings.__dataclass_fields__)
+    switches = {word for rule in RULES if rule.switch for word in rule.switch.split(", ")}
+    assert switches == names
+
+
+def test_the_docs_list_every_rule() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
+    for rule in RULES:
+        assert f"| `{rule.name}` | {rule.description} |" in page

@@ -1,0 +1,131 @@
+"""The interval read off the steps between bars."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import polars as pl
+import pytest
+
+from loader import bars
+from loader.spacing import infer
+
+
+def times(start: datetime, step: timedelta, count: int) -> list[datetime]:
+    return [start + step * n for n in range(count)]
+
+
+def series(moments: list[datetime]) -> pl.Series:
+    return pl.Series(moments, dtype=pl.Datetime("us"))
+
+
+NINE_THIRTY = datetime(2024, 7, 1, 9, 30)
+
+
+@pytest.mark.parametrize(
+    ("interval", "seconds"),
+    [(name, s) for name, s in bars.INTERVAL_SECONDS.items() if s <= 7 * 86_400],
+)
+def test_even_steps(interval: str, seconds: int) -> None:
+    found = infer(series(times(NINE_THIRTY, timedelta(seconds=seconds), 50)))
+    assert (found.interval, found.evidence) == (interval, "100 % of 49 steps")
+
+
+def weekdays(count: int) -> list[datetime]:
+    days = times(datetime(2024, 1, 1), timedelta(days=1), count * 2)
+    return [day for day in days if day.weekday() < 5][:count]
+
+
+def first_of_months(every: int, count: int) -> list[datetime]:
+    return [datetime(2000 + n * every // 12, n * every % 12 + 1, 1) for n in range(count)]
+
+
+def last_weekdays(count: int) -> list[datetime]:
+    ends = [first - timedelta(days=1) for first in first_of_months(1, count + 1)[1:]]
+    return [end - timedelta(days=max(0, end.weekday() - 4)) for end in ends]
+
+
+@pytest.mark.parametrize(
+    ("moments", "interval"),
+    [
+        (weekdays(10), "1d"),
+        (weekdays(250), "1d"),
+        (first_of_months(1, 24), "1mo"),
+        (last_weekdays(24), "1mo"),
+        (first_of_months(3, 12), "3mo"),
+        (first_of_months(12, 6), "1y"),
+        ([datetime(2024, 1, 5) + timedelta(weeks=n, days=-(n % 9 == 4)) for n in range(30)], "1w"),
+    ],
+)
+def test_steps_of_the_calendar(moments: list[datetime], interval: str) -> None:
+    assert infer(series(moments)).interval == interval
+
+
+def test_sessions_leave_gaps() -> None:
+    moments = [
+        day + timedelta(hours=9.5) + timedelta(hours=n) for day in weekdays(20) for n in range(7)
+    ]
+    assert infer(series(moments)).interval == "1h"
+
+
+def test_minutes_without_a_trade_are_gaps() -> None:
+    chosen = random.Random(7).sample(range(10_000), 5_000)
+    moments = [NINE_THIRTY + timedelta(minutes=n) for n in sorted(chosen)]
+    assert infer(series(moments)).interval == "1m"
+
+
+def test_midnights_of_new_york_in_utc_are_daily() -> None:
+    zone = ZoneInfo("America/New_York")
+    days = [date(2024, 1, 1) + timedelta(days=n) for n in range(366)]
+    utc = [datetime(d.year, d.month, d.day, tzinfo=zone).astimezone(ZoneInfo("UTC")) for d in days]
+    assert infer(series([moment.replace(tzinfo=None) for moment in utc])).interval == "1d"
+
+
+def test_order_and_repeated_rows_do_not_matter() -> None:
+    moments = times(NINE_THIRTY, timedelta(minutes=5), 40) * 2
+    random.Random(1).shuffle(moments)
+    assert infer(series(moments)).interval == "5m"
+    assert infer(series(sorted(moments, reverse=True))).interval == "5m"
+
+
+def test_steps_are_those_of_one_symbol() -> None:
+    daily = weekdays(30)
+    frame = pl.DataFrame({"t": [d for d in daily for _ in "AB"], "s": ["A", "B"] * 30})
+    found = infer(frame["t"].cast(pl.Datetime("us")), [frame["s"]])
+    assert (found.interval, found.evidence) == ("1d", "82.8 % of 58 steps")
+
+
+@pytest.mark.parametrize(
+    ("moments", "evidence"),
+    [
+        ([], "0 steps between them are too few to tell"),
+        (weekdays(3), "2 steps between them are too few to tell"),
+        (times(NINE_THIRTY, timedelta(minutes=7), 30), "the usual step between them is 7 minutes"),
+        (times(NINE_THIRTY, timedelta(days=10), 30), "the usual step between them is 10 days"),
+        (
+            [NINE_THIRTY + timedelta(seconds=n * n) for n in range(50)],
+            "the steps between them vary",
+        ),
+        (
+            # once a day for most, twice for some: neither daily nor anything else
+            [
+                d + timedelta(hours=h)
+                for d in weekdays(40)
+                for h in ((9,) if d.day % 2 else (9, 15))
+            ],
+            "the steps between them vary",
+        ),
+    ],
+)
+def test_too_little_evidence(moments: list[datetime], evidence: str) -> None:
+    found = infer(series(moments))
+    assert found.interval is None
+    assert found.evidence.startswith(evidence)
+
+
+def test_a_share_that_is_not_all_is_not_called_100() -> None:
+    moments = times(NINE_THIRTY, timedelta(minutes=1), 50_000)
+    moments.append(moments[-1] + timedelta(hours=1))
+    assert infer(series(moments)).evidence == "99.9 % of 50,000 steps"
