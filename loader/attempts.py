@@ -45,13 +45,14 @@ def _attempts(job: Job, source: Source, digest: str) -> FileResult:
     for attempt in range(1, ATTEMPTS + 1):
         work = FileWork(job, source, done, way)
         try:
-            with job.connection(autocommit=True) as reader:
-                seen = None if job.settings.force else files.known(reader, digest, job.fingerprint)
+            if attempt == 1 and not job.settings.force:
+                with job.connection(autocommit=True) as reader:
+                    seen = files.known(reader, digest, job.fingerprint)
                 if seen and seen.whole:
                     return _known(job, done, source, seen)
-                if seen and job.settings.commit_every and attempt == 1:
+                if seen and job.settings.commit_every:
                     work.way = replace(way, resume_at=seen.rows_resumable)
-                return work.load(reader)
+            return work.load()
         except MayRepeat:
             way = replace(way, partition=True, resume_at=0)
             note = "not in order of time within each symbol: read twice, to find repeated keys"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from itertools import groupby
 
 import polars as pl
@@ -13,7 +14,7 @@ import polars as pl
 from loader import bars, booking, files, merge, quarantine
 from loader.checking import Checking
 from loader.db import Connection
-from loader.duplicates import Unique, in_order, partitioned
+from loader.duplicates import in_order, partitioned
 from loader.errors import Cancelled, TooManyRejects, UnreadableFile
 from loader.events import FileNote, RowsDone
 from loader.flow import ahead
@@ -22,14 +23,8 @@ from loader.readers import Reading, read
 from loader.results import FileResult
 from loader.sources import Source
 from loader.spool import Spool
-from loader.stored import Compared, Stored
+from loader.stored import Beside, Compared, Stored, compare
 from loader.tally import Tally
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    unique: Unique
-    compared: Compared
 
 
 class FileWork:
@@ -50,7 +45,7 @@ class FileWork:
         self._stat = identity(source)
         self._rows_shown = 0
 
-    def load(self, reader: Connection) -> FileResult:
+    def load(self) -> FileResult:
         """Loads the file in one part, or in parts of `commit_every` raw rows.
 
         Raises:
@@ -62,8 +57,8 @@ class FileWork:
             checking = Checking(reading, settings, self.way.resume_at)
             if settings.commit_every and not self.way.partition:
                 self._prove_order()
-            with closing(ahead(self._pieces(reading, checking, reader))) as pieces:
-                noted = self._noting(pieces, reading, checking)
+            with closing(ahead(self._beside_stored(reading, checking))) as pieces:
+                noted = self._noting(map(compare, pieces), reading, checking)
                 if self.job.run_id is None:
                     return self._dry(noted)
                 with self.job.connection() as writer:
@@ -83,20 +78,18 @@ class FileWork:
                 for _ in in_order(pieces):
                     self._stop_if_asked()
 
-    def _pieces(
-        self, reading: Reading, checking: Checking, reader: Connection
-    ) -> Generator[Piece, None, None]:
-        stored = Stored(reader)
-        with closing(ahead(checking.pieces())) as checked:
+    def _beside_stored(self, reading: Reading, checking: Checking) -> Generator[Beside, None, None]:
+        session = partial(self.job.connection, autocommit=True)
+        with closing(ahead(checking.pieces())) as checked, Stored(session) as stored:
             unique = partitioned(checked, reading.rows) if self.way.partition else in_order(checked)
             with closing(unique):
                 for piece in unique:
                     if not 0 < piece.last_row <= self.way.resume_at:
-                        yield Piece(piece, stored.compare(piece.bars, piece.series))
+                        yield stored.beside(piece)
 
     def _noting(
-        self, pieces: Iterator[Piece], reading: Reading, checking: Checking
-    ) -> Iterator[Piece]:
+        self, pieces: Iterator[Compared], reading: Reading, checking: Checking
+    ) -> Iterator[Compared]:
         """Tells what was understood of the file once its first batch is through."""
         first = next(pieces, None)
         layout = checking.layout
@@ -109,11 +102,11 @@ class FileWork:
             yield from pieces
 
     def _parts(
-        self, writer: Connection, run_id: int, pieces: Iterator[Piece], every: int
+        self, writer: Connection, run_id: int, pieces: Iterator[Compared], every: int
     ) -> FileResult:
         rows = 0
 
-        def part_of(piece: Piece) -> int:
+        def part_of(piece: Compared) -> int:
             nonlocal rows
             rows += piece.unique.read or piece.unique.bars.height
             return (rows - 1) // every
@@ -124,7 +117,7 @@ class FileWork:
         return self._part(writer, run_id, iter(()), "loaded")
 
     def _part(
-        self, writer: Connection, run_id: int, pieces: Iterator[Piece], state: booking.Ending
+        self, writer: Connection, run_id: int, pieces: Iterator[Compared], state: booking.Ending
     ) -> FileResult:
         """One transaction; gives the file's result so far."""
         tally = Tally()
@@ -161,23 +154,23 @@ class FileWork:
         )  # fmt: skip
 
     def _new_bars(
-        self, pieces: Iterable[Piece], tally: Tally, staged: Spool, bad: Spool
+        self, pieces: Iterable[Compared], tally: Tally, staged: Spool, bad: Spool
     ) -> Iterator[pl.DataFrame]:
         """Bars that can go straight into the table; all others are set aside."""
         for piece in pieces:
             self._stop_if_asked()
-            tally.add(piece.unique, piece.compared)
+            tally.add(piece)
             if piece.unique.bad is not None:
                 bad.append(piece.unique.bad)
-            staged.append(piece.compared.changed)
-            if self.way.direct and piece.compared.new.height:
-                yield piece.compared.new
+            staged.append(piece.changed)
+            if self.way.direct and piece.new.height:
+                yield piece.new
             else:
-                staged.append(piece.compared.new)
+                staged.append(piece.new)
             self._rows_shown += piece.unique.read
             self.job.emit(RowsDone(self.source.name, piece.unique.read))
 
-    def _dry(self, pieces: Iterator[Piece]) -> FileResult:
+    def _dry(self, pieces: Iterator[Compared]) -> FileResult:
         tally = Tally()
         with Spool(bars.SCHEMA) as staged, Spool(quarantine.BAD) as bad:
             for _ in self._new_bars(pieces, tally, staged, bad):

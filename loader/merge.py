@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 
 import polars as pl
 
@@ -12,9 +12,9 @@ from loader import bars
 from loader.db import Connection
 from loader.errors import Contended
 
-#: Frames per COPY. The driver does not hear the server during one, so a conflict is noticed at its
-#: end; between two of them encoder and server wait for each other.
-_FRAMES_PER_COPY = 8
+#: Rows per COPY, about. The driver does not hear the server during one, so a conflict is noticed at
+#: its end; between two of them encoder and server wait for each other.
+_COPY_ROWS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,16 @@ def copy_new(writer: Connection, frames: Iterable[pl.DataFrame]) -> int:
     pending = iter(frames)
     for first in pending:
         # A COPY opens only once there is something to copy: a replay opens none.
-        pieces = chain([first], islice(pending, _FRAMES_PER_COPY - 1))
-        rows += writer.ingest("bars_ohlcv", bars.SCHEMA, pieces)
+        rows += writer.ingest("bars_ohlcv", bars.SCHEMA, _one_copy(first, pending))
     return rows
+
+
+def _one_copy(first: pl.DataFrame, pending: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    yield first
+    rows = first.height
+    while rows < _COPY_ROWS and (frame := next(pending, None)) is not None:
+        yield frame
+        rows += frame.height
 
 
 def upsert(

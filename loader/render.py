@@ -58,8 +58,9 @@ def _facts(result: LoadResult) -> list[tuple[str, str]]:
         facts.append(("rejected", ", ".join(f"{rule} {n:,}" for rule, n in rules.items())))
     conflicting = sum(f.conflicting for f in result.files)
     if conflicting:
-        facts.append(("conflicts", f"{report.counted(conflicting, 'key')} twice in a file with different "
-                      "values; the last row of each was kept:"))  # fmt: skip
+        keys = report.counted(conflicting, "key")
+        facts.append(("conflicts", f"{keys} twice in a file with different values; the last row of "
+                      "each was kept:"))  # fmt: skip
         shown = [c for f in result.files for c in f.conflicts][:_SHOWN]
         facts.extend(("", line) for line in shown)
     return facts

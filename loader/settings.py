@@ -65,7 +65,7 @@ class Settings:
     dry_run: bool = False
     max_rejects: RejectLimit = RejectLimit(share=0.01)
     workers: int = 1
-    batch_rows: int = 250_000
+    batch_rows: int = 100_000
     commit_every: int | None = None
     force: bool = False
 

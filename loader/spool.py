@@ -57,7 +57,7 @@ class Spool:
             for batch in reader:
                 frame = pl.from_arrow(batch)
                 assert isinstance(frame, pl.DataFrame)
-                yield frame.cast(self.schema)  # type: ignore[arg-type]
+                yield frame.cast(pl.Schema(self.schema))
 
     def close(self) -> None:
         if self._file is not None:

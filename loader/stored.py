@@ -2,93 +2,146 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
 import polars as pl
 
 from loader import bars
 from loader.db import Connection
-from loader.duplicates import SERIES, TS
+from loader.duplicates import SERIES, TS, Unique
 
 #: A gap of more bars than this starts a new stretch: an index probe is cheaper than reading on.
 _GAP_BARS = 64
-#: Bars to read back at a time, however widely a piece's keys are scattered.
-_READ_ROWS = 500_000
-_STORED = {"sid": pl.Int32(), "ts": TS, **{v: bars.SCHEMA[v] for v in bars.VALUES}}
+#: Bars that one query reads back, however widely a piece's keys are scattered.
+_READ_ROWS = 60_000
+#: Sessions that read at a time: encoding a row costs the server more than finding it.
+_READERS = 2
+_STORED = pl.Schema({"sid": pl.Int32(), "ts": TS, **{v: bars.SCHEMA[v] for v in bars.VALUES}})
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A piece beside the stored bars that it meets.
+
+    `rows` has `bars.SCHEMA`, sorted by key, one row per key, and `sid`, the series' number in the
+    piece; `stored` has `_STORED`. Both are None where nothing can be stored yet.
+    """
+
+    unique: Unique
+    rows: pl.DataFrame | None = None
+    stored: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
     """`new` and `changed` have `bars.SCHEMA`, sorted by key; `unchanged` counts the rest."""
 
+    unique: Unique
     new: pl.DataFrame
     changed: pl.DataFrame
     unchanged: int
 
 
 class Stored:
-    """Compares pieces of one file with the store, over a connection of its own.
+    """Reads stored bars beside the pieces of one file, over sessions of its own.
 
     What it sees is committed by others or was there before: pieces of the file itself must not
     repeat a key.
     """
 
-    def __init__(self, reader: Connection) -> None:
-        self._reader = reader
+    def __init__(self, session: Callable[[], AbstractContextManager[Connection]]) -> None:
+        self._session = session
+        self._stack = ExitStack()
+        self._readers: list[Connection] = []
         self._spans = pl.DataFrame(
             schema={**{s: pl.String() for s in SERIES}, "stored_lo": TS, "stored_hi": TS}
         )
-        reader.run("session_setup")
 
-    def compare(self, frame: pl.DataFrame, series: pl.DataFrame) -> Compared:
-        """Splits `frame` (columns of `bars.SCHEMA` at least, sorted by key, one row per key)."""
-        series = self._with_spans(series).with_row_index("sid").cast({"sid": pl.Int32()})
+    def __enter__(self) -> Stored:
+        self._pool = self._stack.enter_context(ThreadPoolExecutor(_READERS, "mdload-stored"))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def beside(self, unique: Unique) -> Beside:
+        """The piece beside the stored bars between its first and last ts, series by series."""
+        series = self._with_spans(unique.series)
         met = series.filter(
             (pl.col("lo") <= pl.col("stored_hi")) & (pl.col("hi") >= pl.col("stored_lo"))
         )
         if not met.height:
-            return Compared(frame.select(bars.COLUMNS), frame.select(bars.COLUMNS).clear(), 0)
-        rows = frame.join(
-            series.select(*SERIES, "sid", "stored_lo", "stored_hi"),
-            on=SERIES,
-            maintain_order="left",
-        ).with_columns(inside=pl.col("ts").is_between("stored_lo", "stored_hi").fill_null(False))
-        stored = [self._read(part) for part in _stretches(rows.filter("inside"), series)]
-        old = pl.concat(stored) if stored else pl.DataFrame(schema=_STORED)
-        joined = rows.join(
-            old.with_columns(found=pl.lit(True)),
-            on=["sid", "ts"], how="left", suffix="_old", maintain_order="left",
-        )  # fmt: skip
-        found = pl.col("found").fill_null(False)
-        differs = pl.any_horizontal(pl.col(v).ne_missing(pl.col(f"{v}_old")) for v in bars.VALUES)
-        joined = joined.with_columns(found=found, differs=differs)
-        new = joined.filter(~pl.col("found")).select(bars.COLUMNS)
-        changed = joined.filter(pl.col("found") & pl.col("differs")).select(bars.COLUMNS)
-        return Compared(new, changed, frame.height - new.height - changed.height)
+            return Beside(unique)
+        series = series.with_row_index("sid").cast({"sid": pl.Int32()})
+        rows = unique.bars.join(series, on=SERIES, maintain_order="left")
+        inside = rows.filter(pl.col("ts").is_between("stored_lo", "stored_hi"))
+        parts = self._read(_stretches(inside, series)) if inside.height else []
+        return Beside(
+            unique,
+            rows.select(*bars.COLUMNS, "sid"),
+            pl.concat(parts) if parts else pl.DataFrame(schema=_STORED),
+        )
 
     def _with_spans(self, series: pl.DataFrame) -> pl.DataFrame:
         unknown = series.join(self._spans, on=SERIES, how="anti").with_row_index("sid")
         if unknown.height:
-            self._reader.run("wanted_set", unknown.select("sid", *SERIES).write_json())
-            spans = self._reader.frame("stored_spans").cast({"sid": pl.UInt32()})
+            spans = _ask(self._reader(0), "stored_spans", unknown.select("sid", *SERIES))
+            spans = spans.cast({"sid": pl.UInt32()})
             asked = unknown.select("sid", *SERIES).join(spans, on="sid", how="left").drop("sid")
             self._spans = pl.concat([self._spans, asked.cast(self._spans.schema)])
         return series.join(self._spans, on=SERIES, how="left", maintain_order="left")
 
-    def _read(self, stretches: pl.DataFrame) -> pl.DataFrame:
-        self._reader.run("wanted_set", stretches.write_json())
-        return self._reader.frame("stored_bars").cast(_STORED)  # type: ignore[arg-type]
+    def _read(self, groups: list[pl.DataFrame]) -> list[pl.DataFrame]:
+        shares = [groups[n::_READERS] for n in range(min(_READERS, len(groups)))]
+        readers = [self._reader(n) for n in range(len(shares))]
+
+        def read(reader: Connection, share: list[pl.DataFrame]) -> list[pl.DataFrame]:
+            return [_ask(reader, "stored_bars", group).cast(_STORED) for group in share]
+
+        found = self._pool.map(read, readers, shares)
+        return [frame for part in found for frame in part]
+
+    def _reader(self, n: int) -> Connection:
+        while len(self._readers) <= n:
+            reader = self._stack.enter_context(self._session())
+            reader.run("session_setup")
+            self._readers.append(reader)
+        return self._readers[n]
 
 
-def _stretches(rows: pl.DataFrame, series: pl.DataFrame) -> Iterator[pl.DataFrame]:
+def compare(beside: Beside) -> Compared:
+    """Splits a piece into what is new, what is changed and what is stored as it is. Pure."""
+    unique, rows, stored = beside.unique, beside.rows, beside.stored
+    if rows is None or stored is None:
+        bare = unique.bars.select(bars.COLUMNS)
+        return Compared(unique, bare, bare.clear(), 0)
+    joined = rows.join(
+        stored.with_columns(found=pl.lit(True)),
+        on=["sid", "ts"], how="left", suffix="_old", maintain_order="left",
+    )  # fmt: skip
+    differs = pl.any_horizontal(pl.col(v).ne_missing(pl.col(f"{v}_old")) for v in bars.VALUES)
+    marked = joined.select(found=pl.col("found").fill_null(False), differs=differs)
+    new = rows.filter(~marked["found"]).select(bars.COLUMNS)
+    changed = rows.filter(marked["found"] & marked["differs"]).select(bars.COLUMNS)
+    return Compared(unique, new, changed, rows.height - new.height - changed.height)
+
+
+def _ask(reader: Connection, name: str, wanted: pl.DataFrame) -> pl.DataFrame:
+    reader.run("wanted_set", wanted.write_json())
+    return reader.frame(name)
+
+
+def _stretches(rows: pl.DataFrame, series: pl.DataFrame) -> list[pl.DataFrame]:
     """Stretches of time per series (sid, provider, symbol, interval, lo, hi) that hold `rows`, in
-    groups that read back at most about `_READ_ROWS` bars."""
-    if not rows.height:
-        return
+    groups that read back at most about `_READ_ROWS` bars each, or one stretch."""
     step = pl.col("interval").replace_strict(bars.INTERVAL_SECONDS, return_dtype=pl.Int64)
-    opens = (pl.col("sid") != pl.col("sid").shift()) | (
-        pl.col("ts").diff().dt.total_seconds() > _GAP_BARS * step
+    opens = (
+        (pl.col("sid") != pl.col("sid").shift())
+        | (pl.col("ts").diff().dt.total_seconds() > _GAP_BARS * step)
+        | (pl.int_range(pl.len()) % (_READ_ROWS // 2) == 0)
     )
     stretches = (
         rows.select("sid", "interval", "ts")
@@ -99,6 +152,6 @@ def _stretches(rows: pl.DataFrame, series: pl.DataFrame) -> Iterator[pl.DataFram
         .with_columns(group=pl.col("estimate").cum_sum() // _READ_ROWS)
         .join(series.select("sid", "provider", "symbol"), on="sid", maintain_order="left")
         .with_columns(pl.col("lo", "hi").dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ"))
+        .select("group", "sid", *SERIES, "lo", "hi")
     )
-    for _, part in stretches.group_by("group", maintain_order=True):
-        yield part.select("sid", *SERIES, "lo", "hi")
+    return stretches.partition_by("group", maintain_order=True, include_key=False)

@@ -10,10 +10,8 @@ from datetime import datetime
 import polars as pl
 
 from loader import spellings
-from loader.duplicates import LISTED, Unique
+from loader.duplicates import LISTED
 from loader.stored import Compared
-
-REFUSED = "file_refused"
 
 
 @dataclass(slots=True)
@@ -38,7 +36,8 @@ class Tally:
     max_ts: datetime | None = None
     spellings: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=spellings.SCHEMA))
 
-    def add(self, unique: Unique, compared: Compared) -> None:
+    def add(self, compared: Compared) -> None:
+        unique = compared.unique
         self.read += unique.read
         self.skipped += unique.skipped
         self.last_row = max(self.last_row, unique.last_row)

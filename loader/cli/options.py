@@ -50,7 +50,7 @@ def meaning_options(command: F) -> F:
             click.option(
                 "--batch-rows",
                 type=click.IntRange(1, 5_000_000),
-                default=250_000,
+                default=100_000,
                 show_default=True,
                 help="Rows in memory at a time.",
             ),
