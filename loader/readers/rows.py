@@ -155,12 +155,8 @@ class Rows:
             text.decode()
         except UnicodeDecodeError as exc:
             records, _ = self._records(text[: exc.start].decode() + "?\n")
-            row, byte = self._row_after(records) - 1, self._offset + exc.start + 1
-            raise UnreadableFile(
-                f"{self._name} is not UTF-8: byte {byte:,}, in row {row:,}, "
-                f"is 0x{text[exc.start]:02x}",
-                hint=f"convert it: iconv -f WINDOWS-1252 -t UTF-8 '{self._name}' > converted.csv",
-            ) from exc
+            row = self._row_after(records) - 1
+            raise not_utf8(self._name, exc, self._offset, f"row {row:,}") from exc
 
     def _row_after(self, records: list[Record]) -> int:
         return self._rows + sum(map(bool, records)) + 1
@@ -170,3 +166,12 @@ class Rows:
             f"{self._name} {how}: it is cut short",
             hint="it was not written, copied or downloaded to the end: get it again",
         )
+
+
+def not_utf8(name: str, exc: UnicodeDecodeError, offset: int, where: str) -> UnreadableFile:
+    """The error for text that begins `offset` bytes into the file."""
+    return UnreadableFile(
+        f"{name} is not UTF-8: byte {offset + exc.start + 1:,}, in {where}, "
+        f"is 0x{exc.object[exc.start]:02x}",
+        hint=f"convert it: iconv -f WINDOWS-1252 -t UTF-8 '{name}' > converted.csv",
+    )

@@ -48,7 +48,7 @@ def sniff(head: bytes, name: str) -> TextFormat | None:
     """
     hint = re.match(rb"sep=([\t;|,])\r?\n", head, re.IGNORECASE)  # Excel's own first line
     body = head[hint.end() :] if hint else head
-    text = body.decode("utf-8", "replace")
+    text = body.decode("utf-8", "replace").rstrip("\x1a")
     delimiter = hint[1].decode() if hint else _delimiter(text)
     numbered = _records(text, delimiter)
     if not numbered:
@@ -80,12 +80,12 @@ def sniff(head: bytes, name: str) -> TextFormat | None:
 
 
 def _records(text: str, delimiter: str) -> list[tuple[int, Record]]:
-    """The first records, blank lines left out, each with the number of lines up to its end."""
+    """The first records that are not blank, each with the number of lines up to its end."""
     reader = csv.reader(io.StringIO(text, newline="\n"), delimiter=delimiter)
     found = []
     try:
         for record in islice(reader, _RECORDS):
-            if record:
+            if any(cell.strip() for cell in record):
                 found.append((reader.line_num, record))
     except csv.Error:  # told, with its row, when the row is read
         pass

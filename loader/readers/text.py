@@ -11,7 +11,7 @@ from typing import Final
 from loader.errors import UnreadableFile
 from loader.readers.reading import Reading, batches
 from loader.readers.recognise import text_encoding
-from loader.readers.rows import Rows
+from loader.readers.rows import Rows, not_utf8
 from loader.readers.sniff import sniff
 from loader.sources import Source
 from loader.sources.compression import damage
@@ -55,6 +55,10 @@ def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = B
     form = sniff(head, name)
     if form is None:
         return Reading("csv", (), iter(()), rows=0, notes=("the file is empty",))
+    try:
+        begun[: form.start].decode()
+    except UnicodeDecodeError as exc:
+        raise not_utf8(name, exc, mark, "the header") from exc
     rows = Rows(form, name, mark + form.start)
     parts = (begun[at : at + block] for at in range(form.start, len(begun), block))
     frames = rows.frames(chain(parts, pieces))
