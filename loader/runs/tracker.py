@@ -58,7 +58,7 @@ class JobRunTracker:
         """Closes its own connection, if it has one."""
         self._session.close()
 
-    def start_run(  # noqa: PLR0917
+    def start_run(
         self,
         job_name: str,
         dataset_name: str | None = None,
@@ -81,7 +81,7 @@ class JobRunTracker:
         )  # fmt: skip
         return int(row["id"])
 
-    def update_progress(  # noqa: PLR0917
+    def update_progress(
         self,
         run_id: int,
         rows_written: int = 0,

@@ -118,8 +118,9 @@ def test_dry_run_counts_and_writes_nothing(
     more = minute_csv(tmp_path / "c.csv", 5, start=20)
     frame.head(8).write_csv(tmp_path / "b.csv")
     before = query(database_url, "SELECT count(*) FROM job_runs")
-    dry = mdload("--database", database_url, "backfill", tmp_path / "b.csv", more,
-                 tmp_path / "a.csv", "--provider", "x", "--force", "--dry-run", "--json")  # fmt: skip
+    files = (tmp_path / "b.csv", more, tmp_path / "a.csv")
+    dry = mdload("--database", database_url, "backfill", *files, "--provider", "x", "--force",
+                 "--dry-run", "--json")  # fmt: skip
     assert dry.code == 0, dry.err
     told = dry.json()
     assert counts(told) == (33, 5, 8, 20, 0, 0, 0)
@@ -255,7 +256,7 @@ def started(*args: str | Path, home: Path) -> Iterator[subprocess.Popen[bytes]]:
         [sys.executable, "-m", "loader", *map(str, args)],
         env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         # Where the tests run in the background SIGINT is ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
     )  # fmt: skip
     try:
         yield process
