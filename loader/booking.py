@@ -86,7 +86,7 @@ def book(
     if bad.rows and quarantine.keep(writer, bad, run_id, before.file_id) != tally.rejected:
         raise MergeFailed(f"{before.path}: not all rejected rows reached the quarantine")
     spellings.keep(writer, tally.spellings, "plain", run_id)
-    _close(writer, run_id, whole, _less(whole.counts, before.counts), tally.last_row)
+    _close(writer, run_id, whole, whole.counts - before.counts, tally.last_row)
     return whole
 
 
@@ -120,7 +120,7 @@ def refuse(
     assert before.file_id is not None
     whole = refused(before, tally, error)
     quarantine.keep(writer, bad, run_id, before.file_id)
-    _close(writer, run_id, whole, _less(whole.counts, before.counts), rows_resumable)
+    _close(writer, run_id, whole, whole.counts - before.counts, rows_resumable)
     return whole
 
 
@@ -139,7 +139,3 @@ def _close(
             f"{whole.path}: job run {run_id} is no longer running, so nothing was merged",
             hint="it was marked failed or deleted meanwhile; run the same command again",
         )
-
-
-def _less(whole: Counts, before: Counts) -> Counts:
-    return Counts(*(getattr(whole, f) - getattr(before, f) for f in Counts.__dataclass_fields__))

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
-from loader.results import FileResult, LoadResult
+from loader.results import Counts, FileResult, LoadResult
+
+#: How bars reach the table: straight, or through the diff-aware upsert.
+Method = Literal["COPY", "UPSERT"]
 
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
+    """`run_id` is None for a dry run; `files` is 0 for a live feed."""
+
     run_id: int | None
     files: int
+    job_name: str
+    provider: str | None
+    mode: Literal["live", "backfill"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,29 @@ class RowsDone:
 
 
 @dataclass(frozen=True, slots=True)
+class BarsWritten:
+    """What a transaction sent one way, told once it has ended.
+
+    `bars` were inserted or updated, or where it was not `committed` they were sent and rolled back.
+    """
+
+    path: str
+    method: Method
+    bars: int
+    seconds: float
+    committed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A transaction is committed: what became of its rows, and how many broke which rule."""
+
+    path: str
+    counts: Counts
+    rejected: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class FileDone:
     result: FileResult
 
@@ -49,5 +81,7 @@ class RunDone:
     result: LoadResult
 
 
-Event = RunStarted | FileStarted | FileNote | RowsDone | FileDone | RunDone
+Event = (
+    RunStarted | FileStarted | FileNote | RowsDone | BarsWritten | Committed | FileDone | RunDone
+)
 Listener = Callable[[Event], None]

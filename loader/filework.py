@@ -16,7 +16,7 @@ from loader.checking import Checking
 from loader.db import Connection
 from loader.duplicates import in_order, partitioned
 from loader.errors import Cancelled, TooManyRejects, UnreadableFile
-from loader.events import FileNote, RowsDone
+from loader.events import Committed, FileNote, RowsDone
 from loader.flow import ahead
 from loader.job import Job, Way
 from loader.readers import Reading, read
@@ -25,6 +25,7 @@ from loader.sources import Source
 from loader.spool import Spool
 from loader.stored import Beside, Compared, Stored, compare
 from loader.tally import Tally
+from loader.writes import Write, telling
 
 
 class FileWork:
@@ -121,13 +122,18 @@ class FileWork:
     ) -> FileResult:
         """One transaction; gives the file's result so far."""
         tally = Tally()
+        copy, upsert = Write("COPY"), Write("UPSERT")
         with Spool(bars.SCHEMA) as staged, Spool(quarantine.BAD) as bad:
             try:
-                with writer.transaction():
+                with telling(self.job.emit, self.source.name, copy, upsert), writer.transaction():
                     file_id = self.done.file_id or self._begin(writer, run_id)
-                    copied = merge.copy_new(writer, self._new_bars(pieces, tally, staged, bad))
+                    with copy:
+                        new = copy.sending(self._new_bars(pieces, tally, staged, bad))
+                        copied = merge.copy_new(writer, new)
                     booking.check_limit(self.job.settings.max_rejects, tally, self.source.name)
-                    upserted = merge.upsert(writer, staged, run_id, file_id)
+                    with upsert:
+                        upserted = merge.upsert(writer, upsert.sending(staged), run_id, file_id)
+                    upsert.bars = upserted.inserted + upserted.updated
                     done = booking.book(
                         writer, run_id, replace(self.done, file_id=file_id), state, tally, bad,
                         inserted=copied + upserted.inserted,
@@ -144,7 +150,9 @@ class FileWork:
                     )
             else:
                 self.covered = max(self.covered, tally.last_row)
+            counts = done.counts - self.done.counts
             self.done = done
+        self.job.emit(Committed(self.source.name, counts, dict(tally.rules)))
         return done
 
     def _begin(self, writer: Connection, run_id: int) -> int:

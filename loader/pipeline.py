@@ -63,7 +63,7 @@ def load(
                 )
             )
         job = Job(settings, url, run.id if run else None, fingerprint, emit)
-        emit(RunStarted(job.run_id, len(sources)))
+        emit(RunStarted(job.run_id, len(sources), settings.job_name, settings.provider, "backfill"))
         wal = _wal_position(url)
         files = tuple(_all_files(job, sources))
         wal_bytes = None if wal is None or settings.dry_run else (_wal_position(url) or wal) - wal

@@ -67,7 +67,7 @@ class Bar:
 
     def _tell(self, event: Event) -> None:
         match event:
-            case RunStarted(_, files) if files > 1:
+            case RunStarted(files=files) if files > 1:
                 self._all = self._progress.add_task("files", total=files, unit="files")
             case FileStarted(path, _, rows):
                 self._files[path] = self._progress.add_task(path, total=rows, unit="rows")
