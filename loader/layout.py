@@ -131,7 +131,7 @@ def _convention(name: str) -> str:
 
 
 def _check_types(frame: pl.DataFrame, columns: Mapping[str, str], where: str) -> None:
-    for name in (*bars.VALUES, "provider", "symbol"):
+    for name in (*bars.VALUES, "provider", "symbol", "interval"):
         if name not in columns:
             continue
         column = frame.get_column(columns[name])
@@ -149,6 +149,8 @@ def _check_types(frame: pl.DataFrame, columns: Mapping[str, str], where: str) ->
 def _check_numbers(column: pl.Series, field: str, where: str) -> None:
     """Refuses a column of text in which no cell of the first thousand is a number."""
     head = column.head(1_000)
+    if not numbers.is_text(head.dtype):
+        return
     filled = head.filter(~numbers.is_blank(head).fill_null(True))
     if len(filled) and numbers.to_float(filled).null_count() == len(filled):
         raise ColumnMismatch(

@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 
 _ESCAPES: Final = {"␛": "␛␛", "␀": "␛␀", "\0": "␀"}
-#: Beyond the year 9999 Polars may not print a time; its number is printed instead.
+#: Polars ends the process over times far beyond the year 9999; their number is printed instead.
 _MAX_SECONDS: Final = 253_402_300_800
 _PER_SECOND: Final = {"ms": 10**3, "us": 10**6, "ns": 10**9}
 
@@ -33,28 +33,29 @@ def _as_text(column: pl.Series) -> pl.Series:
     if dtype == pl.Binary:
         return column.bin.encode("hex")
     if dtype.is_nested():
-        return (
-            pl.DataFrame([column.alias("value")])
-            .select(
-                pl.when(pl.col("value").is_not_null()).then(
-                    pl.struct("value")
-                    .struct.json_encode()
-                    .str.strip_prefix('{"value":')
-                    .str.head(-1)
-                )
-            )
-            .to_series()
-        )
+        return _nested(column.to_physical() if "Date" in str(dtype) else column)
+    if isinstance(dtype, pl.Date):
+        return _moments(column, _MAX_SECONDS // 86_400)
     if isinstance(dtype, pl.Datetime):
-        number = column.to_physical()
-        limit = _MAX_SECONDS * _PER_SECOND[dtype.time_unit]
-        beyond = ~number.is_between(-limit, limit)
-        return column.set(beyond, None).cast(pl.String).fill_null(number.cast(pl.String))
+        return _moments(column, min(_MAX_SECONDS * _PER_SECOND[dtype.time_unit], 2**63 - 1))
     if isinstance(dtype, pl.Time):
         return column.dt.to_string("%H:%M:%S%.f")
     if isinstance(dtype, pl.Duration):
         return column.dt.to_string("iso")
     return column.cast(pl.String)
+
+
+def _moments(column: pl.Series, limit: int) -> pl.Series:
+    number = column.to_physical()
+    beyond = ~number.is_between(-limit, limit)
+    return column.set(beyond, None).cast(pl.String).fill_null(number.cast(pl.String))
+
+
+def _nested(column: pl.Series) -> pl.Series:
+    """A list or struct as JSON itself; times in it are numbers."""
+    value = pl.col("value")
+    whole = pl.struct("value").struct.json_encode().str.strip_prefix('{"value":').str.head(-1)
+    return column.to_frame("value").select(pl.when(value.is_not_null()).then(whole)).to_series()
 
 
 def _visible(text: pl.Series) -> pl.Series:

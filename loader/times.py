@@ -180,6 +180,8 @@ def _text(part: pl.Series) -> pl.Series:
     """A date or a time of day as text, without blanks around it."""
     if isinstance(part.dtype, pl.Time):
         return part.dt.to_string("%H:%M:%S%.f")
-    if isinstance(part.dtype, pl.Datetime):
-        part = part.dt.date()
+    if isinstance(part.dtype, pl.Datetime | pl.Date):
+        zone = Zone(getattr(part.dtype, "time_zone", None) or "UTC")
+        day = _sessions(read(part, TimePlan((), "wall")), zone)
+        return day.dt.to_string("%Y-%m-%d")
     return part.cast(pl.String).str.strip_chars()

@@ -153,6 +153,7 @@ def test_unknown_dialects_and_conventions() -> None:
         ({"volume": [date(2024, 1, 1)] * 12}, "column 'volume' is of type Date"),
         ({"symbol": [1.5] * 12}, "column 'symbol' is of type Float64, which cannot be the symbol"),
         ({"symbol": [True] * 12}, "column 'symbol' is of type Boolean"),
+        ({"interval": [b"1d"] * 12}, "column 'interval' is of type Binary"),
         ({"open": ["$191.38"] * 12}, "column 'open' holds no numbers, but for example '$191.38'"),
         ({"ts": [True] * 12}, "the times in column 'ts' are of type Boolean"),
         ({"ts": [timedelta(1)] * 12}, "the times in column 'ts' are of type Duration"),
@@ -283,6 +284,9 @@ def test_date_and_time_of_day_are_joined() -> None:
     assert starts(typed, timezone="UTC")[0] == utc(2019, 2, 15, 10, 30)
     digits = batch(date=[20190215] * 5, time=[f"{hour}3000" for hour in range(10, 15)])
     assert starts(digits, timezone="UTC")[0] == utc(2019, 2, 15, 10, 30)
+    zoned = pl.Series([utc(2019, 2, 15, 23)] * 5).dt.convert_time_zone("Asia/Tokyo")
+    hours = [time(hour) for hour in range(10, 15)]
+    assert starts(batch(date=zoned, time=hours), timezone="UTC")[0] == utc(2019, 2, 16, 10)
     midnight = batch(date=["20150218", "20150219", "20150220", "20150223"], time=["000000"] * 4)
     assert starts(midnight)[0] == utc(2015, 2, 18)
 
