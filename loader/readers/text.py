@@ -17,7 +17,7 @@ from loader.sources import Source
 from loader.sources.compression import damage
 
 #: Parsed at a time: large enough for Polars to be fast, small enough for flat memory.
-BLOCK: Final = 8 << 20
+BLOCK: Final = 2 << 20
 #: The layout is judged by this much.
 _HEAD: Final = 1 << 18
 

@@ -93,27 +93,9 @@ def by_the_csv_module(content: str, width: int) -> list[Cells] | None:
 
 
 SCRAPS = [
-    "a",
-    "1.5",
-    " ",
-    "é",
-    ",",
-    ",",
-    ",",
-    "\n",
-    "\n",
-    "\r\n",
-    '"',
-    '""',
-    '"q"',
-    '"a,b"',
-    ',"y\nz",',
-    'x"',
-    '\n"',
-    '",',
-    "1,2\n",
-    '"1","2"\n',
-]
+    "a", "1.5", " ", "é", ",", ",", ",", "\n", "\n", "\r\n", "1,2\n",
+    '"', '""', '"q"', '"a,b"', ',"y\nz",', 'x"', '\n"', '",', '"1","2"\n',
+]  # fmt: skip
 MESS = st.lists(st.sampled_from(SCRAPS), max_size=40).map("".join)
 
 

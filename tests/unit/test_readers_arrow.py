@@ -1,0 +1,99 @@
+"""Arrow IPC: Feather and `.arrow` files, and streams."""
+
+from __future__ import annotations
+
+import io
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loader.errors import UnreadableFile
+from loader.readers import Reading, arrow, read
+from loader.sources import Source, find
+
+SOURCE = Source(Path("f.arrow"), "f.arrow", None, 0)
+
+
+def written(table: pa.Table, *, stream: bool = False, chunk: int = 1000) -> bytes:
+    out = pa.BufferOutputStream()
+    new = pa.ipc.new_stream if stream else pa.ipc.new_file
+    with new(out, table.schema) as writer:
+        writer.write_table(table, max_chunksize=chunk)
+    return out.getvalue().to_pybytes()
+
+
+def opened(data: bytes, *, stream: bool = False, batch_rows: int = 1000) -> Reading:
+    if stream:
+        raw: Any = io.BytesIO(data)
+        return arrow.read_stream(io.BufferedReader(raw), SOURCE, batch_rows)
+    return arrow.read_file(pa.BufferReader(data), SOURCE, batch_rows)
+
+
+@given(st.lists(st.integers(0, 9)), st.integers(1, 9), st.integers(1, 9), st.booleans())
+def test_any_record_batches_come_in_even_batches(
+    numbers: list[int], chunk: int, batch_rows: int, stream: bool
+) -> None:
+    table = pa.table({"n": pa.array(numbers, pa.int64())})
+    data = written(table, stream=stream, chunk=chunk)
+    reading = opened(data, stream=stream, batch_rows=batch_rows)
+    assert (reading.container, reading.columns) == ("arrow", ("n",))
+    assert reading.rows == (None if stream else len(numbers))
+    batches = list(reading)
+    assert [n for batch in batches for n in batch.frame["n"]] == numbers
+    assert all(b.frame.height == batch_rows for b in batches[:-1])
+    assert [b.location.start_row for b in batches] == [*range(1, len(numbers) + 1, batch_rows)]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_it_is_known_by_its_first_bytes(tmp_path: Path, stream: bool) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(written(pa.table({"a": [1, 2]}), stream=stream))
+    with find([str(path)]) as [source], read(source) as reading:
+        assert [batch.frame.rows() for batch in reading] == [[(1,), (2,)]]
+
+
+@pytest.mark.parametrize("compression", ["lz4", "zstd", "uncompressed"])
+def test_feather(tmp_path: Path, compression: Any) -> None:
+    path = tmp_path / "a.feather"
+    pl.DataFrame({"a": ["x", None]}).write_ipc(path, compression=compression)
+    with find([str(path)]) as [source], read(source) as reading:
+        assert (reading.rows, [batch.frame.rows() for batch in reading]) == (2, [[("x",), (None,)]])
+
+
+def test_seconds_become_milliseconds() -> None:
+    table = pa.table({"t": pa.array([1_700_000_000], pa.timestamp("s"))})
+    [batch] = opened(written(table))
+    assert batch.frame["t"].to_list() == [datetime(2023, 11, 14, 22, 13, 20)]
+    assert batch.frame.schema == {"t": pl.Datetime("ms")}
+
+
+def test_seconds_that_milliseconds_cannot_hold_are_told_not_wrapped() -> None:
+    table = pa.table({"t": pa.array([2**62], pa.timestamp("s"))})
+    with pytest.raises(UnreadableFile, match="out of bounds timestamp: 4611686018427387904"):
+        list(opened(written(table)))
+
+
+def test_run_end_encoding() -> None:
+    runs = pa.RunEndEncodedArray.from_arrays(pa.array([2, 3], pa.int32()), pa.array(["a", "b"]))
+    [batch] = opened(written(pa.table({"r": runs})))
+    assert batch.frame["r"].to_list() == ["a", "a", "b"]
+
+
+def test_nothing_that_can_be_held() -> None:
+    union = pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([1])])
+    with pytest.raises(UnreadableFile, match=r"f\.arrow has no column that mdload can hold"):
+        opened(written(pa.table({"u": union})))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_file_that_is_cut_short(stream: bool) -> None:
+    data = written(pa.table({"n": range(1000)}), stream=stream, chunk=100)
+    with pytest.raises(UnreadableFile, match="is damaged or cut short") as caught:
+        list(opened(data[: len(data) // 2], stream=stream, batch_rows=100))
+    assert "get the file again" in (caught.value.hint or "")

@@ -1,0 +1,280 @@
+"""Compressed, archived, damaged, empty and foreign files, through the one way in."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from loader.errors import UnreadableFile
+from loader.readers import read
+from loader.sources import find
+
+TEXT = b"Date,Open,High\n2024-01-02,1,2\n2024-01-03,3,4\n"
+ROWS = [("2024-01-02", "1", "2"), ("2024-01-03", "3", "4")]
+
+
+def zstd(data: bytes) -> bytes:
+    out = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(out, "zstd") as stream:
+        stream.write(data)
+    return out.getvalue().to_pybytes()
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "zst": zstd,
+    "xz": lzma.compress,
+    "bz2": bz2.compress,
+}
+compressions = pytest.mark.parametrize("compress", COMPRESSIONS.values(), ids=COMPRESSIONS)
+
+
+@pytest.fixture
+def rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[bytes], list[tuple[object, ...]]]:
+    """All rows of a file with this content, whose name says nothing."""
+    monkeypatch.chdir(tmp_path)
+
+    def of(data: bytes) -> list[tuple[object, ...]]:
+        Path("file").write_bytes(data)
+        with find(["file"]) as [source], read(source) as reading:
+            return [row for batch in reading for row in batch.frame.rows()]
+
+    return of
+
+
+Reader = Callable[[bytes], list[tuple[object, ...]]]
+
+
+def refusal(rows: Reader, data: bytes) -> UnreadableFile:
+    with pytest.raises(UnreadableFile) as caught:
+        rows(data)
+    return caught.value
+
+
+class TestCompressed:
+    @compressions
+    def test_by_content_not_by_name(self, rows: Reader, compress: Callable[[bytes], bytes]) -> None:
+        assert rows(compress(TEXT)) == ROWS
+
+    @compressions
+    def test_several_streams_one_after_the_other(
+        self, rows: Reader, compress: Callable[[bytes], bytes]
+    ) -> None:
+        assert rows(compress(TEXT[:25]) + compress(TEXT[25:])) == ROWS
+
+    @compressions
+    def test_inside_a_zip(self, rows: Reader, compress: Callable[[bytes], bytes]) -> None:
+        assert rows(zipped({"a.csv.x": compress(TEXT)})) == ROWS
+
+    @compressions
+    def test_cut_short(self, rows: Reader, compress: Callable[[bytes], bytes]) -> None:
+        data = compress(os.urandom(50_000).hex().encode() + b",1\n" + TEXT)
+        error = refusal(rows, data[: len(data) // 2])
+        assert str(error).startswith("file ends in the middle")
+        assert str(error).endswith("its compressed data is cut short")
+        assert error.hint == "it was not copied or downloaded to the end: get it again"
+
+    @compressions
+    def test_damaged(self, rows: Reader, compress: Callable[[bytes], bytes]) -> None:
+        data = bytearray(compress(b"Date,Open\n" + b"2024-01-02,1\n" * 10_000))
+        data[len(data) // 2 :] = bytes(len(data) - len(data) // 2)
+        assert str(refusal(rows, bytes(data))).startswith(("file is damaged", "file ends in"))
+
+    @compressions
+    def test_of_nothing(self, rows: Reader, compress: Callable[[bytes], bytes]) -> None:
+        assert rows(compress(b"")) == []
+
+    def test_twice(self, rows: Reader) -> None:
+        assert rows(gzip.compress(bz2.compress(TEXT))) == ROWS
+
+    def test_a_bomb_is_not_unpacked_for_ever(self, rows: Reader) -> None:
+        data = TEXT
+        for _ in range(10):
+            data = gzip.compress(data)
+        assert "is no table" in str(refusal(rows, data))
+
+    def test_parquet_inside(self, rows: Reader) -> None:
+        out = io.BytesIO()
+        pl.DataFrame({"a": [1, 2]}).write_parquet(out)
+        assert rows(gzip.compress(out.getvalue())) == [(1,), (2,)]
+        assert rows(zipped({"a.parquet": out.getvalue()})) == [(1,), (2,)]
+
+
+class TestArchived:
+    def test_a_member(self, rows: Reader) -> None:
+        assert rows(zipped({"a.csv": TEXT})) == ROWS
+
+    def test_the_place_of_a_row_names_the_member(self, tmp_path: Path) -> None:
+        path = tmp_path / "d.zip"
+        path.write_bytes(zipped({"a.csv": TEXT}))
+        with find([str(path)]) as [source], read(source, 1) as reading:
+            places = [(b.location.source, b.location.start_row) for b in reading]
+        assert places == [(f"{path}!a.csv", 1), (f"{path}!a.csv", 2)]
+
+    @pytest.mark.parametrize(
+        ("data", "words"),
+        [
+            (zipped({}), "file is an empty zip archive"),
+            (zipped({"a.csv": TEXT})[:-30], "file is a damaged zip archive"),
+            (zipped({"[Content_Types].xml": b""}), "file is an Excel or other office document"),
+            (zipped({"a.zip": zipped({"a.csv": TEXT})}), "a zip archive inside another archive"),
+        ],
+        ids=["empty", "cut", "excel", "nested"],
+    )
+    def test_what_cannot_be_opened(self, rows: Reader, data: bytes, words: str) -> None:
+        assert words in str(refusal(rows, data))
+
+    def test_two_members_of_one_name(self, rows: Reader) -> None:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as archive:
+            archive.writestr("a.csv", TEXT)
+            with pytest.warns(UserWarning, match="Duplicate name"):
+                archive.writestr("a.csv", TEXT)
+        assert str(refusal(rows, out.getvalue())) == "file holds 2 members called 'a.csv'"
+
+    def test_a_member_that_is_cut_short(self, rows: Reader) -> None:
+        data = zipped({"a.csv": b"Date,Open\n" + os.urandom(20_000).hex().encode()})
+        at = data.index(b"PK\x01\x02")
+        assert "file!a.csv" in str(refusal(rows, data[:100] + bytes(at - 100) + data[at:]))
+
+
+class TestForeign:
+    @pytest.mark.parametrize(
+        ("data", "kind"),
+        [
+            (b"%PDF-1.7\n1 0 obj << /Type /Catalog >>\n", "a PDF document"),
+            (b"%PDF-1.7\n\x00\x01", "a PDF document"),
+            (b"<!DOCTYPE html>\n<html><body>404, not found</body></html>\n", "a web page or XML"),
+            (b"\n <html><head><title>a,b</title></head>\n", "a web page or XML"),
+            (b'<?xml version="1.0"?><Error><Code>NoSuchKey</Code></Error>', "a web page or XML"),
+            (b"\x7fELF\x02\x01\x01\x00", "a program"),
+            (b"MZ\x90\x00\x03", "a Windows program"),
+            (b"#!/bin/sh\necho a,b\necho c,d\n", "a script"),
+            (b"\x89PNG\r\n\x1a\n\x00\x00", "a picture"),
+            (b"SQLite format 3\x00", "an SQLite database"),
+            (b"\x89HDF\r\n\x1a\n\x00", "an HDF5 file"),
+            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00", "an old Excel"),
+            (b"PARE\x00\x00", "an encrypted Parquet file"),
+            (b"a.csv".ljust(257, b"\x00") + b"ustar\x00", "a tar archive"),
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer"),
+            (b"\x01\x02\x03\x04", "binary data of a kind that mdload does not know"),
+            (b"Date,Open\n2024-01-02,1\n\x00\x00\x00", "binary data of a kind"),
+        ],
+    )
+    def test_it_says_what_it_looks_like(self, rows: Reader, data: bytes, kind: str) -> None:
+        error = refusal(rows, data)
+        assert str(error).startswith(f"file is no table: it looks like {kind}")
+        assert "Parquet" in (error.hint or "")
+
+    @pytest.mark.parametrize(
+        ("data", "kind"),
+        [
+            (b'{"symbol": "AAPL", "bars": []}', "JSON"),
+            (b'{"t": 1, "o": 2}\n{"t": 2, "o": 3}\n', "JSON"),
+            (b"[[1637971200000,0.1,0.2],[1637971260000,0.1,0.2]]", "JSON"),
+            (b"\xef\xbb\xbf[]", "JSON"),
+            (b"DBN\x03\x00\x00", "Databento's DBN"),
+            (b"FEA1\x00\x00", "Feather version 1"),
+        ],
+    )
+    def test_it_names_what_is_not_read_yet(self, rows: Reader, data: bytes, kind: str) -> None:
+        assert str(refusal(rows, data)) == f"file is {kind}, which mdload does not read yet"
+
+    @pytest.mark.parametrize(
+        "first", ["ORCL", "PAR1", "DBN", "MZ", "Rar!", "FEA1", "BZh9", "[Date]", "<DATE>"]
+    )
+    def test_a_ticker_is_no_magic_number(self, rows: Reader, first: str) -> None:
+        data = f"{first},2024-01-02,1\n{first},2024-01-03,2\n".encode()
+        assert (first, "2024-01-03", "2") in rows(data)
+
+
+class TestLeavingEarly:
+    @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+    @pytest.mark.parametrize(
+        "kind", ["csv", "gz", "zst", "zip", "zip of parquet", "parquet", "feather"]
+    )
+    def test_lets_go_of_files_and_threads(self, tmp_path: Path, kind: str) -> None:
+        frame = pl.select(a=pl.int_range(5000), b=pl.int_range(5000).cast(pl.String))
+        parquet, feather = io.BytesIO(), io.BytesIO()
+        frame.write_parquet(parquet, row_group_size=500)
+        frame.write_ipc(feather, record_batch_size=500)
+        csv = frame.write_csv().encode()
+        path = tmp_path / "file"
+        path.write_bytes(
+            {
+                "csv": csv,
+                "gz": gzip.compress(csv),
+                "zst": zstd(csv),
+                "zip": zipped({"a.csv": csv}),
+                "zip of parquet": zipped({"a.parquet": parquet.getvalue()}),
+                "parquet": parquet.getvalue(),
+                "feather": feather.getvalue(),
+            }[kind]
+        )
+        threads = threading.active_count()
+        before = len(os.listdir("/proc/self/fd"))
+        with find([str(path)]) as [source], read(source, 100) as reading:
+            assert next(iter(reading)).frame.height == 100
+            assert len(os.listdir("/proc/self/fd")) > before
+        assert len(os.listdir("/proc/self/fd")) == before
+        assert threading.active_count() == threads
+
+
+MEASURED = """
+    import sys
+    from loader.readers import read
+    from loader.sources import find
+
+    for pattern in sys.argv[1:]:
+        with find([pattern]) as [source], read(source, 20_000) as reading:
+            rows = sum(batch.frame.height for batch in reading)
+        status = dict(line.split(":") for line in open("/proc/self/status"))
+        print(rows, int(status["VmHWM"].removesuffix("kB\\n")) // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("kind", ["csv.gz", "parquet"])
+def test_memory_stays_flat(tmp_path: Path, kind: str) -> None:
+    """A file four times as long takes no more: neither a text nor a row group is held whole."""
+    small, large = tmp_path / f"small.{kind}", tmp_path / f"large.{kind}"
+    for path, rows in ((small, 500_000), (large, 2_000_000)):
+        frame = pl.select(n=pl.int_range(rows), x=pl.int_range(rows).hash(), c=pl.lit(1.5))
+        if kind == "parquet":
+            frame.write_parquet(path, row_group_size=rows, compression="uncompressed")
+        else:
+            with gzip.open(path, "wb", compresslevel=1) as file:
+                frame.write_csv(file)
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(MEASURED), str(small), str(large)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    (rows_small, peak_small), (rows_large, peak_large) = (
+        map(int, line.split()) for line in run.stdout.splitlines()
+    )
+    assert (rows_small, rows_large) == (500_000, 2_000_000)
+    assert peak_large - peak_small < 45  # MB, where the large file has 50 and its frame more
