@@ -97,5 +97,6 @@ def _said(frame: pl.DataFrame, column: str | None) -> list[str]:
 
 
 def _overruled(field: str, column: str, said: list[str], hint: str) -> str:
-    shown = ", ".join(said[:3]) + (f" and {len(said) - 3} more" if len(said) > 3 else "")
+    shown = ", ".join(word if word.isprintable() else repr(word) for word in said[:3])
+    shown += f" and {len(said) - 3} more" if len(said) > 3 else ""
     return f"{field} is what column {column!r} says ({shown}), not --{field} {hint}"

@@ -30,19 +30,21 @@ def encode(rows: pl.DataFrame) -> pl.Series:
 
 def _as_text(column: pl.Series) -> pl.Series:
     dtype = column.dtype
-    if dtype == pl.Binary:
-        return column.bin.encode("hex")
     if dtype.is_nested():
-        return _nested(column.to_physical() if "Date" in str(dtype) else column)
-    if isinstance(dtype, pl.Date):
-        return _moments(column, _MAX_SECONDS // 86_400)
-    if isinstance(dtype, pl.Datetime):
-        return _moments(column, min(_MAX_SECONDS * _PER_SECOND[dtype.time_unit], 2**63 - 1))
-    if isinstance(dtype, pl.Time):
-        return column.dt.to_string("%H:%M:%S%.f")
-    if isinstance(dtype, pl.Duration):
-        return column.dt.to_string("iso")
-    return column.cast(pl.String)
+        text = _nested(column.to_physical() if "Date" in str(dtype) else column)
+    elif isinstance(dtype, pl.Binary):
+        text = column.bin.encode("hex")
+    elif isinstance(dtype, pl.Date):
+        text = _moments(column, _MAX_SECONDS // 86_400)
+    elif isinstance(dtype, pl.Datetime):
+        text = _moments(column, min(_MAX_SECONDS * _PER_SECOND[dtype.time_unit], 2**63 - 1))
+    elif isinstance(dtype, pl.Time):
+        text = column.dt.to_string("%H:%M:%S%.f")
+    elif isinstance(dtype, pl.Duration):
+        text = column.dt.to_string("iso")
+    else:
+        text = column.cast(pl.String)
+    return text
 
 
 def _moments(column: pl.Series, limit: int) -> pl.Series:
