@@ -83,7 +83,7 @@ def test_the_column_wins_over_the_hint_and_the_hint_fills_its_gaps() -> None:
 
 def test_a_note_holds_nothing_that_cannot_be_printed() -> None:
     raw = batch(ts=DAYS, symbol=["A\0B", *"CDEFGHIJKLM"])
-    assert layout(raw).notes[0] == (
+    assert layout(raw, interval="1d").notes[0] == (
         "symbol is what column 'symbol' says ('A\\x00B', C, D and 9 more), not --symbol X"
     )
 
