@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from dataclasses import replace
 
 from loader.batch import Location, RawBatch
 from loader.layout import Hints, Layout, decide
@@ -43,12 +42,10 @@ class Checking:
     def pieces(self) -> Generator[Checked, None, None]:
         """One `Checked` per batch; none lies on both sides of raw row `cut_at`."""
         for raw in self._batches:
+            if self.layout is None:
+                self.layout = decide(raw, self._hints)
             for batch in _cut(raw, self._cut_at):
-                if self.layout is None:
-                    self.layout = decide(batch, self._hints)
-                checked = validate(batch, normalise(batch, self.layout), self._rules)
-                last_row = batch.location.start_row + batch.frame.height - 1
-                yield replace(checked, last_row=last_row)
+                yield validate(batch, normalise(batch, self.layout), self._rules)
 
 
 def _cut(batch: RawBatch, after: int) -> Iterable[RawBatch]:

@@ -28,7 +28,9 @@ def meaning_options(command: F) -> F:
                 "--timezone", metavar="TZ", help="Of stamps without one, e.g. America/New_York."
             ),
             click.option(
-                "--time-format", metavar="FORMAT", help="Of text stamps, as in strptime: %d/%m/%Y."
+                "--time-format",
+                metavar="FORMAT",
+                help="Of text stamps, as in strptime: %d/%m/%Y; or the unit of numbers: s, ms, us, ns.",
             ),
             click.option(
                 "--column",
