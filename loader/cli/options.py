@@ -3,61 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+json_option: Final = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object on stdout."
+)
 
-def json_option(command: F) -> F:
-    return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(
-        command
-    )
+#: What fills the gaps that a file leaves: who provides it, which symbol, which zone.
+_MEANING: Final = (
+    click.option("--provider", metavar="P", help="Who the bars are from, e.g. polygon."),
+    click.option("--interval", metavar="I", help="Length of a bar: 1m, 5m, 1h, 1d, …"),
+    click.option("--symbol", metavar="S", help="Of a file that names none."),
+    click.option("--dialect", metavar="NAME", help="Take the file for this format."),
+    click.option("--timezone", metavar="TZ", help="Of local times, e.g. America/New_York."),
+    click.option("--time-format", metavar="FORMAT",
+                 help="Of times: as in strptime (%d/%m/%Y), or the unit of numbers: s, ms, us, ns."),
+    click.option("--column", "columns", metavar="FIELD=NAME", multiple=True,
+                 help="The file's name for a field, e.g. --column close=Settle."),
+    click.option("--allow-nonpositive-prices", is_flag=True,
+                 help="Load prices of zero and below, as some futures have."),
+    click.option("--off-grid", is_flag=True,
+                 help="Load bars that do not start on their interval's grid."),
+    click.option("--batch-rows", type=click.IntRange(1, 5_000_000), default=100_000,
+                 show_default=True, help="Rows in memory at a time."),
+)  # fmt: skip
 
 
 def meaning_options(command: F) -> F:
-    """What fills the gaps that a file leaves: who provides it, which symbol, which zone."""
-    for option in reversed(
-        (
-            click.option("--provider", metavar="P", help="Who the bars are from, e.g. polygon."),
-            click.option("--interval", metavar="I", help="Length of a bar: 1m, 5m, 1h, 1d, …"),
-            click.option("--symbol", metavar="S", help="Of a file that names none."),
-            click.option("--dialect", metavar="NAME", help="Take the file for this format."),
-            click.option(
-                "--timezone", metavar="TZ", help="Of stamps without one, e.g. America/New_York."
-            ),
-            click.option(
-                "--time-format",
-                metavar="FORMAT",
-                help="Of text stamps, as in strptime: %d/%m/%Y; or the unit of numbers: s, ms, us, ns.",
-            ),
-            click.option(
-                "--column",
-                "columns",
-                metavar="FIELD=NAME",
-                multiple=True,
-                help="The file's name for a field, e.g. --column close=Settle.",
-            ),
-            click.option(
-                "--allow-nonpositive-prices",
-                is_flag=True,
-                help="Load prices of zero and below, as some futures have.",
-            ),
-            click.option(
-                "--off-grid",
-                is_flag=True,
-                help="Load bars that do not start on their interval's grid.",
-            ),
-            click.option(
-                "--batch-rows",
-                type=click.IntRange(1, 5_000_000),
-                default=100_000,
-                show_default=True,
-                help="Rows in memory at a time.",
-            ),
-        )
-    ):
+    for option in reversed(_MEANING):
         command = option(command)
     return command
 
