@@ -1,0 +1,88 @@
+"""The cases: what the table holds before, what is loaded, and what it must hold afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from benchmarks.made_bars import SESSION, Stretch, Universe
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question to every contender.
+
+    Attributes:
+        name: as in `--cases` and in the results.
+        title: as in the report.
+        source: the bars that are loaded, as one file.
+        after: stretches without a common key that the table holds afterwards.
+        full: whether the table holds all bars of the universe before, or none.
+        format: of the file.
+        merges: whether stored bars are met, so that a contender that only appends cannot.
+    """
+
+    name: str
+    title: str
+    source: Callable[[Universe], Stretch]
+    after: Callable[[Universe], tuple[Stretch, ...]]
+    full: bool = True
+    format: Literal["parquet", "csv"] = "parquet"
+    merges: bool = True
+
+
+#: A case without a database: how long `mdload --help` takes.
+HELP = "help"
+
+
+def base(universe: Universe) -> Stretch:
+    return Stretch(universe, 0, universe.bars)
+
+
+def _restated(share: float) -> Callable[[Universe], Stretch]:
+    return lambda universe: replace(base(universe), restated=share)
+
+
+def _next_day(universe: Universe) -> Stretch:
+    return Stretch(universe, universe.bars, universe.bars + min(SESSION, universe.bars))
+
+
+def _from_the_middle(universe: Universe) -> Stretch:
+    half = universe.bars // 2
+    return Stretch(universe, half, universe.bars + universe.bars - half)
+
+
+def _one_bar(universe: Universe) -> Stretch:
+    # The ticker of a universe of one symbol is every universe's first.
+    return Stretch(replace(universe, rows=1), universe.bars, universe.bars + 1)
+
+
+def _only(source: Callable[[Universe], Stretch]) -> Callable[[Universe], tuple[Stretch, ...]]:
+    return lambda universe: (source(universe),)
+
+
+def _with(news: Callable[[Universe], Stretch]) -> Callable[[Universe], tuple[Stretch, ...]]:
+    """All bars, and those of `news` that come after them."""
+
+    def after(universe: Universe) -> tuple[Stretch, ...]:
+        new = news(universe)
+        return base(universe), replace(new, start=max(new.start, universe.bars))
+
+    return after
+
+
+CASES = {
+    case.name: case
+    for case in (
+        Case("fresh", "fresh load", base, _only(base), full=False, merges=False),
+        Case("csv", "fresh load from CSV", base, _only(base), full=False, format="csv",
+             merges=False),
+        Case("replay", "identical replay", base, _only(base)),
+        Case("restated-1", "1 % restated", _restated(0.01), _only(_restated(0.01))),
+        Case("restated-10", "10 % restated", _restated(0.10), _only(_restated(0.10))),
+        Case("append", "nightly append", _next_day, _with(_next_day), merges=False),
+        Case("mixed", "half new, half equal", _from_the_middle, _with(_from_the_middle)),
+        Case("one", "one row", _one_bar, _with(_one_bar), merges=False),
+    )
+}  # fmt: skip

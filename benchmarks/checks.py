@@ -1,0 +1,104 @@
+"""What a contender left behind: the right table or not, and how many rows it touched for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from io import BytesIO
+
+import polars as pl
+import psycopg
+from psycopg import sql
+
+from benchmarks.made_bars import Stretch
+from loader.bars import COLUMNS
+
+_COLUMNS = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+# Sums of hashes of whole rows: independent of order, and sums of disjoint parts add up.
+_CHECKSUM = sql.SQL("SELECT count(*), coalesce(sum(hash_record_extended(ROW({}), 0)), 0) FROM {}")
+# Written: versions of rows made since. Locked: old versions that a later transaction has marked
+# (the templates are frozen, so that no row has an xmax before).
+_TOUCHED = sql.SQL(
+    "SELECT count(*) FILTER (WHERE age(xmin) <= age(%(since)s::xid)),"
+    " count(*) FILTER (WHERE age(xmin) > age(%(since)s::xid) AND xmax <> 0) FROM {}"
+)
+
+
+@dataclass(frozen=True)
+class Checksum:
+    rows: int
+    hashes: int
+
+    def __add__(self, other: Checksum) -> Checksum:
+        return Checksum(self.rows + other.rows, self.hashes + other.hashes)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A moment on the server: the next transaction's number, and the end of the log."""
+
+    xid: int
+    lsn: int
+
+
+def checksum(connection: psycopg.Connection, table: str) -> Checksum:
+    """Of the bars in `table`; created_at and updated_at are not looked at."""
+    row = connection.execute(_CHECKSUM.format(_COLUMNS, _name(table))).fetchone()
+    assert row
+    return Checksum(int(row[0]), int(row[1]))
+
+
+def expected(connection: psycopg.Connection, stretches: Iterable[Stretch]) -> Checksum:
+    """Of the bars as they were made. They come as text, parsed by the server itself: not the way
+    that any contender under test takes."""
+    total = Checksum(0, 0)
+    connection.execute(
+        "CREATE TEMPORARY TABLE IF NOT EXISTS made (LIKE bars_ohlcv INCLUDING DEFAULTS)"
+    )
+    for stretch in stretches:
+        for frame in stretch.frames():
+            connection.execute("TRUNCATE made")
+            copy_text(connection, "made", frame)
+            total += checksum(connection, "made")
+    return total
+
+
+def copy_text(connection: psycopg.Connection, table: str, frame: pl.DataFrame) -> None:
+    """Appends bars as CSV text, which the server parses itself."""
+    text = BytesIO()
+    frame.write_csv(text)
+    copy = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, HEADER match)")
+    with connection.cursor().copy(copy.format(_name(table), _COLUMNS)) as stream:
+        stream.write(text.getbuffer())
+
+
+def mark(connection: psycopg.Connection) -> Mark:
+    """Now, after a checkpoint."""
+    connection.execute("CHECKPOINT")
+    row = connection.execute(
+        "SELECT pg_snapshot_xmax(pg_current_snapshot())::text,"
+        " pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')"
+    ).fetchone()
+    assert row
+    return Mark(int(row[0]), int(row[1]))
+
+
+def touched(connection: psycopg.Connection, table: str, since: Mark) -> int:
+    """Rows of `table` whose xmin or xmax is of a transaction after `since`: written or locked."""
+    since_xid = {"since": str(since.xid)}
+    row = connection.execute(_TOUCHED.format(_name(table)), since_xid).fetchone()
+    assert row
+    return int(row[0]) + int(row[1])
+
+
+def wal_bytes(connection: psycopg.Connection, since: Mark) -> int:
+    """Bytes of log that the server has written after `since`."""
+    row = connection.execute(
+        "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') - %s", [since.lsn]
+    ).fetchone()
+    assert row
+    return int(row[0])
+
+
+def _name(table: str) -> sql.Identifier:
+    return sql.Identifier(*table.split("."))

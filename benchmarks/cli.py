@@ -1,0 +1,132 @@
+"""The commands of the harness."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from benchmarks import data_files, plot
+from benchmarks.cases import CASES, HELP, base
+from benchmarks.contenders import everyone
+from benchmarks.harness import Harness, Options
+from benchmarks.made_bars import SYMBOLS, Universe
+from benchmarks.report import markdown
+from benchmarks.results import Results
+from benchmarks.server import running
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+_DIRECTORY = click.Path(file_okay=False, path_type=Path)
+_RESULTS = "results.json"
+
+
+def _names(known: tuple[str, ...]) -> click.ParamType:
+    class Names(click.ParamType):
+        name = "names"
+
+        def convert(
+            self, value: object, param: click.Parameter | None, ctx: click.Context | None
+        ) -> list[str]:
+            if isinstance(value, list):
+                return value
+            asked = [name for name in str(value).split(",") if name]
+            for name in asked:
+                if name not in known:
+                    self.fail(f"{name!r} is none of {', '.join(known)}", param, ctx)
+            return asked
+
+    return Names()
+
+
+@click.group(help=__doc__)
+def main() -> None:
+    pass
+
+
+_universe_options = (
+    click.option("--rows", default=2_000_000, show_default=True, type=click.IntRange(1)),
+    click.option("--symbols", default=SYMBOLS, show_default=True, type=click.IntRange(1)),
+    click.option("--seed", default=1, show_default=True),
+)
+
+
+def _of_a_universe(command: Command) -> Command:
+    for option in reversed(_universe_options):
+        command = option(command)
+    return command
+
+
+@main.command()
+@_of_a_universe
+@click.option("--format", "formats", type=click.Choice(["parquet", "csv"]), multiple=True,
+              default=["parquet"], show_default=True)  # fmt: skip
+@click.option("--out", type=_DIRECTORY, default=Path(), help="Folder for the files.")
+def generate(rows: int, symbols: int, seed: int, formats: tuple[str, ...], out: Path) -> None:
+    """Write made minute bars to a file; the same numbers give the same bars."""
+    for format in formats:
+        click.echo(data_files.made(base(Universe(rows, symbols, seed)), format, out))
+
+
+@main.command()
+@_of_a_universe
+@click.option("--cases", type=_names((*CASES, HELP)), default=[*CASES, HELP],
+              help=f"Some of {', '.join((*CASES, HELP))}; all by default.")  # fmt: skip
+@click.option("--contenders", type=_names(tuple(everyone())), default=list(everyone()),
+              help=f"Some of {', '.join(everyone())}; all by default.")  # fmt: skip
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
+@click.option("--budget", default=120.0, show_default=True,
+              help="Seconds of a case after which a contender gets no further round.")  # fmt: skip
+@click.option("--timeout", "patience", default=1800.0, show_default=True,
+              help="Seconds after which a run is ended.")  # fmt: skip
+@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True,
+              help="A setting of the server.")  # fmt: skip
+@click.option("--data", type=_DIRECTORY, help="Keep the files there, for the next time.")
+@click.option("--home", type=_DIRECTORY, help="Where the server's data is while it runs.")
+@click.option("--out", type=_DIRECTORY, default=Path("benchmarks/results"), show_default=True)
+def run(
+    rows: int, symbols: int, seed: int, cases: list[str], contenders: list[str], rounds: int,
+    budget: float, patience: float, settings: tuple[str, ...], data: Path | None,
+    home: Path | None, out: Path,
+) -> None:  # fmt: skip
+    """Run the contenders in turns on a server of their own, and write the report."""
+    chosen = dict(setting.split("=", 1) for setting in settings)
+    with ExitStack() as stack:
+        files = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mdload-")))
+        server = stack.enter_context(running(home, chosen))
+        options = Options(Universe(rows, symbols, seed), rounds, budget, patience, files.absolute())
+        harness = Harness(server, options, lambda results: _keep(results, out))
+        harness.run(cases, [everyone()[name] for name in contenders])
+        _write(harness.results, out)
+
+
+@main.command()
+@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def report(directory: Path) -> None:
+    """Write the report and the picture of a run again, from its JSON."""
+    _write(Results.read(directory / _RESULTS), directory)
+
+
+def _keep(results: Results, out: Path) -> None:
+    results.write(out / _RESULTS)
+    if not results.runs:
+        return
+    last = results.runs[-1]
+    verdict = "" if last.outcome == "right" else f"  {last.outcome.upper()} {last.note}"
+    click.echo(
+        f"{last.case:12} {last.round:2}  {last.contender:14} {last.seconds:8.2f} s{verdict}",
+        err=True,
+    )
+
+
+def _write(results: Results, out: Path) -> None:
+    results.write(out / _RESULTS)
+    text = markdown(results)
+    (out / "report.md").write_text(text)
+    drawn = plot.draw(results, out)
+    click.echo(text)
+    click.echo(f"written: {', '.join(map(str, [out / 'report.md', *drawn]))}", err=True)

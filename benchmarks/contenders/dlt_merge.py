@@ -1,0 +1,110 @@
+"""dlt, with Arrow tables for rows, Parquet files over ADBC, and the merge strategy `upsert`.
+
+dlt makes its own table with two columns of its own (`_dlt_load_id`, `_dlt_id`) and no primary key;
+`dlt-keyed` has the bars' key enforced on it. Sources: dlt's manual, "Merge loading" (upsert),
+"Load Arrow tables and Pandas", "Postgres" (ADBC, fast loading with Arrow and Parquet).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.contenders.contender import Contender, Job, script
+
+_TABLE = "dlt_bars.bars_ohlcv"
+_KEY = ("provider", "symbol", "interval", "ts")
+
+
+def _environment(job: Job) -> Mapping[str, str]:
+    return _settings(job.directory)
+
+
+def _settings(directory: Path) -> dict[str, str]:
+    return {
+        "DLT_DATA_DIR": str(directory),
+        "DLT_PROJECT_DIR": str(directory),
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+        "RUNTIME__LOG_LEVEL": "ERROR",
+    }
+
+
+def _prepare(url: str, file: Path | None, directory: Path, *, keyed: bool) -> None:
+    import psycopg
+
+    from benchmarks.data_files import write_parquet
+    from benchmarks.made_bars import Stretch, Universe
+
+    """dlt's tables, which it makes itself: empty, or with the bars of `file` loaded by it."""
+    if not keyed and file is None:
+        return
+    loaded = file or directory / "one.parquet"
+    if file is None:
+        write_parquet(Stretch(Universe(1), 0, 1), loaded)
+    command = [sys.executable, "-m", __name__, url, str(loaded)]
+    subprocess.run(command, check=True, env={**os.environ, **_settings(directory)})
+    with psycopg.connect(url) as connection:
+        if keyed:
+            connection.execute(f"ALTER TABLE {_TABLE} ADD PRIMARY KEY ({', '.join(_KEY)})")
+        if file is None:
+            connection.execute(f"TRUNCATE {_TABLE}")
+
+
+def _prepare_keyed(url: str, file: Path | None, directory: Path) -> None:
+    _prepare(url, file, directory, keyed=True)
+
+
+def _prepare_plain(url: str, file: Path | None, directory: Path) -> None:
+    _prepare(url, file, directory, keyed=False)
+
+
+CONTENDERS = (
+    Contender(
+        name="dlt",
+        title="dlt upsert, no key on its table",
+        command=script(__name__),
+        environment=_environment,
+        modules=("dlt",),
+        table=_TABLE,
+        prepare=_prepare_plain,
+    ),
+    Contender(
+        name="dlt-keyed",
+        title="dlt upsert, key enforced",
+        command=script(__name__),
+        environment=_environment,
+        modules=("dlt",),
+        table=_TABLE,
+        prepare=_prepare_keyed,
+    ),
+)
+
+
+def load(url: str, path: str) -> None:
+    import dlt
+
+    from benchmarks.contenders import bar_file
+
+    @dlt.resource(
+        name="bars_ohlcv",
+        primary_key=_KEY,
+        write_disposition={"disposition": "merge", "strategy": "upsert"},
+    )
+    def bars():
+        yield bar_file.read(path).to_arrow()
+
+    # dlt insists on a host and a password; libpq takes the socket of the query and asks for none.
+    credentials = url.replace("postgres@/", "postgres:none@localhost:5432/")
+    pipeline = dlt.pipeline(
+        pipeline_name="bench",
+        destination=dlt.destinations.postgres(credentials),
+        dataset_name="dlt_bars",
+    )
+    pipeline.run(bars(), loader_file_format=os.environ.get("FMT", "parquet")).raise_on_failed_jobs()
+
+
+if __name__ == "__main__":
+    load(*sys.argv[1:])

@@ -1,0 +1,34 @@
+"""The floor: what no loader into this table can be faster than.
+
+`polars.read_parquet`, then one binary COPY over ADBC straight into `bars_ohlcv` with its key.
+Nothing is checked, merged or recorded, and a stored key makes it fail.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks.contenders.contender import Contender, script
+
+CONTENDER = Contender(
+    name="floor",
+    title="floor: read_parquet, one ADBC COPY",
+    command=script(__name__),
+    merges=False,
+)
+
+
+def load(url: str, path: str) -> None:
+    import polars as pl
+    from adbc_driver_postgresql import dbapi
+
+    from benchmarks.contenders import bar_file
+
+    bars = bar_file.read(path).to_arrow(compat_level=pl.CompatLevel.oldest())
+    with dbapi.connect(url) as connection, connection.cursor() as cursor:
+        cursor.adbc_ingest("bars_ohlcv", bars, mode="append")
+        connection.commit()
+
+
+if __name__ == "__main__":
+    load(*sys.argv[1:])

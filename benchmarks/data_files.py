@@ -1,0 +1,50 @@
+"""The files that are loaded: made once, streamed, named by what they hold."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from benchmarks.made_bars import Stretch
+
+
+def file_name(stretch: Stretch, format: str) -> str:
+    universe = stretch.universe
+    parts = [f"bars-{universe.rows}x{universe.symbols}-seed{universe.seed}"]
+    parts.append(f"{stretch.start}-{stretch.stop}")
+    if stretch.restated:
+        parts.append(f"restated{stretch.restated:g}")
+    if stretch.by_time:
+        parts.append("by-time")
+    return f"{'-'.join(parts)}.{format}"
+
+
+def made(stretch: Stretch, format: str, directory: Path) -> Path:
+    """The file of a stretch in `directory`, written unless it is there already."""
+    path = directory / file_name(stretch, format)
+    if not path.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(f".{os.getpid()}")
+        (write_parquet if format == "parquet" else write_csv)(stretch, unfinished)
+        unfinished.rename(path)
+    return path
+
+
+def write_parquet(stretch: Stretch, path: Path) -> None:
+    """Row groups of `CHUNK` rows, zstd: Polars' defaults."""
+    writer = None
+    for frame in stretch.frames():
+        table = frame.to_arrow()
+        writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
+        writer.write_table(table)
+    assert writer
+    writer.close()
+
+
+def write_csv(stretch: Stretch, path: Path) -> None:
+    """Header, commas, ISO times with Z; floats in the fewest digits that give them back exactly."""
+    with path.open("wb") as file:
+        for number, frame in enumerate(stretch.frames()):
+            frame.write_csv(file, include_header=number == 0, datetime_format="%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,93 @@
+"""The server of a run: mdload's own lifecycle and settings, a database per measurement."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from loader import schema
+from loader.server import embedded, stop
+
+#: Beside what mdload's embedded server has anyway (loader/server/cluster.py): nothing may start
+#: by itself in the middle of a measurement.
+SETTINGS = {"autovacuum": "off", "checkpoint_timeout": "1h", "max_wal_size": "16GB"}
+#: Settings that the report names, whoever set them.
+NAMED = (
+    "server_version", "shared_buffers", "work_mem", "maintenance_work_mem", "max_wal_size",
+    "checkpoint_timeout", "wal_compression", "wal_buffers", "fsync", "synchronous_commit",
+    "full_page_writes", "data_checksums", "autovacuum", "jit",
+)  # fmt: skip
+
+
+class Server:
+    """Makes, clones and drops databases of one server; `url` is of its maintenance database."""
+
+    def __init__(self, url: str, home: Path) -> None:
+        self.url = url
+        self.home = home
+
+    def database(self, name: str) -> str:
+        """The URL of database `name`."""
+        return self.url.replace("/postgres?", f"/{name}?")
+
+    def clone(self, template: str, name: str) -> str:
+        """The URL of a new database like `template`: its files are copied, no row is written."""
+        self.drop(name)
+        self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, template)
+        return self.database(name)
+
+    def make(self, name: str) -> str:
+        """The URL of a new database with mdload's tables in it."""
+        self.drop(name)
+        self._run("CREATE DATABASE {}", name)
+        schema.upgrade(self.database(name))
+        return self.database(name)
+
+    def drop(self, name: str) -> None:
+        self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+    def settings(self) -> dict[str, str]:
+        """The settings that the report names."""
+        with psycopg.connect(self.url) as connection:
+            rows = connection.execute(
+                "SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY(%s)",
+                [list(NAMED)],
+            ).fetchall()
+        found = dict(rows)
+        return {name: found[name] for name in NAMED if name in found}
+
+    def _run(self, statement: Any, *names: str) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+@contextmanager
+def running(
+    home: Path | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """A server of its own in `home` (default: a temporary directory), stopped and removed at the
+    end. MDLOAD_PG_BIN chooses its programs. `settings` come on top of `SETTINGS`."""
+    # Not below a private directory: as root the server runs under another account.
+    place = Path(tempfile.mkdtemp(prefix="mdload-bench-", dir=home))
+    place.chmod(0o755 if os.geteuid() == 0 else 0o700)
+    try:
+        with embedded(place) as url, psycopg.connect(url, autocommit=True) as connection:
+            for name, value in {**SETTINGS, **(settings or {})}.items():
+                connection.execute(
+                    sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), value)
+                )
+        with embedded(place) as url:  # started anew, for settings that only take hold then
+            yield Server(url.replace("/mdload?", "/postgres?"), place)
+    finally:
+        try:
+            stop(place)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)

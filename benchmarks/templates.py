@@ -1,0 +1,74 @@
+"""Databases to clone for each measurement, made when a case first needs them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import psycopg
+
+from benchmarks import checks, data_files
+from benchmarks.cases import base
+from benchmarks.checks import Checksum
+from benchmarks.contenders.contender import Contender
+from benchmarks.made_bars import Stretch, Universe
+from benchmarks.server import Server
+
+
+class Templates:
+    """Empty and full databases; a contender with a `prepare` of its own gets its own.
+
+    Full ones are vacuumed, frozen and analyzed: the state of a table that has been there a while.
+    """
+
+    def __init__(self, server: Server, universe: Universe, files: Path) -> None:
+        self.server = server
+        self.universe = universe
+        self.files = files
+        self._directories: dict[str, Path] = {}
+        self._checksums: dict[Stretch, Checksum] = {}
+        server.make("empty")
+        server.clone("empty", "oracle")
+
+    def run(self, contender: Contender, *, full: bool) -> tuple[str, Path]:
+        """A new database and directory for one run of a contender: URL and path."""
+        template = self._template(contender, full=full)
+        directory = self.server.home / "run"
+        shutil.rmtree(directory, ignore_errors=True)
+        if prepared := self._directories.get(template):
+            shutil.copytree(prepared, directory)
+        else:
+            directory.mkdir()
+        return self.server.clone(template, "run"), directory
+
+    def expected(self, stretches: tuple[Stretch, ...]) -> Checksum:
+        """What a table with just these bars sums up to."""
+        for stretch in stretches:
+            if stretch not in self._checksums:
+                with psycopg.connect(self.server.database("oracle"), autocommit=True) as oracle:
+                    self._checksums[stretch] = checks.expected(oracle, [stretch])
+        return sum((self._checksums[stretch] for stretch in stretches), Checksum(0, 0))
+
+    def _template(self, contender: Contender, *, full: bool) -> str:
+        state = "full" if full else "empty"
+        name = f"{contender.name}_{state}" if contender.prepare else state
+        if name in self._directories or name == "empty":
+            return name
+        url = self.server.clone("empty", name)
+        directory = self.server.home / f"prepared_{name}"
+        directory.mkdir()
+        if contender.prepare:
+            format = contender.formats[0]
+            file = data_files.made(base(self.universe), format, self.files) if full else None
+            contender.prepare(url, file, directory)
+        else:
+            self._fill(url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("VACUUM (FREEZE, ANALYZE)")
+        self._directories[name] = directory
+        return name
+
+    def _fill(self, url: str) -> None:
+        with psycopg.connect(url) as connection:
+            for frame in base(self.universe).frames():
+                checks.copy_text(connection, "bars_ohlcv", frame)
