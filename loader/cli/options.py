@@ -21,7 +21,7 @@ _MEANING: Final = (
     click.option("--dialect", metavar="NAME", help="Take the file for this format."),
     click.option("--timezone", metavar="TZ", help="Of local times, e.g. America/New_York."),
     click.option("--time-format", metavar="FORMAT",
-                 help="Of times: as in strptime (%d/%m/%Y), or the unit of numbers: s, ms, us, ns."),
+                 help="Of times: as in strptime (%d/%m/%Y), or a unit of numbers: s, ms, us, ns."),
     click.option("--column", "columns", metavar="FIELD=NAME", multiple=True,
                  help="The file's name for a field, e.g. --column close=Settle."),
     click.option("--allow-nonpositive-prices", is_flag=True,
