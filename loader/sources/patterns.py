@@ -10,9 +10,10 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+from zipfile import ZipInfo
 
 from loader.errors import UnreadableFile
 from loader.sources import archives
@@ -62,17 +63,12 @@ def _paths(pattern: str, stack: ExitStack) -> list[tuple[Path, str]]:
             f"{pattern} is a URL, and mdload reads files only",
             hint="download it first, or pipe it in: curl … | mdload backfill -",
         )
-    path = Path(pattern).expanduser()
+    path = Path(os.path.expanduser(pattern))
     try:
         mode = path.stat().st_mode
     except OSError as exc:
-        if (expanded := os.path.expanduser(pattern)) and glob.has_magic(expanded):
-            return _globbed(pattern, expanded)
-        if path.is_symlink() and isinstance(exc, FileNotFoundError):
-            raise UnreadableFile(
-                f"{pattern} is a symbolic link to {os.readlink(path)}, which does not exist",
-                hint="mend the link, or name the file itself",
-            ) from exc
+        if glob.has_magic(pattern):
+            return _globbed(pattern, str(path))
         raise no_access(pattern, exc) from exc
     if stat.S_ISDIR(mode):
         files = list(_walk(path))
@@ -101,7 +97,7 @@ def _globbed(pattern: str, expanded: str) -> list[tuple[Path, str]]:
     if not files:
         raise UnreadableFile(
             f"nothing matches {pattern}",
-            hint=f"{len(matches)} folders match it, without a file that mdload reads"
+            hint="what it matches are folders without a file that mdload reads"
             if matches
             else "check the pattern, and quote it so that the shell leaves it alone",
         )
@@ -141,16 +137,13 @@ def known(name: str) -> bool:
 
 def _members(path: Path, name: str) -> Iterator[Source]:
     """`path` itself, or the data in it if it is a zip archive that can be opened."""
-    try:
+    size = 0
+    infos: list[ZipInfo] = []
+    with suppress(OSError, UnreadableFile):  # told when its turn comes; the other files still load
         size = path.stat().st_size
         with path.open("rb") as file:
             zipped = archives.is_zip(file.read(4))
         infos = archives.members(path, name) if zipped else []
-    except FileNotFoundError as exc:
-        raise no_access(name, exc) from exc
-    except (OSError, UnreadableFile):  # told when the file's turn comes; the others still load
-        yield Source(path, name, None, size)
-        return
     if not infos:
         yield Source(path, name, None, size)
         return

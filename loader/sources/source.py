@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,6 +63,11 @@ def content_hash(source: Source) -> str:
 
 def no_access(name: str, exc: OSError) -> UnreadableFile:
     """Why a file could not be opened, in one sentence."""
+    if isinstance(exc, FileNotFoundError) and os.path.islink(exc.filename or ""):
+        return UnreadableFile(
+            f"{name} is a symbolic link to {os.readlink(exc.filename)}, which does not exist",
+            hint="mend the link, or name the file itself",
+        )
     if isinstance(exc, FileNotFoundError):
         return UnreadableFile(
             f"{name} does not exist",

@@ -146,6 +146,19 @@ class TestNothingFound:
             "link.csv is a symbolic link to gone.csv, which does not exist"
         )
 
+    def test_a_link_to_nowhere_in_a_folder_waits_for_its_turn(self) -> None:
+        write("d/b.csv")
+        os.symlink("gone.csv", "d/a.csv")
+        with find(["d"]) as [link, file]:
+            assert file.name == "d/b.csv"
+            with pytest.raises(UnreadableFile, match="a symbolic link to gone"):
+                content_hash(link)
+
+    def test_a_home_of_nobody(self) -> None:
+        assert str(refusal("~nobody-of-this-name/a.csv")) == (
+            "~nobody-of-this-name/a.csv does not exist"
+        )
+
     def test_what_is_no_file(self) -> None:
         assert str(refusal("/dev/null")) == "/dev/null is neither a file nor a folder nor a pipe"
 
