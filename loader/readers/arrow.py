@@ -57,7 +57,8 @@ def read_stream(stream: BinaryIO, source: Source, batch_rows: int) -> Reading:
 def _reading(
     schema: Any, record_batches: Iterator[Any], source: Source, batch_rows: int, rows: int | None
 ) -> Reading:
-    translation = Translation(schema, source.name)
+    with damaged(source.name):
+        translation = Translation(schema, source.name)
 
     def frames() -> Iterator[pl.DataFrame]:
         done = 0
@@ -102,6 +103,9 @@ class Translation:
         self.notes = (*renamed, *notes)
 
     def frame(self, batch: Any) -> pl.DataFrame:
+        batch.validate(
+            full=True
+        )  # Arrow lets text through that is no UTF-8, and Polars panics on it
         arrays = [convert(batch.column(index)) for index, convert in self._take]
         frame = pl.from_arrow(pa.RecordBatch.from_arrays(arrays, self.columns))
         assert isinstance(frame, pl.DataFrame)  # for mypy: a record batch gives no Series
@@ -162,7 +166,7 @@ def damaged(name: str, done: Callable[[], str] = str) -> Iterator[None]:
     """
     try:
         yield
-    except (pa.ArrowException, OSError) as exc:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as exc:
         reason = str(exc).split("\n")[0].rstrip(".")
         raise UnreadableFile(
             f"{name} is damaged or cut short{done()}: {reason}",

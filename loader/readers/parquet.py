@@ -31,7 +31,7 @@ def read(file: Any, source: Source, batch_rows: int) -> Reading:
             coerce_int96_timestamp_unit="us",  # as ns a date of the year 9999 would wrap around
             page_checksum_verification=True,
         )
-    translation = Translation(table.schema_arrow, source.name)
+        translation = Translation(table.schema_arrow, source.name)
 
     def frames() -> Iterator[pl.DataFrame]:
         rows = 0

@@ -74,7 +74,7 @@ def _archive(path: Path, name: str) -> zipfile.ZipFile:
     try:
         at = path.stat()
         return _opened(path, at.st_mtime_ns, at.st_size)
-    except zipfile.BadZipFile as exc:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as exc:
         raise UnreadableFile(
             f"{name} is a damaged zip archive: {exc}",
             hint="it was not copied or downloaded to the end, or is one part of several",

@@ -140,10 +140,14 @@ class TestArchived:
         [
             (zipped({}), "file is an empty zip archive"),
             (zipped({"a.csv": TEXT})[:-30], "file is a damaged zip archive"),
+            (
+                zipped({"a.csv": TEXT}).replace(b"\x14\x00", b"\xff\x00"),
+                "damaged zip archive: zip file ver",
+            ),
             (zipped({"[Content_Types].xml": b""}), "file is an Excel or other office document"),
             (zipped({"a.zip": zipped({"a.csv": TEXT})}), "a zip archive inside another archive"),
         ],
-        ids=["empty", "cut", "excel", "nested"],
+        ids=["empty", "cut", "version", "excel", "nested"],
     )
     def test_what_cannot_be_opened(self, rows: Reader, data: bytes, words: str) -> None:
         assert words in str(refusal(rows, data))

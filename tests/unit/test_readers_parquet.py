@@ -203,6 +203,12 @@ class TestDamage:
         assert refusal(changed).startswith("is damaged or cut short after row ")
 
 
+def test_text_that_is_no_utf_8() -> None:
+    latin = pa.array(["Z\xfcrich".encode("latin-1")] * 2).view(pa.string())
+    with pytest.raises(UnreadableFile, match=r"after row 0: In column 0: Invalid: Invalid UTF8"):
+        list(opened(latin))
+
+
 def test_zero_rows() -> None:
     reading = opened(pa.array([], pa.int64()))
     assert (reading.rows, reading.columns, list(reading)) == (0, ("x",), [])
