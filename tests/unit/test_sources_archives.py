@@ -1,0 +1,103 @@
+"""Zip archives: each member is a source, and nothing of it is written to disk."""
+
+from __future__ import annotations
+
+import os
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from loader.errors import UnreadableFile
+from loader.sources import Source, content_hash, find, open_source
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def archive(name: str, members: dict[str, str]) -> None:
+    with zipfile.ZipFile(name, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for member, text in members.items():
+            zipped.writestr(member, text)
+
+
+def names(*patterns: str) -> list[str]:
+    with find(patterns) as found:
+        return [source.name for source in found]
+
+
+@pytest.mark.usefixtures("here")
+class TestArchives:
+    def test_each_member_is_a_source(self) -> None:
+        archive("dump.zip", {"x/MSFT.csv": "a,b\n1,2\n", "AAPL10.csv": "", "AAPL9.csv": "a,b\n"})
+        with find(["dump.zip"]) as found:
+            assert found == [
+                Source(Path("dump.zip"), "dump.zip!AAPL9.csv", "AAPL9.csv", 4),
+                Source(Path("dump.zip"), "dump.zip!AAPL10.csv", "AAPL10.csv", 0),
+                Source(Path("dump.zip"), "dump.zip!x/MSFT.csv", "x/MSFT.csv", 8),
+            ]
+
+    def test_what_lies_beside_the_data_is_left_out(self) -> None:
+        archive("d.zip", {"a.csv": "", "readme.txt": "", "__MACOSX/._a.csv": "", ".b.csv": ""})
+        assert names("d.zip") == ["d.zip!a.csv"]
+
+    def test_members_of_unknown_names_are_taken_where_no_other_is(self) -> None:
+        archive("d.zip", {"AAPL": "", "MSFT": "", ".DS_Store": ""})
+        assert names("d.zip") == ["d.zip!AAPL", "d.zip!MSFT"]
+
+    def test_an_archive_is_known_by_its_content_not_its_name(self) -> None:
+        archive("d.csv", {"a.csv": ""})
+        Path("e.zip").write_text("a,b\n")
+        assert names("d.csv", "e.zip") == ["d.csv!a.csv", "e.zip"]
+
+    def test_a_member_s_path_leads_nowhere(self, here: Path) -> None:
+        archive("d.zip", {"../../evil.csv": "a,b\n", "/etc/evil.csv": "c,d\n"})
+        before = sorted(here.rglob("*"))
+        with find(["d.zip"]) as found:
+            read = {}
+            for source in found:
+                with open_source(source) as stream:
+                    read[source.name] = stream.read()
+        assert read == {"d.zip!../../evil.csv": b"a,b\n", "d.zip!/etc/evil.csv": b"c,d\n"}
+        assert sorted(here.rglob("*")) == before
+
+    def test_a_damaged_archive_waits_for_its_turn(self) -> None:
+        archive("d.zip", {"a.csv": "a,b\n" * 100})
+        Path("d.zip").write_bytes(Path("d.zip").read_bytes()[:60])
+        assert names("d.zip") == ["d.zip"]
+
+    def test_a_damaged_member_is_found_out_when_it_is_read(self) -> None:
+        with zipfile.ZipFile("d.zip", "w", zipfile.ZIP_STORED) as zipped:
+            zipped.writestr("a.csv", "a,b\n1,2\n")
+        data = Path("d.zip").read_bytes()
+        Path("d.zip").write_bytes(data.replace(b"a,b\n1,2\n", b"a,b\n1,3\n"))
+        with find(["d.zip"]) as [source], pytest.raises(UnreadableFile, match=r"damaged.*CRC"):
+            content_hash(source)
+
+    def test_an_encrypted_member(self) -> None:
+        archive("d.zip", {"a.csv": "a,b\n"})
+        data = bytearray(Path("d.zip").read_bytes())
+        for header, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+            data[data.index(header) + flags] |= 1  # the bit that says "encrypted"
+        Path("d.zip").write_bytes(data)
+        with find(["d.zip"]) as [source], pytest.raises(UnreadableFile) as caught:
+            content_hash(source)
+        assert str(caught.value) == "d.zip!a.csv is encrypted"
+        assert "password" in (caught.value.hint or "")
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+    def test_archives_are_closed_at_the_end(self, here: Path) -> None:
+        archive("d.zip", {"a.csv": "a,b\n"})
+        with find([str(here / "d.zip")]) as [source]:
+            content_hash(source)
+            assert str(here / "d.zip") in open_files()
+        assert str(here / "d.zip") not in open_files()
+
+
+def open_files() -> list[str]:
+    links = Path("/proc/self/fd").iterdir()
+    return [os.readlink(link) for link in links if link.is_symlink() and link.exists()]
