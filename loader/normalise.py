@@ -8,6 +8,7 @@ import polars as pl
 
 from loader import bars, keys, numbers, times
 from loader.batch import RawBatch
+from loader.distinct import constant
 from loader.errors import ColumnMismatch
 from loader.layout import Layout
 
@@ -82,8 +83,8 @@ def _number(raw: pl.Series, field: str) -> pl.Series:
 
 
 def _nothing(field: str, height: int) -> pl.Series:
-    return pl.repeat(None, height, dtype=bars.SCHEMA[field], eager=True)
+    return constant(None, height, bars.SCHEMA[field])
 
 
 def _no(height: int) -> pl.Series:
-    return pl.repeat(False, height, dtype=pl.Boolean, eager=True)
+    return constant(False, height, pl.Boolean())

@@ -6,6 +6,8 @@ from typing import Final
 
 import polars as pl
 
+from loader.distinct import constant
+
 #: 1.2E+09, as spreadsheets write large counts.
 _EXPONENT: Final = r"^[+-]?[0-9]+(\.[0-9]+)?[eE]\+?[0-9]+$"
 _EXACT: Final = 2.0**53
@@ -54,7 +56,7 @@ def to_count(raw: pl.Series) -> pl.Series:
 def unparsable(raw: pl.Series, parsed: pl.Series) -> pl.Series:
     """True where a cell has something in it and `parsed` has nothing."""
     if parsed.null_count() == raw.null_count():
-        return pl.repeat(False, len(raw), dtype=pl.Boolean, eager=True)
+        return constant(False, len(raw), pl.Boolean())
     lost = parsed.is_null() & raw.is_not_null()
     return lost & ~is_blank(raw)
 
@@ -62,5 +64,5 @@ def unparsable(raw: pl.Series, parsed: pl.Series) -> pl.Series:
 def is_blank(raw: pl.Series) -> pl.Series:
     """True where a cell holds nothing but blanks; never for numbers and times. Null is null."""
     if not is_text(raw.dtype):
-        return pl.repeat(False, len(raw), dtype=pl.Boolean, eager=True)
+        return constant(False, len(raw), pl.Boolean())
     return raw.cast(pl.String).str.strip_chars() == ""

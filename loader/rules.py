@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Final
 
 import polars as pl
@@ -35,6 +36,7 @@ class Rule:
     switch: str | None = None
 
 
+@cache
 def rules(settings: RuleSettings) -> tuple[Rule, ...]:
     """Every rule under `settings`, in the order of report; a switched-off one always holds."""
     return (*_key_rules(), *_ts_rules(settings), *_price_rules(settings), *_other_rules(settings))

@@ -8,6 +8,7 @@ from typing import Literal
 import polars as pl
 
 from loader import epochs, timeforms, zones
+from loader.distinct import constant
 from loader.errors import ColumnMismatch
 from loader.numbers import is_text, to_count
 from loader.timeforms import Form
@@ -86,7 +87,7 @@ def read(raw: pl.Series, plan: TimePlan) -> Stamps:
         return _numbers(to_count(raw), plan.numbers)
     if plan.form is not None:
         return _formed(raw.cast(pl.String), plan.form, plan.kind)
-    return Stamps(pl.repeat(None, len(raw), dtype=pl.Datetime("us"), eager=True), None)
+    return Stamps(constant(None, len(raw), pl.Datetime("us")), None)
 
 
 def starts(stamps: Stamps, plan: TimePlan, daily: pl.Series | bool) -> Starts:
@@ -136,7 +137,7 @@ def _sessions(stamps: Stamps, zone: Zone | None) -> pl.Series:
 
 
 def _whole(ts: pl.Series) -> Starts:
-    no = pl.repeat(False, len(ts), dtype=pl.Boolean, eager=True)
+    no = constant(False, len(ts), pl.Boolean())
     return Starts(ts, no, no)
 
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import polars as pl
 
+from loader.distinct import constant
 from loader.errors import SettingsError
 
 
@@ -59,7 +60,7 @@ def parse_zone(text: str, what: str = "--timezone") -> Zone:
 
 def to_utc(wall: pl.Series, zone: Zone) -> Placed:
     """Where naive times `wall` (Datetime us) of the zone's clock lie in UTC; null stays null."""
-    no = pl.repeat(False, len(wall), dtype=pl.Boolean, eager=True)
+    no = constant(False, len(wall), pl.Boolean())
     if zone.offset is not None:
         return Placed((wall - zone.offset).dt.replace_time_zone("UTC"), no, no)
     local = wall.dt.replace_time_zone(zone.name, ambiguous="null", non_existent="null")
