@@ -17,6 +17,7 @@ _DEFAULTS: Final[dict[str, type]] = {
     "provider": str, "interval": str, "symbol": str, "dialect": str, "timezone": str,
     "time_format": str, "max_rejects": str, "job_name": str, "workers": int, "batch_rows": int,
     "commit_every": int, "allow_nonpositive_prices": bool, "off_grid": bool,
+    "metrics_textfile": str, "push_gateway": str,
 }  # fmt: skip
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import click
 
+from loader.eventlog import log_event
 from loader.events import Event, FileDone, FileNote, FileStarted, Listener, RowsDone, RunStarted
 
 if TYPE_CHECKING:
@@ -26,7 +24,7 @@ def listeners(verbosity: int, log_format: str) -> Iterator[list[Listener]]:
     A bar needs a terminal; without one nothing moves, and only what a person should know is said.
     """
     if log_format == "json":
-        yield [_log_json]
+        yield [log_event]
     elif verbosity < 0:
         yield []
     elif sys.stderr.isatty():
@@ -105,11 +103,3 @@ def _bar() -> Iterator[Bar]:
         console=Console(stderr=True), transient=True,
     ) as progress:  # fmt: skip
         yield Bar(progress)
-
-
-def _log_json(event: Event) -> None:
-    """One JSON object per event on stderr."""
-    if isinstance(event, RowsDone):
-        return
-    line = {"at": datetime.now(UTC).isoformat(), "event": type(event).__name__, **asdict(event)}
-    click.echo(json.dumps(line, default=str), err=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from loader import report
+from loader import logs, report
 from loader.report import Column
 from loader.results import FileResult, LoadResult
 
@@ -74,11 +74,11 @@ def _next_steps(result: LoadResult) -> list[str]:
 
 
 def _print_errors(result: LoadResult) -> None:
+    if logs.speaks_json():  # which heard of each error as its file ended
+        return
     for file in result.files:
         if file.error:
-            click.echo(click.style(f"error: {file.error}", fg="red"), err=True)
-            if file.hint:
-                click.echo(f"hint: {file.hint}", err=True)
+            logs.error(file.error, file.hint)
 
 
 def _rules(result: LoadResult) -> dict[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from loader import bars, report, tally
+from loader import bars, logs, report, tally
 from loader.inspection import Look
 from loader.render import listed
 from loader.report import Column
@@ -39,9 +39,7 @@ def print_look(looks: Sequence[Look], rows: int, *, as_json: bool) -> None:
             columns = [Column(c, "number" if c in bars.VALUES else "text") for c in head.columns]
             report.table(None, columns, head.rows())
         if look.error:
-            click.echo(click.style(f"error: {look.error}", fg="red"), err=True)
-            if look.error.hint:
-                click.echo(f"hint: {look.error.hint}", err=True)
+            logs.error(str(look.error), look.error.hint)
 
 
 def _look(look: Look, rows: int) -> dict[str, object]:

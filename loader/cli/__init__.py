@@ -64,8 +64,10 @@ def root(
     log_format: Literal["text", "json"],
 ) -> None:
     """Brings OHLCV bars into PostgreSQL and TimescaleDB, exactly, and keeps a record of it."""
+    from loader import logs
     from loader.configfile import read
 
+    logs.configure(log_format, -1 if quiet else verbose)
     file = read(config_file)
     ctx.default_map = {"backfill": file.defaults, "inspect": file.defaults}
     ctx.obj = Context(
@@ -78,29 +80,33 @@ def root(
 
 def main() -> NoReturn:
     """Runs the command line and ends the process."""
+    from loader import logs
+
     interrupts.heed()
     try:
         code = root.main(prog_name="mdload", standalone_mode=False)
     except MdloadError as exc:
-        click.echo(click.style(f"error: {exc}", fg="red"), err=True)
-        if exc.hint:
-            click.echo(f"hint: {exc.hint}", err=True)
+        logs.error(str(exc), exc.hint)
         sys.exit(exc.exit_code)
     except click.ClickException as exc:
-        exc.show()
+        if logs.speaks_json():
+            logs.error(exc.format_message(), "see mdload --help, mdload COMMAND --help")
+        else:
+            exc.show()
         sys.exit(exc.exit_code)
     except (click.Abort, KeyboardInterrupt):  # click makes Abort of Ctrl-C
-        click.echo("interrupted", err=True)
+        logs.error("interrupted")
         sys.exit(130)
     except BrokenPipeError:  # `mdload … | head`: what remains unwritten has no reader
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as exc:
-        if "-v" in sys.argv or "--verbose" in sys.argv:
-            raise
-        click.echo(
-            click.style(f"error: mdload failed: {type(exc).__name__}: {exc}", fg="red"), err=True
-        )
-        click.echo("hint: this is a fault of mdload; mdload -v COMMAND … shows where", err=True)
+        verbose = "-v" in sys.argv or "--verbose" in sys.argv
+        logs.error(
+            f"mdload failed: {type(exc).__name__}: {exc}",
+            "this is a fault of mdload; " + ("please report it with what is above" if verbose
+                                             else "mdload -v COMMAND … shows where"),
+            cause=exc if verbose else None,
+        )  # fmt: skip
         sys.exit(MdloadError.exit_code)
     sys.exit(code if isinstance(code, int) else 0)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from loader.cli.context import Context
-from loader.cli.options import json_option, meaning, meaning_options
+from loader.cli.options import json_option, meaning, meaning_options, metrics_options
+
+if TYPE_CHECKING:
+    from loader.events import Listener
 
 
 @click.command(
@@ -25,6 +29,7 @@ from loader.cli.options import json_option, meaning, meaning_options
 @click.option("--commit-every", metavar="ROWS", type=click.IntRange(1),
               help="Commit a huge file in parts; a rerun goes on after the last one.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Load files again that are loaded already.")
+@metrics_options
 @json_option
 @click.pass_obj
 def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: Any) -> int:
@@ -33,6 +38,7 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
     Run it again and only what differs is written. Every row is accounted for, rows that break a
     rule are kept in bars_rejected, and the run is recorded: see mdload job-runs.
     """
+    from loader.checking import check_settings
     from loader.cli import interrupts
     from loader.cli.store import store
     from loader.pipeline import load
@@ -51,11 +57,23 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
         commit_every=given["commit_every"],
         force=given["force"],
     )
+    check_settings(settings)  # before a server is started for it
     with (
+        _metrics(given) as measuring,
         find(sources) as found,
         store(ctx) as url,
         listeners(ctx.verbosity, ctx.log_format) as told,
     ):
-        result = load(settings, url, found, told)
+        result = load(settings, url, found, [*told, *measuring])
     print_load(result, as_json=as_json)
     return result.exit_code
+
+
+def _metrics(given: dict[str, Any]) -> AbstractContextManager[list[Listener]]:
+    """The listeners that measure the run, where a way out is named; a dry run is no run."""
+    textfile, gateway = given["metrics_textfile"], given["push_gateway"]
+    if given["dry_run"] or not (textfile or gateway):
+        return nullcontext([])
+    from loader.metrics import exporting
+
+    return exporting(given["job_name"], given["provider"], textfile=textfile, gateway=gateway)

@@ -26,6 +26,7 @@ def db() -> None:
 @click.pass_obj
 def url(context: Context, show_password: bool, as_json: bool) -> None:
     """Print the URL of the database in use."""
+    from loader import logs
     from loader.server import status
     from loader.server.binaries import find
     from loader.target import Target, masked, named
@@ -36,8 +37,8 @@ def url(context: Context, show_password: bool, as_json: bool) -> None:
         if server.url is None:
             find()  # says what is missing
         chosen = Target(str(server.url), "the embedded server", embedded=True)
-        if not server.running and context.verbosity >= 0:
-            click.echo("the embedded server is not running; 'mdload db start' starts it", err=True)
+        if not server.running:
+            logs.note("the embedded server is not running; 'mdload db start' starts it")
     shown = chosen.url if show_password else masked(chosen.url)
     found = {"url": shown, "source": chosen.source, "embedded": chosen.embedded}
     click.echo(json.dumps(found) if as_json else shown)
@@ -85,13 +86,14 @@ def status(context: Context, as_json: bool) -> None:
 @click.pass_obj
 def start(context: Context, as_json: bool) -> None:
     """Start the embedded server and keep it running until 'mdload db stop'."""
+    from loader import logs
     from loader.server import start
     from loader.target import named
 
     url = start(context.home)
     chosen = named(context.database, context.configured)
-    if chosen and context.verbosity >= 0:
-        click.echo(f"note: mdload uses another database, named by {chosen.source}", err=True)
+    if chosen:
+        logs.note(f"note: mdload uses another database, named by {chosen.source}")
     click.echo(json.dumps({"running": True, "url": url}) if as_json else url)
 
 

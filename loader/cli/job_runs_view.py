@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-import click
-
+from loader import logs
 from loader.report import (
     Column,
     counted,
@@ -25,7 +24,7 @@ def show_runs(runs: Sequence[JobRun], as_json: bool) -> None:
     if as_json:
         print_json([columns(run) for run in runs])
     elif not runs:
-        click.echo("no runs", err=True)
+        logs.note("no runs")
     else:
         table(
             None,
@@ -84,7 +83,7 @@ def show_summary(found: Sequence[RunSummary], hours: float, as_json: bool) -> No
     if as_json:
         print_json(found)
     elif not found:
-        click.echo(f"no run was started in the last {hours:g} hours", err=True)
+        logs.note(f"no run was started in the last {hours:g} hours")
     else:
         table(
             f"Runs of the last {hours:g} hours",
@@ -114,7 +113,7 @@ def show_cleanup(
         print_json({"older_than_days": days, "deleted": deleted, "jobs": expired})
         return
     if not expired:
-        click.echo(f"no run ended more than {number(days)} days ago", err=True)
+        logs.note(f"no run ended more than {number(days)} days ago")
         return
     table(
         None,
@@ -136,13 +135,12 @@ def show_cleanup(
         ],
     )  # fmt: skip
     if confirmed:
-        click.echo(f"deleted {counted(deleted, 'run')}", err=True)
+        logs.note(f"deleted {counted(deleted, 'run')}")
     else:
         runs = counted(sum(row.run_count for row in expired), "run")
-        click.echo(
+        logs.note(
             f"{runs} would be deleted, with the rejected rows and with the record of which files "
-            "are loaded already; add --confirm to delete",
-            err=True,
+            "are loaded already; add --confirm to delete"
         )
 
 

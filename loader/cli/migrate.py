@@ -20,7 +20,7 @@ def migrate(ctx: Context, sql: bool, as_json: bool) -> None:
     All of it in one transaction, in the connection's current schema. What is not mdload's is left
     alone. On a database with TimescaleDB installed the bars become a hypertable.
     """
-    from loader import schema
+    from loader import logs, schema
     from loader.target import masked, target
 
     if sql:
@@ -38,7 +38,7 @@ def migrate(ctx: Context, sql: bool, as_json: bool) -> None:
         click.echo(json.dumps({**said, "applied": applied, "notices": notices}))
         return
     for text in notices:
-        click.echo(f"note: {text}", err=True)
+        logs.note(f"note: {text}")
     if not applied:
         what = f"already at the newest revision, {schema.head()}"
     else:

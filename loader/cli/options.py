@@ -33,6 +33,22 @@ _MEANING: Final = (
 )  # fmt: skip
 
 
+def metrics_options(command: F) -> F:
+    """The ways out of the process for the metrics of a run."""
+    for option in (
+        click.option(
+            "--push-gateway", metavar="URL", envvar="MDLOAD_PUSH_GATEWAY",
+            help="Push the run's metrics to this Pushgateway when it starts and ends.",
+        ),
+        click.option(
+            "--metrics-textfile", metavar="FILE", type=click.Path(dir_okay=False),
+            help="Add the run's metrics to this file, which node_exporter reads (*.prom).",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
 def meaning_options(command: F) -> F:
     for option in reversed(_MEANING):
         command = option(command)

@@ -1,0 +1,131 @@
+"""How stderr speaks: lines for people, or one JSON object per event. Configured in one place.
+
+What a load tells (`loader.eventlog`), what modules log and what commands say all come through
+`logging`, and leave it without passwords.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import Final, Literal
+
+import click
+
+from loader.redact import redact
+
+_said: Final = logging.getLogger("loader.said")
+
+#: By verbosity (-1 to 2), what modules log, and in JSON what a load tells.
+_TEXT_LEVELS: Final = (logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
+_JSON_LEVELS: Final = (logging.ERROR, logging.INFO, logging.DEBUG, logging.DEBUG)
+
+
+def configure(log_format: Literal["text", "json"], verbosity: int) -> None:
+    """Sends all that is logged to stderr in `log_format`; `verbosity` is -1 for errors only, 0, or
+    the number of `-v`. Python's own warnings go the same way."""
+    levels = _JSON_LEVELS if log_format == "json" else _TEXT_LEVELS
+    level = levels[min(verbosity, 2) + 1]
+    root = logging.getLogger()
+    for handler in [h for h in root.handlers if isinstance(h, _Stderr)]:
+        root.removeHandler(handler)
+    root.addHandler(_Stderr(JsonLines() if log_format == "json" else Lines()))
+    logging.getLogger("loader").setLevel(level)
+    _said.setLevel(logging.INFO if verbosity >= 0 else logging.ERROR)
+    logging.captureWarnings(True)
+
+
+def speaks_json() -> bool:
+    """Whether stderr was configured for JSON."""
+    return any(isinstance(h.formatter, JsonLines) for h in logging.getLogger().handlers)
+
+
+def note(text: str) -> None:
+    """Something for the person at the terminal."""
+    _said.info(text, extra={"event": "note"})
+
+
+def error(message: str, hint: str | None = None, *, cause: BaseException | None = None) -> None:
+    """What went wrong and the next step; with `cause`, where in the code it was."""
+    if not any(isinstance(handler, _Stderr) for handler in logging.getLogger().handlers):
+        configure("text", 0)  # it went wrong before anybody could
+    _said.error(message, extra={"event": "error", "fields": {"hint": hint}}, exc_info=cause)
+
+
+class _Stderr(logging.Handler):
+    """Looks stderr up at each record: a progress bar stands in for it while it is drawn."""
+
+    def __init__(self, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self.setFormatter(formatter)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            click.echo(self.format(record), err=True)
+        except Exception:
+            self.handleError(record)
+
+
+class Lines(logging.Formatter):
+    """One line for people, and one for the hint."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = redact(record.getMessage())
+        if record.levelno >= logging.ERROR:
+            text = click.style(f"error: {text}", fg="red")
+        elif record.levelno >= logging.WARNING:
+            text = click.style(f"warning: {text}", fg="yellow")
+        hint = getattr(record, "fields", {}).get("hint")
+        lines = [text, f"hint: {redact(hint)}"] if hint else [text]
+        if record.exc_info:
+            lines.insert(0, redact(self.formatException(record.exc_info)))
+        return "\n".join(lines)
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object: at, level, event, run_id, file, message, and what the event has besides.
+
+    A record that is no event is one named `log`, with its logger. `run_id` is that of the run
+    which was started last; null before the first and in a dry run.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._run_id: int | None = None
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = dict(getattr(record, "fields", {}))
+        self._run_id = fields.pop("run_id", self._run_id)
+        said = {
+            "at": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname.lower(),
+            "event": getattr(record, "event", "log"),
+            "run_id": self._run_id,
+            "file": fields.pop("file", None),
+            "message": record.getMessage(),
+            **fields,
+        }
+        if not hasattr(record, "event"):
+            said["logger"] = record.name
+        if record.exc_info:
+            said["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(_clean(said))
+
+
+def _clean(value: object) -> object:
+    """`value` as JSON can say it, times in UTC, every text without passwords."""
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case Mapping():
+            return {str(name): _clean(item) for name, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_clean(item) for item in value]
+        case PurePath():
+            return redact(str(value))
+    return redact(str(value))
