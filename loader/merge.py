@@ -60,7 +60,6 @@ def upsert(
     writer.run("stage_create")
     writer.ingest("mdload_stage", bars.SCHEMA, chain([first], pending), temporary=True)
     writer.run("stage_analyze")
-    writer.run("session_setup")
     (revised,) = writer.one("revisions_keep", run_id, file_id)
     inserted, updated = writer.one("bars_upsert")
     if updated != revised:

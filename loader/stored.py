@@ -107,7 +107,6 @@ class Stored:
     def _reader(self, n: int) -> Connection:
         while len(self._readers) <= n:
             reader = self._stack.enter_context(self._session())
-            reader.run("session_setup")
             self._readers.append(reader)
         return self._readers[n]
 

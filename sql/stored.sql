@@ -3,12 +3,6 @@
 -- parameters is sent as one binary COPY, three times as fast. $1 the array, as text.
 SELECT set_config('mdload.wanted', CAST($1 AS text), false)
 
--- session_setup --
--- Plans of this session must not depend on statistics: the target may be new, huge or never analyzed,
--- and every access to it goes through the key.
-SELECT set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false),
-       set_config('jit', 'off', false), set_config('application_name', 'mdload', false)
-
 -- stored_spans --
 -- First and last stored ts of each wanted series (sid, provider, symbol, interval): two index probes each.
 SELECT w.sid,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 
+from loader.conninfo import conninfo
 from loader.db.translate import translate
 from loader.errors import MdloadError
 from loader.queries import query
@@ -28,10 +29,17 @@ def connect(url: str, *, autocommit: bool = False) -> Connection:
         DatabaseError: it refused (password, no such database).
     """
     try:
-        driver = dbapi.connect(url, autocommit=autocommit, conn_kwargs={}, db_kwargs={})
+        driver = dbapi.connect(conninfo(url), autocommit=autocommit)
     except adbc_driver_manager.Error as error:
         raise translate(error, "connecting") from error
-    return Connection(driver)
+    connection = Connection(driver)
+    try:
+        with nullcontext() if autocommit else connection.transaction():
+            connection.run("session_setup")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 class Connection:

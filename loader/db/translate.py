@@ -8,8 +8,9 @@ from loader.errors import ConnectionLost, Contended, DatabaseError, SchemaOutOfD
 
 #: Deadlock, serialization, lock timeout; and a unique key that another writer took first.
 _CONTENDED = ("40001", "40P01", "55P03", "23505")
-#: Connection exceptions, too many connections, and a server that goes down or comes up.
-_LOST = ("08", "53300", "57P01", "57P02", "57P03")
+#: Connection exceptions, too many connections, a server that goes down or comes up, a session that
+#: was idle for too long.
+_LOST = ("08", "53300", "57P01", "57P02", "57P03", "57P05")
 _MISSING = ("42P01", "42703", "3F000")
 
 _HINTS = {
@@ -17,7 +18,7 @@ _HINTS = {
     "28000": "check user name and pg_hba.conf",
     "3D000": "create the database first, for example: createdb NAME",
     "42501": "grant the loader role its rights: see docs/roles.sql",
-    "25006": "the server is read-only (a standby?): give the URL of the primary",
+    "25006": "a standby? give the URL of the primary; or default_transaction_read_only is on",
     "53100": "the server's disk is full: free space, then run the same command again",
     "57014": "a timeout on the server (statement_timeout?) or a person cancelled the statement",
 }

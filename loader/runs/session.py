@@ -8,26 +8,18 @@ from threading import RLock
 from typing import Any, Final
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
-from loader.errors import ConnectionLost, DatabaseError, SettingsError
+from loader.conninfo import conninfo
+from loader.errors import ConnectionLost, DatabaseError
 from loader.queries import query
 
 Row = dict[str, Any]
 
-#: So that a server which vanished without a word is noticed within half a minute.
-_DEFAULTS: Final[dict[str, str | int]] = {
-    "fallback_application_name": "mdload",
-    "connect_timeout": 10,
-    "keepalives_idle": 15,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,
-}
 #: The server ended the session and says so: what it had not answered, it has not done.
-_NOT_DONE: Final = ("57P01", "57P02", "57P03")
+_NOT_DONE: Final = ("57P01", "57P02", "57P03", "57P05")
 
 
 class Session:
@@ -95,10 +87,16 @@ class Session:
         return True
 
 
-def _connect(conninfo: str) -> psycopg.Connection[Any]:
+def _connect(database: str) -> psycopg.Connection[Any]:
     try:
         # Prepared statements would fail behind a pooler that hands sessions round.
-        return psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+        connection = psycopg.connect(database, autocommit=True, prepare_threshold=None)
+        try:
+            _execute(connection, "session_for_runs", ())
+        except psycopg.Error:
+            connection.close()
+            raise
+        return connection
     except psycopg.Error as error:
         raise _translated(error, "connecting") from error
 
@@ -106,17 +104,7 @@ def _connect(conninfo: str) -> psycopg.Connection[Any]:
 def _conninfo(database: str | psycopg.Connection[Any]) -> str:
     if isinstance(database, psycopg.Connection):
         return make_conninfo(database.info.dsn, password=database.info.password)
-    scheme, separator, rest = database.partition("://")
-    if separator and "+" in scheme:  # SQLAlchemy's postgresql+psycopg://
-        database = f"postgresql://{rest}"
-    try:
-        given = conninfo_to_dict(database)
-    except psycopg.ProgrammingError:  # whose words quote pieces of what may be a password
-        raise SettingsError(
-            "the database is given as what is no PostgreSQL URL or connection string",
-            hint="for example postgresql://user@host:5432/market",
-        ) from None
-    return make_conninfo("", **{**_DEFAULTS, **given})
+    return conninfo(database)
 
 
 def _execute(

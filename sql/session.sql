@@ -1,0 +1,20 @@
+-- session_setup --
+-- What a session that loads needs, whatever server, database and role are set to. Each statement sees what
+-- is committed when it begins: the merge locks, then looks again. A slow file is no idle session. Plans
+-- must not depend on statistics: the target may be new, huge or never analyzed, and every access to it
+-- goes through the key. lock_timeout stays: what it stops is tried again. Older servers lack some names.
+SELECT set_config(name, setting, false)
+  FROM (VALUES ('default_transaction_isolation', 'read committed'),
+               ('statement_timeout', '0'), ('transaction_timeout', '0'),
+               ('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'),
+               ('enable_seqscan', 'off'), ('enable_bitmapscan', 'off'), ('enable_indexscan', 'on'),
+               ('enable_indexonlyscan', 'on'), ('enable_nestloop', 'on'), ('jit', 'off')) AS wanted (name, setting)
+ WHERE current_setting(name, true) IS NOT NULL
+
+-- session_for_runs --
+-- What a session that records runs needs: counts are added beside other writers' (a stricter isolation
+-- would refuse), and it sits idle for as long as a load lasts.
+SELECT set_config(name, setting, false)
+  FROM (VALUES ('default_transaction_isolation', 'read committed'),
+               ('idle_session_timeout', '0')) AS wanted (name, setting)
+ WHERE current_setting(name, true) IS NOT NULL
