@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.cases import HELP
 from benchmarks.goals import GOALS
 from benchmarks.results import Results, Run
 
@@ -73,7 +74,8 @@ def _row(results: Results, case: str, name: str) -> str:
     else:
         span = f" ({min(r.seconds for r in runs):.2f}–{max(r.seconds for r in runs):.2f})"
         cells.append(f"{seconds:.2f}{span if len(runs) > 1 else ''}")
-        cells.append(_ratio(seconds, results.median(case, FLOOR), results.median("fresh", FLOOR)))
+        floors = [results.median(of, FLOOR) for of in (case, "fresh")] if case != HELP else []
+        cells.append(_ratio(seconds, *floors))
         cells.append(_ratio(seconds, results.median(case, OURS)))
         for field, unit in (("cpu_seconds", 1), ("peak_bytes", 1e6), ("wal_bytes", 1e6)):
             value = results.median(case, name, field)
@@ -90,7 +92,7 @@ def _verdict(runs: list[Run]) -> str:
     return f"{word} after {bad.seconds:.1f} s" + (f": {said}" if said else "")
 
 
-def _ratio(seconds: float, same_case: float | None, other: float | None = None) -> str:
+def _ratio(seconds: float, same_case: float | None = None, other: float | None = None) -> str:
     """Against the same case; in italics against the floor's fresh load, where that cannot run."""
     if same_case:
         return f"{seconds / same_case:.2f}"

@@ -1,8 +1,8 @@
 """dlt, with Arrow tables for rows, Parquet files over ADBC, and the merge strategy `upsert`.
 
-dlt makes its own table with two columns of its own (`_dlt_load_id`, `_dlt_id`) and no primary key;
-`dlt-keyed` has the bars' key enforced on it. Sources: dlt's manual, "Merge loading" (upsert),
-"Load Arrow tables and Pandas", "Postgres" (ADBC, fast loading with Arrow and Parquet).
+dlt makes its own table, with two columns of its own (`_dlt_load_id`, `_dlt_id`) and no key on it;
+`dlt-keyed` has the bars' primary key enforced there. Source: dlt's manual on merge loading
+("upsert"), on Arrow tables as rows, and on its Postgres destination (Parquet over ADBC).
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def _settings(directory: Path) -> dict[str, str]:
 
 
 def _prepare(url: str, file: Path | None, directory: Path, *, keyed: bool) -> None:
+    """dlt's table, which dlt makes itself: empty, or with the bars of `file` loaded by it."""
     import psycopg
 
     from benchmarks.data_files import write_parquet
     from benchmarks.made_bars import Stretch, Universe
 
-    """dlt's tables, which it makes itself: empty, or with the bars of `file` loaded by it."""
     if not keyed and file is None:
         return
     loaded = file or directory / "one.parquet"
@@ -103,7 +103,7 @@ def load(url: str, path: str) -> None:
         destination=dlt.destinations.postgres(credentials),
         dataset_name="dlt_bars",
     )
-    pipeline.run(bars(), loader_file_format=os.environ.get("FMT", "parquet")).raise_on_failed_jobs()
+    pipeline.run(bars(), loader_file_format="parquet").raise_on_failed_jobs()
 
 
 if __name__ == "__main__":

