@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 
 from loader.batch import Location, RawBatch
-from loader.layout import Hints, Layout, decide
+from loader.layout import Hints, Layout, check, decide
 from loader.normalise import normalise
 from loader.settings import Settings
 from loader.validate import Checked, RuleSettings, validate
@@ -21,6 +21,13 @@ def hints(settings: Settings) -> Hints:
         time_format=settings.time_format,
         dialect=settings.dialect,
     )
+
+
+def check_settings(settings: Settings) -> None:
+    """Raises:
+    SettingsError, UnknownDialect: a setting is wrong whatever the files are.
+    """
+    check(hints(settings))
 
 
 class Checking:

@@ -22,16 +22,11 @@ _CLOCK: Final = r"^[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AaPp][Mm])?$|^[
 _OTHER_VOLUME: Final = re.compile(
     r"volume\(?(btc|eth|ltc|xrp|bnb|usdt?|usdc|busd|eur|gbp|base|quote|currency|from|to)\)?"
 )
+#: Names of a bar's last price: its close, unless a price of settlement stands beside it.
+_LAST: Final = ("last", "latest", "close/last")
+_SETTLED: Final = ("settle", "settlement", "settleprice", "settlementprice")
 #: Names that may be the close; offered, never taken.
-_MAYBE_CLOSE: Final = (
-    "last",
-    "latest",
-    "close/last",
-    "price",
-    "settle",
-    "adjclose",
-    "adjustedclose",
-)
+_MAYBE_CLOSE: Final = ("price", *_SETTLED, "adjclose", "adjustedclose")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +47,8 @@ def choose(frame: pl.DataFrame, dialect: Dialect, asked: Mapping[str, str], wher
         SettingsError: `asked` names a field that bars do not have.
         ColumnMismatch: a column is needed and not there, or two could be it.
     """
-    names = {field: _asked(frame, dialect, field, name, where) for field, name in asked.items()}
+    check_fields(dialect, asked)
+    names = {field: _asked(frame, field, name, where) for field, name in asked.items()}
     free = [name for name in frame.columns if name not in names.values()]
     notes: list[str] = []
     passed_over: dict[str, str] = {}
@@ -68,6 +64,8 @@ def choose(frame: pl.DataFrame, dialect: Dialect, asked: Mapping[str, str], wher
         passed_over |= {name: field for group in found for name in group if name != names[field]}
     if "volume" not in asked:
         _refuse_second_volume(names, free, where)
+    if "close" not in asked:
+        _refuse_second_close(names, free, where)
     if missing := [field for field in ("ts", *bars.PRICES) if field not in names]:
         raise _missing(frame.columns, names, missing, where)
     left = [name for name in frame.columns if name not in names.values()]
@@ -76,18 +74,31 @@ def choose(frame: pl.DataFrame, dialect: Dialect, asked: Mapping[str, str], wher
         for name in left
         if name in passed_over and _stem(name, frame.columns) == name
     ]
-    notes += _left_out([name for name in left if name not in passed_over], dialect)
+    left = [name for name in left if name not in passed_over]
+    if "volume" not in names:
+        maybe = [name for name in left if _OTHER_VOLUME.fullmatch(fold(name))]
+        left = [name for name in left if name not in maybe]
+        notes.append(_no_volume(maybe))
+    notes += _left_out(left, dialect)
     return Columns(names, tuple(notes))
 
 
-def _asked(frame: pl.DataFrame, dialect: Dialect, field: str, name: str, where: str) -> str:
-    if field not in dialect.columns:
+def check_fields(dialect: Dialect, asked: Mapping[str, str]) -> None:
+    """Raises:
+    SettingsError: `asked` names a field that bars do not have.
+    """
+    for field, name in asked.items():
+        if field in dialect.columns:
+            continue
         near = difflib.get_close_matches(field, dialect.columns, n=3)
         fields = ", ".join(dialect.columns)
         raise SettingsError(
             f"--column {field}={name}: a bar has no field {field!r}",
             hint=f"did you mean {' or '.join(near)}?" if near else f"its fields are {fields}",
         )
+
+
+def _asked(frame: pl.DataFrame, field: str, name: str, where: str) -> str:
     if name in frame.columns:
         return name
     folded = [column for column in frame.columns if fold(column) == fold(name)]
@@ -167,6 +178,24 @@ def _refuse_second_volume(names: Mapping[str, str], free: list[str], where: str)
             "traded; one of them is money",
             hint=f"say which: --column volume={other!r}",
         )
+
+
+def _refuse_second_close(names: Mapping[str, str], free: list[str], where: str) -> None:
+    settled = next((name for name in free if fold(name) in _SETTLED), None)
+    if "close" in names and fold(names["close"]) in _LAST and settled is not None:
+        raise ColumnMismatch(
+            f"{where}: columns {names['close']!r} and {settled!r} could both be the close",
+            hint=f"say which: --column close={settled!r}",
+        )
+
+
+def _no_volume(maybe: list[str]) -> str:
+    if not maybe:
+        return "no volume in the file: it is NULL in the store"
+    return (
+        f"no volume is read, as nothing says which of {_list(maybe)} is in units traded: "
+        f"--column volume={maybe[0]!r} would"
+    )
 
 
 def _left_out(left: list[str], dialect: Dialect) -> list[str]:

@@ -32,8 +32,7 @@ def word(
         SettingsError: the hint is blank, or nobody says the provider.
         ColumnMismatch: nobody says the symbol.
     """
-    if hint is not None and not hint.strip():
-        raise SettingsError(f"--{field} is blank", hint=f"for example {_EXAMPLES[field]}")
+    check_word(field, hint)
     column = columns.get(field)
     said = _said(frame, column)
     if hint is not None:
@@ -54,11 +53,10 @@ def interval(
 
     Raises:
         SettingsError: the hint is no interval.
-        ColumnMismatch: the column says none either, or the steps do not show one.
+        ColumnMismatch: the column says none either, the steps do not show one, or they show that
+            there are several bars to a day where the hint says one.
     """
-    known = bars.parse_interval(hint) if hint is not None else None
-    if hint is not None and known is None:
-        raise SettingsError(f"--interval {hint!r} is no interval", hint=f"one of {_VOCABULARY}")
+    known = parse_interval(hint) if hint is not None else None
     column = columns.get("interval")
     if said := _said(frame, column):
         parsed = {bars.parse_interval(text) for text in said} - {None}
@@ -76,16 +74,43 @@ def interval(
     series = [frame.get_column(columns[k]) for k in ("provider", "symbol") if k in columns]
     shown = spacing.infer(times, series)
     if known is not None:
+        if shown.interval in (None, known):
+            return Fill(known)
+        if bars.is_daily(known) and not bars.is_daily(str(shown.interval)):
+            raise ColumnMismatch(
+                f"{where}: --interval {hint} is one bar a day at most, but the spacing of the bars "
+                f"is {shown.interval} ({shown.evidence})",
+                hint=f"say --interval {shown.interval}, or leave it out",
+            )
         doubt = f"bars are loaded as {known}, but their spacing is {shown.interval}"
-        doubtful = shown.interval not in (None, known)
-        return Fill(known, (f"{doubt} ({shown.evidence})",) if doubtful else ())
+        return Fill(known, (f"{doubt} ({shown.evidence})",))
     if shown.interval is None:
         raise ColumnMismatch(
             f"{where}: the interval of the bars is not known, {shown.evidence}",
-            hint="name it: --interval 1m",
+            hint=f"name it: --interval {shown.likely or '1m'}",
         )
     note = f"interval {shown.interval} inferred from the spacing: {shown.evidence}"
     return Fill(shown.interval, (note,))
+
+
+def check_word(option: str, word: str | None) -> None:
+    """Raises:
+    SettingsError: the `word` given for `option` is blank.
+    """
+    if word is not None and not word.strip():
+        raise SettingsError(f"--{option} is blank", hint=f"for example {_EXAMPLES[option]}")
+
+
+def parse_interval(hint: str) -> str:
+    """The interval that a person names.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    known = bars.parse_interval(hint)
+    if known is None:
+        raise SettingsError(f"--interval {hint!r} is no interval", hint=f"one of {_VOCABULARY}")
+    return known
 
 
 def _said(frame: pl.DataFrame, column: str | None) -> list[str]:

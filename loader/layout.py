@@ -12,7 +12,7 @@ import polars as pl
 
 from loader import bars, fills, keys, numbers, timeplan, times
 from loader.batch import RawBatch
-from loader.columns import choose
+from loader.columns import check_fields, choose
 from loader.errors import ColumnMismatch, SettingsError, UnknownDialect
 from loader.providers import dialects
 from loader.providers.dialect import Dialect, fold
@@ -61,6 +61,25 @@ class Layout:
     times: TimePlan
     convention: str
     notes: tuple[str, ...]
+
+
+def check(hints: Hints) -> None:
+    """Finds what is wrong with hints whatever the file, before any file is opened.
+
+    Raises:
+        UnknownDialect: there is no dialect of the name given.
+        SettingsError: an option is blank, or is no interval, time zone, field or format.
+    """
+    dialect = _dialect(hints.dialect)
+    _convention(hints.symbol_convention or dialect.symbol_convention)
+    fills.check_word("provider", hints.provider)
+    fills.check_word("symbol", hints.symbol)
+    if hints.interval is not None:
+        fills.parse_interval(hints.interval)
+    if hints.timezone is not None:
+        parse_zone(hints.timezone)
+    timeplan.check_format(hints.time_format)
+    check_fields(dialect, hints.columns)
 
 
 def decide(first: RawBatch, hints: Hints) -> Layout:

@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 
 from loader.attempts import load_file
+from loader.checking import check_settings
 from loader.db import connect
 from loader.errors import DatabaseError
 from loader.events import Event, Listener, RunDone, RunStarted
@@ -39,9 +40,11 @@ def load(
     file, waits for that, and goes on. A dry run reads, compares and counts, and writes nothing.
 
     Raises:
+        SettingsError, UnknownDialect: a setting is wrong whatever the files are.
         DatabaseError: the run could not be recorded at all.
     """
     started = time.monotonic()
+    check_settings(settings)
     told = tuple(listeners)
 
     def emit(event: Event) -> None:

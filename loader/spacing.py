@@ -24,10 +24,12 @@ _INTRADAY: Final = {s: name for name, s in bars.INTERVAL_SECONDS.items() if s < 
 
 @dataclass(frozen=True, slots=True)
 class Spacing:
-    """`interval` is None where the steps do not show one; `evidence` says what they showed."""
+    """`interval` is None where the steps do not show one; `evidence` says what they showed, and
+    `likely` is the interval of most steps, where they have one without proving it."""
 
     interval: str | None
     evidence: str
+    likely: str | None = None
 
 
 def infer(times: pl.Series, series: Sequence[pl.Series] = ()) -> Spacing:
@@ -38,8 +40,8 @@ def infer(times: pl.Series, series: Sequence[pl.Series] = ()) -> Spacing:
     are tolerated as long as a third of the steps have the interval's length.
     """
     steps = _steps(times, series)
-    if len(steps) < MIN_STEPS:
-        return Spacing(None, f"{len(steps)} steps between them are too few to tell")
+    if not len(steps):
+        return Spacing(None, "there are too few steps between them to tell: 0")
     lengths = steps.value_counts(sort=True).rows()
     length = min(second for second, count in lengths if count == lengths[0][1])
     evidence = _said(length)
@@ -50,11 +52,14 @@ def infer(times: pl.Series, series: Sequence[pl.Series] = ()) -> Spacing:
         days = steps.filter((steps + _HOUR) % _DAY <= 2 * _HOUR).cast(pl.Float64) / _DAY
         interval, same = _by_calendar(days.round(0))
         multiples = len(days)
+    if len(steps) < MIN_STEPS:
+        evidence = f"there are too few steps between them to tell: {len(steps)}"
+        return Spacing(None, evidence, interval)
     if interval is None:
         return Spacing(None, f"the usual step between them is {evidence}")
     share = f"{_percent(same / len(steps))} of {len(steps):,} steps"
     if same / len(steps) < _MIN_SHARE or multiples / len(steps) < _MIN_MULTIPLES:
-        return Spacing(None, f"the steps between them vary: {share} are {evidence}")
+        return Spacing(None, f"the steps between them vary: {share} are {evidence}", interval)
     return Spacing(interval, share)
 
 

@@ -140,23 +140,34 @@ def _numbers(columns: tuple[str, ...], filled: pl.Series, what: str) -> Planned:
 
 
 def _custom(columns: tuple[str, ...], filled: pl.Series, time_format: str, what: str) -> Planned:
-    wrong = SettingsError(
-        f"--time-format {time_format!r} is no strptime format that says a time",
-        hint="for example --time-format '%d.%m.%Y %H:%M', or s, ms, us, ns for numbers",
-    )
-    if not timeforms.is_format(time_format):
-        raise wrong
+    check_format(time_format)
     form = timeforms.custom(time_format)
     try:
         reading = timeforms.read(filled, form)
     except pl.exceptions.PolarsError:
-        raise wrong from None
+        raise _no_format(time_format) from None
     if reading.wall.null_count() * 2 > len(filled):
         raise ColumnMismatch(
             f"{what} do not fit --time-format {time_format!r}: {filled[0]!r}",
             hint="the words of strptime: %Y-%m-%d %H:%M:%S, %d-%b-%y, %I:%M %p, %z",
         )
     return _of_form(columns, form, reading)
+
+
+def check_format(time_format: str | None) -> None:
+    """Raises:
+    SettingsError: it is neither a unit of numbers nor a strptime format.
+    """
+    known = time_format is None or time_format in epochs.UNITS
+    if not known and not timeforms.is_format(str(time_format)):
+        raise _no_format(str(time_format))
+
+
+def _no_format(time_format: str) -> SettingsError:
+    return SettingsError(
+        f"--time-format {time_format!r} is no strptime format that says a time",
+        hint="for example --time-format '%d.%m.%Y %H:%M', or s, ms, us, ns for numbers",
+    )
 
 
 def _text(columns: tuple[str, ...], filled: pl.Series, what: str) -> Planned:

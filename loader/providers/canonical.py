@@ -23,7 +23,7 @@ DIALECT = Dialect(
         "open": ("open", "o", "openprice", "priceopen"),
         "high": ("high", "h", "highprice", "pricehigh"),
         "low": ("low", "l", "lowprice", "pricelow"),
-        "close": ("close", "c", "closeprice", "priceclose"),
+        "close": ("close", "c", "closeprice", "priceclose", "last", "latest", "close/last"),
         "volume": ("volume", "v", "vol"),
         "vwap": ("vwap", "vw"),
         "trade_count": ("tradecount", "n", "trades", "transactions", "numtrades", "numberoftrades"),

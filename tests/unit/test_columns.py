@@ -125,7 +125,7 @@ def test_one_column_may_be_two_fields_if_the_person_says_so() -> None:
 
 
 def test_a_name_that_stands_twice() -> None:
-    frame = table("Date", *OHLC, "Date_2", Date_2="2024-01-02")
+    frame = table("Date", *OHLC, "volume", "Date_2", Date_2="2024-01-02")
     assert chosen(frame)["ts"] == "Date"
     assert notes(frame) == ["'Date_2' left out: it equals 'Date'"]
     twice = table("Date", *OHLC, "close_2", close_2="2")
@@ -140,13 +140,33 @@ def test_spellings_of_one_name_that_differ() -> None:
         chosen(table("Date", "open", "high", "low", "Close", "close", close="2"))
 
 
+def test_a_file_without_volume_is_said_to_have_none() -> None:
+    assert notes(table("date", *OHLC)) == ["no volume in the file: it is NULL in the store"]
+
+
+@pytest.mark.parametrize("name", ["Last", "latest", "Close/Last"])
+def test_the_last_price_is_the_close_unless_one_of_settlement_stands_beside_it(name: str) -> None:
+    assert chosen(table("Time", "Open", "High", "Low", name))["close"] == name
+    assert chosen(table("Time", "Open", "High", "Low", name, "Close"))["close"] == "Close"
+    futures = table("Date", "Open", "High", "Low", name, "Change", "Settle", "Volume")
+    with pytest.raises(ColumnMismatch, match=f"'{name}' and 'Settle' could both be the close") as e:
+        chosen(futures)
+    assert e.value.hint == "say which: --column close='Settle'"
+    assert chosen(futures, close="Settle")["close"] == "Settle"
+
+
 def test_two_volumes_in_two_units() -> None:
     frame = table("date", *OHLC, "volume_btc", "volume")
     with pytest.raises(ColumnMismatch, match="one of them is money") as raised:
         chosen(frame)
     assert raised.value.hint == "say which: --column volume='volume_btc'"
     assert chosen(frame, volume="volume_btc")["volume"] == "volume_btc"
-    assert "volume" not in chosen(table("date", *OHLC, "VolumeFrom", "VolumeTo"))
+    frame = table("date", *OHLC, "VolumeFrom", "VolumeTo")
+    assert "volume" not in chosen(frame)
+    assert notes(frame) == [
+        "no volume is read, as nothing says which of 'VolumeFrom', 'VolumeTo' is in units traded: "
+        "--column volume='VolumeFrom' would"
+    ]
     assert chosen(table("date", *OHLC, "volume", "Volume MA"))["volume"] == "volume"
 
 
@@ -163,7 +183,7 @@ def test_two_volumes_in_two_units() -> None:
         ("ts,price,size,side", "a table of trades?", "a bar has"),
         ("ts,bid,ask", "a table of quotes?", "a bar has"),
         ("open,high,low,close", "no column for ts (it has", "name it: --column ts=NAME"),
-        ("date,open,high,low,Last", "no column for close", "--column close='Last'"),
+        ("date,open,high,low,Price", "no column for close", "--column close='Price'"),
         ("date,open,high,low,Settle", "no column for close", "--column close='Settle'"),
         ("date,open,high,low", "no column for close", "--column close=NAME"),
         ("date,high,low,close", "no column for open", "--column open=NAME"),

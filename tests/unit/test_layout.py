@@ -10,7 +10,7 @@ import pytest
 
 from loader.batch import Location, RawBatch
 from loader.errors import ColumnMismatch, SettingsError, UnknownDialect
-from loader.layout import Hints, Layout, decide
+from loader.layout import Hints, Layout, check, decide
 from loader.normalise import normalise
 from loader.timeforms import Form
 
@@ -18,9 +18,9 @@ HINTS: dict[str, Any] = {"provider": "demo", "symbol": "X"}
 
 
 def batch(**columns: Any) -> RawBatch:
-    """A batch with good prices beside the columns given."""
+    """A batch with good prices and volumes beside the columns given."""
     height = max(len(values) for values in columns.values())
-    prices = {name: ["10"] * height for name in ("open", "high", "low", "close")}
+    prices = {name: ["10"] * height for name in ("open", "high", "low", "close", "volume")}
     return RawBatch(pl.DataFrame({**prices, **columns}), Location("file.csv", 0, 1))
 
 
@@ -126,7 +126,7 @@ def test_the_interval_is_inferred_and_shown_with_its_evidence() -> None:
 
 
 def test_too_little_to_infer_from() -> None:
-    with pytest.raises(ColumnMismatch, match="2 steps between them are too few") as raised:
+    with pytest.raises(ColumnMismatch, match="too few steps between them to tell: 2") as raised:
         layout(batch(ts=DAYS[:3]))
     assert "--interval" in str(raised.value.hint)
 
@@ -134,6 +134,41 @@ def test_too_little_to_infer_from() -> None:
 def test_an_interval_that_the_spacing_belies_is_noted() -> None:
     found = layout(batch(ts=MINUTES), timezone="UTC", interval="1h")
     assert found.notes == ("bars are loaded as 1h, but their spacing is 1m (100 % of 9 steps)",)
+
+
+@pytest.mark.parametrize("interval", ["1d", "weekly"])
+def test_bars_of_minutes_are_not_thrown_together_into_days(interval: str) -> None:
+    with pytest.raises(ColumnMismatch, match=f"--interval {interval} is one bar a day") as raised:
+        layout(batch(ts=MINUTES), timezone="UTC", interval=interval)
+    assert raised.value.hint == "say --interval 1m, or leave it out"
+
+
+@pytest.mark.parametrize(
+    ("hints", "message"),
+    [
+        ({"provider": " "}, "--provider is blank"),
+        ({"symbol": ""}, "--symbol is blank"),
+        ({"interval": "7m"}, "--interval '7m' is no interval"),
+        ({"timezone": "Mars"}, "--timezone 'Mars' is no time zone"),
+        ({"time_format": "yyyy-mm-dd"}, "--time-format 'yyyy-mm-dd' is no strptime format"),
+        ({"columns": {"clos": "x"}}, "a bar has no field 'clos'"),
+        ({"symbol_convention": "x"}, "no symbol convention 'x'"),
+    ],
+)
+def test_hints_that_are_wrong_for_every_file(hints: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        check(Hints(**hints))
+
+
+def test_hints_that_are_right() -> None:
+    with pytest.raises(UnknownDialect):
+        check(Hints(dialect="canonicle"))
+    check(Hints())
+    check(
+        Hints(
+            "demo", "1Min", "X", "UTC-5", {"close": "Last", "time_of_day": "T"}, "ms", "canonical"
+        )
+    )
 
 
 def test_spacing_is_that_of_one_symbol() -> None:

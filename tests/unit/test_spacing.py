@@ -100,8 +100,9 @@ def test_steps_are_those_of_one_symbol() -> None:
 @pytest.mark.parametrize(
     ("moments", "evidence"),
     [
-        ([], "0 steps between them are too few to tell"),
-        (weekdays(3), "2 steps between them are too few to tell"),
+        ([], "there are too few steps between them to tell: 0"),
+        (weekdays(2), "there are too few steps between them to tell: 1"),
+        (weekdays(3), "there are too few steps between them to tell: 2"),
         (times(NINE_THIRTY, timedelta(minutes=7), 30), "the usual step between them is 7 minutes"),
         (times(NINE_THIRTY, timedelta(days=10), 30), "the usual step between them is 10 days"),
         (
@@ -123,6 +124,23 @@ def test_too_little_evidence(moments: list[datetime], evidence: str) -> None:
     found = infer(series(moments))
     assert found.interval is None
     assert found.evidence.startswith(evidence)
+
+
+@pytest.mark.parametrize(
+    ("moments", "likely"),
+    [
+        (weekdays(3), "1d"),
+        (times(NINE_THIRTY, timedelta(days=7), 3), "1w"),
+        (times(NINE_THIRTY, timedelta(minutes=5), 2), "5m"),
+        (times(NINE_THIRTY, timedelta(minutes=7), 3), None),
+        ([], None),
+    ],
+)
+def test_what_few_steps_suggest_is_offered_and_not_taken(
+    moments: list[datetime], likely: str | None
+) -> None:
+    found = infer(series(moments))
+    assert (found.interval, found.likely) == (None, likely)
 
 
 def test_a_share_that_is_not_all_is_not_called_100() -> None:
