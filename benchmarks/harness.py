@@ -125,7 +125,7 @@ class Harness:
     def _timed(
         self, command: list[str], environment: dict[str, str], directory: Path
     ) -> tuple[dict[str, Any], str]:
-        """What the process used (see timed.py), and the last line it said."""
+        """What the process used (see timed.py), and the end of what it said."""
         out, log = directory / "timed.json", directory / "output.log"
         with log.open("wb") as output:
             subprocess.run(
@@ -134,7 +134,7 @@ class Harness:
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             )  # fmt: skip
         lines = log.read_text(errors="replace").strip().splitlines()
-        return json.loads(out.read_text()), lines[-1][:300] if lines else ""
+        return json.loads(out.read_text()), " / ".join(lines[-2:])[-300:]
 
 
 def _run(case: str, contender: str, round: int, used: dict[str, Any]) -> Run:
