@@ -33,7 +33,7 @@ class Look:
     rows: int | None = None
     good: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=bars.SCHEMA))
     rejected: Mapping[str, int] = field(default_factory=dict)
-    whole: bool = True
+    whole: bool = False
     notes: tuple[str, ...] = ()
     error: MdloadError | None = None
 
@@ -55,7 +55,7 @@ def first_look(source: Source, settings: Settings) -> Look:
         return Look(source.name, container, found=found, notes=notes, error=error)
     layout = checking.layout
     if first is None or layout is None:
-        return Look(source.name, container, found=found, rows=0, notes=notes)
+        return Look(source.name, container, found=found, rows=0, whole=True, notes=notes)
     return Look(
         path=source.name,
         container=container,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple, fields
+
 import click
 
 from loader import logs, report
 from loader.report import Column
-from loader.results import FileResult, LoadResult
+from loader.results import Counts, FileResult, LoadResult
 
 #: Names in a list that is there to be read.
 _SHOWN = 8
+#: Counts that a narrow terminal leaves out of the table where they are 0, the last ones first.
+_GIVE_WAY = ("rejected", "unchanged", "duplicate", "updated", "skipped")
 
 
 def print_load(result: LoadResult, *, as_json: bool) -> None:
@@ -18,27 +22,28 @@ def print_load(result: LoadResult, *, as_json: bool) -> None:
         report.print_json(as_object(result))
         _print_errors(result)
         return
-    counts = result.counts.as_columns()
-    several = len(result.files) > 1
-    columns = ["read", "inserted", "updated", "unchanged", "duplicate", "skipped", "failed"]
-    rows: list[list[object]] = []
-    for file in result.files if several else ():
-        own = file.counts.as_columns()
-        rows.append([file.path, file.state, *(own[f"rows_{c}"] for c in columns)])
-    rows.append(
-        ["all files" if several else result.files[0].path if result.files else "no files",
-         result.status if several or not result.files else result.files[0].state,
-         *(counts[f"rows_{c}"] for c in columns)]
-    )  # fmt: skip
-    heads = [Column("file"), Column("state", "status"),
-             *(Column("rejected" if c == "failed" else c, "number") for c in columns)]  # fmt: skip
-    report.table("Dry run: nothing was written" if result.dry_run else None, heads, rows)
+    _print_counts(result)
     click.echo()
     for label, value in _facts(result):
         click.echo(f"{label:>9}  {value}")
     for line in _next_steps(result):
         click.echo(line)
     _print_errors(result)
+
+
+def _print_counts(result: LoadResult) -> None:
+    rows: list[tuple[object, ...]]
+    rows = [(file.path, file.state, *astuple(file.counts)) for file in result.files]
+    if len(rows) != 1:
+        name = "all files" if rows else "no files"
+        rows.append((name, result.status, *astuple(result.counts)))
+    heads = [Column("file"), Column("state", "status")]
+    for name in (field.name for field in fields(Counts)):
+        zero = getattr(result.counts, name) == 0 and name in _GIVE_WAY
+        heads.append(Column(name, "number", spare=_GIVE_WAY.index(name) + 1 if zero else 0))
+    title = "Dry run: nothing was written" if result.dry_run else None
+    if hidden := report.table(title, heads, rows):
+        click.echo(f"{', '.join(hidden)}: 0")
 
 
 def _facts(result: LoadResult) -> list[tuple[str, str]]:
@@ -76,9 +81,15 @@ def _next_steps(result: LoadResult) -> list[str]:
 def _print_errors(result: LoadResult) -> None:
     if logs.speaks_json():  # which heard of each error as its file ended
         return
+    alike: dict[tuple[str, str | None], list[str]] = {}
     for file in result.files:
         if file.error:
-            logs.error(file.error, file.hint)
+            alike.setdefault((file.error.replace(file.path, "", 1), file.hint), []).append(
+                file.error
+            )
+    for (_, hint), (error, *others) in alike.items():
+        more = f" (and {report.counted(len(others), 'other file')} likewise)" if others else ""
+        logs.error(error + more, hint)
 
 
 def _rules(result: LoadResult) -> dict[str, int]:

@@ -1,8 +1,9 @@
-"""What `inspect` says of a file: labelled lines and the first bars, or one object per file."""
+"""What `inspect` says of a file: labelled lines and the first bars, or an object."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import click
 
@@ -13,36 +14,59 @@ from loader.report import Column
 
 
 def print_look(looks: Sequence[Look], rows: int, *, as_json: bool) -> None:
-    """What `inspect` saw of each file; `rows` bars of each."""
+    """What `inspect` saw of each file; `rows` bars of each. In JSON one file is its object, several
+    are those under `files`."""
     if as_json:
-        report.print_json([_look(look, rows) for look in looks])
+        found = [_look(look, rows) for look in looks]
+        report.print_json(found[0] if len(found) == 1 else {"files": found})
         return
-    for look in looks:
+    for number, look in enumerate(looks):
+        if number:
+            click.echo()
         click.echo(click.style(look.path, bold=True))
-        shown = _look(look, 0)
-        for label in ("container", "dialect", "provider", "interval"):
-            click.echo(f"{label:>11}  {shown[label] or report.NOTHING}")
-        count = report.number(look.rows) if look.rows is not None else "more than one batch"
-        click.echo(f"{'rows':>11}  {count}")
-        click.echo(
-            f"{'columns':>11}  "
-            + (", ".join(f"{f} = {c}" for f, c in look.columns.items()) or report.NOTHING)
-        )
-        click.echo(f"{'symbols':>11}  {listed(shown['symbols'])}")  # type: ignore[arg-type]
-        click.echo(f"{'span':>11}  {report.span(shown['min_ts'], shown['max_ts'])}")  # type: ignore[arg-type]
-        rejects = ", ".join(f"{rule} {n:,}" for rule, n in look.rejected.items())
-        click.echo(f"{'rejected':>11}  {rejects or 'none'}")
-        for note in look.notes:
-            click.echo(f"{'note':>11}  {note}")
+        for label, value in _facts(look):
+            click.echo(f"{label:>11}  {value}")
         if look.good.height:
-            head = look.good.head(rows).select(bars.COLUMNS)
-            columns = [Column(c, "number" if c in bars.VALUES else "text") for c in head.columns]
-            report.table(None, columns, head.rows())
+            click.echo()
+            _print_bars(look, rows)
         if look.error:
             logs.error(str(look.error), look.error.hint)
 
 
-def _look(look: Look, rows: int) -> dict[str, object]:
+def _facts(look: Look) -> list[tuple[str, str]]:
+    notes = [("note", note) for note in look.notes]
+    rows = "more than the first batch" if look.rows is None else report.number(look.rows)
+    if look.error or not look.columns:
+        known = {"container": look.container, "found": ", ".join(look.found)}
+        known["rows"] = None if look.error else rows
+        return [*((label, value) for label, value in known.items() if value), *notes]
+    seen = _look(look, 0)
+    rejected = ", ".join(f"{rule} {n:,}" for rule, n in look.rejected.items()) or "none"
+    return [
+        ("container", str(look.container)),
+        ("dialect", str(look.dialect)),
+        ("provider", seen["provider"] or "several"),
+        ("interval", seen["interval"] or "several"),
+        ("rows", rows),
+        ("columns", ", ".join(f"{field} = {name}" for field, name in look.columns.items())),
+        ("symbols", listed(seen["symbols"])),
+        ("span", report.span(seen["min_ts"], seen["max_ts"])),
+        ("rejected", rejected if look.whole else f"{rejected} (of the first batch)"),
+        *notes,
+    ]
+
+
+def _print_bars(look: Look, rows: int) -> None:
+    head = look.good.head(rows).select(bars.COLUMNS)
+    columns = []
+    for spare, name in enumerate(head.columns, start=1):
+        is_same = name != "ts" and look.good[name].n_unique() == 1  # and told above
+        kind: Literal["number", "time", "text"] = "number" if name in bars.VALUES else "text"
+        columns.append(Column(name, "time" if name == "ts" else kind, spare if is_same else 0))
+    report.table(None, columns, head.rows())
+
+
+def _look(look: Look, rows: int) -> dict[str, Any]:
     good = look.good
     return {
         "path": look.path,
@@ -60,5 +84,6 @@ def _look(look: Look, rows: int) -> dict[str, object]:
         "whole_file": look.whole,
         "notes": list(look.notes),
         "error": str(look.error) if look.error else None,
+        "hint": look.error.hint if look.error else None,
         "bars": good.head(rows).select(bars.COLUMNS).to_dicts(),
     }

@@ -70,10 +70,11 @@ class Column:
 
 def table(
     title: str | None, columns: Sequence[str | Column], rows: Iterable[Sequence[object]]
-) -> None:
-    """Prints a table on stdout. On a terminal it fits the width; in a pipe nothing is cut.
+) -> list[str]:
+    """Prints a table on stdout and gives the names of the columns that a narrow terminal had to do
+    without. In a pipe nothing is cut.
 
-    Cells: text as it is (no markup), numbers with thousands, datetimes as `utc`, None as a dash.
+    Cells: text as it is (no markup), integers with thousands, datetimes as `utc`, None as a dash.
     """
     from rich.console import Console  # noqa: PLC0415
 
@@ -100,6 +101,7 @@ def table(
     if title:
         console.print(title, style="bold", markup=False)
     console.print(drawn)
+    return [column.name for i, column in enumerate(named) if i not in shown]
 
 
 def _width(column: Column, values: Iterable[str], text: int) -> int:
@@ -152,7 +154,7 @@ def cell(value: object) -> str:
             return NOTHING
         case bool():
             return "yes" if value else "no"
-        case int():
+        case int() | float():
             return number(value)
         case datetime():
             return utc(value)
@@ -161,8 +163,10 @@ def cell(value: object) -> str:
     return str(value)
 
 
-def number(n: int | None) -> str:
-    """`1234567` as `1,234,567`."""
+def number(n: float | None) -> str:
+    """`1234567` as `1,234,567`; a float in its shortest exact form, without a `.0`."""
+    if isinstance(n, float):
+        return repr(n).removesuffix(".0")
     return NOTHING if n is None else f"{n:,}"
 
 

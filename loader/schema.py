@@ -86,7 +86,7 @@ def require_head(database: psycopg.Connection[Any] | str) -> None:
     if found != head():
         has = "no tables of mdload yet" if found is None else f"schema revision {found}"
         raise SchemaOutOfDate(
-            f"the database {database.info.dbname!r} has {has}; this mdload needs {head()}",
+            f"the database {database.info.dbname!r} has {has}; this mdload needs revision {head()}",
             hint="run: mdload migrate",
         )
     return None

@@ -36,6 +36,16 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as exc:
+            raise click.exceptions.NoSuchCommand(
+                exc.command_name, possibilities=COMMANDS, ctx=ctx
+            ) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, help) for name, (_, help) in COMMANDS.items()])
@@ -46,10 +56,12 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="First steps: mdload backfill bars.parquet --provider NAME",
 )
-@click.option("--database", metavar="URL", help="The server to use; without it the environment's.")
+@click.option("--database", metavar="URL",
+              help="The server to use; else MDLOAD_DATABASE_URL, DATABASE_URL, libpq's PG* "
+                   "variables, mdload.toml, or the embedded server.")  # fmt: skip
 @click.option("--config", "config_file", metavar="FILE", type=click.Path(dir_okay=False),
-              help="Settings file; default mdload.toml, if there is one here.")  # fmt: skip
-@click.option("-v", "--verbose", count=True, help="Say more on stderr.")
+              help="Settings; else mdload.toml, if there is one here.")  # fmt: skip
+@click.option("-v", "--verbose", count=True, help="Say more on stderr; -vv for all there is.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text",
               show_default=True, help="How stderr speaks.")  # fmt: skip

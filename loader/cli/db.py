@@ -15,12 +15,12 @@ from loader.cli.context import Context
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
-@click.group()
+@click.group(epilog="Example: mdload db psql -c 'SELECT count(*) FROM bars_ohlcv'")
 def db() -> None:
     """The database in use, and the embedded server."""
 
 
-@db.command()
+@db.command(epilog="Example: mdload db url --json")
 @click.option("--show-password", is_flag=True, help="Print a password that the URL holds.")
 @_json
 @click.pass_obj
@@ -44,7 +44,7 @@ def url(context: Context, show_password: bool, as_json: bool) -> None:
     click.echo(json.dumps(found) if as_json else shown)
 
 
-@db.command()
+@db.command(epilog="Example: mdload db status", short_help="Which database, and how it is.")
 @_json
 @click.pass_obj
 def status(context: Context, as_json: bool) -> None:
@@ -81,7 +81,7 @@ def status(context: Context, as_json: bool) -> None:
         click.echo(f"{name:<16} {value}")
 
 
-@db.command()
+@db.command(epilog="Example: mdload db start", short_help="Start the embedded server and leave it.")
 @_json
 @click.pass_obj
 def start(context: Context, as_json: bool) -> None:
@@ -97,7 +97,7 @@ def start(context: Context, as_json: bool) -> None:
     click.echo(json.dumps({"running": True, "url": url}) if as_json else url)
 
 
-@db.command()
+@db.command(epilog="Example: mdload db stop", short_help="Stop the embedded server.")
 @_json
 @click.pass_obj
 def stop(context: Context, as_json: bool) -> None:
@@ -114,7 +114,11 @@ def stop(context: Context, as_json: bool) -> None:
         click.echo("stopped" if stopped else "it was not running")
 
 
-@db.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
+@db.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+    short_help="Open psql on the database in use.",
+    epilog="Example: mdload db psql -c 'SELECT count(*) FROM bars_ohlcv'",
+)
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
 def psql(context: Context, args: tuple[str, ...]) -> NoReturn:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from loader.runs import JobRunTracker
 
 
-@click.group("job-runs")
+@click.group("job-runs", epilog="Example: mdload job-runs list --status failure --since 7d")
 def job_runs() -> None:
     """What was loaded, when, how much of it, and how it ended."""
 
@@ -45,8 +45,10 @@ class Since(click.ParamType[datetime]):
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-@job_runs.command("list")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most N.")
+@job_runs.command("list", epilog="Example: mdload job-runs list --status failure --since 7d")
+@click.option(
+    "--limit", metavar="N", type=click.IntRange(1), default=20, show_default=True, help="At most N."
+)
 @click.option("--job-name", metavar="NAME", help="Only runs of this job.")
 @click.option(
     "--status",
@@ -72,7 +74,9 @@ def list_(
     view.show_runs(runs, as_json)
 
 
-@job_runs.command()
+@job_runs.command(
+    short_help="One run, its files and its course.", epilog="Example: mdload job-runs inspect 42"
+)
 @click.argument("run_id", metavar="ID", type=int)
 @json_option
 @click.pass_obj
@@ -85,9 +89,13 @@ def inspect(context: Context, run_id: int, as_json: bool) -> None:
     show_run(run, files, as_json)
 
 
-@job_runs.command()
+@job_runs.command(
+    short_help="Runs that have stopped beating.",
+    epilog="Example: mdload job-runs stuck --timeout-minutes 30 --mark-failed",
+)
 @click.option(
     "--timeout-minutes",
+    metavar="N",
     type=click.FloatRange(0, 10_000_000, min_open=True),
     default=15,
     show_default=True,
@@ -123,10 +131,13 @@ def stuck(context: Context, timeout_minutes: float, mark_failed: bool, as_json: 
     raise CheckFailed(f"{found}; marked as failed: {listed}")
 
 
-@job_runs.command()
+@job_runs.command(
+    short_help="Runs by job, provider and status.",
+    epilog="Example: mdload job-runs summary --hours 48",
+)
 @click.option(
-    "--hours", type=click.FloatRange(0, 1_000_000, min_open=True), default=24, show_default=True,
-    help="Runs started in the last N hours.",
+    "--hours", metavar="N", type=click.FloatRange(0, 1_000_000, min_open=True), default=24,
+    show_default=True, help="Runs started in the last N hours.",
 )  # fmt: skip
 @json_option
 @click.pass_obj
@@ -139,7 +150,10 @@ def summary(context: Context, hours: float, as_json: bool) -> None:
     view.show_summary(found, hours, as_json)
 
 
-@job_runs.command()
+@job_runs.command(
+    short_help="Delete old runs.",
+    epilog="Example: mdload job-runs cleanup --older-than-days 90 --confirm",
+)
 @click.option(
     "--older-than-days", type=click.IntRange(0, 36_500), required=True, metavar="N",
     help="Runs that ended more than N days ago.",

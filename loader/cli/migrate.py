@@ -10,7 +10,7 @@ from loader.cli.context import Context
 from loader.cli.options import json_option
 
 
-@click.command()
+@click.command(epilog="Example: mdload --database postgresql://owner@db.example.com/market migrate")
 @click.option("--sql", is_flag=True, help="Print the SQL that makes the schema; touch nothing.")
 @json_option
 @click.pass_obj

@@ -28,7 +28,7 @@ _MEANING: Final = (
                  help="Load prices of zero and below, as some futures have."),
     click.option("--off-grid", is_flag=True,
                  help="Load bars that do not start on their interval's grid."),
-    click.option("--batch-rows", type=click.IntRange(1, 5_000_000), default=100_000,
+    click.option("--batch-rows", metavar="ROWS", type=click.IntRange(1, 5_000_000), default=100_000,
                  show_default=True, help="Rows in memory at a time."),
 )  # fmt: skip
 

@@ -24,9 +24,16 @@ _HINTS = {
 }
 _UNREACHABLE = re.compile(
     r"failed to connect|could not connect|connection (to server|refused|not open)|server closed|"
-    r"no connection to the server|terminating connection|could not (send|receive) data",
+    r"no connection to the server|terminating connection|could not (send|receive) data|"
+    r"failed to resolve host|could not translate host name",
     re.IGNORECASE,
 )
+#: What a server that refuses a connection says: no SQLSTATE comes with it.
+_REFUSALS = {
+    r'database ".*" does not exist': "3D000",
+    r"password authentication|no password supplied": "28P01",
+    r'role ".*" (does not exist|is not permitted)|no pg_hba.conf entry': "28000",
+}
 
 
 def translate(error: Exception, doing: str) -> DatabaseError:
@@ -47,8 +54,8 @@ def translate(error: Exception, doing: str) -> DatabaseError:
     elif sqlstate is None and _UNREACHABLE.search(str(error)):
         kind = ConnectionLost
         hint = "check the address with: mdload db url; and that the server is up"
-        for state, phrase in (("3D000", "does not exist"), ("28P01", "password authentication")):
-            if phrase in str(error):
+        for words, state in _REFUSALS.items():
+            if re.search(words, str(error)):
                 kind, hint = DatabaseError, _HINTS[state]
     return kind(f"the database failed while {doing}: {text}", hint=hint, sqlstate=sqlstate)
 

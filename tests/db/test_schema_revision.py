@@ -30,7 +30,7 @@ def test_a_database_at_head_is_taken(database_url: str) -> None:
 
 def test_an_empty_database_is_refused(empty_url: str) -> None:
     error = refused(empty_url)
-    assert str(error).endswith("has no tables of mdload yet; this mdload needs 0001")
+    assert str(error).endswith("has no tables of mdload yet; this mdload needs revision 0001")
     assert error.hint == "run: mdload migrate"
     assert error.exit_code == 5
 
@@ -45,7 +45,7 @@ def test_an_open_transaction_survives_the_question(empty_url: str) -> None:
 def test_an_older_database_is_refused(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
     error = refused(database_url)
-    assert str(error).endswith("has schema revision 0001; this mdload needs 0002")
+    assert str(error).endswith("has schema revision 0001; this mdload needs revision 0002")
     assert error.hint == "run: mdload migrate"
 
 
