@@ -16,9 +16,9 @@ from loader.errors import (
     MdloadError,
 )
 from loader.events import FileDone, FileNote, FileStarted
-from loader.filework import FileWork
+from loader.filework import STOPPED, FileWork, identity
 from loader.job import Job, Way
-from loader.results import FileResult
+from loader.results import Counts, FileResult, FileState
 from loader.sources import Source, content_hash
 
 #: Attempts at a file's transaction when another writer or a lost connection is in the way.
@@ -29,73 +29,122 @@ FIRST_WAY = Way()
 def load_file(job: Job, source: Source) -> FileResult:
     """One source file, whatever comes of it: errors of mdload's own kinds become the result."""
     job.emit(FileStarted(source.name, source.size_bytes, None))
-    digest: str | None = None
+    attempts = _Attempts(job, source)
     try:
-        digest = content_hash(source)
-        result = _attempts(job, source, digest)
+        result = attempts.load()
     except MdloadError as error:
-        result = _failed(job, source, digest, error)
+        result = attempts.failed(error)
     job.emit(FileDone(result))
     return result
 
 
-def _attempts(job: Job, source: Source, digest: str) -> FileResult:
-    way = FIRST_WAY
-    done = FileResult(source.name, "loaded", content_hash=digest, size_bytes=source.size_bytes)
-    for attempt in range(1, ATTEMPTS + 1):
-        work = FileWork(job, source, done, way)
-        try:
-            if attempt == 1 and not job.settings.force:
-                with job.connection(autocommit=True) as reader:
-                    seen = files.known(reader, digest, job.fingerprint)
-                if seen and seen.whole:
-                    return _known(job, done, source, seen)
-                if seen and job.settings.commit_every:
-                    work.way = replace(way, resume_at=seen.rows_resumable)
-            return work.load()
-        except MayRepeat:
-            way = replace(way, partition=True, resume_at=0)
-            note = "not in order of time within each symbol: read twice, to find repeated keys"
-        except (Contended, ConnectionLost) as error:
-            if attempt == ATTEMPTS:
+class _Attempts:
+    """A file, and how far it has come over the attempts so far."""
+
+    def __init__(self, job: Job, source: Source) -> None:
+        self._job = job
+        self._source = source
+        self._done = FileResult(source.name, "loaded", size_bytes=source.size_bytes)
+        self._way = FIRST_WAY
+        self._asks_ledger = not job.settings.force
+        self._work: FileWork | None = None
+        self._identity = (0, 0)
+
+    def load(self) -> FileResult:
+        self._identity = identity(self._source)  # before it is hashed: a change must show
+        self._done = replace(self._done, content_hash=content_hash(self._source))
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._learn()
+                return self._known() or self._once()
+            except MayRepeat:
+                self._work = None
+                self._way = replace(self._way, partition=True, resume_at=0)
+                note = "not in order of time within each symbol: read twice, to find repeated keys"
+            except (Contended, ConnectionLost) as error:
+                if attempt == ATTEMPTS:
+                    raise
+                if isinstance(error, Contended):
+                    self._way = replace(self._way, direct=False)
+                note = f"attempt {attempt} of {ATTEMPTS} failed ({error}); running it again"
+                self._pause(attempt, error)
+            self._job.emit(FileNote(self._source.name, note))
+        raise AssertionError("unreachable")
+
+    def failed(self, error: MdloadError) -> FileResult:
+        """What is left of the file after `error`: parts that were committed stay."""
+        if self._job.cancelled.is_set() and not isinstance(error, Cancelled):
+            error = Cancelled(STOPPED)  # what the server said of the statement that was stopped
+        with suppress(DatabaseError):  # the error in hand says more than one about the ledger
+            self._learn()
+        state: FileState = "cancelled" if isinstance(error, Cancelled) else "failed"
+        result = replace(
+            self._done,
+            state="partial" if self._done.file_id else state,
+            error=str(error), hint=error.hint, exit_code=error.exit_code,
+        )  # fmt: skip
+        with suppress(DatabaseError):
+            resumable = 0 if self._way.partition else self._way.resume_at
+            return _recorded(self._job, self._source, result, resumable)
+        return result
+
+    def _learn(self) -> None:
+        """Takes over what the attempt before has committed."""
+        if self._work is not None:
+            self._work.settle()
+            self._done = self._work.done
+            self._way = replace(self._way, resume_at=self._work.covered)
+
+    def _known(self) -> FileResult | None:
+        """The result, if the content is loaded already under this configuration. Where a part of
+        it is, sets the way to go on after that."""
+        if not self._asks_ledger:
+            return None
+        assert self._done.content_hash is not None
+        with self._job.connection(autocommit=True) as reader:
+            seen = files.known(reader, self._done.content_hash, self._job.fingerprint)
+        if seen and seen.whole:
+            note = (
+                f"loaded already by run {seen.run_id} under the same settings "
+                "(--force loads it again)"
+            )
+            result = replace(self._done, state="known", notes=(note,))
+            result = _recorded(self._job, self._source, result)
+            self._job.emit(FileNote(self._source.name, note))
+            return result
+        self._asks_ledger = False
+        if seen and seen.rows_resumable and self._job.settings.commit_every:
+            self._way = replace(self._way, resume_at=seen.rows_resumable)
+            note = f"goes on after row {seen.rows_resumable:,}, up to where run {seen.run_id} came"
+            self._job.emit(FileNote(self._source.name, note))
+        return None
+
+    def _once(self) -> FileResult:
+        if self._work is None or not self._work.ended:
+            self._work = FileWork(self._job, self._source, self._identity, self._done, self._way)
+            try:
+                self._work.load()
+            except BaseException:
+                self._work.forget_progress()
                 raise
-            direct = work.way.direct and not isinstance(error, Contended)
-            way = replace(work.way, direct=direct, resume_at=work.covered)
-            done = work.done
-            note = f"attempt {attempt} of {ATTEMPTS} failed ({error}); running it again"
-            pause = random.uniform(0.5, 1.0) * min(0.1 * 2**attempt, 10.0)  # noqa: S311
-            if job.cancelled.wait(pause):
-                raise Cancelled("cancelled while waiting to run a file again") from error
-        work.forget_progress()
-        job.emit(FileNote(source.name, note))
-    raise AssertionError("unreachable")
+        return self._work.done
+
+    def _pause(self, attempt: int, error: MdloadError) -> None:
+        seconds = random.uniform(0.5, 1.0) * min(0.1 * 2**attempt, 10.0)  # noqa: S311
+        if self._job.cancelled.wait(seconds):
+            raise Cancelled("cancelled while waiting to run a file again") from error
 
 
-def _known(job: Job, done: FileResult, source: Source, seen: files.Known) -> FileResult:
-    """Content that is loaded already under this configuration: recorded, not read again."""
-    note = f"loaded already by run {seen.run_id} under the same settings (--force loads it again)"
-    job.emit(FileNote(source.name, note))
-    return _recorded(job, source, replace(done, state="known", notes=(note,)))
-
-
-def _failed(job: Job, source: Source, digest: str | None, error: MdloadError) -> FileResult:
-    result = FileResult(
-        source.name,
-        "cancelled" if isinstance(error, Cancelled) else "failed",
-        content_hash=digest, size_bytes=source.size_bytes,
-        error=str(error), hint=error.hint, exit_code=error.exit_code,
-    )  # fmt: skip
-    with suppress(DatabaseError):  # the error in hand says more than that it cannot be recorded
-        return _recorded(job, source, result)
-    return result
-
-
-def _recorded(job: Job, source: Source, result: FileResult) -> FileResult:
-    """A row in the ledger for a file of which nothing was written."""
+def _recorded(job: Job, source: Source, result: FileResult, rows_resumable: int = 0) -> FileResult:
+    """The ledger's word on a file of which nothing more was written."""
     if job.run_id is None:
         return result
-    with job.connection() as writer, writer.transaction():
-        file_id = files.begin(writer, job.run_id, source, result.content_hash, job.fingerprint, 0.0)
-        result = replace(result, file_id=file_id)
-        files.end(writer, file_id, result, result.counts)
+    with job.connection(cancellable=False) as writer, writer.transaction():
+        if result.file_id is None:
+            file_id = files.begin(
+                writer, job.run_id, source, result.content_hash, job.fingerprint, 0.0
+            )
+            result = replace(result, file_id=file_id)
+        assert result.file_id is not None
+        files.end(writer, result.file_id, result, Counts(), rows_resumable)
     return result

@@ -20,15 +20,24 @@ Ending = Literal["loaded", "partial"]
 REFUSED = "file_refused"
 
 
-def check_limit(limit: RejectLimit, tally: Tally, name: str) -> None:
-    """Raises:
-    TooManyRejects: more rows broke a rule than `limit` allows.
+def check_limit(limit: RejectLimit, tally: Tally, before: FileResult) -> None:
+    """Parts that were committed `before` count with it.
+
+    Raises:
+        TooManyRejects: more rows broke a rule than `limit` allows.
     """
-    if limit.exceeded(tally.rejected, tally.read):
-        rules = ", ".join(f"{rule} {n:,}" for rule, n in tally.rules.most_common(3))
+    rejected, read = before.counts.rejected + tally.rejected, before.counts.read + tally.read
+    if limit.exceeded(rejected, read):
+        most = (Counter(before.rejected) + tally.rules).most_common(3)
+        rules = ", ".join(f"{rule} {n:,}" for rule, n in most)
+        kept = (
+            "its parts that were committed before stay"
+            if before.counts.read
+            else "nothing of the file was merged"
+        )
         raise TooManyRejects(
-            f"{name}: {tally.rejected:,} of {tally.read:,} rows were rejected ({rules}), "
-            f"more than {limit} allows; nothing of the file was merged",
+            f"{before.path}: {rejected:,} of {read:,} rows were rejected ({rules}), "
+            f"more than {limit} allows; {kept}",
             hint="see them with: mdload job-runs inspect RUN; or allow more: --max-rejects N|P%",
         )
 
@@ -79,6 +88,7 @@ def book(
     inserted: int,
     updated: int,
     raced: int,
+    rows_resumable: int,
 ) -> FileResult:
     """Writes a part's rejects, spellings, ledger row and run counts, before they commit with it."""
     assert before.file_id is not None
@@ -86,7 +96,7 @@ def book(
     if bad.rows and quarantine.keep(writer, bad, run_id, before.file_id) != tally.rejected:
         raise MergeFailed(f"{before.path}: not all rejected rows reached the quarantine")
     spellings.keep(writer, tally.spellings, "plain", run_id)
-    _close(writer, run_id, whole, whole.counts - before.counts, tally.last_row)
+    _close(writer, run_id, whole, whole.counts - before.counts, rows_resumable)
     return whole
 
 

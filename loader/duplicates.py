@@ -36,7 +36,8 @@ class Unique:
 
     `bars` has `BARS_AND_ROW` and is sorted by key; `series` has provider, symbol, interval, lo, hi.
     `read` counts raw rows; `bad`, `rejected` and `spellings` are the piece's from validation;
-    `last_row` is the last raw row of the source that this piece and all before it cover, or 0.
+    `last_row` is how far this piece and all before it reach: the last raw row of the source, or,
+    where pieces come out of partitions, their number.
     """
 
     bars: pl.DataFrame
@@ -79,16 +80,16 @@ def partitioned(pieces: Iterable[Checked], rows: int | None) -> Generator[Unique
     none = pl.DataFrame(schema=BARS_AND_ROW)
     with ExitStack() as stack:
         spools = [stack.enter_context(Spool(BARS_AND_ROW)) for _ in range(count)]
-        for piece in pieces:
-            for (number,), part in piece.good.group_by(_partition(count)):
-                spools[int(str(number))].append(part)
+        aside = 0
+        for aside, piece in enumerate(pieces, 1):
+            for (partition,), part in piece.good.group_by(_partition(count)):
+                spools[int(str(partition))].append(part)
             # Good rows are counted as read when they come back.
-            set_aside = replace(_with_checked(_unique(none), piece), last_row=0)
+            set_aside = replace(_with_checked(_unique(none), piece), last_row=aside)
             yield replace(set_aside, read=set_aside.read - piece.good.height)
-        for spool in spools:
-            if spool.rows:
-                yield replace(_unique(pl.concat(list(spool))), read=spool.rows)
-                spool.close()
+        for number, spool in enumerate(filter(lambda s: s.rows, spools), aside + 1):
+            yield replace(_unique(pl.concat(list(spool))), read=spool.rows, last_row=number)
+            spool.close()
 
 
 TS = bars.SCHEMA["ts"]

@@ -49,3 +49,11 @@ def end(
         part.rejected, rows_resumable, json.dumps(dict(whole.rejected)),
         json.dumps(list(whole.notes)), whole.min_ts, whole.max_ts, whole.error,
     )  # fmt: skip
+
+
+def committed(reader: Connection, run_id: int, booked: FileResult) -> bool:
+    """Whether the transaction that booked this is committed; waits for it if it is under way."""
+    assert booked.file_id is not None
+    reader.row("job_run_wait", run_id)
+    row = reader.row("file_committed", booked.file_id, booked.state, booked.counts.read)
+    return row is not None and bool(row[0])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
+from typing import Final
 
 import polars as pl
 
@@ -22,10 +23,23 @@ from loader.job import Job, Way
 from loader.readers import Reading, read
 from loader.results import FileResult
 from loader.sources import Source
+from loader.sources.source import no_access
 from loader.spool import Spool
 from loader.stored import Beside, Compared, Stored, compare
 from loader.tally import Tally
 from loader.writes import Write, telling
+
+Identity = tuple[int, int]
+STOPPED: Final = "cancelled before the file was committed; nothing more of it was kept"
+
+
+@dataclass(frozen=True, slots=True)
+class _Booked:
+    """What the file comes to once the transaction in hand is committed."""
+
+    done: FileResult
+    covered: int
+    rules: Mapping[str, int]
 
 
 class FileWork:
@@ -33,20 +47,25 @@ class FileWork:
 
     Attributes:
         done: what is committed of the file so far (parts of earlier attempts of this run included).
-        covered: the last raw row that committed parts cover.
+        covered: how far that reaches, in the terms of `Way.resume_at`.
+        ended: whether there is nothing left to do.
     """
 
-    def __init__(self, job: Job, source: Source, done: FileResult, way: Way) -> None:
+    def __init__(
+        self, job: Job, source: Source, as_hashed: Identity, done: FileResult, way: Way
+    ) -> None:
         self.job = job
         self.source = source
         self.way = way
         self.done = done
         self.covered = way.resume_at
+        self.ended = False
         self._began = time.monotonic()
-        self._stat = identity(source)
+        self._as_hashed = as_hashed
         self._rows_shown = 0
+        self._booked: _Booked | None = None
 
-    def load(self) -> FileResult:
+    def load(self) -> None:
         """Loads the file in one part, or in parts of `commit_every` raw rows.
 
         Raises:
@@ -61,15 +80,30 @@ class FileWork:
             with closing(ahead(self._beside_stored(reading, checking))) as pieces:
                 noted = self._noting(map(compare, pieces), reading, checking)
                 if self.job.run_id is None:
-                    return self._dry(noted)
+                    self.done, self.ended = self._dry(noted), True
+                    return
                 with self.job.connection() as writer:
-                    if not settings.commit_every:
-                        return self._part(writer, self.job.run_id, noted, "loaded")
-                    return self._parts(writer, self.job.run_id, noted, settings.commit_every)
+                    if settings.commit_every:
+                        self._parts(writer, self.job.run_id, noted, settings.commit_every)
+                    else:
+                        self._part(writer, self.job.run_id, noted, "loaded")
 
     def forget_progress(self) -> None:
-        """Takes back what was shown of this attempt, for the next one starts over."""
+        """Takes back what was shown and not committed, for the next attempt shows it again."""
         self.job.emit(RowsDone(self.source.name, -self._rows_shown))
+
+    def settle(self) -> None:
+        """Learns what became of a commit that had no answer before the connection was lost.
+
+        Raises:
+            DatabaseError: the server cannot say.
+        """
+        if self._booked is None or self.job.run_id is None:
+            return
+        with self.job.connection(autocommit=True) as reader:
+            if files.committed(reader, self.job.run_id, self._booked.done):
+                self._accept(self._booked)
+        self._booked = None
 
     def _prove_order(self) -> None:
         """Parts that are committed cannot be taken back, so repeated keys are looked for first."""
@@ -95,8 +129,9 @@ class FileWork:
         first = next(pieces, None)
         layout = checking.layout
         notes = (*reading.notes, *(layout.notes if layout else ()))
-        for note in notes:
-            self.job.emit(FileNote(self.source.name, note))
+        if self.done.notes != notes:  # those of an earlier attempt need not be told again
+            for note in notes:
+                self.job.emit(FileNote(self.source.name, note))
         self.done = replace(self.done, notes=notes, dialect=layout.dialect.name if layout else None)
         if first is not None:
             yield first
@@ -104,7 +139,7 @@ class FileWork:
 
     def _parts(
         self, writer: Connection, run_id: int, pieces: Iterator[Compared], every: int
-    ) -> FileResult:
+    ) -> None:
         rows = 0
 
         def part_of(piece: Compared) -> int:
@@ -113,14 +148,15 @@ class FileWork:
             return (rows - 1) // every
 
         for _, part in groupby(pieces, key=part_of):
-            if self._part(writer, run_id, part, "partial").error:
-                return self.done
-        return self._part(writer, run_id, iter(()), "loaded")
+            self._part(writer, run_id, part, "partial")
+            if self.ended:
+                return
+        self._part(writer, run_id, iter(()), "loaded")
 
     def _part(
         self, writer: Connection, run_id: int, pieces: Iterator[Compared], state: booking.Ending
-    ) -> FileResult:
-        """One transaction; gives the file's result so far."""
+    ) -> None:
+        """One transaction."""
         tally = Tally()
         copy, upsert = Write("COPY"), Write("UPSERT")
         with Spool(bars.SCHEMA) as staged, Spool(quarantine.BAD) as bad:
@@ -130,30 +166,43 @@ class FileWork:
                     with copy:
                         new = copy.sending(self._new_bars(pieces, tally, staged, bad))
                         copied = merge.copy_new(writer, new)
-                    booking.check_limit(self.job.settings.max_rejects, tally, self.source.name)
+                    before = replace(self.done, file_id=file_id)  # with the notes on its layout
+                    booking.check_limit(self.job.settings.max_rejects, tally, before)
                     with upsert:
                         upserted = merge.upsert(writer, upsert.sending(staged), run_id, file_id)
                     upsert.bars = upserted.inserted + upserted.updated
+                    covered = max(self.covered, tally.last_row)
                     done = booking.book(
-                        writer, run_id, replace(self.done, file_id=file_id), state, tally, bad,
+                        writer, run_id, before, state, tally, bad,
                         inserted=copied + upserted.inserted,
                         updated=upserted.updated,
                         raced=staged.rows - upserted.inserted - upserted.updated,
+                        rows_resumable=self._resumable(covered),
                     )  # fmt: skip
                     self._unchanged_meanwhile()
+                    self._booked = _Booked(done, covered, dict(tally.rules))
             except TooManyRejects as error:
                 with writer.transaction():
                     file_id = self.done.file_id or self._begin(writer, run_id)
-                    done = replace(self.done, file_id=file_id)
                     done = booking.refuse(
-                        writer, run_id, done, tally, bad, error, rows_resumable=self.covered
-                    )
-            else:
-                self.covered = max(self.covered, tally.last_row)
-            counts = done.counts - self.done.counts
-            self.done = done
-        self.job.emit(Committed(self.source.name, counts, dict(tally.rules)))
-        return done
+                        writer, run_id, replace(self.done, file_id=file_id), tally, bad, error,
+                        rows_resumable=self._resumable(self.covered),
+                    )  # fmt: skip
+                    self._booked = _Booked(done, self.covered, dict(tally.rules))
+        self._accept(self._booked)
+
+    def _accept(self, booked: _Booked) -> None:
+        """Takes what was booked for committed."""
+        counts = booked.done.counts - self.done.counts
+        self.done, self.covered = booked.done, booked.covered
+        self.ended = self.done.state != "partial" or self.done.error is not None
+        self._booked = None
+        self._rows_shown = 0
+        self.job.emit(Committed(self.source.name, counts, booked.rules))
+
+    def _resumable(self, covered: int) -> int:
+        """Raw rows that a later run may pass by; pieces of partitions mean nothing to it."""
+        return 0 if self.way.partition else covered
 
     def _begin(self, writer: Connection, run_id: int) -> int:
         return files.begin(
@@ -184,7 +233,7 @@ class FileWork:
             for _ in self._new_bars(pieces, tally, staged, bad):
                 pass
         try:
-            booking.check_limit(self.job.settings.max_rejects, tally, self.source.name)
+            booking.check_limit(self.job.settings.max_rejects, tally, self.done)
         except TooManyRejects as error:
             return booking.refused(self.done, tally, error)
         return booking.part_result(
@@ -193,17 +242,24 @@ class FileWork:
 
     def _stop_if_asked(self) -> None:
         if self.job.cancelled.is_set():
-            raise Cancelled("cancelled before the file was committed; nothing of it was kept")
+            raise Cancelled(STOPPED)
 
     def _unchanged_meanwhile(self) -> None:
-        if identity(self.source) != self._stat:
+        if identity(self.source) != self._as_hashed:
             raise UnreadableFile(
                 f"{self.source.name} changed while it was being read; nothing of it was kept",
                 hint="wait until it is written whole, then run the same command again",
             )
 
 
-def identity(source: Source) -> tuple[int, int]:
-    """Size and time of the last change, to notice a file that is still being written."""
-    stat = source.path.stat()
+def identity(source: Source) -> Identity:
+    """Size and time of the last change, to notice a file that is still being written.
+
+    Raises:
+        UnreadableFile: it is not there.
+    """
+    try:
+        stat = source.path.stat()
+    except OSError as exc:
+        raise no_access(source.name, exc) from exc
     return stat.st_size, stat.st_mtime_ns

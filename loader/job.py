@@ -32,10 +32,13 @@ class Job:
         self._open: set[Connection] = set()
 
     @contextmanager
-    def connection(self, *, autocommit: bool = False) -> Iterator[Connection]:
-        """A connection that `cancel` reaches."""
+    def connection(
+        self, *, autocommit: bool = False, cancellable: bool = True
+    ) -> Iterator[Connection]:
+        """A connection that `cancel` reaches, unless it is not `cancellable`."""
         with connect(self.url, autocommit=autocommit) as connection:
-            self._open.add(connection)
+            if cancellable:
+                self._open.add(connection)
             try:
                 yield connection
             finally:
@@ -51,8 +54,8 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Way:
     """How to take a file: `partition` where keys may repeat across batches; `direct` lets new bars
-    go straight into the table, which another writer of the same keys can spoil; `resume_at` is the
-    last raw row that an earlier run committed already."""
+    go straight into the table, which another writer of the same keys can spoil; `resume_at` is how
+    far committed parts reach: the last raw row (of a partitioned file: the last piece)."""
 
     partition: bool = False
     direct: bool = True

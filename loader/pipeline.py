@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 
 from loader.attempts import load_file
 from loader.checking import check_settings
 from loader.db import connect
-from loader.errors import DatabaseError
+from loader.errors import Cancelled, DatabaseError
 from loader.events import Event, Listener, RunDone, RunStarted
 from loader.fingerprint import compute_config_fingerprint
 from loader.job import Job
@@ -88,12 +88,14 @@ def _all_files(job: Job, sources: Sequence[Source]) -> list[FileResult]:
         except BaseException:
             for future in pending:
                 future.cancel()
-            job.cancel()
+            while not all(future.done() for future in pending):
+                job.cancel()  # again and again: a statement may begin just after it was asked
+                wait(pending, timeout=0.2)
             raise
 
 
 def _status(files: Sequence[FileResult]) -> RunStatus:
-    if any(f.state == "cancelled" for f in files):
+    if any(f.exit_code == Cancelled.exit_code for f in files):
         return "cancelled"
     return "failure" if any(f.exit_code for f in files) else "success"
 

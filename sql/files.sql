@@ -35,3 +35,7 @@ UPDATE job_run_files
        error_message = $18, completed_at = clock_timestamp()
  WHERE id = CAST($1 AS bigint)
 RETURNING id
+
+-- file_committed --
+-- Whether the ledger's row $1 stands at state $2 with $3 rows read.
+SELECT state = $2 AND rows_read = CAST($3 AS bigint) FROM job_run_files WHERE id = CAST($1 AS bigint)

@@ -34,6 +34,10 @@ UPDATE job_runs
  WHERE id = CAST($1 AS bigint) AND status = 'running'
 RETURNING id
 
+-- job_run_wait --
+-- Waits for every transaction that has added counts to run $1 and has not ended yet.
+SELECT id FROM job_runs WHERE id = CAST($1 AS bigint) FOR NO KEY UPDATE
+
 -- job_run_progress --
 -- As job_run_add_counts, but beats only where $12 is true.
 UPDATE job_runs

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
+from threading import Lock
 from typing import Any
 
 import adbc_driver_manager
@@ -49,6 +50,7 @@ class Connection:
         self._driver = driver
         self._cursor = driver.cursor()
         self._closed = False
+        self._closing = Lock()
 
     def __enter__(self) -> Connection:
         return self
@@ -58,17 +60,19 @@ class Connection:
 
     def close(self) -> None:
         """Gives the connection back; what was not committed is rolled back. Never raises."""
-        if not self._closed:
-            self._closed = True
-            with suppress(adbc_driver_manager.Error):
-                self._cursor.close()
-            with suppress(adbc_driver_manager.Error):
-                self._driver.close()
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                with suppress(adbc_driver_manager.Error):
+                    self._cursor.close()
+                with suppress(adbc_driver_manager.Error):
+                    self._driver.close()
 
     def cancel(self) -> None:
         """Asks the server to stop what this connection is doing. For another thread to call."""
-        with suppress(adbc_driver_manager.Error):
-            self._driver.adbc_cancel()
+        with self._closing, suppress(adbc_driver_manager.Error):
+            if not self._closed:
+                self._driver.adbc_cancel()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
