@@ -46,6 +46,21 @@ class ColumnMismatch(InputError):
     """A column that the bars need is absent, doubled or of a type that cannot be one."""
 
 
+class SymbolCollision(InputError):
+    """Two symbols of one provider come to the same one.
+
+    Attributes:
+        provider, symbol: the one that they come to.
+    """
+
+    def __init__(
+        self, message: str, *, provider: str, symbol: str, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.provider = provider
+        self.symbol = symbol
+
+
 class TooManyRejects(MdloadError):
     """More rows broke a rule than the settings allow; nothing of the file was merged."""
 

@@ -46,7 +46,10 @@ def _one_copy(first: pl.DataFrame, pending: Iterator[pl.DataFrame]) -> Iterator[
 
 
 def upsert(
-    writer: Connection, frames: Iterable[pl.DataFrame], run_id: int, file_id: int
+    writer: Connection,
+    frames: Iterable[pl.DataFrame],
+    run_id: int | None,
+    file_id: int | None,
 ) -> Upserted:
     """Merges bars that meet stored ones, or may; old and new values of changed bars are kept.
 

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from loader.db import Connection
+from loader.db import Connection, Executor
 
+#: Rows of one statement.
+_ROWS_AT_ONCE = 10_000
 BAD = {"row_number": pl.Int64(), "rules": pl.List(pl.String()), "raw": pl.String()}
 
 
@@ -17,3 +19,11 @@ def keep(writer: Connection, frames: Iterable[pl.DataFrame], run_id: int, file_i
     writer.ingest("mdload_rejected", BAD, frames, temporary=True)
     (kept,) = writer.one("rejected_keep", run_id, file_id)
     return int(kept)
+
+
+def add(
+    writer: Executor, bad: pl.DataFrame, run_id: int | None, file_id: int | None = None
+) -> None:
+    """Keeps a few rejected rows (schema `BAD`) without a stage, which would cost more than they."""
+    for rows in bad.iter_slices(_ROWS_AT_ONCE):
+        writer.run("rejected_add", rows.write_json(), run_id, file_id)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import polars as pl
 
-from loader.db import Connection
-from loader.errors import InputError
+from loader.db import Executor
+from loader.errors import SymbolCollision
 
 SCHEMA = {"provider": pl.String(), "source_symbol": pl.String(), "symbol": pl.String()}
 
 
-def keep(writer: Connection, spellings: pl.DataFrame, convention: str, run_id: int) -> int:
+def keep(writer: Executor, spellings: pl.DataFrame, convention: str, run_id: int | None) -> int:
     """Adds the spellings (columns of `SCHEMA`) that are new, and gives their number.
 
     Raises:
-        InputError: two spellings that differ in more than case and blanks come to one symbol.
+        SymbolCollision: two spellings that differ in more than case and blanks come to one symbol.
     """
     if not spellings.height:
         return 0
@@ -33,8 +33,10 @@ def keep(writer: Connection, spellings: pl.DataFrame, convention: str, run_id: i
     return int(kept)
 
 
-def _collision(provider: str, symbol: str, one: str, other: str) -> InputError:
-    return InputError(
+def _collision(provider: str, symbol: str, one: str, other: str) -> SymbolCollision:
+    return SymbolCollision(
         f"two symbols of {provider} come to {symbol}: {one!r} and {other!r}",
+        provider=provider,
+        symbol=symbol,
         hint="load one of them under another name with --symbol, or from a file of its own",
     )

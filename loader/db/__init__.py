@@ -4,5 +4,6 @@ The only room that imports ADBC.
 """
 
 from loader.db.connection import Connection, connect
+from loader.db.executor import Executor, Param
 
-__all__ = ["Connection", "connect"]
+__all__ = ["Connection", "Executor", "Param", "connect"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import psycopg
+
 from loader.errors import ConnectionLost, Contended, DatabaseError, SchemaOutOfDate
 
 #: Deadlock, serialization, lock timeout; and a unique key that another writer took first.
@@ -58,6 +60,14 @@ def translate(error: Exception, doing: str) -> DatabaseError:
             if re.search(words, str(error)):
                 kind, hint = DatabaseError, _HINTS[state]
     return kind(f"the database failed while {doing}: {text}", hint=hint, sqlstate=sqlstate)
+
+
+def translate_psycopg(error: psycopg.Error, doing: str) -> DatabaseError:
+    """As `translate`; psycopg knows more ways than ADBC to say that nobody answered."""
+    said = translate(error, doing)
+    if isinstance(error, psycopg.OperationalError) and said.sqlstate is None and not said.hint:
+        return ConnectionLost(str(said), hint="check that the server is up, then try again")
+    return said
 
 
 def _first_line(text: str) -> str:

@@ -13,7 +13,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from loader.conninfo import conninfo
-from loader.errors import ConnectionLost, DatabaseError
+from loader.errors import DatabaseError
 from loader.queries import query
 
 Row = dict[str, Any]
@@ -121,10 +121,6 @@ def _utc(value: object) -> object:
 
 def _translated(error: psycopg.Error, doing: str) -> DatabaseError:
     # Here, because the room of ADBC takes longer to import than most commands take to run.
-    from loader.db.translate import translate  # noqa: PLC0415
+    from loader.db.translate import translate_psycopg  # noqa: PLC0415
 
-    said = translate(error, doing)
-    if isinstance(error, psycopg.OperationalError) and said.sqlstate is None and not said.hint:
-        # psycopg knows more ways to say that nobody answered than the loader's driver does.
-        return ConnectionLost(str(said), hint="check that the server is up, then try again")
-    return said
+    return translate_psycopg(error, doing)

@@ -1,0 +1,56 @@
+"""What a client gives back: counts, which are a number too."""
+
+from __future__ import annotations
+
+from typing import NoReturn, Self
+
+from loader.results import Counts
+
+
+class WriteResult(int):
+    """What became of the bars of one call; as an int it is how many rows were written.
+
+    submitted = inserted + updated + unchanged + duplicate + rejected, always.
+
+    Attributes:
+        submitted: bars that were given.
+        inserted: bars that were not stored before.
+        updated: bars whose stored values changed; the old ones are kept as revisions.
+        unchanged: bars that were stored already with equal values.
+        duplicate: second bars for a key within one batch; the last one counts.
+        rejected: bars that broke a rule; they are kept in `bars_rejected`.
+    """
+
+    submitted: int
+    inserted: int
+    updated: int
+    unchanged: int
+    duplicate: int
+    rejected: int
+
+    def __new__(cls, counts: Counts | None = None) -> Self:
+        counts = counts or Counts()
+        self = super().__new__(cls, counts.written)
+        self.__dict__.update(
+            submitted=counts.read,
+            inserted=counts.inserted,
+            updated=counts.updated,
+            unchanged=counts.unchanged,
+            duplicate=counts.duplicate,
+            rejected=counts.rejected,
+        )
+        return self
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a WriteResult is frozen: {name} cannot be set")
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, WriteResult):
+            return self.__dict__ == other.__dict__
+        return int.__eq__(self, other) is True
+
+    __hash__ = int.__hash__
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name}={value}" for name, value in self.__dict__.items())
+        return f"WriteResult({counts})"

@@ -1,0 +1,62 @@
+"""The sessions that a client holds: opened when they are needed, and again after a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from loader.db import Connection, connect
+from loader.store.prepared import Prepared
+
+
+class Sessions:
+    """Sessions of one client with the server at `url`; for one thread at a time, but for `cancel`.
+
+    Each method that gives one raises ConnectionLost or DatabaseError where it cannot be had.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._open: list[Prepared | Connection] = []
+        self._prepared: Prepared | None = None
+        self._writer: Connection | None = None
+        self._idle_readers: list[Connection] = []
+
+    def prepared(self) -> Prepared:
+        """For small batches."""
+        if self._prepared is None:
+            self._prepared = Prepared(self._url)
+            self._open.append(self._prepared)
+        return self._prepared
+
+    def writer(self) -> Connection:
+        """For batches that are copied."""
+        if self._writer is None:
+            self._writer = self._connect(autocommit=False)
+        return self._writer
+
+    @contextmanager
+    def reader(self) -> Iterator[Connection]:
+        """For reading back what is stored; nobody else has it meanwhile."""
+        idle = self._idle_readers
+        reader = idle.pop() if idle else self._connect(autocommit=True)
+        yield reader
+        idle.append(reader)
+
+    def cancel(self) -> None:
+        """Asks the server to stop what it is doing here. For another thread to call."""
+        for session in list(self._open):
+            session.cancel()
+
+    def close(self) -> None:
+        """Closes them all; what was not committed is rolled back. Others are opened at need."""
+        for session in self._open:
+            session.close()
+        self._open.clear()
+        self._idle_readers.clear()
+        self._prepared = self._writer = None
+
+    def _connect(self, *, autocommit: bool) -> Connection:
+        connection = connect(self._url, autocommit=autocommit)
+        self._open.append(connection)
+        return connection
