@@ -41,11 +41,10 @@ def ahead(upstream: Generator[T, None, None], depth: int = 1) -> Generator[T, No
             for item in upstream:
                 if not put(item):
                     break
+            upstream.close()
         except BaseException as error:  # carried over to the consumer's thread
             end = _End(error)
-        finally:
-            upstream.close()
-            put(end)
+        put(end)
 
     thread = threading.Thread(target=run, name="mdload-ahead", daemon=True)
     thread.start()

@@ -61,6 +61,8 @@ class Stored:
         )
 
     def __enter__(self) -> Stored:
+        # The pool is left first: no session is closed while a thread is still reading over it.
+        self._sessions = self._stack.enter_context(ExitStack())
         self._pool = self._stack.enter_context(ThreadPoolExecutor(_READERS, "mdload-stored"))
         return self
 
@@ -78,7 +80,7 @@ class Stored:
         series = series.with_row_index("sid").cast({"sid": pl.Int32()})
         rows = unique.bars.join(series, on=SERIES, maintain_order="left")
         inside = rows.filter(pl.col("ts").is_between("stored_lo", "stored_hi"))
-        parts = self._read(_stretches(inside, series)) if inside.height else []
+        parts = self._read(inside, series) if inside.height else []
         return Beside(
             unique,
             rows.select(*bars.COLUMNS, "sid"),
@@ -88,26 +90,28 @@ class Stored:
     def _with_spans(self, series: pl.DataFrame) -> pl.DataFrame:
         unknown = series.join(self._spans, on=SERIES, how="anti").with_row_index("sid")
         if unknown.height:
-            spans = _ask(self._reader(0), "stored_spans", unknown.select("sid", *SERIES))
-            spans = spans.cast({"sid": pl.UInt32()})
+            reader = self._reader(0)
+            reader.run("wanted_set", unknown.select("sid", *SERIES).write_json())
+            spans = reader.frame("stored_spans").cast({"sid": pl.UInt32()})
             asked = unknown.select("sid", *SERIES).join(spans, on="sid", how="left").drop("sid")
             self._spans = pl.concat([self._spans, asked.cast(self._spans.schema)])
         return series.join(self._spans, on=SERIES, how="left", maintain_order="left")
 
-    def _read(self, groups: list[pl.DataFrame]) -> list[pl.DataFrame]:
+    def _read(self, inside: pl.DataFrame, series: pl.DataFrame) -> list[pl.DataFrame]:
+        groups = _stretches(inside, series)
+        keys = inside.select("sid", "ts")
         shares = [groups[n::_READERS] for n in range(min(_READERS, len(groups)))]
         readers = [self._reader(n) for n in range(len(shares))]
 
         def read(reader: Connection, share: list[pl.DataFrame]) -> list[pl.DataFrame]:
-            return [_ask(reader, "stored_bars", group).cast(_STORED) for group in share]
+            return [frame for group in share for frame in _bars(reader, group, keys)]
 
         found = self._pool.map(read, readers, shares)
         return [frame for part in found for frame in part]
 
     def _reader(self, n: int) -> Connection:
         while len(self._readers) <= n:
-            reader = self._stack.enter_context(self._session())
-            self._readers.append(reader)
+            self._readers.append(self._sessions.enter_context(self._session()))
         return self._readers[n]
 
 
@@ -128,9 +132,14 @@ def compare(beside: Beside) -> Compared:
     return Compared(unique, new, changed, rows.height - new.height - changed.height)
 
 
-def _ask(reader: Connection, name: str, wanted: pl.DataFrame) -> pl.DataFrame:
-    reader.run("wanted_set", wanted.write_json())
-    return reader.frame(name)
+def _bars(reader: Connection, stretches: pl.DataFrame, keys: pl.DataFrame) -> list[pl.DataFrame]:
+    """The stored bars of the stretches. Of a store much denser than its intervals say (bars off
+    their grid), only those with a key of `keys` (sid, ts) are kept in memory."""
+    reader.run("wanted_set", stretches.write_json())
+    return [
+        frame if frame.height <= 2 * _READ_ROWS else frame.join(keys, on=["sid", "ts"], how="semi")
+        for frame in (part.cast(_STORED) for part in reader.frames("stored_bars"))
+    ]
 
 
 def _stretches(rows: pl.DataFrame, series: pl.DataFrame) -> list[pl.DataFrame]:
