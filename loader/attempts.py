@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from contextlib import suppress
 from dataclasses import replace
 
-from loader import files
+from loader import files, retries
 from loader.duplicates import MayRepeat
 from loader.errors import (
     Cancelled,
@@ -21,8 +20,6 @@ from loader.job import Job, Way
 from loader.results import Counts, FileResult, FileState
 from loader.sources import Source, content_hash
 
-#: Attempts at a file's transaction when another writer or a lost connection is in the way.
-ATTEMPTS = 8
 FIRST_WAY = Way()
 
 
@@ -53,7 +50,7 @@ class _Attempts:
     def load(self) -> FileResult:
         self._identity = identity(self._source)  # before it is hashed: a change must show
         self._done = replace(self._done, content_hash=content_hash(self._source))
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, retries.ATTEMPTS + 1):
             try:
                 self._learn()
                 return self._known() or self._once()
@@ -62,11 +59,11 @@ class _Attempts:
                 self._way = replace(self._way, partition=True, resume_at=0)
                 note = "not in order of time within each symbol: read twice, to find repeated keys"
             except (Contended, ConnectionLost) as error:
-                if attempt == ATTEMPTS:
+                if attempt == retries.ATTEMPTS:
                     raise
                 if isinstance(error, Contended):
                     self._way = replace(self._way, direct=False)
-                note = f"attempt {attempt} of {ATTEMPTS} failed ({error}); running it again"
+                note = f"attempt {attempt} of {retries.ATTEMPTS} failed ({error}); running it again"
                 self._pause(attempt, error)
             self._job.emit(FileNote(self._source.name, note))
         raise AssertionError("unreachable")
@@ -130,8 +127,7 @@ class _Attempts:
         return self._work.done
 
     def _pause(self, attempt: int, error: MdloadError) -> None:
-        seconds = random.uniform(0.5, 1.0) * min(0.1 * 2**attempt, 10.0)  # noqa: S311
-        if self._job.cancelled.wait(seconds):
+        if self._job.cancelled.wait(retries.pause(attempt)):
             raise Cancelled("cancelled while waiting to run a file again") from error
 
 

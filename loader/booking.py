@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import replace
 from typing import Literal
@@ -11,6 +10,7 @@ from loader import files, quarantine, spellings
 from loader.db import Connection
 from loader.errors import MergeFailed, TooManyRejects
 from loader.results import Counts, FileResult
+from loader.runs.counts import add_counts
 from loader.settings import RejectLimit
 from loader.spool import Spool
 from loader.tally import Tally, only
@@ -139,13 +139,6 @@ def _close(
 ) -> None:
     assert whole.file_id is not None
     files.end(writer, whole.file_id, whole, part, rows_resumable)
-    row = writer.row(
-        "job_run_add_counts", run_id, part.read, part.inserted, part.updated, part.unchanged,
-        part.duplicate, part.skipped, part.rejected, json.dumps(list(whole.symbols)),
-        whole.min_ts, whole.max_ts,
-    )  # fmt: skip
-    if row is None:
-        raise MergeFailed(
-            f"{whole.path}: job run {run_id} is no longer running, so nothing was merged",
-            hint="it was marked failed or deleted meanwhile; run the same command again",
-        )
+    add_counts(
+        writer, run_id, part, symbols=whole.symbols, min_ts=whole.min_ts, max_ts=whole.max_ts
+    )

@@ -61,14 +61,14 @@ def in_order(pieces: Iterable[Checked]) -> Generator[Unique, None, None]:
     """
     seen = pl.DataFrame(schema={**{s: pl.String() for s in SERIES}, "lo": TS, "hi": TS})
     for piece in pieces:
-        unique = _unique(piece.good)
+        unique = made_unique(piece)
         overlap = unique.series.join(seen, on=SERIES, suffix="_seen").filter(
             (pl.col("lo") <= pl.col("hi_seen")) & (pl.col("hi") >= pl.col("lo_seen"))
         )
         if overlap.height:
             raise MayRepeat
         seen = _spans(pl.concat([seen, unique.series]))
-        yield _with_checked(unique, piece)
+        yield unique
 
 
 def partitioned(pieces: Iterable[Checked], rows: int | None) -> Generator[Unique, None, None]:
@@ -85,8 +85,8 @@ def partitioned(pieces: Iterable[Checked], rows: int | None) -> Generator[Unique
             for (partition,), part in piece.good.group_by(_partition(count)):
                 spools[int(str(partition))].append(part)
             # Good rows are counted as read when they come back.
-            set_aside = replace(_with_checked(_unique(none), piece), last_row=aside)
-            yield replace(set_aside, read=set_aside.read - piece.good.height)
+            set_aside = made_unique(replace(piece, good=none))
+            yield replace(set_aside, last_row=aside)
         for number, spool in enumerate(filter(lambda s: s.rows, spools), aside + 1):
             yield replace(_unique(pl.concat(list(spool))), read=spool.rows, last_row=number)
             spool.close()
@@ -137,9 +137,10 @@ def _spans(series: pl.DataFrame) -> pl.DataFrame:
     return series.group_by(SERIES).agg(pl.col("lo").min(), pl.col("hi").max())
 
 
-def _with_checked(unique: Unique, piece: Checked) -> Unique:
+def made_unique(piece: Checked) -> Unique:
+    """One row per key of one piece: the last one."""
     return replace(
-        unique,
+        _unique(piece.good),
         read=piece.good.height + piece.bad.height + piece.skipped,
         skipped=piece.skipped,
         last_row=piece.last_row,

@@ -1,0 +1,41 @@
+"""The counts of a run grow in the transaction that writes what they count."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from loader.errors import MergeFailed
+from loader.results import Counts
+
+if TYPE_CHECKING:
+    from loader.db import Executor
+
+
+def add_counts(
+    writer: Executor,
+    run_id: int,
+    counts: Counts,
+    *,
+    symbols: Iterable[str],
+    min_ts: datetime | None,
+    max_ts: datetime | None,
+) -> None:
+    """Adds `counts` to the run's, symbols to its symbols, and widens its span. It locks the run's
+    row, so it comes last in its transaction.
+
+    Raises:
+        MergeFailed: the run is no longer running; the transaction must not commit.
+    """
+    row = writer.row(
+        "job_run_add_counts", run_id, counts.read, counts.inserted, counts.updated,
+        counts.unchanged, counts.duplicate, counts.skipped, counts.rejected,
+        json.dumps(list(symbols)), min_ts, max_ts,
+    )  # fmt: skip
+    if row is None:
+        raise MergeFailed(
+            f"job run {run_id} is no longer running, so nothing was merged",
+            hint="it was marked failed or deleted meanwhile; run the same command again",
+        )
