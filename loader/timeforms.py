@@ -50,6 +50,7 @@ _DURATION: Final = pl.Duration("us")
 #: strptime's words, as Polars has them.
 _WORD: Final = re.compile(r"%([-_0]?[aAbBcCdDeFhHIjklmMnpPrRsStTuUwWxXyYfzZ%]|\.?[369]?f|:z|#z)")
 _CLOCK_WORD: Final = re.compile("%[-_0]?[HIklTXRrcs]")
+_HOUR_ALONE: Final = re.compile("^(?!.*%[-_0]?[MTXRrcs]).*%[-_0]?[HIkl]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Form:
         pattern: what a value has to match in full, or None for a format of the user's own.
         clock: whether it says more than the date.
         offset: whether each value ends with its own offset from UTC.
+        ending: what is added to each value before it is read.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Form:
     pattern: str | None
     clock: bool
     offset: bool
+    ending: str = ""
 
     def fitting(self, text: str) -> str:
         """The format that reads `text`, or the first."""
@@ -95,7 +98,8 @@ def custom(time_format: str) -> Form:
     """The form of a strptime format; an offset at its end (`%z`, or a literal `Z`) is split off."""
     bare = re.sub(r" ?(%:?z|%#z|Z)$", "", time_format)
     clock = _CLOCK_WORD.search(bare) is not None
-    return Form(time_format, (bare,), None, clock, offset=bare != time_format)
+    ending, word = (" 00", " %M") if _HOUR_ALONE.match(bare) else ("", "")  # Polars wants both
+    return Form(time_format, (bare + word,), None, clock, bare != time_format, ending)
 
 
 def twin(form: Form) -> Form | None:
@@ -144,7 +148,7 @@ def read(text: pl.Series, form: Form) -> Reading:
     if form.offset:
         text, offset = _split_offset(text)
         text = text.set(offset.is_null(), None)
-    wall = _strptime(text, form)
+    wall = _strptime(text + form.ending if form.ending else text, form)
     if any("%.f" in word or "%f" in word for word in form.formats):
         wall = wall.set(text.str.contains(_BELOW_MICROSECOND).fill_null(False), None)
     return Reading(wall, offset)
@@ -171,7 +175,7 @@ def _strptime(text: pl.Series, form: Form) -> pl.Series:
     wall = pl.Series(text.name, [None], dtype=pl.Datetime("us")).new_from_index(0, len(text))
     for number, word in enumerate(form.formats):
         parsed = _parse(text, word)
-        if form.pattern is None and re.fullmatch("(%[A-Za-z])+", word):
+        if form.pattern is None and re.fullmatch("(%[A-Za-z])+( %M)?", word):
             # Digits without separators: strptime would fill short values up from the wrong side.
             parsed = parsed.set((parsed.dt.strftime(word) != text).fill_null(False), None)
         wall = parsed if number == 0 else wall.fill_null(parsed)

@@ -190,6 +190,11 @@ def test_texts_without_any_form() -> None:
         ("%Y%m%d%H%M", "19901219000", None),
         ("%Y%m%d", "2020102", None),
         ("%m/%d/%Y", "3/11/2020", datetime(2020, 3, 11)),
+        ("%Y-%m-%d %I-%p", "2019-10-17 12-AM", datetime(2019, 10, 17)),
+        ("%Y-%m-%d %I-%p", "2019-10-17 12-PM", datetime(2019, 10, 17, 12)),
+        ("%Y-%m-%d %I-%p", "2019-10-17 12:00", None),
+        ("%Y%m%d%H", "2024010203", datetime(2024, 1, 2, 3)),
+        ("%Y%m%d%H", "202401020", None),
     ],
 )
 def test_formats_of_the_persons_own(time_format: str, text: str, value: datetime | None) -> None:
