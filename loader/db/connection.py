@@ -121,6 +121,17 @@ class Connection:
         assert isinstance(frame, pl.DataFrame)
         return frame
 
+    def frames(self, name: str) -> Iterator[pl.DataFrame]:
+        """The rows of query `name` as they come, some 16 MB at a time."""
+        self._execute(name, ())
+        try:
+            for batch in self._cursor.fetch_record_batch():
+                frame = pl.from_arrow(batch)
+                assert isinstance(frame, pl.DataFrame)
+                yield frame
+        except (OSError, pa.ArrowException) as error:  # which the driver's come out as here
+            raise translate(error, f"running {name}") from error
+
     def ingest(
         self,
         table: str,
