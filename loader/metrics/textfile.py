@@ -42,7 +42,7 @@ class Textfile:
         if not self._path.parent.is_dir():
             raise SettingsError(f"the folder of --metrics-textfile {path} does not exist")
         try:
-            self._read()
+            self._found = self._read()
         except (OSError, ValueError) as error:
             raise SettingsError(
                 f"--metrics-textfile {path} cannot be gone on with: "
@@ -51,8 +51,8 @@ class Textfile:
             ) from error
 
     def values(self, label: str) -> frozenset[str]:
-        """The values that `label` has in the file."""
-        keys = (key for family in self._read().values() for key in family)
+        """The values that `label` had in the file."""
+        keys = (key for family in self._found.values() for key in family)
         return frozenset(value for _, labels in keys for name, value in labels if name == label)
 
     def send(self, registry: CollectorRegistry) -> None:

@@ -161,9 +161,13 @@ def test_a_name_that_node_exporter_passes_by_is_said(
 
 def test_job_names_are_bounded_across_processes(tmp_path: Path) -> None:
     path = tmp_path / "mdload.prom"
-    for n in range(53):
-        run(path, 1, job=f"job {n}")
+    labels = (f'job_name="job {n}",mode="backfill",outcome="inserted"' for n in range(49))
+    lines = (f"store_rows_total{{{each}}} 1.0\n" for each in labels)
+    path.write_text("# TYPE store_rows_total counter\n" + "".join(lines))
+    for job in ("the fiftieth", "one more", "and one", "job 7"):
+        run(path, 1, job=job)
     names = {v for _, labels in read(path) for k, v in labels if k == "job_name"}
-    assert len(names) == 51
-    other = {"job_name": "other", "mode": "backfill"}
-    assert value(path, "store_rows_total", **other, outcome="inserted") == 3
+    assert names == {*(f"job {n}" for n in range(49)), "the fiftieth", "other"}
+    for name, rows in (("other", 2), ("job 7", 2), ("the fiftieth", 1)):
+        job = {"job_name": name, "mode": "backfill"}
+        assert value(path, "store_rows_total", **job, outcome="inserted") == rows
