@@ -17,6 +17,7 @@ from loader.errors import (
 from loader.events import FileDone, FileNote, FileStarted
 from loader.filework import STOPPED, FileWork, identity
 from loader.job import Job, Way
+from loader.redact import redact
 from loader.results import Counts, FileResult, FileState
 from loader.sources import Source, content_hash
 
@@ -78,7 +79,7 @@ class _Attempts:
         result = replace(
             self._done,
             state="partial" if self._done.file_id else state,
-            error=str(error), hint=error.hint, exit_code=error.exit_code,
+            error=redact(str(error)), hint=error.hint, exit_code=error.exit_code,
         )  # fmt: skip
         with suppress(DatabaseError):
             resumable = 0 if self._way.partition else self._way.resume_at

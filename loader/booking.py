@@ -9,6 +9,7 @@ from typing import Literal
 from loader import files, quarantine, spellings
 from loader.db import Connection
 from loader.errors import MergeFailed, TooManyRejects
+from loader.redact import redact
 from loader.results import Counts, FileResult
 from loader.runs.counts import add_counts
 from loader.settings import RejectLimit
@@ -110,7 +111,7 @@ def refused(before: FileResult, tally: Tally, error: TooManyRejects) -> FileResu
     return replace(
         _joined(before, tally, counts),
         state="partial" if before.counts.read else "refused",
-        error=str(error),
+        error=redact(str(error)),
         hint=error.hint,
         exit_code=error.exit_code,
     )
