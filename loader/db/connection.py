@@ -143,7 +143,8 @@ class Connection:
         """Appends `frames` to `table` in one binary COPY and gives the number of rows.
 
         An exception of the iterable comes out as itself. The driver encodes by the Arrow type and
-        not by the column, so `schema` must be what the table holds, and every frame exactly that.
+        not by the column, so `schema` must be what the table holds, and every frame exactly that,
+        in its order.
 
         Raises:
             MdloadError: a frame does not have exactly `schema`.
@@ -151,12 +152,13 @@ class Connection:
         """
         rows = 0
         failure: BaseException | None = None
+        exact = tuple(schema.items())
 
         def batches() -> Iterator[pa.RecordBatch]:
             nonlocal rows, failure
             try:
                 for frame in frames:
-                    if dict(frame.schema) != schema:
+                    if tuple(frame.schema.items()) != exact:  # the order too: it is not by name
                         raise MdloadError(
                             f"a frame for {table} has the wrong columns: {frame.schema}"
                         )
