@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
-import click
-
+from loader import logs
 from loader.eventlog import log_event
 from loader.events import Event, FileDone, FileNote, FileStarted, Listener, RowsDone, RunStarted
+from loader.redact import redact
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -43,11 +43,11 @@ class Lines:
     def __call__(self, event: Event) -> None:
         match event:
             case FileNote(path, text):
-                click.echo(f"{path}: {text}", err=True)
+                logs.note(f"{path}: {text}")
             case FileStarted(path, size) if self._verbose:
-                click.echo(f"{path}: reading {size:,} bytes", err=True)
+                logs.note(f"{path}: reading {size:,} bytes")
             case FileDone(result) if self._verbose:
-                click.echo(f"{result.path}: {result.state}, {result.counts.read:,} rows", err=True)
+                logs.note(f"{result.path}: {result.state}, {result.counts.read:,} rows")
 
 
 class Bar:
@@ -68,11 +68,11 @@ class Bar:
             case RunStarted(files=files) if files > 1:
                 self._all = self._progress.add_task("files", total=files, unit="files")
             case FileStarted(path, _, rows):
-                self._files[path] = self._progress.add_task(path, total=rows, unit="rows")
+                self._files[path] = self._progress.add_task(redact(path), total=rows, unit="rows")
             case RowsDone(path, rows):
                 self._progress.advance(self._files[path], rows)
             case FileNote(path, text):
-                self._progress.console.print(f"{path}: {text}", style="dim", markup=False)
+                self._progress.console.print(redact(f"{path}: {text}"), style="dim", markup=False)
             case FileDone(result):
                 self._progress.remove_task(self._files.pop(result.path))
                 if self._all is not None:
