@@ -17,6 +17,7 @@ from benchmarks import checks, data_files, machine
 from benchmarks.cases import CASES, HELP, Case, base
 from benchmarks.contenders.contender import Contender, Job
 from benchmarks.made_bars import Universe
+from benchmarks.processors import Spent, spent
 from benchmarks.results import Results, Run
 from benchmarks.server import Server
 from benchmarks.templates import Templates
@@ -96,8 +97,10 @@ class Harness:
         url, directory = self.templates.run(contender, full=case.full)
         with psycopg.connect(url, autocommit=True) as connection:
             before = checks.mark(connection)
+        idle = spent(self.templates.server.pid)
         used, said = self._process(contender, Job(url, file, directory))
         run = _run(case.name, contender.name, round, used)
+        run = _with_others(run, idle, spent(self.templates.server.pid))
         with psycopg.connect(url, autocommit=True) as connection:
             run = replace(run, wal_bytes=checks.wal_bytes(connection, before))
             if run.outcome != "right":
@@ -143,6 +146,15 @@ def _run(case: str, contender: str, round: int, used: dict[str, Any]) -> Run:
         case, contender, round, used["seconds"], used["cpu_seconds"], used["peak_bytes"],
         outcome=ended,
     )  # fmt: skip
+
+
+def _with_others(run: Run, before: Spent | None, after: Spent | None) -> Run:
+    """With the processor time of the server, and of whatever else ran on the machine."""
+    if not before or not after:
+        return run
+    server = after.server - before.server
+    other = after.machine - before.machine - server - run.cpu_seconds
+    return replace(run, server_cpu_seconds=server, other_cpu_seconds=max(other, 0.0))
 
 
 def _environment() -> dict[str, str]:

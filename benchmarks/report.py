@@ -7,6 +7,7 @@ from benchmarks.goals import GOALS
 from benchmarks.results import Results, Run
 
 FLOOR, OURS = "floor", "mdload"
+_FIELDS = {"cpu_seconds": 1, "server_cpu_seconds": 1, "peak_bytes": 1e6, "wal_bytes": 1e6}
 
 
 def markdown(results: Results) -> str:
@@ -24,9 +25,19 @@ def _headline(results: Results) -> str:
     return (
         f"# mdload beside the others\n\n{universe['rows']:,} made minute bars"
         f" ({symbols:,} symbols × {universe['rows'] // symbols:,}, seed {universe['seed']})."
-        f" Medians of up to {told['rounds']} rounds in turns; each run is a whole process, on a"
-        " table restored before it and checked after it."
+        f" Medians; rounds in turns, at most {told['rounds']}; each run is a whole process, on a"
+        f" table restored before it and checked after it.{_noise(results)}"
     )
+
+
+def _noise(results: Results) -> str:
+    """A warning where the machine had other things to do."""
+    known = [run for run in results.runs if run.other_cpu_seconds is not None]
+    time = sum(run.seconds for run in known) * (results.environment["cores"] or 1)
+    share = sum(run.other_cpu_seconds or 0.0 for run in known) / time if time else 0.0
+    if share < 0.05:
+        return ""
+    return f" **Something else took {share:.0%} of the machine meanwhile: expect noise.**"
 
 
 def _goals(results: Results) -> str:
@@ -54,9 +65,9 @@ def _case(results: Results, case: str) -> str:
     if told["rows"]:
         lines += [f"`{case}`: {rows}.", ""]
     lines += [
-        "| contender | seconds | × floor | × mdload | CPU s | peak MB | WAL MB | rows touched "
-        "| runs |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| contender | seconds | × floor | × mdload | client CPU s | server CPU s | peak MB "
+        "| WAL MB | rows touched | runs |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     taking_part = [name for name in results.contenders if results.of(case, name)]
     in_order = sorted(taking_part, key=lambda name: results.median(case, name) or float("inf"))
@@ -70,14 +81,14 @@ def _row(results: Results, case: str, name: str) -> str:
     cells = [f"**{title}**" if name.startswith(OURS) else title]
     seconds = results.median(case, name)
     if seconds is None:
-        cells += [f"**{_verdict(runs)}**", *[""] * 6]
+        cells += [f"**{_verdict(runs)}**", *[""] * 7]
     else:
         span = f" ({min(r.seconds for r in runs):.2f}–{max(r.seconds for r in runs):.2f})"
         cells.append(f"{seconds:.2f}{span if len(runs) > 1 else ''}")
         floors = [results.median(of, FLOOR) for of in (case, "fresh")] if case != HELP else []
         cells.append(_ratio(seconds, *floors))
         cells.append(_ratio(seconds, results.median(case, OURS)))
-        for field, unit in (("cpu_seconds", 1), ("peak_bytes", 1e6), ("wal_bytes", 1e6)):
+        for field, unit in _FIELDS.items():
             value = results.median(case, name, field)
             cells.append("" if value is None else _number(value / unit))
         touched = results.median(case, name, "rows_touched")
@@ -120,7 +131,7 @@ def _legend() -> str:
         "Seconds: wall time from the start of the process to its end, median (least–most)."
         " × floor: against the floor in the same case; in italics, where the floor cannot run"
         " because it meets stored keys, against the floor's fresh load."
-        " CPU and peak memory: of the client, not of the server."
+        " Peak memory: of the client, not of the server."
         " Rows touched: rows whose xmin or xmax changed."
         " After every run the table is compared with the bars as they were made: WRONG means that"
         " it did not hold exactly those."

@@ -17,7 +17,9 @@ class Run:
 
     Attributes:
         seconds: wall time from the start of the process to its end.
-        cpu_seconds: user and system time of the client, not of the server.
+        cpu_seconds: user and system time of the client.
+        server_cpu_seconds: the same of the server, meanwhile.
+        other_cpu_seconds: of everything else on the machine, meanwhile: noise.
         peak_bytes: peak resident memory of the client (of its largest process).
         wal_bytes: write-ahead log that the server wrote meanwhile.
         rows_touched: rows of the table whose xmin or xmax changed.
@@ -31,6 +33,8 @@ class Run:
     seconds: float
     cpu_seconds: float
     peak_bytes: int
+    server_cpu_seconds: float | None = None
+    other_cpu_seconds: float | None = None
     wal_bytes: int | None = None
     rows_touched: int | None = None
     outcome: Outcome = "right"

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from loader import schema
-from loader.server import embedded, stop
+from loader.server import embedded, status, stop
 
 #: Beside what mdload's embedded server has anyway (loader/server/cluster.py): nothing may start
 #: by itself in the middle of a measurement.
@@ -28,11 +28,13 @@ NAMED = (
 
 
 class Server:
-    """Makes, clones and drops databases of one server; `url` is of its maintenance database."""
+    """Makes, clones and drops databases of one server; `url` is of its maintenance database, `pid`
+    its first process."""
 
-    def __init__(self, url: str, home: Path) -> None:
+    def __init__(self, url: str, home: Path, pid: int) -> None:
         self.url = url
         self.home = home
+        self.pid = pid
 
     def database(self, name: str) -> str:
         """The URL of database `name`."""
@@ -85,7 +87,9 @@ def running(
                     sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), value)
                 )
         with embedded(place) as url:  # started anew, for settings that only take hold then
-            yield Server(url.replace("/mdload?", "/postgres?"), place)
+            pid = status(place).pid
+            assert pid
+            yield Server(url.replace("/mdload?", "/postgres?"), place, pid)
     finally:
         try:
             stop(place)
