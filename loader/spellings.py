@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import polars as pl
 
 from loader.db import Executor
 from loader.errors import SymbolCollision
 
+#: The rule of rows whose symbol is another one's already, where they are kept out one by one.
+COLLISION = "symbol_collision"
 SCHEMA = {"provider": pl.String(), "source_symbol": pl.String(), "symbol": pl.String()}
 
 
@@ -18,17 +22,17 @@ def keep(writer: Executor, spellings: pl.DataFrame, convention: str, run_id: int
     """
     if not spellings.height:
         return 0
+    listed = spellings.select(*SCHEMA).write_json()
+    (stored,) = writer.one("spellings_stored", listed)
+    # Upper case is made here: what a server's upper() does depends on its locale.
     plain = pl.col("source_symbol").str.strip_chars().str.to_uppercase()
-    inside = spellings.group_by("provider", "symbol").agg(
+    alike = pl.concat([spellings.select(*SCHEMA), pl.DataFrame(json.loads(stored), SCHEMA)])
+    differing = alike.group_by("provider", "symbol").agg(
         n=plain.n_unique(), one=pl.col("source_symbol").min(), other=pl.col("source_symbol").max()
     )
-    for provider, symbol, _, one, other in inside.filter(pl.col("n") > 1).head(1).iter_rows():
+    collisions = differing.filter(pl.col("n") > 1).sort("provider", "symbol")
+    for provider, symbol, _, one, other in collisions.head(1).iter_rows():
         raise _collision(provider, symbol, one, other)
-    listed = spellings.select(*SCHEMA).write_json()
-    row = writer.row("spellings_colliding", listed)
-    if row is not None:
-        provider, symbol, stored, given = row
-        raise _collision(provider, symbol, stored, given)
     (kept,) = writer.one("spellings_keep", listed, convention, run_id)
     return int(kept)
 

@@ -17,6 +17,7 @@ Row = tuple[Any, ...]
 
 _REQUIRED: Final = (*bars.KEY, *bars.PRICES, "volume")
 _required: Final = attrgetter(*_REQUIRED)
+_PLAIN: Final = frozenset({float, int, type(None)})
 
 
 @runtime_checkable
@@ -70,6 +71,18 @@ def rows(objects: Sequence[object], first: int) -> list[Row]:
         raise
 
 
+def checked_row(one: object, index: int) -> Row:
+    """What one bar says at this moment, of types that `frame` takes.
+
+    Raises:
+        TypeError, ValueError: as `rows` and `frame`.
+    """
+    row = rows([one], index)[0]
+    if not _is_plain(row):
+        frame([row], index)
+    return row
+
+
 def frame(rows: Sequence[Row], first: int) -> pl.DataFrame:
     """The rows with the columns and dtypes of `bars.SCHEMA`, `ts` in UTC; `trade_count` is Float64
     where it does not hold whole numbers only, which is for validation to judge.
@@ -82,6 +95,18 @@ def frame(rows: Sequence[Row], first: int) -> pl.DataFrame:
         return pl.DataFrame(schema=bars.SCHEMA)
     columns = zip(bars.COLUMNS, zip(*rows, strict=True), strict=True)
     return pl.DataFrame([_series(name, values, first) for name, values in columns])
+
+
+def _is_plain(row: Row) -> bool:
+    """Whether it holds only types that need no closer look, which would take a hundred times as
+    long."""
+    provider, symbol, interval, ts, *numbers = row
+    return (
+        all(type(word) is str and word.isascii() for word in (provider, symbol, interval))
+        and type(ts) is datetime
+        and ts.utcoffset() is not None
+        and all(type(number) in _PLAIN for number in numbers)
+    )
 
 
 def _series(name: str, values: Sequence[Any], first: int) -> pl.Series:

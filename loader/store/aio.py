@@ -1,0 +1,124 @@
+"""`AsyncStoreClient`: the same client, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar
+
+from loader.results import Counts
+from loader.store import checks
+from loader.store.bar import Bar
+from loader.store.client import StoreClient
+from loader.store.feed import Feed
+from loader.store.result import WriteResult
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class AsyncStoreClient:
+    """`StoreClient` for asyncio; takes the same arguments, and its methods mean and raise the same.
+
+    All work is done in one thread, one call after the other, and the event loop goes on meanwhile.
+    A task that is cancelled stops the write that it waits for: of the batch in hand all or nothing
+    is stored, and batches before it are.
+    """
+
+    def __init__(self, dsn: str, **options: Any) -> None:
+        self._client = StoreClient(dsn, **options)
+        self._thread = ThreadPoolExecutor(1, "mdload-store")
+
+    async def __aenter__(self) -> Self:
+        await self._call(self._client.__enter__)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends the thread and closes the connections; the client is of no use after it."""
+        await self._call(self._client.close)
+        self._thread.shutdown(wait=False)
+
+    async def write_bars(
+        self, bars: Iterable[Bar] | AsyncIterable[Bar], batch_size: int = 1000
+    ) -> WriteResult:
+        """As `StoreClient.write_bars`. An iterable that is not asynchronous is consumed in the
+        client's thread."""
+        if not isinstance(bars, AsyncIterable):
+            return await self._call(self._client.write_bars, bars, batch_size)
+        done, batch = Counts(), list[Bar]()
+        checks.positive(batch_size)
+        async for bar in bars:
+            batch.append(bar)
+            if len(batch) == batch_size:
+                done += await self._call(self._client.write_batch, batch, done.read)
+                batch = []
+        if batch:
+            done += await self._call(self._client.write_batch, batch, done.read)
+        return WriteResult(done)
+
+    async def write_frame(self, frame: Any, **options: Any) -> WriteResult:
+        """As `StoreClient.write_frame`."""
+        return await self._call(self._client.write_frame, frame, **options)
+
+    def buffered(self, max_rows: int = 1000, max_seconds: float | None = 1.0) -> AsyncFeed:
+        """As `StoreClient.buffered`, for an `async with` block."""
+        return AsyncFeed(self._client.buffered(max_rows, max_seconds), self._call)
+
+    async def _call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        job = self._thread.submit(function, *args, **kwargs)
+        try:
+            return await asyncio.wrap_future(job)
+        except asyncio.CancelledError:
+            if not job.cancelled():  # it has begun
+                await asyncio.to_thread(self._client.cancel)
+            raise
+
+
+class AsyncFeed:
+    """`Feed` for asyncio; see there."""
+
+    def __init__(self, feed: Feed, call: Callable[..., Awaitable[Any]]) -> None:
+        self._feed = feed
+        self._call = call
+
+    async def __aenter__(self) -> Self:
+        self._feed.__enter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._call(self._feed.__exit__, kind, error, traceback)
+
+    @property
+    def result(self) -> WriteResult:
+        """What became of the bars that were written so far."""
+        return self._feed.result
+
+    @property
+    def waiting(self) -> int:
+        """Bars that are not written yet."""
+        return self._feed.waiting
+
+    async def write(self, bar: Bar) -> None:
+        """As `Feed.write`."""
+        if self._feed.add(bar):
+            await self._call(self._feed.flush)
+
+    async def flush(self) -> WriteResult:
+        """As `Feed.flush`."""
+        await self._call(self._feed.flush)
+        return self._feed.result

@@ -1,0 +1,180 @@
+"""`StoreClient`: bars as Python objects, or frames, into the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import count
+from threading import Event, RLock
+from types import TracebackType
+from typing import Any, Self
+
+import polars as pl
+
+from loader import retries
+from loader.batch import Location, RawBatch
+from loader.conninfo import conninfo
+from loader.errors import Cancelled, ConnectionLost, Contended, MdloadError
+from loader.events import Event as Told
+from loader.events import FileNote, Listener
+from loader.layout import Hints, decide
+from loader.results import Counts
+from loader.store import checks
+from loader.store.bar import Bar, Row, rows
+from loader.store.feed import Feed
+from loader.store.result import WriteResult
+from loader.store.sessions import Sessions
+from loader.store.transaction import Spelling, Transaction
+from loader.validate import Checked, RuleSettings
+
+
+class StoreClient:
+    """Writes bars into one database, by the same rules and the same merge as `mdload backfill`.
+
+    Each batch is a transaction: its bars, the revisions of changed ones, its rejects and its new
+    spellings commit together. Where another writer is in the way or the server goes away, the
+    batch is run again, up to eight times in about half a minute. After an error the client can be
+    used again. Threads may share it; their batches go one after the other.
+
+    Args:
+        dsn: a libpq URL or connection string.
+        run_id: a job run that is running; bars, rejects and revisions get its number, and the
+            counts of each batch are added to it as they commit.
+        rules: what the rules are to allow.
+        listeners: are told what each transaction wrote: `loader.metrics.Metrics` is one.
+
+    Every method that writes raises ConnectionLost when the server stays away and DatabaseError when
+    it refuses. Batches before the one that failed are stored.
+
+    Raises:
+        SettingsError: `dsn` is none.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        run_id: int | None = None,
+        rules: RuleSettings | None = None,
+        listeners: Iterable[Listener] = (),
+    ) -> None:
+        conninfo(dsn)
+        self._run_id = run_id
+        self._rules = rules or RuleSettings()
+        self._listeners = tuple(listeners)
+        self._sessions = Sessions(dsn)
+        self._remembered: set[Spelling] = set()
+        self._turn = RLock()
+        self._stop = Event()
+
+    def __enter__(self) -> Self:
+        """Connects, so that a wrong address shows here."""
+        with self._turn:
+            self._sessions.prepared()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections; the next write opens new ones."""
+        with self._turn:
+            self._sessions.close()
+
+    def cancel(self) -> None:
+        """Makes writes that are under way end with an error. For another thread to call."""
+        stopped, self._stop = self._stop, Event()
+        stopped.set()
+        self._sessions.cancel()
+
+    def write_bars(self, bars: Iterable[Bar], batch_size: int = 1000) -> WriteResult:
+        """Writes objects in batches, each a transaction, in the order in which they come.
+
+        Of two bars for one key in a batch the last one counts. Bars that break a rule go to
+        `bars_rejected`, with their position (from 1) as row number.
+
+        Raises:
+            TypeError: an object lacks an attribute, or has a value of a type that cannot be one;
+                the message names it and the index. Nothing of its batch is stored.
+            ValueError: a `ts` has no time zone, likewise; or `batch_size` is not positive.
+        """
+        done, stop = Counts(), self._stop
+        for batch in checks.of_objects(bars, batch_size, self._rules):
+            done += self._write(batch, stop)
+        return WriteResult(done)
+
+    def write_frame(
+        self,
+        frame: Any,
+        *,
+        provider: str | None = None,
+        symbol: str | None = None,
+        interval: str | None = None,
+        timezone: str | None = None,
+        batch_size: int = 100_000,
+    ) -> WriteResult:
+        """Writes a Polars frame, an Arrow table, or what else offers Arrow's C stream.
+
+        Columns go by the names that `mdload backfill` understands; `provider`, `symbol`, `interval`
+        and `timezone` say what they do not.
+
+        Raises:
+            ColumnMismatch: a column is absent, doubled, or of a type that cannot be one.
+            SettingsError: nobody says the provider, or an argument is wrong.
+            ValueError: `batch_size` is not positive.
+        """
+        done, stop = Counts(), self._stop
+        whole = frame if isinstance(frame, pl.DataFrame) else pl.DataFrame(frame)
+        hints = Hints(provider=provider, symbol=symbol, interval=interval, timezone=timezone)
+        layout = decide(RawBatch(whole.head(batch_size), Location("frame", 0, 1)), hints)
+        for note in layout.notes:
+            self._emit(FileNote("frame", note))
+        for part in whole.iter_slices(checks.positive(batch_size)):
+            batch = checks.of_frame(part, done.read, layout, "frame", self._rules)
+            done += self._write(batch, stop)
+        return WriteResult(done)
+
+    def buffered(self, max_rows: int = 1000, max_seconds: float | None = 1.0) -> Feed:
+        """Takes bars one by one, in a `with` block, and writes them together: see `Feed`."""
+        return Feed(self._write_rows, max_rows, max_seconds)
+
+    def write_batch(self, bars: Sequence[Bar], first: int) -> Counts:
+        """One batch of a longer stream, in which `first` is the index of its first bar."""
+        return self._write(checks.of_rows(rows(bars, first), first, self._rules), self._stop)
+
+    def _write_rows(self, said: Sequence[Row]) -> Counts:
+        return self._write(checks.of_rows(said, 0, self._rules), self._stop)
+
+    def _write(self, batch: Checked, stop: Event) -> Counts:
+        with self._turn:
+            return self._commit(batch, stop)
+
+    def _commit(self, batch: Checked, stop: Event) -> Counts:
+        transaction = Transaction(batch, self._run_id, self._remembered, self._emit, "bars")
+        try:
+            for attempt in count(1):
+                if stop.is_set():
+                    raise Cancelled("cancelled; batches before this one are stored")
+                try:
+                    transaction.run(self._sessions)
+                    break
+                except (Contended, ConnectionLost) as error:
+                    if isinstance(error, ConnectionLost):
+                        self._sessions.close()
+                    if attempt == retries.ATTEMPTS:
+                        raise
+                    stop.wait(retries.pause(attempt))
+        except MdloadError:
+            raise
+        except BaseException:  # in whatever state it left the sessions
+            self._sessions.close()
+            raise
+        return transaction.counts
+
+    def _emit(self, event: Told) -> None:
+        for listener in self._listeners:
+            listener(event)

@@ -1,0 +1,144 @@
+"""Bars one by one, as a live feed brings them, written together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from threading import Condition, Lock, Thread
+from types import TracebackType
+from typing import Self
+
+from loader.errors import MdloadError
+from loader.results import Counts
+from loader.store.bar import Bar, Row, checked_row
+from loader.store.result import WriteResult
+
+
+class Feed:
+    """Collects bars, and writes them when `max_rows` are there or the first of them has waited for
+    `max_seconds` (None: never because of time), and at the end of the block.
+
+    Rows that wait are written in one batch by a thread of the feed, or by the one whose bar made
+    them enough; threads may share a feed. What such a write fails with is raised by the next
+    `write`, `flush` or the block's end; the bars stay and go with the next attempt.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[Sequence[Row]], Counts],
+        max_rows: int,
+        max_seconds: float | None,
+    ) -> None:
+        if max_rows < 1 or (max_seconds is not None and max_seconds <= 0):
+            raise ValueError("max_rows and max_seconds must be positive")
+        self._send = send
+        self._max_rows = max_rows
+        self._max_seconds = max_seconds
+        self._rows: list[Row] = []
+        self._taken = 0
+        self._counts = Counts()
+        self._due: float | None = None
+        self._failure: MdloadError | None = None
+        self._ended = False
+        self._changed = Condition(Lock())
+        self._sending = Lock()
+        self._clock = Thread(target=self._tick, name="mdload-feed", daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._max_seconds is not None:
+            self._clock.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+        if self._clock.is_alive():
+            self._clock.join()
+        try:
+            self.flush()
+        except MdloadError as failure:
+            if error is None:
+                raise
+            error.add_note(f"and {len(self._rows)} bars could not be written: {failure}")
+
+    @property
+    def result(self) -> WriteResult:
+        """What became of the bars that were written so far."""
+        return WriteResult(self._counts)
+
+    @property
+    def waiting(self) -> int:
+        """Bars that are not written yet."""
+        return len(self._rows)
+
+    def write(self, bar: Bar) -> None:
+        """Takes a bar as it is now, and may write those that wait.
+
+        Raises:
+            TypeError, ValueError: it is no bar, as for `StoreClient.write_bars`; it is not taken.
+            MdloadError: bars could not be written; this one was taken and waits with them.
+        """
+        if self.add(bar):
+            self.flush()
+
+    def add(self, bar: Bar) -> bool:
+        """Takes a bar and says whether it is time to flush.
+
+        Raises:
+            TypeError, ValueError: as `write`.
+        """
+        row = checked_row(bar, self._taken)
+        with self._changed:
+            self._rows.append(row)
+            self._taken += 1
+            if self._due is None and self._max_seconds is not None:
+                self._due = time.monotonic() + self._max_seconds
+                self._changed.notify()
+            return len(self._rows) >= self._max_rows or self._failure is not None
+
+    def flush(self) -> WriteResult:
+        """Writes what waits, now; gives what became of all bars so far.
+
+        Raises:
+            MdloadError: it could not be written, now or by the feed's thread since the last call.
+        """
+        with self._changed:
+            failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+        self._flush()
+        return self.result
+
+    def _flush(self) -> None:
+        with self._sending:  # one at a time, in the order of the bars
+            with self._changed:
+                rows, self._rows, self._due = self._rows, [], None
+            if not rows:
+                return
+            try:
+                self._counts += self._send(rows)
+            except BaseException:
+                with self._changed:
+                    self._rows[:0] = rows
+                raise
+
+    def _tick(self) -> None:
+        while True:
+            with self._changed:
+                while not self._ended and (self._due is None or time.monotonic() < self._due):
+                    left = None if self._due is None else self._due - time.monotonic()
+                    self._changed.wait(left)
+                if self._ended:
+                    return
+            try:
+                self._flush()
+            except MdloadError as error:
+                with self._changed:
+                    self._failure = error
+                    self._due = time.monotonic() + (self._max_seconds or 0)
