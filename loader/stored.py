@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import polars as pl
 
@@ -78,7 +79,12 @@ class Stored:
         if not met.height:
             return Beside(unique)
         series = series.with_row_index("sid").cast({"sid": pl.Int32()})
-        rows = unique.bars.join(series, on=SERIES, maintain_order="left")
+        # Both are sorted by key, so a row's series is the number of changes before it.
+        opens = pl.any_horizontal(pl.col(s) != pl.col(s).shift() for s in SERIES)
+        numbered = unique.bars.with_columns(sid=opens.fill_null(False).cum_sum().cast(pl.Int32))
+        rows = numbered.join(
+            series.select("sid", "stored_lo", "stored_hi"), on="sid", maintain_order="left"
+        )
         inside = rows.filter(pl.col("ts").is_between("stored_lo", "stored_hi"))
         parts = self._read(inside, series) if inside.height else []
         return Beside(
@@ -103,11 +109,12 @@ class Stored:
         shares = [groups[n::_READERS] for n in range(min(_READERS, len(groups)))]
         readers = [self._reader(n) for n in range(len(shares))]
 
-        def read(reader: Connection, share: list[pl.DataFrame]) -> list[pl.DataFrame]:
-            return [frame for group in share for frame in _bars(reader, group, keys)]
+        def read(reader: Connection, share: list[pl.DataFrame]) -> list[list[pl.DataFrame]]:
+            return [_bars(reader, group, keys) for group in share]
 
-        found = self._pool.map(read, readers, shares)
-        return [frame for part in found for frame in part]
+        # Group by group in turn, as they were shared out: so the bars come in the rows' order.
+        turns = zip_longest(*self._pool.map(read, readers, shares), fillvalue=[])
+        return [frame for turn in turns for group in turn for frame in group]
 
     def _reader(self, n: int) -> Connection:
         while len(self._readers) <= n:
@@ -121,15 +128,22 @@ def compare(beside: Beside) -> Compared:
     if rows is None or stored is None:
         bare = unique.bars.select(bars.COLUMNS)
         return Compared(unique, bare, bare.clear(), 0)
-    joined = rows.join(
-        stored.with_columns(found=pl.lit(True)),
-        on=["sid", "ts"], how="left", suffix="_old", maintain_order="left",
-    )  # fmt: skip
+    old = stored.with_columns(found=pl.lit(True)).rename({v: f"{v}_old" for v in bars.VALUES})
+    if _same_keys(rows, stored):  # nothing but known bars, as in a replay: no need to search
+        joined = rows.hstack(old.drop("sid", "ts"))
+    else:
+        joined = rows.join(old, on=["sid", "ts"], how="left", maintain_order="left")
     differs = pl.any_horizontal(pl.col(v).ne_missing(pl.col(f"{v}_old")) for v in bars.VALUES)
     marked = joined.select(found=pl.col("found").fill_null(False), differs=differs)
     new = rows.filter(~marked["found"]).select(bars.COLUMNS)
     changed = rows.filter(marked["found"] & marked["differs"]).select(bars.COLUMNS)
     return Compared(unique, new, changed, rows.height - new.height - changed.height)
+
+
+def _same_keys(rows: pl.DataFrame, stored: pl.DataFrame) -> bool:
+    return rows.height == stored.height and all(
+        (rows[key] == stored[key]).all() for key in ("sid", "ts")
+    )
 
 
 def _bars(reader: Connection, stretches: pl.DataFrame, keys: pl.DataFrame) -> list[pl.DataFrame]:
