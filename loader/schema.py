@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
 
 import psycopg
 
+from loader.conninfo import conninfo
 from loader.errors import DatabaseError, SchemaOutOfDate
 from loader.queries import resource
 
@@ -61,7 +62,7 @@ def current(database: psycopg.Connection[Any] | str) -> str | None:
     """
     with _translated("looking at its schema"):
         if isinstance(database, str):
-            with psycopg.connect(database) as connection:
+            with psycopg.connect(conninfo(database)) as connection:
                 return current(connection)
         try:
             with database.transaction():
@@ -79,7 +80,10 @@ def require_head(database: psycopg.Connection[Any] | str) -> None:
         DatabaseError: the server cannot be reached or refuses.
     """
     if isinstance(database, str):
-        with _translated("looking at its schema"), psycopg.connect(database) as connection:
+        with (
+            _translated("looking at its schema"),
+            psycopg.connect(conninfo(database)) as connection,
+        ):
             return require_head(connection)
     found = current(database)
     _refuse_newer(found, database)
@@ -137,7 +141,7 @@ def engine(url: str, notice: Callable[[str], None] | None = None) -> Engine:
             notice(said.message_primary or "")
 
     def connect() -> psycopg.Connection[Any]:
-        connection = psycopg.connect(url)
+        connection = psycopg.connect(conninfo(url))
         connection.add_notice_handler(hear)
         return connection
 

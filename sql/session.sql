@@ -13,8 +13,8 @@ SELECT set_config(name, setting, false)
 
 -- session_for_runs --
 -- What a session that records runs needs: counts are added beside other writers' (a stricter isolation
--- would refuse), and it sits idle for as long as a load lasts.
+-- would refuse), it sits idle for as long as a load lasts, and psycopg reads times in ISO form only.
 SELECT set_config(name, setting, false)
   FROM (VALUES ('default_transaction_isolation', 'read committed'),
-               ('idle_session_timeout', '0')) AS wanted (name, setting)
+               ('idle_session_timeout', '0'), ('DateStyle', 'ISO'), ('TimeZone', 'UTC')) AS wanted (name, setting)
  WHERE current_setting(name, true) IS NOT NULL

@@ -1,13 +1,12 @@
--- spellings_colliding --
--- Stored spellings that are another security than the one that now comes to the same symbol: they differ
--- in more than case and blanks. $1 JSON array of (provider, source_symbol, symbol).
-SELECT p.provider, p.symbol, p.source_symbol AS stored, w.source_symbol AS given
+-- spellings_stored --
+-- Stored spellings of the given symbols, as a JSON array of (provider, source_symbol, symbol). Those that are
+-- given are left out. $1 JSON array of the same.
+SELECT CAST(coalesce(json_agg(DISTINCT jsonb_build_object(
+           'provider', p.provider, 'source_symbol', p.source_symbol, 'symbol', p.symbol)), '[]') AS text)
   FROM json_to_recordset(CAST(CAST($1 AS text) AS json))
        AS w(provider text, source_symbol text, symbol text)
   JOIN provider_symbols p ON p.provider = w.provider AND p.symbol = w.symbol
- WHERE upper(btrim(p.source_symbol)) <> upper(btrim(w.source_symbol))
- ORDER BY 1, 2
- LIMIT 1
+ WHERE p.source_symbol <> w.source_symbol
 
 -- spellings_keep --
 -- Remembers spellings that are new; known ones are not touched. $1 JSON array of (provider, source_symbol,

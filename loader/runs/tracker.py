@@ -116,7 +116,7 @@ class JobRunTracker:
             raise ValueError("min_ts and max_ts need a time zone")
         done = self._session.rows(
             "job_run_progress", run_id, sum(counts), *counts,
-            json.dumps(sorted(set(symbols or ()))), min_ts, max_ts, heartbeat,
+            json.dumps(sorted(set(symbols or ())), ensure_ascii=False), min_ts, max_ts, heartbeat,
         )  # fmt: skip
         if not done:
             self._insist_on_running(run_id)
