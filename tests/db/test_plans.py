@@ -1,0 +1,224 @@
+"""Plans do not depend on luck: every access to the bars goes through their key, whatever the
+planner believes of them, and a load touches no more of them than it has rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import psycopg
+import pytest
+
+from loader.bars import KEY, SCHEMA, VALUES
+from loader.job import Way
+from loader.pipeline import load
+from loader.queries import query
+from loader.results import Counts, LoadResult
+from loader.settings import Settings
+from loader.sources import find
+from tests.conftest import database
+
+T0 = datetime(2024, 1, 1, tzinfo=UTC)
+SERIES, MINUTES = 500, 4_000
+
+
+def frame(rows: list[tuple[int, int, float]]) -> pl.DataFrame:
+    """Bars of (number of the symbol, minute, price)."""
+    stamps = [("p", f"S{s:03}", "1m", T0 + timedelta(minutes=m)) for s, m, _ in rows]
+    prices = pl.Series("price", [price for *_, price in rows], pl.Float64)
+    return (
+        pl.DataFrame(stamps, schema={k: SCHEMA[k] for k in KEY}, orient="row")
+        .with_columns(prices)
+        .select(*KEY, *(pl.col("price").cast(SCHEMA[v]).alias(v) for v in VALUES))
+    )
+
+
+def loaded(url: str, path: Path, data: pl.DataFrame, **given: Any) -> LoadResult:
+    data.write_parquet(path)
+    with find([str(path)]) as sources:
+        return load(Settings(force=True, **given), url, sources)
+
+
+def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        return connection.execute(sql.encode()).fetchall()
+
+
+@pytest.fixture(scope="module")
+def large(server_url: str, template: str) -> Iterator[str]:
+    """Two million stored bars of price 10, and no statistics."""
+    with database(server_url, template) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            for statement in (
+                "ALTER TABLE bars_ohlcv SET (autovacuum_enabled = off)",
+                "ALTER TABLE bars_ohlcv DROP CONSTRAINT bars_ohlcv_pk",
+                f"""
+                INSERT INTO bars_ohlcv
+                SELECT 'p', 'S' || lpad(s::text, 3, '0'), '1m',
+                       '2024-01-01Z'::timestamptz + make_interval(mins => m),
+                       10, 10, 10, 10, 10, 10, 10
+                  FROM generate_series(0, {SERIES - 1}) s, generate_series(0, {MINUTES - 1}) m
+                """,
+                "ALTER TABLE bars_ohlcv ADD CONSTRAINT bars_ohlcv_pk"
+                ' PRIMARY KEY (provider, symbol, "interval", ts)',
+            ):
+                connection.execute(statement.encode())
+        yield url
+
+
+FORGET = "DELETE FROM pg_statistic WHERE starelid = 'bars_ohlcv'::regclass"
+BELIEVE = (
+    "UPDATE pg_class SET (reltuples, relpages) = ({})"
+    " WHERE relname IN ('bars_ohlcv', 'bars_ohlcv_pk')"
+)
+#: What the planner knows of the bars.
+STATISTICS = {
+    "never analyzed": [FORGET, BELIEVE.format("-1, 0")],
+    "analyzed when it was empty": [FORGET, BELIEVE.format("0, 1")],
+    "believed to be hundredfold": [FORGET, BELIEVE.format("2e8, 3000000")],
+    "analyzed": ["ANALYZE bars_ohlcv"],
+}
+
+
+@pytest.fixture(params=STATISTICS)
+def known(large: str, request: pytest.FixtureRequest) -> str:
+    with psycopg.connect(large, autocommit=True) as connection:
+        for statement in STATISTICS[request.param]:
+            connection.execute(statement.encode())
+    return large
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", []):
+        yield from nodes(below)
+
+
+def explained(connection: psycopg.Connection[Any], name: str, *params: int) -> list[dict[str, Any]]:
+    """The plan's nodes that read bars or write them."""
+    sql = query(name)
+    for number, value in enumerate(params, 1):
+        sql = sql.replace(f"${number}", str(value))
+    ((found,),) = connection.execute(f"EXPLAIN (FORMAT json) {sql}".encode()).fetchall()
+    return [n for n in nodes(found[0]["Plan"]) if n.get("Relation Name") == "bars_ohlcv"]
+
+
+def plans(url: str, data: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    """How a loader's session would go about `data`, every series of which is one stretch."""
+    stretches = (
+        data.group_by(*KEY[:3], maintain_order=True)
+        .agg(lo=pl.col("ts").min(), hi=pl.col("ts").max())
+        .with_row_index("sid")
+        .with_columns(pl.col("lo", "hi").dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ"))
+    )
+    with psycopg.connect(url) as connection:
+        connection.execute(query("session_setup").encode())
+        connection.execute(
+            "SELECT set_config('mdload.wanted', %s, false)", [stretches.write_json()]
+        )
+        connection.execute(query("stage_create").encode())
+        with connection.cursor().copy("COPY mdload_stage FROM STDIN") as copy:
+            for row in data.iter_rows():
+                copy.write_row(row)
+        connection.execute(query("stage_analyze").encode())
+        found = {name: explained(connection, name) for name in ("stored_spans", "stored_bars")}
+        found["revisions_keep"] = explained(connection, "revisions_keep", 1, 1)
+        found["bars_upsert"] = explained(connection, "bars_upsert")
+        connection.rollback()
+    return found
+
+
+def assert_through_the_key(found: dict[str, list[dict[str, Any]]]) -> None:
+    (upsert,) = found.pop("bars_upsert")
+    assert (upsert["Node Type"], upsert["Operation"]) == ("ModifyTable", "Insert")
+    assert upsert["Conflict Arbiter Indexes"] == ["bars_ohlcv_pk"]
+    for name, reads in found.items():
+        assert reads, name
+        for node in reads:
+            assert node["Node Type"] in ("Index Scan", "Index Only Scan"), (name, node)
+            assert node["Index Name"] == "bars_ohlcv_pk"
+            for column in KEY[:3] if name == "stored_spans" else KEY:
+                assert f"{column} " in node["Index Cond"].replace('"', ""), (name, node)
+
+
+SMALL = frame([(s, 3_990, 10.0) for s in range(100)])
+BIG = frame([(s, m, 10.0) for s in range(25) for m in range(4_000)])
+
+
+@pytest.mark.parametrize("data", [SMALL, BIG], ids=["100 rows", "100,000 rows"])
+def test_plans_of_a_large_target(known: str, data: pl.DataFrame) -> None:
+    assert_through_the_key(plans(known, data))
+
+
+@pytest.mark.parametrize("data", [SMALL, BIG], ids=["100 rows", "100,000 rows"])
+def test_plans_of_an_empty_target(database_url: str, data: pl.DataFrame) -> None:
+    assert_through_the_key(plans(database_url, data))
+
+
+def reads(url: str) -> tuple[int, int, int]:
+    """Sequential scans of the bars so far, rows that they read, and rows found by index."""
+    others = (
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
+        " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+    deadline = time.monotonic() + 30
+    while rows(url, others):  # a session tells what it did when it ends
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    ((scans, by_scan, by_index),) = rows(
+        url,
+        "SELECT seq_scan, seq_tup_read, idx_tup_fetch FROM pg_stat_user_tables"
+        " WHERE relname = 'bars_ohlcv'",
+    )
+    return scans, by_scan, by_index
+
+
+@pytest.mark.parametrize("direct", [True, False], ids=["direct", "staged"])
+def test_a_small_file_touches_little_of_a_large_target(
+    known: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direct: bool
+) -> None:
+    """A hundred series: of each one bar that is stored alike, one that differs, one that is new."""
+    monkeypatch.setattr("loader.attempts.FIRST_WAY", Way(direct=direct))
+    ((price,),) = rows(known, "SELECT max(open) + 1 FROM bars_ohlcv WHERE symbol = 'S000'")
+    ((last,),) = rows(
+        known, "SELECT extract(epoch FROM max(ts) - '2024-01-01Z')::int / 60 FROM bars_ohlcv"
+    )
+    data = frame(
+        [row for s in range(100) for row in ((s, 5, 10.0), (s, 7, price), (s, last + 1, price))]
+    )
+    before = reads(known)
+    result = loaded(known, tmp_path / "small.parquet", data)
+    after = reads(known)
+    assert result.counts == Counts(300, 100, 100, 100), result.files[0].error
+    assert (after[0] - before[0], after[1] - before[1]) == (0, 0)
+    # Two ends of each series, the two bars that are stored and the changed one twice more.
+    assert after[2] - before[2] <= 100 * (2 + 2 + 2) * 2
+
+
+def test_a_fresh_load_reads_no_bars(database_url: str, tmp_path: Path) -> None:
+    data = frame([(s, m, 10.0) for s in range(20) for m in range(1_000)])
+    assert loaded(database_url, tmp_path / "1.parquet", data).counts.inserted == 20_000
+    assert reads(database_url) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("commit_every", [None, 5_000], ids=["whole", "in parts"])
+def test_a_replay_touches_no_row_and_writes_next_to_nothing(
+    database_url: str, tmp_path: Path, commit_every: int | None
+) -> None:
+    data = frame([(s, m, 10.0) for s in range(20) for m in range(1_000)])
+    loaded(database_url, tmp_path / "1.parquet", data)
+    versions = "SELECT ctid, xmin, xmax, updated_at FROM bars_ohlcv ORDER BY ctid"
+    before = rows(database_url, versions)
+    scans = reads(database_url)[0]
+    result = loaded(
+        database_url, tmp_path / "1.parquet", data, batch_rows=3_000, commit_every=commit_every
+    )
+    assert result.counts == Counts(20_000, 0, 0, 20_000)
+    assert reads(database_url)[0] == scans
+    assert rows(database_url, versions) == before
+    assert result.wal_bytes is not None
+    assert result.wal_bytes < 256 * 1024
