@@ -117,22 +117,42 @@ def _conversion(kind: Any) -> tuple[Callable[[Any], Any] | None, str | None]:
     is_ = pa.types
     if is_.is_dictionary(kind) or is_.is_run_end_encoded(kind):
         inner, note = _conversion(kind.value_type)
-        decode = pc.dictionary_decode if is_.is_dictionary(kind) else pc.run_end_decode
+        decode = _spelled_out if is_.is_dictionary(kind) else pc.run_end_decode
         return inner and (lambda array: inner(decode(array))), note
     if is_.is_timestamp(kind):
-        unit = "ms" if kind.unit == "s" else kind.unit
+        unit, to_unit = ("ms", _milliseconds) if kind.unit == "s" else (kind.unit, _unchanged)
         target, note = pa.timestamp(unit, kind.tz), None
         if kind.tz and not _knows_zone(target):
             target = pa.timestamp(unit, "UTC")
             note = f"its time zone {kind.tz!r} has no name in the time zone database: taken as UTC"
-        return (lambda array: array.cast(target)), note
+        return (lambda array: to_unit(array).cast(target)), note
     if is_.is_date64(kind):
         return (lambda array: array.cast(pa.date32())), None
     if is_.is_decimal256(kind) or (is_.is_decimal(kind) and kind.scale < 0):
         return (lambda array: array.cast(pa.string())), None
     if _unknown_to_polars(kind):
         return None, f"left out, its type {kind} cannot be held"
-    return (lambda array: array), None
+    return _unchanged, None
+
+
+def _unchanged(array: Any) -> Any:
+    return array
+
+
+def _milliseconds(seconds: Any) -> Any:
+    """Timestamps in seconds as int64 milliseconds; beyond those the outermost, which no bar has."""
+    limit = (2**63 - 1) // 1000
+    number = pc.max_element_wise(seconds.cast(pa.int64()), -limit, skip_nulls=False)
+    return pc.multiply(pc.min_element_wise(number, limit, skip_nulls=False), 1000)
+
+
+def _spelled_out(array: Any) -> Any:
+    """The values of a dictionary. Polars writes its categoricals with string views, which Arrow can
+    neither decode nor take."""
+    values = array.dictionary
+    if pa.types.is_string_view(values.type):
+        values = values.cast(pa.large_string())
+    return values.take(array.indices)
 
 
 def _unknown_to_polars(kind: Any) -> bool:

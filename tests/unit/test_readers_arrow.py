@@ -73,10 +73,20 @@ def test_seconds_become_milliseconds() -> None:
     assert batch.frame.schema == {"t": pl.Datetime("ms")}
 
 
-def test_seconds_that_milliseconds_cannot_hold_are_told_not_wrapped() -> None:
-    table = pa.table({"t": pa.array([2**62], pa.timestamp("s"))})
-    with pytest.raises(UnreadableFile, match="out of bounds timestamp: 4611686018427387904"):
-        list(opened(written(table)))
+def test_seconds_that_milliseconds_cannot_hold_are_the_last_ones_and_not_wrapped() -> None:
+    seconds = [2**62, -(2**63), None, 2**63 - 1]
+    [batch] = opened(written(pa.table({"t": pa.array(seconds, pa.timestamp("s"))})))
+    last = 9_223_372_036_854_775_000
+    assert batch.frame["t"].to_physical().to_list() == [last, -last, None, last]
+
+
+def test_dictionaries_of_string_views_as_polars_writes_them() -> None:
+    frame = pl.DataFrame({"c": pl.Series(["x", None, "y", "x"], dtype=pl.Categorical)})
+    table = frame.to_arrow(compat_level=pl.CompatLevel.newest())
+    assert pa.types.is_string_view(table.schema.field("c").type.value_type)
+    [batch] = opened(written(table))
+    assert batch.frame.schema == {"c": pl.String()}
+    assert batch.frame["c"].to_list() == ["x", None, "y", "x"]
 
 
 def test_run_end_encoding() -> None:
