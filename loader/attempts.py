@@ -26,7 +26,7 @@ FIRST_WAY = Way()
 
 def load_file(job: Job, source: Source) -> FileResult:
     """One source file, whatever comes of it: errors of mdload's own kinds become the result."""
-    job.emit(FileStarted(source.name, source.size_bytes, None))
+    job.emit(FileStarted(source.name, source.size_bytes))
     attempts = _Attempts(job, source)
     try:
         result = attempts.load()

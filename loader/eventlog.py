@@ -29,7 +29,7 @@ def log_event(event: Event) -> None:
                 logging.INFO, "run_started", f"run of {job_name} started",
                 run_id=run_id, job_name=job_name, provider=provider, mode=mode, files=files,
             )  # fmt: skip
-        case FileStarted(path, size, _):
+        case FileStarted(path, size):
             _tell(
                 logging.INFO, "file_started", f"reading {size:,} bytes", file=path, size_bytes=size
             )

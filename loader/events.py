@@ -25,10 +25,17 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class FileStarted:
-    """`size_bytes` is what is on disk; `rows` is known only where the format says it up front."""
+    """`size_bytes` is what is on disk."""
 
     path: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileOpened:
+    """`rows` is what the file says it holds; None for text, which does not say it."""
+
+    path: str
     rows: int | None
 
 
@@ -82,6 +89,14 @@ class RunDone:
 
 
 Event = (
-    RunStarted | FileStarted | FileNote | RowsDone | BarsWritten | Committed | FileDone | RunDone
+    RunStarted
+    | FileStarted
+    | FileOpened
+    | FileNote
+    | RowsDone
+    | BarsWritten
+    | Committed
+    | FileDone
+    | RunDone
 )
 Listener = Callable[[Event], None]

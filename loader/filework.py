@@ -17,7 +17,7 @@ from loader.checking import Checking
 from loader.db import Connection
 from loader.duplicates import in_order, partitioned
 from loader.errors import Cancelled, TooManyRejects, UnreadableFile
-from loader.events import Committed, FileNote, RowsDone
+from loader.events import Committed, FileNote, FileOpened, RowsDone
 from loader.flow import ahead
 from loader.job import Job, Way
 from loader.readers import Reading, read
@@ -74,6 +74,7 @@ class FileWork:
         """
         settings = self.job.settings
         with read(self.source, settings.piece_rows) as reading:
+            self.job.emit(FileOpened(self.source.name, reading.rows))
             checking = Checking(reading, settings, self.way.resume_at)
             if settings.commit_every and not self.way.partition:
                 self._prove_order()

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 from loader import logs
 from loader.eventlog import log_event
-from loader.events import Event, FileDone, FileNote, FileStarted, Listener, RowsDone, RunStarted
+from loader.events import (
+    Event,
+    FileDone,
+    FileNote,
+    FileOpened,
+    FileStarted,
+    Listener,
+    RowsDone,
+    RunStarted,
+)
 from loader.redact import redact
 
 if TYPE_CHECKING:
@@ -67,8 +76,10 @@ class Bar:
         match event:
             case RunStarted(files=files) if files > 1:
                 self._all = self._progress.add_task("files", total=files, unit="files")
-            case FileStarted(path, _, rows):
-                self._files[path] = self._progress.add_task(redact(path), total=rows, unit="rows")
+            case FileStarted(path):
+                self._files[path] = self._progress.add_task(redact(path), total=None, unit="rows")
+            case FileOpened(path, rows):
+                self._progress.update(self._files[path], total=rows)
             case RowsDone(path, rows):
                 self._progress.advance(self._files[path], rows)
             case FileNote(path, text):

@@ -47,7 +47,7 @@ def test_a_run_of_two_parts_and_two_files() -> None:
     with metrics.run("nightly", "polygon", "backfill") as told:
         for event in (
             RunStarted(7, 2, "nightly", "polygon", "backfill"),
-            FileStarted("a.csv", 700, None),
+            FileStarted("a.csv", 700),
             FileNote("a.csv", "a note"),
             RowsDone("a.csv", 10),
             BarsWritten("a.csv", "COPY", 4, 0.2, True),
