@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import astuple, fields
+from datetime import datetime
 
 import click
 
@@ -63,9 +65,10 @@ def _facts(result: LoadResult) -> list[tuple[str, str]]:
         facts.append(("rejected", ", ".join(f"{rule} {n:,}" for rule, n in rules.items())))
     conflicting = sum(f.conflicting for f in result.files)
     if conflicting:
-        keys = report.counted(conflicting, "key")
-        facts.append(("conflicts", f"{keys} twice in a file with different values; the last row of "
-                      "each was kept:"))  # fmt: skip
+        rows = "1 row repeats" if conflicting == 1 else f"{conflicting:,} rows repeat"
+        facts.append(
+            ("conflicts", f"{rows} a key with other values; the last row of each key was kept:")
+        )
         shown = [c for f in result.files for c in f.conflicts][:_SHOWN]
         facts.extend(("", line) for line in shown)
     return facts
@@ -73,7 +76,9 @@ def _facts(result: LoadResult) -> list[tuple[str, str]]:
 
 def _next_steps(result: LoadResult) -> list[str]:
     if result.run_id is None:
-        return ["", "To load it, run the same command without --dry-run."]
+        shared = ["Files share symbols and times: each was counted against the store as it is now."]
+        load = "To load it, run the same command without --dry-run."
+        return ["", *(shared if _overlap(result.files) else []), load]
     steps = [f"mdload job-runs inspect {result.run_id}"]
     return ["", "next: " + ";  ".join(steps)]
 
@@ -90,6 +95,18 @@ def _print_errors(result: LoadResult) -> None:
     for (_, hint), (error, *others) in alike.items():
         more = f" (and {report.counted(len(others), 'other file')} likewise)" if others else ""
         logs.error(error + more, hint)
+
+
+def _overlap(files: Iterable[FileResult]) -> bool:
+    """Whether two of the files may hold bars of one key."""
+    last: dict[tuple[str | None, ...], datetime] = {}
+    spans = [(f.min_ts, f.max_ts, f) for f in files if f.min_ts and f.max_ts]
+    for lo, hi, file in sorted(spans, key=lambda span: span[0]):
+        for series in ((file.provider, file.interval, symbol) for symbol in file.symbols):
+            if series in last and lo <= last[series]:
+                return True
+            last[series] = hi
+    return False
 
 
 def _rules(result: LoadResult) -> dict[str, int]:
