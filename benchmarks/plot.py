@@ -88,7 +88,8 @@ def _panel(axis: Any, results: Results, case: str, medians: dict[str, float]) ->
         axis.spines[side].set_visible(False)
     axis.spines["bottom"].set_color("#d1d5db")
     told = results.cases[case]
-    axis.set_title(f"{told['title']} ({told['rows']:,} rows)", fontsize=9.5, loc="left")
+    rows = f" ({told['rows']:,} rows)" if told["rows"] > 1 else ""
+    axis.set_title(f"{told['title']}{rows}", fontsize=9.5, loc="left")
 
 
 def _title(results: Results) -> str:

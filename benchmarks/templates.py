@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 
 import psycopg
@@ -25,6 +26,7 @@ class Templates:
         self.server = server
         self.universe = universe
         self.files = files
+        self._place = Path(tempfile.mkdtemp(prefix="work-", dir=server.home))
         self._directories: dict[str, Path] = {}
         self._checksums: dict[Stretch, Checksum] = {}
         server.make("empty")
@@ -33,7 +35,7 @@ class Templates:
     def run(self, contender: Contender, *, full: bool) -> tuple[str, Path]:
         """A new database and directory for one run of a contender: URL and path."""
         template = self._template(contender, full=full)
-        directory = self.server.home / "run"
+        directory = self._place / "run"
         shutil.rmtree(directory, ignore_errors=True)
         if prepared := self._directories.get(template):
             shutil.copytree(prepared, directory)
@@ -55,7 +57,7 @@ class Templates:
         if name in self._directories or name == "empty":
             return name
         url = self.server.clone("empty", name)
-        directory = self.server.home / f"prepared_{name}"
+        directory = self._place / name
         directory.mkdir()
         if contender.prepare:
             format = contender.formats[0]
