@@ -148,7 +148,7 @@ def test_a_folder_of_all_sorts(
     assert refused["rejected"]["file_refused"] == 5
     (stored,) = rows_of(database_url, "SELECT count(*) AS bars FROM bars_ohlcv")
     assert stored["bars"] == told["rows_inserted"]
-    repeated = next(f for f in told["files"] if "03" in f["path"])
+    repeated = next(f for f in told["files"] if "03-repeated" in f["path"])
     assert repeated["conflicting"] == 1
     assert repeated["conflicts"] == ["CCC 1m 2024-03-04 09:01:00Z (row 2, row 12 kept)"]
 
