@@ -22,12 +22,13 @@ REFUSED = "file_refused"
 
 
 def check_limit(limit: RejectLimit, tally: Tally, before: FileResult) -> None:
-    """Parts that were committed `before` count with it.
+    """Parts that were committed `before` count with it, and so do good rows that are set aside.
 
     Raises:
         TooManyRejects: more rows broke a rule than `limit` allows.
     """
-    rejected, read = before.counts.rejected + tally.rejected, before.counts.read + tally.read
+    rejected = before.counts.rejected + tally.rejected
+    read = max(before.counts.read + tally.read, tally.seen)
     if limit.exceeded(rejected, read):
         most = (Counter(before.rejected) + tally.rules).most_common(3)
         rules = ", ".join(f"{rule} {n:,}" for rule, n in most)

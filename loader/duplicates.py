@@ -37,7 +37,8 @@ class Unique:
     `bars` has `BARS_AND_ROW` and is sorted by key; `series` has provider, symbol, interval, lo, hi.
     `read` counts raw rows; `bad`, `rejected` and `spellings` are the piece's from validation;
     `last_row` is how far this piece and all before it reach: the last raw row of the source, or,
-    where pieces come out of partitions, their number.
+    where pieces come out of partitions, their number; `seen` is then how many rows of the source
+    were read to come there.
     """
 
     bars: pl.DataFrame
@@ -45,6 +46,7 @@ class Unique:
     read: int = 0
     skipped: int = 0
     last_row: int = 0
+    seen: int = 0
     bad: pl.DataFrame | None = None
     rejected: Mapping[str, int] = field(default_factory=dict)
     spellings: pl.DataFrame | None = None
@@ -80,15 +82,17 @@ def partitioned(pieces: Iterable[Checked], rows: int | None) -> Generator[Unique
     none = pl.DataFrame(schema=BARS_AND_ROW)
     with ExitStack() as stack:
         spools = [stack.enter_context(Spool(BARS_AND_ROW)) for _ in range(count)]
-        aside = 0
+        aside = seen = 0
         for aside, piece in enumerate(pieces, 1):
             for (partition,), part in piece.good.group_by(_partition(count)):
                 spools[int(str(partition))].append(part)
             # Good rows are counted as read when they come back.
             set_aside = made_unique(replace(piece, good=none))
-            yield replace(set_aside, last_row=aside)
+            seen += piece.good.height + set_aside.read
+            yield replace(set_aside, last_row=aside, seen=seen)
         for number, spool in enumerate(filter(lambda s: s.rows, spools), aside + 1):
-            yield replace(_unique(pl.concat(list(spool))), read=spool.rows, last_row=number)
+            unique = _unique(pl.concat(list(spool)))
+            yield replace(unique, read=spool.rows, last_row=number, seen=seen)
             spool.close()
 
 

@@ -75,7 +75,7 @@ class FileWork:
         settings = self.job.settings
         with read(self.source, settings.piece_rows) as reading:
             self.job.emit(FileOpened(self.source.name, reading.rows))
-            checking = Checking(reading, settings, self.way.resume_at)
+            checking = Checking(reading, settings, self._resumable(self.way.resume_at))
             if settings.commit_every and not self.way.partition:
                 self._prove_order()
             with closing(ahead(self._beside_stored(reading, checking))) as pieces:

@@ -27,6 +27,7 @@ class Tally:
     unchanged: int = 0
     rejected: int = 0
     last_row: int = 0
+    seen: int = 0
     rules: Counter[str] = field(default_factory=Counter)
     conflicts: list[str] = field(default_factory=list)
     symbols: set[str] = field(default_factory=set)
@@ -41,6 +42,7 @@ class Tally:
         self.read += unique.read
         self.skipped += unique.skipped
         self.last_row = max(self.last_row, unique.last_row)
+        self.seen = max(self.seen, unique.seen)
         self.duplicate += unique.duplicate
         self.conflicting += unique.conflicting
         self.conflicts = [*self.conflicts, *unique.conflicts][:LISTED]
