@@ -46,9 +46,7 @@ def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) ->
     numbered = normalised.bars.with_columns(
         row_number=pl.int_range(start, start + pl.len(), dtype=pl.Int64)
     )
-    facts = normalised.bars.hstack(normalised.faults).with_columns(
-        _steps(normalised.bars["interval"])
-    )
+    facts = normalised.bars.hstack(normalised.faults).hstack([_steps(normalised.bars["interval"])])
     sound = facts.select(
         pl.all_horizontal(rule.holds for rule in active).fill_null(False).alias("sound")
     ).to_series()
@@ -94,7 +92,9 @@ def _none_bad() -> pl.DataFrame:
 
 
 def _spellings(good: pl.DataFrame, source_symbols: pl.Series) -> pl.DataFrame:
-    spelled = good.select("provider", source_symbols.alias("source_symbol"), "symbol")
+    spelled = pl.DataFrame(
+        [good["provider"], source_symbols.alias("source_symbol"), good["symbol"]]
+    )
     same = pl.all_horizontal(
         pl.col(name).eq_missing(pl.col(name).shift()) for name in ("provider", "source_symbol")
     )  # rows mostly repeat the one before: the few that do not are quickly made distinct

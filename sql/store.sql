@@ -4,37 +4,35 @@
 SELECT set_config('plan_cache_mode', 'force_generic_plan', false)
 
 -- bars_merge --
--- Merges a small batch, one row per key, in one statement: new bars are inserted; of the others those
--- that differ are locked in key order, looked at again, kept as revisions and updated. An identical bar is
--- only read. $1 JSON array of bars, $2 run. Gives rows inserted, updated, kept as revisions, unchanged; the
--- four leave a row out, or count one twice, where another writer got in between. OFFSET 0 keeps one index
--- probe per row from becoming a join over the whole table.
+-- Merges a small batch in one statement: bars that are not stored are inserted; of the others those that
+-- differ are locked, looked at again, kept as revisions and updated. An identical bar is only read. $1 JSON
+-- array of bars, one per key, in key order, in which they are written and locked; $2 run. Gives rows
+-- inserted, updated, kept as revisions, unchanged, which do not add up where another writer got in between;
+-- and the number of the transaction, as transaction_id does.
+-- OFFSET 0 keeps one index probe per row from becoming a join over the whole table.
 WITH given AS MATERIALIZED (
     SELECT * FROM json_to_recordset(CAST(CAST($1 AS text) AS json)) AS g(
         provider text, symbol text, "interval" text, ts timestamptz,
         open double precision, high double precision, low double precision, close double precision,
         volume double precision, vwap double precision, trade_count bigint)
+), beside AS MATERIALIZED (
+    SELECT g.*, b.stored,
+           (b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trade_count) IS DISTINCT FROM
+           (g.open, g.high, g.low, g.close, g.volume, g.vwap, g.trade_count) AS differs
+      FROM given g
+      LEFT JOIN LATERAL (
+           SELECT true AS stored, t.open, t.high, t.low, t.close, t.volume, t.vwap, t.trade_count
+             FROM bars_ohlcv t
+            WHERE t.provider = g.provider AND t.symbol = g.symbol AND t."interval" = g."interval"
+              AND t.ts = g.ts
+           OFFSET 0) b ON true
 ), added AS (
     INSERT INTO bars_ohlcv (
         provider, symbol, "interval", ts, open, high, low, close, volume, vwap, trade_count)
     SELECT provider, symbol, "interval", ts, open, high, low, close, volume, vwap, trade_count
-      FROM given
-     ORDER BY provider COLLATE "C", symbol COLLATE "C", "interval" COLLATE "C", ts
-        ON CONFLICT (provider, symbol, "interval", ts) DO NOTHING
-    RETURNING provider, symbol, "interval", ts
-), met AS MATERIALIZED (
-    SELECT g.*,
-           (b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trade_count) IS DISTINCT FROM
-           (g.open, g.high, g.low, g.close, g.volume, g.vwap, g.trade_count) AS differs
-      FROM (SELECT * FROM given
-             WHERE NOT EXISTS (SELECT FROM added a
-                                WHERE a.provider = given.provider AND a.symbol = given.symbol
-                                  AND a."interval" = given."interval" AND a.ts = given.ts)) g
-     CROSS JOIN LATERAL (
-           SELECT t.* FROM bars_ohlcv t
-            WHERE t.provider = g.provider AND t.symbol = g.symbol AND t."interval" = g."interval"
-              AND t.ts = g.ts
-           OFFSET 0) b
+      FROM beside
+     WHERE stored IS NULL
+    RETURNING 1
 ), locked AS MATERIALIZED (
     SELECT m.provider, m.symbol, m."interval", m.ts,
            b.open AS old_open, b.high AS old_high, b.low AS old_low, b.close AS old_close,
@@ -42,9 +40,7 @@ WITH given AS MATERIALIZED (
            m.open, m.high, m.low, m.close, m.volume, m.vwap, m.trade_count,
            (b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trade_count) IS DISTINCT FROM
            (m.open, m.high, m.low, m.close, m.volume, m.vwap, m.trade_count) AS differs
-      FROM (SELECT * FROM met
-             WHERE differs
-             ORDER BY provider COLLATE "C", symbol COLLATE "C", "interval" COLLATE "C", ts) m
+      FROM (SELECT * FROM beside WHERE stored AND differs) m
      CROSS JOIN LATERAL (
            SELECT t.* FROM bars_ohlcv t
             WHERE t.provider = m.provider AND t.symbol = m.symbol AND t."interval" = m."interval"
@@ -74,8 +70,9 @@ WITH given AS MATERIALIZED (
 SELECT (SELECT count(*) FROM added),
        (SELECT count(*) FROM updated),
        (SELECT count(*) FROM kept),
-       (SELECT count(*) FROM met WHERE NOT differs)
-       + (SELECT count(*) FROM locked WHERE NOT differs)
+       (SELECT count(*) FROM beside WHERE stored AND NOT differs)
+       + (SELECT count(*) FROM locked WHERE NOT differs),
+       CAST(pg_current_xact_id_if_assigned() AS text)
 
 -- transaction_id --
 -- The number of the transaction in hand, as text; NULL where it has written nothing.

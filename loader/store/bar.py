@@ -12,11 +12,12 @@ import pyarrow as pa
 
 from loader import bars
 
-#: What one bar says, in the order of `bars.COLUMNS`.
+#: What one bar says, in the order of `bars.COLUMNS`; and what many say, a sequence for each.
 Row = tuple[Any, ...]
+Columns = Sequence[Sequence[Any]]
 
 _REQUIRED: Final = (*bars.KEY, *bars.PRICES, "volume")
-_required: Final = attrgetter(*_REQUIRED)
+_required: Final = [attrgetter(name) for name in _REQUIRED]
 _PLAIN: Final = frozenset({float, int, type(None)})
 
 
@@ -50,17 +51,15 @@ class Bar(Protocol):
     def volume(self) -> SupportsFloat | None: ...
 
 
-def rows(objects: Sequence[object], first: int) -> list[Row]:
+def columns(objects: Sequence[object], first: int) -> Columns:
     """What `objects` say at this moment; `first` is the index of the first one.
 
     Raises:
         TypeError: one has not all attributes of a bar.
     """
-    try:
-        return [
-            (*_required(one), getattr(one, "vwap", None), getattr(one, "trade_count", None))
-            for one in objects
-        ]
+    try:  # column by column: a container for each object would be work for the garbage collector
+        said = [list(map(get, objects)) for get in _required]
+        return [*said, *([getattr(o, n, None) for o in objects] for n in ("vwap", "trade_count"))]
     except AttributeError as error:
         for index, one in enumerate(objects, start=first):
             for name in _REQUIRED:
@@ -75,26 +74,25 @@ def checked_row(one: object, index: int) -> Row:
     """What one bar says at this moment, of types that `frame` takes.
 
     Raises:
-        TypeError, ValueError: as `rows` and `frame`.
+        TypeError, ValueError: as `columns` and `frame`.
     """
-    row = rows([one], index)[0]
+    said = columns([one], index)
+    row = tuple(values[0] for values in said)
     if not _is_plain(row):
-        frame([row], index)
+        frame(said, index)
     return row
 
 
-def frame(rows: Sequence[Row], first: int) -> pl.DataFrame:
-    """The rows with the columns and dtypes of `bars.SCHEMA`, `ts` in UTC; `trade_count` is Float64
-    where it does not hold whole numbers only, which is for validation to judge.
+def frame(said: Columns, first: int) -> pl.DataFrame:
+    """Columns and dtypes of `bars.SCHEMA`, `ts` in UTC; `trade_count` is Float64 where it does not
+    hold whole numbers only, which is for validation to judge.
 
     Raises:
         TypeError: a value is of a type that cannot be one.
         ValueError: a `ts` has no time zone, or a text is no Unicode.
     """
-    if not rows:
-        return pl.DataFrame(schema=bars.SCHEMA)
-    columns = zip(bars.COLUMNS, zip(*rows, strict=True), strict=True)
-    return pl.DataFrame([_series(name, values, first) for name, values in columns])
+    named = zip(bars.COLUMNS, said, strict=True)
+    return pl.DataFrame([_series(name, values, first) for name, values in named])
 
 
 def _is_plain(row: Row) -> bool:
@@ -128,7 +126,7 @@ def _series(name: str, values: Sequence[Any], first: int) -> pl.Series:
 
 def _times(values: Sequence[Any], first: int) -> pl.Series:
     try:  # zones are few, and looked at once each
-        by_zone = {value.tzinfo: value for value in values}
+        by_zone = {id(value.tzinfo): value for value in values}
         sound = None not in {value.utcoffset() for value in by_zone.values()}
     except AttributeError:
         sound = False

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from functools import cache
 from itertools import islice
 from typing import Final
 
 import polars as pl
 
-from loader import bars
 from loader.batch import Location, RawBatch
-from loader.layout import Hints, Layout, decide
-from loader.normalise import normalise
-from loader.store.bar import Bar, Row, frame, rows
+from loader.store.bar import Bar, Columns, columns, frame
+from loader.store.keys import KnownKeys
 from loader.validate import Checked, RuleSettings, validate
 
 #: Objects to check at a time where they are at hand anyway: a check costs some milliseconds,
@@ -23,48 +21,51 @@ from loader.validate import Checked, RuleSettings, validate
 _AT_HAND: Final = 10_000
 
 
-def of_objects(given: Iterable[Bar], size: int, rules: RuleSettings) -> Iterator[Checked]:
-    """Batches of `size` objects; rows are numbered from 1 over all of them. What arrives over time
-    is not waited for beyond the batch.
+class Checks:
+    """Bars of one program under `rules`."""
 
-    Raises:
-        TypeError, ValueError: see `loader.store.bar`; at the batch that holds the object.
-        ValueError: `size` is not positive.
-    """
-    positive(size)
-    if not isinstance(given, Sequence):
-        remaining, first = iter(given), 0
-        while batch := list(islice(remaining, size)):
-            yield of_rows(rows(batch, first), first, rules)
-            first += len(batch)
-        return
-    step = size * max(1, _AT_HAND // size)
-    for first in range(0, len(given), step):
-        piece = given[first : first + step]
-        try:
-            checked = of_rows(rows(piece, first), first, rules)
-        except (TypeError, ValueError):  # the batches before the object are good
-            for start in range(first, first + len(piece), size):
-                yield of_rows(rows(given[start : start + size], start), start, rules)
-        else:
-            yield from in_batches(checked, size)
+    def __init__(self, rules: RuleSettings) -> None:
+        self._rules = rules
+        self._keys = KnownKeys()
 
+    def objects(self, given: Iterable[Bar], size: int) -> Iterator[Checked]:
+        """Batches of `size` objects; rows are numbered from 1 over all of them. What arrives over
+        time is not waited for beyond the batch.
 
-def of_rows(given: Sequence[Row], first: int, rules: RuleSettings) -> Checked:
-    """One batch, of what objects said before.
+        Raises:
+            TypeError, ValueError: see `loader.store.bar`; at the batch that holds the object.
+            ValueError: `size` is not positive.
+        """
+        positive(size)
+        if not isinstance(given, Sequence):
+            remaining, first = iter(given), 0
+            while batch := list(islice(remaining, size)):
+                yield self.batch(columns(batch, first), first)
+                first += len(batch)
+            return
+        step = size * max(1, _AT_HAND // size)
+        for first in range(0, len(given), step):
+            piece = given[first : first + step]
+            checked = None
+            with suppress(TypeError, ValueError):
+                checked = self.batch(columns(piece, first), first)
+            if checked is not None:
+                yield from in_batches(checked, size)
+                continue
+            for start in range(
+                first, min(first + step, len(given)), size
+            ):  # those before it are good
+                piece = given[start : min(start + size, first + step)]
+                yield self.batch(columns(piece, start), start)
 
-    Raises:
-        TypeError, ValueError: see `loader.store.bar`.
-    """
-    return of_frame(frame(given, first), first, _typed(), "bars", rules)
+    def batch(self, said: Columns, first: int) -> Checked:
+        """One batch, of what objects said before; the first of them is row `first + 1`.
 
-
-def of_frame(
-    part: pl.DataFrame, first: int, layout: Layout, source: str, rules: RuleSettings
-) -> Checked:
-    """One batch, read by `layout`; the first of its rows is row `first + 1`."""
-    batch = RawBatch(part, Location(source, 0, first + 1))
-    return validate(batch, normalise(batch, layout), rules)
+        Raises:
+            TypeError, ValueError: see `loader.store.bar`.
+        """
+        batch = RawBatch(frame(said, first), Location("bars", 0, first + 1))
+        return validate(batch, self._keys.normalise(batch), self._rules)
 
 
 def in_batches(checked: Checked, size: int) -> Iterator[Checked]:
@@ -95,10 +96,3 @@ def _slice(part: pl.DataFrame, start: int, end: int) -> pl.DataFrame:
     numbers = part["row_number"]
     low, high = (int(numbers.search_sorted(row)) for row in (start, end))
     return part[low:high]
-
-
-@cache
-def _typed() -> Layout:
-    """The layout of frames that `loader.store.bar` makes."""
-    empty = RawBatch(pl.DataFrame(schema=bars.SCHEMA), Location("bars", 0, 1))
-    return decide(empty, Hints())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
 from threading import Event, RLock
 from types import TracebackType
@@ -17,14 +18,15 @@ from loader.errors import Cancelled, ConnectionLost, Contended, MdloadError
 from loader.events import Event as Told
 from loader.events import FileNote, Listener
 from loader.layout import Hints, decide
+from loader.normalise import normalise
 from loader.results import Counts
 from loader.store import checks
-from loader.store.bar import Bar, Row, rows
+from loader.store.bar import Bar, Row, columns
 from loader.store.feed import Feed
 from loader.store.result import WriteResult
 from loader.store.sessions import Sessions
 from loader.store.transaction import Spelling, Transaction
-from loader.validate import Checked, RuleSettings
+from loader.validate import Checked, RuleSettings, validate
 
 
 class StoreClient:
@@ -60,6 +62,7 @@ class StoreClient:
         conninfo(dsn)
         self._run_id = run_id
         self._rules = rules or RuleSettings()
+        self._checks = checks.Checks(self._rules)
         self._listeners = tuple(listeners)
         self._sessions = Sessions(dsn)
         self._remembered: set[Spelling] = set()
@@ -102,10 +105,10 @@ class StoreClient:
                 the message names it and the index. Nothing of its batch is stored.
             ValueError: a `ts` has no time zone, likewise; or `batch_size` is not positive.
         """
-        done, stop = Counts(), self._stop
-        for batch in checks.of_objects(bars, batch_size, self._rules):
-            done += self._write(batch, stop)
-        return WriteResult(done)
+        batches = self._checks.objects(bars, batch_size)
+        if isinstance(bars, Sequence) and len(bars) <= batch_size:
+            return WriteResult(Counts.total(map(self._write, batches)))
+        return WriteResult(self._write_ahead(batches))
 
     def write_frame(
         self,
@@ -127,15 +130,15 @@ class StoreClient:
             SettingsError: nobody says the provider, or an argument is wrong.
             ValueError: `batch_size` is not positive.
         """
-        done, stop = Counts(), self._stop
+        done = Counts()
         whole = frame if isinstance(frame, pl.DataFrame) else pl.DataFrame(frame)
         hints = Hints(provider=provider, symbol=symbol, interval=interval, timezone=timezone)
         layout = decide(RawBatch(whole.head(batch_size), Location("frame", 0, 1)), hints)
         for note in layout.notes:
             self._emit(FileNote("frame", note))
         for part in whole.iter_slices(checks.positive(batch_size)):
-            batch = checks.of_frame(part, done.read, layout, "frame", self._rules)
-            done += self._write(batch, stop)
+            batch = RawBatch(part, Location("frame", 0, done.read + 1))
+            done += self._write(validate(batch, normalise(batch, layout), self._rules))
         return WriteResult(done)
 
     def buffered(self, max_rows: int = 1000, max_seconds: float | None = 1.0) -> Feed:
@@ -144,17 +147,41 @@ class StoreClient:
 
     def write_batch(self, bars: Sequence[Bar], first: int) -> Counts:
         """One batch of a longer stream, in which `first` is the index of its first bar."""
-        return self._write(checks.of_rows(rows(bars, first), first, self._rules), self._stop)
+        return self._write(self._checks.batch(columns(bars, first), first))
 
     def _write_rows(self, said: Sequence[Row]) -> Counts:
-        return self._write(checks.of_rows(said, 0, self._rules), self._stop)
+        return self._write(self._checks.batch(list(zip(*said, strict=True)), 0))
 
-    def _write(self, batch: Checked, stop: Event) -> Counts:
+    def _write_ahead(self, batches: Iterator[Checked]) -> Counts:
+        """Writes each batch while the next one is made, which this thread does."""
+        done, stop = Counts(), self._stop
+        pending: Future[Counts] | None = None
+        with ThreadPoolExecutor(1, "mdload-store") as thread:
+            try:
+                for batch in batches:
+                    transaction = self._transaction(batch)
+                    done += pending.result() if pending else Counts()
+                    pending = thread.submit(self._commit, transaction, stop)
+            except Exception:
+                if pending:
+                    pending.result()  # its error comes first
+                raise
+            except BaseException:
+                self.cancel()
+                raise
+            return done + (pending.result() if pending else Counts())
+
+    def _write(self, batch: Checked) -> Counts:
+        return self._commit(self._transaction(batch), self._stop)
+
+    def _transaction(self, batch: Checked) -> Transaction:
+        return Transaction(batch, self._run_id, self._remembered, self._emit, "bars")
+
+    def _commit(self, transaction: Transaction, stop: Event) -> Counts:
         with self._turn:
-            return self._commit(batch, stop)
+            return self._attempts(transaction, stop)
 
-    def _commit(self, batch: Checked, stop: Event) -> Counts:
-        transaction = Transaction(batch, self._run_id, self._remembered, self._emit, "bars")
+    def _attempts(self, transaction: Transaction, stop: Event) -> Counts:
         try:
             for attempt in count(1):
                 if stop.is_set():

@@ -12,7 +12,7 @@ import polars as pl
 
 from loader import bars, merge, quarantine, rawjson, spellings
 from loader.db import Connection, Executor
-from loader.duplicates import made_unique
+from loader.duplicates import Unique, made_unique
 from loader.errors import ConnectionLost, Contended, DatabaseError, MdloadError, SymbolCollision
 from loader.events import BarsWritten, Committed, Event, Method
 from loader.results import Counts
@@ -47,7 +47,7 @@ class Transaction:
     ) -> None:
         self.remembered = remembered
         self.counts = Counts()
-        self._unique = made_unique(checked)
+        self._take(made_unique(checked))
         self._run_id = run_id
         self._emit = emit
         self._source = source
@@ -56,9 +56,12 @@ class Transaction:
         #: The number of a transaction whose commit was sent off and not answered.
         self._unanswered: str | None = None
 
-    @property
-    def method(self) -> Method:
-        return "UPSERT" if self._unique.bars.height <= STATEMENT_ROWS else "COPY"
+    def _take(self, unique: Unique) -> None:
+        self._unique = unique
+        bars_ = unique.bars
+        self._method: Method = "UPSERT" if bars_.height <= STATEMENT_ROWS else "COPY"
+        listed = self._method == "UPSERT" and bars_.height
+        self._listed = bars_.select(bars.COLUMNS).write_json() if listed else ""
 
     def run(self, sessions: Sessions) -> None:
         """One attempt.
@@ -94,10 +97,10 @@ class Transaction:
 
     def _attempt(self, sessions: Sessions) -> None:
         session: Prepared | Connection
-        if self.method == "UPSERT":
+        if self._method == "UPSERT":
             session = sessions.prepared()
             with session.transaction():
-                self._book(session, *self._by_statement(session))
+                self._merge(session)
         else:
             with Stored(sessions.reader) as stored:
                 compared = compare(stored.beside(self._unique))
@@ -112,23 +115,26 @@ class Transaction:
                 raced = sum(frame.height for frame in staged) - written
                 self._book(
                     session, copied + upserted.inserted, upserted.updated,
-                    compared.unchanged + raced,
+                    compared.unchanged + raced, None,
                 )  # fmt: skip
         self._unanswered = None
 
-    def _by_statement(self, session: Executor) -> tuple[int, int, int]:
-        """Rows inserted, updated, unchanged."""
-        given = self._unique.bars
-        if not given.height:
-            return 0, 0, 0
-        listed = given.select(bars.COLUMNS).write_json()
-        inserted, updated, kept, unchanged = session.one("bars_merge", listed, self._run_id)
-        if inserted + updated + unchanged != given.height or updated != kept:
+    def _merge(self, session: Executor) -> None:
+        inserted = updated = kept = unchanged = 0
+        number: str | None = None
+        if self._listed:
+            inserted, updated, kept, unchanged, number = session.one(
+                "bars_merge", self._listed, self._run_id
+            )
+        if inserted + updated + unchanged != self._unique.bars.height or updated != kept:
             raise Contended("another writer got in between the bars of a batch")
-        return inserted, updated, unchanged
+        self._book(session, inserted, updated, unchanged, number)
 
-    def _book(self, session: Executor, inserted: int, updated: int, unchanged: int) -> None:
-        """What else belongs to the transaction; its number is the last thing before the commit."""
+    def _book(
+        self, session: Executor, inserted: int, updated: int, unchanged: int, number: str | None
+    ) -> None:
+        """What else belongs to the transaction, whose `number` is known already if it has one; or
+        else it is the last thing to ask for before the commit."""
         unique = self._unique
         bad = unique.bad if unique.bad is not None and unique.bad.height else None
         self.counts = Counts(
@@ -152,11 +158,11 @@ class Transaction:
                 session, self._run_id, self.counts, symbols=sorted(set(series["symbol"])),
                 min_ts=series["lo"].min(), max_ts=series["hi"].max(),  # type: ignore[arg-type]
             )  # fmt: skip
-        (self._unanswered,) = session.one("transaction_id")
+        self._unanswered = number or session.one("transaction_id")[0]
 
     def _spellings(self) -> list[Spelling]:
         found = self._unique.spellings
-        return [] if found is None else found.select(*spellings.SCHEMA).rows()
+        return [] if found is None else found.rows()
 
     def _settle(self, session: Executor, number: str) -> bool:
         """Whether the transaction committed whose commit was not answered."""
@@ -185,7 +191,7 @@ class Transaction:
             "row_number",
             pl.lit([spellings.COLLISION], dtype=pl.List(pl.String)).alias("rules"),
         ).with_columns(rawjson.encode(raw))
-        self._unique = replace(
+        kept = replace(
             unique,
             bars=unique.bars.filter(~theirs),
             series=unique.series.filter(~theirs),
@@ -193,11 +199,12 @@ class Transaction:
             bad=pl.concat([unique.bad, bad]),
             rejected=Counter(unique.rejected) + Counter({spellings.COLLISION: bad.height}),
         )
+        self._take(kept)
 
     def _tell(self, *, committed: bool) -> None:
         sent = self._unique.bars.height
         if bars_ := self.counts.written if committed else sent:
-            self._emit(BarsWritten(self._source, self.method, bars_, self._seconds, committed))
+            self._emit(BarsWritten(self._source, self._method, bars_, self._seconds, committed))
         if committed:
             self.remembered.update(self._spellings())
             self._emit(Committed(self._source, self.counts, dict(self._unique.rejected)))
