@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import PurePath
@@ -75,14 +76,19 @@ class Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         text = redact(record.getMessage())
         if record.levelno >= logging.ERROR:
-            text = click.style(f"error: {text}", fg="red")
+            text = _coloured(f"error: {text}", "red")
         elif record.levelno >= logging.WARNING:
-            text = click.style(f"warning: {text}", fg="yellow")
+            text = _coloured(f"warning: {text}", "yellow")
         hint = getattr(record, "fields", {}).get("hint")
         lines = [text, f"hint: {redact(hint)}"] if hint else [text]
         if record.exc_info:
             lines.insert(0, redact(self.formatException(record.exc_info)))
         return "\n".join(lines)
+
+
+def _coloured(text: str, colour: str) -> str:
+    """For a terminal; click leaves the colour out in a pipe, but does not heed NO_COLOR."""
+    return text if os.environ.get("NO_COLOR") else click.style(text, fg=colour)
 
 
 class JsonLines(logging.Formatter):

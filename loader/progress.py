@@ -83,7 +83,9 @@ class Bar:
             case RowsDone(path, rows):
                 self._progress.advance(self._files[path], rows)
             case FileNote(path, text):
-                self._progress.console.print(redact(f"{path}: {text}"), style="dim", markup=False)
+                self._progress.console.print(
+                    redact(f"{path}: {text}"), style="dim", markup=False, highlight=False
+                )
             case FileDone(result):
                 self._progress.remove_task(self._files.pop(result.path))
                 if self._all is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loader.cli.context import Context
-from loader.cli.options import json_option, meaning, meaning_options, metrics_options
+from loader.cli.options import PATH, json_option, meaning, meaning_options, metrics_options
 
 if TYPE_CHECKING:
     from loader.events import Listener
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command(
     epilog="Example: mdload backfill 'dumps/2024/*.parquet' --provider polygon --interval 1m"
 )
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=PATH)
 @meaning_options
 @click.option("--job-name", metavar="N", default="backfill", show_default=True,
               help="The name under which the run is recorded.")  # fmt: skip

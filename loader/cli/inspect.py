@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from loader.cli.options import json_option, meaning, meaning_options
+from loader.cli.options import PATH, json_option, meaning, meaning_options
 
 
 @click.command(epilog="Example: mdload inspect SPY.csv --provider yahoo --symbol SPY")
-@click.argument("source", metavar="SOURCE")
+@click.argument("source", metavar="SOURCE", type=PATH)
 @meaning_options
 @click.option("--rows", metavar="N", type=click.IntRange(1, 1000), default=5, show_default=True,
               help="Bars to show.")  # fmt: skip

@@ -13,6 +13,9 @@ json_option: Final = click.option(
     "--json", "as_json", is_flag=True, help="One JSON object on stdout."
 )
 
+#: A path as a shell completes it; whether it can be read is told when its turn comes.
+PATH: Final = click.Path(readable=False, allow_dash=True)
+
 #: What fills the gaps that a file leaves: who provides it, which symbol, which zone.
 _MEANING: Final = (
     click.option("--provider", metavar="P", help="Who the bars are from, e.g. polygon."),

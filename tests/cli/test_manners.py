@@ -1,0 +1,261 @@
+"""How the command speaks to people: help, errors, terminals, pipes, completion."""
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import os
+import pty
+import re
+import shlex
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.conftest import Ran, environment
+
+Mdload = Callable[..., Ran]
+COMMANDS = [
+    "", "backfill", "inspect", "migrate", "job-runs", "job-runs list", "job-runs inspect",
+    "job-runs stuck", "job-runs summary", "job-runs cleanup", "db", "db url", "db status",
+    "db start", "db stop", "db psql",
+]  # fmt: skip
+ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@pytest.fixture
+def bars(tmp_path: Path) -> Path:
+    """300 one-minute bars of AAA, with their offset, in `good.csv`; and files that are none."""
+    rows = [f"2024-03-04T{9 + n // 60:02}:{n % 60:02}:00Z,AAA,10,11,9,10,5" for n in range(300)]
+    text = "\n".join(["ts,symbol,open,high,low,close,volume", *rows]) + "\n"
+    (tmp_path / "good.csv").write_text(text)
+    (tmp_path / "local.csv").write_text(text.replace("Z,", ","))
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "empty folder").mkdir()
+    (tmp_path / "page.csv").write_text("<!DOCTYPE html>\n<html><body>404</body></html>\n")
+    (tmp_path / "paper.csv").write_bytes(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\n")
+    (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(text.encode())[:400])
+    (tmp_path / "cut.parquet").write_bytes(b"PAR1" + bytes(100))
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_and_gives_an_example(mdload: Mdload, command: str) -> None:
+    ran = mdload(*command.split(), "--help", env={"COLUMNS": "80"})
+    assert (ran.code, ran.err) == (0, "")
+    assert max(map(len, ran.out.splitlines())) <= 80
+    assert "..." not in re.sub(r"(SOURCE|ARGS\]|ARGS)\.\.\.", "", ran.out)  # nothing cut short
+    assert "Example: mdload" in ran.out or "First steps: mdload" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message", "hint"),
+    [
+        ("nowhere.csv", 3, "nowhere.csv does not exist", "relative paths start in"),
+        ("*.xyz", 3, "nothing matches *.xyz", "quote it"),
+        ("'empty folder'", 3, "the folder empty folder holds no file", "it looks for"),
+        ("https://x.test/a.csv", 3, "is a URL", "download it first"),
+        ("paper.csv", 3, "paper.csv is no table: it looks like a PDF", "mdload reads"),
+        ("page.csv", 3, "page.csv is no table: it looks like a web page", "mdload reads"),
+        ("cut.csv.gz", 3, "cut.csv.gz ends in the middle", "get it again"),
+        ("cut.parquet", 3, "cut.parquet is damaged or cut short", "get the file again"),
+        ("local.csv", 3, "the times in column 'ts' are local", "--timezone"),
+        ("good.csv --column close=Closs", 3, "no column 'Closs'", "did you mean 'close'"),
+        ("good.csv --dialect canonicl", 3, "no dialect 'canonicl'", "did you mean canonical"),
+        ("good.csv --interval 1d", 3, "the spacing of the bars is 1m", "--interval 1m"),
+        ("good.csv --column clos=close", 2, "a bar has no field 'clos'", "did you mean close"),
+        ("local.csv --timezone America/NewYork", 2, "'America/NewYork' is no time zone",
+         "America/New_York"),
+        ("good.csv --interval 7m", 2, "--interval '7m' is no interval", "5m"),
+        ("good.csv --time-format yyyy", 2, "'yyyy' is no strptime format", "%d.%m.%Y"),
+        ("good.csv --max-rejects few", 2, "'few' is neither a number of rows nor", "0.5%"),
+        ("good.csv --max-rejects 101%", 2, "'101%' is neither a number", "0.5%"),
+        ("good.csv --symbol ' '", 2, "--symbol is blank", "AAPL"),
+        ("good.csv --column close", 2, "'close' is not FIELD=NAME", None),
+        ("good.csv --workers 0", 2, "0 is not in the range", None),
+        ("good.csv --intervall 1m", 2, "Did you mean '--interval'?", None),
+        ("", 2, "Missing argument 'SOURCE...'", None),
+    ],
+)  # fmt: skip
+def test_what_goes_wrong_is_one_sentence_and_the_next_step(
+    mdload: Mdload, database_url: str, bars: Path,
+    args: str, code: int, message: str, hint: str | None,
+) -> None:  # fmt: skip
+    ran = mdload("--database", database_url, "backfill", "--provider", "p", *shlex.split(args))
+    assert ran.code == code
+    errors = [line for line in ran.err.splitlines() if line.lower().startswith("error:")]
+    assert len(errors) == 1
+    assert message in errors[0]
+    hints = [line for line in ran.err.splitlines() if line.startswith("hint:")]
+    assert (len(hints) == 1 and hint in hints[0]) if hint else not hints
+    assert "Traceback" not in ran.err
+    with psycopg.connect(database_url) as connection:
+        told = connection.execute("SELECT count(*) FROM job_runs").fetchone()
+    # A wrong option is told before anything is recorded; a wrong file has its row in the ledger.
+    assert told == (1 if ran.out else 0,)
+    assert bool(ran.out) is (code == 3 and "mdload job-runs inspect 1" in ran.out)
+
+
+@pytest.mark.parametrize("command", ["backfil good.csv", "job-runs lst", "dbs"])
+def test_a_command_that_is_nearly_one(mdload: Mdload, command: str) -> None:
+    ran = mdload(*command.split())
+    assert ran.code == 2
+    assert "Did you mean" in ran.err
+
+
+def test_errors_that_are_alike_are_told_once(mdload: Mdload, database_url: str, bars: Path) -> None:
+    for n in range(5):
+        (bars / f"local-{n}.csv").write_text((bars / "local.csv").read_text() + "\n" * n)
+    ran = mdload("--database", database_url, "backfill", "local*.csv", "--provider", "p")
+    assert ran.code == 3
+    assert ran.err.count("error:") == 1
+    assert "local-0.csv: the times in column 'ts' are local" in ran.err
+    assert "(and 5 other files likewise)" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("url", "message", "hint"),
+    [
+        ("postgresql://me:secret@127.0.0.1:1/x", "port 1 failed", "that the server is up"),
+        ("postgresql://me:secret@nowhere.invalid/x", "nowhere.invalid", "mdload db url"),
+        ("{place}/nothing_here", 'database "nothing_here" does not exist', "createdb"),
+        ("{ghost}", 'role "ghost" does not exist', "user name"),
+    ],
+)
+def test_a_database_that_cannot_be_used(
+    mdload: Mdload, database_url: str, bars: Path, url: str, message: str, hint: str
+) -> None:
+    place, _, rest = database_url.partition("?")
+    url = url.format(
+        place=place.rpartition("/")[0], ghost=database_url.replace("postgres@", "ghost@", 1)
+    ) + (f"?{rest}" if "{place}" in url else "")
+    ran = mdload("--database", url, "backfill", "good.csv", "--provider", "p")
+    assert ran.code == 5
+    assert message in ran.err
+    assert hint in ran.err
+    assert "secret" not in ran.err + ran.out
+    assert "Traceback" not in ran.err
+
+
+def test_a_role_that_may_only_read(mdload: Mdload, database_url: str, bars: Path) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE looker LOGIN")
+        connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO looker")
+        try:
+            url = database_url.replace("postgres@", "looker@", 1)
+            ran = mdload("--database", url, "backfill", "good.csv", "--provider", "p")
+            assert (ran.code, ran.out) == (5, "")
+            assert "permission denied for table job_runs" in ran.err
+            assert "docs/roles.sql" in ran.err
+            dry = mdload("--database", url, "backfill", "good.csv", "--provider", "p", "--dry-run",
+                         "--json")  # fmt: skip
+            assert (dry.code, dry.json()["rows_inserted"]) == (0, 300)
+        finally:
+            connection.execute("DROP OWNED BY looker")
+            connection.execute("DROP ROLE looker")
+
+
+def test_quiet_says_nothing_but_errors(mdload: Mdload, database_url: str, bars: Path) -> None:
+    ran = mdload("--database", database_url, "-q", "backfill", "good.csv", "--provider", "p")
+    assert (ran.code, ran.err) == (0, "")
+    ran = mdload("--database", database_url, "-q", "backfill", "local.csv", "--provider", "p")
+    assert ran.err.startswith("error: ")
+
+
+def test_inspect_gives_one_object(mdload: Mdload, bars: Path) -> None:
+    one = mdload("inspect", "good.csv", "--provider", "p", "--json").json()
+    assert (one["interval"], one["rows"], one["whole_file"], one["error"]) == (
+        "1m",
+        300,
+        True,
+        None,
+    )
+    assert one["bars"][0]["ts"] == "2024-03-04T09:00:00Z"
+    ran = mdload("inspect", "*.csv", "--provider", "p", "--json")
+    assert ran.code == 3
+    looks = {look["path"]: look for look in ran.json()["files"]}
+    assert looks["good.csv"]["symbols"] == ["AAA"]
+    assert (looks["local.csv"]["rows"], looks["local.csv"]["whole_file"]) == (None, False)
+    assert "time zone" in looks["local.csv"]["error"]
+
+
+def test_inspect_of_a_file_that_would_not_load(mdload: Mdload, bars: Path) -> None:
+    ran = mdload("inspect", "local.csv", "--provider", "p")
+    assert ran.code == 3
+    assert "found  ts, symbol, open, high, low, close, volume" in ran.out
+    assert "rejected" not in ran.out  # which nobody knows
+    assert "--timezone" in ran.err
+
+
+def on_terminal(home: Path, cwd: Path, width: int, env: dict[str, str], *args: str) -> str:
+    """What a terminal of that width gets to see, escape sequences and all."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    around = {k: v for k, v in environment(home).items() if k not in ("NO_COLOR", "COLUMNS")}
+    with subprocess.Popen(
+        [sys.executable, "-m", "loader", *args], cwd=cwd, env={**around, "TERM": "xterm", **env},
+        stdin=subprocess.DEVNULL, stdout=follower, stderr=follower,
+    ) as process:  # fmt: skip
+        os.close(follower)
+        seen = b""
+        try:
+            while chunk := os.read(leader, 1 << 16):
+                seen += chunk
+        except OSError:  # Linux: the last writer is gone
+            pass
+    os.close(leader)
+    assert process.returncode is not None
+    return seen.decode()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_tables_fit_the_terminal(home: Path, database_url: str, bars: Path, width: int) -> None:
+    (bars / "more.csv").write_text((bars / "good.csv").read_text().replace("AAA", "BBB"))
+    db = ("--database", database_url)
+    load = on_terminal(home, bars, width, {}, *db, "backfill", "good.csv", "more.csv",
+                       "--provider", "p")  # fmt: skip
+    assert "\x1b[?25l" in load  # the cursor is hidden while the bar moves
+    tables = [load.rpartition("\x1b[?25h")[2]]
+    tables.append(on_terminal(home, bars, width, {}, *db, "inspect", "good.csv", "--provider", "p"))
+    tables.append(on_terminal(home, bars, width, {}, *db, "job-runs", "list"))
+    tables.append(on_terminal(home, bars, width, {}, *db, "job-runs", "inspect", "1"))
+    for shown in tables:
+        lines = ANSI.sub("", shown).replace("\r", "").splitlines()
+        rows = [line for line in lines if "─" in line or re.match(r"(file|run|provider) ", line)]
+        assert rows
+        assert max(map(len, rows)) <= width
+    words = ANSI.sub("", tables[0]).split()
+    for count in ("read", "inserted", "updated", "unchanged", "duplicate", "skipped", "rejected"):
+        assert count in words or f"{count}:" in words or f"{count}," in words
+
+
+@pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_no_color(home: Path, bars: Path, env: dict[str, str], coloured: bool) -> None:
+    shown = on_terminal(home, bars, 80, env, "inspect", "local.csv", "--provider", "p")
+    assert ("\x1b[31m" in shown) is coloured
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("mdload ba", "backfill"),
+        ("mdload job-runs st", "stuck"),
+        ("mdload backfill --time", "--timezone"),
+        ("mdload job-runs list --status fa", "failure"),
+        ("mdload backfill go", "file,go"),  # the shell's own completion of paths
+    ],
+)
+def test_bash_completion(mdload: Mdload, words: str, offered: str) -> None:
+    script = mdload(env={"_MDLOAD_COMPLETE": "bash_source"})
+    assert "complete -o nosort -F _mdload_completion mdload" in script.out
+    ran = mdload(
+        env={"_MDLOAD_COMPLETE": "bash_complete", "COMP_WORDS": words,
+             "COMP_CWORD": str(len(words.split()) - 1)}
+    )  # fmt: skip
+    assert offered in ran.out.replace("plain,", "").splitlines()
