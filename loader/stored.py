@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from itertools import zip_longest
 
 import polars as pl
 
@@ -25,15 +25,24 @@ _STORED = pl.Schema({"sid": pl.Int32(), "ts": TS, **{v: bars.SCHEMA[v] for v in 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """A piece beside the stored bars that it meets.
+    """A piece beside the stored bars that it meets, which are still on their way.
 
     `rows` has `bars.SCHEMA`, sorted by key, one row per key, and `sid`, the series' number in the
-    piece; `stored` has `_STORED`. Both are None where nothing can be stored yet.
+    piece; it is None where nothing can be stored yet.
     """
 
     unique: Unique
     rows: pl.DataFrame | None = None
-    stored: pl.DataFrame | None = None
+    parts: Sequence[Future[list[pl.DataFrame]]] = ()
+
+    def stored(self) -> pl.DataFrame:
+        """The stored bars (`_STORED`), in the rows' order; waits for them.
+
+        Raises:
+            DatabaseError: they could not be read.
+        """
+        frames = [frame for part in self.parts for frame in part.result()]
+        return pl.concat(frames) if frames else pl.DataFrame(schema=_STORED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +65,26 @@ class Stored:
     def __init__(self, session: Callable[[], AbstractContextManager[Connection]]) -> None:
         self._session = session
         self._stack = ExitStack()
-        self._readers: list[Connection] = []
+        self._asking: Connection | None = None
+        self._own = threading.local()  # the session of each thread that reads
         self._spans = pl.DataFrame(
             schema={**{s: pl.String() for s in SERIES}, "stored_lo": TS, "stored_hi": TS}
         )
 
     def __enter__(self) -> Stored:
-        # The pool is left first: no session is closed while a thread is still reading over it.
-        self._sessions = self._stack.enter_context(ExitStack())
-        self._pool = self._stack.enter_context(ThreadPoolExecutor(_READERS, "mdload-stored"))
+        self._pool = ThreadPoolExecutor(_READERS, "mdload-stored")
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # The pool is left first: no session is closed while a thread is still reading over it.
+        self._pool.shutdown(cancel_futures=kind is not None)
         self._stack.close()
 
     def beside(self, unique: Unique) -> Beside:
-        """The piece beside the stored bars between its first and last ts, series by series."""
+        """The piece beside the stored bars between its first and last ts, series by series.
+
+        The reading goes on while the next piece is prepared.
+        """
         series = self._with_spans(unique.series)
         met = series.filter(
             (pl.col("lo") <= pl.col("stored_hi")) & (pl.col("hi") >= pl.col("stored_lo"))
@@ -86,48 +99,35 @@ class Stored:
             series.select("sid", "stored_lo", "stored_hi"), on="sid", maintain_order="left"
         )
         inside = rows.filter(pl.col("ts").is_between("stored_lo", "stored_hi"))
-        parts = self._read(inside, series) if inside.height else []
-        return Beside(
-            unique,
-            rows.select(*bars.COLUMNS, "sid"),
-            pl.concat(parts) if parts else pl.DataFrame(schema=_STORED),
-        )
+        keys = inside.select("sid", "ts")
+        groups = _stretches(inside, series) if inside.height else []
+        parts = [self._pool.submit(self._read, group, keys) for group in groups]
+        return Beside(unique, rows.select(*bars.COLUMNS, "sid"), parts)
 
     def _with_spans(self, series: pl.DataFrame) -> pl.DataFrame:
         unknown = series.join(self._spans, on=SERIES, how="anti").with_row_index("sid")
         if unknown.height:
-            reader = self._reader(0)
-            reader.run("wanted_set", unknown.select("sid", *SERIES).write_json())
-            spans = reader.frame("stored_spans").cast({"sid": pl.UInt32()})
+            self._asking = self._asking or self._stack.enter_context(self._session())
+            self._asking.run("wanted_set", unknown.select("sid", *SERIES).write_json())
+            spans = self._asking.frame("stored_spans").cast({"sid": pl.UInt32()})
             asked = unknown.select("sid", *SERIES).join(spans, on="sid", how="left").drop("sid")
             self._spans = pl.concat([self._spans, asked.cast(self._spans.schema)])
         return series.join(self._spans, on=SERIES, how="left", maintain_order="left")
 
-    def _read(self, inside: pl.DataFrame, series: pl.DataFrame) -> list[pl.DataFrame]:
-        groups = _stretches(inside, series)
-        keys = inside.select("sid", "ts")
-        shares = [groups[n::_READERS] for n in range(min(_READERS, len(groups)))]
-        readers = [self._reader(n) for n in range(len(shares))]
-
-        def read(reader: Connection, share: list[pl.DataFrame]) -> list[list[pl.DataFrame]]:
-            return [_bars(reader, group, keys) for group in share]
-
-        # Group by group in turn, as they were shared out: so the bars come in the rows' order.
-        turns = zip_longest(*self._pool.map(read, readers, shares), fillvalue=[])
-        return [frame for turn in turns for group in turn for frame in group]
-
-    def _reader(self, n: int) -> Connection:
-        while len(self._readers) <= n:
-            self._readers.append(self._sessions.enter_context(self._session()))
-        return self._readers[n]
+    def _read(self, stretches: pl.DataFrame, keys: pl.DataFrame) -> list[pl.DataFrame]:
+        reader = getattr(self._own, "reader", None)
+        if reader is None:
+            reader = self._own.reader = self._stack.enter_context(self._session())
+        return _bars(reader, stretches, keys)
 
 
 def compare(beside: Beside) -> Compared:
-    """Splits a piece into what is new, what is changed and what is stored as it is. Pure."""
-    unique, rows, stored = beside.unique, beside.rows, beside.stored
-    if rows is None or stored is None:
+    """Splits a piece into what is new, what is changed and what is stored as it is."""
+    unique, rows = beside.unique, beside.rows
+    if rows is None:
         bare = unique.bars.select(bars.COLUMNS)
         return Compared(unique, bare, bare.clear(), 0)
+    stored = beside.stored()
     old = stored.with_columns(found=pl.lit(True)).rename({v: f"{v}_old" for v in bars.VALUES})
     if _same_keys(rows, stored):  # nothing but known bars, as in a replay: no need to search
         joined = rows.hstack(old.drop("sid", "ts"))
