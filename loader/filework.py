@@ -76,7 +76,7 @@ class FileWork:
         with read(self.source, settings.piece_rows) as reading:
             self.job.emit(FileOpened(self.source.name, reading.rows))
             checking = Checking(reading, settings, self._resumable(self.way.resume_at))
-            if settings.commit_every and not self.way.partition:
+            if settings.commit_every and not self.way.partition and not self.done.file_id:
                 self._prove_order()
             with closing(ahead(self._beside_stored(reading, checking))) as pieces:
                 noted = self._noting(map(compare, pieces), reading, checking)
@@ -103,6 +103,7 @@ class FileWork:
             return
         with self.job.connection(autocommit=True) as reader:
             if files.committed(reader, self.job.run_id, self._booked.done):
+                self.job.emit(RowsDone(self.source.name, self._rows_shown))  # taken back too soon
                 self._accept(self._booked)
         self._booked = None
 
