@@ -8,8 +8,9 @@ from typing import Final
 
 import polars as pl
 
-from loader import bars, keys, spacing
+from loader import bars, keys
 from loader.errors import ColumnMismatch, SettingsError
+from loader.times import spacing
 
 _VOCABULARY: Final = " ".join(bars.INTERVALS)
 _EXAMPLES: Final = {"provider": "--provider yahoo", "symbol": "--symbol AAPL"}

@@ -10,15 +10,17 @@ from typing import Final
 
 import polars as pl
 
-from loader import bars, fills, keys, numbers, timeplan, times
+from loader import bars, fills, keys, numbers
 from loader.batch import RawBatch
 from loader.columns import check_fields, choose
 from loader.errors import ColumnMismatch, SettingsError, UnknownDialect
 from loader.providers import dialects
 from loader.providers.dialect import Dialect, fold
 from loader.symbols import CONVENTIONS
-from loader.times import TimePlan
-from loader.zones import UTC, Zone, parse_zone
+from loader.times import plan as timeplan
+from loader.times import stamps as times
+from loader.times.stamps import TimePlan
+from loader.times.zones import UTC, Zone, parse_zone
 
 _UTC_NAMES: Final = {"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu", "GMT", "Etc/GMT"}
 
@@ -101,7 +103,7 @@ def decide(first: RawBatch, hints: Hints) -> Layout:
     symbol = fills.word(frame, columns, "symbol", hints.symbol, where)
     clock = tuple(columns[name] for name in ("ts", "time_of_day") if name in columns)
     plan, time_notes = timeplan.plan(frame, clock, hints.time_format, where)
-    stamps = times.read(times.cells(frame, clock), plan)
+    stamps = times.read(times.cells_of(frame, clock), plan)
     interval = fills.interval(frame, columns, hints.interval, stamps.shown, where)
     said = keys.spelled(frame, columns.get("interval"), interval.value)
     zone, zone_notes = _zone(clock[0], plan, hints.timezone, dialect)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from loader import bars, keys, numbers, times
+from loader import bars, keys, numbers
 from loader.batch import RawBatch
 from loader.distinct import constant
 from loader.errors import ColumnMismatch
 from loader.layout import Layout
+from loader.times import stamps as times
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
     source_symbols = keys.spelled(frame, columns.get("symbol"), layout.symbol)
     said = keys.spelled(frame, columns.get("interval"), layout.interval)
     interval = keys.intervals(said)
-    cells = times.cells(frame, layout.times.columns)
+    cells = times.cells_of(frame, layout.times.columns)
     starts = times.starts(times.read(cells, layout.times), layout.times, keys.daily(interval))
     raw = {field: frame.get_column(columns[field]) for field in bars.VALUES if field in columns}
     values = {field: _number(column, field) for field, column in raw.items()}

@@ -12,7 +12,7 @@ from loader.batch import Location, RawBatch
 from loader.errors import ColumnMismatch, SettingsError, UnknownDialect
 from loader.layout import Hints, Layout, check, decide
 from loader.normalise import normalise
-from loader.timeforms import Form
+from loader.times.forms import Form
 
 HINTS: dict[str, Any] = {"provider": "demo", "symbol": "X"}
 
@@ -407,7 +407,7 @@ def test_an_order_that_nothing_decides_is_asked_for() -> None:
     [
         ("%Q nonsense", SettingsError),
         ("%Y-%m-%d %", SettingsError),
-        ("%Y-%m-%d %I-%p", SettingsError),
+        ("%Y-%m-%d %I-%p", ColumnMismatch),
         ("seconds", SettingsError),
         ("%d.%m.%Y", ColumnMismatch),
     ],

@@ -7,12 +7,12 @@ from typing import Final
 
 import polars as pl
 
-from loader import epochs, timeforms, times
 from loader.errors import ColumnMismatch, SettingsError
 from loader.numbers import is_blank, is_text, to_count
-from loader.timeforms import Form
-from loader.times import Stamps, TimePlan
-from loader.zones import Zone
+from loader.times import epochs, forms
+from loader.times.forms import Form
+from loader.times.stamps import Stamps, TimePlan, cells_of, no_zone
+from loader.times.zones import Zone
 
 _SAMPLE: Final = 2_000
 _DIGITS: Final = r"^[+-]?[0-9]+(\.0*)?$"
@@ -32,7 +32,7 @@ def plan(
         SettingsError: `time_format` is neither a unit of numbers nor a strptime format.
     """
     what = _what(columns, where)
-    cells = times.cells(frame, columns)
+    cells = cells_of(frame, columns)
     dtype = cells.dtype
     if isinstance(dtype, pl.Date):
         return TimePlan(columns, "date"), ()
@@ -71,7 +71,7 @@ def settled(
             hint="name a column with times: --column ts=NAME; or the interval: --interval 1d",
         )
     if plan.kind == "wall" and zone is None and not daily.all():
-        raise times.no_zone(what)
+        raise no_zone(what)
     if plan.kind in ("date", "wall"):
         return replace(plan, zone=zone), ()
     if plan.kind == "offset" or not daily.any():
@@ -141,9 +141,9 @@ def _numbers(columns: tuple[str, ...], filled: pl.Series, what: str) -> Planned:
 
 def _custom(columns: tuple[str, ...], filled: pl.Series, time_format: str, what: str) -> Planned:
     check_format(time_format)
-    form = timeforms.custom(time_format)
+    form = forms.custom(time_format)
     try:
-        reading = timeforms.read(filled, form)
+        reading = forms.read(filled, form)
     except pl.exceptions.PolarsError:
         raise _no_format(time_format) from None
     if reading.wall.null_count() * 2 > len(filled):
@@ -159,7 +159,7 @@ def check_format(time_format: str | None) -> None:
     SettingsError: it is neither a unit of numbers nor a strptime format.
     """
     known = time_format is None or time_format in epochs.UNITS
-    if not known and not timeforms.is_format(str(time_format)):
+    if not known and not forms.is_format(str(time_format)):
         raise _no_format(str(time_format))
 
 
@@ -172,24 +172,24 @@ def _no_format(time_format: str) -> SettingsError:
 
 def _text(columns: tuple[str, ...], filled: pl.Series, what: str) -> Planned:
     sample = filled.gather_every(max(1, len(filled) // _SAMPLE))
-    form, share = timeforms.likeliest(sample)
+    form, share = forms.likeliest(sample)
     if form is None or share < 0.5:
         raise ColumnMismatch(
             f"{what} have no form that is known: {filled[0]!r}",
             hint=f"say how they are written: --time-format '%d.%m.%Y %H:%M'; or {_ANOTHER}",
         )
     notes: tuple[str, ...] = ()
-    if (day_first := timeforms.twin(form)) is not None:
+    if (day_first := forms.twin(form)) is not None:
         form, notes = _ordered(form, day_first, filled, what)
-    form = timeforms.by_use(form, sample)
-    plan, more = _of_form(columns, form, timeforms.read(filled, form))
+    form = forms.by_use(form, sample)
+    plan, more = _of_form(columns, form, forms.read(filled, form))
     return plan, notes + more
 
 
 def _ordered(
     month_first: Form, day_first: Form, filled: pl.Series, what: str
 ) -> tuple[Form, tuple[str, ...]]:
-    month, day = timeforms.order(filled)
+    month, day = forms.order(filled)
     if month == day:
         raise ColumnMismatch(
             f"{what} are such as {filled[0]!r}, and nothing shows which is the month",
@@ -200,7 +200,7 @@ def _ordered(
     return form, (f"times are {form.name}: {max(month, day):,} values can be nothing else",)
 
 
-def _of_form(columns: tuple[str, ...], form: Form, reading: timeforms.Reading) -> Planned:
+def _of_form(columns: tuple[str, ...], form: Form, reading: forms.Reading) -> Planned:
     """Times that all have the offset zero are instants: a `Z` says nothing of a session's date."""
     if reading.offset is None:
         return TimePlan(columns, "wall" if form.clock else "date", form), ()

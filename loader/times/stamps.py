@@ -7,12 +7,12 @@ from typing import Literal
 
 import polars as pl
 
-from loader import epochs, timeforms, zones
 from loader.distinct import constant
 from loader.errors import ColumnMismatch
 from loader.numbers import is_text, to_count
-from loader.timeforms import Form
-from loader.zones import Zone
+from loader.times import epochs, forms, zones
+from loader.times.forms import Form
+from loader.times.zones import Zone
 
 #: `date`: session dates. `wall`: local times that do not say of which zone. `offset`: local
 #: times, each with its offset from UTC. `instant`: numbers since 1970, zoned columns, `…Z`.
@@ -68,7 +68,7 @@ class Starts:
     ambiguous: pl.Series
 
 
-def cells(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:
+def cells_of(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:
     """The time cells, text trimmed; a date and a time of day are joined to one text."""
     if len(columns) == 1:
         raw = frame.get_column(columns[0])
@@ -159,7 +159,7 @@ def _numbers(number: pl.Series, kind: str) -> Stamps:
 
 
 def _formed(text: pl.Series, form: Form, kind: Kind) -> Stamps:
-    reading = timeforms.read(text, form)
+    reading = forms.read(text, form)
     wall = _bounded(reading.wall)
     if reading.offset is None:
         return Stamps(wall, None)
