@@ -76,8 +76,10 @@ class Stored:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        # The pool is left first: no session is closed while a thread is still reading over it.
-        self._pool.shutdown(cancel_futures=kind is not None)
+        # The pool is left first: no session is closed while a thread is still reading over it. What
+        # was begun is read to its end, but where nobody takes it: after an error of the file the
+        # pieces before it are still on their way.
+        self._pool.shutdown(cancel_futures=kind is GeneratorExit)
         self._stack.close()
 
     def beside(self, unique: Unique) -> Beside:

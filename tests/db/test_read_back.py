@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+import time
+from collections.abc import Generator, Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +14,15 @@ import polars as pl
 import psycopg
 import pytest
 
-from loader import stored
+from loader import filework, stored
 from loader.bars import SCHEMA
+from loader.duplicates import Unique
+from loader.errors import UnreadableFile
 from loader.pipeline import load
 from loader.results import Counts, LoadResult
 from loader.settings import Settings
 from loader.sources import find
+from loader.validate import Checked
 
 T0 = datetime(2000, 1, 1, tzinfo=UTC)
 Row = tuple[str, str, datetime, float]
@@ -124,3 +130,31 @@ def test_thousands_of_symbols(database_url: str, tmp_path: Path) -> None:
     before = [(s, "1d", ts, 10.0) for ts in days[:2] for s in symbols[::2]]
     rows = [(s, "1d", ts, 10.0 + (n % 3 == 0)) for ts in days for n, s in enumerate(symbols)]
     check(database_url, tmp_path, before, rows, batch_rows=3_000)
+
+
+def test_a_file_that_fails_while_stored_bars_are_read(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own error comes out, after the pieces before it, whose stored bars still come in."""
+    rows = [("A", "1m", T0 + timedelta(minutes=n), 10.0) for n in range(200)]
+    loaded(database_url, tmp_path / "1.parquet", rows)
+    read, in_order = stored._bars, filework.in_order
+
+    def slowly(*args: Any) -> list[pl.DataFrame]:
+        time.sleep(0.05)
+        return read(*args)
+
+    def damaged(pieces: Iterable[Checked]) -> Generator[Unique, None, None]:
+        yield from islice(in_order(pieces), 5)
+        raise UnreadableFile("the file is damaged after row 50")
+
+    monkeypatch.setattr(stored, "_bars", slowly)
+    monkeypatch.setattr(filework, "in_order", damaged)
+    result = loaded(database_url, tmp_path / "2.parquet", rows, batch_rows=10)
+    assert result.files[0].error == "the file is damaged after row 50"
+    assert rows_of_run(database_url) == [(200,), (0,)]
+
+
+def rows_of_run(url: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute("SELECT rows_read FROM job_runs ORDER BY id").fetchall()
