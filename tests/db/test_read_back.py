@@ -148,6 +148,7 @@ def test_a_file_that_fails_while_stored_bars_are_read(
         yield from islice(in_order(pieces), 5)
         raise UnreadableFile("the file is damaged after row 50")
 
+    monkeypatch.setattr(stored, "_READ_ROWS", 2)
     monkeypatch.setattr(stored, "_bars", slowly)
     monkeypatch.setattr(filework, "in_order", damaged)
     result = loaded(database_url, tmp_path / "2.parquet", rows, batch_rows=10)
