@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from loader.errors import UnreadableFile
-from loader.readers.reading import Reading, batches, unique_names
+from loader.readers.reading import NO_ROWS, Reading, batches, unique_names
 from loader.sources import Source
 from loader.sources.compression import damage
 
@@ -71,7 +71,7 @@ def _reading(
         container="arrow",
         columns=translation.columns,
         rows=rows,
-        notes=translation.notes,
+        notes=translation.notes if rows != 0 else (*translation.notes, NO_ROWS),
         batches=batches(frames(), source.name, batch_rows),
     )
 

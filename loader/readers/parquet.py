@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from loader.readers.arrow import Translation, damaged
-from loader.readers.reading import Reading, batches
+from loader.readers.reading import NO_ROWS, Reading, batches
 from loader.sources import Source
 
 
@@ -44,6 +44,6 @@ def read(file: Any, source: Source, batch_rows: int) -> Reading:
         container="parquet",
         columns=translation.columns,
         rows=table.metadata.num_rows,
-        notes=translation.notes,
+        notes=translation.notes if table.metadata.num_rows != 0 else (*translation.notes, NO_ROWS),
         batches=batches(frames(), source.name, batch_rows),
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 
 from loader.batch import Location, RawBatch
+
+NO_ROWS: Final = "the file has no rows"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Final
 
 from loader.errors import UnreadableFile
-from loader.readers.reading import Reading, batches
+from loader.readers.reading import NO_ROWS, Reading, batches
 from loader.readers.recognise import text_encoding
 from loader.readers.rows import Rows, not_utf8
 from loader.readers.sniff import sniff
@@ -59,6 +59,9 @@ def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = B
         begun[: form.start].decode()
     except UnicodeDecodeError as exc:
         raise not_utf8(name, exc, mark, "the header") from exc
+    notes = form.notes if encoding == "utf-8" else (f"encoded in {encoding}", *form.notes)
+    if whole and not begun[form.start :].strip():
+        notes = (*notes, NO_ROWS)
     rows = Rows(form, name, mark + form.start)
     parts = (begun[at : at + block] for at in range(form.start, len(begun), block))
     frames = rows.frames(chain(parts, pieces))
@@ -66,7 +69,7 @@ def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = B
         container="csv",
         columns=form.columns,
         batches=batches(frames, name, batch_rows),
-        notes=(() if encoding == "utf-8" else (f"encoded in {encoding}",)) + form.notes,
+        notes=notes,
         header=form.header,
     )
 

@@ -11,7 +11,7 @@ from loader.errors import ColumnMismatch, SettingsError
 from loader.numbers import is_blank, is_text, to_count
 from loader.times import epochs, forms
 from loader.times.forms import Form
-from loader.times.stamps import Stamps, TimePlan, cells_of, no_zone
+from loader.times.stamps import Kind, Stamps, TimePlan, cells_of, no_zone
 from loader.times.zones import Zone
 
 _SAMPLE: Final = 2_000
@@ -34,10 +34,12 @@ def plan(
     what = _what(columns, where)
     cells = cells_of(frame, columns)
     dtype = cells.dtype
-    if isinstance(dtype, pl.Date):
-        return TimePlan(columns, "date"), ()
-    if isinstance(dtype, pl.Datetime):
-        return TimePlan(columns, "instant" if dtype.time_zone else "wall"), ()
+    if isinstance(dtype, pl.Date | pl.Datetime):
+        kind: Kind = "date"
+        if isinstance(dtype, pl.Datetime):
+            kind = "instant" if dtype.time_zone else "wall"
+        typed = f"column {columns[0]!r} is no text: --time-format is not applied to it"
+        return TimePlan(columns, kind), (typed,) if time_format is not None else ()
     if not (dtype.is_numeric() or is_text(dtype) or dtype == pl.Null):
         raise ColumnMismatch(f"{what} are of type {dtype}, which is no time", hint=_ANOTHER)
     filled = cells.filter(cells.is_not_null() & ~is_blank(cells).fill_null(True))
@@ -75,7 +77,8 @@ def settled(
     if plan.kind in ("date", "wall"):
         return replace(plan, zone=zone), ()
     if plan.kind == "offset" or not daily.any():
-        return plan, ()
+        own = "times say themselves where they lie in UTC: {} is not applied to them"
+        return plan, (own.format(zone.name),) if zone is not None else ()
     if own_zone is not None:
         note = f"session dates are those of {own_zone.name}, the column's own time zone"
         return replace(plan, zone=own_zone), (note,)

@@ -15,6 +15,7 @@ import termios
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import psycopg
 import pytest
 
@@ -259,3 +260,15 @@ def test_bash_completion(mdload: Mdload, words: str, offered: str) -> None:
              "COMP_CWORD": str(len(words.split()) - 1)}
     )  # fmt: skip
     assert offered in ran.out.replace("plain,", "").splitlines()
+
+
+@pytest.mark.parametrize("name", ["none.csv", "none.parquet", "none.arrow"])
+def test_a_file_without_rows_is_said_to_have_none(
+    mdload: Mdload, database_url: str, tmp_path: Path, name: str
+) -> None:
+    frame = pl.DataFrame({"ts": [], "open": [], "high": [], "low": [], "close": []})
+    write = {"csv": frame.write_csv, "parquet": frame.write_parquet, "arrow": frame.write_ipc}
+    write[name.rpartition(".")[2]](tmp_path / name)
+    ran = mdload("--database", database_url, "backfill", name, "--provider", "p")
+    assert ran.code == 0
+    assert "the file has no rows" in ran.err

@@ -176,6 +176,20 @@ def test_spacing_is_that_of_one_symbol() -> None:
     assert layout(raw, symbol=None).interval == "1d"
 
 
+def test_a_zone_or_format_that_is_not_applied_is_said() -> None:
+    own = "times say themselves where they lie in UTC: Asia/Tokyo is not applied to them"
+    texts = batch(ts=[f"{minute}Z" for minute in MINUTES])
+    assert own in layout(texts, timezone="Asia/Tokyo").notes
+    numbers = batch(ts=[1_719_840_600 + 60 * n for n in range(10)])
+    assert own in layout(numbers, timezone="Asia/Tokyo").notes
+    assert starts(numbers, timezone="Asia/Tokyo")[0] == utc(2024, 7, 1, 13, 30)
+    typed = batch(ts=[date(2024, 7, day) for day in range(1, 10)])
+    assert layout(typed, time_format="%Y").notes == (
+        "column 'ts' is no text: --time-format is not applied to it",
+        "interval 1d inferred from the spacing: 100 % of 8 steps",
+    )
+
+
 # names of things
 
 
