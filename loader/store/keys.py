@@ -27,30 +27,32 @@ class KnownKeys:
         empty = RawBatch(pl.DataFrame(schema=bars.SCHEMA), Location("bars", 0, 1))
         self._layout: Layout = decide(empty, Hints())
         self._faults = normalise(empty, self._layout).faults.columns
-        #: What a key as given comes to, and whether it has each of the faults.
+        #: What a key as given comes to: the key, the symbol's spelling, each of the faults or not.
         self._known: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 
     def normalise(self, batch: RawBatch) -> Normalised:
         """The batch's rows as bars."""
         frame = batch.frame
-        if frame.height > _FEW or frame.schema["trade_count"] != bars.SCHEMA["trade_count"]:
+        counts_are_whole = frame.schema["trade_count"] == bars.SCHEMA["trade_count"]
+        if not 0 < frame.height <= _FEW or not counts_are_whole:
             return normalise(batch, self._layout)
         given = list(zip(*(frame.get_column(name).to_list() for name in SERIES), strict=True))
         self._learn(set(given))
-        found = list(zip(*(self._known[key] for key in given), strict=True))
-        words = [
+        words, source_symbols, faults = zip(*(self._known[key] for key in given), strict=True)
+        normal = [
             pl.Series(name, values, dtype=pl.String)
-            for name, values in zip(SERIES, found, strict=False)
+            for name, values in zip(SERIES, zip(*words, strict=True), strict=True)
         ]
-        faults = [
+        faulty = [
             pl.Series(name, values, dtype=pl.Boolean)
             if any(values)
             else constant(False, frame.height, pl.Boolean()).alias(name)
-            for name, values in zip(self._faults, found[len(SERIES) :], strict=True)
+            for name, values in zip(self._faults, zip(*faults, strict=True), strict=True)
         ]
-        rest = frame.get_columns()[len(SERIES) :]
         return Normalised(
-            pl.DataFrame([*words, *rest]), pl.DataFrame(faults), frame.get_column("symbol")
+            pl.DataFrame([*normal, *frame.get_columns()[len(SERIES) :]]),
+            pl.DataFrame(faulty),
+            pl.Series("symbol", source_symbols, dtype=pl.String),
         )
 
     def _learn(self, keys: set[tuple[Any, ...]]) -> None:
@@ -66,5 +68,8 @@ class KnownKeys:
         nothing = pl.DataFrame(schema=bars.SCHEMA).clear(len(unseen))
         batch = RawBatch(nothing.with_columns(keys_alone), Location("bars", 0, 1))
         normal = normalise(batch, self._layout)
-        meanings = normal.bars.select(SERIES).hstack(normal.faults)
-        self._known.update(zip(unseen, meanings.iter_rows(), strict=True))
+        meanings = zip(
+            normal.bars.select(SERIES).rows(), normal.source_symbols, normal.faults.rows(),
+            strict=True,
+        )  # fmt: skip
+        self._known.update(zip(unseen, meanings, strict=True))

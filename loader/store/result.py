@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NoReturn, Self
+from typing import Any, NoReturn, Self
 
 from loader.results import Counts
 
@@ -44,12 +44,9 @@ class WriteResult(int):
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a WriteResult is frozen: {name} cannot be set")
 
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, WriteResult):
-            return self.__dict__ == other.__dict__
-        return int.__eq__(self, other) is True
-
-    __hash__ = int.__hash__
+    def __reduce__(self) -> tuple[Any, ...]:  # for copy and pickle
+        read, inserted, updated, unchanged, duplicate, rejected = self.__dict__.values()
+        return WriteResult, (Counts(read, inserted, updated, unchanged, duplicate, 0, rejected),)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{name}={value}" for name, value in self.__dict__.items())
