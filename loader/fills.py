@@ -10,10 +10,16 @@ import polars as pl
 
 from loader import bars, keys
 from loader.errors import ColumnMismatch, SettingsError
+from loader.providers.dialect import fold
 from loader.times import spacing
 
 _VOCABULARY: Final = " ".join(bars.INTERVALS)
 _EXAMPLES: Final = {"provider": "--provider yahoo", "symbol": "--symbol AAPL"}
+#: Names that may be those of the symbols; offered, never taken.
+_MAYBE_SYMBOL: Final = (
+    "name", "code", "stock", "stocksymbol", "pair", "coin", "asset", "product", "contract",
+    "market", "ric", "isin", "cusip", "figi", "permno",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +49,36 @@ def word(
         return Fill(None)
     why = f"column {column!r} is empty" if column is not None else "the file has no column for it"
     message = f"{where}: the {field} of the bars is not known, {why}"
-    error = SettingsError if field == "provider" else ColumnMismatch
-    raise error(message, hint=f"name it: {_EXAMPLES[field]}")
+    if field == "provider":
+        raise SettingsError(message, hint=f"name it: {_EXAMPLES[field]}")
+    maybe = [name for name in frame.columns if fold(name) in _MAYBE_SYMBOL]
+    or_column = f"; or if they stand there: --column symbol={maybe[0]!r}" if maybe else ""
+    raise ColumnMismatch(message, hint=f"name it: {_EXAMPLES[field]}{or_column}")
+
+
+def refuse_several_symbols(
+    frame: pl.DataFrame, columns: Mapping[str, str], times: pl.Series, where: str
+) -> None:
+    """Refuses a table without symbols in which another column tells rows of one time apart.
+
+    Raises:
+        ColumnMismatch: it holds several symbols, which one `--symbol` would throw together.
+    """
+    rows = frame.height
+    if "symbol" in columns or times.n_unique() > 0.9 * rows:
+        return
+    for name in frame.columns:
+        column = frame.get_column(name)
+        if name in columns.values() or not keys.is_word(column.dtype):
+            continue
+        with_times = pl.DataFrame([times.alias("time"), column.alias("other")])
+        if column.n_unique() * 3 <= rows and with_times.n_unique() > 0.99 * rows:
+            raise ColumnMismatch(
+                f"{where}: the rows have only {times.n_unique():,} times in {rows:,}, which column "
+                f"{name!r} tells apart: they are not of one symbol",
+                hint=f"if it holds the symbols: --column symbol={name!r}; else load its values as "
+                "files of their own",
+            )
 
 
 def interval(

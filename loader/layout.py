@@ -104,6 +104,7 @@ def decide(first: RawBatch, hints: Hints) -> Layout:
     clock = tuple(columns[name] for name in ("ts", "time_of_day") if name in columns)
     plan, time_notes = timeplan.plan(frame, clock, hints.time_format, where)
     stamps = times.read(times.cells_of(frame, clock), plan)
+    fills.refuse_several_symbols(frame, columns, stamps.shown, where)
     interval = fills.interval(frame, columns, hints.interval, stamps.shown, where)
     said = keys.spelled(frame, columns.get("interval"), interval.value)
     zone, zone_notes = _zone(clock[0], plan, hints.timezone, dialect)

@@ -66,6 +66,29 @@ def test_a_missing_symbol_names_the_option() -> None:
     assert "--symbol" in str(raised.value.hint)
 
 
+def test_a_column_that_may_hold_the_symbols_is_offered() -> None:
+    with pytest.raises(ColumnMismatch) as raised:
+        layout(batch(ts=DAYS, Name=["AAL"] * 12), symbol=None)
+    assert "--column symbol='Name'" in str(raised.value.hint)
+
+
+@pytest.mark.parametrize("names", [["AAL"] * 12 + ["AAPL"] * 10, [7] * 11 + [8] * 12])
+def test_several_symbols_are_not_thrown_together(names: list[str] | list[int]) -> None:
+    days = (DAYS + DAYS)[: len(names)] if names[0] == "AAL" else DAYS[:11] + DAYS
+    with pytest.raises(ColumnMismatch, match="'Name' tells apart: they are not of one") as raised:
+        layout(batch(ts=days, Name=names))
+    assert "--column symbol='Name'" in str(raised.value.hint)
+    layout(batch(ts=days, Name=names), symbol=None, columns={"symbol": "Name"})
+
+
+def test_rows_of_one_time_may_be_of_one_symbol() -> None:
+    assert layout(batch(ts=DAYS + DAYS)).interval == "1d"
+    same = batch(ts=DAYS + DAYS, Name=["AAL"] * 24)
+    assert layout(same).interval == "1d"
+    measured = batch(ts=DAYS + DAYS, amount=[str(n) for n in range(24)])
+    assert layout(measured).interval == "1d"
+
+
 @pytest.mark.parametrize("option", ["provider", "symbol"])
 def test_a_blank_hint_is_refused(option: str) -> None:
     with pytest.raises(SettingsError, match=f"--{option} is blank"):
