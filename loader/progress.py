@@ -77,7 +77,8 @@ class Bar:
             case RunStarted(files=files) if files > 1:
                 self._all = self._progress.add_task("files", total=files, unit="files")
             case FileStarted(path):
-                self._files[path] = self._progress.add_task(redact(path), total=None, unit="rows")
+                name = _ending(redact(path), self._progress.console.width // 5)
+                self._files[path] = self._progress.add_task(name, total=None, unit="rows")
             case FileOpened(path, rows):
                 self._progress.update(self._files[path], total=rows)
             case RowsDone(path, rows):
@@ -90,6 +91,11 @@ class Bar:
                 self._progress.remove_task(self._files.pop(result.path))
                 if self._all is not None:
                     self._progress.advance(self._all)
+
+
+def _ending(path: str, width: int) -> str:
+    """The end of a path, which tells files apart."""
+    return path if len(path) <= width else f"…{path[1 - width :]}"
 
 
 @contextmanager
@@ -111,8 +117,9 @@ def _bar() -> Iterator[Bar]:
             speed = f"  {task.speed:,.0f}/s" if task.speed and task.fields["unit"] == "rows" else ""
             return Text(f"{task.completed:,.0f}{of} {task.fields['unit']}{speed}", "cyan")
 
+    console = Console(stderr=True)
     with Progress(
-        TextColumn("{task.description}", markup=False), BarColumn(), Done(), TimeElapsedColumn(),
-        console=Console(stderr=True), transient=True,
+        TextColumn("{task.description}", markup=False), BarColumn(console.width // 6), Done(),
+        TimeElapsedColumn(), console=console, transient=True,
     ) as progress:  # fmt: skip
         yield Bar(progress)
