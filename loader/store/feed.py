@@ -97,9 +97,7 @@ class Feed:
         with self._changed:
             self._rows.append(row)
             self._taken += 1
-            if self._due is None and self._max_seconds is not None:
-                self._due = time.monotonic() + self._max_seconds
-                self._changed.notify()
+            self._set_clock()
             return len(self._rows) >= self._max_rows or self._failure is not None
 
     def flush(self) -> WriteResult:
@@ -126,7 +124,13 @@ class Feed:
             except BaseException:
                 with self._changed:
                     self._rows[:0] = rows
+                    self._set_clock()
                 raise
+
+    def _set_clock(self) -> None:
+        if self._due is None and self._max_seconds is not None:
+            self._due = time.monotonic() + self._max_seconds
+            self._changed.notify()
 
     def _tick(self) -> None:
         while True:
@@ -141,4 +145,3 @@ class Feed:
             except MdloadError as error:
                 with self._changed:
                     self._failure = error
-                    self._due = time.monotonic() + (self._max_seconds or 0)
