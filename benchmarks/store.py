@@ -165,7 +165,7 @@ def in_one_call(server: Server, size: int, rows: int, rounds: int) -> None:
 
 
 def threshold(server: Server, rounds: int) -> None:
-    """Prints what a batch takes as a statement and by COPY, by size: new bars, then the same again."""
+    """Prints what a batch takes as a statement and by COPY, by size: new bars, then again."""
     for size in (200, 500, 1_000, 1_500, 2_000, 3_000, 5_000):
         batches = candles(size * 30, size)
         took: dict[str, list[float]] = {}
