@@ -15,9 +15,9 @@ from loader.errors import MdloadError
 
 # A command's module is imported when the command runs; `mdload --help` needs only this table.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "migrate": ("loader.cli.migrate:migrate", "The schema: to the newest revision, or printed."),
     "backfill": ("loader.cli.backfill:backfill", "Load bars from files into the store."),
     "inspect": ("loader.cli.inspect:inspect", "Show what a file would be taken for."),
+    "migrate": ("loader.cli.migrate:migrate", "The schema: to the newest revision, or printed."),
     "job-runs": ("loader.cli.job_runs:job_runs", "What was loaded, when, and how it ended."),
     "db": ("loader.cli.db:db", "The database in use, and the embedded server."),
 }
