@@ -9,21 +9,21 @@ on local disk, each small enough to be held whole.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from loader import bars
-from loader.spool import Spool
+from loader.spool import Partitions
 from loader.validate import Checked
 
 SERIES = ["provider", "symbol", "interval"]
 BARS_AND_ROW = {**bars.SCHEMA, "row_number": pl.Int64()}
 #: Conflicting keys that are named to the person; all are counted.
 LISTED = 20
-#: About 180 MB of bars in memory while one partition is made unique.
-_PARTITION_ROWS = 1_000_000
+#: About 100 MB in memory while one partition is made unique; flat up to a hundred million rows.
+_PARTITION_ROWS = 250_000
+_FEWEST, _MOST = 8, 512
 
 
 class MayRepeat(Exception):
@@ -73,27 +73,42 @@ def in_order(pieces: Iterable[Checked]) -> Generator[Unique, None, None]:
         yield unique
 
 
-def partitioned(pieces: Iterable[Checked], rows: int | None) -> Generator[Unique, None, None]:
-    """The same for files in any order: all of it is read first, then comes back by partition.
-
-    `rows` is the number of rows to expect, where it is known.
+def partitioned(
+    pieces: Iterable[Checked], rows: int, piece_rows: int
+) -> Generator[Unique, None, None]:
+    """The same for files in any order: all of it is read first, then comes back by partition, cut
+    into pieces of `piece_rows`. About how many `rows` there will be decides on the partitions.
     """
-    count = max(8, -(-(rows or 64 * _PARTITION_ROWS) // _PARTITION_ROWS * 2))
+    count = min(max(rows // _PARTITION_ROWS, _FEWEST), _MOST)
     none = pl.DataFrame(schema=BARS_AND_ROW)
-    with ExitStack() as stack:
-        spools = [stack.enter_context(Spool(BARS_AND_ROW)) for _ in range(count)]
-        aside = seen = 0
-        for aside, piece in enumerate(pieces, 1):
-            for (partition,), part in piece.good.group_by(_partition(count)):
-                spools[int(str(partition))].append(part)
+    with Partitions(BARS_AND_ROW, count) as partitions:
+        number = seen = 0
+        for number, piece in enumerate(pieces, 1):
+            for (partition,), rows_of_it in piece.good.group_by(_partition(count)):
+                partitions.append(int(str(partition)), rows_of_it)
             # Good rows are counted as read when they come back.
             set_aside = made_unique(replace(piece, good=none))
             seen += piece.good.height + set_aside.read
-            yield replace(set_aside, last_row=aside, seen=seen)
-        for number, spool in enumerate(filter(lambda s: s.rows, spools), aside + 1):
-            unique = _unique(pl.concat(list(spool)))
-            yield replace(unique, read=spool.rows, last_row=number, seen=seen)
-            spool.close()
+            yield replace(set_aside, last_row=number, seen=seen)
+        for partition in range(count):
+            if partitions.rows[partition]:
+                for part in _in_pieces(_unique(partitions.read(partition)), piece_rows):
+                    number += 1
+                    yield replace(part, last_row=number, seen=seen)
+
+
+def _in_pieces(unique: Unique, piece_rows: int) -> Generator[Unique, None, None]:
+    """Duplicates are counted with the first one."""
+    for at in range(0, unique.bars.height, piece_rows):
+        frame = unique.bars[at : at + piece_rows]
+        part = Unique(frame, _series(frame), read=frame.height)
+        yield (
+            part
+            if at
+            else replace(
+                unique, bars=frame, series=part.series, read=frame.height + unique.duplicate
+            )
+        )
 
 
 TS = bars.SCHEMA["ts"]

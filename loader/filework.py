@@ -29,6 +29,8 @@ from loader.stored import Beside, Compared, Stored, compare
 from loader.tally import Tally
 from loader.writes import Write, telling
 
+#: What a row takes at least, in a file that does not say how many it has.
+_ROW_BYTES: Final = 20
 Identity = tuple[int, int]
 STOPPED: Final = "cancelled before the file was committed; nothing more of it was kept"
 
@@ -118,7 +120,11 @@ class FileWork:
     def _beside_stored(self, reading: Reading, checking: Checking) -> Generator[Beside, None, None]:
         session = partial(self.job.connection, autocommit=True)
         with closing(ahead(checking.pieces())) as checked, Stored(session) as stored:
-            unique = partitioned(checked, reading.rows) if self.way.partition else in_order(checked)
+            if self.way.partition:
+                rows = reading.rows or self.source.size_bytes // _ROW_BYTES
+                unique = partitioned(checked, rows, self.job.settings.piece_rows)
+            else:
+                unique = in_order(checked)
             with closing(unique):
                 for piece in unique:
                     if not 0 < piece.last_row <= self.way.resume_at:

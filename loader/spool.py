@@ -63,3 +63,41 @@ class Spool:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+class Partitions:
+    """Frames of one schema set aside by the number of a partition, in one file like a spool's."""
+
+    def __init__(self, schema: dict[str, pl.DataType], count: int) -> None:
+        self.rows = [0] * count
+        self._empty = pl.DataFrame(schema=schema)
+        self._schema = self._empty.to_arrow(compat_level=_OLDEST).schema
+        self._places: list[list[tuple[int, int]]] = [[] for _ in range(count)]
+        self._end = 0
+
+    def __enter__(self) -> Partitions:
+        self._file = tempfile.TemporaryFile(prefix="mdload-", buffering=1 << 20)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def append(self, number: int, frame: pl.DataFrame) -> None:
+        for batch in frame.to_arrow(compat_level=_OLDEST).to_batches():
+            message = batch.serialize()
+            self._file.write(message)
+            self._places[number].append((self._end, message.size))
+            self._end += message.size
+        self.rows[number] += frame.height
+
+    def read(self, number: int) -> pl.DataFrame:
+        """All rows of a partition, in the order they came."""
+        batches = []
+        for place, size in self._places[number]:
+            self._file.seek(place)
+            batches.append(
+                pa.ipc.read_record_batch(pa.py_buffer(self._file.read(size)), self._schema)
+            )
+        frame = pl.from_arrow(pa.Table.from_batches(batches, self._schema))
+        assert isinstance(frame, pl.DataFrame)
+        return frame.cast(self._empty.schema)

@@ -149,18 +149,20 @@ def _same_keys(rows: pl.DataFrame, stored: pl.DataFrame) -> bool:
 
 
 def _bars(reader: Connection, stretches: pl.DataFrame, keys: pl.DataFrame) -> list[pl.DataFrame]:
-    """The stored bars of the stretches. Of a store much denser than its intervals say (bars off
-    their grid), only those with a key of `keys` (sid, ts) are kept in memory."""
-    reader.run("wanted_set", stretches.write_json())
+    """The stored bars of the stretches. Where these hold many more than the piece has (it is in no
+    order, or the store is denser than its intervals say), only those with a key of `keys` (sid, ts)
+    are kept in memory."""
+    reader.run("wanted_set", stretches.drop("rows").write_json())
+    many = 2 * stretches["rows"].sum()
     return [
-        frame if frame.height <= 2 * _READ_ROWS else frame.join(keys, on=["sid", "ts"], how="semi")
+        frame if frame.height <= many else frame.join(keys, on=["sid", "ts"], how="semi")
         for frame in (part.cast(_STORED) for part in reader.frames("stored_bars"))
     ]
 
 
 def _stretches(rows: pl.DataFrame, series: pl.DataFrame) -> list[pl.DataFrame]:
-    """Stretches of time per series (sid, provider, symbol, interval, lo, hi) that hold `rows`, in
-    groups that read back at most about `_READ_ROWS` bars each, or one stretch."""
+    """Stretches of time per series (sid, provider, symbol, interval, lo, hi) that hold `rows` (so
+    many each), in groups that read back at most about `_READ_ROWS` bars each, or one stretch."""
     step = pl.col("interval").replace_strict(bars.INTERVAL_SECONDS, return_dtype=pl.Int64)
     opens = (
         (pl.col("sid") != pl.col("sid").shift())
@@ -171,11 +173,16 @@ def _stretches(rows: pl.DataFrame, series: pl.DataFrame) -> list[pl.DataFrame]:
         rows.select("sid", "interval", "ts")
         .with_columns(stretch=opens.fill_null(True).cum_sum())
         .group_by("stretch", maintain_order=True)
-        .agg(pl.col("sid", "interval").first(), lo=pl.col("ts").min(), hi=pl.col("ts").max())
+        .agg(
+            pl.col("sid", "interval").first(),
+            lo=pl.col("ts").min(),
+            hi=pl.col("ts").max(),
+            rows=pl.len(),
+        )
         .with_columns(estimate=(pl.col("hi") - pl.col("lo")).dt.total_seconds() // step + 1)
         .with_columns(group=pl.col("estimate").cum_sum() // _READ_ROWS)
         .join(series.select("sid", "provider", "symbol"), on="sid", maintain_order="left")
         .with_columns(pl.col("lo", "hi").dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ"))
-        .select("group", "sid", *SERIES, "lo", "hi")
+        .select("group", "sid", *SERIES, "lo", "hi", "rows")
     )
     return stretches.partition_by("group", maintain_order=True, include_key=False)
