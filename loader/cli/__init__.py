@@ -16,7 +16,6 @@ from loader.errors import MdloadError
 # A command's module is imported when the command runs; `mdload --help` needs only this table.
 COMMANDS: dict[str, tuple[str, str]] = {
     "backfill": ("loader.cli.backfill:backfill", "Load bars from files into the store."),
-    "live": ("loader.cli.live:live", "Store bars as they come, from a pipe."),
     "inspect": ("loader.cli.inspect:inspect", "Show what a file would be taken for."),
     "migrate": ("loader.cli.migrate:migrate", "The schema: to the newest revision, or printed."),
     "job-runs": ("loader.cli.job_runs:job_runs", "What was loaded, when, and how it ended."),
@@ -82,8 +81,7 @@ def root(
 
     logs.configure(log_format, -1 if quiet else verbose)
     file = read(config_file)
-    feed = {name: value for name, value in file.defaults.items() if name != "job_name"}
-    ctx.default_map = {"backfill": file.defaults, "inspect": file.defaults, "live": feed}
+    ctx.default_map = {"backfill": file.defaults, "inspect": file.defaults}
     ctx.obj = Context(
         database=database,
         configured=file.database,

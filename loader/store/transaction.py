@@ -33,7 +33,6 @@ class Transaction:
     """Brings one batch into the store: bars, revisions, rejects, spellings, the run's counts.
 
     Attributes:
-        unique: the batch, one row per key.
         remembered: spellings that the store has; grows by those that it gets.
         counts: what became of the batch, once `run` has returned.
     """
@@ -58,7 +57,7 @@ class Transaction:
         self._unanswered: str | None = None
 
     def _take(self, unique: Unique) -> None:
-        self.unique = unique
+        self._unique = unique
         bars_ = unique.bars
         self._method: Method = "UPSERT" if bars_.height <= STATEMENT_ROWS else "COPY"
         listed = self._method == "UPSERT" and bars_.height
@@ -104,7 +103,7 @@ class Transaction:
                 self._merge(session)
         else:
             with Stored(sessions.reader) as stored:
-                compared = compare(stored.beside(self.unique))
+                compared = compare(stored.beside(self._unique))
             session = sessions.writer()
             with session.transaction():
                 new = [compared.new] if compared.new.height else []
@@ -127,7 +126,7 @@ class Transaction:
             inserted, updated, kept, unchanged, number = session.one(
                 "bars_merge", self._listed, self._run_id
             )
-        if inserted + updated + unchanged != self.unique.bars.height or updated != kept:
+        if inserted + updated + unchanged != self._unique.bars.height or updated != kept:
             raise Contended("another writer got in between the bars of a batch")
         self._book(session, inserted, updated, unchanged, number)
 
@@ -136,7 +135,7 @@ class Transaction:
     ) -> None:
         """What else belongs to the transaction, whose `number` is known already if it has one; or
         else it is the last thing to ask for before the commit."""
-        unique = self.unique
+        unique = self._unique
         bad = unique.bad if unique.bad is not None and unique.bad.height else None
         self.counts = Counts(
             read=unique.read,
@@ -162,7 +161,7 @@ class Transaction:
         self._unanswered = number or session.one("transaction_id")[0]
 
     def _spellings(self) -> list[Spelling]:
-        found = self.unique.spellings
+        found = self._unique.spellings
         return [] if found is None else found.rows()
 
     def _settle(self, session: Executor, number: str) -> bool:
@@ -179,7 +178,7 @@ class Transaction:
 
     def _keep_out(self, collision: SymbolCollision) -> None:
         """Makes rejects of the bars of a symbol that is another one's already."""
-        unique = self.unique
+        unique = self._unique
         assert unique.bad is not None
         assert unique.spellings is not None
         pair = ["provider", "symbol"]
@@ -203,9 +202,9 @@ class Transaction:
         self._take(kept)
 
     def _tell(self, *, committed: bool) -> None:
-        sent = self.unique.bars.height
+        sent = self._unique.bars.height
         if bars_ := self.counts.written if committed else sent:
             self._emit(BarsWritten(self._source, self._method, bars_, self._seconds, committed))
         if committed:
             self.remembered.update(self._spellings())
-            self._emit(Committed(self._source, self.counts, dict(self.unique.rejected)))
+            self._emit(Committed(self._source, self.counts, dict(self._unique.rejected)))
