@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from loader.db import Connection, connect
+from loader.errors import DatabaseError
 from loader.events import Event
 from loader.settings import Settings
 
@@ -30,19 +31,45 @@ class Job:
         self.emit = emit
         self.cancelled = threading.Event()
         self._open: set[Connection] = set()
+        self._idle: dict[bool, list[Connection]] = {True: [], False: []}
 
     @contextmanager
     def connection(
         self, *, autocommit: bool = False, cancellable: bool = True
     ) -> Iterator[Connection]:
-        """A connection that `cancel` reaches, unless it is not `cancellable`."""
-        with connect(self.url, autocommit=autocommit) as connection:
-            if cancellable:
-                self._open.add(connection)
-            try:
-                yield connection
-            finally:
-                self._open.discard(connection)
+        """A connection that `cancel` reaches, unless it is not `cancellable`.
+
+        One that is given back whole serves again: opening one takes longer than a small file.
+        """
+        connection = self._taken_up(autocommit) or connect(self.url, autocommit=autocommit)
+        if cancellable:
+            self._open.add(connection)
+        try:
+            yield connection
+        except BaseException:
+            connection.failed = True
+            raise
+        finally:
+            self._open.discard(connection)
+            if connection.failed or self.cancelled.is_set():
+                connection.close()
+            else:
+                self._idle[autocommit].append(connection)
+
+    def _taken_up(self, autocommit: bool) -> Connection | None:
+        while self._idle[autocommit]:
+            with suppress(IndexError):  # another thread was faster
+                connection = self._idle[autocommit].pop()
+                with suppress(DatabaseError):
+                    connection.renew()
+                    return connection
+                connection.close()
+        return None
+
+    def close(self) -> None:
+        """Closes what serves no more; all files must have ended."""
+        for connection in (*self._idle[True], *self._idle[False]):
+            connection.close()
 
     def cancel(self) -> None:
         """Stops every file at its next batch, and what the server is doing for it now."""

@@ -16,7 +16,6 @@ from contextlib import ExitStack, suppress
 
 from loader.attempts import load_file
 from loader.checking import check_settings
-from loader.db import connect
 from loader.errors import Cancelled, DatabaseError
 from loader.events import Event, Listener, RunDone, RunStarted
 from loader.fingerprint import compute_config_fingerprint
@@ -66,10 +65,11 @@ def load(
                 )
             )
         job = Job(settings, url, run.id if run else None, fingerprint, emit)
+        stack.callback(job.close)
         emit(RunStarted(job.run_id, len(sources), settings.job_name, settings.provider, "backfill"))
-        wal = _wal_position(url)
+        wal = _wal_position(job)
         files = tuple(_all_files(job, sources))
-        wal_bytes = None if wal is None or settings.dry_run else (_wal_position(url) or wal) - wal
+        wal_bytes = None if wal is None or settings.dry_run else (_wal_position(job) or wal) - wal
         status = _status(files)
         if run is not None:
             run.end(status, "; ".join(f.error for f in files if f.error)[:2000] or None)
@@ -100,8 +100,8 @@ def _status(files: Sequence[FileResult]) -> RunStatus:
     return "failure" if any(f.exit_code for f in files) else "success"
 
 
-def _wal_position(url: str) -> int | None:
+def _wal_position(job: Job) -> int | None:
     """Bytes of write-ahead log so far, of the whole server; None where it does not tell."""
-    with suppress(DatabaseError), connect(url, autocommit=True) as connection:
+    with suppress(DatabaseError), job.connection(autocommit=True) as connection:
         return int(connection.one("wal_position")[0])
     return None

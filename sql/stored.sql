@@ -1,7 +1,7 @@
 -- wanted_set --
 -- Keeps a JSON array in this session for the next queries to read. A result that comes without bound
 -- parameters is sent as one binary COPY, three times as fast. $1 the array, as text.
-SELECT set_config('mdload.wanted', CAST($1 AS text), false)
+SELECT length(set_config('mdload.wanted', CAST($1 AS text), false))
 
 -- stored_spans --
 -- First and last stored ts of each wanted series (sid, provider, symbol, interval): two index probes each.

@@ -44,11 +44,16 @@ def connect(url: str, *, autocommit: bool = False) -> Connection:
 
 
 class Connection:
-    """Runs named queries and moves frames. Not for two threads at once, but for `cancel`."""
+    """Runs named queries and moves frames. Not for two threads at once, but for `cancel`.
+
+    Attributes:
+        failed: whether anything over it went wrong or was left half read.
+    """
 
     def __init__(self, driver: dbapi.Connection) -> None:
         self._driver = driver
         self._cursor = driver.cursor()
+        self.failed = False
         self._closed = False
         self._closing = Lock()
 
@@ -80,24 +85,33 @@ class Connection:
         try:
             yield
         except BaseException:
+            self.failed = True
             with suppress(adbc_driver_manager.Error):
                 self._driver.rollback()
             raise
-        try:
+        with self._translated("committing"):
             self._driver.commit()
-        except adbc_driver_manager.Error as error:
-            raise translate(error, "committing") from error
+
+    def renew(self) -> None:
+        """For another user: the next transaction begins now and not when the last one ended.
+
+        Raises:
+            ConnectionLost: the session is gone.
+        """
+        with self._translated("taking up a session again"):
+            self._driver.rollback()
+        self.run("session_setup")
 
     def run(self, name: str, *params: Param) -> None:
         """Executes query `name`, whose rows (if any) are of no interest."""
         self._execute(name, params)
-        with _translated(name):
+        with self._translated(f"running {name}"):
             self._cursor.fetchall()
 
     def row(self, name: str, *params: Param) -> tuple[Any, ...] | None:
         """The first row of query `name`, or None."""
         self._execute(name, params)
-        with _translated(name):
+        with self._translated(f"running {name}"):
             row: tuple[Any, ...] | None = self._cursor.fetchone()
             return row
 
@@ -116,7 +130,7 @@ class Connection:
         """All rows of query `name`. Large results want a query without parameters: it comes as one
         binary COPY, three times as fast (docs/decisions/0002-merge.md)."""
         self._execute(name, params)
-        with _translated(name):
+        with self._translated(f"running {name}"):
             frame = pl.from_arrow(self._cursor.fetch_arrow_table())
         assert isinstance(frame, pl.DataFrame)
         return frame
@@ -124,6 +138,7 @@ class Connection:
     def frames(self, name: str) -> Iterator[pl.DataFrame]:
         """The rows of query `name` as they come, some 16 MB at a time."""
         self._execute(name, ())
+        self.failed = True  # until all is read
         try:
             for batch in self._cursor.fetch_record_batch():
                 frame = pl.from_arrow(batch)
@@ -131,6 +146,7 @@ class Connection:
                 yield frame
         except (OSError, pa.ArrowException) as error:  # which the driver's come out as here
             raise translate(error, f"running {name}") from error
+        self.failed = False
 
     def ingest(
         self,
@@ -173,6 +189,7 @@ class Connection:
         try:
             self._cursor.adbc_ingest(table, stream, mode="append", temporary=temporary)
         except adbc_driver_manager.Error as error:
+            self.failed = True
             if failure is not None:
                 raise failure from None
             raise translate(error, f"writing into {table}") from error
@@ -180,19 +197,19 @@ class Connection:
 
     def _execute(self, name: str, params: Sequence[Param]) -> None:
         sql = query(name)
-        with _translated(name):
+        with self._translated(f"running {name}"):
             if params:
                 self._cursor.execute(sql, _record(params))
             else:
                 self._cursor.execute(sql)
 
-
-@contextmanager
-def _translated(name: str) -> Iterator[None]:
-    try:
-        yield
-    except adbc_driver_manager.Error as error:
-        raise translate(error, f"running {name}") from error
+    @contextmanager
+    def _translated(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except adbc_driver_manager.Error as error:
+            self.failed = True
+            raise translate(error, doing) from error
 
 
 def _record(params: Sequence[Param]) -> pa.RecordBatch:

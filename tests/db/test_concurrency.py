@@ -114,10 +114,15 @@ def side_by_side(*loads: Callable[[], LoadResult]) -> list[LoadResult]:
 
 @pytest.fixture
 def quick_deadlocks(database_url: str) -> str:
-    """A database in which a deadlock shows after 50 ms."""
+    """A database in which a deadlock shows after 50 ms, and every session is serializable unless it
+    says what it needs."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         name = connection.info.dbname
-        connection.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '50ms'".encode())
+        for setting in (
+            "deadlock_timeout = '50ms'",
+            "default_transaction_isolation = 'serializable'",
+        ):
+            connection.execute(f"ALTER DATABASE {name} SET {setting}".encode())
     return database_url
 
 
