@@ -7,7 +7,11 @@ from collections.abc import Generator, Iterable
 from loader.batch import Location, RawBatch
 from loader.layout import Hints, Layout, check, decide
 from loader.normalise import normalise
+from loader.providers.dialect import Opening
+from loader.readers import Reading
+from loader.recognition import Taken, recognise
 from loader.settings import Settings
+from loader.sources import Source
 from loader.validate import Checked, RuleSettings, validate
 
 
@@ -20,6 +24,10 @@ def hints(settings: Settings) -> Hints:
         columns=settings.columns,
         time_format=settings.time_format,
         dialect=settings.dialect,
+        stamp=settings.stamp,
+        price_exponent=settings.price_exponent,
+        volume_exponent=settings.volume_exponent,
+        keep_skipped=settings.keep_skipped,
     )
 
 
@@ -31,14 +39,19 @@ def check_settings(settings: Settings) -> None:
 
 
 class Checking:
-    """Reads what a file's columns mean from its first batch, then normalises and validates each.
+    """Recognises a file and reads what its columns mean from its first batch, then normalises and
+    validates each.
 
-    `layout` is known once the first piece came out.
+    `taken` and `layout` are known once the first piece came out.
     """
 
-    def __init__(self, batches: Iterable[RawBatch], settings: Settings, cut_at: int = 0) -> None:
+    def __init__(
+        self, reading: Reading, source: Source, settings: Settings, cut_at: int = 0
+    ) -> None:
+        self.taken: Taken | None = None
         self.layout: Layout | None = None
-        self._batches = batches
+        self._reading = reading
+        self._source = source
         self._hints = hints(settings)
         self._rules = RuleSettings(
             allow_nonpositive_prices=settings.allow_nonpositive_prices,
@@ -48,11 +61,34 @@ class Checking:
 
     def pieces(self) -> Generator[Checked, None, None]:
         """One `Checked` per batch; none lies on both sides of raw row `cut_at`."""
-        for raw in self._batches:
+        start_row = 1
+        for read in self._reading:
+            if self.taken is None:
+                self.taken = recognise(
+                    self._opening(read), self._hints.dialect, self._hints.provider
+                )
+            raw = RawBatch(
+                self.taken.reshape(read.frame),
+                Location(read.location.source, read.location.batch, start_row),
+            )
+            start_row += raw.frame.height
             if self.layout is None:
-                self.layout = decide(raw, self._hints)
+                self.layout = decide(raw, self._hints, self.taken)
             for batch in _cut(raw, self._cut_at):
                 yield validate(batch, normalise(batch, self.layout), self._rules)
+
+    def _opening(self, first: RawBatch) -> Opening:
+        path, reading = self._source.path.absolute().as_posix(), self._reading
+        member = f"!{self._source.member}" if self._source.member is not None else ""
+        return Opening(
+            name=self._source.name,
+            path=path + member,
+            container=reading.container,
+            first=first.frame,
+            header=reading.header,
+            place=reading.place,
+            metadata=reading.metadata,
+        )
 
 
 def _cut(batch: RawBatch, after: int) -> Iterable[RawBatch]:

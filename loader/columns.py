@@ -15,6 +15,8 @@ from loader.errors import ColumnMismatch, SettingsError
 from loader.numbers import is_text
 from loader.providers.dialect import Dialect, fold
 
+#: Fields of a bar, and the time of day that completes a `ts` that is a date.
+_FIELDS: Final = (*bars.KEY, "time_of_day", *bars.VALUES)
 #: What readers append to the second of two columns of one name.
 _COPY: Final = re.compile(r"_\d+$")
 _CLOCK: Final = r"^[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AaPp][Mm])?$|^[0-9]{4}([0-9]{2})?$"
@@ -47,24 +49,24 @@ def choose(frame: pl.DataFrame, dialect: Dialect, asked: Mapping[str, str], wher
         SettingsError: `asked` names a field that bars do not have.
         ColumnMismatch: a column is needed and not there, or two could be it.
     """
-    check_fields(dialect, asked)
+    check_fields(asked)
     names = {field: _asked(frame, field, name, where) for field, name in asked.items()}
     free = [name for name in frame.columns if name not in names.values()]
     notes: list[str] = []
     passed_over: dict[str, str] = {}
     for field, words in dialect.columns.items():
-        if field in names or field == "time_of_day":
+        if field in names or (field == "time_of_day" and not dialect.shapes):
             continue
         found = _by_name(free, words)
-        if field == "ts" and "time_of_day" not in names:
+        if field == "ts" and "time_of_day" not in names and not dialect.shapes:
             found = _date_and_time(frame, dialect, found, names)
         if not found:
             continue
         names[field] = _first_of_one_name(frame, field, found[0], notes, where)
         passed_over |= {name: field for group in found for name in group if name != names[field]}
-    if "volume" not in asked:
+    if "volume" not in asked and not dialect.shapes:
         _refuse_second_volume(names, free, where)
-    if "close" not in asked:
+    if "close" not in asked and not dialect.shapes:
         _refuse_second_close(names, free, where)
     if missing := [field for field in ("ts", *bars.PRICES) if field not in names]:
         raise _missing(frame.columns, names, missing, where)
@@ -83,15 +85,15 @@ def choose(frame: pl.DataFrame, dialect: Dialect, asked: Mapping[str, str], wher
     return Columns(names, tuple(notes))
 
 
-def check_fields(dialect: Dialect, asked: Mapping[str, str]) -> None:
+def check_fields(asked: Mapping[str, str]) -> None:
     """Raises:
     SettingsError: `asked` names a field that bars do not have.
     """
     for field, name in asked.items():
-        if field in dialect.columns:
+        if field in _FIELDS:
             continue
-        near = difflib.get_close_matches(field, dialect.columns, n=3)
-        fields = ", ".join(dialect.columns)
+        near = difflib.get_close_matches(field, _FIELDS, n=3)
+        fields = ", ".join(_FIELDS)
         raise SettingsError(
             f"--column {field}={name}: a bar has no field {field!r}",
             hint=f"did you mean {' or '.join(near)}?" if near else f"its fields are {fields}",
@@ -116,7 +118,7 @@ def _by_name(free: list[str], words: tuple[str, ...]) -> list[list[str]]:
     groups: dict[str, list[str]] = {}
     for name in free:
         groups.setdefault(fold(_stem(name, free)), []).append(name)
-    return [groups[word] for word in words if word in groups]
+    return [groups[word] for word in map(fold, words) if word in groups]
 
 
 def _stem(name: str, names: list[str]) -> str:
@@ -129,7 +131,7 @@ def _date_and_time(
     frame: pl.DataFrame, dialect: Dialect, found: list[list[str]], names: dict[str, str]
 ) -> list[list[str]]:
     """The candidates for `ts`, without a time of day that completes the best of them."""
-    words = dialect.columns.get("time_of_day", ())
+    words = [fold(word) for word in dialect.columns.get("time_of_day", ())]
     for group in found:
         rest = [other for other in found if other is not group]
         if not rest or fold(group[0]) not in words:
@@ -199,9 +201,10 @@ def _no_volume(maybe: list[str]) -> str:
 
 
 def _left_out(left: list[str], dialect: Dialect) -> list[str]:
+    known = {fold(name): reason for name, reason in dialect.left_out.items()}
     reasons: dict[str, list[str]] = {}
     for name in left:
-        reason = dialect.left_out.get(fold(name), "a bar has no field for it")
+        reason = known.get(fold(name), "a bar has no field for it")
         reasons.setdefault(reason, []).append(name)
     return [f"{_list(names)} left out: {reason}" for reason, names in reasons.items()]
 

@@ -77,7 +77,7 @@ class FileWork:
         settings = self.job.settings
         with read(self.source, settings.piece_rows) as reading:
             self.job.emit(FileOpened(self.source.name, reading.rows))
-            checking = Checking(reading, settings, self._resumable(self.way.resume_at))
+            checking = Checking(reading, self.source, settings, self._resumable(self.way.resume_at))
             if settings.commit_every and not self.way.partition and not self.done.file_id:
                 self._prove_order()
             with closing(ahead(self._beside_stored(reading, checking))) as pieces:
@@ -112,7 +112,7 @@ class FileWork:
     def _prove_order(self) -> None:
         """Parts that are committed cannot be taken back, so repeated keys are looked for first."""
         with read(self.source, self.job.settings.piece_rows) as reading:
-            checking = Checking(reading, self.job.settings)
+            checking = Checking(reading, self.source, self.job.settings)
             with closing(ahead(checking.pieces())) as pieces:
                 for _ in in_order(pieces):
                     self._stop_if_asked()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import polars as pl
@@ -13,6 +14,7 @@ from loader.errors import ColumnMismatch, SettingsError
 from loader.providers.dialect import fold
 from loader.times import spacing
 
+_NO_WORDS: Final[Mapping[str, str]] = MappingProxyType({})
 _VOCABULARY: Final = " ".join(bars.INTERVALS)
 _EXAMPLES: Final = {"provider": "--provider yahoo", "symbol": "--symbol AAPL"}
 #: Names that may be those of the symbols; offered, never taken.
@@ -30,10 +32,26 @@ class Fill:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A word about all bars of a file, and who says it: the person's option, or the file's name."""
+
+    word: str
+    by: str
+
+    def __str__(self) -> str:
+        return f"{self.by} {self.word}"
+
+
 def word(
-    frame: pl.DataFrame, columns: Mapping[str, str], field: str, hint: str | None, where: str
+    frame: pl.DataFrame,
+    columns: Mapping[str, str],
+    field: str,
+    hint: str | None,
+    where: str,
+    by_name: str | None = None,
 ) -> Fill:
-    """The fill of `provider` or `symbol`.
+    """The fill of `provider` or `symbol`: the `hint`, else what the file's name says.
 
     Raises:
         SettingsError: the hint is blank, or nobody says the provider.
@@ -44,7 +62,14 @@ def word(
     said = _said(frame, column)
     if hint is not None:
         overruled = said and said != [hint.strip()]
-        return Fill(hint, (_overruled(field, str(column), said, hint),) if overruled else ())
+        note = _overruled(field, str(column), said, f"--{field} {hint}")
+        return Fill(hint, (note,) if overruled else ())
+    if by_name is not None:
+        if not said:
+            return Fill(by_name)
+        overruled = field == "symbol" and {w.upper() for w in said} != {by_name.upper()}
+        note = _overruled(field, str(column), said, f"{by_name}, as the file's name says")
+        return Fill(None, (note,) if overruled else ())
     if said or (column is not None and not frame.height):
         return Fill(None)
     why = f"column {column!r} is empty" if column is not None else "the file has no column for it"
@@ -82,19 +107,26 @@ def refuse_several_symbols(
 
 
 def interval(
-    frame: pl.DataFrame, columns: Mapping[str, str], hint: str | None, times: pl.Series, where: str
+    frame: pl.DataFrame,
+    columns: Mapping[str, str],
+    hint: Hint | None,
+    times: pl.Series,
+    where: str,
+    words: Mapping[str, str],
 ) -> Fill:
     """The fill of `interval`: the hint, or what the steps between `times` (Datetime us) show.
+
+    `words` are the dialect's own for intervals.
 
     Raises:
         SettingsError: the hint is no interval.
         ColumnMismatch: the column says none either, the steps do not show one, or they show that
             there are several bars to a day where the hint says one.
     """
-    known = parse_interval(hint) if hint is not None else None
+    known = parse_interval(hint, words) if hint is not None else None
     column = columns.get("interval")
     if said := _said(frame, column):
-        parsed = {bars.parse_interval(text) for text in said} - {None}
+        parsed = {words.get(text) or bars.parse_interval(text) for text in said} - {None}
         if not parsed:
             raise ColumnMismatch(
                 f"{where}: column {column!r} says {said[0]!r}, which is no interval",
@@ -113,7 +145,7 @@ def interval(
             return Fill(known)
         if bars.is_daily(known) and not bars.is_daily(str(shown.interval)):
             raise ColumnMismatch(
-                f"{where}: --interval {hint} is one bar a day at most, but the spacing of the bars "
+                f"{where}: {hint} is one bar a day at most, but the spacing of the bars "
                 f"is {shown.interval} ({shown.evidence})",
                 hint=f"say --interval {shown.interval}, or leave it out",
             )
@@ -136,15 +168,15 @@ def check_word(option: str, word: str | None) -> None:
         raise SettingsError(f"--{option} is blank", hint=f"for example {_EXAMPLES[option]}")
 
 
-def parse_interval(hint: str) -> str:
-    """The interval that a person names.
+def parse_interval(hint: Hint, words: Mapping[str, str] = _NO_WORDS) -> str:
+    """The interval that a hint names.
 
     Raises:
         SettingsError: it is none.
     """
-    known = bars.parse_interval(hint)
+    known = words.get(hint.word) or bars.parse_interval(hint.word)
     if known is None:
-        raise SettingsError(f"--interval {hint!r} is no interval", hint=f"one of {_VOCABULARY}")
+        raise SettingsError(f"{hint.by} {hint.word!r} is no interval", hint=f"one of {_VOCABULARY}")
     return known
 
 
@@ -159,4 +191,4 @@ def _said(frame: pl.DataFrame, column: str | None) -> list[str]:
 def _overruled(field: str, column: str, said: list[str], hint: str) -> str:
     shown = ", ".join(word if word.isprintable() else repr(word) for word in said[:3])
     shown += f" and {len(said) - 3} more" if len(said) > 3 else ""
-    return f"{field} is what column {column!r} says ({shown}), not --{field} {hint}"
+    return f"{field} is what column {column!r} says ({shown}), not {hint}"

@@ -46,7 +46,7 @@ def first_look(source: Source, settings: Settings) -> Look:
     try:
         with read(source, settings.batch_rows) as reading:
             container, found, notes = reading.container, tuple(reading.columns), reading.notes
-            checking = Checking(reading, settings)
+            checking = Checking(reading, source, settings)
             with closing(checking.pieces()) as pieces:
                 first = next(pieces, None)
                 whole = first is None or next(pieces, None) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 import polars as pl
@@ -11,6 +13,7 @@ from loader.distinct import by_distinct
 from loader.numbers import is_text
 from loader.symbols import CONVENTIONS
 
+_NO_WORDS: Final[Mapping[str, str]] = MappingProxyType({})
 #: Characters that nobody can see in a name, and the one that stands for those that were lost.
 _UNREADABLE: Final = r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\x{FFFD}]"
 
@@ -49,12 +52,16 @@ def unreadable(text: pl.Series) -> pl.Series:
     return by_distinct(text, lambda words: words.str.contains(_UNREADABLE).fill_null(False))
 
 
-def intervals(text: pl.Series) -> pl.Series:
-    """The words of the interval vocabulary that the text says, null where it says none of them."""
-    return by_distinct(
-        text,
-        lambda words: pl.Series([w and bars.parse_interval(w) for w in words], dtype=pl.String),
-    )
+def intervals(text: pl.Series, own: Mapping[str, str] = _NO_WORDS) -> pl.Series:
+    """The words of the interval vocabulary that the text says, null where it says none of them.
+
+    `own` are a dialect's words for intervals; they go first.
+    """
+
+    def known(word: str | None) -> str | None:
+        return word and (own.get(word.strip()) or bars.parse_interval(word))
+
+    return by_distinct(text, lambda words: pl.Series(map(known, words), dtype=pl.String))
 
 
 def daily(interval: pl.Series) -> pl.Series | bool:

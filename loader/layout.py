@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -10,12 +9,13 @@ from typing import Final
 
 import polars as pl
 
-from loader import bars, fills, keys, numbers
+from loader import bars, fills, keys, numbers, scales
 from loader.batch import RawBatch
 from loader.columns import check_fields, choose
-from loader.errors import ColumnMismatch, SettingsError, UnknownDialect
-from loader.providers import dialects
-from loader.providers.dialect import Dialect, fold
+from loader.errors import ColumnMismatch, SettingsError
+from loader.fills import Hint
+from loader.providers.dialect import Dialect, Stamp, fold
+from loader.recognition import PLAIN, Taken, known_dialect, plain
 from loader.symbols import CONVENTIONS
 from loader.times import plan as timeplan
 from loader.times import stamps as times
@@ -30,7 +30,9 @@ class Hints:
     """What the person says about a file; every one fills what the file does not say.
 
     `columns` maps bar fields (and `time_of_day`) to the file's column names. `time_format` is a
-    strptime format, or the unit of numbers since 1970: s, ms, us, ns.
+    strptime format, or the unit of numbers since 1970: s, ms, us, ns. `stamp` says which end of
+    their bars the times are; prices and volume are the file's numbers times ten to the exponents.
+    `keep_skipped` keeps rows that the dialect takes for no bars.
     """
 
     provider: str | None = None
@@ -41,6 +43,10 @@ class Hints:
     time_format: str | None = None
     dialect: str | None = None
     symbol_convention: str | None = None
+    stamp: Stamp | None = None
+    price_exponent: int | None = None
+    volume_exponent: int | None = None
+    keep_skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,9 @@ class Layout:
     Attributes:
         columns: bar field (and `time_of_day`) to column name.
         provider, symbol, interval: what fills empty cells, or all rows where there is no column.
-        times: how the times are read.
+        times: how the times are read, and `stamp` which end of a bar they are.
+        price_exponent, volume_exponent: powers of ten that the file's numbers are multiplied by.
+        skip: rows that are no bars, by the reason; see `Dialect.skip`.
         convention: of the symbols, a name in `loader.symbols.CONVENTIONS`.
         notes: what a person should know: inferences, columns left out, hints that were overruled.
     """
@@ -61,6 +69,10 @@ class Layout:
     symbol: str | None
     interval: str | None
     times: TimePlan
+    stamp: Stamp
+    price_exponent: int
+    volume_exponent: int
+    skip: Mapping[str, pl.Expr]
     convention: str
     notes: tuple[str, ...]
 
@@ -72,20 +84,23 @@ def check(hints: Hints) -> None:
         UnknownDialect: there is no dialect of the name given.
         SettingsError: an option is blank, or is no interval, time zone, field or format.
     """
-    dialect = _dialect(hints.dialect)
+    dialect = known_dialect(hints.dialect or PLAIN)
     _convention(hints.symbol_convention or dialect.symbol_convention)
     fills.check_word("provider", hints.provider)
     fills.check_word("symbol", hints.symbol)
     if hints.interval is not None:
-        fills.parse_interval(hints.interval)
+        fills.parse_interval(Hint(hints.interval, "--interval"), dialect.intervals)
     if hints.timezone is not None:
         parse_zone(hints.timezone)
     timeplan.check_format(hints.time_format)
-    check_fields(dialect, hints.columns)
+    check_fields(hints.columns)
 
 
-def decide(first: RawBatch, hints: Hints) -> Layout:
+def decide(first: RawBatch, hints: Hints, taken: Taken | None = None) -> Layout:
     """The layout of the file that begins with `first`; it holds for all of its batches.
+
+    `taken` is what the file is taken for, and `first` is reshaped by it; without it the columns
+    have to be those of the dialect that the person names, or of a plain table.
 
     Raises:
         UnknownDialect: there is no dialect of the name given.
@@ -94,31 +109,44 @@ def decide(first: RawBatch, hints: Hints) -> Layout:
             can be read in two ways.
     """
     frame, where = first.frame, first.location.source
-    dialect = _dialect(hints.dialect)
+    taken = taken or plain(known_dialect(hints.dialect or PLAIN))
+    dialect = taken.dialect
     convention = _convention(hints.symbol_convention or dialect.symbol_convention)
     chosen = choose(frame, dialect, hints.columns, where)
     columns = chosen.names
     _check_types(frame, columns, where)
-    provider = fills.word(frame, columns, "provider", hints.provider, where)
-    symbol = fills.word(frame, columns, "symbol", hints.symbol, where)
+    provider = fills.word(
+        frame, columns, "provider", hints.provider, where, _provider(dialect, taken.facts)
+    )
+    symbol = fills.word(frame, columns, "symbol", hints.symbol, where, taken.facts.get("symbol"))
     clock = tuple(columns[name] for name in ("ts", "time_of_day") if name in columns)
-    plan, time_notes = timeplan.plan(frame, clock, hints.time_format, where)
+    time_format = hints.time_format or dialect.time_format
+    plan, time_notes = timeplan.plan(frame, clock, time_format, where)
     stamps = times.read(times.cells_of(frame, clock), plan)
     fills.refuse_several_symbols(frame, columns, stamps.shown, where)
-    interval = fills.interval(frame, columns, hints.interval, stamps.shown, where)
+    hinted = _interval(hints, taken)
+    interval = fills.interval(frame, columns, hinted, stamps.shown, where, dialect.intervals)
     said = keys.spelled(frame, columns.get("interval"), interval.value)
     zone, zone_notes = _zone(clock[0], plan, hints.timezone, dialect)
     plan, settled_notes = timeplan.settled(
         plan,
         stamps,
-        daily=_column(keys.daily(keys.intervals(said)), frame.height),
+        daily=_column(keys.daily(keys.intervals(said, dialect.intervals)), frame.height),
         zone=zone,
+        asked=hints.timezone is not None,
         own_zone=_own_zone(frame.schema[clock[0]]),
         where=where,
     )
+    price_exponent = scales.chosen(hints.price_exponent, dialect.price_exponent)
+    volume_exponent = scales.chosen(hints.volume_exponent, dialect.volume_exponent)
+    if price_exponent == 0 and hints.price_exponent is None:
+        scales.refuse_fixed_point(frame, columns, where)
+    stamp = hints.stamp or dialect.stamp
+    skip = {} if hints.keep_skipped else _applicable(dialect.skip, frame)
     notes = (
-        chosen.notes, _symbol_notes(frame, columns), provider.notes, symbol.notes, time_notes,
-        interval.notes, zone_notes, settled_notes,
+        taken.notes, chosen.notes, _symbol_notes(frame, columns), provider.notes, symbol.notes,
+        time_notes, interval.notes, zone_notes, settled_notes,
+        scales.notes(price_exponent, volume_exponent), _meaning_notes(stamp, skip),
     )  # fmt: skip
     return Layout(
         dialect=dialect,
@@ -127,21 +155,49 @@ def decide(first: RawBatch, hints: Hints) -> Layout:
         symbol=symbol.value,
         interval=interval.value,
         times=plan,
+        stamp=stamp,
+        price_exponent=price_exponent,
+        volume_exponent=volume_exponent,
+        skip=skip,
         convention=convention,
         notes=tuple(note for part in notes for note in part),
     )
 
 
-def _dialect(name: str | None) -> Dialect:
-    known = dialects()
-    if name is None:
-        return known["canonical"]
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=3) or list(known)
-        raise UnknownDialect(
-            f"there is no dialect {name!r}", hint=f"did you mean {' or '.join(near)}?"
-        )
-    return known[name]
+def _provider(dialect: Dialect, facts: Mapping[str, str]) -> str | None:
+    """The name that bars of the dialect go by; None where the file's name does not say enough."""
+    if not dialect.shapes:
+        return None
+    try:
+        return (dialect.provider or dialect.name).format_map(facts)
+    except KeyError:
+        return None
+
+
+def _interval(hints: Hints, taken: Taken) -> Hint | None:
+    if hints.interval is not None:
+        return Hint(hints.interval, "--interval")
+    if "interval" in taken.facts:
+        return Hint(taken.facts["interval"], "the file's name says")
+    if taken.dialect.interval is not None:
+        return Hint(taken.dialect.interval, f"{taken.dialect.name} says")
+    return None
+
+
+def _applicable(skip: Mapping[str, pl.Expr], frame: pl.DataFrame) -> Mapping[str, pl.Expr]:
+    """Those that this file has the columns for."""
+    return {
+        reason: expr
+        for reason, expr in skip.items()
+        if set(expr.meta.root_names()) <= set(frame.columns)
+    }
+
+
+def _meaning_notes(stamp: Stamp, skip: Mapping[str, pl.Expr]) -> tuple[str, ...]:
+    skipped = [f"left out and counted as skipped: {reason}" for reason in skip]
+    if stamp == "end":
+        skipped.insert(0, "times are the ends of the bars: each is loaded under its start")
+    return tuple(skipped)
 
 
 def _convention(name: str) -> str:
@@ -202,9 +258,10 @@ def _zone(
         return parse_zone(hint), ()
     if plan.kind == "wall" and fold(column).endswith(("utc", "gmt")):
         return UTC, (f"times are UTC, as the name of column {column!r} says",)
-    if dialect.timezone is not None:
-        return Zone(dialect.timezone), (f"times are {dialect.timezone}, as {dialect.title} are",)
-    return None, ()
+    if dialect.timezone is None:
+        return None, ()
+    note = f"times are {dialect.timezone}, as {dialect.name} has them"
+    return parse_zone(dialect.timezone), (note,) if plan.kind == "wall" else ()
 
 
 def _column(answer: pl.Series | bool, height: int) -> pl.Series:

@@ -11,6 +11,7 @@ from loader.batch import RawBatch
 from loader.distinct import constant
 from loader.errors import ColumnMismatch
 from loader.layout import Layout
+from loader.times import ends
 from loader.times import stamps as times
 
 
@@ -24,11 +25,19 @@ class Normalised:
         faults: Boolean columns, the same height, named like the rules of `loader.rules` that only
             parsing can tell; true where a row broke one.
         source_symbols: String, each row's symbol as the file (or the person) spells it.
+        skipped: Boolean, true for rows that the dialect declares to be no bars; None if none are.
     """
 
     bars: pl.DataFrame
     faults: pl.DataFrame
     source_symbols: pl.Series
+    skipped: pl.Series | None = None
+
+    def only(self, kept: pl.Series) -> Normalised:
+        """The rows where `kept` (Boolean) is true."""
+        return Normalised(
+            self.bars.filter(kept), self.faults.filter(kept), self.source_symbols.filter(kept)
+        )
 
 
 def normalise(batch: RawBatch, layout: Layout) -> Normalised:
@@ -49,11 +58,12 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
             )
     source_symbols = keys.spelled(frame, columns.get("symbol"), layout.symbol)
     said = keys.spelled(frame, columns.get("interval"), layout.interval)
-    interval = keys.intervals(said)
+    interval = keys.intervals(said, layout.dialect.intervals)
     cells = times.cells_of(frame, layout.times.columns)
     starts = times.starts(times.read(cells, layout.times), layout.times, keys.daily(interval))
+    ts = ends.to_starts(starts.ts, interval) if layout.stamp == "end" else starts.ts
     raw = {field: frame.get_column(columns[field]) for field in bars.VALUES if field in columns}
-    values = {field: _number(column, field) for field, column in raw.items()}
+    values = {field: _number(column, field, layout) for field, column in raw.items()}
     lost = {field: numbers.unparsable(raw[field], values[field]) for field in values}
     provider = keys.trimmed(keys.spelled(frame, columns.get("provider"), layout.provider))
     symbol = keys.symbols(source_symbols, layout.convention)
@@ -61,7 +71,7 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
         "provider": provider,
         "symbol": symbol,
         "interval": interval,
-        "ts": starts.ts,
+        "ts": ts,
         **{field: values.get(field, _nothing(field, frame.height)) for field in bars.VALUES},
     }
     faults = {
@@ -75,12 +85,28 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
         **{f"{field}_unparsable": lost.get(field, _no(frame.height)) for field in bars.OPTIONAL},
     }
     return Normalised(
-        pl.DataFrame(normal, schema=bars.SCHEMA), pl.DataFrame(faults), source_symbols
+        pl.DataFrame(normal, schema=bars.SCHEMA),
+        pl.DataFrame(faults),
+        source_symbols,
+        _skipped(frame, layout),
     )
 
 
-def _number(raw: pl.Series, field: str) -> pl.Series:
-    return numbers.to_count(raw) if field == "trade_count" else numbers.to_float(raw)
+def _number(raw: pl.Series, field: str, layout: Layout) -> pl.Series:
+    if field == "trade_count":
+        return numbers.to_count(raw)
+    exponent = layout.volume_exponent if field == "volume" else layout.price_exponent
+    return numbers.scaled(raw, exponent)
+
+
+def _skipped(frame: pl.DataFrame, layout: Layout) -> pl.Series | None:
+    if not layout.skip:
+        return None
+    named = frame.select(
+        pl.any_horizontal(expr.fill_null(False) for expr in layout.skip.values()).alias("skipped")
+    )
+    skipped = named.to_series()
+    return skipped if skipped.any() else None
 
 
 def _nothing(field: str, height: int) -> pl.Series:

@@ -38,6 +38,37 @@ def to_float(raw: pl.Series) -> pl.Series:
     return number
 
 
+def scaled(raw: pl.Series, exponent: int) -> pl.Series:
+    """`to_float` of each cell times ten to `exponent`; text and integers are rounded once.
+
+    Text gets the exponent appended. Integers up to 2^53 and ten to the 22nd are exact as floats, so
+    that one division rounds once; larger integers go through text.
+    """
+    if exponent == 0:
+        return to_float(raw)
+    if is_text(raw.dtype):
+        text = raw.cast(pl.String).str.strip_chars()
+        own = text.str.contains("[eE]").fill_null(False)
+        number = to_float(text.set(own, None) + f"e{exponent}")
+        return number.zip_with(~own, _product(to_float(text), exponent)) if own.any() else number
+    if raw.dtype.is_integer() and not _exact(raw):
+        return scaled(raw.cast(pl.String), exponent)
+    return _product(to_float(raw), exponent)
+
+
+def _exact(integers: pl.Series) -> bool:
+    """Whether all of them are floats as they stand."""
+    limit = int(_EXACT)
+    return bool(integers.cast(pl.Int128).is_between(-limit, limit).all())
+
+
+def _product(number: pl.Series, exponent: int) -> pl.Series:
+    if exponent > 0:
+        return number * 10.0**exponent
+    # by a column: Polars multiplies by the inverse of a single divisor, and 3 / 10 is not 0.3 then
+    return number / constant(10.0**-exponent, len(number), pl.Float64())
+
+
 def to_count(raw: pl.Series) -> pl.Series:
     """Int64, null where a cell is empty, no whole number, or beyond int64. 12.0 is 12."""
     if raw.dtype.is_float():

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 from loader.errors import SettingsError
 
@@ -48,8 +49,10 @@ class Settings:
     """One `backfill`.
 
     `provider`, `interval`, `symbol` and `timezone` fill what the files do not say. `columns` maps a
-    bar field to the file's name for it. `batch_rows` is the size of a piece in memory;
-    `commit_every` cuts a file into parts that commit one by one. `workers` files load at a time.
+    bar field to the file's name for it. `stamp` says which end of their bars the times are; prices
+    and volume are the file's numbers times ten to the exponents; `keep_skipped` keeps rows that the
+    dialect takes for no bars. `batch_rows` is the size of a piece in memory; `commit_every` cuts a
+    file into parts that commit one by one. `workers` files load at a time.
     """
 
     provider: str | None = None
@@ -59,6 +62,10 @@ class Settings:
     columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     dialect: str | None = None
     time_format: str | None = None
+    stamp: Literal["start", "end"] | None = None
+    price_exponent: int | None = None
+    volume_exponent: int | None = None
+    keep_skipped: bool = False
     allow_nonpositive_prices: bool = False
     check_grid: bool = True
     job_name: str = "backfill"
@@ -84,6 +91,10 @@ class Settings:
             "columns": dict(self.columns),
             "dialect": self.dialect,
             "time_format": self.time_format,
+            "stamp": self.stamp,
+            "price_exponent": self.price_exponent,
+            "volume_exponent": self.volume_exponent,
+            "keep_skipped": self.keep_skipped,
             "allow_nonpositive_prices": self.allow_nonpositive_prices,
             "check_grid": self.check_grid,
         }

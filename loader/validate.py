@@ -42,18 +42,23 @@ class Checked:
 def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) -> Checked:
     """Parts the bars of `batch` by the rules. Pure; costs little where every row is good."""
     active = rules(settings)
-    start = batch.location.start_row
+    start, raw = batch.location.start_row, batch.frame
+    last_row = start + raw.height - 1
     numbered = normalised.bars.with_columns(
         row_number=pl.int_range(start, start + pl.len(), dtype=pl.Int64)
     )
+    skipped = 0
+    if normalised.skipped is not None:
+        kept = ~normalised.skipped
+        skipped = int(normalised.skipped.sum())
+        numbered, raw, normalised = numbered.filter(kept), raw.filter(kept), normalised.only(kept)
     facts = normalised.bars.hstack(normalised.faults).hstack([_steps(normalised.bars["interval"])])
     sound = facts.select(
         pl.all_horizontal(rule.holds for rule in active).fill_null(False).alias("sound")
     ).to_series()
-    last_row = start + numbered.height - 1
     if sound.all():
         spellings = _spellings(numbered, normalised.source_symbols)
-        return Checked(numbered, _none_bad(), {}, spellings, last_row=last_row)
+        return Checked(numbered, _none_bad(), {}, spellings, skipped, last_row)
     good = numbered.filter(sound)
     broken = facts.filter(~sound).select(
         (~rule.holds.fill_null(False)).alias(rule.name) for rule in active
@@ -62,12 +67,12 @@ def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) ->
         [
             numbered["row_number"].filter(~sound),
             _names(broken, active),
-            rawjson.encode(batch.frame.filter(~sound)),
+            rawjson.encode(raw.filter(~sound)),
         ]
     )
     rejected = {name: count for name, count in broken.sum().row(0, named=True).items() if count}
     spellings = _spellings(good, normalised.source_symbols.filter(sound))
-    return Checked(good, bad, rejected, spellings, last_row=last_row)
+    return Checked(good, bad, rejected, spellings, skipped, last_row)
 
 
 def _steps(interval: pl.Series) -> pl.Series:

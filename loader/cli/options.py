@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -25,6 +26,13 @@ _MEANING: Final = (
     click.option("--timezone", metavar="TZ", help="Of local times, e.g. America/New_York."),
     click.option("--time-format", metavar="FORMAT",
                  help="Of times: as in strptime (%d/%m/%Y), or a unit of numbers: s, ms, us, ns."),
+    click.option("--stamp", type=click.Choice(["start", "end"]),
+                 help="Which end of their bars the times are."),
+    click.option("--price-divisor", metavar="N",
+                 help="Prices are whole numbers of 1/N: 10000, 1000000000 (1: as they stand)."),
+    click.option("--volume-factor", metavar="N", help="Volume is in lots of N: 1, 100, 1000."),
+    click.option("--keep-skipped", is_flag=True,
+                 help="Load rows that the format takes for no bars: fillers, a bar still open."),
     click.option("--column", "columns", metavar="FIELD=NAME", multiple=True,
                  help="The file's name for a field, e.g. --column close=Settle."),
     click.option("--allow-nonpositive-prices", is_flag=True,
@@ -67,6 +75,19 @@ def meaning(given: dict[str, Any]) -> dict[str, Any]:
             raise click.BadParameter(f"{pair!r} is not FIELD=NAME", param_hint="'--column'")
         columns[name.strip()] = column
     same = ("provider", "interval", "symbol", "dialect", "timezone", "time_format", "batch_rows",
-            "allow_nonpositive_prices")  # fmt: skip
+            "allow_nonpositive_prices", "stamp", "keep_skipped")  # fmt: skip
+    price, volume = (_power_of_ten(given, name) for name in ("price_divisor", "volume_factor"))
     return {**{name: given[name] for name in same}, "columns": columns,
+            "price_exponent": None if price is None else -price, "volume_exponent": volume,
             "check_grid": not given["off_grid"]}  # fmt: skip
+
+
+def _power_of_ten(given: dict[str, Any], name: str) -> int | None:
+    """The zeros of an option such as `--price-divisor 10000`."""
+    text = given[name]
+    if text is None:
+        return None
+    if not re.fullmatch("10{0,18}", text):
+        option = f"'--{name.replace('_', '-')}'"
+        raise click.BadParameter(f"{text!r} is no power of ten such as 100", param_hint=option)
+    return len(text) - 1

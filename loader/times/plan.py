@@ -56,12 +56,14 @@ def settled(
     *,
     daily: pl.Series,
     zone: Zone | None,
+    asked: bool,
     own_zone: Zone | None,
     where: str,
 ) -> Planned:
     """The plan with its zone, given which of the first batch's bars are `daily` or longer.
 
-    `zone` is the person's, else the dialect's; `own_zone` the one that the column carries.
+    `zone` is the person's where it is `asked` for, else the dialect's; `own_zone` the one that the
+    column carries.
 
     Raises:
         ColumnMismatch: a zone is needed and nobody named it, or dates stand where times are needed.
@@ -78,29 +80,29 @@ def settled(
         return replace(plan, zone=zone), ()
     if plan.kind == "offset" or not daily.any():
         own = "times say themselves where they lie in UTC: {} is not applied to them"
-        return plan, (own.format(zone.name),) if zone is not None else ()
+        return plan, (own.format(zone),) if zone is not None and asked else ()
     if own_zone is not None:
-        note = f"session dates are those of {own_zone.name}, the column's own time zone"
+        note = f"session dates are those of {own_zone}, the column's own time zone"
         return replace(plan, zone=own_zone), (note,)
-    return _daily_instants(plan, stamps, daily, zone, what)
+    return _daily_instants(plan, stamps, daily, zone, asked=asked, what=what)
 
 
 def _daily_instants(
-    plan: TimePlan, stamps: Stamps, daily: pl.Series, zone: Zone | None, what: str
+    plan: TimePlan, stamps: Stamps, daily: pl.Series, zone: Zone | None, *, asked: bool, what: str
 ) -> Planned:
     """Instants at midnight UTC are session dates already; of others only a zone tells the date."""
     shown = stamps.shown.filter(daily).drop_nulls()
     off = shown.filter(shown != shown.dt.truncate("1d"))
     if not len(off):
         said = "daily bars stand at midnight UTC: {} is not applied to them"
-        return plan, (said.format(zone.name),) if zone is not None else ()
+        return plan, (said.format(zone),) if zone is not None and asked else ()
     if zone is None:
         raise ColumnMismatch(
             f"{what} are those of daily bars, but not at midnight UTC (such as "
             f"{off.dt.to_string('%Y-%m-%d %H:%M:%SZ')[0]}): the dates depend on a time zone",
             hint="name the market's: --timezone America/New_York",
         )
-    return replace(plan, zone=zone), (f"session dates are those of {zone.name}",)
+    return replace(plan, zone=zone), (f"session dates are those of {zone}",)
 
 
 def _untyped(

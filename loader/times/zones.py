@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import zoneinfo
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import polars as pl
@@ -16,13 +16,21 @@ from loader.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A zone of the IANA database by its name, or where `offset` is given a fixed one."""
+    """A zone of the IANA database by its name, or where `offset` is given a fixed one.
+
+    With `ahead` its clock runs that much ahead of the named zone's, with that zone's changes.
+    """
 
     name: str
     offset: timedelta | None = None
+    ahead: timedelta = timedelta(0)
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.ahead // timedelta(hours=1):+d}h" if self.ahead else self.name
 
 
 UTC = Zone("UTC", timedelta(0))
+_SHIFTED = re.compile(r"([A-Za-z_]+/[A-Za-z_/]+)([+-]\d{1,2})h")
 _FIXED = re.compile(r"(?:UTC)?([+-])(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE)
 
 
@@ -37,7 +45,8 @@ class Placed:
 
 
 def parse_zone(text: str, what: str = "--timezone") -> Zone:
-    """`America/New_York`, `UTC`, `UTC-5`, `+05:30`, `Etc/GMT+5` (which is five hours west).
+    """`America/New_York`, `UTC`, `UTC-5`, `+05:30`, `Etc/GMT+5` (which is five hours west), and
+    `America/New_York+7h`, a server's clock that is seven hours ahead of New York all year.
 
     Raises:
         SettingsError: there is no such zone.
@@ -51,6 +60,8 @@ def parse_zone(text: str, what: str = "--timezone") -> Zone:
         return Zone(name, timedelta(minutes=-minutes if fixed[1] == "-" else minutes))
     if _known(name):
         return Zone(name)
+    if shifted := _SHIFTED.fullmatch(name):
+        return replace(parse_zone(shifted[1], what), ahead=timedelta(hours=int(shifted[2])))
     known = zoneinfo.available_timezones()
     by_folded = {_fold(zone): zone for zone in sorted(known, reverse=True)}
     if (same := by_folded.get(_fold(name))) and _known(same):
@@ -63,6 +74,7 @@ def to_utc(wall: pl.Series, zone: Zone) -> Placed:
     no = constant(False, len(wall), pl.Boolean())
     if zone.offset is not None:
         return Placed((wall - zone.offset).dt.replace_time_zone("UTC"), no, no)
+    wall = wall - zone.ahead
     local = wall.dt.replace_time_zone(zone.name, ambiguous="null", non_existent="null")
     utc = local.dt.convert_time_zone("UTC")
     if local.null_count() == wall.null_count():
@@ -76,7 +88,7 @@ def to_wall(utc: pl.Series, zone: Zone) -> pl.Series:
     """What the zone's clock shows (naive Datetime us) at the instants `utc` (Datetime us UTC)."""
     if zone.offset is not None:
         return utc.dt.replace_time_zone(None) + zone.offset
-    return utc.dt.convert_time_zone(zone.name).dt.replace_time_zone(None)
+    return utc.dt.convert_time_zone(zone.name).dt.replace_time_zone(None) + zone.ahead
 
 
 def _earliest(wall: pl.Series, zone: Zone) -> pl.Series:

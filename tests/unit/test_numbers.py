@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 import struct
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import polars as pl
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from loader import numbers
 from loader.numbers import is_blank, is_number, to_count, to_float, unparsable
 
 #: The numbers that text may hold: Python's, in ASCII and without underscores.
@@ -247,3 +248,21 @@ def test_blank_is_only_blanks() -> None:
 )
 def test_which_types_can_be_numbers(dtype: pl.DataType, fits: bool) -> None:
     assert is_number(dtype) is fits
+
+
+class TestScaled:
+    @given(st.integers(-(2**63), 2**63 - 1), st.integers(-12, 6))
+    def test_integers_are_rounded_once(self, value: int, exponent: int) -> None:
+        exact = float(Decimal(value).scaleb(exponent))
+        assert numbers.scaled(pl.Series([value]), exponent).to_list() == [exact]
+        assert numbers.scaled(pl.Series([str(value)]), exponent).to_list() == [exact]
+
+    @given(st.decimals(allow_nan=False, allow_infinity=False, places=9), st.integers(-12, 6))
+    def test_text_is_rounded_once(self, value: Decimal, exponent: int) -> None:
+        with localcontext(prec=100):
+            exact = float(value.scaleb(exponent))
+        assert numbers.scaled(pl.Series([f" {value:f} "]), exponent).to_list() == [exact]
+
+    def test_text_that_has_an_exponent(self) -> None:
+        scaled = numbers.scaled(pl.Series(["1.5e3", "2", "x", None, ""]), 2)
+        assert scaled.to_list() == [150_000.0, 200.0, None, None, None]

@@ -98,3 +98,15 @@ def test_fixed_offsets_skip_nothing() -> None:
     placed = to_utc(wall, parse_zone("UTC-5"))
     assert placed.utc.to_list() == [datetime(2024, 3, 10, 7, 30, tzinfo=UTC), None]
     assert not (placed.nonexistent | placed.ambiguous).any()
+
+
+def test_a_clock_ahead_of_another_changes_when_that_one_does() -> None:
+    """A broker's server at New York + 7 h: 17:00 in New York is its midnight, summer and winter."""
+    zone = parse_zone("America/New_York+7h")
+    assert str(zone) == "America/New_York+7h"
+    wall = pl.Series([datetime(2024, 3, 8), datetime(2024, 3, 11)], dtype=pl.Datetime("us"))
+    placed = to_utc(wall, zone)
+    assert placed.utc.to_list() == [
+        datetime(2024, 3, 7, 22, tzinfo=UTC), datetime(2024, 3, 10, 21, tzinfo=UTC)
+    ]  # fmt: skip
+    assert to_wall(placed.utc, zone).equals(wall)

@@ -1,0 +1,257 @@
+"""Which dialect a file is in: judged by container, columns, name and values, never guessed.
+
+A dialect fits where a file has one of its shapes. Each thing that speaks for it has points:
+
+| evidence | points |
+|---|---|
+| the header is the shape's, no column more | 4 |
+| the shape's columns in their order, with others | 3 |
+| the shape's columns in another order | 2 |
+| as many columns as the shape has positions, and no header | 1 |
+| the place of the rows in a JSON document; metadata; a container of the dialect's own | 3 each |
+| the cells of a column look as they should | 2 each |
+| the file's name looks as it should | 2 |
+| the person named a provider of the dialect's name | 1 |
+
+The most points win; two dialects with the same are an error that names both. What fits no dialect,
+or none with three points, is a plain table (`canonical`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+import polars as pl
+
+from loader.errors import ColumnMismatch, UnknownDialect, UnreadableFile
+from loader.providers import dialects
+from loader.providers.dialect import Dialect, Opening, Reshape, Shape, fold
+
+#: Rows that are looked at, and the part of them that must look as they should.
+_SAMPLE: Final = 1_000
+_MOST: Final = 0.9
+_ENOUGH: Final = 3
+#: Containers that only one kind of dump has.
+_OWN: Final = frozenset(["dbn", "bi5", "tdx", "scid", "hst"])
+PLAIN: Final = "canonical"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a file is taken for.
+
+    Attributes:
+        dialect: as it is for the file's shape.
+        facts: what the file's name says, finished by the dialect.
+        shape: None for plain tables.
+        score, reasons: what spoke for it.
+        reshape: makes one row per bar, under the names that the dialect knows; for each batch.
+    """
+
+    dialect: Dialect
+    facts: Mapping[str, str]
+    shape: Shape | None
+    score: int
+    reasons: tuple[str, ...]
+    reshape: Reshape
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if self.shape is None:
+            return ()
+        taken = f"taken for {self.dialect.name} ({'; '.join(self.reasons)})"
+        return (taken, self.shape.note) if self.shape.note else (taken,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    dialect: Dialect
+    shape: Shape
+    score: int
+    reasons: tuple[str, ...]
+    no_bars: str | None = None
+
+
+def known_dialect(name: str) -> Dialect:
+    """Raises:
+    UnknownDialect: there is none of that name.
+    """
+    known = dialects()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "mdload providers list has them"
+        raise UnknownDialect(f"there is no dialect {name!r}", hint=hint)
+    return known[name]
+
+
+def recognise(opening: Opening, dialect: str | None, provider: str | None) -> Taken:
+    """What the file that begins like `opening` is: the dialect that the person names, else the one
+    that most speaks for.
+
+    Raises:
+        UnknownDialect: nothing is called `dialect`.
+        ColumnMismatch: the file is not in the dialect named, or fits two equally well.
+        UnreadableFile: it is known, and holds no bars.
+    """
+    if dialect is not None:
+        named = known_dialect(dialect)
+        if not named.shapes:
+            return plain(named)
+        fits = _fits([named], opening, provider)
+        if not fits:
+            raise _not_in(named, opening)
+        return _taken(fits[0], opening)
+    fits = [fit for fit in _fits(dialects().values(), opening, provider) if fit.score >= _ENOUGH]
+    if not fits and opening.container in _OWN:
+        raise UnreadableFile(
+            f"{opening.name} is a {opening.container} file of a kind that mdload does not know",
+            hint=f"it has {', '.join(opening.first.columns)}",
+        )
+    if not fits:
+        return plain(dialects()[PLAIN])
+    best, *others = fits
+    rivals = [fit for fit in others if fit.score == best.score and fit.dialect != best.dialect]
+    if rivals:
+        names = sorted({best.dialect.name, *(fit.dialect.name for fit in rivals)})
+        raise ColumnMismatch(
+            f"{opening.name} could be {' or '.join(names)}: {'; '.join(best.reasons)}",
+            hint=f"say which: --dialect {' or --dialect '.join(names)}",
+        )
+    return _taken(best, opening)
+
+
+def _fits(candidates: Iterable[Dialect], opening: Opening, provider: str | None) -> list[_Fit]:
+    """Every shape that the file has, the one with most points first."""
+    found = []
+    for each in candidates:
+        for shape in each.shapes:
+            if fit := _fit(each, shape, opening, provider):
+                found.append(fit)
+        for refused in each.refused:
+            if fit := _fit(each, refused.shape, opening, provider):
+                found.append(replace(fit, no_bars=refused.what))
+    return sorted(found, key=lambda fit: -fit.score)
+
+
+def _fit(dialect: Dialect, shape: Shape, opening: Opening, provider: str | None) -> _Fit | None:
+    if opening.container not in shape.containers:
+        return None
+    reasons: list[tuple[int, str]] = []
+    if opening.container in _OWN:
+        reasons.append((3, f"its container is {opening.container}"))
+    named = replace(opening, first=_named(opening.first, shape, header=opening.header))
+    for look in (_columns, _place, _metadata, _values):
+        seen = look(shape, named)
+        if seen is None:
+            return None
+        reasons += seen
+    if shape.name is not None and not re.search(shape.name, opening.path):
+        return None
+    if shape.name is not None or dialect.said_by_name(opening.path) is not None:
+        reasons.append((2, "its name is like theirs"))
+    if shape.accept is not None and not shape.accept(named):
+        return None
+    if provider is not None and provider.strip().lower() == dialect.name:
+        reasons.append((1, f"--provider {provider}"))
+    return _Fit(
+        dialect, shape, sum(points for points, _ in reasons), tuple(text for _, text in reasons)
+    )
+
+
+_Seen = list[tuple[int, str]] | None
+
+
+def _columns(shape: Shape, opening: Opening) -> _Seen:
+    if shape.positions:
+        fits = not opening.header and opening.first.width == len(shape.positions)
+        return [(1, f"{len(shape.positions)} columns without a header")] if fits else None
+    if not shape.header:
+        return []
+    here, wanted = [fold(name) for name in opening.first.columns], list(map(fold, shape.header))
+    if not opening.header or not set(wanted) <= set(here) or (shape.exact and here != wanted):
+        return None
+    if here == wanted:
+        return [(4, "its header is theirs")]
+    in_order = [name for name in here if name in wanted] == wanted
+    return [(3, "it has their columns") if in_order else (2, "it has their columns, reordered")]
+
+
+def _place(shape: Shape, opening: Opening) -> _Seen:
+    if shape.place is None:
+        return []
+    if not re.fullmatch(shape.place, opening.place):
+        return None
+    return [(3, f"its rows stand in {opening.place}")]
+
+
+def _metadata(shape: Shape, opening: Opening) -> _Seen:
+    for key, pattern in shape.metadata.items():
+        if not re.fullmatch(pattern, opening.metadata.get(key, "")):
+            return None
+    return [(3, f"its metadata says {key}") for key in shape.metadata]
+
+
+def _values(shape: Shape, opening: Opening) -> _Seen:
+    seen = []
+    for name, pattern in shape.values.items():
+        column = next((c for c in opening.first if fold(c.name) == fold(name)), None)
+        if column is None:
+            return None
+        cells = column.head(_SAMPLE).cast(pl.String).str.strip_chars().drop_nulls()
+        if int(cells.str.contains(f"^(?:{pattern})$").sum()) < _MOST * len(cells):
+            return None
+        if len(cells):
+            seen.append((2, f"{column.name} is such as {cells[0]}"))
+    return seen
+
+
+def _taken(fit: _Fit, opening: Opening) -> Taken:
+    if fit.no_bars is not None:
+        raise UnreadableFile(
+            f"{opening.name} holds {fit.no_bars}, not bars ({fit.dialect.title}; "
+            f"{'; '.join(fit.reasons)})",
+            hint="mdload loads bars: open, high, low and close of an interval",
+        )
+    dialect = fit.dialect.of(fit.shape)
+    shape, header = fit.shape, opening.header
+    opening = replace(
+        opening,
+        first=_named(opening.first, shape, header=header),
+        facts=MappingProxyType(dialect.said_by_name(opening.path) or {}),
+    )
+    if dialect.facts is not None:
+        opening = replace(opening, facts=MappingProxyType(dict(dialect.facts(opening))))
+    shaped = dialect.reshape(opening) if dialect.reshape is not None else None
+
+    def reshape(frame: pl.DataFrame) -> pl.DataFrame:
+        named = _named(frame, shape, header=header)
+        return shaped(named) if shaped is not None else named
+
+    return Taken(dialect, opening.facts, shape, fit.score, fit.reasons, reshape)
+
+
+def plain(dialect: Dialect) -> Taken:
+    """Whatever has the columns of `dialect` is taken for it, with no look at shapes."""
+    return Taken(dialect, MappingProxyType({}), None, 0, (), lambda frame: frame)
+
+
+def _named(frame: pl.DataFrame, shape: Shape, *, header: bool) -> pl.DataFrame:
+    if header or len(shape.positions) != frame.width:
+        return frame
+    return frame.rename(dict(zip(frame.columns, shape.positions, strict=True)))
+
+
+def _not_in(dialect: Dialect, opening: Opening) -> ColumnMismatch:
+    forms = [", ".join(s.header) or f"{len(s.positions)} columns without a header"
+             for s in dialect.shapes if opening.container in s.containers]  # fmt: skip
+    containers = sorted({name for shape in dialect.shapes for name in shape.containers})
+    wanted = " or ".join(forms[:3]) if forms else f"a file of {' or '.join(containers)}"
+    return ColumnMismatch(
+        f"{opening.name} is not in the dialect {dialect.name}, which wants {wanted}",
+        hint=f"mdload inspect shows what it is; mdload providers show {dialect.name} what it wants",
+    )

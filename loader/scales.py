@@ -1,0 +1,52 @@
+"""Numbers that stand for others: prices in small units, volume in lots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import polars as pl
+
+from loader import bars, numbers
+from loader.errors import ColumnMismatch
+
+#: No price in whole units of a currency is usually above this; 1.00 in 1e-9 units is ten times it.
+_HIGHEST: Final = 100_000_000
+_SAMPLE: Final = 1_000
+
+
+def chosen(asked: int | None, own: int) -> int:
+    """The power of ten that the person asked for, else the dialect's own."""
+    return own if asked is None else asked
+
+
+def notes(price_exponent: int, volume_exponent: int) -> tuple[str, ...]:
+    """What is done to the numbers, for people."""
+    exponents = (("prices are", price_exponent), ("volume is", volume_exponent))
+    return tuple(
+        f"{what} {'multiplied' if exponent > 0 else 'divided'} by {10 ** abs(exponent):,}"
+        for what, exponent in exponents
+        if exponent
+    )
+
+
+def refuse_fixed_point(frame: pl.DataFrame, columns: Mapping[str, str], where: str) -> None:
+    """Raises:
+    ColumnMismatch: the prices are whole numbers, most of them above a hundred million: probably
+        multiples of a small unit, which nothing in the file names.
+    """
+    for field in bars.PRICES:
+        raw = frame.get_column(columns[field]).head(_SAMPLE)
+        if raw.dtype.is_float() or raw.dtype.is_decimal():
+            return
+        whole = numbers.to_count(raw).drop_nulls()
+        if not len(whole) or len(whole) < len(raw.drop_nulls()):
+            return
+        level = int(whole.abs().cast(pl.Float64).median() or 0)  # type: ignore[arg-type]
+        if level <= _HIGHEST:
+            return
+    raise ColumnMismatch(
+        f"{where}: prices are whole numbers such as {whole[0]:,}, which look like multiples of a "
+        "small unit, and nothing in the file says which",
+        hint="say it: --price-divisor 1000000000 for 1e-9 (1 if they are right as they stand)",
+    )

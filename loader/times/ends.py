@@ -1,0 +1,40 @@
+"""From the ends of bars to their starts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+
+from loader import bars
+from loader.distinct import constant
+
+
+def to_starts(ts: pl.Series, interval: pl.Series) -> pl.Series:
+    """The starts of the bars whose `ts` (Datetime us UTC) are ends.
+
+    An intraday bar starts its length before. A daily bar has its session's date, which is the same
+    for both. What is longer is dated by its last session: a week starts on that week's Monday, a
+    month, quarter or year on its first day, three days two days before. Null stays null.
+    """
+    frame = pl.DataFrame([ts.alias("ts"), interval.alias("interval")])
+    words = [word for word in frame["interval"].unique() if word is not None]
+    if len(words) == 1:
+        return frame.select(_start(words[0]).alias("ts")).to_series()
+    start = pl.lit(None, dtype=ts.dtype)
+    for word in words:
+        start = pl.when(pl.col("interval") == word).then(_start(word)).otherwise(start)
+    if not words:
+        return constant(None, len(ts), ts.dtype)
+    return frame.select(start.alias("ts")).to_series()
+
+
+def _start(interval: str) -> pl.Expr:
+    ts = pl.col("ts")
+    if not bars.is_daily(interval):
+        return ts - timedelta(seconds=bars.INTERVAL_SECONDS[interval])
+    if interval == "1d":
+        return ts
+    if interval == "3d":
+        return ts - timedelta(days=2)
+    return ts.dt.truncate({"1w": "1w", "1mo": "1mo", "3mo": "1q", "1y": "1y"}[interval])

@@ -1,0 +1,140 @@
+"""Which dialect a file is taken for, and why; nothing is guessed between two."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from loader import recognition
+from loader.errors import ColumnMismatch, UnknownDialect, UnreadableFile
+from loader.providers.dialect import Dialect, Opening, Refused, Shape
+from loader.recognition import recognise
+
+COLUMNS = {name: (name,) for name in ("ts", "open", "high", "low", "close", "volume")}
+HEADED = Dialect(
+    "headed", "Headed", COLUMNS, shapes=(Shape(header=("ts", "open", "high", "low", "close")),)
+)
+BARE = Dialect(
+    "bare",
+    "Bare",
+    COLUMNS,
+    shapes=(Shape(positions=tuple(COLUMNS), values={"ts": r"\d{8}"}),),
+    names=(r"(?P<symbol>\w+)_bare\.txt$",),
+    provider="bare-{side}",
+    facts=lambda opening: {**opening.facts, "side": "bid"},
+)
+TWIN = Dialect("twin", "Twin", COLUMNS, shapes=BARE.shapes)
+TRADES = Dialect(
+    "trades",
+    "Trades",
+    COLUMNS,
+    refused=(Refused(Shape(header=("time", "price", "size")), "trades"),),
+)
+PLAIN = Dialect("canonical", "Plain", COLUMNS)
+BARS = pl.DataFrame({"ts": ["20240102"], **{name: ["1"] for name in list(COLUMNS)[1:]}})
+
+
+@pytest.fixture(autouse=True)
+def few_dialects(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {d.name: d for d in (BARE, PLAIN, HEADED, TRADES, TWIN)}
+    monkeypatch.setattr(recognition, "dialects", lambda: known)
+
+
+def opening(frame: pl.DataFrame = BARS, path: str = "/data/x.csv", **more: Any) -> Opening:
+    return Opening(name=path.rpartition("/")[2], path=path, container="csv", first=frame, **more)
+
+
+def bare(path: str = "/data/x.txt", frame: pl.DataFrame = BARS) -> Opening:
+    nameless = frame.rename({name: f"column_{n}" for n, name in enumerate(frame.columns, 1)})
+    return opening(nameless, path, header=False)
+
+
+def test_a_header_is_recognised_whatever_its_case() -> None:
+    taken = recognise(opening(BARS.rename(str.upper)), None, None)
+    assert taken.dialect.name == "headed"
+    assert taken.score == 3  # the volume is more than the header wants
+    assert taken.reasons == ("it has their columns",)
+
+
+def test_an_exact_header_counts_more_than_one_with_other_columns_or_in_another_order() -> None:
+    assert recognise(opening(BARS.drop("volume")), None, None).score == 4
+    assert recognise(opening(BARS.select(reversed(BARS.columns))), "headed", None).score == 2
+
+
+def test_a_file_without_a_header_gets_the_names_of_its_positions_in_every_batch() -> None:
+    taken = recognise(bare("/data/EURUSD_bare.txt"), None, None)
+    assert (taken.dialect.name, taken.score) == ("bare", 5)
+    assert taken.reasons == (
+        "6 columns without a header", "ts is such as 20240102", "its name is like theirs"
+    )  # fmt: skip
+    assert taken.facts == {"symbol": "EURUSD", "side": "bid"}
+    later = bare().first.with_columns(column_1=pl.lit("20240103"))
+    assert taken.reshape(later).columns == list(COLUMNS)
+
+
+def test_two_that_fit_equally_well_are_an_error_that_names_both() -> None:
+    with pytest.raises(ColumnMismatch, match=r"x\.txt could be bare or twin: ") as error:
+        recognise(bare(), None, None)
+    assert error.value.hint == "say which: --dialect bare or --dialect twin"
+
+
+@pytest.mark.parametrize("name", ["bare", "twin"])
+def test_the_person_decides_by_dialect_or_by_provider(name: str) -> None:
+    assert recognise(bare(), name, None).dialect.name == name
+    assert recognise(bare(), None, name).dialect.name == name
+
+
+def test_values_that_do_not_look_right_rule_a_shape_out() -> None:
+    wrong = BARS.with_columns(ts=pl.lit("2024-01-02"))
+    assert recognise(bare(frame=wrong), None, None).dialect.name == "canonical"
+    with pytest.raises(ColumnMismatch, match="not in the dialect bare, which wants 6 columns"):
+        recognise(bare(frame=wrong), "bare", None)
+
+
+def test_one_cell_in_ten_may_look_wrong() -> None:
+    ten = pl.concat([BARS] * 9 + [BARS.with_columns(ts=pl.lit("?"))])
+    assert recognise(bare(frame=ten), "bare", None).shape is BARE.shapes[0]
+    eleven = pl.concat([BARS] * 8 + [BARS.with_columns(ts=pl.lit("?"))] * 2)
+    with pytest.raises(ColumnMismatch):
+        recognise(bare(frame=eleven), "bare", None)
+
+
+def test_what_holds_no_bars_is_refused_by_what_it_holds() -> None:
+    frame = pl.DataFrame({"time": ["1"], "price": ["2"], "size": ["3"]})
+    with pytest.raises(UnreadableFile, match=r"x\.csv holds trades, not bars"):
+        recognise(opening(frame), None, None)
+
+
+def test_what_nothing_speaks_for_is_a_plain_table() -> None:
+    taken = recognise(opening(pl.DataFrame({"a": ["1"]})), None, None)
+    assert (taken.dialect.name, taken.shape, taken.notes) == ("canonical", None, ())
+
+
+def test_a_container_of_its_own_is_never_a_plain_table() -> None:
+    with pytest.raises(UnreadableFile, match="bi5 file of a kind that mdload does not know"):
+        recognise(Opening("x", "/x", "bi5", BARS), None, None)
+
+
+def test_an_unknown_dialect_names_the_near_ones() -> None:
+    with pytest.raises(UnknownDialect, match="no dialect 'haeded'") as error:
+        recognise(opening(), "haeded", None)
+    assert error.value.hint == "did you mean headed?"
+
+
+def test_place_metadata_and_container_are_conditions() -> None:
+    shape = Shape(containers=("json",), place=r"data\.\*\[\]", metadata={"v": "2|3"})
+    known = {"canonical": PLAIN, "j": Dialect("j", "J", COLUMNS, shapes=(shape,))}
+
+    def found(**more: Any) -> str:
+        given = {"container": "json", "place": "data.*[]", "metadata": {"v": "3"}, **more}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(recognition, "dialects", lambda: known)
+            return recognise(Opening("x", "/x", first=BARS, **given), None, None).dialect.name
+
+    assert found() == "j"
+    assert found(container="csv") == "canonical"
+    assert found(place="data[]") == "canonical"
+    assert found(metadata={"v": "4"}) == "canonical"
+    assert found(metadata={}) == "canonical"
