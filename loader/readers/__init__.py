@@ -1,4 +1,5 @@
-"""Any source as batches of rows: Parquet, Arrow IPC, delimited text, compressed or archived."""
+"""Any source as batches of rows: Parquet, Arrow IPC, delimited text and the binary formats of
+providers, compressed or archived."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from loader.errors import UnreadableFile
-from loader.readers import arrow, parquet, text
+from loader.readers import arrow, dbn, fixed, parquet, text
 from loader.readers.reading import Reading
 from loader.readers.recognise import container
 from loader.sources import Source, open_source
@@ -34,7 +35,8 @@ def read(source: Source, batch_rows: int = 250_000) -> Iterator[Reading]:
         if is_zip(head) and source.member is None and not layers:
             members(source.path, source.name)  # which says what is wrong with the archive
             raise UnreadableFile(f"{source.name} became a zip archive while mdload was starting")
-        match container(head, source.name):
+        size = None if layers else source.size_bytes
+        match container(head, source.name, layers):
             case "parquet":
                 file = arrow.seekable(stream, source, layers, stack)
                 yield parquet.read(file, source, batch_rows)
@@ -43,5 +45,9 @@ def read(source: Source, batch_rows: int = 250_000) -> Iterator[Reading]:
                 yield arrow.read_file(file, source, batch_rows)
             case "arrow stream":
                 yield arrow.read_stream(stream, source, batch_rows)
+            case "dbn":
+                yield dbn.read(stream, source, size, batch_rows)
+            case "bi5" | "tdx" | "scid" | "hst" as kind:
+                yield fixed.read(kind, stream, source, size, batch_rows)
             case _:
                 yield text.read(stream, source, batch_rows)

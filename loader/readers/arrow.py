@@ -72,6 +72,7 @@ def _reading(
         columns=translation.columns,
         rows=rows,
         notes=translation.notes if rows != 0 else (*translation.notes, NO_ROWS),
+        metadata=translation.metadata,
         batches=batches(frames(), source.name, batch_rows),
     )
 
@@ -82,6 +83,9 @@ class Translation:
     Dictionaries become their values, seconds milliseconds (Polars has none, and would wrap on
     overflow), a zone that Polars does not know UTC, decimals wider than 128 bits text. A column
     that Polars cannot hold is left out, with a note.
+
+    Attributes:
+        metadata: what the schema says of the table, without what pandas and Arrow keep there.
 
     Raises:
         UnreadableFile: no column is left.
@@ -101,6 +105,11 @@ class Translation:
             raise UnreadableFile(f"{name} has no column that mdload can hold")
         self.columns, renamed = unique_names(names)
         self.notes = (*renamed, *notes)
+        self.metadata = {
+            key.decode("utf-8", "replace"): value.decode("utf-8", "replace")
+            for key, value in (schema.metadata or {}).items()
+            if key not in {b"pandas", b"ARROW:schema"}
+        }
 
     def frame(self, batch: Any) -> pl.DataFrame:
         batch.validate(

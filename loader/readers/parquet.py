@@ -45,5 +45,6 @@ def read(file: Any, source: Source, batch_rows: int) -> Reading:
         columns=translation.columns,
         rows=table.metadata.num_rows,
         notes=translation.notes if table.metadata.num_rows != 0 else (*translation.notes, NO_ROWS),
+        metadata=translation.metadata,
         batches=batches(frames(), source.name, batch_rows),
     )

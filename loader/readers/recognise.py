@@ -9,8 +9,26 @@ from typing import Final
 from loader.errors import UnreadableFile
 
 #: Binary containers that are read, by their first bytes.
-_READ: Final = {b"PAR1": "parquet", b"ARROW1": "arrow", b"\xff\xff\xff\xff": "arrow stream"}
-_NOT_YET: Final = {b"DBN": "Databento's DBN", b"FEA1": "Feather version 1"}
+_READ: Final = {
+    b"PAR1": "parquet",
+    b"ARROW1": "arrow",
+    b"\xff\xff\xff\xff": "arrow stream",
+    b"DBN": "dbn",
+    b"SCID": "scid",
+}
+#: Binary containers without a mark of their own, by the name of the file.
+_NAMED: Final = {
+    r"\.bi5$|_candles_(min|hour|day)_1$": "bi5",
+    r"\.day$": "tdx",
+    r"\.hst$": "hst",
+}
+_NO_BARS: Final = {
+    r"_ticks\.bi5$": "holds Dukascopy's ticks, not bars",
+    r"\.lc[15]?$": "is one of TDX's minute files, which mdload does not read",
+    r"\.dbn\.frag$": "is a fragment of Databento's DBN, without the start that says what is in it",
+}
+_COMPRESSED: Final = re.compile(r"(\.(gz|zst|xz|bz2))+$", re.IGNORECASE)
+_NOT_YET: Final = {b"FEA1": "Feather version 1"}
 _BINARY: Final = {
     b"PARE": "an encrypted Parquet file",
     b"PK\x03\x04": "a zip archive inside another archive",
@@ -38,18 +56,24 @@ _JSON: Final = re.compile(rb'\s*(\{\s*["}]|\[\s*([\[{\]"0-9-]|null|true|false))'
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")
 
 
-def container(head: bytes, name: str) -> str:
-    """`parquet`, `arrow`, `arrow stream` or `csv`, which is any text that may be delimited.
+def container(head: bytes, name: str, layers: tuple[str, ...] = ()) -> str:
+    """`parquet`, `arrow`, `arrow stream`, `dbn`, `scid`, `bi5`, `tdx`, `hst` or `csv`, which is any
+    text that may be delimited. `layers` are the compressions that were taken off.
 
     Raises:
         UnreadableFile: it is something else; the message says what it looks like.
     """
     encoding = text_encoding(head)
     text = head if encoding == "utf-8" else head.decode(encoding, "ignore").encode()
+    if not head and _by_name(name) == "bi5":  # Dukascopy's word for a time without trading
+        return "bi5"
     if _CONTROL.search(text):
         for magic, kind in _READ.items():
             if head.startswith(magic):
                 return kind
+        named = _by_name(name)
+        if named and (named != "bi5" or "lzma" in layers):
+            return named
         raise _refusal(head, name)
     for pattern, kind in _TEXT.items():
         if re.match(pattern, text.removeprefix(codecs.BOM_UTF8), re.IGNORECASE):
@@ -63,6 +87,22 @@ def text_encoding(head: bytes) -> str:
     """By the byte order mark: `utf-16-le`, `utf-16-be`, else `utf-8`."""
     marks = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
     return marks.get(head[:2], "utf-8")
+
+
+def _by_name(name: str) -> str | None:
+    """The container that a file of this name is, if it is binary.
+
+    Raises:
+        UnreadableFile: it is one that holds no bars, or is not read.
+    """
+    plain = _COMPRESSED.sub("", name)
+    for pattern, what in _NO_BARS.items():
+        if re.search(pattern, plain, re.IGNORECASE):
+            raise UnreadableFile(
+                f"{name} {what}", hint="get bars from where it came, and load those"
+            )
+    found = (kind for pattern, kind in _NAMED.items() if re.search(pattern, plain, re.IGNORECASE))
+    return next(found, None)
 
 
 def _refusal(head: bytes, name: str) -> UnreadableFile:

@@ -1,4 +1,4 @@
-"""gzip, Zstandard, xz and bzip2: recognised by their first bytes, decompressed as they are read."""
+"""gzip, Zstandard, xz, LZMA and bzip2: recognised by their first bytes, decompressed as read."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ _FORMATS: Final[dict[bytes, tuple[str, Callable[[Any], Any]]]] = {
     rb"\x1f\x8b\x08": ("gzip", gzip.open),
     rb"\x28\xb5\x2f\xfd": ("zstd", _zstd),
     rb"\xfd7zXZ\x00": ("xz", lzma.open),
+    rb"\x5d\x00\x00": ("lzma", lzma.open),  # xz's forerunner, without a mark of its own
     rb"BZh[1-9](1AY&SY|\x17rE8P)": ("bzip2", bz2.open),
 }
 

@@ -38,6 +38,32 @@ def opened(array: pa.Array, **options: Any) -> Reading:
     return parquet.read(written(pa.table({"x": array}), **options), SOURCE, 1000)
 
 
+def test_what_the_schema_says_without_notes_of_pandas_and_arrow() -> None:
+    said = {b"bar_type": b"X.Y-1-MINUTE", b"pandas": b"{}", b"\xff": b"\xfe"}
+    table = pa.table({"x": [1]}).replace_schema_metadata(said)
+    reading = parquet.read(written(table), SOURCE, 1000)
+    assert dict(reading.metadata) == {"bar_type": "X.Y-1-MINUTE", "\ufffd": "\ufffd"}
+    assert dict(opened(pa.array([1])).metadata) == {}
+
+
+@pytest.mark.parametrize(("bits", "scale"), [(64, 10**9), (128, 10**16)])
+def test_integers_of_any_width_as_nautilus_keeps_them(samples: Path, bits: int, scale: int) -> None:
+    path = samples / f"nautilus_parquet/{bits}-bit/bars.parquet"
+    with find([str(path)]) as [source], read(source) as reading:
+        [batch] = reading
+    assert reading.metadata["bar_type"] == "ADABTC.BINANCE-1-MINUTE-LAST-EXTERNAL"
+    assert reading.metadata["price_precision"] == "8"
+    expected = pq.read_table(path)
+    for name in ("open", "high", "low", "close", "volume"):
+        assert batch.frame.schema[name] == pl.Binary()
+        assert batch.frame[name].to_list() == expected[name].to_pylist()
+        assert set(map(len, batch.frame[name])) == {bits // 8}
+    first = [int.from_bytes(cell, "little", signed=True) for cell in batch.frame.row(0)[:5]]
+    assert first == [
+        scale * price // 10**6 for price in (2853, 2854, 2851, 2854, 3_630_420_000_000)
+    ]
+
+
 @pytest.mark.parametrize(
     ("kind", "value", "dtype", "expected"),
     [
