@@ -14,6 +14,7 @@ from loader.batch import RawBatch
 from loader.columns import check_fields, choose
 from loader.errors import ColumnMismatch, SettingsError
 from loader.fills import Hint
+from loader.numbers import NumberFormat
 from loader.providers.dialect import Dialect, Stamp, fold
 from loader.recognition import PLAIN, Taken, known_dialect, plain
 from loader.symbols import CONVENTIONS
@@ -114,7 +115,7 @@ def decide(first: RawBatch, hints: Hints, taken: Taken | None = None) -> Layout:
     convention = _convention(hints.symbol_convention or dialect.symbol_convention)
     chosen = choose(frame, dialect, hints.columns, where)
     columns = chosen.names
-    _check_types(frame, columns, where)
+    _check_types(frame, columns, dialect.numbers, where)
     provider = fills.word(
         frame, columns, "provider", hints.provider, where, _provider(dialect, taken.facts)
     )
@@ -208,7 +209,9 @@ def _convention(name: str) -> str:
     return name
 
 
-def _check_types(frame: pl.DataFrame, columns: Mapping[str, str], where: str) -> None:
+def _check_types(
+    frame: pl.DataFrame, columns: Mapping[str, str], written: NumberFormat, where: str
+) -> None:
     for name in (*bars.VALUES, "provider", "symbol", "interval"):
         if name not in columns:
             continue
@@ -221,16 +224,17 @@ def _check_types(frame: pl.DataFrame, columns: Mapping[str, str], where: str) ->
                 hint=f"name another column: --column {name}=NAME",
             )
         if name in bars.PRICES:
-            _check_numbers(column, name, where)
+            _check_numbers(column, written, name, where)
 
 
-def _check_numbers(column: pl.Series, field: str, where: str) -> None:
+def _check_numbers(column: pl.Series, written: NumberFormat, field: str, where: str) -> None:
     """Refuses a column of text in which no cell of the first thousand is a number."""
     head = column.head(1_000)
     if not numbers.is_text(head.dtype):
         return
     filled = head.filter(~numbers.is_blank(head).fill_null(True))
-    if len(filled) and numbers.to_float(filled).null_count() == len(filled):
+    number = numbers.to_float(numbers.unformatted(filled, written))
+    if len(filled) and number.null_count() == len(filled):
         raise ColumnMismatch(
             f"{where}: column {column.name!r} holds no numbers, but for example {filled[0]!r}",
             hint=f"prices are written like 1234.5; if another column is {field}: "

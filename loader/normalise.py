@@ -62,7 +62,11 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
     cells = times.cells_of(frame, layout.times.columns)
     starts = times.starts(times.read(cells, layout.times), layout.times, keys.daily(interval))
     ts = ends.to_starts(starts.ts, interval) if layout.stamp == "end" else starts.ts
-    raw = {field: frame.get_column(columns[field]) for field in bars.VALUES if field in columns}
+    raw = {
+        field: numbers.unformatted(frame.get_column(columns[field]), layout.dialect.numbers)
+        for field in bars.VALUES
+        if field in columns
+    }
     values = {field: _number(column, field, layout) for field, column in raw.items()}
     lost = {field: numbers.unparsable(raw[field], values[field]) for field in values}
     provider = keys.trimmed(keys.spelled(frame, columns.get("provider"), layout.provider))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 import polars as pl
@@ -13,6 +17,38 @@ _EXPONENT: Final = r"^[+-]?[0-9]+(\.[0-9]+)?[eE]\+?[0-9]+$"
 _EXACT: Final = 2.0**53
 
 
+@dataclass(frozen=True, slots=True)
+class NumberFormat:
+    """How a file writes numbers for people; by default as `to_float` reads them.
+
+    Attributes:
+        grouping: stands between groups of three digits: `,` in 7,278.20.
+        decimal: stands before the fraction: `,` in 7.278,20.
+        currency: may stand before the number, behind its sign: `$` in $191.38.
+        suffixes: letters that may follow, and the power of ten that each is: `M`, 6 in 190.28M.
+        empty: cells that say that there is no value: `-`, `N/A`.
+    """
+
+    grouping: str = ""
+    decimal: str = "."
+    currency: str = ""
+    suffixes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    empty: tuple[str, ...] = ()
+
+    @property
+    def pattern(self) -> str:
+        """A number written like this, in full."""
+        grouping, decimal = re.escape(self.grouping), re.escape(self.decimal)
+        grouped = f"[0-9]{{1,3}}(?:{grouping}[0-9]{{3}})+|" if self.grouping else ""
+        currency = f"(?:{re.escape(self.currency)})?" if self.currency else ""
+        suffix = "|".join(map(re.escape, self.suffixes))
+        power = f"(?:[eE][+-]?[0-9]+{f'|{suffix}' if suffix else ''})?"
+        return f"^[+-]?{currency}(?:{grouped}[0-9]+)(?:{decimal}[0-9]*)?{power}$"
+
+
+PLAIN: Final = NumberFormat()
+
+
 def is_number(dtype: pl.DataType) -> bool:
     """Whether a column of `dtype` can hold prices or volumes; text can, booleans cannot."""
     return dtype.is_numeric() or is_text(dtype) or dtype == pl.Null
@@ -20,6 +56,27 @@ def is_number(dtype: pl.DataType) -> bool:
 
 def is_text(dtype: pl.DataType) -> bool:
     return isinstance(dtype, pl.String | pl.Categorical | pl.Enum)
+
+
+def unformatted(raw: pl.Series, written: NumberFormat) -> pl.Series:
+    """The cells of text as `to_float` reads them, digit for digit: `$1,234.5` is `1234.5`,
+    `190.28M` is `190.28e6`, an `empty` one null. What is not so written stays what it is.
+    """
+    if written == PLAIN or not is_text(raw.dtype):
+        return raw
+    text = raw.cast(pl.String).str.strip_chars()
+    if written.empty:
+        text = text.set(text.is_in(written.empty).fill_null(False), None)
+    fits = text.str.contains(written.pattern).fill_null(False)
+    bare = text
+    for mark in filter(None, (written.grouping, written.currency)):
+        bare = bare.str.replace_all(mark, "", literal=True)
+    for suffix, exponent in written.suffixes.items():
+        bare = bare.str.replace(f"{re.escape(suffix)}$", f"e{exponent}")
+    if written.decimal != ".":
+        bare = bare.str.replace(written.decimal, ".", literal=True)
+        text = text.str.replace_all(".", written.decimal, literal=True)  # a point would be wrong
+    return bare.zip_with(fits, text)
 
 
 def to_float(raw: pl.Series) -> pl.Series:

@@ -10,6 +10,8 @@ from typing import Literal
 
 import polars as pl
 
+from loader.numbers import PLAIN, NumberFormat
+
 #: Which end of a bar its stamp is. What is stamped with a date is a session's, whichever is said.
 Stamp = Literal["start", "end"]
 Words = Mapping[str, tuple[str, ...]]
@@ -119,6 +121,7 @@ class Dialect:
             those of `loader.bars.parse_interval`.
         price_exponent: prices are the file's numbers times ten to this power.
         volume_exponent: likewise; 2 where the file counts lots of 100.
+        numbers: how numbers in text are written, where it is not the plain way.
         skip: rows that are no bars, by the reason: a boolean expression over the file's columns.
         reshape: see `Reshape`.
         volume: the unit of the volume, for people.
@@ -144,6 +147,7 @@ class Dialect:
     intervals: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     price_exponent: int = 0
     volume_exponent: int = 0
+    numbers: NumberFormat = PLAIN
     skip: Mapping[str, pl.Expr] = field(default_factory=lambda: MappingProxyType({}))
     reshape: Callable[[Opening], Reshape] | None = None
     volume: str = ""
