@@ -13,6 +13,7 @@ import polars as pl
 from loader import bars
 from loader.db import Connection
 from loader.duplicates import SERIES, TS, Unique
+from loader.packed import unpacked
 
 #: A gap of more bars than this starts a new stretch: an index probe is cheaper than reading on.
 _GAP_BARS = 64
@@ -156,7 +157,7 @@ def _bars(reader: Connection, stretches: pl.DataFrame, keys: pl.DataFrame) -> li
     many = 2 * stretches["rows"].sum()
     return [
         frame if frame.height <= many else frame.join(keys, on=["sid", "ts"], how="semi")
-        for frame in (part.cast(_STORED) for part in reader.frames("stored_bars"))
+        for frame in map(unpacked, reader.frames("stored_bars"))
     ]
 
 
@@ -168,6 +169,7 @@ def _stretches(rows: pl.DataFrame, series: pl.DataFrame) -> list[pl.DataFrame]:
         (pl.col("sid") != pl.col("sid").shift())
         | (pl.col("ts").diff().dt.total_seconds() > _GAP_BARS * step)
         | (pl.int_range(pl.len()) % (_READ_ROWS // 2) == 0)
+        | ((pl.col("ts").dt.epoch("s") // (step * (_READ_ROWS // 2))).diff() != 0)
     )
     stretches = (
         rows.select("sid", "interval", "ts")
