@@ -8,6 +8,7 @@ from loader.batch import Location, RawBatch
 from loader.layout import Hints, Layout, check, decide
 from loader.normalise import normalise
 from loader.providers.dialect import Opening
+from loader.providers.own import from_tables
 from loader.readers import Reading
 from loader.recognition import Taken, recognise
 from loader.settings import Settings
@@ -28,6 +29,7 @@ def hints(settings: Settings) -> Hints:
         price_exponent=settings.price_exponent,
         volume_exponent=settings.volume_exponent,
         keep_skipped=settings.keep_skipped,
+        own=from_tables(settings.own_dialects),
     )
 
 
@@ -42,12 +44,13 @@ class Checking:
     """Recognises a file and reads what its columns mean from its first batch, then normalises and
     validates each.
 
-    `taken` and `layout` are known once the first piece came out.
+    `opening`, `taken` and `layout` are known once the first piece came out.
     """
 
     def __init__(
         self, reading: Reading, source: Source, settings: Settings, cut_at: int = 0
     ) -> None:
+        self.opening: Opening | None = None
         self.taken: Taken | None = None
         self.layout: Layout | None = None
         self._reading = reading
@@ -61,12 +64,11 @@ class Checking:
 
     def pieces(self) -> Generator[Checked, None, None]:
         """One `Checked` per batch; none lies on both sides of raw row `cut_at`."""
-        start_row = 1
+        start_row, said = 1, self._hints
         for read in self._reading:
             if self.taken is None:
-                self.taken = recognise(
-                    self._opening(read), self._hints.dialect, self._hints.provider
-                )
+                self.opening = self._opening(read)
+                self.taken = recognise(self.opening, said.dialect, said.provider, said.own)
             raw = RawBatch(
                 self.taken.reshape(read.frame),
                 Location(read.location.source, read.location.batch, start_row),

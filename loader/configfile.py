@@ -17,16 +17,21 @@ _DEFAULTS: Final[dict[str, type]] = {
     "provider": str, "interval": str, "symbol": str, "dialect": str, "timezone": str,
     "time_format": str, "max_rejects": str, "job_name": str, "workers": int, "batch_rows": int,
     "commit_every": int, "allow_nonpositive_prices": bool, "off_grid": bool,
-    "metrics_textfile": str, "push_gateway": str,
+    "metrics_textfile": str, "push_gateway": str, "stamp": str, "price_divisor": str,
+    "volume_factor": str, "keep_skipped": bool, "symbol_convention": str, "symbol_map": str,
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class ConfigFile:
-    """What the file says; both empty where there is no file."""
+    """What the file says; all empty where there is no file.
+
+    `dialects` has a table for each, as `loader.providers.own` reads them.
+    """
 
     database: str | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    dialects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def read(path: str | None) -> ConfigFile:
@@ -44,11 +49,13 @@ def read(path: str | None) -> ConfigFile:
         raise SettingsError(f"the configuration {file} cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"the configuration {file} is not TOML: {error}") from error
-    _check(file, "", found, {"database": dict, "defaults": dict})
+    _check(file, "", found, {"database": dict, "defaults": dict, "dialects": dict})
     database, defaults = found.get("database", {}), found.get("defaults", {})
+    dialects = found.get("dialects", {})
+    _check(file, "dialects.", dialects, dict.fromkeys(dialects, dict))
     _check(file, "database.", database, {"url": str})
     _check(file, "defaults.", defaults, _DEFAULTS)
-    return ConfigFile(database.get("url"), defaults)
+    return ConfigFile(database.get("url"), defaults, dialects)
 
 
 def _check(file: Path, where: str, found: Mapping[str, Any], known: Mapping[str, type]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -20,16 +20,23 @@ from loader.sources import Source
 class Look:
     """What was seen of a file.
 
-    `columns` maps each bar field to the file's column for it; `good` has `bars.SCHEMA` (and the
-    row number) and holds the bars of the first batch; `whole` says that the batch was all there
-    is. `error` is why it would not load.
+    `score` and `reasons` say what spoke for the dialect. `columns` maps each bar field to the
+    file's column for it; `found` are the file's own columns, without a `header` by their places,
+    and `sample` is its first row. `good` has `bars.SCHEMA` (and the row number) and holds the bars
+    of the first batch; `whole` says that the batch was all there is. `error` is why it would not
+    load.
     """
 
     path: str
     container: str | None = None
     dialect: str | None = None
+    score: int = 0
+    reasons: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
     found: tuple[str, ...] = ()
+    header: bool = True
+    place: str = ""
+    sample: tuple[str, ...] = ()
     rows: int | None = None
     good: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=bars.SCHEMA))
     rejected: Mapping[str, int] = field(default_factory=dict)
@@ -40,31 +47,46 @@ class Look:
 
 def first_look(source: Source, settings: Settings) -> Look:
     """The look at `source`'s first batch; an error of mdload's own kinds becomes a part of it."""
-    container: str | None = None
-    found: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    look = Look(source.name)
     try:
         with read(source, settings.batch_rows) as reading:
-            container, found, notes = reading.container, tuple(reading.columns), reading.notes
+            look = replace(
+                look,
+                container=reading.container,
+                found=tuple(reading.columns),
+                header=reading.header,
+                place=reading.place,
+                rows=reading.rows,
+                notes=reading.notes,
+            )
             checking = Checking(reading, source, settings)
             with closing(checking.pieces()) as pieces:
-                first = next(pieces, None)
-                whole = first is None or next(pieces, None) is None
-            rows = reading.rows
+                try:
+                    first = next(pieces, None)
+                    whole = first is None or next(pieces, None) is None
+                finally:
+                    look = replace(look, sample=_sample(checking))
     except MdloadError as error:
-        return Look(source.name, container, found=found, notes=notes, error=error)
-    layout = checking.layout
-    if first is None or layout is None:
-        return Look(source.name, container, found=found, rows=0, whole=True, notes=notes)
-    return Look(
-        path=source.name,
-        container=container,
+        return replace(look, rows=None, error=error)
+    layout, taken = checking.layout, checking.taken
+    if first is None or layout is None or taken is None:
+        return replace(look, rows=0, whole=True)
+    return replace(
+        look,
         dialect=layout.dialect.name,
+        score=taken.score,
+        reasons=taken.reasons,
         columns=dict(layout.columns),
-        found=found,
-        rows=rows if rows is not None else first.good.height + first.bad.height if whole else None,
+        rows=look.rows or (first.last_row if whole else None),
         good=first.good,
         rejected=dict(first.rejected),
         whole=whole,
-        notes=(*notes, *layout.notes),
+        notes=(*look.notes, *(note for note in layout.notes if note not in taken.notes[:1])),
     )
+
+
+def _sample(checking: Checking) -> tuple[str, ...]:
+    if checking.opening is None or not checking.opening.first.height:
+        return ()
+    row = checking.opening.first.head(1).cast(pl.String, strict=False).row(0)
+    return tuple(cell or "" for cell in row)

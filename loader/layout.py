@@ -33,7 +33,7 @@ class Hints:
     `columns` maps bar fields (and `time_of_day`) to the file's column names. `time_format` is a
     strptime format, or the unit of numbers since 1970: s, ms, us, ns. `stamp` says which end of
     their bars the times are; prices and volume are the file's numbers times ten to the exponents.
-    `keep_skipped` keeps rows that the dialect takes for no bars.
+    `keep_skipped` keeps rows that the dialect takes for no bars. `own` are the person's dialects.
     """
 
     provider: str | None = None
@@ -48,6 +48,7 @@ class Hints:
     price_exponent: int | None = None
     volume_exponent: int | None = None
     keep_skipped: bool = False
+    own: tuple[Dialect, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def check(hints: Hints) -> None:
         UnknownDialect: there is no dialect of the name given.
         SettingsError: an option is blank, or is no interval, time zone, field or format.
     """
-    dialect = known_dialect(hints.dialect or PLAIN)
+    dialect = known_dialect(hints.dialect or PLAIN, hints.own)
     _convention(hints.symbol_convention or dialect.symbol_convention)
     fills.check_word("provider", hints.provider)
     fills.check_word("symbol", hints.symbol)
@@ -110,7 +111,7 @@ def decide(first: RawBatch, hints: Hints, taken: Taken | None = None) -> Layout:
             can be read in two ways.
     """
     frame, where = first.frame, first.location.source
-    taken = taken or plain(known_dialect(hints.dialect or PLAIN))
+    taken = taken or plain(known_dialect(hints.dialect or PLAIN, hints.own))
     dialect = taken.dialect
     convention = _convention(hints.symbol_convention or dialect.symbol_convention)
     chosen = choose(frame, dialect, hints.columns, where)

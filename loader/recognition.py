@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
@@ -37,7 +37,7 @@ _SAMPLE: Final = 1_000
 _MOST: Final = 0.9
 _ENOUGH: Final = 3
 #: Containers that only one kind of dump has.
-_OWN: Final = frozenset(["dbn", "bi5", "tdx", "scid", "hst"])
+_OWN: Final = frozenset(["dbn", "bi5", "tdx", "scid", "hst", "hdf5"])
 PLAIN: Final = "canonical"
 
 
@@ -77,11 +77,16 @@ class _Fit:
     no_bars: str | None = None
 
 
-def known_dialect(name: str) -> Dialect:
+def known_dialects(own: Iterable[Dialect] = ()) -> Mapping[str, Dialect]:
+    """Those of mdload and other packages, and the person's `own`, which go first."""
+    return {**dialects(), **{dialect.name: dialect for dialect in own}}
+
+
+def known_dialect(name: str, own: Iterable[Dialect] = ()) -> Dialect:
     """Raises:
     UnknownDialect: there is none of that name.
     """
-    known = dialects()
+    known = known_dialects(own)
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "mdload providers list has them"
@@ -89,9 +94,11 @@ def known_dialect(name: str) -> Dialect:
     return known[name]
 
 
-def recognise(opening: Opening, dialect: str | None, provider: str | None) -> Taken:
+def recognise(
+    opening: Opening, dialect: str | None, provider: str | None, own: Sequence[Dialect] = ()
+) -> Taken:
     """What the file that begins like `opening` is: the dialect that the person names, else the one
-    that most speaks for.
+    that most speaks for. Of two equals one of the person's `own` wins.
 
     Raises:
         UnknownDialect: nothing is called `dialect`.
@@ -99,14 +106,16 @@ def recognise(opening: Opening, dialect: str | None, provider: str | None) -> Ta
         UnreadableFile: it is known, and holds no bars.
     """
     if dialect is not None:
-        named = known_dialect(dialect)
+        named = known_dialect(dialect, own)
         if not named.shapes:
             return plain(named)
         fits = _fits([named], opening, provider)
         if not fits:
             raise _not_in(named, opening)
         return _taken(fits[0], opening)
-    fits = [fit for fit in _fits(dialects().values(), opening, provider) if fit.score >= _ENOUGH]
+    candidates = known_dialects(own).values()
+    fits = [fit for fit in _fits(candidates, opening, provider) if fit.score >= _ENOUGH]
+    fits = [fit for fit in fits if fit.score == fits[0].score and fit.dialect in own] or fits
     if not fits and opening.container in _OWN:
         raise UnreadableFile(
             f"{opening.name} is a {opening.container} file of a kind that mdload does not know",

@@ -45,6 +45,7 @@ def _facts(look: Look) -> list[tuple[str, str]]:
     return [
         ("container", str(look.container)),
         ("dialect", str(look.dialect)),
+        *[("because", f"{'; '.join(look.reasons)} ({look.score} points)")][: len(look.reasons)],
         ("provider", seen["provider"] or "several"),
         ("interval", seen["interval"] or "several"),
         ("rows", rows),
@@ -72,6 +73,8 @@ def _look(look: Look, rows: int) -> dict[str, Any]:
         "path": look.path,
         "container": look.container,
         "dialect": look.dialect,
+        "score": look.score,
+        "reasons": list(look.reasons),
         "provider": tally.only(set(good["provider"])),
         "interval": tally.only(set(good["interval"])),
         "rows": look.rows,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from loader.errors import SettingsError
 
@@ -51,8 +51,9 @@ class Settings:
     `provider`, `interval`, `symbol` and `timezone` fill what the files do not say. `columns` maps a
     bar field to the file's name for it. `stamp` says which end of their bars the times are; prices
     and volume are the file's numbers times ten to the exponents; `keep_skipped` keeps rows that the
-    dialect takes for no bars. `batch_rows` is the size of a piece in memory; `commit_every` cuts a
-    file into parts that commit one by one. `workers` files load at a time.
+    dialect takes for no bars. `own_dialects` are tables as in mdload.toml. `batch_rows` is the size
+    of a piece in memory; `commit_every` cuts a file into parts that commit one by one. `workers`
+    files load at a time.
     """
 
     provider: str | None = None
@@ -61,6 +62,9 @@ class Settings:
     timezone: str | None = None
     columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     dialect: str | None = None
+    own_dialects: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
     time_format: str | None = None
     stamp: Literal["start", "end"] | None = None
     price_exponent: int | None = None
@@ -90,6 +94,7 @@ class Settings:
             "timezone": self.timezone,
             "columns": dict(self.columns),
             "dialect": self.dialect,
+            "own_dialects": dict(self.own_dialects),
             "time_format": self.time_format,
             "stamp": self.stamp,
             "price_exponent": self.price_exponent,

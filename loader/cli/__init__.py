@@ -17,6 +17,7 @@ from loader.errors import MdloadError
 COMMANDS: dict[str, tuple[str, str]] = {
     "backfill": ("loader.cli.backfill:backfill", "Load bars from files into the store."),
     "inspect": ("loader.cli.inspect:inspect", "Show what a file would be taken for."),
+    "providers": ("loader.cli.providers:providers", "The dumps that are recognised, one by one."),
     "migrate": ("loader.cli.migrate:migrate", "The schema: to the newest revision, or printed."),
     "job-runs": ("loader.cli.job_runs:job_runs", "What was loaded, when, and how it ended."),
     "db": ("loader.cli.db:db", "The database in use, and the embedded server."),
@@ -85,6 +86,7 @@ def root(
     ctx.obj = Context(
         database=database,
         configured=file.database,
+        dialects=file.dialects,
         verbosity=-1 if quiet else verbose,
         log_format=log_format,
     )

@@ -50,6 +50,7 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
     interrupts.heed()
     settings = Settings(
         **meaning(given),
+        own_dialects=ctx.dialects,
         job_name=given["job_name"],
         dry_run=given["dry_run"],
         max_rejects=RejectLimit.parse(given["max_rejects"]),

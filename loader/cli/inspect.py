@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from loader.cli.context import Context
 from loader.cli.options import PATH, json_option, meaning, meaning_options
 
 
@@ -14,21 +15,32 @@ from loader.cli.options import PATH, json_option, meaning, meaning_options
 @meaning_options
 @click.option("--rows", metavar="N", type=click.IntRange(1, 1000), default=5, show_default=True,
               help="Bars to show.")  # fmt: skip
+@click.option("--emit", is_flag=True,
+              help="Print a [dialects.NAME] table for mdload.toml instead.")  # fmt: skip
 @json_option
-def inspect(source: str, as_json: bool, rows: int, **given: Any) -> int:
-    """Show what a file would be taken for: columns, interval, span, symbols, first bars.
+@click.pass_obj
+def inspect(
+    ctx: Context, /, source: str, as_json: bool, rows: int, emit: bool, **given: Any
+) -> int:
+    """Show what a file would be taken for: dialect, columns, interval, span, symbols, first bars.
 
-    Reads the first batch only (--batch-rows), and names what that leaves open.
+    Reads the first batch only (--batch-rows), and names what that leaves open. With --emit it
+    writes down an unknown format as far as it can tell, for you to finish.
     """
     from loader.checking import check_settings
+    from loader.emit import dialect_table
     from loader.inspection import first_look
     from loader.render_look import print_look
     from loader.settings import Settings
     from loader.sources import find
 
-    settings = Settings(**meaning(given))
+    settings = Settings(**meaning(given), own_dialects=ctx.dialects)
     check_settings(settings)
     with find([source]) as found:
         looks = [first_look(each, settings) for each in found]
+    if emit:
+        for look in looks[:1]:
+            click.echo(dialect_table(look))
+        return 0
     print_look(looks, rows, as_json=as_json)
     return max((look.error.exit_code for look in looks if look.error), default=0)

@@ -1,0 +1,38 @@
+"""`mdload providers`: what is known of each dump, from its own declaration."""
+
+from __future__ import annotations
+
+import click
+
+from loader.cli.context import Context
+from loader.cli.options import json_option
+
+
+@click.group(epilog="Example: mdload providers show stooq")
+def providers() -> None:
+    """The dumps that are recognised: columns, times, scales, symbols, traps."""
+
+
+@providers.command("list", epilog="Example: mdload providers list")
+@json_option
+@click.pass_obj
+def list_(ctx: Context, /, as_json: bool) -> None:
+    """Every dialect, with what its times mean and what its prices are adjusted for."""
+    from loader.providers.own import from_tables
+    from loader.recognition import known_dialects
+    from loader.render_dialect import print_list
+
+    print_list(known_dialects(from_tables(ctx.dialects)), as_json=as_json)
+
+
+@providers.command(epilog="Example: mdload providers show databento")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def show(ctx: Context, /, name: str, as_json: bool) -> None:
+    """One dialect: how it is known, what its columns mean, and its traps."""
+    from loader.providers.own import from_tables
+    from loader.recognition import known_dialect
+    from loader.render_dialect import print_dialect
+
+    print_dialect(known_dialect(name, from_tables(ctx.dialects)), as_json=as_json)

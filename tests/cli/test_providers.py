@@ -1,0 +1,111 @@
+"""`mdload providers`, dialects of one's own, and `inspect --emit`, through the command line."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from loader.errors import SettingsError
+from loader.providers import dialects
+from loader.providers.own import from_table
+from tests.conftest import Ran
+
+FILE = """Stamp,Ticker,O,H,L,C,Lots,Junk
+2024-01-02 09:31:00,abc,10000,20000,5000,15000,3,x
+2024-01-02 09:32:00,abc,15000,15000,15000,15000,0,x
+2024-01-02 09:33:00,abc,0,0,0,0,0,x
+"""
+TOML = """
+[dialects.acme]
+title = "Acme's minute files"
+header = ["Stamp", "Ticker", "O", "H", "L", "C", "Lots"]
+columns = {ts = "Stamp", symbol = "Ticker", open = "O", high = "H", low = "L", close = "C", volume = "Lots"}
+left_out = {Junk = "junk"}
+stamp = "end"
+timezone = "America/Chicago"
+interval = "1m"
+price_divisor = 10000
+volume_factor = 100
+provider = "acme-{side}"
+names = ['acme_(?P<side>bid|ask)\\.csv$']
+skip = {C = "0"}
+"""  # noqa: E501 - one TOML line
+
+
+def test_a_dialect_of_ones_own(mdload: Callable[..., Ran], tmp_path: Path) -> None:
+    (tmp_path / "acme_bid.csv").write_text(FILE)
+    (tmp_path / "mdload.toml").write_text(TOML)
+    ran = mdload(
+        "--config", tmp_path / "mdload.toml", "inspect", tmp_path / "acme_bid.csv", "--json"
+    )
+    seen = json.loads(ran.out)
+    assert (seen["dialect"], seen["provider"], seen["error"]) == ("acme", "acme-bid", None)
+    assert [(bar["ts"], bar["open"], bar["high"], bar["volume"]) for bar in seen["bars"]] == [
+        ("2024-01-02T15:30:00Z", 1.0, 2.0, 300.0),
+        ("2024-01-02T15:31:00Z", 1.5, 1.5, 0.0),
+    ]
+    assert "'Junk' left out: junk" in seen["notes"]
+    assert "left out and counted as skipped: C is 0" in seen["notes"]
+
+
+def test_providers_list_names_each(mdload: Callable[..., Ran]) -> None:
+    listed = json.loads(mdload("providers", "list", "--json").out)
+    assert [each["name"] for each in listed] == sorted(dialects())
+    table = mdload("providers", "list").out
+    assert all(name in table for name in dialects())
+
+
+@pytest.mark.parametrize("name", dialects())
+def test_providers_show_documents_each(mdload: Callable[..., Ran], name: str) -> None:
+    page = mdload("providers", "show", name).out
+    assert dialects()[name].title in page
+    assert all(trap in page for trap in dialects()[name].traps)
+
+
+def test_an_unknown_name_is_told_what_is_near(mdload: Callable[..., Ran]) -> None:
+    ran = mdload("providers", "show", "binanse")
+    assert ran.code == 3
+    assert "did you mean binance?" in ran.err
+
+
+def test_emit_writes_a_table_that_loads_the_file(
+    mdload: Callable[..., Ran], tmp_path: Path
+) -> None:
+    (tmp_path / "acme_bid.csv").write_text(FILE)
+    written = mdload("inspect", tmp_path / "acme_bid.csv", "--emit").out
+    table = tomllib.loads(written)["dialects"]["acme_bid"]
+    assert table["header"] == ["Stamp", "Ticker", "O", "H", "L", "C", "Lots", "Junk"]
+    assert table["columns"] == {
+        "symbol": "Ticker",
+        "open": "O",
+        "high": "H",
+        "low": "L",
+        "close": "C",
+    }
+    assert "# columns must name these too: ts" in written
+    assert '# of no use so far: "Stamp", "Lots", "Junk"' in written
+    finished = written.replace("columns = {", 'columns = {ts = "Stamp", ') + 'timezone = "UTC"\n'
+    config.write_text(finished)
+    ran = mdload("--config", config, "inspect", file, "--json", "--interval", "1m")
+    assert json.loads(ran.out)["dialect"] == "acme_bid"
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"headers": ["a"]}, "dialects.x.headers is no setting of a dialect"),
+        ({"header": "a"}, "dialects.x.header must be a list of text, not 'a'"),
+        ({"columns": {"ts": "a"}}, "does not say how to know such a file"),
+        ({"header": ["a"]}, "does not say which columns bars are in"),
+        ({"header": ["a"], "columns": {"ts": "a"}, "stamp": "middle"}, "must be start or end"),
+        ({"price_divisor": 3}, "dialects.x.price_divisor must be a power of ten, not 3"),
+        ({"names": ["("]}, "is no pattern"),
+    ],
+)
+def test_a_wrong_table_is_refused_by_its_key(table: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        from_table("x", table)
