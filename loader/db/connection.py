@@ -8,12 +8,11 @@ from datetime import datetime
 from threading import Lock
 from typing import Any
 
-import adbc_driver_manager
 import polars as pl
 import pyarrow as pa
-from adbc_driver_postgresql import dbapi
 
 from loader.conninfo import conninfo
+from loader.db.session import Error, Session
 from loader.db.translate import translate
 from loader.errors import MdloadError
 from loader.queries import query
@@ -30,10 +29,10 @@ def connect(url: str, *, autocommit: bool = False) -> Connection:
         DatabaseError: it refused (password, no such database).
     """
     try:
-        driver = dbapi.connect(conninfo(url), autocommit=autocommit)
-    except adbc_driver_manager.Error as error:
+        session = Session(conninfo(url), autocommit=autocommit)
+    except Error as error:
         raise translate(error, "connecting") from error
-    connection = Connection(driver)
+    connection = Connection(session)
     try:
         with nullcontext() if autocommit else connection.transaction():
             connection.run("session_setup")
@@ -50,9 +49,8 @@ class Connection:
         failed: whether anything over it went wrong or was left half read.
     """
 
-    def __init__(self, driver: dbapi.Connection) -> None:
-        self._driver = driver
-        self._cursor = driver.cursor()
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self.failed = False
         self._closed = False
         self._closing = Lock()
@@ -68,16 +66,14 @@ class Connection:
         with self._closing:
             if not self._closed:
                 self._closed = True
-                with suppress(adbc_driver_manager.Error):
-                    self._cursor.close()
-                with suppress(adbc_driver_manager.Error):
-                    self._driver.close()
+                with suppress(Error):
+                    self._session.close()
 
     def cancel(self) -> None:
         """Asks the server to stop what this connection is doing. For another thread to call."""
-        with self._closing, suppress(adbc_driver_manager.Error):
+        with self._closing, suppress(Error):
             if not self._closed:
-                self._driver.adbc_cancel()
+                self._session.cancel()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -86,11 +82,11 @@ class Connection:
             yield
         except BaseException:
             self.failed = True
-            with suppress(adbc_driver_manager.Error):
-                self._driver.rollback()
+            with suppress(Error):
+                self._session.rollback()
             raise
         with self._translated("committing"):
-            self._driver.commit()
+            self._session.commit()
 
     def renew(self) -> None:
         """For another user: the next transaction begins now and not when the last one ended.
@@ -99,21 +95,19 @@ class Connection:
             ConnectionLost: the session is gone.
         """
         with self._translated("taking up a session again"):
-            self._driver.rollback()
+            self._session.rollback()
         self.run("session_setup")
 
     def run(self, name: str, *params: Param) -> None:
         """Executes query `name`, whose rows (if any) are of no interest."""
-        self._execute(name, params)
         with self._translated(f"running {name}"):
-            self._cursor.fetchall()
+            self._session.execute(query(name), _record(params)).read_all()
 
     def row(self, name: str, *params: Param) -> tuple[Any, ...] | None:
         """The first row of query `name`, or None."""
-        self._execute(name, params)
         with self._translated(f"running {name}"):
-            row: tuple[Any, ...] | None = self._cursor.fetchone()
-            return row
+            table = self._session.execute(query(name), _record(params)).read_all()
+        return next(zip(*(column.to_pylist() for column in table.columns), strict=True), None)
 
     def one(self, name: str, *params: Param) -> tuple[Any, ...]:
         """The row of a query that always has one.
@@ -129,24 +123,20 @@ class Connection:
     def frame(self, name: str, *params: Param) -> pl.DataFrame:
         """All rows of query `name`. Large results want a query without parameters: it comes as one
         binary COPY, three times as fast (docs/decisions/0002-merge.md)."""
-        self._execute(name, params)
         with self._translated(f"running {name}"):
-            frame = pl.from_arrow(self._cursor.fetch_arrow_table())
+            frame = pl.from_arrow(self._session.execute(query(name), _record(params)).read_all())
         assert isinstance(frame, pl.DataFrame)
         return frame
 
     def frames(self, name: str) -> Iterator[pl.DataFrame]:
         """The rows of query `name` as they come, some 16 MB at a time."""
-        self._execute(name, ())
-        self.failed = True  # until all is read
-        try:
-            for batch in self._cursor.fetch_record_batch():
+        with self._translated(f"running {name}"):
+            self.failed = True  # until all is read
+            for batch in self._session.execute(query(name)):
                 frame = pl.from_arrow(batch)
                 assert isinstance(frame, pl.DataFrame)
                 yield frame
-        except (OSError, pa.ArrowException) as error:  # which the driver's come out as here
-            raise translate(error, f"running {name}") from error
-        self.failed = False
+            self.failed = False
 
     def ingest(
         self,
@@ -187,39 +177,30 @@ class Connection:
         arrow = pl.DataFrame(schema=schema).to_arrow(compat_level=_OLDEST).schema
         stream = pa.RecordBatchReader.from_batches(arrow, batches())
         try:
-            self._cursor.adbc_ingest(table, stream, mode="append", temporary=temporary)
-        except adbc_driver_manager.Error as error:
+            self._session.ingest(table, stream, temporary=temporary)
+        except Error as error:
             self.failed = True
             if failure is not None:
                 raise failure from None
             raise translate(error, f"writing into {table}") from error
         return rows
 
-    def _execute(self, name: str, params: Sequence[Param]) -> None:
-        sql = query(name)
-        with self._translated(f"running {name}"):
-            if params:
-                self._cursor.execute(sql, _record(params))
-            else:
-                self._cursor.execute(sql)
-
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
         try:
             yield
-        except adbc_driver_manager.Error as error:
+        except (Error, OSError, pa.ArrowException) as error:  # a result's reader has its own
             self.failed = True
             raise translate(error, doing) from error
 
 
-def _record(params: Sequence[Param]) -> pa.RecordBatch:
+def _record(params: Sequence[Param]) -> pa.RecordBatch | None:
     """Parameters `$1`, `$2`, … as one Arrow row: text, bigint, double precision, timestamptz."""
-    arrays = []
-    for value in params:
-        if isinstance(value, datetime):
-            arrays.append(pa.array([value], pa.timestamp("us", "UTC")))
-        elif value is None:
-            arrays.append(pa.array([None], pa.string()))
-        else:
-            arrays.append(pa.array([value]))
-    return pa.record_batch(arrays, names=[f"${i}" for i in range(1, len(arrays) + 1)])
+    if not params:
+        return None
+    columns = []
+    for number, value in enumerate(params, 1):
+        dtype = pl.Datetime("us", "UTC") if isinstance(value, datetime) else None
+        columns.append(pl.Series(f"${number}", [value], pl.String if value is None else dtype))
+    # Not by pyarrow.array, which imports pandas.
+    return pl.DataFrame(columns).to_arrow(compat_level=_OLDEST).to_batches()[0]

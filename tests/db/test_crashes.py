@@ -25,10 +25,10 @@ import adbc_driver_manager
 import polars as pl
 import psycopg
 import pytest
-from adbc_driver_postgresql import dbapi
 
 from loader import schema
 from loader.bars import SCHEMA, VALUES
+from loader.db.session import Session
 from loader.events import Event, FileNote
 from loader.pipeline import load
 from loader.results import LoadResult
@@ -343,17 +343,16 @@ def test_a_commit_without_an_answer(
     """Every other commit that books something loses its connection; whether it came through or not,
     nothing is counted twice."""
     path: Path = request.getfixturevalue(which)
-    commit = dbapi.Connection.commit
+    commit = Session.commit
     number = 0
 
-    def lose(self: Any) -> None:
+    def lose(self: Session) -> None:
         nonlocal number
-        with self.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid()"
-                " AND relation = 'job_run_files'::regclass AND mode = 'RowExclusiveLock'"
-            )
-            (books,) = cursor.fetchone()
+        held = self.execute(
+            "SELECT 1 FROM pg_locks WHERE pid = pg_backend_pid()"
+            " AND relation = 'job_run_files'::regclass AND mode = 'RowExclusiveLock'"
+        )
+        books = held.read_all().num_rows
         number += bool(books)
         if not books or number % 2 == 0:
             commit(self)
@@ -365,7 +364,7 @@ def test_a_commit_without_an_answer(
             status_code=adbc_driver_manager.AdbcStatusCode.IO,
         )
 
-    monkeypatch.setattr(dbapi.Connection, "commit", lose)
+    monkeypatch.setattr(Session, "commit", lose)
     monkeypatch.setattr("loader.retries.ATTEMPTS", 50)
     monkeypatch.setattr("loader.retries.pause", lambda _: 0.0)
     with database(server_url, prepared) as url:

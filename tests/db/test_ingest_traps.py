@@ -136,9 +136,9 @@ def test_what_is_ingested_is_what_the_tables_hold(
 
 def columns_of(connection: Connection, table: str) -> dict[str, str]:
     """Names and types; on the connection's own session, for a temporary table is no other's."""
-    cursor = connection._cursor
-    cursor.execute(
+    found = connection._session.execute(
         "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute "
         f"WHERE attrelid = '{table}'::regclass AND attnum > 0"
     )
-    return dict(cursor.fetchall())
+    names, types = found.read_all().to_pydict().values()
+    return dict(zip(names, types, strict=True))

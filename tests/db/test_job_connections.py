@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -25,11 +26,11 @@ def job(database_url: str) -> Iterator[Job]:
 
 
 def pid(connection: Connection) -> int:
-    cursor = connection._cursor
-    cursor.execute("SELECT pg_backend_pid(), now()")
-    row = cursor.fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(said(connection, "SELECT pg_backend_pid() AS said, now()"))
+
+
+def said(connection: Connection, sql: str) -> Any:
+    return connection._session.execute(sql).read_all().to_pylist()[0]["said"]
 
 
 def test_a_session_serves_again(job: Job) -> None:
@@ -48,8 +49,7 @@ def test_a_transaction_begins_when_the_session_is_taken_up(job: Job, database_ur
         (between,) = plain.execute("SELECT clock_timestamp()").fetchone() or (None,)
     with job.connection() as writer, writer.transaction():
         assert pid(writer) == before
-        writer._cursor.execute("SELECT now()")
-        (began,) = writer._cursor.fetchone() or (None,)
+        began = said(writer, "SELECT now() AS said")
     assert began > between
 
 
