@@ -72,11 +72,10 @@ def test_an_unknown_name_is_told_what_is_near(mdload: Callable[..., Ran]) -> Non
     assert "did you mean binance?" in ran.err
 
 
-def test_emit_writes_a_table_that_loads_the_file(
-    mdload: Callable[..., Ran], tmp_path: Path
-) -> None:
-    (tmp_path / "acme_bid.csv").write_text(FILE)
-    written = mdload("inspect", tmp_path / "acme_bid.csv", "--emit").out
+def test_what_emit_writes_reads_the_file(mdload: Callable[..., Ran], tmp_path: Path) -> None:
+    config, file = tmp_path / "mdload.toml", tmp_path / "acme_bid.csv"
+    file.write_text(FILE)
+    written = mdload("inspect", file, "--emit").out
     table = tomllib.loads(written)["dialects"]["acme_bid"]
     assert table["header"] == ["Stamp", "Ticker", "O", "H", "L", "C", "Lots", "Junk"]
     assert table["columns"] == {
