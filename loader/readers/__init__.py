@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from loader.errors import UnreadableFile
-from loader.readers import arrow, dbn, fixed, parquet, text
+from loader.readers import arrow, dbn, fixed, hdf5, parquet, text
 from loader.readers.reading import Reading
 from loader.readers.recognise import container
 from loader.sources import Source, open_source
@@ -45,6 +45,9 @@ def read(source: Source, batch_rows: int = 250_000) -> Iterator[Reading]:
                 yield arrow.read_file(file, source, batch_rows)
             case "arrow stream":
                 yield arrow.read_stream(stream, source, batch_rows)
+            case "hdf5":
+                file = arrow.seekable(stream, source, layers, stack)
+                yield hdf5.read(file, source, batch_rows, stack)
             case "dbn":
                 yield dbn.read(stream, source, size, batch_rows)
             case "bi5" | "tdx" | "scid" | "hst" as kind:

@@ -19,14 +19,15 @@ class Reading:
     """An open source; iterate it once, inside the context that gave it.
 
     Attributes:
-        container: `parquet`, `arrow`, `csv` for any delimited text, `json`, `ndjson`, `dbn`, or the
-            name of a format of fixed records: `bi5`, `tdx`, `scid`, `hst`.
+        container: `parquet`, `arrow`, `csv` for any delimited text, `json`, `ndjson`, `hdf5`,
+            `dbn`, or the name of a format of fixed records: `bi5`, `tdx`, `scid`, `hst`.
         columns: the names that every batch has, in order; none blank, none twice; empty for a file
             without content.
         rows: data rows, where the container says it before they are read.
         notes: what a person should know of how the source was read.
         header: False where the source has no names of its own and `column_1 …` were given.
-        place: in JSON, where the rows stand: `[]`, `results[]`, `bars.*[]`, `data.candles[]`.
+        place: in JSON, where the rows stand: `[]`, `results[]`, `bars.*[]`, `data.candles[]`; in
+            HDF5 the group of the tables.
         metadata: what the container says of the table as a whole, by the container's own keys.
         batches: rows in the source's order, `batch_rows` each (the last one fewer), one chunk.
     """

@@ -15,6 +15,7 @@ _READ: Final = {
     b"\xff\xff\xff\xff": "arrow stream",
     b"DBN": "dbn",
     b"SCID": "scid",
+    b"\x89HDF": "hdf5",
 }
 #: Binary containers without a mark of their own, by the name of the file.
 _NAMED: Final = {
@@ -39,7 +40,6 @@ _BINARY: Final = {
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
     b"SQLite format 3": "an SQLite database",
-    b"\x89HDF": "an HDF5 file",
     b"\xd0\xcf\x11\xe0": "an old Excel or other office document",
     b"Obj\x01": "an Avro file",
     b"ORC": "an ORC file",
@@ -57,8 +57,8 @@ _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")
 
 
 def container(head: bytes, name: str, layers: tuple[str, ...] = ()) -> str:
-    """`parquet`, `arrow`, `arrow stream`, `dbn`, `scid`, `bi5`, `tdx`, `hst` or `csv`, which is any
-    text that may be delimited. `layers` are the compressions that were taken off.
+    """`parquet`, `arrow`, `arrow stream`, `hdf5`, `dbn`, `scid`, `bi5`, `tdx`, `hst` or `csv`,
+    which is any text that may be delimited. `layers` are the compressions that were taken off.
 
     Raises:
         UnreadableFile: it is something else; the message says what it looks like.

@@ -23,7 +23,7 @@ COMPRESSED = frozenset({".gz", ".zst", ".xz", ".bz2"})
 TABLES = frozenset(
     {".parquet", ".pq", ".parq", ".arrow", ".feather", ".ipc"}
     | {".csv", ".tsv", ".tab", ".psv", ".txt"}
-    | {".bi5", ".day", ".scid", ".hst", ".dbn"}
+    | {".bi5", ".day", ".scid", ".hst", ".dbn", ".h5", ".hdf5"}
 )
 #: Text that lies beside data and is none.
 _BESIDE = frozenset({"readme", "license", "licence", "changelog", "notice", "checksums", "md5sums"})

@@ -181,7 +181,6 @@ class TestForeign:
             (b"#!/bin/sh\necho a,b\necho c,d\n", "a script"),
             (b"\x89PNG\r\n\x1a\n\x00\x00", "a picture"),
             (b"SQLite format 3\x00", "an SQLite database"),
-            (b"\x89HDF\r\n\x1a\n\x00", "an HDF5 file"),
             (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00", "an old Excel"),
             (b"PARE\x00\x00", "an encrypted Parquet file"),
             (b"a.csv".ljust(257, b"\x00") + b"ustar\x00", "a tar archive"),
