@@ -16,6 +16,7 @@ from loader.errors import MdloadError
 # A command's module is imported when the command runs; `mdload --help` needs only this table.
 COMMANDS: dict[str, tuple[str, str]] = {
     "backfill": ("loader.cli.backfill:backfill", "Load bars from files into the store."),
+    "live": ("loader.cli.live:live", "Store bars as they come, from a pipe."),
     "inspect": ("loader.cli.inspect:inspect", "Show what a file would be taken for."),
     "providers": ("loader.cli.providers:providers", "The dumps that are recognised, one by one."),
     "migrate": ("loader.cli.migrate:migrate", "The schema: to the newest revision, or printed."),
@@ -82,7 +83,8 @@ def root(
 
     logs.configure(log_format, -1 if quiet else verbose)
     file = read(config_file)
-    ctx.default_map = {"backfill": file.defaults, "inspect": file.defaults}
+    feed = {name: value for name, value in file.defaults.items() if name != "job_name"}
+    ctx.default_map = {"backfill": file.defaults, "inspect": file.defaults, "live": feed}
     ctx.obj = Context(
         database=database,
         configured=file.database,

@@ -33,6 +33,7 @@ class Transaction:
     """Brings one batch into the store: bars, revisions, rejects, spellings, the run's counts.
 
     Attributes:
+        unique: the batch, one row per key.
         remembered: spellings that the store has; grows by those that it gets.
         counts: what became of the batch, once `run` has returned.
     """
@@ -57,7 +58,7 @@ class Transaction:
         self._unanswered: str | None = None
 
     def _take(self, unique: Unique) -> None:
-        self._unique = unique
+        self.unique = unique
         bars_ = unique.bars
         self._method: Method = "UPSERT" if bars_.height <= STATEMENT_ROWS else "COPY"
         listed = self._method == "UPSERT" and bars_.height
@@ -103,7 +104,7 @@ class Transaction:
                 self._merge(session)
         else:
             with Stored(sessions.reader) as stored:
-                compared = compare(stored.beside(self._unique))
+                compared = compare(stored.beside(self.unique))
             session = sessions.writer()
             with session.transaction():
                 new = [compared.new] if compared.new.height else []
@@ -126,7 +127,7 @@ class Transaction:
             inserted, updated, kept, unchanged, number = session.one(
                 "bars_merge", self._listed, self._run_id
             )
-        if inserted + updated + unchanged != self._unique.bars.height or updated != kept:
+        if inserted + updated + unchanged != self.unique.bars.height or updated != kept:
             raise Contended("another writer got in between the bars of a batch")
         self._book(session, inserted, updated, unchanged, number)
 
@@ -135,7 +136,7 @@ class Transaction:
     ) -> None:
         """What else belongs to the transaction, whose `number` is known already if it has one; or
         else it is the last thing to ask for before the commit."""
-        unique = self._unique
+        unique = self.unique
         bad = unique.bad if unique.bad is not None and unique.bad.height else None
         self.counts = Counts(
             read=unique.read,
@@ -161,7 +162,7 @@ class Transaction:
         self._unanswered = number or session.one("transaction_id")[0]
 
     def _spellings(self) -> list[Spelling]:
-        found = self._unique.spellings
+        found = self.unique.spellings
         return [] if found is None else found.rows()
 
     def _settle(self, session: Executor, number: str) -> bool:
@@ -178,7 +179,7 @@ class Transaction:
 
     def _keep_out(self, collision: SymbolCollision) -> None:
         """Makes rejects of the bars of a symbol that is another one's already."""
-        unique = self._unique
+        unique = self.unique
         assert unique.bad is not None
         assert unique.spellings is not None
         pair = ["provider", "symbol"]
@@ -202,9 +203,9 @@ class Transaction:
         self._take(kept)
 
     def _tell(self, *, committed: bool) -> None:
-        sent = self._unique.bars.height
+        sent = self.unique.bars.height
         if bars_ := self.counts.written if committed else sent:
             self._emit(BarsWritten(self._source, self._method, bars_, self._seconds, committed))
         if committed:
             self.remembered.update(self._spellings())
-            self._emit(Committed(self._source, self.counts, dict(self._unique.rejected)))
+            self._emit(Committed(self._source, self.counts, dict(self.unique.rejected)))

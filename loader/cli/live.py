@@ -1,0 +1,99 @@
+"""`mdload live`: bars as they come, from a pipe into the store."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from loader.cli.context import Context
+from loader.cli.options import PATH, json_option, meaning, meaning_options
+
+if TYPE_CHECKING:
+    from loader.live import LiveFeed
+
+
+@click.command(epilog="Example: feed-client | mdload live --provider kraken --interval 1m")
+@click.argument("source", default="-", metavar="[SOURCE]", type=PATH)
+@meaning_options
+@click.option("--job-name", metavar="N", default="live", show_default=True,
+              help="The name under which the run is recorded.")  # fmt: skip
+@click.option("--flush-rows", metavar="N", type=click.IntRange(1, 1_000_000), default=1000,
+              show_default=True, help="Store as soon as so many bars are there.")  # fmt: skip
+@click.option("--flush-ms", metavar="T", type=click.IntRange(1), default=200, show_default=True,
+              help="Store what is there when the first has waited for T ms.")  # fmt: skip
+@click.option("--spill-dir", metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
+              help="Where lines wait while the server is away; else in mdload's home.")  # fmt: skip
+@click.option("--metrics-port", metavar="PORT", type=click.IntRange(1, 65535),
+              help="Serve the feed's metrics at http://HOST:PORT/metrics.")  # fmt: skip
+@json_option
+@click.pass_obj
+def live(ctx: Context, /, source: str, as_json: bool, **given: Any) -> int:
+    """Store bars as they come: one JSON object a line, on standard input, a fifo or a file.
+
+    The feed ends with its lines, or drains and ends on SIGTERM and Ctrl-C. A line that is no bar
+    is kept in bars_rejected. While the server is away, lines wait on disk.
+    """
+    ending = _Ending()
+    from loader.checking import check_settings
+    from loader.cli.store import store
+    from loader.live import Flush, LiveFeed
+    from loader.live.spill import directory
+    from loader.progress import listeners
+    from loader.render import print_load
+    from loader.settings import Settings
+
+    ending.listen()  # again: Polars has put a handler of its own under Python's
+    settings = Settings(**meaning(given), job_name=given["job_name"])
+    check_settings(settings)  # before a server is started for it
+    flush = Flush(given["flush_rows"], given["flush_ms"] / 1000)
+    with ExitStack() as stack:
+        measuring = []
+        if given["metrics_port"]:
+            from loader.metrics import serve
+
+            port, job_name = given["metrics_port"], given["job_name"]
+            measuring = [stack.enter_context(serve(port, job_name, given["provider"]))]
+        url = stack.enter_context(store(ctx))
+        told = stack.enter_context(listeners(ctx.verbosity, ctx.log_format))
+        spill = given["spill_dir"] or directory(ctx.home)
+        feed = LiveFeed(settings, url, source, flush, spill, [*told, *measuring])
+        stack.enter_context(ending.of(feed))
+        result = feed.run()
+    print_load(result, as_json=as_json)
+    return result.exit_code
+
+
+class _Ending:
+    """SIGTERM and Ctrl-C drain the feed; before there is one they end the command."""
+
+    def __init__(self) -> None:
+        self._feed: LiveFeed | None = None
+        self.listen()
+
+    def listen(self) -> None:
+        signal.signal(signal.SIGTERM, self._heard)
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # nohup, a shell's background
+            signal.signal(signal.SIGINT, self._heard)
+
+    @contextmanager
+    def of(self, feed: LiveFeed) -> Iterator[None]:
+        """From now on it is this feed's ending."""
+        self._feed = feed
+        try:
+            yield
+        finally:
+            self._feed = None
+
+    def _heard(self, number: int, _: object) -> None:
+        if self._feed is not None:
+            self._feed.stop(interrupted=number == signal.SIGINT)
+        elif number == signal.SIGTERM:
+            sys.exit(0)
+        else:
+            raise KeyboardInterrupt

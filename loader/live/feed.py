@@ -1,0 +1,205 @@
+"""One live feed, from its first line to the recorded run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from loader.checking import check_settings
+from loader.errors import Cancelled, MdloadError, SettingsError
+from loader.events import Event, FileDone, FileNote, FileStarted, Listener, RunDone, RunStarted
+from loader.fingerprint import compute_config_fingerprint
+from loader.live.lines import Lines
+from loader.live.source import Source
+from loader.live.spill import Spill
+from loader.live.storing import Flush, Storing
+from loader.results import FileResult, FileState, LoadResult, RunStatus
+from loader.runs import ActiveRun, JobRunTracker
+from loader.settings import Settings
+
+#: Seconds for which the record of the end is tried, where the server is away.
+_PATIENCE: Final = 5.0
+_STATES: Final[dict[RunStatus, FileState]] = {
+    "success": "loaded", "failure": "failed", "cancelled": "cancelled"
+}  # fmt: skip
+
+
+class LiveFeed:
+    """Bars as lines of JSON, stored as they come, in one job run of mode `live`.
+
+    `settings.batch_rows` lines are held in memory at most; then whoever writes them waits. A
+    server that goes away is waited for, and lines go to a file in `spill_directory` meanwhile. What
+    cannot be stored at all stays there, and the next feed of the same job, database and meaning
+    stores it first. Nothing that a line holds ends the feed.
+
+    Args:
+        path: of a fifo or file, or `-` for standard input.
+
+    Raises:
+        SettingsError, UnknownDialect: a setting is wrong whatever the lines are.
+        UnreadableFile: there is nothing to read from.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        url: str,
+        path: str,
+        flush: Flush,
+        spill_directory: Path,
+        listeners: Iterable[Listener] = (),
+    ) -> None:
+        check_settings(settings)
+        self._settings = settings
+        self._url = url
+        self._flush = flush
+        self._listeners = tuple(listeners)
+        self._source = Source(path)
+        self._spill = Spill(spill_directory, settings.job_name, _identity(settings, url))
+        self._storing: Storing | None = None
+        self._stopped = self._interrupted = False
+
+    def stop(self, *, interrupted: bool) -> None:
+        """Asks the feed to store what has been read, and end; when asked again, to end at once and
+        leave in a file what is not stored. For a signal handler or another thread to call.
+
+        An `interrupted` one is recorded as cancelled.
+        """
+        if self._storing is not None:
+            if self._stopped:
+                self._storing.end_within(0)
+            else:
+                self._storing.end_within()
+        self._stopped = True
+        self._interrupted |= interrupted
+        self._source.stop()
+
+    def run(self) -> LoadResult:
+        """Stores lines until they end or the feed is stopped; what went wrong is in the result.
+
+        Raises:
+            DatabaseError: the run could not be recorded at all; no line was read.
+        """
+        started = time.monotonic()
+        settings = self._settings
+        error: MdloadError | None = None
+        run_id: int | None = None
+        try:
+            with (
+                JobRunTracker(self._url) as tracker,
+                tracker.run(
+                    settings.job_name,
+                    provider=settings.provider,
+                    mode="live",
+                    config_fingerprint=compute_config_fingerprint(settings.meaning()),
+                    metadata={"source": self._source.name},
+                    patience_seconds=_PATIENCE,
+                ) as run,
+            ):
+                run_id = run.id
+                self._follow(run)
+        except MdloadError as raised:
+            if self._storing is None:
+                raise
+            error = raised
+        finally:
+            self._spill.close()
+            self._source.close()
+        file = self._file_result(error)
+        self._emit(FileDone(file))
+        elapsed_ms = int((time.monotonic() - started) * 1000)
+        result = LoadResult(run_id, self._status(error), (file,), elapsed_ms, None)
+        self._emit(RunDone(result))
+        return result
+
+    def _follow(self, run: ActiveRun) -> None:
+        settings, name = self._settings, self._source.name
+        self._emit(RunStarted(run.id, 0, settings.job_name, settings.provider, "live"))
+        self._emit(FileStarted(name, 0))
+        self._look_for_leftovers()
+        lines = Lines(settings, name, self._note)
+        self._storing = Storing(
+            self._source, self._spill, lines, settings.batch_rows, self._flush, self._url, run.id,
+            self._emit,
+        )  # fmt: skip
+        if self._stopped:
+            self._storing.end_within()
+        try:
+            self._storing.run()
+        except BaseException as error:
+            self._leave(self._storing, error)
+            raise
+        if self._source.error is not None:
+            raise self._source.error
+        if self._interrupted:
+            run.end(self._status(None), "interrupted; all lines that were read are stored")
+
+    def _look_for_leftovers(self) -> None:
+        try:
+            self._spill.adopt()
+        except OSError as error:
+            raise SettingsError(
+                f"lines of an earlier feed in {self._spill.path} cannot be taken up: "
+                f"{error.strerror}",
+                hint="mend its rights, or move it away to go on without them",
+            ) from error
+        if self._spill.in_use:
+            self._note(
+                f"{self._spill.lines:,} lines that an earlier feed could not store, in "
+                f"{self._spill.path}, are stored first"
+            )
+        for path in self._spill.others():
+            self._note(
+                f"lines of a feed with other options wait in {path}: mdload live {path} stores "
+                "them, with its options"
+            )
+
+    def _leave(self, storing: Storing, error: BaseException) -> None:
+        """Leaves in a file what was read and is not stored, and says so."""
+        try:
+            lines = storing.leave()
+        except OSError as failure:
+            said = f"lines that were read are lost: {self._spill.path} cannot be written: {failure}"
+        else:
+            said = (
+                f"{lines:,} lines that were read wait in {self._spill.path}; "
+                "the next feed with the same options stores them first"
+            )
+            if not lines:
+                return
+        if isinstance(error, MdloadError):
+            error.hint = f"{error.hint}; {said}" if error.hint else said
+        else:
+            self._note(said)
+
+    def _file_result(self, error: MdloadError | None) -> FileResult:
+        assert self._storing is not None
+        return replace(
+            self._storing.result(),
+            state=_STATES[self._status(error)],
+            error=str(error) if error else None,
+            hint=error.hint if error else None,
+            exit_code=error.exit_code if error else Cancelled.exit_code if self._interrupted else 0,
+        )
+
+    def _status(self, error: MdloadError | None) -> RunStatus:
+        if isinstance(error, Cancelled) or (error is None and self._interrupted):
+            return "cancelled"
+        return "failure" if error else "success"
+
+    def _note(self, text: str) -> None:
+        self._emit(FileNote(self._source.name, text))
+
+    def _emit(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)
+
+
+def _identity(settings: Settings, url: str) -> str:
+    """Equal where lines mean the same bars and go to the same place."""
+    return compute_config_fingerprint(
+        {"job": settings.job_name, "database": url, "meaning": settings.meaning()}
+    )

@@ -1,0 +1,170 @@
+"""From lines of JSON to checked bars. Nothing that a line holds ends a feed: it makes a reject."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import polars as pl
+
+from loader import rawjson, spellings
+from loader.batch import Location, RawBatch
+from loader.checking import hints
+from loader.duplicates import BARS_AND_ROW
+from loader.errors import ColumnMismatch, InputError, SettingsError
+from loader.layout import Layout, decide
+from loader.normalise import normalise
+from loader.settings import Settings
+from loader.validate import Checked, RuleSettings, validate
+
+#: Rules of lines, beside those of bars: not a JSON object; an object that is no bar.
+NOT_JSON: Final = "line_not_json"
+NOT_A_BAR: Final = "line_not_a_bar"
+#: Kinds of objects to know the meaning of, and kinds of trouble to name to the person.
+_MOST_SHAPES, _MOST_NOTES = 1_000, 20
+
+#: The names that an object has: lines of one shape mean the same by them.
+Shape = frozenset[str]
+
+
+@dataclass(slots=True)
+class _Group:
+    """Lines of one shape, and their numbers."""
+
+    objects: list[dict[str, str | None]] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    lines: list[bytes] = field(default_factory=list)
+
+
+class Lines:
+    """Understands the lines of one feed; `tell` is given what a person should know, once each."""
+
+    def __init__(self, settings: Settings, source: str, tell: Callable[[str], None]) -> None:
+        self._hints = hints(settings)
+        self._rules = RuleSettings(
+            allow_nonpositive_prices=settings.allow_nonpositive_prices,
+            check_grid=settings.check_grid,
+        )
+        self._source = source
+        self._tell = tell
+        self._told: set[str] = set()
+        self._layouts: dict[Shape, Layout] = {}
+
+    def check(self, lines: Sequence[bytes], first: int) -> Checked:
+        """The lines as one batch, in their order; `first` is the number of the first one. Blank
+        lines are none."""
+        groups: dict[Shape, _Group] = {}
+        lost: list[tuple[int, str, bytes]] = []
+        for number, line in enumerate(lines, start=first):
+            if not line.strip():
+                continue
+            cells = _cells(line)
+            if cells is None:
+                lost.append((number, NOT_JSON, line))
+                continue
+            group = groups.setdefault(frozenset(cells), _Group())
+            group.objects.append(cells)
+            group.numbers.append(number)
+            group.lines.append(line)
+        parts = []
+        for shape, group in groups.items():
+            layout = self._layout(shape, group)
+            if layout is None:
+                lost += [
+                    (number, NOT_A_BAR, line)
+                    for number, line in zip(group.numbers, group.lines, strict=True)
+                ]
+            else:
+                parts.append(self._checked(shape, group, layout))
+        return _joined([*parts, _rejects(lost)])
+
+    def _layout(self, shape: Shape, group: _Group) -> Layout | None:
+        """What the names mean, decided by the first lines that have them; None if nothing yet."""
+        if shape in self._layouts:
+            return self._layouts[shape]
+        place = f"line {group.numbers[0]}"
+        try:
+            layout = decide(_batch(shape, group, place), self._hints)
+            if "interval" not in layout.columns and self._hints.interval is None:
+                # The few lines at hand must not decide what all that come are taken for.
+                raise ColumnMismatch("the interval is not known", hint="name it: --interval 1m")
+        except (InputError, SettingsError) as error:
+            why = str(error).removeprefix(f"{place}: ")
+            self._note(place, f"no bar, {why}" + (f"; {error.hint}" if error.hint else ""))
+            return None
+        for note in layout.notes:
+            self._note(place, note)
+        if len(self._layouts) >= _MOST_SHAPES:
+            self._layouts.clear()
+        self._layouts[shape] = layout
+        return layout
+
+    def _checked(self, shape: Shape, group: _Group, layout: Layout) -> Checked:
+        batch = _batch(shape, group, self._source)
+        checked = validate(batch, normalise(batch, layout), self._rules)
+        numbers = pl.Series("row_number", group.numbers, dtype=pl.Int64)
+        good, bad = (
+            part.with_columns(row_number=numbers.gather(part["row_number"] - 1))
+            for part in (checked.good, checked.bad)
+        )
+        return replace(checked, good=good, bad=bad)
+
+    def _note(self, place: str, note: str) -> None:
+        if note not in self._told and len(self._told) < _MOST_NOTES:
+            self._told.add(note)
+            self._tell(f"{place}: {note}")
+
+
+def _batch(shape: Shape, group: _Group, source: str) -> RawBatch:
+    names = sorted(shape)
+    cells = [[found[name] for name in names] for found in group.objects]
+    frame = pl.DataFrame(cells, schema=dict.fromkeys(names, pl.String), orient="row")
+    return RawBatch(frame, Location(source, 0, 1))
+
+
+def _cells(line: bytes) -> dict[str, str | None] | None:
+    """The object's values as text, exactly as they are written; None if the line is none."""
+    try:
+        text = line.decode("utf-8-sig")
+        found = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+        if not isinstance(found, dict) or not found:
+            return None
+        cells = {name: _text(value) for name, value in found.items()}
+        if "\\u" in text:  # the only way to half of a character
+            "".join((*cells, *filter(None, cells.values()))).encode()
+    except (ValueError, RecursionError):
+        return None
+    return cells
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
+def _rejects(lost: list[tuple[int, str, bytes]]) -> Checked:
+    numbers = pl.Series("row_number", [number for number, _, _ in lost], dtype=pl.Int64)
+    broken = pl.Series("rules", [[rule] for _, rule, _ in lost], dtype=pl.List(pl.String))
+    texts = [line.rstrip(b"\r").decode("utf-8", "backslashreplace") for *_, line in lost]
+    lines = pl.Series("line", texts, dtype=pl.String)
+    bad = pl.DataFrame([numbers, broken, rawjson.encode(lines.to_frame())])
+    return Checked(
+        pl.DataFrame(schema=BARS_AND_ROW), bad, Counter(rule for _, rule, _ in lost),
+        pl.DataFrame(schema=spellings.SCHEMA),
+    )  # fmt: skip
+
+
+def _joined(parts: list[Checked]) -> Checked:
+    """The parts of one batch, in the order of the lines."""
+    good, bad, spelled = (
+        pl.concat(getattr(part, name) for part in parts) for name in ("good", "bad", "spellings")
+    )
+    return Checked(
+        good.sort("row_number"),
+        bad.sort("row_number"),
+        sum((Counter(part.rejected) for part in parts), Counter()),
+        spelled.unique(maintain_order=True),
+        sum(part.skipped for part in parts),
+    )

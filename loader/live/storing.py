@@ -1,0 +1,236 @@
+"""The loop of a feed: takes lines as they come, stores them, and keeps them while it cannot."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+from typing import Final
+
+import polars as pl
+
+from loader import bars, booking, retries
+from loader.errors import Cancelled, ConnectionLost, DatabaseError
+from loader.events import Event, FileNote, RowsDone
+from loader.live.lines import Lines
+from loader.live.source import Source
+from loader.live.spill import Spill
+from loader.results import Counts, FileResult
+from loader.store.sessions import Sessions
+from loader.store.transaction import Spelling, Transaction
+from loader.stored import Compared
+from loader.tally import Tally
+
+#: Seconds without a server after which lines go to disk.
+_LASTING: Final = 2.0
+#: Seconds that a server which is away, or does not answer, is waited for once the feed has ended.
+_PATIENCE: Final = 10.0
+#: Beside what is retryable anyway: a standby before it is promoted, a full disk or memory.
+_PASSING: Final = ("25006", "53")
+#: Lines to store at a time that have waited on disk.
+_FROM_DISK: Final = 10_000
+#: How often a transaction is looked after once the feed is to end.
+_MOMENT: Final = 0.2
+_INTERRUPTED: Final = "interrupted before all lines were stored"
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """When lines are stored: so many of them, or when the first has waited for so long."""
+
+    rows: int
+    seconds: float
+
+
+class Storing:
+    """Stores the lines of `source` batch by batch, in their order.
+
+    Transactions run in a thread of their own, and lines are read meanwhile: up to `most` of them.
+    Where the server is away for longer they go to `spill`, and from there into the store.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        spill: Spill,
+        lines: Lines,
+        most: int,
+        flush: Flush,
+        url: str,
+        run_id: int,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self._source = source
+        self._spill = spill
+        self._lines = lines
+        self._most = most
+        self._flush = flush
+        self._run_id = run_id
+        self._emit = emit
+        self._sessions = Sessions(url)
+        self._thread = ThreadPoolExecutor(1, "mdload-live")
+        self._remembered: set[Spelling] = set()
+        self._tally = Tally()
+        self._counts = Counts()
+        self._number = 1  # of the first line in hand
+        self._in_hand: list[bytes] = []
+        self._is_on_disk = False  # with all that came after it
+        self._disk_failed = False
+        self._deadline: float | None = None
+        self._trouble_since: float | None = None
+
+    def end_within(self, seconds: float = _PATIENCE) -> None:
+        """Makes `run` give up what is not stored by then. For signal handlers and other threads."""
+        self._deadline = time.monotonic() + seconds
+        self._source.wake()
+
+    def result(self) -> FileResult:
+        """What became of the lines that were stored."""
+        return booking.part_result(
+            FileResult(self._source.name, "loaded"), "loaded", self._tally,
+            inserted=self._counts.inserted, updated=self._counts.updated,
+            raced=self._counts.unchanged,
+        )  # fmt: skip
+
+    def run(self) -> None:
+        """Stores lines until there are no more to come.
+
+        Raises:
+            DatabaseError: the server refused, or stayed away though the lines have ended.
+            Cancelled: the deadline came first.
+        """
+        try:
+            while self._next():
+                self._store()
+        except BaseException:
+            self._sessions.cancel()
+            raise
+        finally:
+            self._thread.shutdown()
+            self._sessions.close()
+
+    def leave(self) -> int:
+        """Leaves what has arrived and is not stored on disk, and says how many lines that is.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._source.stop()
+        while not self._source.ended:
+            self._source.wait(0)
+        self._spill_over()
+        return self._spill.lines
+
+    def _next(self) -> bool:
+        """Takes the next lines in hand; says whether there are any."""
+        source, rows, seconds = self._source, self._flush.rows, self._flush.seconds
+        self._number += len(self._in_hand)
+        self._in_hand = []
+        self._is_on_disk = self._spill.in_use
+        if self._is_on_disk:
+            self._read(0)
+            self._in_hand = self._spill.take(max(rows, _FROM_DISK))
+            return True
+        while not source.is_due(rows, seconds):
+            source.wait(source.due_in(seconds))
+        self._in_hand = source.take(rows)
+        return bool(self._in_hand)
+
+    def _store(self) -> None:
+        name = self._source.name
+        checked = self._lines.check(self._in_hand, self._number)
+        transaction = Transaction(checked, self._run_id, self._remembered, self._emit, name)
+        for attempt in count(1):
+            try:
+                self._attempt(transaction)
+                break
+            except DatabaseError as error:
+                if isinstance(error, ConnectionLost):
+                    self._sessions.close()
+                self._endure(error)
+            self._pause(min(retries.pause(attempt), _LASTING))
+        if self._is_on_disk:
+            self._spill.done()
+            if self._trouble_since is not None:
+                lasted = time.monotonic() - self._trouble_since
+                waiting = f"{self._spill.lines:,} lines wait on disk to be stored"
+                self._note(f"the server is back after {lasted:,.0f} s; {waiting}")
+        self._trouble_since = None
+        none = pl.DataFrame(schema=bars.SCHEMA)
+        self._tally.add(Compared(transaction.unique, none, none, 0))
+        self._counts += transaction.counts
+        self._emit(RowsDone(name, transaction.counts.read))
+
+    def _attempt(self, transaction: Transaction) -> None:
+        if self._is_over():
+            raise Cancelled(_INTERRUPTED)
+        attempt = self._thread.submit(transaction.run, self._sessions)
+        attempt.add_done_callback(lambda _: self._source.wake())
+        while not attempt.done():
+            if self._is_over():
+                self._to_disk()  # before the server is asked to let go of them
+                self._sessions.cancel()
+            self._read(None if self._deadline is None else _MOMENT)
+        attempt.result()
+
+    def _endure(self, error: DatabaseError) -> None:
+        """Raises:
+        DatabaseError: trying again is of no use, or was for too long.
+        Cancelled: the deadline has come.
+        """
+        if self._is_over():
+            raise Cancelled(_INTERRUPTED) from error
+        if not (error.retryable or (error.sqlstate or "").startswith(_PASSING)):
+            raise error
+        now = time.monotonic()
+        since = self._trouble_since = self._trouble_since or now
+        ended = self._source.ended_at
+        if ended is not None and now - max(since, ended) > _PATIENCE:
+            raise error
+        if now - since > _LASTING and not self._is_on_disk and self._to_disk():
+            self._note(f"lines are kept in {self._spill.path} until they can be stored: {error}")
+
+    def _pause(self, seconds: float) -> None:
+        """Lets time pass; what arrives meanwhile is read."""
+        until = time.monotonic() + seconds
+        while not self._is_over() and (left := until - time.monotonic()) > 0:
+            self._read(left)
+
+    def _read(self, seconds: float | None) -> None:
+        """Reads what arrives within `seconds`, as far as there is room for it."""
+        self._source.wait(seconds, reading=len(self._source.lines) < self._most)
+        if self._spill.in_use:
+            self._to_disk()
+
+    def _to_disk(self) -> bool:
+        """Puts all that is not stored on disk; says whether it is there. Once it is, all that is
+        read goes there until the disk holds no more."""
+        try:
+            self._spill_over()
+        except OSError as error:
+            if not self._disk_failed:
+                self._note(
+                    f"lines cannot be kept in {self._spill.path} ({error.strerror}): no more are "
+                    "read than fit into memory"
+                )
+            self._disk_failed = True
+            return False
+        return True
+
+    def _spill_over(self) -> None:
+        waiting = self._source.lines
+        if self._is_on_disk:
+            self._spill.append(waiting)
+        elif self._in_hand or waiting:
+            self._spill.append([*self._in_hand, *waiting])
+            self._spill.take(len(self._in_hand))
+            self._is_on_disk = True
+        waiting.clear()
+
+    def _is_over(self) -> bool:
+        return self._deadline is not None and time.monotonic() >= self._deadline
+
+    def _note(self, text: str) -> None:
+        self._emit(FileNote(self._source.name, text))
