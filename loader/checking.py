@@ -73,6 +73,8 @@ class Checking:
                 self.taken.reshape(read.frame),
                 Location(read.location.source, read.location.batch, start_row),
             )
+            if raw.frame.is_empty():  # further lines of a header, and no bar yet
+                continue
             start_row += raw.frame.height
             if self.layout is None:
                 self.layout = decide(raw, self._hints, self.taken)

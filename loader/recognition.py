@@ -14,7 +14,7 @@ A dialect fits where a file has one of its shapes. Each thing that speaks for it
 | the person named a provider of the dialect's name | 1 |
 
 The most points win; two dialects with the same are an error that names both. What fits no dialect,
-or none with three points, is a plain table (`canonical`).
+or none with three points, is a plain table (`canonical`); but to be refused, a name is enough.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ _ENOUGH: Final = 3
 #: Containers that only one kind of dump has.
 _OWN: Final = frozenset(["dbn", "bi5", "tdx", "scid", "hst", "hdf5"])
 PLAIN: Final = "canonical"
+#: How readers call a column that has no name.
+_UNNAMED: Final = re.compile("column_[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Taken:
         shape: None for plain tables.
         score, reasons: what spoke for it.
         reshape: makes one row per bar, under the names that the dialect knows; for each batch.
+        remarks: what the dialect says of this very file.
     """
 
     dialect: Dialect
@@ -59,13 +62,14 @@ class Taken:
     score: int
     reasons: tuple[str, ...]
     reshape: Reshape
+    remarks: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         if self.shape is None:
             return ()
         taken = f"taken for {self.dialect.name} ({'; '.join(self.reasons)})"
-        return (taken, self.shape.note) if self.shape.note else (taken,)
+        return (taken, *filter(None, (self.shape.note, *self.remarks)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,8 @@ def recognise(
             raise _not_in(named, opening)
         return _taken(fits[0], opening)
     candidates = known_dialects(own).values()
-    fits = [fit for fit in _fits(candidates, opening, provider) if fit.score >= _ENOUGH]
+    fits = _fits(candidates, opening, provider)
+    fits = [fit for fit in fits if fit.score >= _ENOUGH or fit.no_bars]
     fits = [fit for fit in fits if fit.score == fits[0].score and fit.dialect in own] or fits
     if not fits and opening.container in _OWN:
         raise UnreadableFile(
@@ -177,7 +182,7 @@ _Seen = list[tuple[int, str]] | None
 
 def _columns(shape: Shape, opening: Opening) -> _Seen:
     if shape.positions:
-        fits = not opening.header and opening.first.width == len(shape.positions)
+        fits = not opening.header and set(shape.positions) <= set(opening.first.columns)
         return [(1, f"{len(shape.positions)} columns without a header")] if fits else None
     if not shape.header:
         return []
@@ -235,13 +240,17 @@ def _taken(fit: _Fit, opening: Opening) -> Taken:
     )
     if dialect.facts is not None:
         opening = replace(opening, facts=MappingProxyType(dict(dialect.facts(opening))))
+    dialect = replace(dialect, timezone=opening.facts.get("timezone", dialect.timezone))
+    remarks = dialect.remarks(opening) if dialect.remarks is not None else ()
+    if dialect.naming is not None:
+        dialect = replace(dialect, columns={**dialect.columns, **dialect.naming(opening)})
     shaped = dialect.reshape(opening) if dialect.reshape is not None else None
 
     def reshape(frame: pl.DataFrame) -> pl.DataFrame:
         named = _named(frame, shape, header=header)
         return shaped(named) if shaped is not None else named
 
-    return Taken(dialect, opening.facts, shape, fit.score, fit.reasons, reshape)
+    return Taken(dialect, opening.facts, shape, fit.score, fit.reasons, reshape, remarks)
 
 
 def plain(dialect: Dialect) -> Taken:
@@ -250,9 +259,10 @@ def plain(dialect: Dialect) -> Taken:
 
 
 def _named(frame: pl.DataFrame, shape: Shape, *, header: bool) -> pl.DataFrame:
-    if header or len(shape.positions) != frame.width:
+    unnamed = [name for name in frame.columns if _UNNAMED.fullmatch(name)]
+    if header or len(shape.positions) != len(unnamed):
         return frame
-    return frame.rename(dict(zip(frame.columns, shape.positions, strict=True)))
+    return frame.rename(dict(zip(unnamed, shape.positions, strict=True)))
 
 
 def _not_in(dialect: Dialect, opening: Opening) -> ColumnMismatch:

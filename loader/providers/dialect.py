@@ -107,7 +107,10 @@ class Dialect:
         refused: forms that hold no bars, each with what they hold: "trades", "quotes".
         names: patterns of the file's path, with groups named `symbol`, `interval`, `date`, `side`
             or what `facts` wants. They are no condition; the first that is found counts.
-        facts: finishes what the name says, e.g. by the metadata or the first rows.
+        facts: finishes what the name says, e.g. by the metadata or the first rows. A fact
+            `timezone` is that of this file, in place of the dialect's.
+        naming: names of fields' columns that differ from file to file; they replace `columns`'.
+        remarks: what a person should know of this very file, e.g. that it is cut short.
         left_out: names of columns that are known and are no part of a bar, each with the reason.
         provider: the name under which bars are stored, with facts in braces: `dukascopy-{side}`;
             by default the dialect's own.
@@ -137,6 +140,8 @@ class Dialect:
     refused: tuple[Refused, ...] = ()
     names: tuple[str, ...] = ()
     facts: Callable[[Opening], Mapping[str, str]] | None = None
+    naming: Callable[[Opening], Words] | None = None
+    remarks: Callable[[Opening], tuple[str, ...]] | None = None
     left_out: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     provider: str | None = None
     symbol_convention: str = "plain"
