@@ -1,0 +1,12 @@
+"""How files that hold one ticker's bars are called: by the ticker."""
+
+from typing import Final
+
+#: A ticker in capitals and nothing else: `AAPL`, `BRK-B`, `RACE.MI`, `^GDAXI`, `CL=F`, `EURUSD=X`;
+#: a browser appends ` (1)` to a second copy. In small letters it could be any word.
+STEM: Final = (
+    r"(?:^|[/!])(?P<symbol>\^?[A-Z0-9]{1,12}(?:[-.][A-Z0-9]{1,6})*(?:=[A-Z])?)(?: \(\d+\))?"
+)
+CSV: Final = STEM + r"\.csv(?:\.\w+)?(?:!.*)?$"
+JSON: Final = STEM + r"\.json(?:\.\w+)?(?:!.*)?$"
+PARQUET: Final = STEM + r"\.(?:parquet|pq|feather|arrow)$"
