@@ -36,7 +36,9 @@ def read(file: Any, source: Source, batch_rows: int, stack: ExitStack) -> Readin
             f"{name} is an HDF5 file, which needs the extra", hint="pip install 'mdload[hdf5]'"
         ) from None
     with _damaged(name):
-        tables = _tables(stack.enter_context(h5py.File(file, "r")), h5py, name)
+        # Without a cache, of which each table would have its own.
+        opened = stack.enter_context(h5py.File(file, "r", rdcc_nbytes=0))
+        tables = _tables(opened, h5py, name)
     fields = tables[0].dtype.names
     columns, notes = unique_names(("key", *fields))
     rows = sum(len(table) for table in tables)

@@ -6,6 +6,7 @@ import io
 import json
 import lzma
 import struct
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -113,6 +114,23 @@ class TestBi5:
     def test_ticks(self, opened: Reader, data: bytes) -> None:
         error = refusal(opened, "09h_ticks.bi5", data)
         assert str(error) == "09h_ticks.bi5 holds Dukascopy's ticks, not bars"
+
+    def test_in_an_archive_with_an_empty_day(self, tmp_path: Path) -> None:
+        with zipfile.ZipFile(tmp_path / "dump.zip", "w") as archive:
+            for day, data in (("03", b""), ("04", lzma.compress(self.RECORDS, lzma.FORMAT_ALONE))):
+                archive.writestr(f"EURUSD/2019/01/{day}/BID_candles_min_1.bi5", data)
+            archive.writestr("README.txt", "by hand")
+        with find([str(tmp_path / "dump.zip")]) as sources:
+            assert [source.name.partition("!")[2] for source in sources] == [
+                "EURUSD/2019/01/03/BID_candles_min_1.bi5",
+                "EURUSD/2019/01/04/BID_candles_min_1.bi5",
+            ]
+            heights = []
+            for source in sources:
+                with read(source) as reading:
+                    assert reading.container == "bi5"
+                    heights.append(sum(batch.frame.height for batch in reading))
+        assert heights == [0, 2]
 
     def test_it_is_compressed(self, opened: Reader) -> None:
         assert "is no table" in str(refusal(opened, "BID_candles_min_1.bi5", self.RECORDS))
