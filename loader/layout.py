@@ -139,8 +139,8 @@ def decide(first: RawBatch, hints: Hints, taken: Taken | None = None) -> Layout:
         own_zone=_own_zone(frame.schema[clock[0]]),
         where=where,
     )
-    price_exponent = scales.chosen(hints.price_exponent, dialect.price_exponent)
-    volume_exponent = scales.chosen(hints.volume_exponent, dialect.volume_exponent)
+    price_exponent = scales.chosen(hints.price_exponent, dialect.price_exponent, where)
+    volume_exponent = scales.chosen(hints.volume_exponent, dialect.volume_exponent, where)
     if price_exponent == 0 and hints.price_exponent is None:
         scales.refuse_fixed_point(frame, columns, where)
     stamp = hints.stamp or dialect.stamp

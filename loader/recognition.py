@@ -244,6 +244,8 @@ def _taken(fit: _Fit, opening: Opening) -> Taken:
     remarks = dialect.remarks(opening) if dialect.remarks is not None else ()
     if dialect.naming is not None:
         dialect = replace(dialect, columns={**dialect.columns, **dialect.naming(opening)})
+    if "price_exponent" in opening.facts:
+        dialect = replace(dialect, price_exponent=int(opening.facts["price_exponent"]))
     shaped = dialect.reshape(opening) if dialect.reshape is not None else None
 
     def reshape(frame: pl.DataFrame) -> pl.DataFrame:

@@ -44,7 +44,7 @@ def _page(dialect: Dialect) -> list[tuple[str, str | None]]:
         ("columns", ", ".join(f"{f} = {' or '.join(w)}" for f, w in _columns(dialect).items())),
         ("times", _STAMP[dialect.stamp]),
         ("time zone", dialect.timezone or "as the file says it, else --timezone"),
-        ("prices", _scale(dialect.price_exponent) or "as they stand"),
+        ("prices", _prices(dialect.price_exponent)),
         ("adjusted", dialect.adjusted or None),
         ("volume", " ".join(filter(None, [dialect.volume, _scale(dialect.volume_exponent)]))),
         ("symbols", f"convention {dialect.symbol_convention}"),
@@ -97,6 +97,12 @@ def _columns(dialect: Dialect) -> dict[str, tuple[str, ...]]:
         for name, words in columns.items():
             found.setdefault(name, {}).update(dict.fromkeys(word for word in words if word))
     return {name: tuple(words) for name, words in found.items()}
+
+
+def _prices(exponent: int | None) -> str:
+    if exponent is None:
+        return "as their instrument has them, else --price-divisor"
+    return _scale(exponent) or "as they stand"
 
 
 def _scale(exponent: int) -> str | None:

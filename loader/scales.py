@@ -15,9 +15,20 @@ _HIGHEST: Final = 100_000_000
 _SAMPLE: Final = 1_000
 
 
-def chosen(asked: int | None, own: int) -> int:
-    """The power of ten that the person asked for, else the dialect's own."""
-    return own if asked is None else asked
+def chosen(asked: int | None, own: int | None, where: str) -> int:
+    """The power of ten that the person asked for, else the dialect's own.
+
+    Raises:
+        ColumnMismatch: neither is known.
+    """
+    if asked is not None:
+        return asked
+    if own is None:
+        raise ColumnMismatch(
+            f"{where}: prices are in units of its instrument, and what one is, is not known",
+            hint="say it: --price-divisor 100000 for 1e-5 (1 if they are right as they stand)",
+        )
+    return own
 
 
 def notes(price_exponent: int, volume_exponent: int) -> tuple[str, ...]:

@@ -122,7 +122,8 @@ class Dialect:
         interval: of files that say it nowhere.
         intervals: the dialect's words for intervals (in names and columns), where they are not
             those of `loader.bars.parse_interval`.
-        price_exponent: prices are the file's numbers times ten to this power.
+        price_exponent: prices are the file's numbers times ten to this power; None where it depends
+            on the instrument: the fact `price_exponent` says it, else the person must.
         volume_exponent: likewise; 2 where the file counts lots of 100.
         numbers: how numbers in text are written, where it is not the plain way.
         skip: rows that are no bars, by the reason: a boolean expression over the file's columns.
@@ -150,7 +151,7 @@ class Dialect:
     timezone: str | None = None
     interval: str | None = None
     intervals: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    price_exponent: int = 0
+    price_exponent: int | None = 0
     volume_exponent: int = 0
     numbers: NumberFormat = PLAIN
     skip: Mapping[str, pl.Expr] = field(default_factory=lambda: MappingProxyType({}))
@@ -171,8 +172,12 @@ class Dialect:
             interval=shape.interval or self.interval,
             provider=shape.provider or self.provider,
             symbol_convention=shape.symbol_convention or self.symbol_convention,
-            price_exponent=_or(shape.price_exponent, self.price_exponent),
-            volume_exponent=_or(shape.volume_exponent, self.volume_exponent),
+            price_exponent=(
+                self.price_exponent if shape.price_exponent is None else shape.price_exponent
+            ),
+            volume_exponent=(
+                self.volume_exponent if shape.volume_exponent is None else shape.volume_exponent
+            ),
             skip=self.skip if shape.skip is None else shape.skip,
             reshape=shape.reshape or self.reshape,
         )
@@ -188,7 +193,3 @@ class Dialect:
 def fold(name: str) -> str:
     """A column name as it is compared: `Adj Close`, `adj_close` and `AdjClose` are one."""
     return "".join(c for c in name.strip().lower() if c not in " _-.\ufeff")
-
-
-def _or(chosen: int | None, default: int) -> int:
-    return default if chosen is None else chosen
