@@ -31,8 +31,9 @@ def log_event(event: Event) -> None:
             )  # fmt: skip
         case FileStarted(path, size):
             _tell(
-                logging.INFO, "file_started", f"reading {size:,} bytes", file=path, size_bytes=size
-            )
+                logging.INFO, "file_started", f"reading {size:,} bytes" if size else "reading",
+                file=path, size_bytes=size,
+            )  # fmt: skip
         case FileNote(path, text):
             _tell(logging.INFO, "file_note", text, file=path)
         case RowsDone(path, rows):

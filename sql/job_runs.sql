@@ -172,3 +172,12 @@ SELECT id, run_id, path, size_bytes, content_hash, config_fingerprint, dialect, 
   FROM job_run_files
  WHERE run_id = CAST($1 AS bigint)
  ORDER BY started_at, id
+
+-- job_run_rejects --
+-- Rejected rows of run $1 that came in no file, by broken rule; a row can break several.
+SELECT rule, count(*) AS rows
+  FROM bars_rejected
+ CROSS JOIN unnest(rules) AS broken (rule)
+ WHERE run_id = CAST($1 AS bigint) AND file_id IS NULL
+ GROUP BY rule
+ ORDER BY rows DESC, rule

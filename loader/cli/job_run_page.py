@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -24,8 +24,11 @@ from loader.runs import JobRun, JobRunFile
 _COUNTS = ("inserted", "updated", "unchanged", "duplicate", "skipped", "rejected")
 
 
-def show_run(run: JobRun, files: Sequence[JobRunFile], as_json: bool) -> None:
-    rejected: Counter[str] = Counter()
+def show_run(
+    run: JobRun, files: Sequence[JobRunFile], other_rejects: Mapping[str, int], as_json: bool
+) -> None:
+    """Prints it; `other_rejects` are rejected rows by rule that came in no file."""
+    rejected = Counter(other_rejects)
     for file in files:
         rejected.update(file.rejected)
     if as_json:

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import polars as pl
 
@@ -23,11 +23,21 @@ from loader.validate import Checked, RuleSettings, validate
 #: Rules of lines, beside those of bars: not a JSON object; an object that is no bar.
 NOT_JSON: Final = "line_not_json"
 NOT_A_BAR: Final = "line_not_a_bar"
+LINE_RULES: Final = (NOT_JSON, NOT_A_BAR)
 #: Kinds of objects to know the meaning of, and kinds of trouble to name to the person.
 _MOST_SHAPES, _MOST_NOTES = 1_000, 20
 
 #: The names that an object has: lines of one shape mean the same by them.
 Shape = frozenset[str]
+
+
+class _Lost(NamedTuple):
+    """A line that is no bar."""
+
+    number: int
+    rule: str
+    line: bytes
+    why: str
 
 
 @dataclass(slots=True)
@@ -57,13 +67,14 @@ class Lines:
         """The lines as one batch, in their order; `first` is the number of the first one. Blank
         lines are none."""
         groups: dict[Shape, _Group] = {}
-        lost: list[tuple[int, str, bytes]] = []
+        lost: list[_Lost] = []
         for number, line in enumerate(lines, start=first):
             if not line.strip():
                 continue
-            cells = _cells(line)
-            if cells is None:
-                lost.append((number, NOT_JSON, line))
+            try:
+                cells = _cells(line)
+            except (ValueError, RecursionError) as error:
+                lost.append(_Lost(number, NOT_JSON, line, _why(error)))
                 continue
             group = groups.setdefault(frozenset(cells), _Group())
             group.objects.append(cells)
@@ -72,17 +83,15 @@ class Lines:
         parts = []
         for shape, group in groups.items():
             layout = self._layout(shape, group)
-            if layout is None:
-                lost += [
-                    (number, NOT_A_BAR, line)
-                    for number, line in zip(group.numbers, group.lines, strict=True)
-                ]
+            if isinstance(layout, str):
+                numbered = zip(group.numbers, group.lines, strict=True)
+                lost += [_Lost(number, NOT_A_BAR, line, layout) for number, line in numbered]
             else:
                 parts.append(self._checked(shape, group, layout))
         return _joined([*parts, _rejects(lost)])
 
-    def _layout(self, shape: Shape, group: _Group) -> Layout | None:
-        """What the names mean, decided by the first lines that have them; None if nothing yet."""
+    def _layout(self, shape: Shape, group: _Group) -> Layout | str:
+        """What the names mean, decided by the first lines that have them, or why nothing yet."""
         if shape in self._layouts:
             return self._layouts[shape]
         place = f"line {group.numbers[0]}"
@@ -94,7 +103,7 @@ class Lines:
         except (InputError, SettingsError) as error:
             why = str(error).removeprefix(f"{place}: ")
             self._note(place, f"no bar, {why}" + (f"; {error.hint}" if error.hint else ""))
-            return None
+            return why
         for note in layout.notes:
             self._note(place, note)
         if len(self._layouts) >= _MOST_SHAPES:
@@ -125,33 +134,41 @@ def _batch(shape: Shape, group: _Group, source: str) -> RawBatch:
     return RawBatch(frame, Location(source, 0, 1))
 
 
-def _cells(line: bytes) -> dict[str, str | None] | None:
-    """The object's values as text, exactly as they are written; None if the line is none."""
-    try:
-        text = line.decode("utf-8-sig")
-        found = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
-        if not isinstance(found, dict) or not found:
-            return None
-        cells = {name: _text(value) for name, value in found.items()}
-        if "\\u" in text:  # the only way to half of a character
-            "".join((*cells, *filter(None, cells.values()))).encode()
-    except (ValueError, RecursionError):
-        return None
+def _cells(line: bytes) -> dict[str, str | None]:
+    """The object's values as text, exactly as they are written.
+
+    Raises:
+        ValueError, RecursionError: the line is no JSON object.
+    """
+    text = line.decode("utf-8-sig")
+    found = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+    if not isinstance(found, dict) or not found:
+        raise ValueError("it is JSON, and no object with names")
+    cells = {name: _text(value) for name, value in found.items()}
+    if "\\u" in text:  # the only way to half of a character
+        "".join((*cells, *filter(None, cells.values()))).encode()
     return cells
+
+
+def _why(error: ValueError | RecursionError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.pos + 1}"
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def _text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
-def _rejects(lost: list[tuple[int, str, bytes]]) -> Checked:
-    numbers = pl.Series("row_number", [number for number, _, _ in lost], dtype=pl.Int64)
-    broken = pl.Series("rules", [[rule] for _, rule, _ in lost], dtype=pl.List(pl.String))
-    texts = [line.rstrip(b"\r").decode("utf-8", "backslashreplace") for *_, line in lost]
-    lines = pl.Series("line", texts, dtype=pl.String)
-    bad = pl.DataFrame([numbers, broken, rawjson.encode(lines.to_frame())])
+def _rejects(lost: list[_Lost]) -> Checked:
+    numbers = pl.Series("row_number", [one.number for one in lost], dtype=pl.Int64)
+    broken = pl.Series("rules", [[one.rule] for one in lost], dtype=pl.List(pl.String))
+    texts = [one.line.rstrip(b"\r").decode("utf-8", "backslashreplace") for one in lost]
+    said = {"line": texts, "why": [one.why for one in lost]}
+    raw = rawjson.encode(pl.DataFrame(said, schema=dict.fromkeys(said, pl.String)))
     return Checked(
-        pl.DataFrame(schema=BARS_AND_ROW), bad, Counter(rule for _, rule, _ in lost),
+        pl.DataFrame(schema=BARS_AND_ROW), pl.DataFrame([numbers, broken, raw]),
+        Counter(one.rule for one in lost),
         pl.DataFrame(schema=spellings.SCHEMA),
     )  # fmt: skip
 

@@ -13,15 +13,17 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from loader.booking import REFUSED
 from loader.events import BarsWritten, Committed, Event, FileDone, Method, RunDone
+from loader.live.lines import LINE_RULES
 from loader.metrics import families
 from loader.metrics.bounded import OTHER, Bounded
 from loader.results import Counts, FileResult, FileState, LoadResult, RunStatus
 from loader.rules import RULES
 from loader.runs.active import outcome
 from loader.runs.records import STATUSES, Mode
+from loader.spellings import COLLISION
 
 _OUTCOMES: Final = tuple(field.name for field in fields(Counts) if field.name != "read")
-_RULES: Final = (*(rule.name for rule in RULES), REFUSED)
+_RULES: Final = (*(rule.name for rule in RULES), REFUSED, COLLISION, *LINE_RULES)
 #: A file in one of these states was read to its end, or to where it was given up.
 _READ: Final = ("loaded", "partial", "refused")
 

@@ -218,6 +218,12 @@ class JobRunTracker:
             for row in self._session.rows("job_run_files", run_id, repeatable=True)
         ]
 
+    def get_rejects(self, run_id: int) -> dict[str, int]:
+        """Rejected rows of a run by broken rule, most first, without those of its files, which
+        `get_files` gives: what a live feed or a `StoreClient` rejected."""
+        rows = self._session.rows("job_run_rejects", run_id, repeatable=True)
+        return {str(row["rule"]): int(row["rows"]) for row in rows}
+
     @contextmanager
     def run(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import threading
@@ -47,6 +48,8 @@ def test_a_feed_to_its_end(mdload: Mdload, database_url: str) -> None:
         (10.5, 10.75, told["run_id"])
     ]
     assert "stdin: line 2501: no bar, no column for ts" in ran.err
+    inspected = mdload("--database", database_url, "job-runs", "inspect", str(told["run_id"]))
+    assert re.search(r"line_not_json\s+1\n", inspected.out), inspected.out
     again = mdload(*args[:-1], "--job-name", "kraken", stdin=data)
     assert "2,499" in again.out
     assert query(database_url, RUN) == [("kraken", "live", "success", 2504, 0, 2, 2499, 3)]
@@ -173,6 +176,10 @@ def test_metrics_are_served(database_url: str, home: Path) -> None:
 
         wait_until(lambda: 'outcome="rejected"} 1.0' in said(), said)
         assert 'store_bars_written_total{method="UPSERT",status="success"} 2' in said()
+        assert (
+            'store_rows_rejected_total{job_name="live",mode="live",rule="line_not_json"} 1.0'
+            in (said())
+        )
         assert 'store_rows_total{job_name="live",mode="live",outcome="inserted"} 20.0' in said()
         assert feed.end().code == 0
 

@@ -70,6 +70,12 @@ def test_lines_that_are_no_objects() -> None:
     assert found.rejected == {"line_not_json": 10}
     kept = {number: raw["line"] for number, _, raw in rejects(found)}
     assert list(kept) == [11, 14, 15, 16, 17, 18, 19, 20, 21, 22]
+    why = {number: raw["why"] for number, _, raw in rejects(found)}
+    assert why[11] == "Expecting value at character 1"
+    assert why[14] == why[17] == "it is JSON, and no object with names"
+    assert why[18] == "Expecting ',' delimiter at character 7"
+    assert "invalid start byte" in why[19]
+    assert why[22] == "it is nested too deeply"
     assert (kept[11], kept[18], kept[19], kept[21]) == (
         "garbage", '{"a":1', "\\xff\\xfe{}", "nul␀l",
     )  # fmt: skip
@@ -79,11 +85,13 @@ def test_objects_that_are_no_bars() -> None:
     told: list[str] = []
     lines = [{"type": "subscribed"}, BAR, {"type": "heartbeat"}, {"open": 1, "close": 2}]
     found = check(*lines, told=told)
-    assert rejects(found) == [
-        (1, ["line_not_a_bar"], {"line": '{"type": "subscribed"}'}),
-        (3, ["line_not_a_bar"], {"line": '{"type": "heartbeat"}'}),
-        (4, ["line_not_a_bar"], {"line": '{"open": 1, "close": 2}'}),
+    assert [(number, rules, raw["line"]) for number, rules, raw in rejects(found)] == [
+        (1, ["line_not_a_bar"], '{"type": "subscribed"}'),
+        (3, ["line_not_a_bar"], '{"type": "heartbeat"}'),
+        (4, ["line_not_a_bar"], '{"open": 1, "close": 2}'),
     ]
+    first = "no column for ts, open, high, low, close (it has 'type')"
+    assert [raw["why"] for *_, raw in rejects(found)][:2] == [first, first]
     assert found.good["row_number"].to_list() == [2]
     assert len(told) == 2
     assert told[0].startswith("line 1: no bar, no column for ts, open, high, low, close")
