@@ -31,13 +31,15 @@ Record = list[str]
 
 @dataclass(frozen=True, slots=True)
 class TextFormat:
-    """`start` is where the first data row begins: a number of bytes after the byte order mark."""
+    """`start` is where the first data row begins: a number of bytes after the byte order mark.
+    `banner` is the text of the lines above the table."""
 
     delimiter: str
     columns: tuple[str, ...]
     header: bool
     start: int
     notes: tuple[str, ...]
+    banner: str = ""
 
 
 def sniff(head: bytes, name: str) -> TextFormat | None:
@@ -69,14 +71,14 @@ def sniff(head: bytes, name: str) -> TextFormat | None:
         columns = tuple(f"column_{n}" for n in range(1, width + 1))
         notes = (f"no header line: the columns are called column_1 to column_{width}",)
     banner = records[: first - header]
+    shown = " / ".join(delimiter.join(record).strip(delimiter) for record in banner)
     if banner:
-        shown = " / ".join(delimiter.join(record).strip(delimiter) for record in banner)
         notes = (f"left out above the table: {shown[:200]!r}", *notes)
     if delimiter != ",":
         notes = (f"cells are separated by {_DELIMITERS[delimiter]}", *notes)
     lines = body.split(b"\n")[: ends[first - 1] if first else 0]
     start = len(head) - len(body) + sum(len(line) + 1 for line in lines)
-    return TextFormat(delimiter, columns, header, min(start, len(head)), notes)
+    return TextFormat(delimiter, columns, header, min(start, len(head)), notes, shown)
 
 
 def _records(text: str, delimiter: str) -> list[tuple[int, Record]]:

@@ -27,7 +27,8 @@ def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = B
 
     Nothing else is null: `NA`, `NULL` and `TRUE` are tickers. A row with too few cells has nulls at
     its end; a row with too many stands whole in its first column, the others null, so that it
-    becomes a reject that shows what was there. Blank lines are no rows.
+    becomes a reject that shows what was there. Blank lines are no rows. The metadata has
+    the `delimiter`, and as `banner` what stands above the table.
 
     Raises:
         UnreadableFile: it is no table, neither UTF-8 nor UTF-16 with its mark, damaged, or ends in
@@ -71,6 +72,7 @@ def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = B
         batches=batches(frames, name, batch_rows),
         notes=notes,
         header=form.header,
+        metadata={"delimiter": form.delimiter, **({"banner": form.banner} if form.banner else {})},
     )
 
 

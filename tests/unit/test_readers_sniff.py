@@ -165,6 +165,7 @@ class TestBanner:
         assert found.columns == ("date", "symbol", "open")
         assert found.start == len(banner) + self.TABLE.index("\n") + 1
         assert found.notes == (f"left out above the table: {shown!r}",)
+        assert found.banner == shown
 
     def test_a_title_above_a_table_without_header(self) -> None:
         found = layout("My prices\n2024-01-02,1,2\n2024-01-03,1,2\n")

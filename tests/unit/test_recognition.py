@@ -14,7 +14,11 @@ from loader.recognition import recognise
 
 COLUMNS = {name: (name,) for name in ("ts", "open", "high", "low", "close", "volume")}
 HEADED = Dialect(
-    "headed", "Headed", COLUMNS, shapes=(Shape(header=("ts", "open", "high", "low", "close")),)
+    "headed",
+    "Headed",
+    COLUMNS,
+    shapes=(Shape(header=("ts", "open", "high", "low", "close")),),
+    naming=lambda opening: {"volume": tuple(opening.first.columns[5:])},
 )
 BARE = Dialect(
     "bare",
@@ -30,7 +34,10 @@ TRADES = Dialect(
     "trades",
     "Trades",
     COLUMNS,
-    refused=(Refused(Shape(header=("time", "price", "size")), "trades"),),
+    refused=(
+        Refused(Shape(header=("time", "price", "size")), "trades"),
+        Refused(Shape(name=r"-trades-\d{4}"), "trades"),
+    ),
 )
 PLAIN = Dialect("canonical", "Plain", COLUMNS)
 BARS = pl.DataFrame({"ts": ["20240102"], **{name: ["1"] for name in list(COLUMNS)[1:]}})
@@ -74,6 +81,13 @@ def test_a_file_without_a_header_gets_the_names_of_its_positions_in_every_batch(
     assert taken.reshape(later).columns == list(COLUMNS)
 
 
+def test_what_stands_around_rows_without_names_keeps_its_names() -> None:
+    beside = bare("/data/EURUSD_bare.txt").first.with_columns(pl.lit("x").alias("result.last"))
+    taken = recognise(opening(beside, "/data/EURUSD_bare.txt", header=False), None, None)
+    assert taken.dialect.name == "bare"
+    assert taken.reshape(beside).columns == [*COLUMNS, "result.last"]
+
+
 def test_two_that_fit_equally_well_are_an_error_that_names_both() -> None:
     with pytest.raises(ColumnMismatch, match=r"x\.txt could be bare or twin: ") as error:
         recognise(bare(), None, None)
@@ -105,6 +119,19 @@ def test_what_holds_no_bars_is_refused_by_what_it_holds() -> None:
     frame = pl.DataFrame({"time": ["1"], "price": ["2"], "size": ["3"]})
     with pytest.raises(UnreadableFile, match=r"x\.csv holds trades, not bars"):
         recognise(opening(frame), None, None)
+
+
+def test_a_name_alone_is_enough_to_refuse_what_is_nothing_else() -> None:
+    path = "/data/BTCUSDT-trades-2024-01.csv"
+    with pytest.raises(UnreadableFile, match="holds trades, not bars"):
+        recognise(opening(pl.DataFrame({"a": ["1"]}), path), None, None)
+    assert recognise(opening(path=path), None, None).dialect.name == "headed"
+
+
+def test_a_dialect_finds_columns_whose_names_differ_by_file() -> None:
+    taken = recognise(opening(BARS.rename({"volume": "Volume BTC"})), None, None)
+    assert taken.dialect.columns["volume"] == ("Volume BTC",)
+    assert taken.dialect.columns["open"] == ("open",)
 
 
 def test_what_nothing_speaks_for_is_a_plain_table() -> None:
