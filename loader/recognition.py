@@ -8,6 +8,7 @@ A dialect fits where a file has one of its shapes. Each thing that speaks for it
 | the shape's columns in their order, with others | 3 |
 | the shape's columns in another order | 2 |
 | as many columns as the shape has positions, and no header | 1 |
+| the names of all columns are like theirs | 3 |
 | the place of the rows in a JSON document; metadata; a container of the dialect's own | 3 each |
 | the cells of a column look as they should | 2 each |
 | the file's name looks as it should | 2 |
@@ -184,6 +185,9 @@ def _columns(shape: Shape, opening: Opening) -> _Seen:
     if shape.positions:
         fits = not opening.header and set(shape.positions) <= set(opening.first.columns)
         return [(1, f"{len(shape.positions)} columns without a header")] if fits else None
+    if shape.named is not None:
+        alike = all(re.fullmatch(shape.named, name) for name in opening.first.columns)
+        return [(3, "its columns are named like theirs")] if opening.header and alike else None
     if not shape.header:
         return []
     here, wanted = [fold(name) for name in opening.first.columns], list(map(fold, shape.header))
@@ -200,7 +204,7 @@ def _place(shape: Shape, opening: Opening) -> _Seen:
         return []
     if not re.fullmatch(shape.place, opening.place):
         return None
-    return [(3, f"its rows stand in {opening.place}")]
+    return [(3, f"its rows stand in {opening.place}" if opening.place else "it is one object")]
 
 
 def _metadata(shape: Shape, opening: Opening) -> _Seen:
@@ -229,7 +233,7 @@ def _taken(fit: _Fit, opening: Opening) -> Taken:
         raise UnreadableFile(
             f"{opening.name} holds {fit.no_bars}, not bars ({fit.dialect.title}; "
             f"{'; '.join(fit.reasons)})",
-            hint="mdload loads bars: open, high, low and close of an interval",
+            hint="mdload loads open, high, low and close; if they are in it: --dialect canonical",
         )
     dialect = fit.dialect.of(fit.shape)
     shape, header = fit.shape, opening.header

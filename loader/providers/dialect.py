@@ -53,6 +53,7 @@ class Shape:
         containers: of `loader.readers.Reading.container`.
         header: names of columns that the file has, compared folded (see `fold`), in this order.
         exact: whether it has no other columns than `header`.
+        named: pattern of the names of all of its columns, each in full.
         positions: the names of the columns of a file that has no header, as many as it has columns.
         place: pattern of the place where a JSON document has the rows, in full.
         name: pattern that is found in the file's path.
@@ -67,6 +68,7 @@ class Shape:
     containers: tuple[str, ...] = ("csv",)
     header: tuple[str, ...] = ()
     exact: bool = False
+    named: str | None = None
     positions: tuple[str, ...] = ()
     place: str | None = None
     name: str | None = None
