@@ -97,7 +97,7 @@ def book(
     whole = part_result(before, state, tally, inserted=inserted, updated=updated, raced=raced)
     if bad.rows and quarantine.keep(writer, bad, run_id, before.file_id) != tally.rejected:
         raise MergeFailed(f"{before.path}: not all rejected rows reached the quarantine")
-    spellings.keep(writer, tally.spellings, "plain", run_id)
+    spellings.keep(writer, tally.spellings, run_id)
     _close(writer, run_id, whole, whole.counts - before.counts, rows_resumable)
     return whole
 

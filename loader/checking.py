@@ -25,6 +25,8 @@ def hints(settings: Settings) -> Hints:
         columns=settings.columns,
         time_format=settings.time_format,
         dialect=settings.dialect,
+        symbol_convention=settings.symbol_convention,
+        renames=settings.symbol_map,
         stamp=settings.stamp,
         price_exponent=settings.price_exponent,
         volume_exponent=settings.volume_exponent,

@@ -12,7 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from loader import bars, booking, files, merge, quarantine
+from loader import bars, booking, files, merge, quarantine, respelled, spellings
 from loader.checking import Checking
 from loader.db import Connection
 from loader.duplicates import in_order, partitioned
@@ -66,6 +66,8 @@ class FileWork:
         self._as_hashed = as_hashed
         self._rows_shown = 0
         self._booked: _Booked | None = None
+        self._notes: tuple[str, ...] = ()
+        self._spelled = pl.DataFrame(schema=spellings.SCHEMA)
 
     def load(self) -> None:
         """Loads the file in one part, or in parts of `commit_every` raw rows.
@@ -84,6 +86,7 @@ class FileWork:
                 noted = self._noting(map(compare, pieces), reading, checking)
                 if self.job.run_id is None:
                     self.done, self.ended = self._dry(noted), True
+                    self._tell_spellings()
                     return
                 with self.job.connection() as writer:
                     if settings.commit_every:
@@ -137,9 +140,10 @@ class FileWork:
         first = next(pieces, None)
         layout = checking.layout
         notes = (*reading.notes, *(layout.notes if layout else ()))
-        if self.done.notes != notes:  # those of an earlier attempt need not be told again
+        if self.done.notes[: len(notes)] != notes:  # those of an earlier attempt were told
             for note in notes:
                 self.job.emit(FileNote(self.source.name, note))
+        self._notes = notes
         self.done = replace(self.done, notes=notes, dialect=layout.dialect.name if layout else None)
         if first is not None:
             yield first
@@ -174,7 +178,7 @@ class FileWork:
                     with copy:
                         new = copy.sending(self._new_bars(pieces, tally, staged, bad))
                         copied = merge.copy_new(writer, new)
-                    before = replace(self.done, file_id=file_id)  # with the notes on its layout
+                    before = replace(self.done, file_id=file_id, notes=self._noted(tally))
                     booking.check_limit(self.job.settings.max_rejects, tally, before)
                     with upsert:
                         upserted = merge.upsert(writer, upsert.sending(staged), run_id, file_id)
@@ -206,6 +210,8 @@ class FileWork:
         self.ended = self.done.state != "partial" or self.done.error is not None
         self._booked = None
         self._rows_shown = 0
+        if self.ended:
+            self._tell_spellings()
         self.job.emit(Committed(self.source.name, counts, booked.rules))
 
     def _resumable(self, covered: int) -> int:
@@ -244,9 +250,19 @@ class FileWork:
             booking.check_limit(self.job.settings.max_rejects, tally, self.done)
         except TooManyRejects as error:
             return booking.refused(self.done, tally, error)
+        before = replace(self.done, notes=self._noted(tally))
         return booking.part_result(
-            self.done, "loaded", tally, inserted=tally.new, updated=tally.changed, raced=0
+            before, "loaded", tally, inserted=tally.new, updated=tally.changed, raced=0
         )
+
+    def _noted(self, tally: Tally) -> tuple[str, ...]:
+        """The notes on the file's layout, and on the spellings of all its parts up to here."""
+        self._spelled = pl.concat([self._spelled, tally.spellings]).unique()
+        return (*self._notes, *respelled.notes(self._spelled))
+
+    def _tell_spellings(self) -> None:
+        for note in self.done.notes[len(self._notes) :]:
+            self.job.emit(FileNote(self.source.name, note))
 
     def _stop_if_asked(self) -> None:
         if self.job.cancelled.is_set():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from loader import bars
+from loader import bars, respelled
 from loader.checking import Checking
 from loader.errors import MdloadError
 from loader.readers import read
@@ -81,7 +81,11 @@ def first_look(source: Source, settings: Settings) -> Look:
         good=first.good,
         rejected=dict(first.rejected),
         whole=whole,
-        notes=(*look.notes, *(note for note in layout.notes if note not in taken.notes[:1])),
+        notes=(
+            *look.notes,
+            *(note for note in layout.notes if note not in taken.notes[:1]),
+            *respelled.notes(first.spellings),
+        ),
     )
 
 

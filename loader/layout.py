@@ -12,12 +12,13 @@ import polars as pl
 from loader import bars, fills, keys, numbers, scales
 from loader.batch import RawBatch
 from loader.columns import check_fields, choose
-from loader.errors import ColumnMismatch, SettingsError
+from loader.errors import ColumnMismatch
 from loader.fills import Hint
+from loader.naming import Naming, known_convention
 from loader.numbers import NumberFormat
 from loader.providers.dialect import Dialect, Stamp, fold
 from loader.recognition import PLAIN, Taken, known_dialect, plain
-from loader.symbols import CONVENTIONS
+from loader.renames import SymbolMap
 from loader.times import plan as timeplan
 from loader.times import stamps as times
 from loader.times.stamps import TimePlan
@@ -33,7 +34,8 @@ class Hints:
     `columns` maps bar fields (and `time_of_day`) to the file's column names. `time_format` is a
     strptime format, or the unit of numbers since 1970: s, ms, us, ns. `stamp` says which end of
     their bars the times are; prices and volume are the file's numbers times ten to the exponents.
-    `keep_skipped` keeps rows that the dialect takes for no bars. `own` are the person's dialects.
+    `keep_skipped` keeps rows that the dialect takes for no bars. `own` are the person's dialects,
+    and `renames` go before the symbols' convention.
     """
 
     provider: str | None = None
@@ -44,6 +46,7 @@ class Hints:
     time_format: str | None = None
     dialect: str | None = None
     symbol_convention: str | None = None
+    renames: SymbolMap | None = None
     stamp: Stamp | None = None
     price_exponent: int | None = None
     volume_exponent: int | None = None
@@ -61,7 +64,7 @@ class Layout:
         times: how the times are read, and `stamp` which end of a bar they are.
         price_exponent, volume_exponent: powers of ten that the file's numbers are multiplied by.
         skip: rows that are no bars, by the reason; see `Dialect.skip`.
-        convention: of the symbols, a name in `loader.symbols.CONVENTIONS`.
+        naming: how the symbols are made of their spellings.
         notes: what a person should know: inferences, columns left out, hints that were overruled.
     """
 
@@ -75,7 +78,7 @@ class Layout:
     price_exponent: int
     volume_exponent: int
     skip: Mapping[str, pl.Expr]
-    convention: str
+    naming: Naming
     notes: tuple[str, ...]
 
 
@@ -87,7 +90,7 @@ def check(hints: Hints) -> None:
         SettingsError: an option is blank, or is no interval, time zone, field or format.
     """
     dialect = known_dialect(hints.dialect or PLAIN, hints.own)
-    _convention(hints.symbol_convention or dialect.symbol_convention)
+    known_convention(hints.symbol_convention or dialect.symbol_convention)
     fills.check_word("provider", hints.provider)
     fills.check_word("symbol", hints.symbol)
     if hints.interval is not None:
@@ -113,7 +116,7 @@ def decide(first: RawBatch, hints: Hints, taken: Taken | None = None) -> Layout:
     frame, where = first.frame, first.location.source
     taken = taken or plain(known_dialect(hints.dialect or PLAIN, hints.own))
     dialect = taken.dialect
-    convention = _convention(hints.symbol_convention or dialect.symbol_convention)
+    convention = known_convention(hints.symbol_convention or dialect.symbol_convention)
     chosen = choose(frame, dialect, hints.columns, where)
     columns = chosen.names
     _check_types(frame, columns, dialect.numbers, where)
@@ -161,7 +164,7 @@ def decide(first: RawBatch, hints: Hints, taken: Taken | None = None) -> Layout:
         price_exponent=price_exponent,
         volume_exponent=volume_exponent,
         skip=skip,
-        convention=convention,
+        naming=Naming(convention, hints.renames),
         notes=tuple(note for part in notes for note in part),
     )
 
@@ -200,14 +203,6 @@ def _meaning_notes(stamp: Stamp, skip: Mapping[str, pl.Expr]) -> tuple[str, ...]
     if stamp == "end":
         skipped.insert(0, "times are the ends of the bars: each is loaded under its start")
     return tuple(skipped)
-
-
-def _convention(name: str) -> str:
-    if name not in CONVENTIONS:
-        raise SettingsError(
-            f"there is no symbol convention {name!r}", hint=f"one of {', '.join(CONVENTIONS)}"
-        )
-    return name
 
 
 def _check_types(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -11,6 +11,7 @@ from loader.batch import RawBatch
 from loader.distinct import constant
 from loader.errors import ColumnMismatch
 from loader.layout import Layout
+from loader.naming import Naming
 from loader.times import ends
 from loader.times import stamps as times
 
@@ -26,17 +27,22 @@ class Normalised:
             parsing can tell; true where a row broke one.
         source_symbols: String, each row's symbol as the file (or the person) spells it.
         skipped: Boolean, true for rows that the dialect declares to be no bars; None if none are.
+        naming: how the symbols were made of their spellings.
     """
 
     bars: pl.DataFrame
     faults: pl.DataFrame
     source_symbols: pl.Series
     skipped: pl.Series | None = None
+    naming: Naming = field(default_factory=Naming)
 
     def only(self, kept: pl.Series) -> Normalised:
         """The rows where `kept` (Boolean) is true."""
         return Normalised(
-            self.bars.filter(kept), self.faults.filter(kept), self.source_symbols.filter(kept)
+            self.bars.filter(kept),
+            self.faults.filter(kept),
+            self.source_symbols.filter(kept),
+            naming=self.naming,
         )
 
 
@@ -70,7 +76,7 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
     values = {field: _number(column, field, layout) for field, column in raw.items()}
     lost = {field: numbers.unparsable(raw[field], values[field]) for field in values}
     provider = keys.trimmed(keys.spelled(frame, columns.get("provider"), layout.provider))
-    symbol = keys.symbols(source_symbols, layout.convention)
+    symbol = layout.naming.symbols(provider, source_symbols, ts)
     normal = {
         "provider": provider,
         "symbol": symbol,
@@ -93,6 +99,7 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
         pl.DataFrame(faults),
         source_symbols,
         _skipped(frame, layout),
+        layout.naming,
     )
 
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from loader.errors import SettingsError
+from loader.renames import SymbolMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ class Settings:
     """One `backfill`.
 
     `provider`, `interval`, `symbol` and `timezone` fill what the files do not say. `columns` maps a
-    bar field to the file's name for it. `stamp` says which end of their bars the times are; prices
+    bar field to the file's name for it. `symbol_convention` is how symbols are spelled, and
+    `symbol_map` goes before it. `stamp` says which end of their bars the times are; prices
     and volume are the file's numbers times ten to the exponents; `keep_skipped` keeps rows that the
     dialect takes for no bars. `own_dialects` are tables as in mdload.toml. `batch_rows` is the size
     of a piece in memory; `commit_every` cuts a file into parts that commit one by one. `workers`
@@ -65,6 +67,8 @@ class Settings:
     own_dialects: Mapping[str, Mapping[str, Any]] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    symbol_convention: str | None = None
+    symbol_map: SymbolMap | None = None
     time_format: str | None = None
     stamp: Literal["start", "end"] | None = None
     price_exponent: int | None = None
@@ -95,6 +99,8 @@ class Settings:
             "columns": dict(self.columns),
             "dialect": self.dialect,
             "own_dialects": dict(self.own_dialects),
+            "symbol_convention": self.symbol_convention,
+            "symbol_map": self.symbol_map and self.symbol_map.meaning(),
             "time_format": self.time_format,
             "stamp": self.stamp,
             "price_exponent": self.price_exponent,

@@ -11,6 +11,7 @@ import polars as pl
 from loader import bars, rawjson
 from loader.batch import RawBatch
 from loader.distinct import by_distinct
+from loader.naming import Naming
 from loader.normalise import Normalised
 from loader.rules import Rule, RuleSettings, rules
 
@@ -26,7 +27,8 @@ class Checked:
         bad: `row_number` Int64; `rules` List(String), the names of the rules broken; `raw` String,
             the row as the file has it, as a JSON object (see `loader.rawjson`).
         rejected: for each rule that was broken, how many rows broke it.
-        spellings: the distinct `provider`, `source_symbol`, `symbol` (String) of the good rows.
+        spellings: the distinct `provider`, `source_symbol`, `symbol` of the good rows, each with
+            the `convention` by which the one was made of the other (all String).
         skipped: rows that the dialect declares to be no bars.
         last_row: the number of the batch's last row.
     """
@@ -57,7 +59,7 @@ def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) ->
         pl.all_horizontal(rule.holds for rule in active).fill_null(False).alias("sound")
     ).to_series()
     if sound.all():
-        spellings = _spellings(numbered, normalised.source_symbols)
+        spellings = _spellings(numbered, normalised.source_symbols, normalised.naming)
         return Checked(numbered, _none_bad(), {}, spellings, skipped, last_row)
     good = numbered.filter(sound)
     broken = facts.filter(~sound).select(
@@ -71,7 +73,7 @@ def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) ->
         ]
     )
     rejected = {name: count for name, count in broken.sum().row(0, named=True).items() if count}
-    spellings = _spellings(good, normalised.source_symbols.filter(sound))
+    spellings = _spellings(good, normalised.source_symbols.filter(sound), normalised.naming)
     return Checked(good, bad, rejected, spellings, skipped, last_row)
 
 
@@ -96,11 +98,12 @@ def _none_bad() -> pl.DataFrame:
     )
 
 
-def _spellings(good: pl.DataFrame, source_symbols: pl.Series) -> pl.DataFrame:
+def _spellings(good: pl.DataFrame, source_symbols: pl.Series, naming: Naming) -> pl.DataFrame:
     spelled = pl.DataFrame(
         [good["provider"], source_symbols.alias("source_symbol"), good["symbol"]]
     )
     same = pl.all_horizontal(
-        pl.col(name).eq_missing(pl.col(name).shift()) for name in ("provider", "source_symbol")
+        pl.col(name).eq_missing(pl.col(name).shift()) for name in spelled.columns
     )  # rows mostly repeat the one before: the few that do not are quickly made distinct
-    return spelled.filter(~same).unique(maintain_order=True)
+    distinct = spelled.filter(~same).unique(maintain_order=True)
+    return distinct.with_columns(naming.origins(distinct).alias("convention"))

@@ -1,8 +1,9 @@
 -- spellings_stored --
--- Stored spellings of the given symbols, as a JSON array of (provider, source_symbol, symbol). Those that are
--- given are left out. $1 JSON array of the same.
+-- Stored spellings of the given symbols, as a JSON array of (provider, source_symbol, symbol, convention). Those
+-- that are given are left out. $1 JSON array of the same.
 SELECT CAST(coalesce(json_agg(DISTINCT jsonb_build_object(
-           'provider', p.provider, 'source_symbol', p.source_symbol, 'symbol', p.symbol)), '[]') AS text)
+           'provider', p.provider, 'source_symbol', p.source_symbol, 'symbol', p.symbol,
+           'convention', p.convention)), '[]') AS text)
   FROM json_to_recordset(CAST(CAST($1 AS text) AS json))
        AS w(provider text, source_symbol text, symbol text)
   JOIN provider_symbols p ON p.provider = w.provider AND p.symbol = w.symbol
@@ -10,15 +11,15 @@ SELECT CAST(coalesce(json_agg(DISTINCT jsonb_build_object(
 
 -- spellings_keep --
 -- Remembers spellings that are new; known ones are not touched. $1 JSON array of (provider, source_symbol,
--- symbol), $2 convention, $3 run. Gives how many were new.
+-- symbol, convention), $2 run. Gives how many were new.
 WITH kept AS (
     INSERT INTO provider_symbols (provider, source_symbol, symbol, convention, first_run_id)
-    SELECT w.provider, w.source_symbol, w.symbol, $2, CAST($3 AS bigint)
+    SELECT w.provider, w.source_symbol, w.symbol, w.convention, CAST($2 AS bigint)
       FROM json_to_recordset(CAST(CAST($1 AS text) AS json))
-           AS w(provider text, source_symbol text, symbol text)
+           AS w(provider text, source_symbol text, symbol text, convention text)
      WHERE NOT EXISTS (SELECT FROM provider_symbols p
                         WHERE p.provider = w.provider AND p.source_symbol = w.source_symbol)
-     ORDER BY 1, 2
+     ORDER BY 1, 2, 3
         ON CONFLICT DO NOTHING
     RETURNING 1)
 SELECT count(*) FROM kept

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from loader.renames import SymbolMap
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,6 +26,10 @@ _MEANING: Final = (
     click.option("--interval", metavar="I", help="Length of a bar: 1m, 5m, 1h, 1d, …"),
     click.option("--symbol", metavar="S", help="Of a file that names none."),
     click.option("--dialect", metavar="NAME", help="Take the file for this format."),
+    click.option("--symbol-convention", metavar="NAME",
+                 help="How symbols are spelled, e.g. cqs (ABRpA), yahoo (ABR-PA), cms (ABR PRA)."),
+    click.option("--symbol-map", metavar="FILE", type=click.Path(dir_okay=False),
+                 help="CSV of your own names for symbols: from,to,provider,valid_from,valid_to."),
     click.option("--timezone", metavar="TZ", help="Of local times, e.g. America/New_York."),
     click.option("--time-format", metavar="FORMAT",
                  help="Of times: as in strptime (%d/%m/%Y), or a unit of numbers: s, ms, us, ns."),
@@ -75,11 +82,18 @@ def meaning(given: dict[str, Any]) -> dict[str, Any]:
             raise click.BadParameter(f"{pair!r} is not FIELD=NAME", param_hint="'--column'")
         columns[name.strip()] = column
     same = ("provider", "interval", "symbol", "dialect", "timezone", "time_format", "batch_rows",
-            "allow_nonpositive_prices", "stamp", "keep_skipped")  # fmt: skip
+            "allow_nonpositive_prices", "stamp", "keep_skipped", "symbol_convention")  # fmt: skip
     price, volume = (_power_of_ten(given, name) for name in ("price_divisor", "volume_factor"))
     return {**{name: given[name] for name in same}, "columns": columns,
+            "symbol_map": _symbol_map(given["symbol_map"]),
             "price_exponent": None if price is None else -price, "volume_exponent": volume,
             "check_grid": not given["off_grid"]}  # fmt: skip
+
+
+def _symbol_map(path: str | None) -> SymbolMap | None:
+    from loader.symbolmap import read
+
+    return None if path is None else read(path)
 
 
 def _power_of_ten(given: dict[str, Any], name: str) -> int | None:

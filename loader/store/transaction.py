@@ -24,8 +24,8 @@ from loader.validate import Checked
 
 #: Up to so many bars go as one prepared statement, more by COPY; see docs/store-client.md.
 STATEMENT_ROWS: Final = 1_500
-#: provider, source_symbol, symbol
-Spelling = tuple[str, str, str]
+#: provider, source_symbol, symbol, convention
+Spelling = tuple[str, str, str, str]
 _IN_THE_FUTURE: Final = "22023"
 
 
@@ -152,7 +152,7 @@ class Transaction:
         new = [row for row in self._spellings() if row not in self.remembered]
         if new:
             frame = pl.DataFrame(new, schema=spellings.SCHEMA, orient="row")
-            spellings.keep(session, frame, "plain", self._run_id)
+            spellings.keep(session, frame, self._run_id)
         if self._run_id is not None:
             series = unique.series
             add_counts(

@@ -47,7 +47,7 @@ def test_what_the_file_does_not_say_is_filled() -> None:
     found = layout(batch(ts=MINUTES), timezone="UTC", interval="1Min")
     assert (found.provider, found.symbol, found.interval) == ("demo", "X", "1m")
     assert found.dialect.name == "canonical"
-    assert found.convention == "plain"
+    assert found.naming.convention == "plain"
     assert found.notes == ()
 
 
@@ -222,7 +222,10 @@ def test_unknown_dialects_and_conventions() -> None:
     assert raised.value.hint == "did you mean canonical?"
     with pytest.raises(SettingsError, match="'cms2'") as settings_error:
         layout(batch(ts=DAYS), symbol_convention="cms2")
-    assert "plain" in str(settings_error.value.hint)
+    assert settings_error.value.hint == "did you mean cms?"
+    with pytest.raises(SettingsError, match="'nyse'") as settings_error:
+        layout(batch(ts=DAYS), symbol_convention="nyse")
+    assert "plain, cqs, cms" in str(settings_error.value.hint)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,10 @@ def test_bars_under_their_plain_names() -> None:
          10.5, 3, 2),
     ]  # fmt: skip
     assert found.bad.height == 0
-    assert sorted(found.spellings.rows()) == [("p", " bb ", "BB"), ("p", "AA", "AA")]
+    assert sorted(found.spellings.rows()) == [
+        ("p", " bb ", "BB", "plain"),
+        ("p", "AA", "AA", "plain"),
+    ]
 
 
 def test_other_names_and_what_the_options_say() -> None:

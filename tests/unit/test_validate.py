@@ -92,7 +92,7 @@ def test_a_batch_without_rows() -> None:
     assert (found.good.height, found.bad.height, found.last_row) == (0, 0, 0)
     assert dict(found.good.schema) == {**bars.SCHEMA, "row_number": pl.Int64}
     assert dict(found.spellings.schema) == dict.fromkeys(
-        ("provider", "source_symbol", "symbol"), pl.String
+        ("provider", "source_symbol", "symbol", "convention"), pl.String
     )
 
 
@@ -110,10 +110,10 @@ def test_spellings_are_those_of_the_good_rows() -> None:
     )
     found = checked(frame)
     assert found.spellings.rows() == [
-        ("a", "aapl", "AAPL"),
-        ("a", "AAPL ", "AAPL"),
-        ("b", "MSFT", "MSFT"),
-        ("b", "X", "X"),
+        ("a", "aapl", "AAPL", "plain"),
+        ("a", "AAPL ", "AAPL", "plain"),
+        ("b", "MSFT", "MSFT", "plain"),
+        ("b", "X", "X", "plain"),
     ]
 
 
