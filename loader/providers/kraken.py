@@ -4,10 +4,12 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from loader import bars
 from loader.providers.dialect import Dialect, Opening, Refused, Reshape, Shape
 
 _PRICES = ("time", "open", "high", "low", "close")
 _SECONDS = {"time": r"\d{10}"}
+_WEEK = 7 * 86_400
 _LAST = pl.col("result.last").cast(pl.Int64, strict=False)
 
 
@@ -73,8 +75,9 @@ DIALECT = Dialect(
         "morecandles": "whether the answer was cut short",
     },
     intervals={
-        "1": "1m", "5": "5m", "15": "15m", "30": "30m", "60": "1h", "240": "4h", "720": "12h",
-        "1440": "1d",
+        str(seconds // 60): word
+        for word, seconds in bars.INTERVAL_SECONDS.items()
+        if seconds % 60 == 0 and seconds <= _WEEK
     },
     volume="base asset, up to 16 decimals",
     adjusted="nothing to adjust",

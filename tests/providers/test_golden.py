@@ -41,8 +41,9 @@ class Loaded:
 
 
 def taken_in(folder: Path, settings: Settings, batch_rows: int) -> Loaded:
-    """What the left half makes of the files of a case, in batches of `batch_rows`."""
-    paths = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.name not in OWN]
+    """What the left half makes of a file, or of the files of a case, in batches of `batch_rows`."""
+    found = [folder] if folder.is_file() else sorted(folder.rglob("*"))
+    paths = [path for path in found if path.is_file() and path.name not in OWN]
     loaded = Loaded()
     with find([str(path) for path in paths]) as sources:
         for source in sources:
