@@ -131,7 +131,8 @@ class Rows:
         if used < len(text):
             raise self._cut_short(f"ends inside a quoted cell of row {row:,}")
         cells, width = len(records[-1]), len(self._columns)
-        if cells < width and not text.endswith(b"\n"):
+        remark = cells == 1 and text.endswith(b'"')  # such as: "Downloaded from … as of …"
+        if cells < width and not text.endswith(b"\n") and not remark:
             raise self._cut_short(f"ends in the middle of row {row - 1:,}, in cell {cells}")
         return self._frame(records)
 

@@ -27,6 +27,8 @@ TABLES = frozenset(
 )
 #: Text that lies beside data and is none.
 _BESIDE = frozenset({"readme", "license", "licence", "changelog", "notice", "checksums", "md5sums"})
+#: HistData's list of gaps beside its bars.
+_GAPS = re.compile(r"DAT_[A-Z]+_[A-Z0-9]+_(M1|T)\w*_\d{4,6}")
 #: Folders that archivers and table formats keep for themselves.
 _ASIDE = frozenset({"__MACOSX", "_temporary", "_delta_log"})
 
@@ -131,7 +133,7 @@ def known(name: str) -> bool:
     if suffix in COMPRESSED:
         inner = Path(path.stem)
         return inner.suffix.lower() in TABLES or not inner.suffix
-    if suffix == ".txt" and path.stem.lower() in _BESIDE:
+    if suffix == ".txt" and (path.stem.lower() in _BESIDE or _GAPS.fullmatch(path.stem)):
         return False
     return suffix in TABLES or suffix == ".zip"
 

@@ -160,6 +160,12 @@ class TestDamage:
         assert str(error) == "f.csv ends in the middle of row 2, in cell 2: it is cut short"
         assert "get it again" in (error.hint or "")
 
+    @pytest.mark.parametrize("end", ["", "\n"])
+    def test_a_remark_below_the_table_is_a_row_of_its_own(self, end: str) -> None:
+        data = HEADER + f'2024-01-02,1,2\n"Downloaded from a site, as of today"{end}'
+        (batch,) = opened(data)
+        assert batch.frame.row(1) == ("Downloaded from a site, as of today", None, None)
+
     def test_a_file_cut_inside_quotes(self) -> None:
         error = refusal(HEADER + '2024-01-02,1,2\n"2024-01-03","1",2\n"2024-01-04","')
         assert str(error) == "f.csv ends inside a quoted cell of row 3: it is cut short"

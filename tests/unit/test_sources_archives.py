@@ -45,6 +45,11 @@ class TestArchives:
         archive("d.zip", {"a.csv": "", "readme.txt": "", "__MACOSX/._a.csv": "", ".b.csv": ""})
         assert names("d.zip") == ["d.zip!a.csv"]
 
+    def test_histdata_s_list_of_gaps_is_left_out(self) -> None:
+        bars = "DAT_ASCII_EURUSD_M1_202201.csv"
+        archive("d.zip", {bars: "", bars.replace(".csv", ".txt"): ""})
+        assert names("d.zip") == [f"d.zip!{bars}"]
+
     def test_members_of_unknown_names_are_taken_where_no_other_is(self) -> None:
         archive("d.zip", {"AAPL": "", "MSFT": "", ".DS_Store": ""})
         assert names("d.zip") == ["d.zip!AAPL", "d.zip!MSFT"]
