@@ -29,6 +29,12 @@ DIALECT = Dialect(
             exact=True,
             note="the header of Stooq's files of 2015",
         ),
+        Shape(
+            header=("Date", "Open", "High", "Low", "Close", "Volume", "OpenInt"),
+            exact=True,
+            interval="1d",
+            note="the header of Stooq's files of 2017",
+        ),
     ),
     names=(r"(?:^|[/!])_?(?P<symbol>[^/!_][^/!]*\.[a-z]{2})\.txt$",),
     left_out={"<openint>": _OPEN_INTEREST, "openint": _OPEN_INTEREST},
@@ -44,5 +50,6 @@ DIALECT = Dialect(
         "names that Windows reserves begin with an underscore: _prn.us.txt is PRN.US",
         "Finam's files look alike, without <OPENINT>, and are in Moscow time: not this format",
     ),
-    source="files of 2015 against the US and EU changes of clock; header of the bulk archives",
+    source="files of 2015 against the US and EU changes of clock; header of the bulk archives; "
+    "public readers of the daily files of 2017",
 )
