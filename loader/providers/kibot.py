@@ -1,0 +1,49 @@
+"""Kibot's text: no header, dates as in the United States."""
+
+from __future__ import annotations
+
+from loader.providers.dialect import Dialect, Opening, Shape
+
+_BAR = ("open", "high", "low", "close", "volume")
+_DATE = r"^(?:0[1-9]|1[0-2])/(?:0[1-9]|[12]\d|3[01])/\d{4}$"
+
+
+def _dated(opening: Opening) -> bool:
+    """All of the first dates are written so; asked here and not scored, as others write them so
+    too: only together with a name like Kibot's is that evidence."""
+    return bool(opening.first["date"].head(1_000).str.strip_chars().str.contains(_DATE).all())
+
+
+def _timed(opening: Opening) -> bool:
+    clock = opening.first["time"].head(1_000).str.strip_chars()
+    return _dated(opening) and bool(clock.str.contains(r"^\d\d:\d\d$").all())
+
+
+DIALECT = Dialect(
+    name="kibot",
+    title="Kibot text files",
+    columns={
+        "ts": ("date",),
+        "time_of_day": ("time",),
+        "open": ("open",),
+        "high": ("high",),
+        "low": ("low",),
+        "close": ("close",),
+        "volume": ("volume",),
+    },
+    shapes=(
+        Shape(positions=("date", "time", *_BAR), accept=_timed, time_format="%m/%d/%Y %H:%M"),
+        Shape(positions=("date", *_BAR), accept=_dated, time_format="%m/%d/%Y", interval="1d"),
+    ),
+    names=(r"(?:^|[/!])(?P<symbol>[A-Z0-9][A-Z0-9._-]*)\.txt(?:\.\w+)?$",),
+    timezone="America/New_York",
+    volume="shares, adjusted like the prices",
+    adjusted="splits and dividends, by Yahoo's method; unadjusted files look alike",
+    traps=(
+        "nothing tells adjusted files from unadjusted ones: keep them apart by --provider",
+        "adjusted history is restated: a symbol that was updated has to be loaded again in full",
+        "times are New York's, with its changes of clock, though Kibot's page says EST",
+        "taken for Kibot only where the name is like MSFT.txt: otherwise --dialect kibot",
+    ),
+    source="kibot.com/Data_Format.aspx",
+)
