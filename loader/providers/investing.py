@@ -1,0 +1,39 @@
+"""Investing.com's historical data: the close is called Price and stands before the open."""
+
+from __future__ import annotations
+
+from loader.numbers import NumberFormat
+from loader.providers.dialect import Dialect, Shape
+
+_PRICES = ("Date", "Price", "Open", "High", "Low")
+
+DIALECT = Dialect(
+    name="investing",
+    title="Investing.com historical data",
+    columns={
+        "ts": ("date",),
+        "open": ("open",),
+        "high": ("high",),
+        "low": ("low",),
+        "close": ("price",),
+        "volume": ("vol.",),
+    },
+    shapes=(
+        Shape(header=(*_PRICES, "Vol.", "Change %"), exact=True),
+        Shape(header=(*_PRICES, "Change %"), exact=True),
+    ),
+    names=(r"(?:^|[/!])(?P<symbol>[^/!]+?) Historical Data(?: ?\(\d+\))?\.csv(?:\.\w+)?$",),
+    left_out={"change%": "the difference to the bar before"},
+    numbers=NumberFormat(grouping=",", suffixes={"K": 3, "M": 6, "B": 9}, empty=("-",)),
+    volume="units traded, rounded by the site to five digits or fewer: 190.28M",
+    adjusted="not said in the file",
+    traps=(
+        "Price is the close, and stands before the open",
+        "the volume is rounded: 190.28M is no exact count; `-` is none",
+        "dates are written as the site's edition writes them, month first or day first: where the "
+        "values do not show which, --time-format '%m/%d/%Y' or '%d/%m/%Y' must say it",
+        "the symbol is what the file's name says, such as `S&P 500`: --symbol gives a better one",
+        "newest first; the file does not say whether its bars are of a day, week or month",
+    ),
+    source="public readers of the site's downloads",
+)
