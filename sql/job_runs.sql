@@ -9,37 +9,10 @@ VALUES ($1, $2, $3, $4, $5, $6, CAST(CAST($7 AS text) AS jsonb) - 'last_heartbea
 RETURNING id
 
 -- job_run_add_counts --
--- Adds the counts of one file, merges its symbols and span, and beats; gives the id, or no row when
--- the run is no longer running. $1 run, $2-$8 rows read, inserted, updated, unchanged, duplicate,
--- skipped, failed, $9 symbols (JSON array), $10 first ts, $11 last ts.
+-- Adds to the counts of a run, merges its symbols and span, and beats where $12 is true; gives the id, or
+-- no row when the run is no longer running. $1 run, $2-$8 rows read, inserted, updated, unchanged,
+-- duplicate, skipped, failed, $9 symbols (JSON array), $10 first ts, $11 last ts.
 -- It locks the run's row: run it last in its transaction.
-UPDATE job_runs
-   SET rows_read = rows_read + CAST($2 AS bigint),
-       rows_written = rows_written + CAST($3 AS bigint) + CAST($4 AS bigint),
-       rows_inserted = rows_inserted + CAST($3 AS bigint),
-       rows_updated = rows_updated + CAST($4 AS bigint),
-       rows_unchanged = rows_unchanged + CAST($5 AS bigint),
-       rows_duplicate = rows_duplicate + CAST($6 AS bigint),
-       rows_skipped = rows_skipped + CAST($7 AS bigint),
-       rows_failed = rows_failed + CAST($8 AS bigint),
-       symbols = (SELECT array_agg(symbol ORDER BY symbol COLLATE "C")
-                    FROM (SELECT unnest(symbols)
-                           UNION
-                          SELECT jsonb_array_elements_text(CAST(CAST($9 AS text) AS jsonb))
-                         ) AS merged (symbol)),
-       min_ts = least(min_ts, CAST($10 AS timestamptz)),
-       max_ts = greatest(max_ts, CAST($11 AS timestamptz)),
-       metadata = metadata || jsonb_build_object('last_heartbeat',
-           to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
- WHERE id = CAST($1 AS bigint) AND status = 'running'
-RETURNING id
-
--- job_run_wait --
--- Waits for every transaction that has added counts to run $1 and has not ended yet.
-SELECT id FROM job_runs WHERE id = CAST($1 AS bigint) FOR NO KEY UPDATE
-
--- job_run_progress --
--- As job_run_add_counts, but beats only where $12 is true.
 UPDATE job_runs
    SET rows_read = rows_read + CAST($2 AS bigint),
        rows_written = rows_written + CAST($3 AS bigint) + CAST($4 AS bigint),
@@ -61,6 +34,10 @@ UPDATE job_runs
            ELSE metadata END
  WHERE id = CAST($1 AS bigint) AND status = 'running'
 RETURNING id
+
+-- job_run_wait --
+-- Waits for every transaction that has added counts to run $1 and has not ended yet.
+SELECT id FROM job_runs WHERE id = CAST($1 AS bigint) FOR NO KEY UPDATE
 
 -- job_run_heartbeat --
 -- Beats; gives the id, or no row when run $1 is not running. No row either, and no waiting, when its

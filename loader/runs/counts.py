@@ -32,7 +32,7 @@ def add_counts(
     row = writer.row(
         "job_run_add_counts", run_id, counts.read, counts.inserted, counts.updated,
         counts.unchanged, counts.duplicate, counts.skipped, counts.rejected,
-        json.dumps(list(symbols), ensure_ascii=False), min_ts, max_ts,
+        json.dumps(list(symbols), ensure_ascii=False), min_ts, max_ts, True,
     )  # fmt: skip
     if row is None:
         raise MergeFailed(

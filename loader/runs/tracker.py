@@ -115,7 +115,7 @@ class JobRunTracker:
         if any(ts is not None and ts.tzinfo is None for ts in (min_ts, max_ts)):
             raise ValueError("min_ts and max_ts need a time zone")
         done = self._session.rows(
-            "job_run_progress", run_id, sum(counts), *counts,
+            "job_run_add_counts", run_id, sum(counts), *counts,
             json.dumps(sorted(set(symbols or ())), ensure_ascii=False), min_ts, max_ts, heartbeat,
         )  # fmt: skip
         if not done:

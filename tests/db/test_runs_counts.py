@@ -31,15 +31,16 @@ def test_counts_of_files_add_up(tracker: JobRunTracker, loading: Connection) -> 
     run_id = tracker.start_run("backfill", metadata={"host": "a"})
     with loading.transaction():
         added = loading.row(
-            "job_run_add_counts", run_id, 28, 1, 2, 3, 4, 5, 13, '["ÉA", "B"]', JAN_2, JAN_2
+            "job_run_add_counts", run_id, 28, 1, 2, 3, 4, 5, 13, '["ÉA", "B"]', JAN_2, JAN_2, True
         )
         assert added == (run_id,)
         assert tracker.get_run(run_id).rows_read == 0  # not before the commit
     with loading.transaction():
-        loading.one("job_run_add_counts", run_id, 0, 0, 0, 0, 0, 0, 0, "[]", None, None)
+        loading.one("job_run_add_counts", run_id, 0, 0, 0, 0, 0, 0, 0, "[]", None, None, True)
         loading.one(
-            "job_run_add_counts", run_id, 60, 10, 10, 10, 10, 10, 10, '["A", "B"]', JAN_3, JAN_3
-        )
+            "job_run_add_counts", run_id, 60, 10, 10, 10, 10, 10, 10, '["A", "B"]', JAN_3, JAN_3,
+            True,
+        )  # fmt: skip
     run = tracker.get_run(run_id)
     assert (run.rows_read, run.rows_written, run.rows_inserted, run.rows_updated) == (
         88,
@@ -61,10 +62,10 @@ def test_a_beat_is_of_the_moment_and_not_of_the_transactions_start(
 ) -> None:
     run_id = tracker.start_run("backfill")
     with loading.transaction():
-        loading.one("job_run_add_counts", run_id, 0, 0, 0, 0, 0, 0, 0, None, None, None)
+        loading.one("job_run_add_counts", run_id, 0, 0, 0, 0, 0, 0, 0, None, None, None, True)
         loading.run("wal_position")
         tracker_saw = tracker.get_run(run_id).as_of
-        loading.one("job_run_add_counts", run_id, 0, 0, 0, 0, 0, 0, 0, None, None, None)
+        loading.one("job_run_add_counts", run_id, 0, 0, 0, 0, 0, 0, 0, None, None, None, True)
     beat = tracker.get_run(run_id).last_heartbeat
     assert beat is not None
     assert beat > tracker_saw
@@ -76,7 +77,7 @@ def test_a_rollback_takes_the_counts_back(tracker: JobRunTracker, loading: Conne
     def fail() -> None:
         with loading.transaction():
             counts = (1, 1, 0, 0, 0, 0, 0, '["A"]', JAN_2, JAN_2)
-            loading.one("job_run_add_counts", run_id, *counts)
+            loading.one("job_run_add_counts", run_id, *counts, True)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -90,8 +91,8 @@ def test_a_run_that_ended_takes_no_counts(tracker: JobRunTracker, loading: Conne
     tracker.complete_run(run_id, "failure", "marked by somebody")
     with loading.transaction():
         counts = (1, 1, 0, 0, 0, 0, 0, "[]", None, None)
-        assert loading.row("job_run_add_counts", run_id, *counts) is None
-        assert loading.row("job_run_add_counts", 999, *counts) is None
+        assert loading.row("job_run_add_counts", run_id, *counts, True) is None
+        assert loading.row("job_run_add_counts", 999, *counts, True) is None
     assert tracker.get_run(run_id).rows_read == 0
 
 
@@ -104,7 +105,7 @@ def test_files_that_end_at_once_lose_nothing(tracker: JobRunTracker, database_ur
                 with own.transaction():
                     own.one(
                         "job_run_add_counts", run_id, 6, 1, 1, 1, 1, 1, 1,
-                        f'["{symbol}{n}"]', JAN_2, JAN_3,
+                        f'["{symbol}{n}"]', JAN_2, JAN_3, True,
                     )  # fmt: skip
                 tracker.heartbeat(run_id)
 
@@ -120,7 +121,7 @@ def test_a_heartbeat_does_not_wait_for_a_file_that_is_ending(
 ) -> None:
     run_id = tracker.start_run("backfill")
     with loading.transaction():
-        loading.one("job_run_add_counts", run_id, 0, 0, 0, 0, 0, 0, 0, None, None, None)
+        loading.one("job_run_add_counts", run_id, 0, 0, 0, 0, 0, 0, 0, None, None, None, True)
         tracker.heartbeat(run_id)  # would hang here, for this thread holds the row's lock
         assert tracker.get_run(run_id).last_heartbeat is None
     assert tracker.get_run(run_id).last_heartbeat is not None
