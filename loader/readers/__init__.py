@@ -1,4 +1,4 @@
-"""Any source as batches of rows: Parquet, Arrow IPC, delimited text and the binary formats of
+"""Any source as batches of rows: Parquet, Arrow IPC, delimited text, JSON and the binary formats of
 providers, compressed or archived."""
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from loader.errors import UnreadableFile
-from loader.readers import arrow, dbn, fixed, hdf5, parquet, text
+from loader.readers import arrow, dbn, fixed, hdf5, json, parquet, text
 from loader.readers.reading import Reading
 from loader.readers.recognise import container
 from loader.sources import Source, open_source
@@ -45,6 +45,8 @@ def read(source: Source, batch_rows: int = 250_000) -> Iterator[Reading]:
                 yield arrow.read_file(file, source, batch_rows)
             case "arrow stream":
                 yield arrow.read_stream(stream, source, batch_rows)
+            case "json":
+                yield json.read(stream, source, batch_rows)
             case "hdf5":
                 file = arrow.seekable(stream, source, layers, stack)
                 yield hdf5.read(file, source, batch_rows, stack)

@@ -57,8 +57,9 @@ _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")
 
 
 def container(head: bytes, name: str, layers: tuple[str, ...] = ()) -> str:
-    """`parquet`, `arrow`, `arrow stream`, `hdf5`, `dbn`, `scid`, `bi5`, `tdx`, `hst` or `csv`,
-    which is any text that may be delimited. `layers` are the compressions that were taken off.
+    """`parquet`, `arrow`, `arrow stream`, `hdf5`, `dbn`, `scid`, `bi5`, `tdx`, `hst`, `json` (lines
+    of it too) or `csv`, which is any text that may be delimited. `layers` are the compressions that
+    were taken off.
 
     Raises:
         UnreadableFile: it is something else; the message says what it looks like.
@@ -79,7 +80,7 @@ def container(head: bytes, name: str, layers: tuple[str, ...] = ()) -> str:
         if re.match(pattern, text.removeprefix(codecs.BOM_UTF8), re.IGNORECASE):
             raise _no_table(name, kind)
     if _JSON.match(text.removeprefix(codecs.BOM_UTF8)):
-        raise _not_yet(name, "JSON")
+        return "json"
     return "csv"
 
 

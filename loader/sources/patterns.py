@@ -22,7 +22,7 @@ from loader.sources.source import Source, no_access
 COMPRESSED = frozenset({".gz", ".zst", ".xz", ".bz2"})
 TABLES = frozenset(
     {".parquet", ".pq", ".parq", ".arrow", ".feather", ".ipc"}
-    | {".csv", ".tsv", ".tab", ".psv", ".txt"}
+    | {".csv", ".tsv", ".tab", ".psv", ".txt", ".json", ".ndjson", ".jsonl"}
     | {".bi5", ".day", ".scid", ".hst", ".dbn", ".h5", ".hdf5"}
 )
 #: Text that lies beside data and is none.

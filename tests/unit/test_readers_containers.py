@@ -118,6 +118,13 @@ class TestCompressed:
             data = gzip.compress(data)
         assert "is no table" in str(refusal(rows, data))
 
+    @compressions
+    def test_json_inside(self, rows: Reader, compress: Callable[[bytes], bytes]) -> None:
+        assert rows(compress(b'{"t": 1, "o": 2}\n{"t": 2, "o": 3}\n')) == [("1", "2"), ("2", "3")]
+        assert rows(compress(b"\xef\xbb\xbf[[17, 0.10], [18, 0.2]]")) == [
+            ("17", "0.10"), ("18", "0.2"),
+        ]  # fmt: skip
+
     def test_parquet_inside(self, rows: Reader) -> None:
         out = io.BytesIO()
         pl.DataFrame({"a": [1, 2]}).write_parquet(out)
@@ -197,10 +204,6 @@ class TestForeign:
     @pytest.mark.parametrize(
         ("data", "kind"),
         [
-            (b'{"symbol": "AAPL", "bars": []}', "JSON"),
-            (b'{"t": 1, "o": 2}\n{"t": 2, "o": 3}\n', "JSON"),
-            (b"[[1637971200000,0.1,0.2],[1637971260000,0.1,0.2]]", "JSON"),
-            (b"\xef\xbb\xbf[]", "JSON"),
             (b"FEA1\x00\x00", "Feather version 1"),
         ],
     )
@@ -261,7 +264,7 @@ MEASURED = """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-@pytest.mark.parametrize("kind", ["csv.gz", "parquet"])
+@pytest.mark.parametrize("kind", ["csv.gz", "parquet", "ndjson", "json"])
 def test_memory_stays_flat(tmp_path: Path, kind: str) -> None:
     """A file four times as long takes no more: neither a text nor a row group is held whole."""
     small, large = tmp_path / f"small.{kind}", tmp_path / f"large.{kind}"
@@ -269,6 +272,10 @@ def test_memory_stays_flat(tmp_path: Path, kind: str) -> None:
         frame = pl.select(n=pl.int_range(rows), x=pl.int_range(rows).hash(), c=pl.lit(1.5))
         if kind == "parquet":
             frame.write_parquet(path, row_group_size=rows, compression="uncompressed")
+        elif kind == "ndjson":
+            frame.write_ndjson(path)
+        elif kind == "json":
+            frame.write_json(path)
         else:
             with gzip.open(path, "wb", compresslevel=1) as file:
                 frame.write_csv(file)

@@ -89,6 +89,7 @@ class TestFiles:
 class TestFoldersAndGlobs:
     def test_a_folder_is_searched_to_the_bottom_for_what_a_reader_knows(self) -> None:
         data = ["d/a.csv", "d/x/b.parquet", "d/x/y/c.CSV.gz", "d/x/y/d.feather", "d/x/z.gz"]
+        data += ["d/e.json.gz", "d/f.ndjson", "d/g.jsonl"]
         write(*data, "d/README.txt", "d/LICENSE.txt", "d/notes.md", "d/notes.md.gz", "d/p.py")
         assert sorted(names("d")) == sorted(data)
 
@@ -106,9 +107,9 @@ class TestFoldersAndGlobs:
         assert names("d/**/*.csv") == ["d/a.csv", "d/x/b.csv", "d/x/y/c.csv"]
 
     def test_a_star_means_the_data_and_a_suffix_means_what_it_says(self) -> None:
-        write("d/a.csv", "d/notes.md", "d/b.json", "d/x/c.csv")
+        write("d/a.csv", "d/notes.md", "d/b.xyz", "d/x/c.csv")
         assert names("d/*") == ["d/a.csv", "d/x/c.csv"]
-        assert names("d/*.json") == ["d/b.json"]
+        assert names("d/*.xyz") == ["d/b.xyz"]
 
     def test_links_are_followed_but_not_in_circles(self) -> None:
         write("elsewhere/b.csv", "d/a.csv")

@@ -1,0 +1,137 @@
+"""JSON and lines of JSON: any document that holds rows, as a table of text.
+
+Nothing here knows providers: `loader.readers.json.place` says by structure alone where the rows
+of a document stand.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from io import BufferedReader
+from pathlib import PurePath
+from typing import Any, Final
+
+import polars as pl
+
+from loader.errors import UnreadableFile
+from loader.readers.json.place import Place, find
+from loader.readers.json.rows import Group, Rows, groups
+from loader.readers.json.values import BLOCK, Values, too_deep
+from loader.readers.reading import NO_ROWS, Reading, batches
+from loader.readers.recognise import text_encoding
+from loader.sources import Source
+from loader.sources.compression import damage
+from loader.sources.patterns import printable
+
+_LONGEST_MESSAGE: Final = 1000
+
+
+def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = BLOCK) -> Reading:
+    """The table in `stream`: every column String, every cell spelled as in the file, null and an
+    empty one null; `true` and `false` as such, what nests in a cell as JSON.
+
+    Values on lines of their own, and the elements of an outermost array, are read block by block
+    in flat memory, their columns those of the first block; one value is held whole.
+
+    Raises:
+        UnreadableFile: it is no JSON, is damaged or cut short, has no rows, or rows in several
+            places; also while its batches are read.
+    """
+    name = source.name
+    encoding = text_encoding(stream.peek(2))
+    values = Values(_decoded(stream, encoding, block, name), name, block)
+    try:
+        first, place, others = _first(values, name)
+        held = list(groups(first, place, name))
+        rows = Rows(place, held)
+    except RecursionError as exc:
+        raise too_deep(name) from exc
+    whole = values.ended
+    notes = rows.notes if encoding == "utf-8" else (f"encoded in {encoding}", *rows.notes)
+    notes += tuple(f"there are rows at {str(other)!r} too: left out" for other in others)
+    if whole and not rows.rows:
+        notes = (*notes, _no_rows(held))
+
+    def frames() -> Iterator[pl.DataFrame]:
+        yield from rows.frames(held)
+        held.clear()
+        streams = place.steps == ("[]",) and place.form in {"arrays", "objects"}
+        while not values.ended:
+            frame = rows.regular(values) if streams else None
+            if frame is not None:
+                yield frame
+            else:
+                yield from rows.frames(groups(values.take(), place, name))
+
+    return Reading(
+        container="json" if values.array or (whole and isinstance(first, dict)) else "ndjson",
+        columns=rows.columns,
+        rows=rows.rows if whole else None,
+        notes=notes,
+        header=place.form != "arrays",
+        place=str(place),
+        batches=batches(frames(), name, batch_rows),
+    )
+
+
+def _first(values: Values, name: str) -> tuple[Any, Place, list[Place]]:
+    """The first block that has rows, where they stand in it, and where others do."""
+    value: Any = values.take()
+    if values.ended and len(value) == 1 and not values.array:
+        [value] = value
+    while True:
+        places, others = find(value)
+        if len(places) > 1:
+            listed = " and ".join(f"{str(place)!r}" for place in places)
+            raise UnreadableFile(
+                f"{name} has rows in several places: {listed}",
+                hint="take those that you want: jq -c '.results[]' FILE > FILE.ndjson",
+            )
+        if not places:
+            raise _no_table(value, name)
+        if places[0].cells or values.ended:
+            return value, places[0], others
+        value = values.take()
+
+
+def _no_table(value: Any, name: str) -> UnreadableFile:
+    text = " ".join(json.dumps(value, ensure_ascii=False).split())
+    what = "holds no bars but a message" if len(text) < _LONGEST_MESSAGE else "holds no rows"
+    if PurePath(name).suffix.lower() in {".csv", ".txt", ".tsv"}:
+        what += ", it looks like a saved error answer"
+    return UnreadableFile(
+        f"{name} {what}: {printable(text[:100])!r}",
+        hint="ask the provider again, and keep what it sends only if the request succeeded",
+    )
+
+
+def _no_rows(held: list[Group]) -> str:
+    """Says what stands where rows should be, for that may be why there are none."""
+    around = [
+        f"{key} {cell}"
+        for _, outside in held
+        for key, cell in outside.items()
+        if isinstance(cell, str) and re.search("[A-Za-z]{2}", cell)
+    ]
+    return f"{NO_ROWS}; beside them it says: {', '.join(around)[:200]}" if around else NO_ROWS
+
+
+def _decoded(stream: BufferedReader, encoding: str, size: int, name: str) -> Iterator[str]:
+    """The text without its byte order mark, piece by piece."""
+    decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else "utf-16")()
+    done = 0
+    with damage(name, lambda: f" after {done:,} bytes of text"):
+        try:
+            while piece := stream.read(size):
+                yield decoder.decode(piece)
+                done += len(piece)
+            yield decoder.decode(b"", final=True)
+        except UnicodeDecodeError as exc:
+            raise UnreadableFile(
+                f"{name} is not {encoding.upper()}, as JSON is: {exc.reason} "
+                f"within the {size:,} bytes after byte {done:,}",
+                hint="it is cut short, or written in another encoding: convert it with iconv",
+            ) from exc

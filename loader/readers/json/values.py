@@ -1,0 +1,181 @@
+"""The values of a JSON text by blocks: elements of one array, or values on lines of their own.
+
+Numbers become the text that spells them, so that none of them passes through a float.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from loader.errors import UnreadableFile
+
+#: Characters that are parsed at a time: enough for Polars to be fast, few enough for flat memory.
+BLOCK: Final = 2 << 20
+#: A value may have so many characters: it is held whole, at up to ten times its size.
+LIMIT: Final = 128 << 20
+
+DECODER: Final = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
+_BLANK: Final = re.compile(r"[ \t\r\n]*")
+#: An error this close to the end may come from where the text was cut, as inside `-Infinity`.
+_LONGEST_WORD: Final = 16
+
+
+class Values:
+    """The values in `pieces`, wherever the text is cut into them.
+
+    Attributes:
+        array: whether they are the elements of one array.
+        ended: whether all of them have been taken.
+        text: what is read but not taken; it begins with a value.
+        boundary: what stands between two values, with their outer brackets, as `},{` or `]\\n[`;
+            blank before two of them are known.
+    """
+
+    def __init__(self, pieces: Iterator[str], name: str, block: int = BLOCK) -> None:
+        self._pieces, self._name, self._block = pieces, name, block
+        self._drained = False
+        self._line, self._column = 1, 1
+        self.text, self.boundary = "", ""
+        self.fill()
+        self.ended = not self.text
+        self.array = self._is_array()
+        if self.array:
+            self.drop(1)
+            self.fill()
+            if self.text.startswith("]"):
+                self._finish(1)
+                self.drop(1)
+
+    def take(self) -> list[Any]:
+        """The next values, at least one unless they have ended.
+
+        Raises:
+            UnreadableFile: the text is no JSON, is cut short, nests too deep, or has a value that
+                is too large.
+        """
+        self.fill()
+        values: list[Any] = []
+        at = 0
+        while not self.ended:
+            try:
+                value, end = DECODER.raw_decode(self.text, at)
+                following = self._following(end)
+            except json.JSONDecodeError as exc:
+                if not self._cut_here(exc):
+                    raise self._damaged(exc) from exc
+            except RecursionError as exc:
+                raise too_deep(self._name) from exc
+            else:
+                if not values and not self.boundary and not self.ended:
+                    self.boundary = self.text[end - 1 : following + 1]
+                values.append(value)
+                at = following
+                continue
+            if values:
+                break
+            self._grow()
+        self.drop(at)
+        return values
+
+    def fill(self, least: int = 0) -> None:
+        """Reads on until a block of text is there, or all that is left."""
+        least = max(least, self._block)
+        while not self._drained and len(self.text) < least:
+            held, size = [self.text], len(self.text)
+            while size < least and (piece := next(self._pieces, None)) is not None:
+                held.append(piece)
+                size += len(piece)
+            self._drained = size < least
+            self.text = "".join(held)
+            self.drop(0)
+
+    def drop(self, count: int) -> None:
+        """Lets go of the first characters, and of the blank ones after them."""
+        count = _end_of_blank(self.text, count)
+        self._line, self._column = self._position(count)
+        self.text = self.text[count:]
+
+    def _following(self, end: int) -> int:
+        """Where the value after the one that ends at `end` begins; `ended` where there is none."""
+        at = _end_of_blank(self.text, end)
+        if at == len(self.text):
+            if self.array or not self._drained:
+                raise json.JSONDecodeError("Expecting ',' delimiter", self.text, at)
+            self.ended = True
+        elif not self.array:
+            if "\n" not in self.text[end:at]:
+                raise json.JSONDecodeError("Extra data", self.text, at)
+        elif self.text[at] == ",":
+            at = _end_of_blank(self.text, at + 1)
+        elif self.text[at] == "]":
+            self._finish(at + 1)
+            at = len(self.text)
+        else:
+            raise json.JSONDecodeError("Expecting ',' delimiter", self.text, at)
+        return at
+
+    def _finish(self, end: int) -> None:
+        """Makes sure that nothing follows the array that ends at `end`."""
+        while not self.text[end:].strip() and not self._drained:
+            self.fill(len(self.text) + 1)
+        if self.text[end:].strip():
+            at = _end_of_blank(self.text, end)
+            raise self._damaged(json.JSONDecodeError("Extra data", self.text, at))
+        self.ended = True
+
+    def _is_array(self) -> bool:
+        """Whether the text is one array, and not arrays on lines of their own, the first of which
+        ends within a block."""
+        if not self.text.startswith("["):
+            return False
+        try:
+            _, end = DECODER.raw_decode(self.text)
+        except (ValueError, RecursionError):
+            return True
+        return not re.match(r"[ \t\r]*\n\s*\S", self.text[end:])
+
+    def _cut_here(self, exc: json.JSONDecodeError) -> bool:
+        """Whether the value may be whole when more of the text is read."""
+        near = exc.pos >= len(self.text) - _LONGEST_WORD or exc.msg.startswith("Unterminated")
+        return near and not self._drained and exc.msg != "Extra data"
+
+    def _grow(self) -> None:
+        if len(self.text) >= LIMIT:
+            raise UnreadableFile(
+                f"{self._name} has one JSON value of more than {LIMIT >> 20} MB in line "
+                f"{self._line:,}, and such a value has to be held whole",
+                hint="make lines of its rows, for example: jq -c '.results[]' FILE > FILE.ndjson",
+            )
+        self.fill(2 * len(self.text))
+
+    def _position(self, at: int) -> tuple[int, int]:
+        """The line and column, from 1, of the character `at` of `text`."""
+        lines = self.text.count("\n", 0, at)
+        return (self._line + lines, at - self.text.rfind("\n", 0, at)) if lines else (
+            self._line, self._column + at
+        )  # fmt: skip
+
+    def _damaged(self, exc: json.JSONDecodeError) -> UnreadableFile:
+        line, column = self._position(exc.pos)
+        how = "is cut short" if exc.pos >= len(self.text.rstrip()) else "is damaged or cut short"
+        return UnreadableFile(
+            f"{self._name} is no whole JSON, it {how}: "
+            f"{exc.msg[0].lower()}{exc.msg[1:].removesuffix(' at')} in line {line:,}, "
+            f"column {column:,}",
+            hint="get it again from where it came, or mend it there",
+        )
+
+
+def too_deep(name: str) -> UnreadableFile:
+    return UnreadableFile(
+        f"{name} is no table: its JSON nests hundreds of arrays or objects into one another"
+    )
+
+
+def _end_of_blank(text: str, start: int = 0) -> int:
+    match = _BLANK.match(text, start)
+    assert match is not None  # for mypy: it matches everywhere
+    return match.end()
