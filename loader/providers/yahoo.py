@@ -31,7 +31,11 @@ DIALECT = Dialect(
             note="the column order of Yahoo's files up to 2017",
         ),
     ),
-    names=(tickers.CSV,),
+    names=(
+        tickers.CSV,
+        r"(?:^|[/!])(?P<symbol>[A-Z^][A-Z0-9.-]*)-\d{4}-yahoofinance\.csv$",
+        r"(?:^|[/!])yahoofinance-(?P<symbol>[A-Z^][A-Z0-9.-]*)-\d{8}-\d{8}\.csv$",
+    ),
     left_out={"adjclose": "the close adjusted for dividends too, restated after each of them"},
     symbol_convention="yahoo",
     skip={"days without prices (the word null)": pl.col("Close").str.strip_chars() == "null"},

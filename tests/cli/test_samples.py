@@ -51,6 +51,11 @@ def epoch_ms(text: str) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(text))
 
 
+def monday(text: str) -> datetime:
+    """Of the week that is stamped with its last day."""
+    return ISO(text) - timedelta(days=ISO(text).weekday())
+
+
 ISO, US = day("%Y-%m-%d"), day("%m/%d/%Y")
 UTC_TIME = local("%Y-%m-%d %H:%M:%S", UTC)
 MADRID = local("%Y-%m-%d %H:%M:%S", ZoneInfo("Europe/Madrid"))
@@ -148,9 +153,9 @@ SAMPLES = [
     Sample("quandl_wiki/WIKI-AAPL-2011-quandl.csv", 252, ISO, CAPITALS),
     Sample("quandl_wiki/WIKI-yhoo-2011-quandl.csv", 252, ISO, CAPITALS),
     Sample("tiingo/ticker_price_pandas_daily_csv_0.csv", 10, ISO, SMALL),
-    Sample("tiingo/ticker_price_pandas_weekly_multiple_tickers_csv_0.csv", 3, ISO, SMALL, "1w",
+    Sample("tiingo/ticker_price_pandas_weekly_multiple_tickers_csv_0.csv", 3, monday, SMALL, "1w",
            "--interval 1w"),
-    Sample("tiingo/ticker_price_pandas_weekly_multiple_tickers_csv_1.csv", 3, ISO, SMALL, "1w",
+    Sample("tiingo/ticker_price_pandas_weekly_multiple_tickers_csv_1.csv", 3, monday, SMALL, "1w",
            "--interval weekly"),
     Sample("zipline_csvdir/daily/AAPL.csv.gz", 754, ISO, SMALL),
     Sample("zipline_csvdir/daily/KO.csv.gz", 754, ISO, SMALL),
