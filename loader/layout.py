@@ -131,12 +131,14 @@ def decide(first: RawBatch, hints: Hints, taken: Taken | None = None) -> Layout:
     fills.refuse_several_symbols(frame, columns, stamps.shown, where)
     hinted = _interval(hints, taken)
     interval = fills.interval(frame, columns, hinted, stamps.shown, where, dialect.intervals)
-    said = keys.spelled(frame, columns.get("interval"), interval.value)
+    said = keys.intervals(
+        keys.spelled(frame, columns.get("interval"), interval.value), dialect.intervals
+    )
     zone, zone_notes = _zone(clock[0], plan, hints.timezone, dialect)
     plan, settled_notes = timeplan.settled(
         plan,
         stamps,
-        daily=_column(keys.daily(keys.intervals(said, dialect.intervals)), frame.height),
+        daily=_column(keys.daily(said), frame.height),
         zone=zone,
         asked=hints.timezone is not None,
         own_zone=_own_zone(frame.schema[clock[0]]),
@@ -146,7 +148,7 @@ def decide(first: RawBatch, hints: Hints, taken: Taken | None = None) -> Layout:
     volume_exponent = scales.chosen(hints.volume_exponent, dialect.volume_exponent, where)
     if price_exponent == 0 and hints.price_exponent is None:
         scales.refuse_fixed_point(frame, columns, where)
-    stamp = hints.stamp or dialect.stamp
+    stamp = hints.stamp or dialect.stamp or _neither_end(said, where)
     skip = {} if hints.keep_skipped else _applicable(dialect.skip, frame)
     notes = (
         taken.notes, chosen.notes, _symbol_notes(frame, columns), provider.notes, symbol.notes,
@@ -196,6 +198,20 @@ def _applicable(skip: Mapping[str, pl.Expr], frame: pl.DataFrame) -> Mapping[str
         for reason, expr in skip.items()
         if set(expr.meta.root_names()) <= set(frame.columns)
     }
+
+
+def _neither_end(intervals: pl.Series, where: str) -> Stamp:
+    """Of bars of a day it does not matter which end their stamps are.
+
+    Raises:
+        ColumnMismatch: there are others.
+    """
+    if (intervals == "1d").all():
+        return "start"
+    raise ColumnMismatch(
+        f"{where}: times may be the starts or the ends of the bars, and nothing says which",
+        hint="say it: --stamp start or --stamp end",
+    )
 
 
 def _meaning_notes(stamp: Stamp, skip: Mapping[str, pl.Expr]) -> tuple[str, ...]:

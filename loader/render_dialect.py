@@ -9,7 +9,11 @@ from loader import report
 from loader.providers.dialect import Dialect, Shape
 from loader.report import Column
 
-_STAMP: Final = {"start": "start of the bar", "end": "end of the bar (daily: the session's date)"}
+_STAMP: Final = {
+    "start": "start of the bar",
+    "end": "end of the bar (daily: the session's date)",
+    None: "start or end of the bar, as --stamp says",
+}
 
 
 def print_list(dialects: Mapping[str, Dialect], *, as_json: bool) -> None:
@@ -19,7 +23,7 @@ def print_list(dialects: Mapping[str, Dialect], *, as_json: bool) -> None:
     columns = [Column("name"), Column("title", spare=1), Column("containers"), Column("times"),
                Column("zone"), Column("prices adjusted for", spare=2)]  # fmt: skip
     rows = [
-        (d.name, d.title, _containers(d), f"{d.stamp}s", d.timezone, d.adjusted or None)
+        (d.name, d.title, _containers(d), d.stamp and f"{d.stamp}s", d.timezone, d.adjusted or None)
         for d in dialects.values()
     ]
     report.table(None, columns, rows)

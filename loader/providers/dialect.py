@@ -117,7 +117,7 @@ class Dialect:
         provider: the name under which bars are stored, with facts in braces: `dukascopy-{side}`;
             by default the dialect's own.
         symbol_convention: a name in `loader.symbols.CONVENTIONS`.
-        stamp: whether a stamp is the start or the end of its bar.
+        stamp: whether a stamp is the start or the end of its bar; None where the person must say.
         time_format: strptime's, or the unit of numbers; None where the values show it.
         timezone: zone of naive stamps, and of the sessions of daily bars; None where the file or
             the person must say.
@@ -148,7 +148,7 @@ class Dialect:
     left_out: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     provider: str | None = None
     symbol_convention: str = "plain"
-    stamp: Stamp = "start"
+    stamp: Stamp | None = "start"
     time_format: str | None = None
     timezone: str | None = None
     interval: str | None = None

@@ -12,6 +12,7 @@ from loader.batch import Location, RawBatch
 from loader.errors import ColumnMismatch, SettingsError, UnknownDialect
 from loader.layout import Hints, Layout, check, decide
 from loader.normalise import normalise
+from loader.providers.dialect import Dialect
 from loader.times.forms import Form
 
 HINTS: dict[str, Any] = {"provider": "demo", "symbol": "X"}
@@ -276,6 +277,20 @@ def test_local_times_need_a_zone(hint: str) -> None:
 def test_an_unknown_zone() -> None:
     with pytest.raises(SettingsError, match="Amercia"):
         layout(batch(ts=MINUTES), timezone="Amercia/New_York")
+
+
+def test_stamps_that_a_dialect_cannot_tell_the_meaning_of_are_asked_for() -> None:
+    columns = {name: (name,) for name in ("ts", "open", "high", "low", "close")}
+    plain = Dialect("unsaid", "Unsaid", columns, timezone="UTC", stamp=None)
+
+    def found(ts: list[str], **hints: Any) -> Layout:
+        return decide(batch(ts=ts), Hints(**HINTS, dialect="unsaid", own=(plain,), **hints))
+
+    with pytest.raises(ColumnMismatch, match="the starts or the ends of the bars") as raised:
+        found(MINUTES)
+    assert raised.value.hint == "say it: --stamp start or --stamp end"
+    assert found(MINUTES, stamp="end").stamp == "end"
+    assert found(DAYS).stamp == "start"
 
 
 def test_a_column_that_is_called_utc() -> None:
