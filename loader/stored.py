@@ -12,7 +12,7 @@ import polars as pl
 
 from loader import bars
 from loader.db import Connection
-from loader.duplicates import SERIES, TS, Unique
+from loader.duplicates import OPENS, SERIES, TS, Unique, runs
 from loader.packed import unpacked
 
 #: A gap of more bars than this starts a new stretch: an index probe is cheaper than reading on.
@@ -96,16 +96,12 @@ class Stored:
             return Beside(unique)
         series = series.with_row_index("sid").cast({"sid": pl.Int32()})
         # Both are sorted by key, so a row's series is the number of changes before it.
-        opens = pl.any_horizontal(pl.col(s) != pl.col(s).shift() for s in SERIES)
-        numbered = unique.bars.with_columns(sid=opens.fill_null(False).cum_sum().cast(pl.Int32))
-        rows = numbered.join(
-            series.select("sid", "stored_lo", "stored_hi"), on="sid", maintain_order="left"
-        )
-        inside = rows.filter(pl.col("ts").is_between("stored_lo", "stored_hi"))
-        keys = inside.select("sid", "ts")
-        groups = _stretches(inside, series) if inside.height else []
+        rows = unique.bars.select(*bars.COLUMNS, sid=OPENS.cum_sum().cast(pl.Int32) - 1)
+        lo, hi = (series[name].gather(rows["sid"]) for name in ("stored_lo", "stored_hi"))
+        keys = rows.select("sid", "ts").filter(rows["ts"].is_between(lo, hi))
+        groups = _stretches(keys, series) if keys.height else []
         parts = [self._pool.submit(self._read, group, keys) for group in groups]
-        return Beside(unique, rows.select(*bars.COLUMNS, "sid"), parts)
+        return Beside(unique, rows, parts)
 
     def _with_spans(self, series: pl.DataFrame) -> pl.DataFrame:
         unknown = series.join(self._spans, on=SERIES, how="anti").with_row_index("sid")
@@ -161,29 +157,29 @@ def _bars(reader: Connection, stretches: pl.DataFrame, keys: pl.DataFrame) -> li
     ]
 
 
-def _stretches(rows: pl.DataFrame, series: pl.DataFrame) -> list[pl.DataFrame]:
-    """Stretches of time per series (sid, provider, symbol, interval, lo, hi) that hold `rows` (so
-    many each), in groups that read back at most about `_READ_ROWS` bars each, or one stretch."""
-    step = pl.col("interval").replace_strict(bars.INTERVAL_SECONDS, return_dtype=pl.Int64)
+def _stretches(keys: pl.DataFrame, series: pl.DataFrame) -> list[pl.DataFrame]:
+    """Stretches of time per series (sid, provider, symbol, interval, lo, hi) that hold `keys` (so
+    many `rows` each), in groups that read back at most about `_READ_ROWS` bars each, or one
+    stretch."""
+    steps = series["interval"].replace_strict(bars.INTERVAL_SECONDS, return_dtype=pl.Int64)
+    seconds = pl.col("ts").dt.epoch("s")
     opens = (
         (pl.col("sid") != pl.col("sid").shift())
-        | (pl.col("ts").diff().dt.total_seconds() > _GAP_BARS * step)
+        | (seconds.diff() > _GAP_BARS * pl.col("step"))
         | (pl.int_range(pl.len()) % (_READ_ROWS // 2) == 0)
-        | ((pl.col("ts").dt.epoch("s") // (step * (_READ_ROWS // 2))).diff() != 0)
+        | ((seconds // (pl.col("step") * (_READ_ROWS // 2))).diff() != 0)
     )
     stretches = (
-        rows.select("sid", "interval", "ts")
-        .with_columns(stretch=opens.fill_null(True).cum_sum())
-        .group_by("stretch", maintain_order=True)
-        .agg(
-            pl.col("sid", "interval").first(),
-            lo=pl.col("ts").min(),
-            hi=pl.col("ts").max(),
-            rows=pl.len(),
+        runs(
+            keys.with_columns(step=steps.gather(keys["sid"])).with_columns(
+                opens=opens.fill_null(True)
+            )
         )
-        .with_columns(estimate=(pl.col("hi") - pl.col("lo")).dt.total_seconds() // step + 1)
+        .with_columns(
+            estimate=(pl.col("hi") - pl.col("lo")).dt.total_seconds() // pl.col("step") + 1
+        )
         .with_columns(group=pl.col("estimate").cum_sum() // _READ_ROWS)
-        .join(series.select("sid", "provider", "symbol"), on="sid", maintain_order="left")
+        .join(series.select("sid", *SERIES), on="sid", maintain_order="left")
         .with_columns(pl.col("lo", "hi").dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ"))
         .select("group", "sid", *SERIES, "lo", "hi", "rows")
     )
