@@ -62,7 +62,6 @@ def upsert(
         return Upserted(0, 0)
     writer.run("stage_create")
     writer.ingest("mdload_stage", bars.SCHEMA, chain([first], pending), temporary=True)
-    writer.run("stage_analyze")
     (revised,) = writer.one("revisions_keep", run_id, file_id)
     inserted, updated = writer.one("bars_upsert")
     if updated != revised:

@@ -13,10 +13,6 @@ CREATE TEMPORARY TABLE mdload_stage (
     volume double precision, vwap double precision, trade_count bigint
 ) ON COMMIT DROP
 
--- stage_analyze --
--- The planner knows nothing of a table that was just filled.
-ANALYZE pg_temp.mdload_stage
-
 -- revisions_keep --
 -- Locks the stored bars that the stage meets, in key order (two loaders cannot deadlock), and keeps old
 -- and new values of those that differ. $1 run, $2 file. Gives how many differ.

@@ -124,7 +124,6 @@ def plans(url: str, data: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
         with connection.cursor().copy("COPY mdload_stage FROM STDIN") as copy:
             for row in data.iter_rows():
                 copy.write_row(row)
-        connection.execute(query("stage_analyze").encode())
         found = {name: explained(connection, name) for name in ("stored_spans", "stored_bars")}
         found["revisions_keep"] = explained(connection, "revisions_keep", 1, 1)
         found["bars_upsert"] = explained(connection, "bars_upsert")
