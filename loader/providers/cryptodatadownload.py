@@ -79,7 +79,6 @@ DIALECT = Dialect(
                            for key, text in opening.facts.items()},
     naming=_base_volume,
     left_out={
-        "date": "the instant is read from unix",
         **dict.fromkeys(("volume", "volumeto", "volumeusd", "volumeusdt"), "in the quote currency"),
     },
     provider="cryptodatadownload-{exchange}",

@@ -18,8 +18,12 @@ _COLUMNS = {
 
 def _is_derivative(opening: Opening) -> bool:
     """`volCcy` is the base asset of derivatives; of spot it is the quote, as `volCcyQuote` is."""
-    base, quote = (opening.first[name].cast(pl.Float64, strict=False) for name in _POSITIONS[6:8])
-    return bool(((base != quote) & (quote > 0)).any())
+    close, volume, quote = (
+        opening.first[name].cast(pl.Float64, strict=False)
+        for name in ("close", "volCcy", "volCcyQuote")
+    )
+    in_base = (volume * close - quote).abs() < (volume - quote).abs()
+    return int(in_base.sum()) * 2 > int((quote > 0).sum())
 
 
 def _without_answer(opening: Opening) -> Reshape:
