@@ -250,6 +250,8 @@ class FileWork:
             booking.check_limit(self.job.settings.max_rejects, tally, self.done)
         except TooManyRejects as error:
             return booking.refused(self.done, tally, error)
+        with self.job.connection(autocommit=True) as reader:
+            spellings.check(reader, tally.spellings)
         before = replace(self.done, notes=self._noted(tally))
         return booking.part_result(
             before, "loaded", tally, inserted=tally.new, updated=tally.changed, raced=0

@@ -10,7 +10,7 @@ import polars as pl
 
 from loader import bars, respelled
 from loader.checking import Checking
-from loader.errors import MdloadError
+from loader.errors import MdloadError, SymbolCollision
 from loader.readers import read
 from loader.settings import Settings
 from loader.sources import Source
@@ -71,7 +71,7 @@ def first_look(source: Source, settings: Settings) -> Look:
     layout, taken = checking.layout, checking.taken
     if first is None or layout is None or taken is None:
         return replace(look, rows=0, whole=True)
-    return replace(
+    look = replace(
         look,
         dialect=layout.dialect.name,
         score=taken.score,
@@ -87,6 +87,11 @@ def first_look(source: Source, settings: Settings) -> Look:
             *respelled.notes(first.spellings),
         ),
     )
+    try:
+        respelled.refuse_collisions(first.spellings)
+    except SymbolCollision as error:
+        return replace(look, error=error)
+    return look
 
 
 def _sample(checking: Checking) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ def print_look(looks: Sequence[Look], rows: int, *, as_json: bool) -> None:
 def _facts(look: Look) -> list[tuple[str, str]]:
     notes = [("note", note) for note in look.notes]
     rows = "more than the first batch" if look.rows is None else report.number(look.rows)
-    if look.error or not look.columns:
+    if not look.columns:
         known = {"container": look.container, "found": ", ".join(look.found)}
         known["rows"] = None if look.error else rows
         return [*((label, value) for label, value in known.items() if value), *notes]

@@ -1,4 +1,4 @@
-"""What became of the spellings of a file's symbols, told to the person."""
+"""What became of the spellings of a file's symbols: told to the person, or refused."""
 
 from __future__ import annotations
 
@@ -6,14 +6,23 @@ from typing import Final
 
 import polars as pl
 
+from loader.errors import SymbolCollision
 from loader.naming import MAP
+from loader.symbols import is_lowered
 
+#: Of spellings: what was read, what it came to, and `map` or the convention that made it so.
+SCHEMA: Final = {
+    "provider": pl.String(),
+    "source_symbol": pl.String(),
+    "symbol": pl.String(),
+    "convention": pl.String(),
+}
 #: Spellings that a note names; all are counted.
 _SHOWN: Final = 5
 
 
 def notes(spellings: pl.DataFrame) -> tuple[str, ...]:
-    """`spellings` are distinct rows of `source_symbol`, `symbol` and `convention` (String)."""
+    """What was renamed: how many, why, and the first few; `spellings` have the `SCHEMA`."""
     source, symbol, origin = pl.col("source_symbol"), pl.col("symbol"), pl.col("convention")
     by_map = origin == MAP
     plain = source.str.strip_chars().str.to_uppercase()
@@ -35,6 +44,36 @@ def notes(spellings: pl.DataFrame) -> tuple[str, ...]:
             by = why.format(convention=found["convention"][0])
             told.append(f"{what} stored under another spelling {by}: {', '.join(shown)}{more}")
     return tuple(told)
+
+
+def refuse_collisions(spellings: pl.DataFrame) -> None:
+    """`spellings` have the `SCHEMA`.
+
+    Raises:
+        SymbolCollision: two spellings come to one symbol, other than by a person's map, that differ
+            in more than blanks and in being in lower case: ALpA and ALPA do, aapl and AAPL do not.
+    """
+    text = pl.col("source_symbol").str.strip_chars()
+    # Upper case is made here: what a server's upper() does depends on its locale.
+    alike = spellings.filter(pl.col("convention") != MAP).with_columns(
+        plain=pl.when(is_lowered(text)).then(text.str.to_uppercase()).otherwise(text)
+    )
+    differing = alike.group_by("provider", "symbol").agg(
+        n=pl.col("plain").n_unique(),
+        one=pl.col("source_symbol").sort_by("plain").first(),
+        other=pl.col("source_symbol").sort_by("plain").last(),
+    )
+    collisions = differing.filter(pl.col("n") > 1).sort("provider", "symbol")
+    for provider, symbol, _, one, other in collisions.head(1).iter_rows():
+        by_case = one.strip().upper() == other.strip().upper()
+        convention = "--symbol-convention cqs, if case tells them apart; or " if by_case else ""
+        raise SymbolCollision(
+            f"two symbols of {provider} come to {symbol}: {one!r} and {other!r}",
+            provider=provider,
+            symbol=symbol,
+            hint=f"say what they are: {convention}--symbol-map FILE, with a line for each that "
+            "is meant",
+        )
 
 
 def _visible(name: str) -> str:

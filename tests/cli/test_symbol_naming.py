@@ -100,6 +100,8 @@ def test_two_spellings_that_fall_together(load: Mdload, database_url: str, tmp_p
     )
     assert query(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
 
+    assert load(both, "--symbol-convention", "yahoo", "--dry-run").json()["files"] == [file]
+
     meant = load(both, "--symbol-convention", "yahoo", "--symbol-map", names)
     assert meant.code == 0, meant.err
     assert query(database_url, SPELLINGS) == [
@@ -155,6 +157,14 @@ def test_in_parts_every_spelling_is_counted_once(
     assert ran.json()["files"][0]["notes"][-1] == note
     assert ran.err.count("stored under another spelling") == 1
     assert query(database_url, "SELECT notes[cardinality(notes)] FROM job_run_files") == [(note,)]
+
+
+def test_inspect_tells_of_a_collision(mdload: Mdload, tmp_path: Path) -> None:
+    bars = daily(tmp_path / "b.csv", ("2024-01-02", "ALpA"), ("2024-01-03", "ALPA"))
+    looked = mdload("inspect", bars, "--interval", "1d", "--provider", "p")
+    assert looked.code == 3
+    assert "2024-01-02 to 2024-01-03" in looked.out
+    assert "two symbols of p come to ALPA: 'ALPA' and 'ALpA'" in looked.err
 
 
 def test_inspect_and_the_configuration_file(mdload: Mdload, tmp_path: Path) -> None:
