@@ -26,7 +26,8 @@ def chosen(asked: int | None, own: int | None, where: str) -> int:
     if own is None:
         raise ColumnMismatch(
             f"{where}: prices are in units of its instrument, and what one is, is not known",
-            hint="say it: --price-divisor 100000 for 1e-5 (1 if they are right as they stand)",
+            hint="say it: --price-divisor 100000 for 1e-5, 1000000000 for 1e-9 (1 if they are "
+            "right as they stand)",
         )
     return own
 
