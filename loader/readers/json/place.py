@@ -28,6 +28,7 @@ from typing import Any, Final, Literal
 Step = str  # a name, "*" for any name, "[]" for any element
 _KEY: Final = re.compile(r"(?!.*[a-z]{2})(?=.*[A-Z0-9])", re.DOTALL)
 _NUMBER: Final = re.compile(r"\s*[-+]?[0-9.]+(e[-+]?[0-9]+)?\s*", re.IGNORECASE)
+_NESTED: Final = frozenset({dict, list})
 _COLUMNS_OF_A_TABLE: Final = 3
 _NUMBERS_OF_A_BAR: Final = 4
 _CELLS_OF_A_BAR: Final = 50
@@ -188,7 +189,7 @@ def plain_arrays(value: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 
 def _nests(values: Iterable[Any]) -> bool:
-    return any(isinstance(value, list | dict) for value in values)
+    return not _NESTED.isdisjoint(map(type, values))
 
 
 def _union(*names: Iterable[str]) -> tuple[str, ...]:

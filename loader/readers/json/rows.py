@@ -100,7 +100,7 @@ def flat(value: Any, path: str = "", *, arrays: bool = True) -> Any:
     else as it is."""
     if not isinstance(value, dict):
         return value
-    if not path and arrays and not any(isinstance(child, dict) for child in value.values()):
+    if not path and arrays and dict not in map(type, value.values()):
         return value
     result: dict[str, Any] = {}
     for key, child in value.items():

@@ -149,7 +149,7 @@ class Values:
                 f"{self._line:,}, and such a value has to be held whole",
                 hint="make lines of its rows, for example: jq -c '.results[]' FILE > FILE.ndjson",
             )
-        self.fill(2 * len(self.text))
+        self.fill(4 * len(self.text))
 
     def _position(self, at: int) -> tuple[int, int]:
         """The line and column, from 1, of the character `at` of `text`."""
