@@ -114,7 +114,7 @@ def recognise(
         named = known_dialect(dialect, own)
         if not named.shapes:
             return plain(named)
-        fits = _fits([named], opening, provider)
+        fits = _fits([named], opening, provider) or _whatever_its_name(named, opening, provider)
         if not fits:
             raise _not_in(named, opening)
         return _taken(fits[0], opening)
@@ -151,6 +151,13 @@ def _fits(candidates: Iterable[Dialect], opening: Opening, provider: str | None)
             if fit := _fit(each, refused.shape, opening, provider):
                 found.append(replace(fit, no_bars=refused.what))
     return sorted(found, key=lambda fit: -fit.score)
+
+
+def _whatever_its_name(named: Dialect, opening: Opening, provider: str | None) -> list[_Fit]:
+    """The one shape of the dialect that the file has but for its name; none if it has several."""
+    shapes = tuple(replace(shape, name=None) for shape in named.shapes)
+    fits = _fits([replace(named, shapes=shapes, refused=())], opening, provider)
+    return fits if len(fits) == 1 else []
 
 
 def _fit(dialect: Dialect, shape: Shape, opening: Opening, provider: str | None) -> _Fit | None:
