@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 import polars as pl
 
 from loader.providers.dialect import Dialect, Opening, Reshape, Shape
+from loader.times import spacing
 
 _COLUMNS = ("date", "time", "open", "high", "low", "close", "volume")
 #: A count of price changes is never 0; HistData's files for MetaTrader look alike, and always are.
@@ -25,20 +25,13 @@ def _facts(opening: Opening) -> Mapping[str, str]:
         return {"symbol": said["symbol"], "interval": said["period"]}
     # `GER30.csv` is no 30-minute file of GER if its bars stand an hour apart.
     facts = dict(opening.facts)
-    if "interval" in facts and not _fits(opening.first, timedelta(minutes=int(facts["interval"]))):
-        return {}
-    return facts
+    shown = spacing.infer(_stamps(opening.first)).interval if "interval" in facts else None
+    return facts if shown in (None, _MINUTES.get(facts.get("interval", ""))) else {}
 
 
-def _fits(first: pl.DataFrame, interval: timedelta) -> bool:
-    """Whether most bars begin an interval after the one before, as far as there are several."""
-    date, clock = first.columns[:2]
-    stamps = first.select(
-        pl.concat_str(date, clock, separator=" ").str.to_datetime("%Y.%m.%d %H:%M", strict=False)
-    ).to_series()
-    steps = stamps.diff().drop_nulls()
-    usual = steps.mode().min() if len(steps) else None
-    return usual is None or interval >= timedelta(days=1) or usual == interval
+def _stamps(first: pl.DataFrame) -> pl.Series:
+    text = pl.concat_str(*first.columns[:2], separator=" ")
+    return first.select(text.str.to_datetime("%Y.%m.%d %H:%M", strict=False)).to_series()
 
 
 def _server_clock(opening: Opening) -> Reshape:

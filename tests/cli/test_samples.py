@@ -47,6 +47,10 @@ def offset_day(text: str) -> datetime:
     return datetime.combine(datetime.fromisoformat(text).date(), time(), UTC)
 
 
+def end_of_minute(text: str) -> datetime:
+    return UTC_TIME(text) - timedelta(minutes=1)
+
+
 def epoch_ms(text: str) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(text))
 
@@ -107,9 +111,9 @@ SAMPLES = [
            local("%Y-%m-%d %I-%p", UTC), "date open high low close volume_btc", "1h",
            "--dialect canonical --timezone UTC --time-format '%Y-%m-%d %I-%p' "
            "--column volume=volume_btc", symbol="symbol"),
-    Sample("custom_csv/6EH4.XCME_1min_bars.csv", 9, UTC_TIME,
+    Sample("custom_csv/6EH4.XCME_1min_bars.csv", 9, end_of_minute,
            "timestamp_utc open high low close volume", "1m"),
-    Sample("custom_csv/6EH4.XCME_1min_bars_20240101_20240131.csv.gz", 29996, UTC_TIME,
+    Sample("custom_csv/6EH4.XCME_1min_bars_20240101_20240131.csv.gz", 29996, end_of_minute,
            "timestamp_utc open high low close volume", "1m"),
     Sample("dukascopy/dukascopy-node_out/basic-csv.output.csv", 24, epoch_ms,
            "timestamp open high low close volume"),
@@ -262,7 +266,6 @@ def test_every_bar_is_as_read_by_hand(sample: Sample, samples: Path, store: str,
         ("nautilus_parquet/64-bit/bars.parquet", "", 3, "no column for ts", "--column ts=NAME"),
         ("nautilus_parquet/128-bit/bars.parquet", "--column ts=ts_event", 3, "is of type Binary",
          "--column open=NAME"),
-        ("ninjatrader/nt-spy-minute-2011-03.csv", "", 3, "no line names its 6 columns", "ts="),
         ("other/ffn_wide_close_test_data.csv", "", 3, "a table of closes?", "a bar has"),
         ("other/mplfinance_SP500_NOV2019_IDay.csv", "--timezone America/New_York", 3,
          "nothing shows which is the month", "--time-format '%m/%d/%Y %H:%M'"),
