@@ -14,10 +14,14 @@ from loader.providers.dialect import Dialect, Opening, Refused, Reshape, Shape
 
 _KIND: Final = "equity|option|indexoption|futureoption|index|future|forex|cfd|cryptofuture|crypto"
 _FOLDER: Final = rf"/(?P<kind>{_KIND})/(?P<market>[a-z0-9]+)/"
-_END: Final = r"[^/!]*\.(?:zip|csv)(?:!.*)?$"
 #: By day, with the time in milliseconds; and all days in one, with a date in each row.
-_DAY: Final = rf"{_FOLDER}(?P<interval>second|minute)/(?P<symbol>[^/]+)/(?P<date>\d{{8}})_{_END}"
-_ALL: Final = rf"{_FOLDER}(?P<interval>hour|daily)/(?P<symbol>[^/!_.]+){_END}"
+_DAY: Final = (
+    rf"{_FOLDER}(?P<interval>second|minute)/(?P<symbol>[^/]+)/(?P<date>\d{{8}})_[^/!]*"
+    r"\.(?:zip|csv)(?:!.*)?$"
+)
+_ALL: Final = (
+    rf"{_FOLDER}(?P<interval>hour|daily)/(?P<symbol>[^/!_]+?)(?:_[^/!]*)?\.(?:zip|csv)(?:!.*)?$"
+)
 #: An entry of a zip by itself, which does not say of which market it is.
 _ENTRY: Final = (
     r"(?:^|[/!])(?P<date>\d{8})_(?P<symbol>[^/!_]+)_(?P<interval>second|minute)_(?:trade|quote)"
