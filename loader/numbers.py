@@ -64,19 +64,22 @@ def unformatted(raw: pl.Series, written: NumberFormat) -> pl.Series:
     """
     if written == PLAIN or not is_text(raw.dtype):
         return raw
-    text = raw.cast(pl.String).str.strip_chars()
-    if written.empty:
+    text = raw.cast(pl.String)
+    fits = text.str.contains(written.pattern)
+    if not fits.all():  # few files have blanks around a number, or cells without one
+        text = text.str.strip_chars()
         text = text.set(text.is_in(written.empty).fill_null(False), None)
-    fits = text.str.contains(written.pattern).fill_null(False)
+        fits = text.str.contains(written.pattern)
     bare = text
     for mark in filter(None, (written.grouping, written.currency)):
         bare = bare.str.replace_all(mark, "", literal=True)
     for suffix, exponent in written.suffixes.items():
-        bare = bare.str.replace(f"{re.escape(suffix)}$", f"e{exponent}")
+        if bare.str.ends_with(suffix).any():
+            bare = bare.str.replace(f"{re.escape(suffix)}$", f"e{exponent}")
     if written.decimal != ".":
         bare = bare.str.replace(written.decimal, ".", literal=True)
         text = text.str.replace_all(".", written.decimal, literal=True)  # a point would be wrong
-    return bare.zip_with(fits, text)
+    return bare if fits.all() else bare.zip_with(fits.fill_null(False), text)
 
 
 def to_float(raw: pl.Series) -> pl.Series:
