@@ -39,9 +39,10 @@ def _values(packed: pl.Series, dtype: pl.DataType) -> pl.Series:
     if sys.byteorder == "little":
         numbers.byteswap()
     kind = pa.float64() if dtype == pl.Float64 else pa.int64()
-    series = pl.from_arrow(pa.Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(numbers)]))
-    assert isinstance(series, pl.Series)
-    return series
+    column = pa.Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(numbers)])
+    frame = pl.from_arrow(pa.RecordBatch.from_arrays([column], ["values"]))
+    assert isinstance(frame, pl.DataFrame)
+    return frame.to_series()
 
 
 def _stamps(packed: pl.Series) -> pl.Series:

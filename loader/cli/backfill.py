@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
     Run it again and only what differs is written. Every row is accounted for, rows that break a
     rule are kept in bars_rejected, and the run is recorded: see mdload job-runs.
     """
+    gc.disable()  # what is imported stays, and is walked over and over by a collector that looks
     from loader.checking import check_settings
     from loader.cli import interrupts
     from loader.cli.store import store
@@ -47,6 +49,8 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
     from loader.settings import RejectLimit, Settings
     from loader.sources import find
 
+    gc.freeze()
+    gc.enable()
     interrupts.heed()
     settings = Settings(
         **meaning(given),

@@ -11,7 +11,6 @@ from typing import Any, BinaryIO
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from loader.errors import UnreadableFile
 from loader.readers.reading import NO_ROWS, Reading, batches, unique_names
@@ -126,7 +125,7 @@ def _conversion(kind: Any) -> tuple[Callable[[Any], Any] | None, str | None]:
     is_ = pa.types
     if is_.is_dictionary(kind) or is_.is_run_end_encoded(kind):
         inner, note = _conversion(kind.value_type)
-        decode = _spelled_out if is_.is_dictionary(kind) else pc.run_end_decode
+        decode = _spelled_out if is_.is_dictionary(kind) else _repeated
         return inner and (lambda array: inner(decode(array))), note
     if is_.is_timestamp(kind):
         unit, to_unit = ("ms", _milliseconds) if kind.unit == "s" else (kind.unit, _unchanged)
@@ -134,7 +133,7 @@ def _conversion(kind: Any) -> tuple[Callable[[Any], Any] | None, str | None]:
         if kind.tz and not _knows_zone(target):
             target = pa.timestamp(unit, "UTC")
             note = f"its time zone {kind.tz!r} has no name in the time zone database: taken as UTC"
-        return (lambda array: to_unit(array).cast(target)), note
+        return (_unchanged if kind == target else (lambda array: to_unit(array).cast(target))), note
     if is_.is_date64(kind):
         return (lambda array: array.cast(pa.date32())), None
     if is_.is_decimal256(kind) or (is_.is_decimal(kind) and kind.scale < 0):
@@ -150,9 +149,17 @@ def _unchanged(array: Any) -> Any:
 
 def _milliseconds(seconds: Any) -> Any:
     """Timestamps in seconds as int64 milliseconds; beyond those the outermost, which no bar has."""
+    import pyarrow.compute as pc  # noqa: PLC0415  # takes as long to import as all the rest
+
     limit = (2**63 - 1) // 1000
     number = pc.max_element_wise(seconds.cast(pa.int64()), -limit, skip_nulls=False)
     return pc.multiply(pc.min_element_wise(number, limit, skip_nulls=False), 1000)
+
+
+def _repeated(array: Any) -> Any:
+    import pyarrow.compute as pc  # noqa: PLC0415  # as above
+
+    return pc.run_end_decode(array)
 
 
 def _spelled_out(array: Any) -> Any:
@@ -180,7 +187,7 @@ def _unknown_to_polars(kind: Any) -> bool:
 
 def _knows_zone(kind: Any) -> bool:
     try:
-        pl.from_arrow(pa.array([], kind))
+        pl.from_arrow(pa.RecordBatch.from_arrays([pa.nulls(0, kind)], ["ts"]))
     except pl.exceptions.PolarsError:
         return False
     return True
