@@ -15,8 +15,9 @@ def _facts(opening: Opening) -> Mapping[str, str]:
 
 
 def _remarks(opening: Opening) -> tuple[str, ...]:
-    token = opening.first.to_dict(as_series=True).get("next_page_token")
-    if token is None or not token.drop_nulls().len():
+    """Of answers on lines of their own the last one's token counts."""
+    first = opening.first
+    if "next_page_token" not in first.columns or first["next_page_token"][-1] is None:
         return ()
     return (
         "the answer is cut short: next_page_token is not null, so there are more bars than these",
@@ -38,8 +39,8 @@ DIALECT = Dialect(
         "trade_count": ("n",),
     },
     shapes=(
-        Shape(containers=_JSON, place=r"bars\.\*\[\]", header=_BAR),
-        Shape(containers=_JSON, place=r"bars\[\]", header=(*_BAR, "next_page_token")),
+        Shape(containers=_JSON, place=r"(?:\[\]\.)?bars\.\*\[\]", header=_BAR),
+        Shape(containers=_JSON, place=r"(?:\[\]\.)?bars\[\]", header=(*_BAR, "next_page_token")),
     ),
     names=(tickers.JSON,),
     facts=_facts,

@@ -43,7 +43,7 @@ def _is_day(frame: pl.DataFrame) -> bool:
 
 def _remarks(opening: Opening) -> tuple[str, ...]:
     first = opening.first
-    if "next_url" in first.columns and first["next_url"].drop_nulls().len():
+    if "next_url" in first.columns and first["next_url"][-1] is not None:
         return ("the answer is cut short: it goes on at next_url, which has to be loaded too",)
     if "date" not in opening.facts or "window_start" not in first.columns:
         return ()
