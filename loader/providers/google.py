@@ -20,6 +20,7 @@ DIALECT = Dialect(
         Shape(
             header=("Date", "Open", "High", "Low", "Close", "Volume"),
             exact=True,
+            name="(?i)google",
             values={"Date": r"\d{1,2}-[A-Z][a-z]{2}-\d\d"},
             time_format="%d-%b-%y",
         ),
@@ -30,7 +31,7 @@ DIALECT = Dialect(
     traps=(
         "an open that Google did not have is `-`: such a row is rejected",
         "years have two digits: 69 and above are of the 1900s",
-        "others write dates like this too: --provider says where the bars are from",
+        "others write such tables too: one is taken for Google's only where its name says google",
         "newest first",
     ),
     source="a year of ORCL as downloaded, once with a missing open",

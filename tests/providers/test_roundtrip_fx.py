@@ -224,7 +224,7 @@ DUMPS = [
     Dump("msft_intraday-60min_historical-data-03-17-2025.csv", barchart, ("barchart", "MSFT"),
          skipped=1),
     Dump("BTC_USD Historical Data.csv", investing, ("investing", "BTC_USD"), "1d", options=DAYS),
-    Dump("x.csv", lambda made: text(made, clock("%d-%b-%y"), ohlcv,
+    Dump("google.csv", lambda made: text(made, clock("%d-%b-%y"), ohlcv,
          "Date,Open,High,Low,Close,Volume\n"), ("google", "ORCL"), "1d",
          options={"symbol": "ORCL", **DAYS}),
     Dump("eurusd-h1-ask-2017-01-01-2017-02-01.csv", node, ("dukascopy-ask", "EURUSD")),
