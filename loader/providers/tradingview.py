@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from loader import bars
 from loader.providers.dialect import Dialect, Opening, Shape
 
-#: A browser appends ` (1)` to a second download.
+#: A browser appends ` (1)` to a second download. Symbols may end in `!`, as names of archives do.
 _NAME = (
-    r"(?:^|[/!])(?P<symbol>[^/!,]+), (?P<interval>\d+[SDWM]?|[DWM])(?: ?\(\d+\))?\.csv(?:\.\w+)?$"
+    r"(?:^|/|\.(?i:zip)!)(?P<symbol>(?:(?!\.(?i:zip)!)[^/,])+), "
+    r"(?P<interval>\d+[SDWM]?|[DWM])(?: ?\(\d+\))?\.csv(?:\.\w+)?$"
 )
 
 
