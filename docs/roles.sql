@@ -1,6 +1,7 @@
 -- Three roles for mdload, with the rights that each needs and no more.
 --
---   mdload_owner    owns the tables: mdload migrate, mdload job-runs cleanup
+--   mdload_owner    owns the tables: mdload migrate, mdload job-runs cleanup,
+--                   mdload gaps --waive
 --   mdload_loader   mdload backfill and everything else that writes bars
 --   mdload_reader   dashboards, research: reads
 --
@@ -29,6 +30,7 @@ BEGIN
 END
 $$;
 
+ALTER TABLE bars_gap_waivers OWNER TO mdload_owner;
 ALTER TABLE bars_ohlcv OWNER TO mdload_owner;
 ALTER TABLE bars_ohlcv_revisions OWNER TO mdload_owner;
 ALTER TABLE bars_rejected OWNER TO mdload_owner;
@@ -39,8 +41,8 @@ ALTER TABLE mdload_alembic_version OWNER TO mdload_owner;
 ALTER VIEW job_runs_summary OWNER TO mdload_owner;
 ALTER FUNCTION mdload_touch_updated_at() OWNER TO mdload_owner;
 
-GRANT SELECT ON bars_ohlcv, bars_ohlcv_revisions, bars_rejected, job_run_files, job_runs,
-    job_runs_summary, provider_symbols, mdload_alembic_version
+GRANT SELECT ON bars_gap_waivers, bars_ohlcv, bars_ohlcv_revisions, bars_rejected, job_run_files,
+    job_runs, job_runs_summary, provider_symbols, mdload_alembic_version
     TO mdload_loader, mdload_reader;
 
 GRANT INSERT ON bars_ohlcv, bars_ohlcv_revisions, bars_rejected, job_run_files, job_runs,

@@ -110,6 +110,19 @@ COLUMNS: dict[str, dict[str, str]] = {
         "file_id": "bigint",
         "revised_at": "timestamp with time zone not null default now()",
     },
+    "bars_gap_waivers": {
+        "id": "bigint not null default nextval('bars_gap_waivers_id_seq'::regclass)",
+        "provider": "text",
+        "symbol": "text not null",
+        "interval": "text",
+        "first_session": "date",
+        "last_session": "date",
+        "first_ts": "timestamp with time zone",
+        "last_ts": "timestamp with time zone",
+        "reason": "text not null",
+        "waived_by": "text not null default SESSION_USER",
+        "created_at": "timestamp with time zone not null default now()",
+    },
     "provider_symbols": {
         "provider": "text not null",
         "source_symbol": "text not null",
@@ -173,6 +186,17 @@ CONSTRAINTS = {
         ),
     },
     "bars_ohlcv_revisions": {"bars_ohlcv_revisions_pkey": "PRIMARY KEY (id)"},
+    "bars_gap_waivers": {
+        "bars_gap_waivers_pkey": "PRIMARY KEY (id)",
+        "bars_gap_waivers_symbol_check": "CHECK ((symbol = upper(symbol)))",
+        "bars_gap_waivers_reason_check": "CHECK ((reason <> ''::text))",
+        "bars_gap_waivers_span_check": (
+            "CHECK ((((num_nulls(first_session, last_session) = 0) "
+            "AND (num_nulls(first_ts, last_ts) = 2) AND (first_session <= last_session)) "
+            "OR ((num_nulls(first_session, last_session) = 2) "
+            "AND (num_nulls(first_ts, last_ts) = 0) AND (first_ts <= last_ts))))"
+        ),
+    },
     "provider_symbols": {
         "provider_symbols_pk": "PRIMARY KEY (provider, source_symbol)",
         "provider_symbols_symbol_check": "CHECK ((symbol = upper(symbol)))",
@@ -199,6 +223,10 @@ INDEXES = {
     ),
     "bars_ohlcv_revisions_key_idx": (
         'bars_ohlcv_revisions USING btree (provider, symbol, "interval", ts)'
+    ),
+    "bars_gap_waivers_span_idx": (
+        'bars_gap_waivers USING btree (symbol, provider, "interval", first_session, last_session, '
+        "first_ts, last_ts) NULLS NOT DISTINCT"
     ),
     "provider_symbols_symbol_idx": "provider_symbols USING btree (provider, symbol)",
 }
@@ -271,9 +299,10 @@ def test_keys_are_in_byte_order(connection: Connection) -> None:
         SELECT attrelid::regclass::text, array_agg(attname ORDER BY attnum)
         FROM pg_attribute JOIN pg_collation ON pg_collation.oid = attcollation
         WHERE collname = 'C' AND attrelid::regclass::text IN
-              ('bars_ohlcv', 'bars_ohlcv_revisions', 'provider_symbols')
+              ('bars_ohlcv', 'bars_ohlcv_revisions', 'provider_symbols', 'bars_gap_waivers')
         GROUP BY attrelid""")
     assert dict(found.fetchall()) == {
+        "bars_gap_waivers": ["provider", "symbol", "interval"],
         "bars_ohlcv": ["provider", "symbol", "interval"],
         "bars_ohlcv_revisions": ["provider", "symbol", "interval"],
         "provider_symbols": ["provider", "source_symbol", "symbol"],

@@ -30,13 +30,13 @@ def timescale_url() -> Iterator[str]:
 
 
 def test_up_down_and_up_again_with_timescaledb(timescale_url: str) -> None:
-    assert schema.upgrade(timescale_url) == ["0001"]
-    assert schema.downgrade(timescale_url, "base") == ["0001"]
+    assert schema.upgrade(timescale_url) == ["0001", "0002"]
+    assert schema.downgrade(timescale_url, "base") == ["0002", "0001"]
     with psycopg.connect(timescale_url) as connection:
         left = connection.execute("SELECT * FROM timescaledb_information.hypertables")
         assert left.fetchall() == []
     notices: list[str] = []
-    assert schema.upgrade(timescale_url, notice=notices.append) == ["0001"]
+    assert schema.upgrade(timescale_url, notice=notices.append) == ["0001", "0002"]
     assert notices == []
     with psycopg.connect(timescale_url, autocommit=True) as connection:
         assert connection.execute("""
