@@ -38,8 +38,9 @@ class Store:
     provider: str
 
     def load(self, path: Path, **settings: Any) -> FileResult:
-        asked = Settings(**{"provider": self.provider, "symbol": "X", "interval": "1m", "price_exponent": 0,
-                            "max_rejects": RejectLimit(share=1.0), **settings})  # fmt: skip
+        asked = Settings(**{"provider": self.provider, "symbol": "X", "interval": "1m",
+                            "price_exponent": 0, "max_rejects": RejectLimit(share=1.0),
+                            **settings})  # fmt: skip
         with find([str(path)]) as sources:
             (file,) = load(asked, self.url, sources).files
         return file
