@@ -18,6 +18,8 @@ _TYPED: Final = (*_KEYS, *_VALUES, "ts_event")
 _NESTED: Final = (*(f"hd.{name}" for name in ("ts_event", *_KEYS)), *_VALUES)
 #: What Databento writes for a price that is not defined.
 _UNDEFINED: Final = 2**63 - 1
+#: How the nanoseconds of pretty times end, as bars start on whole seconds.
+_WHOLE: Final = ".000000000Z"
 #: With a point it is the price, without one it is a multiple of 1e-9: never by magnitude.
 _DECIMAL: Final = {"open": r"-?\d+\.\d+"}
 _FIXED: Final = {"open": r"-?\d+"}
@@ -46,12 +48,16 @@ def _bars(opening: Opening) -> Reshape:
                 "symbols, which nothing in the file resolves",
                 hint="get it again with map_symbols=True, or as DBN, which has the symbols in it",
             )
+        times = next(c for c in frame.columns if c.rpartition(".")[2] == "ts_event")
+        stamp = pl.col(times)
+        if frame.schema[times] == pl.String and frame[times].str.ends_with(_WHOLE).all():
+            stamp = stamp.str.strip_suffix(_WHOLE) + "Z"  # read in half the time
         prices = pl.col(bars.PRICES)
         if not frame.schema["open"].is_float():
             undefined = pl.lit(str(_UNDEFINED)) if frame.schema["open"] == pl.String else _UNDEFINED
             prices = pl.when(prices != undefined).then(prices)
         provider = pl.concat_str(pl.lit("databento-"), publisher).alias("provider")
-        return frame.with_columns(prices, provider)
+        return frame.with_columns(stamp, prices, provider)
 
     return shaped
 
