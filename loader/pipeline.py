@@ -58,15 +58,17 @@ def load(
             run = stack.enter_context(
                 tracker.run(
                     settings.job_name,
-                    provider=settings.provider,
-                    mode="backfill",
+                    settings.dataset,
+                    settings.provider,
+                    settings.mode,
                     config_fingerprint=fingerprint,
                     metadata={"sources": [s.name for s in sources[:LISTED]], "files": len(sources)},
                 )
             )
         job = Job(settings, url, run.id if run else None, fingerprint, emit)
         stack.callback(job.close)
-        emit(RunStarted(job.run_id, len(sources), settings.job_name, settings.provider, "backfill"))
+        name, provider, mode = settings.job_name, settings.provider, settings.mode
+        emit(RunStarted(job.run_id, len(sources), name, provider, mode))
         wal = _wal_position(job)
         files = tuple(_all_files(job, sources))
         wal_bytes = None if wal is None or settings.dry_run else (_wal_position(job) or wal) - wal

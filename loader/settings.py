@@ -53,9 +53,9 @@ class Settings:
     bar field to the file's name for it. `symbol_convention` is how symbols are spelled, and
     `symbol_map` goes before it. `stamp` says which end of their bars the times are; prices
     and volume are the file's numbers times ten to the exponents; `keep_skipped` keeps rows that the
-    dialect takes for no bars. `own_dialects` are tables as in mdload.toml. `batch_rows` is the size
-    of a piece in memory; `commit_every` cuts a file into parts that commit one by one. `workers`
-    files load at a time.
+    dialect takes for no bars. `own_dialects` are tables as in mdload.toml. `job_name`, `dataset`
+    and `mode` are what the run is recorded as. `batch_rows` is the size of a piece in memory;
+    `commit_every` cuts a file into parts that commit one by one. `workers` files load at a time.
     """
 
     provider: str | None = None
@@ -77,6 +77,8 @@ class Settings:
     allow_nonpositive_prices: bool = False
     check_grid: bool = True
     job_name: str = "backfill"
+    dataset: str | None = None
+    mode: Literal["backfill", "live"] = "backfill"
     dry_run: bool = False
     max_rejects: RejectLimit = RejectLimit(share=0.01)
     workers: int = 1

@@ -21,8 +21,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "providers": ("loader.cli.providers:providers", "The dumps that are recognised, one by one."),
     "migrate": ("loader.cli.migrate:migrate", "The schema: to the newest revision, or printed."),
     "job-runs": ("loader.cli.job_runs:job_runs", "What was loaded, when, and how it ended."),
+    "config": ("loader.cli.config:config", "mdload.toml: checked, shown, its schema."),
     "db": ("loader.cli.db:db", "The database in use, and the embedded server."),
 }
+
+
+#: Commands whose options `[defaults]` of mdload.toml fills.
+WITH_DEFAULTS = ("backfill", "inspect", "live")
 
 
 class LazyGroup(click.Group):
@@ -62,7 +67,8 @@ class LazyGroup(click.Group):
               help="The server to use; else MDLOAD_DATABASE_URL, DATABASE_URL, libpq's PG* "
                    "variables, mdload.toml, or the embedded server.")  # fmt: skip
 @click.option("--config", "config_file", metavar="FILE", type=click.Path(dir_okay=False),
-              help="Settings; else mdload.toml, if there is one here.")  # fmt: skip
+              envvar="MDLOAD_CONFIG",
+              help="Settings; else MDLOAD_CONFIG, or mdload.toml if it is here.")  # fmt: skip
 @click.option("-v", "--verbose", count=True, help="Say more on stderr; -vv for all there is.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text",
@@ -79,19 +85,20 @@ def root(
 ) -> None:
     """Brings OHLCV bars into PostgreSQL and TimescaleDB, exactly, and keeps a record of it."""
     from loader import logs
-    from loader.configfile import read
 
     logs.configure(log_format, -1 if quiet else verbose)
-    file = read(config_file)
-    feed = {name: value for name, value in file.defaults.items() if name != "job_name"}
-    ctx.default_map = {"backfill": file.defaults, "inspect": file.defaults, "live": feed}
     ctx.obj = Context(
         database=database,
-        configured=file.database,
-        dialects=file.dialects,
+        config_file=config_file,
         verbosity=-1 if quiet else verbose,
         log_format=log_format,
     )
+    command = ctx.invoked_subcommand
+    if command in WITH_DEFAULTS:
+        defaults = ctx.obj.config.defaults
+        if command == "live":  # a feed is no backfill, whatever that is called
+            defaults = {name: value for name, value in defaults.items() if name != "job_name"}
+        ctx.default_map = {command: defaults}
 
 
 def main() -> NoReturn:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--max-rejects", metavar="N|P%", default="1%", show_default=True,
               help="Refuse a file with more rejected rows than that.")  # fmt: skip
 @click.option("--workers", metavar="N", type=click.IntRange(1, 64), default=1, show_default=True,
-              help="Files to load at a time.")  # fmt: skip
+              envvar="MDLOAD_WORKERS", help="Files to load at a time.")  # fmt: skip
 @click.option("--commit-every", metavar="ROWS", type=click.IntRange(1),
               help="Commit a huge file in parts; a rerun goes on after the last one.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Load files again that are loaded already.")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from loader.config import Config
 
 
 @dataclass(frozen=True)
@@ -14,16 +18,36 @@ class Context:
 
     Attributes:
         database: `--database` as given, or None.
-        configured: the configuration file's database, which the environment precedes, or None.
+        config_file: `--config` as given, or None for mdload.toml where there is one.
         home: of the embedded server; None for MDLOAD_HOME or the default.
         verbosity: -1 for `--quiet`, 0, or the number of `--verbose`.
-        dialects: the configuration file's `[dialects.NAME]` tables.
         log_format: of what is told on stderr.
+
+    The configuration is read when it is first asked for, and raises SettingsError then.
     """
 
     database: str | None = None
-    configured: str | None = None
-    dialects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    config_file: str | None = None
     home: Path | None = None
     verbosity: int = 0
     log_format: Literal["text", "json"] = "text"
+
+    @cached_property
+    def config(self) -> Config:
+        """What mdload.toml says, checked."""
+        from loader.config.read import read
+
+        return read(self.config_file)
+
+    @property
+    def configured(self) -> str | None:
+        """The configuration's database; None where it has none, or where the option or the
+        environment precedes it, so that its variables need not be set."""
+        from loader.target import named
+
+        return None if named(self.database) else self.config.database
+
+    @property
+    def dialects(self) -> Mapping[str, Mapping[str, Any]]:
+        """The configuration's `[dialects.NAME]` tables."""
+        return self.config.dialects

@@ -60,6 +60,7 @@ def metrics_options(command: F) -> F:
         ),
         click.option(
             "--metrics-textfile", metavar="FILE", type=click.Path(dir_okay=False),
+            envvar="MDLOAD_METRICS_TEXTFILE",
             help="Add the run's metrics to this file, which node_exporter reads (*.prom).",
         ),
     ):  # fmt: skip

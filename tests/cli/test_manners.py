@@ -25,7 +25,7 @@ Mdload = Callable[..., Ran]
 COMMANDS = [
     "", "backfill", "inspect", "migrate", "job-runs", "job-runs list", "job-runs inspect",
     "job-runs stuck", "job-runs summary", "job-runs cleanup", "db", "db url", "db status",
-    "db start", "db stop", "db psql",
+    "db start", "db stop", "db psql", "config", "config check", "config show", "config schema",
 ]  # fmt: skip
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -51,7 +51,7 @@ def test_help_fits_and_gives_an_example(mdload: Mdload, command: str) -> None:
     ran = mdload(*command.split(), "--help", env={"COLUMNS": "80"})
     assert (ran.code, ran.err) == (0, "")
     assert max(map(len, ran.out.splitlines())) <= 80
-    assert "..." not in re.sub(r"(SOURCE|ARGS\]|ARGS)\.\.\.", "", ran.out)  # nothing cut short
+    assert "..." not in re.sub(r"(SOURCE|(ARGS|JOB)\]?)\.\.\.", "", ran.out)  # nothing cut short
     assert "Example: mdload" in ran.out or "First steps: mdload" in ran.out
 
 

@@ -1,0 +1,242 @@
+"""`mdload.toml`, read and checked."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from loader.config.keys import DATABASE, DEFAULTS, JOB, OPTIONS, Key
+from loader.config.places import line_of
+from loader.config.variables import expand, refers
+from loader.errors import SettingsError
+
+DEFAULT_NAME: Final = "mdload.toml"
+_SECTIONS: Final = ("database", "defaults", "jobs", "dialects")
+#: Names that are safe in a crontab, a unit's name and a shell.
+_JOB_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_ELSEWHERE: Final = {
+    "job_name": "a job's runs are recorded under the name of its table",
+    "url": "the server's address belongs to [database]",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with the file, and on which line."""
+
+    line: int
+    message: str
+    hint: str | None = None
+
+
+class ConfigError(SettingsError):
+    """The file is wrong; `problem` says where and how."""
+
+    def __init__(self, name: str, problem: Problem) -> None:
+        super().__init__(f"{name}:{problem.line}: {problem.message}", hint=problem.hint)
+        self.problem = problem
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the file says; all empty where there is no file.
+
+    Variables (`${NAME}`) are put in when a value is asked for, so that a command which needs none
+    of them works without. `dialects` has a table for each, as `loader.providers.own` reads them;
+    no variables are put into those, whose patterns use the dollar themselves.
+    """
+
+    path: Path | None = None
+    text: str = field(default="", repr=False)
+    tables: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def name(self) -> str:
+        return str(self.path or DEFAULT_NAME)
+
+    @property
+    def folder(self) -> Path:
+        """Where the file lies: relative paths in it start there."""
+        return self.path.parent if self.path else Path()
+
+    @property
+    def dialects(self) -> Mapping[str, Mapping[str, Any]]:
+        return self.table("dialects")
+
+    @property
+    def jobs(self) -> tuple[str, ...]:
+        """Names of the jobs, in the file's order."""
+        return tuple(self.table("jobs"))
+
+    @cached_property
+    def database(self) -> str | None:
+        """The URL of the server, with its variables put in.
+
+        Raises:
+            SettingsError: one of them is not set.
+        """
+        url = self.table("database").get("url")
+        return None if url is None else self.value(url, DATABASE["url"], "database", "url")
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """`[defaults]` for the commands that load: options of `backfill` by their names, as click
+        takes them. Raises as `database`."""
+        found = {}
+        for name, raw in self.table("defaults").items():
+            if name in OPTIONS or name == "job_name":
+                value = self.value(raw, DEFAULTS[name], "defaults", name)
+                found[name] = [f"{f}={c}" for f, c in value.items()] if name == "columns" else value
+        return found
+
+    def table(self, *path: str) -> Mapping[str, Any]:
+        """The table of that path as it is written; empty where there is none."""
+        found: Any = self.tables
+        for name in path:
+            found = found.get(name, {})
+        return found if isinstance(found, Mapping) else {}
+
+    def value(self, raw: object, key: Key, *path: str) -> Any:
+        """What `raw` says, which stands at `path`: variables put in, paths from the file's folder.
+
+        Raises:
+            SettingsError: a variable is not set, or the value is of the wrong kind.
+        """
+        try:
+            return self._located(typed(expand(raw, os.environ), key, refers(raw)), key)
+        except ValueError as error:
+            raise self.error(_wrong(path, key, error), *path) from None
+
+    def _located(self, value: Any, key: Key) -> Any:
+        if not key.kind.is_path:
+            return value
+        if isinstance(value, tuple):
+            return tuple(self._located(each, key) for each in value)
+        if value == "-" or value.startswith("~") or re.match(r"[a-z][a-z0-9+.-]+://", value):
+            return value
+        return str(self.folder / value)
+
+    def line(self, *path: str) -> int:
+        return line_of(self.text, path)
+
+    def place(self, *path: str) -> str:
+        """`mdload.toml:12`."""
+        return f"{self.name}:{self.line(*path)}"
+
+    def error(self, message: str, *path: str, hint: str | None = None) -> ConfigError:
+        """What is wrong with what stands at `path`."""
+        return ConfigError(self.name, Problem(self.line(*path), message, hint))
+
+    def problems(self) -> Iterator[Problem]:
+        """Unknown keys, and values of the wrong kind as far as they can be told without the
+        environment; in the order of the sections."""
+        yield from self._unknown(self.tables, _SECTIONS, ())
+        for section in _SECTIONS:
+            if not isinstance(self.tables.get(section, {}), Mapping):
+                yield Problem(self.line(section), f"{section} must be a table")
+        yield from self._wrong_values(("database",), DATABASE)
+        yield from self._wrong_values(("defaults",), DEFAULTS)
+        for section in ("jobs", "dialects"):
+            for name, table in self.table(section).items():
+                if not isinstance(table, Mapping):
+                    said = f"{section}.{name} must be a table, not {table!r}"
+                    yield Problem(self.line(section, name), said)
+        for name in self.jobs:
+            if not _JOB_NAME.fullmatch(name):
+                yield Problem(
+                    self.line("jobs", name),
+                    f"{name!r} is no name for a job: letters, digits, '-', '_' and '.'",
+                )
+            yield from self._wrong_values(("jobs", name), JOB)
+            if "source" not in self.table("jobs", name):
+                hint = 'for example source = "dumps/{date:%Y-%m-%d}.csv"'
+                yield Problem(self.line("jobs", name), f"jobs.{name} has no source", hint)
+
+    def _wrong_values(self, path: tuple[str, ...], keys: Mapping[str, Key]) -> Iterator[Problem]:
+        table = self.table(*path)
+        yield from self._unknown(table, tuple(keys), path)
+        for name in table:
+            if name in keys and not refers(table[name]):
+                try:
+                    keys[name].kind.read(table[name])
+                except ValueError as error:
+                    at = (*path, name)
+                    yield Problem(self.line(*at), _wrong(at, keys[name], error, table[name]))
+
+    def _unknown(
+        self, table: Mapping[str, Any], known: tuple[str, ...], path: tuple[str, ...]
+    ) -> Iterator[Problem]:
+        for name in table:
+            if name not in known:
+                near = get_close_matches(name, known, 1)
+                where = ".".join((*path, name))
+                hint = _ELSEWHERE.get(name) if path and path[0] == "jobs" else None
+                if near:
+                    hint = hint or f"did you mean {'.'.join((*path, near[0]))}?"
+                yield Problem(
+                    self.line(*path, name), f"{where} is no setting of mdload",
+                    hint or f"known: {', '.join(known)}",
+                )  # fmt: skip
+
+
+def _wrong(path: tuple[str, ...], key: Key, error: ValueError, raw: object | None = None) -> str:
+    if str(error):
+        return f"{'.'.join(path)}: {error}"
+    said = "" if raw is None or key.secret else f", not {raw!r}"
+    return f"{'.'.join(path)} must be {key.kind.word}{said}"
+
+
+def typed(value: Any, key: Key, as_text: bool) -> Any:
+    """`value` as `key` has it. Where it came `as_text` from outside, that text may be TOML: 4,
+    true, ["a", "b"].
+
+    Raises:
+        ValueError: it is of another kind.
+    """
+    if as_text and isinstance(value, str) and not key.kind.is_text:
+        try:
+            return key.kind.read(tomllib.loads(f"it = {value}")["it"])
+        except (ValueError, KeyError):
+            pass
+    return key.kind.read(value)
+
+
+def parse(path: Path | None) -> Config:
+    """The file at `path`, or `mdload.toml` of the working directory if it exists; not checked.
+
+    Raises:
+        SettingsError: it is absent, or no TOML.
+    """
+    file = path or Path(DEFAULT_NAME)
+    if path is None and not file.exists():
+        return Config()
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        return Config(file, text, tomllib.loads(text))
+    except OSError as error:
+        raise SettingsError(f"the configuration {file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"the configuration {file} is not UTF-8 text: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        said = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(error))
+        place, what = (f"{file}:{said[2]}", said[1]) if said else (str(file), str(error))
+        raise SettingsError(f"{place}: the configuration is not TOML: {what}") from error
+
+
+def read(path: str | None) -> Config:
+    """The file at `path`, or `mdload.toml` of the working directory if it exists, checked.
+
+    Raises:
+        SettingsError: it is absent, no TOML, or has an unknown key or a value of the wrong type.
+    """
+    config = parse(None if path is None else Path(path))
+    for problem in config.problems():
+        raise ConfigError(config.name, problem)
+    return config

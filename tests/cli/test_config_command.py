@@ -1,0 +1,177 @@
+"""`mdload config`, and what other commands take from mdload.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+
+from tests.conftest import Ran
+
+Mdload = Callable[..., Ran]
+GOOD = """\
+[database]
+url = "postgresql://loader:${PW}@db.test/market"
+[defaults]
+provider = "polygon"
+[jobs.nightly]
+source = "dumps/{date-1d:%Y%m%d}.csv"
+interval = "1m"
+workers = "${N}"
+[jobs.weekly]
+source = "weekly/*.csv"
+"""
+WRONG = """\
+[database]
+url = 3
+[jobs.nightly]
+source = "x.csv"
+intervall = "1m"
+[jobs.daily]
+source = "{today}.csv"
+[dialects.acme]
+headers = ["a"]
+"""
+#: Ambiguous only once it is put together: no key of it is wrong by itself.
+MEANINGLESS = """\
+[jobs.a]
+source = "x.csv"
+interval = "7m"
+[jobs.b]
+source = "x.csv"
+symbol_map = "nowhere.csv"
+[jobs.c]
+source = "${NOWHERE}/x.csv"
+"""
+VARIABLES = {"PW": "sekret", "N": "3"}
+
+
+def test_check_finds_nothing_wrong(mdload: Mdload, tmp_path: Path) -> None:
+    (tmp_path / "mdload.toml").write_text(GOOD)
+    ran = mdload("config", "check", env=VARIABLES)
+    assert (ran.code, ran.out, ran.err) == (0, "mdload.toml: 2 jobs, nothing wrong\n", "")
+    told = mdload("config", "check", "--json", env=VARIABLES).json()
+    assert told == {"file": "mdload.toml", "jobs": ["nightly", "weekly"], "problems": []}
+
+
+def test_check_finds_everything_that_is_wrong(mdload: Mdload, tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(WRONG)
+    ran = mdload("--config", "own.toml", "config", "check")
+    assert ran.code == 2
+    assert [line for line in ran.err.splitlines() if line.startswith("error")] == [
+        "error: own.toml:2: database.url must be text",
+        "error: own.toml:5: jobs.nightly.intervall is no setting of mdload",
+        "error: own.toml:7: jobs.daily.source: '{today}' in '{today}.csv' is no date such as "
+        "{date}, {date-1d} or {date:%Y%m%d}; a brace of its own is written twice",
+        "error: own.toml:9: dialects.acme.headers is no setting of a dialect",
+    ]
+    assert "did you mean jobs.nightly.interval?" in ran.err
+    told = mdload("config", "check", "--json", env={"MDLOAD_CONFIG": "own.toml"})
+    assert [problem["line"] for problem in told.json()["problems"]] == [2, 5, 7, 9]
+
+
+def test_check_looks_at_what_the_values_mean(mdload: Mdload, tmp_path: Path) -> None:
+    (tmp_path / "mdload.toml").write_text(MEANINGLESS)
+    ran = mdload("config", "check")
+    assert ran.code == 2
+    assert "mdload.toml:1: a: --interval '7m' is no interval" in ran.err
+    assert "mdload.toml:4: b: --symbol-map nowhere.csv cannot be read" in ran.err
+    assert "mdload.toml:8: jobs.c.source: the environment variable NOWHERE is not set" in ran.err
+
+
+def test_check_without_a_file(mdload: Mdload) -> None:
+    ran = mdload("config", "check")
+    assert (ran.code, ran.out) == (2, "")
+    assert "there is no mdload.toml here" in ran.err
+
+
+def test_show_says_who_says_what(mdload: Mdload, tmp_path: Path) -> None:
+    (tmp_path / "mdload.toml").write_text(GOOD)
+    ran = mdload(
+        "config", "show", "nightly", "--date", "2024-03-01", "--set", "retries=0", env=VARIABLES
+    )
+    assert ran.code == 0, ran.err
+    lines = [line.split() for line in ran.out.splitlines()]
+    assert lines[0] == [
+        "database", "postgresql://loader:***@db.test/market", "(mdload.toml:2)"
+    ]  # fmt: skip
+    for row in (
+        ["provider", "polygon", "mdload.toml:4"],
+        ["interval", "1m", "mdload.toml:7"],
+        ["workers", "3", "mdload.toml:8"],
+        ["retries", "0", "--set"],
+        ["max_rejects", "1%", "default"],
+        ["dumps/20240229.csv"],
+    ):
+        assert row in lines
+    assert "sekret" not in ran.out
+    assert "weekly" not in ran.out
+    ran = mdload(
+        "--database", "postgresql://other", "config", "show", "--json",
+        env={**VARIABLES, "MDLOAD_WORKERS": "5"},
+    )  # fmt: skip
+    told = ran.json()
+    assert told["database"] == {"url": "postgresql://other", "origin": "--database"}
+    assert [job["job"] for job in told["jobs"]] == ["nightly", "weekly"]
+    assert told["jobs"][0]["values"]["workers"] == {
+        "value": "5",
+        "origin": "environment MDLOAD_WORKERS",
+    }
+    assert told["jobs"][1]["values"]["symbol"] == {"value": None, "origin": "default"}
+
+
+def test_the_fingerprint_is_that_of_what_the_values_mean(mdload: Mdload, tmp_path: Path) -> None:
+    def fingerprint(*args: str) -> str:
+        shown = mdload("config", "show", "nightly", "--json", *args, env=VARIABLES).json()
+        return str(shown["jobs"][0]["fingerprint"])
+
+    (tmp_path / "mdload.toml").write_text(GOOD)
+    plain = fingerprint()
+    assert len(plain) == 64
+    assert fingerprint("--set", "workers=4", "--set", "retries=9") == plain
+    assert fingerprint("--set", "interval=5m") != plain
+
+
+def test_schema_is_json(mdload: Mdload) -> None:
+    schema = mdload("config", "schema").json()
+    assert schema["properties"]["jobs"]["additionalProperties"]["required"] == ["source"]
+
+
+def test_a_broken_file_stops_every_command_that_needs_it(mdload: Mdload, tmp_path: Path) -> None:
+    (tmp_path / "mdload.toml").write_text(WRONG)
+    for command in ("job-runs list", "providers list", "inspect x.csv", "db url", "config show"):
+        ran = mdload(*command.split())
+        assert (ran.code, "mdload.toml:2: database.url" in ran.err) == (2, True), command
+    assert mdload("migrate", "--sql").code == 0
+
+
+def test_the_database_s_variable_is_needed_only_where_nothing_precedes_it(
+    mdload: Mdload, tmp_path: Path, database_url: str
+) -> None:
+    (tmp_path / "mdload.toml").write_text(GOOD)
+    assert mdload("db", "url", env={"DATABASE_URL": database_url}).out.strip() == database_url
+    assert mdload("--database", database_url, "job-runs", "list").code == 0
+    ran = mdload("job-runs", "list")
+    assert (ran.code, "mdload.toml:2: database.url: the environment" in ran.err) == (2, True)
+
+
+def test_defaults_fill_options_and_paths_lie_beside_the_file(
+    mdload: Mdload, tmp_path: Path, database_url: str
+) -> None:
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    (tmp_path / "bars.csv").write_text("ts,symbol,open,high,low,last\n2024-03-04,FB,1,2,1,2\n")
+    (folder / "map.csv").write_text("from,to\nFB,META\n")
+    (folder / "own.toml").write_text(
+        '[defaults]\nprovider = "${WHO}"\ninterval = "1d"\nsymbol_map = "map.csv"\n'
+        'columns = {close = "last"}\njob_name = "mine"\nretries = 5\nprice_divisor = 1\n'
+    )
+    ran = mdload("--config", folder / "own.toml", "--database", database_url, "backfill",
+                 "bars.csv", env={"WHO": "acme"})  # fmt: skip
+    assert ran.code == 0, ran.err
+    with psycopg.connect(database_url) as connection:
+        (bar,) = connection.execute("SELECT provider, symbol, close FROM bars_ohlcv").fetchall()
+        (run,) = connection.execute("SELECT job_name, mode FROM job_runs").fetchall()
+    assert bar == ("acme", "META", 2.0)
+    assert run == ("mine", "backfill")
