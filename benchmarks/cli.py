@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import click
 
-from benchmarks import data_files, plot
+from benchmarks import data_files, plot, store
 from benchmarks.cases import CASES, HELP, base
 from benchmarks.contenders import everyone
 from benchmarks.harness import Harness, Options
@@ -23,6 +23,7 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 _DIRECTORY = click.Path(file_okay=False, path_type=Path)
 _RESULTS = "results.json"
+_SIZES = tuple(map(str, store.SIZES))
 
 
 def _names(known: tuple[str, ...]) -> click.ParamType:
@@ -109,6 +110,23 @@ def run(
 def report(directory: Path) -> None:
     """Write the report and the picture of a run again, from its JSON."""
     _write(Results.read(directory / _RESULTS), directory)
+
+
+@main.command("store")
+@click.option("--sizes", type=_names(_SIZES), default=list(_SIZES),
+              help=f"Bars in a batch: some of {', '.join(_SIZES)}; all by default.")  # fmt: skip
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
+@click.option("--threshold", is_flag=True, help="Instead: where COPY begins to pay.")
+@click.option("--home", type=_DIRECTORY, help="Where the server's data is while it runs.")
+def store_(sizes: list[str], rounds: int, threshold: bool, home: Path | None) -> None:
+    """Write objects with StoreClient and by hand, in turns; print a table."""
+    with running(home) as server:
+        if threshold:
+            lines = store.threshold(server, rounds)
+        else:
+            lines = store.compare(server, rounds, [int(size) for size in sizes])
+        for line in lines:
+            click.echo(line)
 
 
 def _keep(results: Results, out: Path) -> None:

@@ -1,171 +1,85 @@
 """Objects in: `StoreClient` beside psycopg written by hand, the same bars in the same batches.
 
-    python -m benchmarks.store                  batches of 100, 1,000 and 10,000
-    python -m benchmarks.store --threshold      where COPY begins to pay
-
-Contenders take turns on a server of this run's own, one database each, so that a busy machine is
-busy for all; the medians of the rounds are printed.
+Writers take turns on a server of this run's own, an empty table each time; every table is counted
+at the end. One process writes for all of them, so that only the way of writing differs.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from operator import attrgetter
 
 import psycopg
 
 from benchmarks.made_bars import Stretch, Universe
-from benchmarks.server import Server, running
+from benchmarks.processors import spent
+from benchmarks.server import Server
+from benchmarks.writers import WRITERS, Batch, Candle, Write, Writer, client, feed
 from loader import bars
 from loader.store import StoreClient, transaction
 
-
-@dataclass(slots=True)
-class Candle:
-    """A bar as a program has it."""
-
-    provider: str
-    symbol: str
-    interval: str
-    ts: datetime
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
-    vwap: float
-    trade_count: int
-
-
-Batch = Sequence[Candle]
-Write = Callable[[Batch], object]
-
-_NAMES = ", ".join(f'"{name}"' for name in bars.COLUMNS)
-_CHANGES = ", ".join(f'"{v}" = EXCLUDED."{v}"' for v in bars.VALUES)
-_OLD = ", ".join(f'b."{v}"' for v in bars.VALUES)
-_NEW = ", ".join(f'EXCLUDED."{v}"' for v in bars.VALUES)
-_UPSERT = f"""
-    INSERT INTO bars_ohlcv AS b ({_NAMES}) SELECT {_NAMES} FROM by_hand
-    ON CONFLICT (provider, symbol, interval, ts) DO UPDATE SET {_CHANGES}
-    WHERE ({_OLD}) IS DISTINCT FROM ({_NEW})
-"""
-_STAGE = "CREATE TEMPORARY TABLE by_hand (LIKE bars_ohlcv INCLUDING DEFAULTS) ON COMMIT"
-
-
-@contextmanager
-def client(url: str) -> Iterator[Write]:
-    """mdload's: rules, counts, revisions, rejects."""
-    with StoreClient(url) as store:
-        yield lambda batch: store.write_bars(batch, len(batch))
-
-
-@contextmanager
-def by_hand(url: str) -> Iterator[Write]:
-    """COPY into a temporary table of each batch, then ON CONFLICT, as it is written mostly."""
-    with psycopg.connect(url) as connection:
-
-        def write(batch: Batch) -> None:
-            connection.execute(f"{_STAGE} DROP".encode())
-            _copy_and_upsert(connection, batch)
-
-        yield write
-
-
-@contextmanager
-def by_hand_kept(url: str) -> Iterator[Write]:
-    """The same with one temporary table for all batches: the best that it can be."""
-    with psycopg.connect(url) as connection:
-        connection.execute(f"{_STAGE} DELETE ROWS".encode())
-        connection.commit()
-        yield lambda batch: _copy_and_upsert(connection, batch)
-
-
-_values = attrgetter(*bars.COLUMNS)
-
-
-def _copy_and_upsert(connection: psycopg.Connection, batch: Batch) -> None:
-    with connection.cursor() as cursor:
-        with cursor.copy(f"COPY by_hand ({_NAMES}) FROM STDIN".encode()) as copy:
-            for candle in batch:
-                copy.write_row(_values(candle))
-        cursor.execute(_UPSERT.encode())
-    connection.commit()
-
-
-CONTENDERS = {"mdload": client, "by hand": by_hand, "by hand, table kept": by_hand_kept}
+#: Bars in a batch, and how many bars in all.
+SIZES = {1: 2_000, 100: 40_000, 1_000: 100_000, 10_000: 210_000}
+_HEADS = ("batch", "writer", "bars/s", "p50 ms", "p99 ms", "client CPU µs/bar", "server CPU µs/bar")
 
 
 @dataclass
 class Took:
-    """Seconds of each batch."""
+    """Seconds of each batch of `size`, and processor time of all."""
 
+    size: int
     seconds: list[float]
+    client_cpu: float
+    server_cpu: float | None
 
-    def rate(self, size: int) -> float:
-        return size * len(self.seconds) / sum(self.seconds)
+    @property
+    def bars(self) -> int:
+        return self.size * len(self.seconds)
 
-    def quantile(self, share: float) -> float:
-        return sorted(self.seconds)[int(share * (len(self.seconds) - 1))]
+    @property
+    def rate(self) -> float:
+        return self.bars / sum(self.seconds)
+
+    def quantile(self, share: float) -> float | None:
+        """None where one call wrote all batches."""
+        ordered = sorted(self.seconds)
+        return ordered[int(share * (len(ordered) - 1))] if len(ordered) > 1 else None
 
 
 def candles(rows: int, size: int) -> list[list[Candle]]:
-    """Minute bars as a feed brings them, all symbols of a minute together, in batches."""
+    """Minute bars as a feed brings them, all symbols of a minute together, in full batches."""
     universe = Universe(rows)
     frames = Stretch(universe, 0, universe.bars, by_time=True).frames()
     made = [Candle(*row) for frame in frames for row in frame.select(bars.COLUMNS).iter_rows()]
     return [made[i : i + size] for i in range(0, len(made) - size + 1, size)]
 
 
-def measure(write: Write, batches: list[list[Candle]]) -> Took:
-    seconds = []
-    for batch in batches:
-        began = time.perf_counter()
-        write(batch)
-        seconds.append(time.perf_counter() - began)
-    return Took(seconds)
+def compare(server: Server, rounds: int, sizes: Sequence[int]) -> Iterator[str]:
+    """The lines of a Markdown table, as they become known."""
+    yield f"| {' | '.join(_HEADS)} |"
+    yield f"|{'--:|' * len(_HEADS)}".replace("--:|--:|", "--:|---|", 1)
+    for size in sizes:
+        batches = candles(SIZES[size], size)
+        writers: dict[str, Writer] = dict(WRITERS)
+        if size == 1:
+            writers["StoreClient.buffered()"] = feed
+        found: dict[str, list[Took]] = {name: [] for name in writers}
+        whole: list[Took] = []
+        for _ in range(rounds):
+            for name, writer in writers.items():
+                found[name].append(_written(server, writer, batches))
+            if size > 1:
+                whole.append(_in_one_call(server, batches))
+        for name, took in found.items():
+            yield _row(size, name, took)
+        if whole:
+            yield _row(size, "StoreClient, all in one call", whole)
 
 
-def compare(server: Server, size: int, rows: int, rounds: int) -> None:
-    """Prints rates and latencies of every contender for batches of `size`."""
-    batches = candles(rows, size)
-    found: dict[str, list[Took]] = {name: [] for name in CONTENDERS}
-    for _ in range(rounds):
-        for name, contender in CONTENDERS.items():
-            url = server.make("contended")
-            with contender(url) as write:
-                write(batches[0])  # connects and prepares; its bars are there already then
-                found[name].append(measure(write, batches[1:]))
-    print(f"\n{len(batches) - 1} batches of {size:,}, {rounds} rounds, medians")
-    best = statistics.median(t.rate(size) for t in found["mdload"])
-    for name, took in found.items():
-        rate = statistics.median(t.rate(size) for t in took)
-        p50, p99 = (statistics.median(t.quantile(q) for t in took) * 1e3 for q in (0.5, 0.99))
-        print(f"  {name:20} {rate:>9,.0f} bars/s   p50 {p50:7.2f} ms   p99 {p99:7.2f} ms"
-              f"   mdload x{best / rate:.2f}")  # fmt: skip
-
-
-def in_one_call(server: Server, size: int, rows: int, rounds: int) -> None:
-    """Prints the rate of one `write_bars` of a list of many batches."""
-    batches = candles(rows, size)
-    whole = [candle for batch in batches for candle in batch]
-    rates = []
-    for _ in range(rounds):
-        with StoreClient(server.make("contended")) as store:
-            store.write_bars(whole[:1])
-            began = time.perf_counter()
-            store.write_bars(whole, size)
-            rates.append(len(whole) / (time.perf_counter() - began))
-    print(f"  {'mdload, one call':20} {statistics.median(rates):>9,.0f} bars/s")
-
-
-def threshold(server: Server, rounds: int) -> None:
-    """Prints what a batch takes as a statement and by COPY, by size: new bars, then again."""
+def threshold(server: Server, rounds: int) -> Iterator[str]:
+    """What a batch takes as a statement and by COPY, by size: new bars, then the same again."""
     for size in (200, 500, 1_000, 1_500, 2_000, 3_000, 5_000):
         batches = candles(size * 30, size)
         took: dict[str, list[float]] = {}
@@ -175,26 +89,62 @@ def threshold(server: Server, rounds: int) -> None:
                 with client(server.make("contended")) as write:
                     write(batches[0])
                     for what in ("new", "again"):
-                        seconds = measure(write, batches[1:]).quantile(0.5) * 1e3
-                        took.setdefault(f"{what} by {way}", []).append(seconds)
+                        seconds = statistics.median(_measured(server, write, batches[1:]).seconds)
+                        took.setdefault(f"{what} by {way}", []).append(seconds * 1e3)
         said = "   ".join(f"{what} {min(ms):7.2f} ms" for what, ms in sorted(took.items()))
-        print(f"{size:>6,}: {said}")
+        yield f"{size:>6,}: {said}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threshold", action="store_true")
-    asked = parser.parse_args()
-    with ExitStack() as stack:
-        server = stack.enter_context(running())
-        if asked.threshold:
-            threshold(server, asked.rounds)
-            return
-        for size, rows in ((100, 40_000), (1_000, 100_000), (10_000, 210_000)):
-            compare(server, size, rows, asked.rounds)
-            in_one_call(server, size, rows, asked.rounds)
+def _written(server: Server, writer: Writer, batches: list[list[Candle]]) -> Took:
+    url = server.make("contended")
+    with writer(url) as write:
+        write(batches[0])  # connects and prepares; its bars are there already then
+        took = _measured(server, write, batches[1:])
+    _check(url, len(batches) * took.size)
+    return took
 
 
-if __name__ == "__main__":
-    main()
+def _in_one_call(server: Server, batches: list[list[Candle]]) -> Took:
+    url = server.make("contended")
+    whole = [candle for batch in batches[1:] for candle in batch]
+    with StoreClient(url) as store:
+        store.write_bars(batches[0])
+        took = _measured(server, lambda batch: store.write_bars(batch, len(batches[0])), [whole])
+    _check(url, len(whole) + len(batches[0]))
+    return took
+
+
+def _measured(server: Server, write: Write, batches: Sequence[Batch]) -> Took:
+    seconds = []
+    server_before, client_before = spent(server.pid), time.process_time()
+    for batch in batches:
+        began = time.perf_counter()
+        write(batch)
+        seconds.append(time.perf_counter() - began)
+    used, server_after = time.process_time() - client_before, spent(server.pid)
+    known = server_before and server_after
+    return Took(
+        len(batches[0]), seconds, used,
+        server_after.server - server_before.server if known else None,  # type: ignore[union-attr]
+    )  # fmt: skip
+
+
+def _check(url: str, rows: int) -> None:
+    with psycopg.connect(url) as connection:
+        (found,) = connection.execute("SELECT count(*) FROM bars_ohlcv").fetchone() or (None,)
+    if found != rows:
+        raise SystemExit(f"WRONG: {found:,} rows and {rows:,} expected")
+
+
+def _row(size: int, name: str, took: Sequence[Took]) -> str:
+    def median(value: Callable[[Took], float | None], digits: int, unit: float) -> str:
+        found = [v for v in map(value, took) if v is not None]
+        return f"{statistics.median(found) * unit:,.{digits}f}" if found else ""
+
+    cells = [
+        f"{size:,}", name, median(lambda t: t.rate, 0, 1),
+        median(lambda t: t.quantile(0.5), 2, 1e3), median(lambda t: t.quantile(0.99), 2, 1e3),
+        median(lambda t: t.client_cpu / t.bars, 1, 1e6),
+        median(lambda t: t.server_cpu and t.server_cpu / t.bars, 1, 1e6),
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"

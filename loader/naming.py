@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 
 from loader import keys
+from loader.distinct import constant
 from loader.errors import SettingsError
 from loader.renames import SymbolMap
 from loader.symbols import CONVENTIONS
@@ -32,7 +33,7 @@ class Naming:
     def origins(self, spellings: pl.DataFrame) -> pl.Series:
         """For rows of provider, source_symbol and symbol: `map`, or else the convention."""
         if self.renames is None:
-            return pl.repeat(self.convention, spellings.height, dtype=pl.String, eager=True)
+            return constant(self.convention, spellings.height, pl.String())
         says = spellings.select(pl.when(self.renames.says(spellings)).then(pl.lit(MAP)))
         return says.to_series().fill_null(self.convention)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
+from typing import Final
 
 import polars as pl
 
@@ -16,6 +18,9 @@ from loader.normalise import Normalised
 from loader.rules import Rule, RuleSettings, rules
 
 __all__ = ["Checked", "RuleSettings", "validate"]
+
+#: Fewer rows are made distinct at once as quickly as those that repeat are left out first.
+_FEW: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +60,7 @@ def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) ->
         skipped = int(normalised.skipped.sum())
         numbered, raw, normalised = numbered.filter(kept), raw.filter(kept), normalised.only(kept)
     facts = normalised.bars.hstack(normalised.faults).hstack([_steps(normalised.bars["interval"])])
-    sound = facts.select(
-        pl.all_horizontal(rule.holds for rule in active).fill_null(False).alias("sound")
-    ).to_series()
+    sound = facts.select(_all_hold(settings)).to_series()
     if sound.all():
         spellings = _spellings(numbered, normalised.source_symbols, normalised.naming)
         return Checked(numbered, _none_bad(), {}, spellings, skipped, last_row)
@@ -75,6 +78,11 @@ def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) ->
     rejected = {name: count for name, count in broken.sum().row(0, named=True).items() if count}
     spellings = _spellings(good, normalised.source_symbols.filter(sound), normalised.naming)
     return Checked(good, bad, rejected, spellings, skipped, last_row)
+
+
+@cache
+def _all_hold(settings: RuleSettings) -> pl.Expr:
+    return pl.all_horizontal(rule.holds for rule in rules(settings)).fill_null(False).alias("sound")
 
 
 def _steps(interval: pl.Series) -> pl.Series:
@@ -102,8 +110,10 @@ def _spellings(good: pl.DataFrame, source_symbols: pl.Series, naming: Naming) ->
     spelled = pl.DataFrame(
         [good["provider"], source_symbols.alias("source_symbol"), good["symbol"]]
     )
-    same = pl.all_horizontal(
-        pl.col(name).eq_missing(pl.col(name).shift()) for name in spelled.columns
-    )  # rows mostly repeat the one before: the few that do not are quickly made distinct
-    distinct = spelled.filter(~same).unique(maintain_order=True)
+    if spelled.height > _FEW:
+        same = pl.all_horizontal(
+            pl.col(name).eq_missing(pl.col(name).shift()) for name in spelled.columns
+        )  # rows mostly repeat the one before: the few that do not are quickly made distinct
+        spelled = spelled.filter(~same)
+    distinct = spelled.unique(maintain_order=True)
     return distinct.with_columns(naming.origins(distinct).alias("convention"))

@@ -155,7 +155,8 @@ class Storing:
             self._spill.done()
             if self._trouble_since is not None:
                 lasted = time.monotonic() - self._trouble_since
-                waiting = f"{self._spill.lines:,} lines wait on disk to be stored"
+                left = self._spill.lines
+                waiting = f"{left:,} lines on disk are stored now" if left else "nothing waits"
                 self._note(f"the server is back after {lasted:,.0f} s; {waiting}")
         self._trouble_since = None
         none = pl.DataFrame(schema=bars.SCHEMA)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Final
 
 import polars as pl
@@ -73,9 +73,13 @@ def in_batches(checked: Checked, size: int) -> Iterator[Checked]:
     if checked.good.height + checked.bad.height <= size:
         yield checked
         return
-    numbers = [part["row_number"] for part in (checked.good, checked.bad) if part.height]
-    for start in range(min(n[0] for n in numbers), max(n[-1] for n in numbers) + 1, size):
-        good, bad = (_slice(part, start, start + size) for part in (checked.good, checked.bad))
+    parts = (checked.good, checked.bad)
+    numbers = [part["row_number"] for part in parts]
+    ends = [n[i] for n in numbers if n.len() for i in (0, -1)]
+    starts = pl.Series(range(min(ends), max(ends) + size + 1, size))
+    cuts = [n.search_sorted(starts).to_list() for n in numbers]
+    for (good_from, good_to), (bad_from, bad_to) in zip(*map(pairwise, cuts), strict=True):
+        good, bad = checked.good[good_from:good_to], checked.bad[bad_from:bad_to]
         rejected = Counter(bad["rules"].explode()) if bad.height else {}
         yield replace(checked, good=good, bad=bad, rejected=rejected)
 
@@ -89,10 +93,3 @@ def positive(batch_size: int) -> int:
     if batch_size < 1:
         raise ValueError(f"batch_size must be positive, not {batch_size}")
     return batch_size
-
-
-def _slice(part: pl.DataFrame, start: int, end: int) -> pl.DataFrame:
-    """The rows that are numbered from `start` up to `end`, without it."""
-    numbers = part["row_number"]
-    low, high = (int(numbers.search_sorted(row)) for row in (start, end))
-    return part[low:high]

@@ -8,7 +8,6 @@ import polars as pl
 
 from loader import bars
 from loader.batch import Location, RawBatch
-from loader.distinct import constant
 from loader.duplicates import SERIES
 from loader.layout import Hints, Layout, decide
 from loader.normalise import Normalised, normalise
@@ -26,7 +25,9 @@ class KnownKeys:
     def __init__(self) -> None:
         empty = RawBatch(pl.DataFrame(schema=bars.SCHEMA), Location("bars", 0, 1))
         self._layout: Layout = decide(empty, Hints())
-        self._faults = normalise(empty, self._layout).faults.columns
+        faults = normalise(empty, self._layout).faults.columns
+        #: Each fault's column where no row has it, but for its length.
+        self._sound = {name: pl.Series(name, [False]) for name in faults}
         #: What a key as given comes to: the key, the symbol's spelling, each of the faults or not.
         self._known: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 
@@ -46,8 +47,10 @@ class KnownKeys:
         faulty = [
             pl.Series(name, values, dtype=pl.Boolean)
             if any(values)
-            else constant(False, frame.height, pl.Boolean()).alias(name)
-            for name, values in zip(self._faults, zip(*faults, strict=True), strict=True)
+            else sound.new_from_index(0, frame.height)
+            for (name, sound), values in zip(
+                self._sound.items(), zip(*faults, strict=True), strict=True
+            )
         ]
         return Normalised(
             pl.DataFrame([*normal, *frame.get_columns()[len(SERIES) :]]),

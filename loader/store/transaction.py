@@ -62,6 +62,7 @@ class Transaction:
         bars_ = unique.bars
         self._method: Method = "UPSERT" if bars_.height <= STATEMENT_ROWS else "COPY"
         listed = self._method == "UPSERT" and bars_.height
+        self._spelled = [] if unique.spellings is None else unique.spellings.rows()
         self._listed = bars_.select(bars.COLUMNS).write_json() if listed else ""
 
     def run(self, sessions: Sessions) -> None:
@@ -149,7 +150,7 @@ class Transaction:
         ).check(self._source)
         if bad is not None:
             quarantine.add(session, bad, self._run_id)
-        new = [row for row in self._spellings() if row not in self.remembered]
+        new = [row for row in self._spelled if row not in self.remembered]
         if new:
             frame = pl.DataFrame(new, schema=spellings.SCHEMA, orient="row")
             spellings.keep(session, frame, self._run_id)
@@ -160,10 +161,6 @@ class Transaction:
                 min_ts=series["lo"].min(), max_ts=series["hi"].max(),  # type: ignore[arg-type]
             )  # fmt: skip
         self._unanswered = number or session.one("transaction_id")[0]
-
-    def _spellings(self) -> list[Spelling]:
-        found = self.unique.spellings
-        return [] if found is None else found.rows()
 
     def _settle(self, session: Executor, number: str) -> bool:
         """Whether the transaction committed whose commit was not answered."""
@@ -207,5 +204,5 @@ class Transaction:
         if bars_ := self.counts.written if committed else sent:
             self._emit(BarsWritten(self._source, self._method, bars_, self._seconds, committed))
         if committed:
-            self.remembered.update(self._spellings())
+            self.remembered.update(self._spelled)
             self._emit(Committed(self._source, self.counts, dict(self.unique.rejected)))

@@ -192,10 +192,11 @@ def test_a_commit_without_an_answer(
     assert told == ([(4, True)] if cut == "after" else [(4, False), (4, True)])
 
 
-def test_a_server_that_restarts(warm: Path) -> None:
+def test_a_server_that_restarts(warm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batch after batch while it goes down and comes up again; nothing is lost or counted twice."""
-    from loader import schema
+    from loader import retries, schema
 
+    monkeypatch.setattr(retries, "ATTEMPTS", 30)  # a busy machine starts a server slowly
     url = start(warm)
     schema.upgrade(url)
     batches = [minutes(50, start=50 * n) for n in range(60)]
