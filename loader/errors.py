@@ -9,9 +9,11 @@ class MdloadError(Exception):
     Attributes:
         exit_code: what the command line ends with.
         hint: the next step for the person who reads it, or None.
+        retryable: whether doing the same again can succeed.
     """
 
     exit_code = 1
+    retryable = False
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -28,6 +30,14 @@ class UnknownRun(SettingsError):
     """There is no job run with the given id."""
 
 
+class NothingStored(SettingsError):
+    """No bars are stored of what was asked for."""
+
+
+class NoRoom(SettingsError):
+    """The temporary directory cannot hold what is set aside there during a load."""
+
+
 class InputError(MdloadError):
     """The input cannot be read, or cannot be understood."""
 
@@ -36,6 +46,14 @@ class InputError(MdloadError):
 
 class UnreadableFile(InputError):
     """A file is absent, damaged, cut short or of a kind that mdload does not read."""
+
+
+class NotThere(UnreadableFile):
+    """A pattern names no file that is there."""
+
+
+class Unfinished(UnreadableFile):
+    """A file ends too early, or changes while it is read: perhaps it is still being written."""
 
 
 class UnknownDialect(InputError):
@@ -72,11 +90,9 @@ class DatabaseError(MdloadError):
 
     Attributes:
         sqlstate: PostgreSQL's five-character code, or None where there was no server to give one.
-        retryable: whether running the same transaction again can succeed.
     """
 
     exit_code = 5
-    retryable = False
 
     def __init__(
         self, message: str, *, hint: str | None = None, sqlstate: str | None = None
@@ -119,6 +135,12 @@ class JobHeld(MdloadError):
     """Another run holds the job."""
 
     exit_code = 7
+
+
+class DeadlinePassed(MdloadError):
+    """A job took longer than it may."""
+
+    exit_code = 130
 
 
 class Cancelled(MdloadError):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import IO
 
 import polars as pl
 import pyarrow as pa
+
+from loader.scratch import room, scratch_file
 
 _OLDEST = pl.CompatLevel.oldest()
 
@@ -16,8 +18,10 @@ _OLDEST = pl.CompatLevel.oldest()
 class Spool:
     """Append frames of one schema; iterate them in the order they came. Memory stays flat.
 
-    The file (Arrow IPC stream, readable by its owner only) lives in the system's temporary
-    directory, has no name there and is gone when the spool is closed or the process ends.
+    They are in a scratch file, as an Arrow IPC stream.
+
+    Raises:
+        NoRoom: there is no room for them.
     """
 
     def __init__(self, schema: dict[str, pl.DataType]) -> None:
@@ -41,18 +45,20 @@ class Spool:
         if frame.height == 0:
             return
         table = frame.to_arrow(compat_level=_OLDEST)
-        if self._writer is None:
-            self._file = tempfile.TemporaryFile(prefix="mdload-")  # noqa: SIM115 - closed by close()
-            self._writer = pa.ipc.new_stream(self._file, table.schema)
-        self._writer.write_table(table)
+        with room():
+            if self._writer is None:
+                self._file = scratch_file()
+                self._writer = pa.ipc.new_stream(self._file, table.schema)
+            self._writer.write_table(table)
         self.rows += frame.height
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         """All frames so far; appending ends here."""
         if self._writer is None or self._file is None:
             return
-        self._writer.close()
-        self._file.seek(0)
+        with room():
+            self._writer.close()
+            self._file.seek(0)
         with pa.ipc.open_stream(self._file) as reader:
             for batch in reader:
                 frame = pl.from_arrow(batch)
@@ -61,7 +67,8 @@ class Spool:
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # what would not fit is not wanted any more
+                self._file.close()
             self._file = None
 
 
@@ -76,16 +83,18 @@ class Partitions:
         self._end = 0
 
     def __enter__(self) -> Partitions:
-        self._file = tempfile.TemporaryFile(prefix="mdload-", buffering=1 << 20)
+        self._file = scratch_file(1 << 20)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with suppress(OSError):
+            self._file.close()
 
     def append(self, number: int, frame: pl.DataFrame) -> None:
         for batch in frame.to_arrow(compat_level=_OLDEST).to_batches():
             message = batch.serialize()
-            self._file.write(message)
+            with room():
+                self._file.write(message)
             self._places[number].append((self._end, message.size))
             self._end += message.size
         self.rows[number] += frame.height
@@ -94,7 +103,8 @@ class Partitions:
         """All rows of a partition, in the order they came."""
         batches = []
         for place, size in self._places[number]:
-            self._file.seek(place)
+            with room():  # what was written last is only now on its way
+                self._file.seek(place)
             batches.append(
                 pa.ipc.read_record_batch(pa.py_buffer(self._file.read(size)), self._schema)
             )

@@ -97,13 +97,18 @@ def server_url() -> Iterator[str]:
     """URL of the maintenance database of this test process's own server (MDLOAD_PG_BIN chooses
     other programs)."""
     with temporary_home("mdload-tests-") as home, embedded(home) as url:
-        maintenance = url.replace("/mdload?", "/postgres?")
-        with psycopg.connect(maintenance, autocommit=True) as connection:
-            # Nothing here has to outlive a power cut.
-            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-                connection.execute(f"ALTER SYSTEM SET {setting} = off")
-            connection.execute("SELECT pg_reload_conf()")
-        yield maintenance
+        # Nothing here has to outlive a power cut.
+        yield hurried(url, "fsync", "synchronous_commit", "full_page_writes")
+
+
+def hurried(url: str, *off: str) -> str:
+    """The maintenance database of the server at `url`, with these settings off."""
+    maintenance = url.replace("/mdload?", "/postgres?")
+    with psycopg.connect(maintenance, autocommit=True) as connection:
+        for setting in off:
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")
+    return maintenance
 
 
 @contextmanager
@@ -112,9 +117,10 @@ def database(server_url: str, template: str = "template1") -> Iterator[str]:
     name = f"t_{uuid.uuid4().hex}"
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        try:
-            yield server_url.replace("/postgres?", f"/{name}?")
-        finally:
+    try:
+        yield server_url.replace("/postgres?", f"/{name}?")
+    finally:  # the server may have been restarted meanwhile
+        with psycopg.connect(server_url, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
