@@ -20,7 +20,12 @@ def _volumes(opening: Opening) -> list[str]:
 
 
 def _two_volumes(opening: Opening) -> bool:
-    return len(_volumes(opening)) == 2
+    """Two of them, and the first is not named after the money that the symbol ends in."""
+    volumes = _volumes(opening)
+    word = fold(volumes[0]).removeprefix("volume") if volumes else ""
+    symbol = next(column for column in opening.first if fold(column.name) == "symbol")
+    in_money = symbol.str.strip_chars().str.to_lowercase().str.ends_with(word or "-").any()
+    return len(volumes) == 2 and not in_money
 
 
 def _two_volumes_no_unix(opening: Opening) -> bool:

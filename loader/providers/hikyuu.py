@@ -2,6 +2,9 @@
 
 from loader.providers.dialect import Dialect, Shape
 
+#: 2017-3-7 0:0:0. The header alone is others' too, with a count of trades in its last column.
+_UNPADDED = r"\d{4}-\d{1,2}-\d{1,2} \d{1,2}:\d{1,2}:\d"
+
 DIALECT = Dialect(
     name="hikyuu",
     title="hikyuu's HDF5 and CSV",
@@ -26,7 +29,11 @@ DIALECT = Dialect(
             time_format="%Y%m%d%H%M",
             price_exponent=-3,
         ),
-        Shape(header=("date", "open", "high", "low", "close", "amount", "count"), exact=True),
+        Shape(
+            header=("date", "open", "high", "low", "close", "amount", "count"),
+            exact=True,
+            values={"date": _UNPADDED},
+        ),
     ),
     names=(r"(?:^|[/!])(?:sh|sz|bj)_(?P<interval>day)\.h5$",),
     left_out=dict.fromkeys(("transamount", "amount"), "money, not units traded"),
