@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from loader.providers.dialect import Dialect, Opening, Shape
 
 _BAR = ("open", "high", "low", "close", "volume")
+#: A name that no file has: such a shape is only for files that the person says are Kibot's.
+_NAMED_ONLY = "(?!)"
 _DATE = r"^(?:0[1-9]|1[0-2])/(?:0[1-9]|[12]\d|3[01])/\d{4}$"
 
 
@@ -19,6 +23,14 @@ def _timed(opening: Opening) -> bool:
     return _dated(opening) and bool(clock.str.contains(r"^\d\d:\d\d$").all())
 
 
+def _month_first(opening: Opening) -> bool:
+    """Whether a date shows that the month stands first, as it does not in other countries."""
+    return bool(opening.first["date"].str.contains(r"^\s*\d\d/(?:1[3-9]|2\d|3[01])/").any())
+
+
+_MINUTES = Shape(positions=("date", "time", *_BAR), accept=_timed, time_format="%m/%d/%Y %H:%M")
+_DAYS = Shape(positions=("date", *_BAR), accept=_dated, time_format="%m/%d/%Y", interval="1d")
+
 DIALECT = Dialect(
     name="kibot",
     title="Kibot text files",
@@ -32,10 +44,12 @@ DIALECT = Dialect(
         "volume": ("volume",),
     },
     shapes=(
-        Shape(positions=("date", "time", *_BAR), accept=_timed, time_format="%m/%d/%Y %H:%M"),
-        Shape(positions=("date", *_BAR), accept=_dated, time_format="%m/%d/%Y", interval="1d"),
+        replace(_MINUTES, accept=lambda opening: _timed(opening) and _month_first(opening)),
+        replace(_DAYS, accept=lambda opening: _dated(opening) and _month_first(opening)),
+        replace(_MINUTES, name=_NAMED_ONLY),
+        replace(_DAYS, name=_NAMED_ONLY),
     ),
-    names=(r"(?:^|[/!])(?P<symbol>[A-Z0-9][A-Z0-9._-]*)\.txt(?:\.\w+)?$",),
+    names=(r"(?:^|[/!])(?P<symbol>(?=[0-9._-]*[A-Z])[A-Z0-9][A-Z0-9._-]*)\.txt(?:\.\w+)?$",),
     timezone="America/New_York",
     volume="shares, adjusted like the prices",
     adjusted="splits and dividends, by Yahoo's method; unadjusted files look alike",
@@ -43,7 +57,8 @@ DIALECT = Dialect(
         "nothing tells adjusted files from unadjusted ones: keep them apart by --provider",
         "adjusted history is restated: a symbol that was updated has to be loaded again in full",
         "times are New York's, with its changes of clock, though Kibot's page says EST",
-        "taken for Kibot only where the name is like MSFT.txt: otherwise --dialect kibot",
+        "taken for Kibot only where the name is like MSFT.txt and some date shows that the month "
+        "stands first: otherwise --dialect kibot",
     ),
     source="kibot.com/Data_Format.aspx",
 )

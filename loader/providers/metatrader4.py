@@ -66,7 +66,7 @@ DIALECT = Dialect(
         ),
     ),
     names=(
-        r"(?:^|[/!])(?P<symbol>[^/!]{3,}?)"
+        r"(?:^|[/!])(?P<symbol>[A-Za-z#][A-Za-z0-9.#&+$]{2,}?)"
         r"(?P<interval>1|5|15|30|60|240|1440|10080|43200)\.(?:csv|CSV)(?:\.\w+)?$",
     ),
     facts=_facts,

@@ -3,9 +3,11 @@
 from typing import Final
 
 #: A ticker in capitals and nothing else: `AAPL`, `BRK-B`, `RACE.MI`, `^GDAXI`, `CL=F`, `EURUSD=X`;
-#: a browser appends ` (1)` to a second copy. In small letters it could be any word.
+#: a browser appends ` (1)` to a second copy. In small letters it could be any word, and without any
+#: letter a date.
 STEM: Final = (
-    r"(?:^|[/!])(?P<symbol>\^?[A-Z0-9]{1,12}(?:[-.][A-Z0-9]{1,6})*(?:=[A-Z])?)(?: \(\d+\))?"
+    r"(?:^|[/!])(?P<symbol>(?=[\^0-9.-]*[A-Z])\^?[A-Z0-9]{1,12}(?:[-.][A-Z0-9]{1,6})*(?:=[A-Z])?)"
+    r"(?: \(\d+\))?"
 )
 CSV: Final = STEM + r"\.csv(?:\.\w+)?(?:!.*)?$"
 JSON: Final = STEM + r"\.json(?:\.\w+)?(?:!.*)?$"
