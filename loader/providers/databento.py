@@ -34,6 +34,7 @@ def _bars(opening: Opening) -> Reshape:
     """One symbol may be of several publishers: each is a provider. What has no symbol may be one
     instrument only, which `--symbol` can name."""
     nameless: set[str] = set()
+    written: set[bool] = set()
 
     def shaped(frame: pl.DataFrame) -> pl.DataFrame:
         publisher, instrument = (
@@ -52,6 +53,15 @@ def _bars(opening: Opening) -> Reshape:
         stamp = pl.col(times)
         if frame.schema[times] == pl.String and frame[times].str.ends_with(_WHOLE).all():
             stamp = stamp.str.strip_suffix(_WHOLE) + "Z"  # read in half the time
+        if frame.schema["open"] == pl.String:
+            points = frame["open"].str.contains(".", literal=True).drop_nulls()
+            written.update(points.unique())
+        if len(written) > 1:
+            raise ColumnMismatch(
+                f"{opening.name} has prices with a point and prices without one, which are "
+                "multiples of 1e-9: it is made of two files",
+                hint="load each as a file of its own",
+            )
         prices = pl.col(bars.PRICES)
         if not frame.schema["open"].is_float():
             undefined = pl.lit(str(_UNDEFINED)) if frame.schema["open"] == pl.String else _UNDEFINED

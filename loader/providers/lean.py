@@ -55,12 +55,19 @@ def _facts(opening: Opening) -> Mapping[str, str]:
         zone = next((zone for known, zone in _ZONES.items() if re.fullmatch(known, path)), None)
         facts |= {"timezone": zone} if zone else {}
         scaled = facts["kind"] in {"equity", "option", "indexoption"}
-        facts["price_exponent"] = "-4" if scaled else "0"
+        if not scaled or not _has_points(opening):
+            facts["price_exponent"] = "-4" if scaled else "0"
         if facts["kind"] == "future":  # hourly and daily entries leave the expiry out
             contract = contract.partition("_")[0]
     if contract:
         facts["symbol"] += f"_{contract}"
     return facts
+
+
+def _has_points(opening: Opening) -> bool:
+    """Whether prices are decimals, which those times 10,000 are not: nothing says their unit."""
+    prices = opening.first.select(pl.col(r"^(?:.*_)?(?:open|high|low|close)$"))
+    return any(column.str.contains(".", literal=True).any() for column in prices)
 
 
 def _of_day(opening: Opening) -> Reshape:
@@ -94,7 +101,8 @@ def _sides_of_day(opening: Opening) -> Reshape:
 
 
 def _refused(name: str, what: str) -> Refused:
-    return Refused(Shape(name=name), what)
+    """By the name alone, which a table with a header, as Lean has none, may have as well."""
+    return Refused(Shape(name=name, accept=lambda opening: not opening.header), what)
 
 
 DIALECT = Dialect(
@@ -138,7 +146,8 @@ DIALECT = Dialect(
     adjusted="nothing, as traded; factor_files has what to adjust by",
     traps=(
         "prices of equities and of options on equities and indices are times 10,000, all others "
-        "stand as they are: the folder above (equity/usa/minute) says which",
+        "stand as they are: the folder above (equity/usa/minute) says which; where such prices "
+        "have a point in them, --price-divisor must",
         "times are in the zone that Lean has for the market's data: New York for US equities, UTC "
         "for futures, crypto and Oanda, UTC-5 for FXCM, Chicago for SPX; others, options too, want "
         "--timezone",

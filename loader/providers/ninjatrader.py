@@ -34,8 +34,8 @@ DIALECT = Dialect(
         "volume": ("volume",),
     },
     shapes=(
-        Shape(positions=_BAR, metadata=_SEMICOLON, values=_MINUTE | _TRADED, interval="1m"),
-        Shape(positions=_BAR, metadata=_SEMICOLON, values=_MINUTE, interval="1m"),
+        Shape(positions=_BAR, metadata=_SEMICOLON, values=_MINUTE | _TRADED),
+        Shape(positions=_BAR, metadata=_SEMICOLON, values=_MINUTE),
         Shape(positions=_BAR, metadata=_SEMICOLON, values=_DAY, interval="1d"),
         Shape(header=(*_HEADER, "pricetype"), exact=True),
         Shape(header=_HEADER, exact=True, name=r"\.X[A-Z]{3}_\d+min_bars"),
@@ -67,7 +67,8 @@ DIALECT = Dialect(
         "stamp a bar's start: --timezone and --stamp say so",
         "HistData's text looks the same, is in UTC-5 and stamps a bar's start: its volume is "
         "always 0, and where NinjaTrader's is as well only the file's name can tell",
-        "the text does not say its interval: NinjaTrader exports minutes and days only",
+        "the text does not say its interval, which the spacing shows; NinjaTrader itself exports "
+        "minutes and days only",
     ),
     source="minutes of SPY against the changes of clock of March 2011; minutes of 6EH4 against the "
     "sessions of CME; ninjatrader.com's help on importing and exporting",

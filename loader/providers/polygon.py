@@ -45,24 +45,31 @@ def _remarks(opening: Opening) -> tuple[str, ...]:
     first = opening.first
     if "next_url" in first.columns and first["next_url"][-1] is not None:
         return ("the answer is cut short: it goes on at next_url, which has to be loaded too",)
-    if "date" not in opening.facts or "window_start" not in first.columns:
+    said = _day_in_new_york(opening)
+    if said is None or "window_start" not in first.columns:
         return ()
-    wrong = int(_of_another_date(first, opening.facts["date"]).sum())
+    wrong = int(_of_another_date(first, said).sum())
     if not wrong:
         return ()
     return (
         f"{wrong:,} of the first {first.height:,} rows are stamped with another date in New York "
-        f"than the file's name says, {opening.facts['date']}: one of the two is wrong, and they "
+        f"than the file's name says, {said}: one of the two is wrong, and they "
         "are left out (--keep-skipped takes the stamps; the file of 2019-08-12 is known for it)",
     )
 
 
 def _against_the_name(opening: Opening) -> Reshape:
     """Marks rows whose stamps are of another date than the file's name says."""
-    said = opening.facts.get("date")
+    said = _day_in_new_york(opening)
     if said is None:
         return lambda frame: frame
     return lambda frame: frame.with_columns(_of_another_date(frame, said))
+
+
+def _day_in_new_york(opening: Opening) -> str | None:
+    """The date that the file's name says, of markets whose day it is: a future's begins on the
+    evening before."""
+    return None if "futures" in opening.path else opening.facts.get("date")
 
 
 def _of_another_date(frame: pl.DataFrame, said: str) -> pl.Series:

@@ -201,6 +201,7 @@ class Dump:
 SERVER = {"timezone": "America/New_York+7h"}
 MT4 = {**SERVER, "symbol": "EURUSD", "interval": "1h"}
 HOURS, DAYS = {"interval": "1h"}, {"interval": "1d"}
+KIBOT = {"dialect": "kibot"}  # a few dates may not show that the month stands first
 DUMPS = [
     Dump("brk-b.us.txt", stooq, ("stooq", "BRK.B")),
     Dump("aapl.us.txt", stooq_2015, ("stooq", "AAPL"), options=HOURS),
@@ -211,10 +212,12 @@ DUMPS = [
     Dump("XAUUSD_H1.csv", metatrader5, ("metatrader5", "XAUUSD"), options=SERVER),
     Dump("DAT_ASCII_EURUSD_M1_2017.csv", histdata, ("histdata", "EURUSD"), "1m", "none"),
     Dump("DAT_MT_EURUSD_M1_2017.csv", histdata_metatrader, ("histdata", "EURUSD"), "1m", "none"),
-    Dump("ES 12-17.Bid.txt", ninjatrader, ("ninjatrader-bid", "ES 12-17"), "1m"),
+    Dump("ES 12-17.Bid.txt", ninjatrader, ("ninjatrader-bid", "ES 12-17"), "1m",
+         options={"interval": "1m"}),
     Dump("MSFT.txt", lambda made: text(made, clock("%m/%d/%Y,%H:%M", NEW_YORK), ohlcv),
-         ("kibot", "MSFT"), options=HOURS),
-    Dump("MSFT.txt", lambda made: text(made, clock("%m/%d/%Y"), ohlcv), ("kibot", "MSFT"), "1d"),
+         ("kibot", "MSFT"), options={**HOURS, **KIBOT}),
+    Dump("MSFT.txt", lambda made: text(made, clock("%m/%d/%Y"), ohlcv), ("kibot", "MSFT"), "1d",
+         options=KIBOT),
     Dump("AAPL_full_1hour_adjsplit.txt",
          lambda made: text(made, clock("%Y-%m-%d %H:%M:%S", NEW_YORK), ohlcv),
          ("firstrate-adjsplit", "AAPL")),
