@@ -49,7 +49,7 @@ def refuse_fixed_point(frame: pl.DataFrame, columns: Mapping[str, str], where: s
     """
     for field in bars.PRICES:
         raw = frame.get_column(columns[field]).head(_SAMPLE)
-        if raw.dtype.is_float() or raw.dtype.is_decimal():
+        if raw.dtype.is_decimal():
             return
         whole = numbers.to_count(raw).drop_nulls()
         if not len(whole) or len(whole) < len(raw.drop_nulls()):

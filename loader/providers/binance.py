@@ -64,13 +64,13 @@ DIALECT = Dialect(
             "mark, index or premium prices",
         ),
         Refused(
-            Shape(name=r"/(?:markPrice|indexPrice|premiumIndex)Klines/.*-\d{4}-\d\d"),
+            Shape(name=r"/(?:markPrice|indexPrice|premiumIndex)Klines/.*-\d{4}-\d\d[^/]*$"),
             "mark, index or premium prices",
         ),
         Refused(
             Shape(
                 name=r"(?:^|[/!])[A-Z0-9_]+-(?:trades|aggTrades|bookTicker|bookDepth|metrics|"
-                r"fundingRate)-\d{4}-\d\d"
+                r"fundingRate)-\d{4}-\d\d[^/]*$"
             ),
             "trades, quotes or rates",
         ),
