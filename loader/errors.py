@@ -121,6 +121,10 @@ class Contended(DatabaseError):
     retryable = True
 
 
+class BarsCompressed(Contended):
+    """Bars to be locked lie in a compressed chunk of TimescaleDB, which has no rows to lock."""
+
+
 class RunFinished(DatabaseError):
     """A job run that has ended cannot change any more."""
 

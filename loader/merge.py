@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import chain
 
 import polars as pl
 
-from loader import bars
+from loader import bars, chunks
 from loader.db import Connection
 from loader.errors import Contended
 
 #: Rows per COPY, about. The driver does not hear the server during one, so a conflict is noticed at
 #: its end; between two of them encoder and server wait for each other.
 _COPY_ROWS = 1_000_000
+_ALWAYS = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,29 @@ def upsert(
     if first is None:
         return Upserted(0, 0)
     writer.run("stage_create")
-    writer.ingest("mdload_stage", bars.SCHEMA, chain([first], pending), temporary=True)
-    (revised,) = writer.one("revisions_keep", run_id, file_id)
+    hours = chunks.Hours()
+    staged = hours.counting(chain([first], pending))
+    writer.ingest("mdload_stage", bars.SCHEMA, staged, temporary=True)
+    added, spans = _met(writer, hours) if chunks.chunked(writer) else (0, [_ALWAYS])
+    revised = sum(writer.one("revisions_keep", run_id, file_id, *span)[0] for span in spans)
     inserted, updated = writer.one("bars_upsert")
     if updated != revised:
         raise Contended(
             f"another writer changed {abs(updated - revised)} of the bars during the merge",
             hint="run the same command again",
         )
-    return Upserted(inserted, updated)
+    return Upserted(added + inserted, updated)
+
+
+def _met(writer: Connection, hours: chunks.Hours) -> tuple[int, list[tuple[datetime, datetime]]]:
+    """Makes ready what the stage meets in compressed chunks. Gives how many of its bars that
+    inserted, and the spans of time in which it meets any: one chunk each, because to find a row the
+    server looks at every chunk that it was not told to leave out."""
+    met = chunks.touched(chunks.chunks(writer), hours)
+    added = 0
+    if compressed := [chunk.hi for chunk in met if chunk.compressed]:
+        writer.run("decompression_unlimited")
+        (added,) = writer.one("bars_meet", max(compressed))
+    if len(met) > 1:
+        writer.run("stage_by_time")
+    return added, [(chunk.lo, chunk.hi) for chunk in met]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from loader import bars
+from loader.chunks import chunked
 from loader.db import Connection
 from loader.duplicates import OPENS, SERIES, TS, Unique, runs
 from loader.packed import unpacked
@@ -67,6 +68,7 @@ class Stored:
         self._session = session
         self._stack = ExitStack()
         self._asking: Connection | None = None
+        self._chunked: bool | None = None
         self._own = threading.local()  # the session of each thread that reads
         self._spans = pl.DataFrame(
             schema={**{s: pl.String() for s in SERIES}, "stored_lo": TS, "stored_hi": TS}
@@ -88,27 +90,40 @@ class Stored:
 
         The reading goes on while the next piece is prepared.
         """
-        series = self._with_spans(unique.series)
-        met = series.filter(
-            (pl.col("lo") <= pl.col("stored_hi")) & (pl.col("hi") >= pl.col("stored_lo"))
-        )
-        if not met.height:
-            return Beside(unique)
+        series = unique.series
+        if spanned := not self._in_chunks():
+            series = self._with_spans(series)
+            met = (pl.col("lo") <= pl.col("stored_hi")) & (pl.col("hi") >= pl.col("stored_lo"))
+            if not series.select(met.any()).item():
+                return Beside(unique)
         series = series.with_row_index("sid").cast({"sid": pl.Int32()})
         # Both are sorted by key, so a row's series is the number of changes before it.
         rows = unique.bars.select(*bars.COLUMNS, sid=OPENS.cum_sum().cast(pl.Int32) - 1)
-        lo, hi = (series[name].gather(rows["sid"]) for name in ("stored_lo", "stored_hi"))
-        keys = rows.select("sid", "ts").filter(rows["ts"].is_between(lo, hi))
+        keys = rows.select("sid", "ts")
+        if spanned:
+            lo, hi = (series[name].gather(rows["sid"]) for name in ("stored_lo", "stored_hi"))
+            keys = keys.filter(rows["ts"].is_between(lo, hi))
         groups = _stretches(keys, series) if keys.height else []
         parts = [self._pool.submit(self._read, group, keys) for group in groups]
         return Beside(unique, rows, parts)
 
+    def _in_chunks(self) -> bool:
+        """Whether the bars are in chunks. Then the ends of a series are as many probes as there are
+        chunks, and its bars between two times no more than these have."""
+        if self._chunked is None:
+            self._chunked = chunked(self._asked())
+        return self._chunked
+
+    def _asked(self) -> Connection:
+        self._asking = self._asking or self._stack.enter_context(self._session())
+        return self._asking
+
     def _with_spans(self, series: pl.DataFrame) -> pl.DataFrame:
         unknown = series.join(self._spans, on=SERIES, how="anti").with_row_index("sid")
         if unknown.height:
-            self._asking = self._asking or self._stack.enter_context(self._session())
-            self._asking.run("wanted_set", unknown.select("sid", *SERIES).write_json())
-            spans = self._asking.frame("stored_spans").cast({"sid": pl.UInt32()})
+            asking = self._asked()
+            asking.run("wanted_set", unknown.select("sid", *SERIES).write_json())
+            spans = asking.frame("stored_spans").cast({"sid": pl.UInt32()})
             asked = unknown.select("sid", *SERIES).join(spans, on="sid", how="left").drop("sid")
             self._spans = pl.concat([self._spans, asked.cast(self._spans.schema)])
         return series.join(self._spans, on=SERIES, how="left", maintain_order="left")
@@ -149,11 +164,13 @@ def _bars(reader: Connection, stretches: pl.DataFrame, keys: pl.DataFrame) -> li
     """The stored bars of the stretches. Where these hold many more than the piece has (it is in no
     order, or the store is denser than its intervals say), only those with a key of `keys` (sid, ts)
     are kept in memory."""
-    reader.run("wanted_set", stretches.drop("rows").write_json())
+    written = pl.col("lo", "hi").dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ")
+    reader.run("wanted_set", stretches.drop("rows").with_columns(written).write_json())
+    ends = stretches.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
     many = 2 * stretches["rows"].sum()
     return [
         frame if frame.height <= many else frame.join(keys, on=["sid", "ts"], how="semi")
-        for frame in map(unpacked, reader.frames("stored_bars"))
+        for frame in map(unpacked, reader.frames("stored_bars", *ends))
     ]
 
 
@@ -180,7 +197,6 @@ def _stretches(keys: pl.DataFrame, series: pl.DataFrame) -> list[pl.DataFrame]:
         )
         .with_columns(group=pl.col("estimate").cum_sum() // _READ_ROWS)
         .join(series.select("sid", *SERIES), on="sid", maintain_order="left")
-        .with_columns(pl.col("lo", "hi").dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ"))
         .select("group", "sid", *SERIES, "lo", "hi", "rows")
     )
     return stretches.partition_by("group", maintain_order=True, include_key=False)

@@ -14,8 +14,8 @@ CREATE TEMPORARY TABLE mdload_stage (
 ) ON COMMIT DROP
 
 -- revisions_keep --
--- Locks the stored bars that the stage meets, in key order (two loaders cannot deadlock), and keeps old
--- and new values of those that differ. $1 run, $2 file. Gives how many differ.
+-- Locks the stored bars that the stage meets from $3 up to before $4, in key order (two loaders cannot deadlock),
+-- and keeps old and new values of those that differ. $1 run, $2 file. Gives how many differ.
 WITH kept AS (
     INSERT INTO bars_ohlcv_revisions (
         provider, symbol, "interval", ts,
@@ -25,16 +25,33 @@ WITH kept AS (
            b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trade_count,
            s.open, s.high, s.low, s.close, s.volume, s.vwap, s.trade_count,
            CAST($1 AS bigint), CAST($2 AS bigint)
-      FROM (SELECT * FROM pg_temp.mdload_stage ORDER BY provider, symbol, "interval", ts) s
+      FROM (SELECT * FROM pg_temp.mdload_stage
+             WHERE ts >= CAST($3 AS timestamptz) AND ts < CAST($4 AS timestamptz)
+             ORDER BY provider, symbol, "interval", ts) s
      CROSS JOIN LATERAL (
            SELECT t.* FROM bars_ohlcv t
             WHERE t.provider = s.provider AND t.symbol = s.symbol AND t."interval" = s."interval"
-              AND t.ts = s.ts
+              AND t.ts = s.ts AND t.ts >= CAST($3 AS timestamptz) AND t.ts < CAST($4 AS timestamptz)
               FOR UPDATE) b
      WHERE (b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trade_count)
            IS DISTINCT FROM (s.open, s.high, s.low, s.close, s.volume, s.vwap, s.trade_count)
     RETURNING 1)
 SELECT count(*) FROM kept
+
+-- bars_meet --
+-- What has to come before the two queries around it where bars are in compressed chunks, whose rows cannot be
+-- locked: inserts bars of the stage before $1 that are not stored, and moves the batches of the others to where
+-- rows are, locked in key order. Changes no bar. Gives rows inserted.
+WITH added AS (
+    INSERT INTO bars_ohlcv AS b (
+        provider, symbol, "interval", ts, open, high, low, close, volume, vwap, trade_count)
+    SELECT provider, symbol, "interval", ts, open, high, low, close, volume, vwap, trade_count
+      FROM pg_temp.mdload_stage
+     WHERE ts < CAST($1 AS timestamptz)
+     ORDER BY provider, symbol, "interval", ts
+        ON CONFLICT (provider, symbol, "interval", ts) DO UPDATE SET open = b.open WHERE false
+    RETURNING 1)
+SELECT count(*) FROM added
 
 -- bars_upsert --
 -- The diff-aware upsert from the stage. Gives rows inserted and rows updated.

@@ -14,7 +14,8 @@ SELECT w.sid,
        AS w(sid integer, provider text, symbol text, "interval" text)
 
 -- stored_bars --
--- Stored bars of the wanted stretches (sid, provider, symbol, interval, lo, hi), both ends included: one row per
+-- Stored bars of the wanted stretches (sid, provider, symbol, interval, lo, hi), both ends included, none of which
+-- reaches beyond $1 and $2. These stand in the text as literals, for the planner to leave chunks out. One row per
 -- stretch, and in it each column's values one after the other, 8 bytes each, as the binary protocol has them. NULLs are
 -- left out, and the times of those rows stand apart. The server packs bars so in the time that it takes to send
 -- them row by row, and they are read in a seventh of it. One index range per stretch: an aggregate cannot be flattened.
@@ -36,5 +37,5 @@ SELECT w.sid, b.*
               string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.trade_count IS NULL) AS no_trade_count
          FROM bars_ohlcv s
         WHERE s.provider = w.provider AND s.symbol = w.symbol AND s."interval" = w."interval"
-          AND s.ts BETWEEN w.lo AND w.hi) b
+          AND s.ts BETWEEN w.lo AND w.hi AND s.ts BETWEEN $1 AND $2) b
  WHERE b.bars > 0

@@ -92,10 +92,23 @@ def warm(home: Path, made_home: Path) -> Path:
     return home
 
 
+#: URL of the maintenance database of a server with TimescaleDB, whose superuser we are. All tests
+#: of the store then run there, on a hypertable.
+TIMESCALE = os.environ.get("MDLOAD_TEST_TIMESCALE_URL")
+needs_timescale = pytest.mark.skipif(
+    not TIMESCALE, reason="MDLOAD_TEST_TIMESCALE_URL names no server with TimescaleDB"
+)
+#: For what is said of a plain table.
+plain_only = pytest.mark.skipif(bool(TIMESCALE), reason="true of a plain table only")
+
+
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """URL of the maintenance database of this test process's own server (MDLOAD_PG_BIN chooses
-    other programs)."""
+    other programs), or MDLOAD_TEST_TIMESCALE_URL."""
+    if TIMESCALE:
+        yield TIMESCALE
+        return
     with temporary_home("mdload-tests-") as home, embedded(home) as url:
         # Nothing here has to outlive a power cut.
         yield hurried(url, "fsync", "synchronous_commit", "full_page_writes")
@@ -112,7 +125,7 @@ def hurried(url: str, *off: str) -> str:
 
 
 @contextmanager
-def database(server_url: str, template: str = "template1") -> Iterator[str]:
+def database(server_url: str, template: str = "template0") -> Iterator[str]:
     """URL of a new database, dropped at the end whoever is still connected to it."""
     name = f"t_{uuid.uuid4().hex}"
     with psycopg.connect(server_url, autocommit=True) as connection:
@@ -130,8 +143,33 @@ def template(server_url: str) -> Iterator[str]:
     from loader import schema
 
     with database(server_url) as url:
+        name = url.split("?")[0].split("/")[-1]
+        if TIMESCALE:
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("CREATE EXTENSION timescaledb")
         schema.upgrade(url)
-        yield url.split("/")[-1].split("?")[0]
+        if TIMESCALE:
+            with psycopg.connect(url, autocommit=True) as connection:  # a test says when
+                connection.execute(
+                    "SELECT alter_job(job_id, scheduled => false)"
+                    " FROM timescaledb_information.jobs WHERE hypertable_name = 'bars_ohlcv'"
+                )
+            # TimescaleDB's workers would keep it from being copied.
+            with psycopg.connect(server_url, autocommit=True) as connection:
+                connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+                    " WHERE datname = %s",
+                    [name],
+                )
+        yield name
+
+
+def compress(url: str) -> None:
+    """Compresses all bars, where they are in a hypertable; nothing elsewhere."""
+    if TIMESCALE:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("SELECT compress_chunk(c, true) FROM show_chunks('bars_ohlcv') AS c")
 
 
 @pytest.fixture

@@ -6,7 +6,13 @@ import re
 
 import psycopg
 
-from loader.errors import ConnectionLost, Contended, DatabaseError, SchemaOutOfDate
+from loader.errors import (
+    BarsCompressed,
+    ConnectionLost,
+    Contended,
+    DatabaseError,
+    SchemaOutOfDate,
+)
 
 #: Deadlock, serialization, lock timeout; and a unique key that another writer took first.
 _CONTENDED = ("40001", "40P01", "55P03", "23505")
@@ -49,6 +55,8 @@ def translate(error: Exception, doing: str) -> DatabaseError:
     hint = _HINTS.get(sqlstate or "")
     if sqlstate and sqlstate.startswith(_CONTENDED):
         kind, hint = Contended, "another writer was in the way; run the same command again"
+    elif sqlstate == "0A000" and "locking compressed tuples" in text:
+        kind, hint = BarsCompressed, "run the same command again"
     elif sqlstate and sqlstate.startswith(_LOST):
         kind, hint = ConnectionLost, "check that the server is up, then run the same command again"
     elif sqlstate in _MISSING:

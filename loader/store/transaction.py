@@ -13,7 +13,14 @@ import polars as pl
 from loader import bars, merge, quarantine, rawjson, spellings
 from loader.db import Connection, Executor
 from loader.duplicates import Unique, made_unique
-from loader.errors import ConnectionLost, Contended, DatabaseError, MdloadError, SymbolCollision
+from loader.errors import (
+    BarsCompressed,
+    ConnectionLost,
+    Contended,
+    DatabaseError,
+    MdloadError,
+    SymbolCollision,
+)
 from loader.events import BarsWritten, Committed, Event, Method
 from loader.results import Counts
 from loader.runs.counts import add_counts
@@ -85,6 +92,12 @@ class Transaction:
             self._attempt(sessions)
         except SymbolCollision as collision:
             self._keep_out(collision)
+            self.run(sessions)
+            return
+        except BarsCompressed:
+            if self._method == "COPY":
+                raise
+            self._method = "COPY"
             self.run(sessions)
             return
         except MdloadError as error:

@@ -44,14 +44,16 @@ CREATE TRIGGER bars_ohlcv_updated_at BEFORE UPDATE ON bars_ohlcv
 """
 
 # Decided by the server that runs it, so that the printed SQL decides the same way. The extension is
-# never created here: that takes preloading and rights, and is the database owner's choice. The
-# names are those of 2.16; newer versions know them beside enable_columnstore and its like.
+# never created here: that takes preloading and rights, and is the database owner's choice. From
+# 2.18 on compression is called the columnstore, and policies of the old name are on their way out.
 TIMESCALE = """
 DO $$
 DECLARE
     extension_schema text;
+    version int[];
 BEGIN
-    SELECT nspname INTO extension_schema
+    SELECT nspname, string_to_array(substring(extversion FROM '^[0-9]+[.][0-9]+'), '.')::int[]
+    INTO extension_schema, version
     FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace
     WHERE extname = 'timescaledb';
     IF NOT FOUND THEN
@@ -62,14 +64,25 @@ BEGIN
         ' create_default_indexes => false)',
         extension_schema) USING 'bars_ohlcv'::regclass;
     BEGIN
-        ALTER TABLE bars_ohlcv SET (
-            timescaledb.compress,
-            timescaledb.compress_segmentby = 'provider, symbol, interval',
-            timescaledb.compress_orderby = 'ts'
-        );
-        EXECUTE format(
-            'SELECT %I.add_compression_policy($1, compress_after => interval ''90 days'')',
-            extension_schema) USING 'bars_ohlcv'::regclass;
+        IF version >= '{2,18}' THEN
+            ALTER TABLE bars_ohlcv SET (
+                timescaledb.enable_columnstore,
+                timescaledb.segmentby = 'provider, symbol, interval',
+                timescaledb.orderby = 'ts'
+            );
+            EXECUTE format(
+                'CALL %I.add_columnstore_policy($1, after => interval ''90 days'')',
+                extension_schema) USING 'bars_ohlcv'::regclass;
+        ELSE
+            ALTER TABLE bars_ohlcv SET (
+                timescaledb.compress,
+                timescaledb.compress_segmentby = 'provider, symbol, interval',
+                timescaledb.compress_orderby = 'ts'
+            );
+            EXECUTE format(
+                'SELECT %I.add_compression_policy($1, compress_after => interval ''90 days'')',
+                extension_schema) USING 'bars_ohlcv'::regclass;
+        END IF;
     EXCEPTION WHEN feature_not_supported THEN  -- the Apache licence
         RAISE NOTICE 'bars_ohlcv is a hypertable without compression: %', SQLERRM;
     END;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from loader.job import Job
 from loader.pipeline import load
 from loader.settings import Settings
 from loader.sources import find
+
+DAY = (datetime(2024, 3, 4, tzinfo=UTC), datetime(2024, 3, 5, tzinfo=UTC))
 
 
 @pytest.fixture
@@ -81,14 +84,14 @@ def test_a_session_with_rows_left_to_read_does_not_serve_again(job: Job, databas
     with job.connection(autocommit=True) as reader:
         half_read = pid(reader)
         reader.run("wanted_set", wanted)
-        frames = reader.frames("stored_bars")
+        frames = reader.frames("stored_bars", *DAY)
         assert next(frames)["bars"].to_list() == [5]
         frames.close()  # type: ignore[attr-defined]
     with job.connection(autocommit=True) as reader:
         whole = pid(reader)
         assert whole != half_read
         reader.run("wanted_set", wanted)
-        assert sum(frame["bars"].sum() for frame in reader.frames("stored_bars")) == 5
+        assert sum(frame["bars"].sum() for frame in reader.frames("stored_bars", *DAY)) == 5
     with job.connection(autocommit=True) as reader:
         assert pid(reader) == whole
 

@@ -22,6 +22,7 @@ from loader.pipeline import load
 from loader.results import LoadResult
 from loader.settings import RejectLimit, Settings
 from loader.sources import find
+from tests.conftest import compress
 
 T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
 Key = tuple[str, str, str, datetime]
@@ -141,7 +142,12 @@ WAYS: dict[str, Way] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-@given(loads=loads, batch_rows=st.integers(1, 6), commit_every=st.sampled_from([None, None, 3]))
+@given(
+    loads=loads,
+    batch_rows=st.integers(1, 6),
+    commit_every=st.sampled_from([None, None, 3]),
+    packed=st.booleans(),
+)
 @settings(
     max_examples=20,
     deadline=None,
@@ -154,7 +160,9 @@ def test_every_way_ends_where_the_oracle_does(
     loads: list[list[dict[str, Any]]],
     batch_rows: int,
     commit_every: int | None,
+    packed: bool,
 ) -> None:
+    """On a hypertable (`packed`) the bars of one load are compressed before the next one."""
     with psycopg.connect(module_url, autocommit=True) as connection:
         connection.execute("TRUNCATE bars_ohlcv, bars_ohlcv_revisions, bars_rejected, "
                            "provider_symbols, job_run_files, job_runs CASCADE")  # fmt: skip
@@ -170,6 +178,8 @@ def test_every_way_ends_where_the_oracle_does(
                 batch_rows=batch_rows, commit_every=commit_every,
             )  # fmt: skip
         assert result.status == "success", [f.error for f in result.files]
+        if packed:
+            compress(module_url)
         said = {f.name: getattr(result.counts, f.name) for f in fields(result.counts)}
         assert said == {name: expected[name] for name in said}
         bars, revisions, quarantined = stored(module_url)

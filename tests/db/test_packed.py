@@ -21,6 +21,8 @@ NUMBERS = [0.0, -0.0, 1.5, -math.pi, math.inf, -math.inf, 5e-324, 1.797693134862
 COUNTS = [0, 1, -1, 2**63 - 1, -(2**63), 2**53 + 1]
 SERIES = ("A", "B", "C")
 
+ALWAYS = (datetime(1900, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
+
 
 def bars(nulls: float, number: int = 40) -> list[tuple[Any, ...]]:
     """Symbol, ts and values; a share `nulls` of the optional ones is None."""
@@ -53,7 +55,7 @@ def stored(url: str, rows: list[tuple[Any, ...]], stretches: list[tuple[str, int
     ]  # fmt: skip
     with connect(url, autocommit=True) as reader:
         reader.run("wanted_set", json.dumps(wanted))
-        return [unpacked(frame) for frame in reader.frames("stored_bars")]
+        return [unpacked(frame) for frame in reader.frames("stored_bars", *ALWAYS)]
 
 
 @pytest.mark.parametrize("nulls", [0.0, 0.02, 0.5, 0.98, 1.0])

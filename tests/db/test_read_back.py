@@ -23,6 +23,7 @@ from loader.results import Counts, LoadResult
 from loader.settings import Settings
 from loader.sources import find
 from loader.validate import Checked
+from tests.conftest import compress
 
 T0 = datetime(2000, 1, 1, tzinfo=UTC)
 Row = tuple[str, str, datetime, float]
@@ -53,6 +54,7 @@ def expected(before: list[Row], rows: list[Row]) -> Counts:
 def check(url: str, tmp_path: Path, before: list[Row], rows: list[Row], **given: Any) -> None:
     first = loaded(url, tmp_path / "1.parquet", before, **given)
     assert first.counts == Counts(len(before), len(before)), first.files[0].error
+    compress(url)
     second = loaded(url, tmp_path / "2.parquet", rows, **given)
     assert second.counts == expected(before, rows), second.files[0].error
     assert prices(url) == {row[:3]: row[3] for row in before + rows}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from loader.bars import SCHEMA
 from loader.store import AsyncStoreClient, StoreClient, WriteResult, transaction
-from tests.conftest import database
+from tests.conftest import compress, database
 from tests.db.test_merge_oracle import Oracle, loads, stored
 
 Rows = list[dict[str, Any]]
@@ -69,14 +69,14 @@ def module_url(server_url: str, template: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("limit", [0, 2, 10**9], ids=["copy", "either", "statement"])
 @pytest.mark.parametrize("write", [as_list, as_stream, as_frame, one_by_one, from_a_task])
-@given(loads=loads, size=st.integers(1, 6))
+@given(loads=loads, size=st.integers(1, 6), packed=st.booleans())
 @settings(
     max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_every_way_ends_where_the_oracle_does(
-    module_url: str, write: Write, limit: int, loads: list[Rows], size: int
+    module_url: str, write: Write, limit: int, loads: list[Rows], size: int, packed: bool
 ) -> None:
     with psycopg.connect(module_url, autocommit=True) as connection:
         connection.execute(
@@ -92,6 +92,8 @@ def test_every_way_ends_where_the_oracle_does(
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(transaction, "STATEMENT_ROWS", limit)
             result = write(module_url, rows, size)
+        if packed:
+            compress(module_url)
         rejected += expected["rejected"]
         assert result.submitted == expected["read"] == len(rows)
         for name in ("inserted", "updated", "unchanged", "duplicate", "rejected"):

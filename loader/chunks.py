@@ -1,0 +1,80 @@
+"""The chunks of the bars, where TimescaleDB keeps them in chunks: which of them a load touches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+import polars as pl
+
+from loader import bars
+from loader.db import Connection
+
+TS = bars.SCHEMA["ts"]
+_SCHEMA = pl.Schema({"chunk": pl.String(), "lo": TS, "hi": TS, "compressed": pl.Boolean()})
+#: Chunks are taken for whole hours; 7 days is what mdload makes.
+_HOURS = pl.Schema({"ts": TS, "rows": pl.Int64()})
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A chunk and the rows that a load wrote into it: `lo` is its first instant, `hi` the first one
+    after it; `compressed` whether it was compressed before."""
+
+    chunk: str
+    lo: datetime
+    hi: datetime
+    compressed: bool
+    rows: int
+
+
+def chunked(session: Connection) -> bool:
+    """Whether the bars are a hypertable that has chunks."""
+    return bool(session.one("bars_chunked")[0])
+
+
+def chunks(session: Connection) -> pl.DataFrame:
+    """All of them, in order of time: chunk, lo, hi, compressed. Only where `chunked`."""
+    return session.frame("bars_chunks").cast(_SCHEMA)
+
+
+class Hours:
+    """How many bars of each hour were counted."""
+
+    def __init__(self) -> None:
+        self._counted = pl.DataFrame(schema=_HOURS)
+
+    def add(self, ts: pl.Series) -> None:
+        new = ts.dt.truncate("1h").alias("ts").to_frame().group_by("ts").agg(rows=pl.len())
+        both = pl.concat([self._counted, new.cast(_HOURS)])
+        self._counted = both.group_by("ts").agg(pl.col("rows").sum())
+
+    def counting(self, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        """`frames`, whose `ts` are counted as they go by."""
+        for frame in frames:
+            self.add(frame["ts"])
+            yield frame
+
+    def __iadd__(self, other: Hours) -> Self:
+        both = pl.concat([self._counted, other._counted])
+        self._counted = both.group_by("ts").agg(pl.col("rows").sum())
+        return self
+
+    def sorted(self) -> pl.DataFrame:
+        """`ts` (the hour) and `rows`."""
+        return self._counted.sort("ts")
+
+
+def touched(all_chunks: pl.DataFrame, hours: Hours) -> list[Touched]:
+    """The chunks that hold any of the hours, in order of time."""
+    found = (
+        hours.sorted()
+        .join_asof(all_chunks.sort("lo"), left_on="ts", right_on="lo", coalesce=False)
+        .filter(pl.col("ts") < pl.col("hi"))
+        .group_by("chunk", "lo", "hi", "compressed")
+        .agg(pl.col("rows").sum())
+        .sort("lo")
+    )
+    return [Touched(**row) for row in found.iter_rows(named=True)]
