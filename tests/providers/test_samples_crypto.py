@@ -109,6 +109,15 @@ def ccxt_table(path: Path) -> list[Bar]:
     ]
 
 
+def dydx(path: Path) -> list[Bar]:
+    names = ("open", "high", "low", "close", "baseTokenVolume")
+    return [
+        bar(("dydx", row["ticker"], "1m"), datetime.fromisoformat(row["startedAt"]),
+            *(row[name] for name in names), count=row["trades"])
+        for row in json.loads(path.read_text())["result"]["candles"]
+    ]  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Sample:
     path: str
@@ -139,6 +148,9 @@ SAMPLES = [
            lambda path: cdd(path, "cryptodatadownload-bitfinex", "1d", "%Y-%m-%d %H:%M")),
     Sample("cryptodatadownload/coinbase-1h-btc-usd.csv", 17_583,
            lambda path: cdd(path, "cryptodatadownload-coinbase", "1h", "%Y-%m-%d %H:%M")),
+    Sample("dydx/http_get_candles.json", 3, dydx,
+           {"provider": "dydx", "columns": {"ts": "startedAt", "volume": "baseTokenVolume"}},
+           dialect="canonical"),
     Sample("kraken/rest_json/http_ohlc.json", 721, kraken_rest, skipped=1),
     Sample("kraken/rest_json/http_futures_candles_trade.json", 3, kraken_futures,
            {"symbol": "PI_XBTUSD", "interval": "1h"}),
