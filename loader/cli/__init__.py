@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "job-runs": ("loader.cli.job_runs:job_runs", "What was loaded, when, and how it ended."),
     "config": ("loader.cli.config:config", "mdload.toml: checked, shown, its schema."),
     "db": ("loader.cli.db:db", "The database in use, and the embedded server."),
+    "doctor": ("loader.cli.doctor:doctor", "Is everything in place: server, rights, disk, time."),
 }
 
 

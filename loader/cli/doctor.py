@@ -1,0 +1,41 @@
+"""`mdload doctor`: is everything in place."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import click
+
+from loader.cli.context import Context
+from loader.cli.options import json_option
+
+
+@click.command(epilog="Example: mdload --database postgresql://nightly@db.example.com/m doctor")
+@json_option
+@click.pass_obj
+def doctor(ctx: Context, /, as_json: bool) -> None:
+    """Is everything in place: server, schema, rights, TimescaleDB, settings, disk, time.
+
+    Looks as the role that loads, and changes nothing. Under each finding that is not ok stands the
+    next step, often SQL to run as it is. Exit code 6 if a check fails; a warning is none.
+    """
+    from loader.cli.doctor_view import show
+    from loader.doctor import examine, unreachable
+    from loader.errors import CheckFailed, MdloadError
+    from loader.report import counted
+    from loader.target import Target, masked, named, target
+
+    chosen = named(ctx.database, ctx.configured)  # a URL that is none is the person's fault
+    with ExitStack() as stack:
+        try:
+            chosen = stack.enter_context(target(ctx.database, ctx.home, ctx.configured))
+        except MdloadError as error:  # the embedded server, which does not start
+            chosen = chosen or Target("", "the embedded server", embedded=True)
+            checks = unreachable(error)
+        else:
+            checks = examine(chosen.url, embedded=chosen.embedded)
+        database = masked(chosen.url) if chosen.url else None
+        found = show(database, chosen.source, checks, as_json=as_json)
+    failed = [check.name for check in found if check.state == "fail"]
+    if failed:
+        raise CheckFailed(f"{counted(len(failed), 'check')} failed: {', '.join(failed)}")

@@ -1,0 +1,10 @@
+"""Is everything in place for loads: server, schema, rights, TimescaleDB, settings, disk, time.
+
+Looks and never touches: no row, table or setting is changed. Each check and its thresholds:
+docs/doctor.md.
+"""
+
+from loader.doctor.check import Check
+from loader.doctor.examination import examine, unreachable
+
+__all__ = ["Check", "examine", "unreachable"]

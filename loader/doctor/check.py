@@ -1,0 +1,25 @@
+"""What one look at the surroundings came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding.
+
+    Attributes:
+        name: of the check, the same whatever it finds.
+        state: `fail` where loads fail or go wrong, `warn` where they are slow or soon may.
+        what: one sentence with the figures.
+        hint: the next step, often SQL to run as it stands; None where there is nothing to do.
+    """
+
+    name: str
+    state: State
+    what: str
+    hint: str | None = None

@@ -1,0 +1,65 @@
+"""The checks in their order; what the server refuses is a finding, and the others go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import psycopg
+
+from loader.conninfo import conninfo
+from loader.db.translate import translate_psycopg
+from loader.doctor import activity, disk, server, software, tables, timescale, tuning
+from loader.doctor.check import Check
+from loader.doctor.rights import rights
+from loader.errors import DatabaseError, MdloadError, SchemaOutOfDate
+from loader.runs.session import Session
+
+#: What is asked of a server that answers, under the name by which a refusal is reported.
+_LOOKS: Final[dict[str, Callable[[Session], list[Check]]]] = {
+    "server": server.server,
+    "clock": server.clock,
+    "schema": lambda session: [tables.tables(session)],
+    "rights": lambda session: [rights(session)],
+    "timescaledb": lambda session: [timescale.timescaledb(session)],
+    "settings": tuning.settings,
+    "space": lambda session: [disk.of_the_server(session)],
+    "runs": lambda session: [activity.runs(session)],
+    "locks": lambda session: [activity.locks(session)],
+}
+
+
+def examine(url: str, *, embedded: bool = False) -> Iterator[Check]:
+    """Every check of the database `url` and of this machine, one by one as they are done.
+
+    `embedded`: it is mdload's own server, which loads migrate by themselves.
+    """
+    try:
+        connection = psycopg.connect(conninfo(url), autocommit=True, prepare_threshold=None)
+    except psycopg.Error as error:
+        yield from unreachable(translate_psycopg(error, "connecting"))
+        return
+    with connection:
+        session = Session(connection)
+        session.rows("session_for_runs")
+        session.rows("doctor_session")
+        for name, look in _LOOKS.items():
+            try:
+                for check in look(session):
+                    yield tables.left_to_loads(check) if embedded else check
+            except SchemaOutOfDate:
+                pass  # a table that is not there: the finding on the schema says so
+            except DatabaseError as error:
+                yield Check(name, "fail", str(error), error.hint)
+    yield from _of_this_machine()
+
+
+def unreachable(error: MdloadError) -> Iterator[Check]:
+    """The checks where `error` leaves no server to ask."""
+    yield Check("server", "fail", str(error), error.hint)
+    yield from _of_this_machine()
+
+
+def _of_this_machine() -> Iterator[Check]:
+    yield disk.of_this_machine()
+    yield from software.software()

@@ -1,0 +1,42 @@
+"""mdload's tables: where they are, and at which revision."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from loader.doctor.check import Check
+from loader.runs.session import Session
+from loader.schema import REVISIONS, head
+
+_MIGRATE = "run: mdload migrate"
+
+
+def tables(session: Session) -> Check:
+    """Whether the tables are where this connection looks, at the newest revision."""
+    found = session.rows("doctor_schemas")
+    if not found:
+        return Check("schema", "fail", "the database has no tables of mdload yet", _MIGRATE)
+    place, *_ = found
+    name = place["name"]
+    if not place["current"] and place["searched"] and not place["usable"]:
+        told = f"mdload's tables are in the schema {name!r}, which this role may not enter"
+        return Check("schema", "fail", told, "it lacks rights: see the next check")
+    if not place["current"]:
+        told = f"mdload's tables are in the schema {name!r}, where this connection does not look"
+        hint = f"end the URL with ?options=-csearch_path%3D{quote(quote(name))}"
+        return Check("schema", "fail", told, hint)
+    revision = session.rows("doctor_revision")[0]["revision"]
+    if revision == head():
+        return Check("schema", "ok", f"revision {revision}, the newest, in the schema {name!r}")
+    if revision in REVISIONS:
+        told = f"revision {revision} is older than {head()}, which this mdload needs"
+        return Check("schema", "fail", told, _MIGRATE)
+    told = f"revision {revision} is newer than this mdload knows ({head()})"
+    return Check("schema", "fail", told, "run: pip install --upgrade mdload")
+
+
+def left_to_loads(check: Check) -> Check:
+    """The same of the embedded server: what `mdload migrate` mends, its next load does."""
+    if check.hint != _MIGRATE:
+        return check
+    return Check(check.name, "ok", f"{check.what}; the next load sees to that")
