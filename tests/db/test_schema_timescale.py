@@ -12,6 +12,8 @@ import psycopg
 import pytest
 
 from loader import schema
+from loader.doctor.timescale import timescaledb
+from loader.runs.session import Session
 
 BAR = "INSERT INTO bars_ohlcv (provider, symbol, interval, ts, open, high, low, close) VALUES"
 
@@ -85,3 +87,47 @@ def test_a_compressed_bar_can_be_revised(timescale_url: str) -> None:
         ]
         with pytest.raises(psycopg.errors.CheckViolation):
             connection.execute(f"{BAR} ('p', 'a', '1d', '2020-01-02Z', 1, 1, 1, 1)")
+
+
+def test_the_doctor_sees_what_became_of_it(timescale_url: str) -> None:
+    schema.upgrade(timescale_url)
+    with psycopg.connect(timescale_url, autocommit=True) as connection:
+        session = Session(connection)
+        assert timescaledb(session).state == "ok"
+        found = connection.execute(
+            "SELECT job_id FROM timescaledb_information.jobs WHERE hypertable_name = 'bars_ohlcv'"
+        ).fetchone()
+        assert found is not None
+        connection.execute("SELECT alter_job(%s, scheduled => false)", found)
+        for trouble in ("is switched off", "without a compression policy"):
+            check = timescaledb(session)
+            assert (check.state, trouble in check.what) == ("warn", True)
+            if trouble == "is switched off":
+                connection.execute((check.hint or "").encode())
+                assert timescaledb(session).state == "ok"
+                connection.execute("SELECT remove_compression_policy('bars_ohlcv')")
+            else:
+                connection.execute((check.hint or "").encode())
+        assert timescaledb(session).state == "ok"
+        connection.execute("SELECT remove_compression_policy('bars_ohlcv')")
+        connection.execute("ALTER TABLE bars_ohlcv SET (timescaledb.compress = false)")
+        check = timescaledb(session)
+        assert check.what.endswith(", a hypertable that does not compress")
+        for statement in (check.hint or "").splitlines():
+            connection.execute(statement.encode())
+        assert timescaledb(session).state == "ok"
+
+
+def test_the_doctor_sees_bars_that_were_there_before_the_extension(timescale_url: str) -> None:
+    schema.upgrade(timescale_url)
+    with psycopg.connect(timescale_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE plain (LIKE bars_ohlcv INCLUDING ALL)")
+        connection.execute("DROP TABLE bars_ohlcv")
+        connection.execute("ALTER TABLE plain RENAME TO bars_ohlcv")
+        connection.execute(f"{BAR} ('p', 'A', '1d', '2020-01-02Z', 1, 1, 1, 1)")
+        session = Session(connection)
+        check = timescaledb(session)
+        assert (check.state, "is a plain table" in check.what) == ("warn", True)
+        assert check.hint is not None
+        connection.execute(check.hint.removeprefix("with nobody loading: ").encode())
+        assert timescaledb(session).what.endswith("a hypertable that does not compress")
