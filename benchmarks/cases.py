@@ -58,6 +58,14 @@ def _one_bar(universe: Universe) -> Stretch:
     return Stretch(replace(universe, rows=1), universe.bars, universe.bars + 1)
 
 
+def _second(universe: Universe) -> Stretch:
+    return replace(base(universe), provider="second")
+
+
+def _beside(source: Callable[[Universe], Stretch]) -> Callable[[Universe], tuple[Stretch, ...]]:
+    return lambda universe: (base(universe), source(universe))
+
+
 def _only(source: Callable[[Universe], Stretch]) -> Callable[[Universe], tuple[Stretch, ...]]:
     return lambda universe: (source(universe),)
 
@@ -83,6 +91,8 @@ CASES = {
         Case("restated-10", "10 % restated", _restated(0.10), _only(_restated(0.10))),
         Case("append", "nightly append", _next_day, _with(_next_day), merges=False),
         Case("mixed", "half new, half equal", _from_the_middle, _with(_from_the_middle)),
+        Case("second", "the same times of another provider", _second, _beside(_second),
+             merges=False),
         Case("one", "one row", _one_bar, _with(_one_bar), merges=False),
     )
 }  # fmt: skip

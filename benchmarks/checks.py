@@ -23,6 +23,11 @@ _TOUCHED = sql.SQL(
     " count(*) FILTER (WHERE age(xmin) > age(%(since)s::xid) AND xmax <> 0) FROM {}"
 )
 
+_CHUNKS = (
+    "SELECT nspname, relname FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid"
+    " JOIN pg_namespace n ON n.oid = relnamespace WHERE inhparent = %s::regclass"
+)
+
 
 @dataclass(frozen=True)
 class Checksum:
@@ -84,11 +89,14 @@ def mark(connection: psycopg.Connection) -> Mark:
 
 
 def touched(connection: psycopg.Connection, table: str, since: Mark) -> int:
-    """Rows of `table` whose xmin or xmax is of a transaction after `since`: written or locked."""
+    """Rows of `table` whose xmin or xmax is of a transaction after `since`: written or locked, or
+    taken out of a compressed chunk."""
     since_xid = {"since": str(since.xid)}
-    row = connection.execute(_TOUCHED.format(_name(table)), since_xid).fetchone()
-    assert row
-    return int(row[0]) + int(row[1])
+    parts = [_name(table)]
+    if chunks := connection.execute(_CHUNKS, [table]).fetchall():
+        parts = [sql.SQL("ONLY {}").format(sql.Identifier(*chunk)) for chunk in chunks]
+    rows = [connection.execute(_TOUCHED.format(part), since_xid).fetchone() for part in parts]
+    return sum(row[0] + row[1] for row in rows if row)
 
 
 def wal_bytes(connection: psycopg.Connection, since: Mark) -> int:
@@ -100,5 +108,5 @@ def wal_bytes(connection: psycopg.Connection, since: Mark) -> int:
     return int(row[0])
 
 
-def _name(table: str) -> sql.Identifier:
+def _name(table: str) -> sql.Composable:
     return sql.Identifier(*table.split("."))

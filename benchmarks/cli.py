@@ -86,19 +86,24 @@ def generate(rows: int, symbols: int, seed: int, formats: tuple[str, ...], out: 
               help="Seconds after which a run is ended.")  # fmt: skip
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True,
               help="A setting of the server.")  # fmt: skip
+@click.option(
+    "--timescale",
+    is_flag=True,
+    help="Bars in a hypertable, compressed where stored; MDLOAD_PG_BIN has TimescaleDB.",
+)
 @click.option("--data", type=_DIRECTORY, help="Keep the files there, for the next time.")
 @click.option("--home", type=_DIRECTORY, help="Where the server's data is while it runs.")
 @click.option("--out", type=_DIRECTORY, default=Path("benchmarks/results"), show_default=True)
 def run(
     rows: int, symbols: int, seed: int, cases: list[str], contenders: list[str], rounds: int,
-    budget: float, patience: float, settings: tuple[str, ...], data: Path | None,
+    budget: float, patience: float, settings: tuple[str, ...], timescale: bool, data: Path | None,
     home: Path | None, out: Path,
 ) -> None:  # fmt: skip
     """Run the contenders in turns on a server of their own, and write the report."""
     chosen = dict(setting.split("=", 1) for setting in settings)
     with ExitStack() as stack:
         files = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mdload-")))
-        server = stack.enter_context(running(home, chosen))
+        server = stack.enter_context(running(home, chosen, timescale=timescale))
         options = Options(Universe(rows, symbols, seed), rounds, budget, patience, files.absolute())
         harness = Harness(server, options, lambda results: _keep(results, out))
         harness.run(cases, [everyone()[name] for name in contenders])

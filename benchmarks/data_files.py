@@ -18,6 +18,8 @@ def file_name(stretch: Stretch, format: str) -> str:
         parts.append(f"restated{stretch.restated:g}")
     if stretch.by_time:
         parts.append("by-time")
+    if stretch.provider != "polygon":
+        parts.append(stretch.provider)
     return f"{'-'.join(parts)}.{format}"
 
 

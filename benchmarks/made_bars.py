@@ -51,13 +51,14 @@ class Universe:
 class Stretch:
     """Bars `start` … `stop`-1 of every symbol. `restated` is the share of them that the vendor has
     corrected since (volume, trade count and VWAP). `by_time`: all symbols of a minute together, as
-    in a recorded feed, instead of symbol after symbol."""
+    in a recorded feed, instead of symbol after symbol. `provider` is who says it."""
 
     universe: Universe
     start: int
     stop: int
     restated: float = 0.0
     by_time: bool = False
+    provider: str = "polygon"
 
     @property
     def rows(self) -> int:
@@ -72,7 +73,8 @@ class Stretch:
             inner = np.uint64(width if self.by_time else length)
             symbol, bar = (row % inner, row // inner) if self.by_time else divmod(row, inner)
             bar += np.uint64(self.start)
-            yield _frame(self.universe.seed, names, symbol, bar, self.restated)
+            frame = _frame(self.universe.seed, names, symbol, bar, self.restated)
+            yield frame.with_columns(pl.lit(self.provider).alias("provider"))
 
 
 def tickers(count: int) -> list[str]:

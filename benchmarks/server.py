@@ -19,6 +19,13 @@ from loader.server import embedded, status, stop
 #: Beside what mdload's embedded server has anyway (loader/server/cluster.py): nothing may start
 #: by itself in the middle of a measurement.
 SETTINGS = {"autovacuum": "off", "checkpoint_timeout": "1h", "max_wal_size": "16GB"}
+#: Beside those, where the bars are to be in a hypertable. Contenders that know nothing of
+#: compressed chunks could not change many rows of them at the limit that the server has by default.
+TIMESCALE = {
+    "shared_preload_libraries": "timescaledb", "timescaledb.telemetry_level": "off",
+    "timescaledb.max_background_workers": "0", "max_locks_per_transaction": "512",
+    "timescaledb.max_tuples_decompressed_per_dml_transaction": "0",
+}  # fmt: skip
 #: Settings that the report names, whoever set them.
 NAMED = (
     "server_version", "shared_buffers", "work_mem", "maintenance_work_mem", "max_wal_size",
@@ -31,7 +38,8 @@ class Server:
     """Makes, clones and drops databases of one server; `url` is of its maintenance database, `pid`
     its first process."""
 
-    def __init__(self, url: str, home: Path, pid: int) -> None:
+    def __init__(self, url: str, home: Path, pid: int, *, timescale: bool = False) -> None:
+        self.timescale = timescale
         self.url = url
         self.home = home
         self.pid = pid
@@ -49,7 +57,10 @@ class Server:
     def make(self, name: str) -> str:
         """The URL of a new database with mdload's tables in it."""
         self.drop(name)
-        self._run("CREATE DATABASE {}", name)
+        self._run("CREATE DATABASE {} TEMPLATE template0", name)
+        if self.timescale:
+            with psycopg.connect(self.database(name), autocommit=True) as connection:
+                connection.execute("CREATE EXTENSION timescaledb")
         schema.upgrade(self.database(name))
         return self.database(name)
 
@@ -63,8 +74,12 @@ class Server:
                 "SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY(%s)",
                 [list(NAMED)],
             ).fetchall()
-        found = dict(rows)
-        return {name: found[name] for name in NAMED if name in found}
+            found = dict(rows)
+            extension = connection.execute(
+                "SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb'"
+            ).fetchone()
+        found |= {"timescaledb": extension[0]} if extension and self.timescale else {}
+        return {name: found[name] for name in (*NAMED, "timescaledb") if name in found}
 
     def _run(self, statement: Any, *names: str) -> None:
         with psycopg.connect(self.url, autocommit=True) as connection:
@@ -73,23 +88,30 @@ class Server:
 
 @contextmanager
 def running(
-    home: Path | None = None, settings: Mapping[str, str] | None = None
+    home: Path | None = None,
+    settings: Mapping[str, str] | None = None,
+    *,
+    timescale: bool = False,
 ) -> Iterator[Server]:
     """A server of its own in `home` (default: a temporary directory), stopped and removed at the
-    end. MDLOAD_PG_BIN chooses its programs. `settings` come on top of `SETTINGS`."""
+    end. MDLOAD_PG_BIN chooses its programs. `settings` come on top of `SETTINGS`. With
+    `timescale` its programs have TimescaleDB, and bars are in a hypertable."""
     # Not below a private directory: as root the server runs under another account.
     place = Path(tempfile.mkdtemp(prefix="mdload-bench-", dir=home))
     place.chmod(0o755 if os.geteuid() == 0 else 0o700)
     try:
         with embedded(place) as url, psycopg.connect(url, autocommit=True) as connection:
-            for name, value in {**SETTINGS, **(settings or {})}.items():
+            extra = TIMESCALE if timescale else {}
+            for name, value in {**SETTINGS, **extra, **(settings or {})}.items():
                 connection.execute(
-                    sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), value)
+                    sql.SQL("ALTER SYSTEM SET {} = {}").format(
+                        sql.SQL(".").join(map(sql.Identifier, name.split("."))), value
+                    )
                 )
         with embedded(place) as url:  # started anew, for settings that only take hold then
             pid = status(place).pid
             assert pid
-            yield Server(url.replace("/mdload?", "/postgres?"), place, pid)
+            yield Server(url.replace("/mdload?", "/postgres?"), place, pid, timescale=timescale)
     finally:
         try:
             stop(place)

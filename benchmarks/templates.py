@@ -20,6 +20,7 @@ class Templates:
     """Empty and full databases; a contender with a `prepare` of its own gets its own.
 
     Full ones are vacuumed, frozen and analyzed: the state of a table that has been there a while.
+    Hypertables are compressed, too.
     """
 
     def __init__(self, server: Server, universe: Universe, files: Path) -> None:
@@ -66,6 +67,8 @@ class Templates:
         else:
             self._fill(url)
         with psycopg.connect(url, autocommit=True) as connection:
+            if self.server.timescale and contender.table == "bars_ohlcv":
+                connection.execute("SELECT compress_chunk(c) FROM show_chunks('bars_ohlcv') AS c")
             connection.execute("VACUUM (FREEZE, ANALYZE)")
         self._directories[name] = directory
         return name
