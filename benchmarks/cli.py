@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import click
 
-from benchmarks import data_files, plot, store
+from benchmarks import data_files, dialects, plot, store
 from benchmarks.cases import CASES, HELP, base
 from benchmarks.contenders import everyone
 from benchmarks.harness import Harness, Options
@@ -131,6 +131,16 @@ def store_(sizes: list[str], rounds: int, threshold: bool, home: Path | None) ->
         else:
             lines = store.compare(server, rounds, [int(size) for size in sizes])
         for line in lines:
+            click.echo(line)
+
+
+@main.command("dialects")
+@click.option("--rows", default=300_000, show_default=True, type=click.IntRange(1))
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
+def dialects_(rows: int, rounds: int) -> None:
+    """Read and check the same bars in each text dialect, beside plain CSV; print a table."""
+    with tempfile.TemporaryDirectory(prefix="mdload-") as folder:
+        for line in dialects.measured(rows, rounds, Path(folder)):
             click.echo(line)
 
 

@@ -15,6 +15,8 @@ from loader.distinct import constant
 #: 1.2E+09, as spreadsheets write large counts.
 _EXPONENT: Final = r"^[+-]?[0-9]+(\.[0-9]+)?[eE]\+?[0-9]+$"
 _EXACT: Final = 2.0**53
+#: Cells that are looked at before all are.
+_GLANCE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,10 @@ def unformatted(raw: pl.Series, written: NumberFormat) -> pl.Series:
     if written == PLAIN or not is_text(raw.dtype):
         return raw
     text = raw.cast(pl.String)
+    if written.decimal == ".":  # most need no more than the currency taken off, if that
+        bare = text.str.strip_prefix(written.currency)
+        if _are_numbers(bare.head(_GLANCE)) and _are_numbers(bare):
+            return bare
     fits = text.str.contains(written.pattern)
     if not fits.all():  # few files have blanks around a number, or cells without one
         text = text.str.strip_chars()
@@ -80,6 +86,12 @@ def unformatted(raw: pl.Series, written: NumberFormat) -> pl.Series:
         bare = bare.str.replace(written.decimal, ".", literal=True)
         text = text.str.replace_all(".", written.decimal, literal=True)  # a point would be wrong
     return bare if fits.all() else bare.zip_with(fits.fill_null(False), text)
+
+
+def _are_numbers(text: pl.Series) -> bool:
+    """Whether all of the cells are digits with a point and an exponent at most, or null."""
+    number = text.cast(pl.Float64, strict=False)
+    return number.null_count() == text.null_count() and not text.str.contains("^[^0-9]").any()
 
 
 def to_float(raw: pl.Series) -> pl.Series:
