@@ -23,7 +23,8 @@ class Look:
     `score` and `reasons` say what spoke for the dialect. `columns` maps each bar field to the
     file's column for it; `found` are the file's own columns, without a `header` by their places,
     and `sample` is its first row. `good` has `bars.SCHEMA` (and the row number) and holds the bars
-    of the first batch; `whole` says that the batch was all there is. `error` is why it would not
+    of the first batch, `rejected` and `skipped` count its other rows; `whole` says that the batch
+    was all there is. `error` is why it would not
     load.
     """
 
@@ -40,6 +41,7 @@ class Look:
     rows: int | None = None
     good: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=bars.SCHEMA))
     rejected: Mapping[str, int] = field(default_factory=dict)
+    skipped: int = 0
     whole: bool = False
     notes: tuple[str, ...] = ()
     error: MdloadError | None = None
@@ -80,6 +82,7 @@ def first_look(source: Source, settings: Settings) -> Look:
         rows=look.rows or (first.last_row if whole else None),
         good=first.good,
         rejected=dict(first.rejected),
+        skipped=first.skipped,
         whole=whole,
         notes=(
             *look.notes,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from loader import report
-from loader.providers.dialect import Dialect, Shape
+from loader.providers.dialect import ONLY_IF_SAID, Dialect, Shape
 from loader.report import Column
 
 _STAMP: Final = {
@@ -46,6 +46,7 @@ def _page(dialect: Dialect) -> list[tuple[str, str | None]]:
         *_numbered("known by", [_known_by(shape) for shape in dialect.shapes]),
         *_numbered("name", list(dialect.names)),
         ("columns", ", ".join(f"{f} = {' or '.join(w)}" for f, w in _columns(dialect).items())),
+        ("by the file", _naming(dialect)),
         ("times", _STAMP[dialect.stamp]),
         ("time zone", dialect.timezone or "as the file says it, else --timezone"),
         ("prices", _prices(dialect.price_exponent)),
@@ -55,7 +56,7 @@ def _page(dialect: Dialect) -> list[tuple[str, str | None]]:
         ("provider", dialect.provider or dialect.name if dialect.shapes else None),
         ("intervals", _pairs(dialect.intervals)),
         ("left out", _pairs(dialect.left_out)),
-        ("skipped", "; ".join(dialect.skip) or None),
+        ("skipped", "; ".join(_skipped(dialect)) or None),
         ("no bars", "; ".join(sorted({refused.what for refused in dialect.refused})) or None),
         *_numbered("trap", list(dialect.traps)),
         ("source", dialect.source or None),
@@ -74,13 +75,17 @@ def _known_by(shape: Shape) -> str:
     parts = [" or ".join(shape.containers)]
     if shape.header:
         parts.append(("just " if shape.exact else "") + ",".join(shape.header))
+    if shape.named is not None:
+        parts.append(f"all columns named like {shape.named}")
     if shape.positions:
         parts.append(f"no header, {len(shape.positions)} columns: {','.join(shape.positions)}")
     if shape.place is not None:
         parts.append(f"rows at {shape.place}")
     parts += [f"{key} is {pattern}" for key, pattern in shape.metadata.items()]
     parts += [f"{column} like {pattern}" for column, pattern in shape.values.items()]
-    if shape.name is not None:
+    if shape.name == ONLY_IF_SAID:
+        parts.append("only if --dialect says so")
+    elif shape.name is not None:
         parts.append(f"a name like {shape.name}")
     differs = {
         "times are": shape.stamp and f"{shape.stamp}s",
@@ -101,6 +106,16 @@ def _columns(dialect: Dialect) -> dict[str, tuple[str, ...]]:
         for name, words in columns.items():
             found.setdefault(name, {}).update(dict.fromkeys(word for word in words if word))
     return {name: tuple(words) for name, words in found.items()}
+
+
+def _naming(dialect: Dialect) -> str | None:
+    """How columns are found whose names differ from file to file, as the function for it says."""
+    return " ".join((getattr(dialect.naming, "__doc__", None) or "").split()) or None
+
+
+def _skipped(dialect: Dialect) -> list[str]:
+    """The reasons for which rows are left out, those of the shapes too."""
+    return list(dict.fromkeys(r for each in (dialect, *dialect.shapes) for r in each.skip or {}))
 
 
 def _prices(exponent: int | None) -> str:
@@ -136,7 +151,7 @@ def _facts(dialect: Dialect) -> dict[str, Any]:
         "provider": (dialect.provider or dialect.name) if dialect.shapes else None,
         "intervals": dict(dialect.intervals),
         "left_out": dict(dialect.left_out),
-        "skipped": list(dialect.skip),
+        "skipped": _skipped(dialect),
         "no_bars": sorted({refused.what for refused in dialect.refused}),
         "traps": list(dialect.traps),
         "source": dialect.source,

@@ -42,6 +42,7 @@ def _facts(look: Look) -> list[tuple[str, str]]:
         return [*((label, value) for label, value in known.items() if value), *notes]
     seen = _look(look, 0)
     rejected = ", ".join(f"{rule} {n:,}" for rule, n in look.rejected.items()) or "none"
+    part = "" if look.whole else " (of the first batch)"
     return [
         ("container", str(look.container)),
         ("dialect", str(look.dialect)),
@@ -52,7 +53,8 @@ def _facts(look: Look) -> list[tuple[str, str]]:
         ("columns", ", ".join(f"{field} = {name}" for field, name in look.columns.items())),
         ("symbols", listed(seen["symbols"])),
         ("span", report.span(seen["min_ts"], seen["max_ts"])),
-        ("rejected", rejected if look.whole else f"{rejected} (of the first batch)"),
+        ("rejected", f"{rejected}{part}"),
+        *[("skipped", f"{look.skipped:,}{part}")][: look.skipped],
         *notes,
     ]
 
@@ -84,6 +86,7 @@ def _look(look: Look, rows: int) -> dict[str, Any]:
         "min_ts": good["ts"].min(),
         "max_ts": good["ts"].max(),
         "rejected": dict(look.rejected),
+        "skipped": look.skipped,
         "whole_file": look.whole,
         "notes": list(look.notes),
         "error": str(look.error) if look.error else None,

@@ -33,7 +33,7 @@ def _two_volumes_no_unix(opening: Opening) -> bool:
 
 
 def _base_volume(opening: Opening) -> Words:
-    """The first of the two, whatever coin is in its name; the second is in the quote currency."""
+    """Volume is the first of two, whatever coin is in its name; the second is in money."""
     return {"volume": tuple(_volumes(opening)[:1])}
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal
 
 import polars as pl
 
@@ -15,6 +15,8 @@ from loader.numbers import PLAIN, NumberFormat
 #: Which end of a bar its stamp is. What is stamped with a date is a session's, whichever is said.
 Stamp = Literal["start", "end"]
 Words = Mapping[str, tuple[str, ...]]
+#: A `Shape.name` that no file has: of files that only the person can say are in the dialect.
+ONLY_IF_SAID: Final = "(?!)"
 
 
 @dataclass(frozen=True, slots=True)

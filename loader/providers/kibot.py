@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from loader.providers.dialect import Dialect, Opening, Shape
+from loader.providers.dialect import ONLY_IF_SAID, Dialect, Opening, Shape
 
 _BAR = ("open", "high", "low", "close", "volume")
-#: A name that no file has: such a shape is only for files that the person says are Kibot's.
-_NAMED_ONLY = "(?!)"
 _DATE = r"^(?:0[1-9]|1[0-2])/(?:0[1-9]|[12]\d|3[01])/\d{4}$"
 
 
@@ -46,8 +44,8 @@ DIALECT = Dialect(
     shapes=(
         replace(_MINUTES, accept=lambda opening: _timed(opening) and _month_first(opening)),
         replace(_DAYS, accept=lambda opening: _dated(opening) and _month_first(opening)),
-        replace(_MINUTES, name=_NAMED_ONLY),
-        replace(_DAYS, name=_NAMED_ONLY),
+        replace(_MINUTES, name=ONLY_IF_SAID),
+        replace(_DAYS, name=ONLY_IF_SAID),
     ),
     names=(r"(?:^|[/!])(?P<symbol>(?=[0-9._-]*[A-Z])[A-Z0-9][A-Z0-9._-]*)\.txt(?:\.\w+)?$",),
     timezone="America/New_York",

@@ -69,7 +69,7 @@ def test_providers_show_documents_each(mdload: Callable[..., Ran], name: str) ->
 def test_an_unknown_name_is_told_what_is_near(mdload: Callable[..., Ran]) -> None:
     ran = mdload("providers", "show", "binanse")
     assert ran.code == 3
-    assert "did you mean binance?" in ran.err
+    assert "did you mean binance" in ran.err
 
 
 def test_what_emit_writes_reads_the_file(mdload: Callable[..., Ran], tmp_path: Path) -> None:
