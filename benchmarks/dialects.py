@@ -83,7 +83,6 @@ _KLINE = (
     pl.lit(0).alias("ignore"),
 )  # fmt: skip
 _NY, _SERVER = "America/New_York", {"timezone": "America/New_York+7h"}
-_HEADERLESS = {"header": False}
 _ADJUSTED = tuple(_text(f"Adj. {name.capitalize()}", "100.25") for name in _OHLCV)
 FORMS: dict[str, Form] = {
     PLAIN: Form("bars.csv", (_ISO, *_OHLCV), {**_SAID, "interval": "1m"}),
@@ -96,8 +95,8 @@ FORMS: dict[str, Form] = {
         pl.lit(2).alias("publisher_id"), pl.lit(1).alias("instrument_id"),
         *(pl.format("{}0000000", pl.col(n).cast(pl.Decimal(18, 2))).alias(n) for n in _OHLC),
         _whole(), _text("symbol", "AAPL"))),
-    "binance": Form("BTCUSDT-1m-2024-01.csv", (_epoch("open_time", "ms"), *_KLINE), **_HEADERLESS),
-    "kraken": Form("XBTUSD_1.csv", (_epoch("time", "s"), *_OHLCV, "trade_count"), **_HEADERLESS),
+    "binance": Form("BTCUSDT-1m-2024-01.csv", (_epoch("open_time", "ms"), *_KLINE), header=False),
+    "kraken": Form("XBTUSD_1.csv", (_epoch("time", "s"), *_OHLCV, "trade_count"), header=False),
     "cryptodatadownload": Form("Gemini_BTCUSD_minute.csv", (
         _epoch("unix", "ms"), _stamp("date", "%Y-%m-%d %H:%M:%S"), _text("symbol", "BTC/USD"),
         *_OHLC, pl.col("volume").alias("Volume BTC"), pl.col("volume").alias("Volume USD"))),
@@ -133,18 +132,18 @@ FORMS: dict[str, Form] = {
         _stamp("date", "%Y-%m-%d %H:%M:%S", _NY), *_OHLCV, pl.col("vwap").alias("average"),
         pl.col("trade_count").alias("barCount")), {"symbol": "AAPL", "timezone": _NY}),
     "firstrate": Form("AAPL_full_1min_adjsplit.txt", (
-        _stamp("time", "%Y-%m-%d %H:%M:%S", _NY), *_OHLC, _whole()), **_HEADERLESS),
+        _stamp("time", "%Y-%m-%d %H:%M:%S", _NY), *_OHLC, _whole()), header=False),
     "kibot": Form("AAPL.txt", (
         _stamp("date", "%m/%d/%Y", _NY), _stamp("time", "%H:%M", _NY), *_OHLC, _whole()),
-        **_HEADERLESS),
+        header=False),
     "histdata": Form("DAT_ASCII_EURUSD_M1_2024.csv", (
         _stamp("time", "%Y%m%d %H%M%S", "Etc/GMT+5"), *_OHLC, pl.lit(0).alias("volume")),
-        separator=";", **_HEADERLESS),
+        separator=";", header=False),
     "dukascopy": Form("eurusd-m1-bid-2024-01-01-2025-01-01.csv", (
         _epoch("timestamp", "ms"), *_OHLCV)),
     "metatrader4": Form("EURUSD1.csv", (
         _stamp("date", "%Y.%m.%d", "Europe/Athens"), _stamp("time", "%H:%M", "Europe/Athens"),
-        *_OHLC, _whole()), _SERVER, **_HEADERLESS),
+        *_OHLC, _whole()), _SERVER, header=False),
     "metatrader5": Form("EURUSD_M1.csv", (
         _stamp("<DATE>", "%Y.%m.%d", "Europe/Athens"),
         _stamp("<TIME>", "%H:%M:%S", "Europe/Athens"), *_in_brackets(*_OHLC), _whole("<TICKVOL>"),
@@ -152,7 +151,7 @@ FORMS: dict[str, Form] = {
     "lean": Form("equity/usa/hour/aapl.csv", (
         _stamp("time", "%Y%m%d %H:%M", _NY),
         *((pl.col(n) * 10_000).round().cast(pl.Int64).alias(n) for n in _OHLC), _whole()),
-        {"check_grid": False}, **_HEADERLESS),
+        {"check_grid": False}, header=False),
     "quandl": Form("WIKI-AAPL.csv", (
         _DAY, *_capitals(*_OHLCV), pl.lit(0.0).alias("Ex-Dividend"),
         pl.lit(1.0).alias("Split Ratio"), *_ADJUSTED), daily=True),
@@ -170,7 +169,7 @@ FORMS: dict[str, Form] = {
         _whole("Volume"))),
     "ninjatrader": Form("ES 03-24.Last.txt", (
         _stamp("time", "%Y%m%d %H%M%S", later="1m"), *_OHLC, _whole()), separator=";",
-        **_HEADERLESS),
+        header=False),
     "zipline": Form("daily/AAPL.csv", (
         _stamp("date", "%Y-%m-%d"), *_OHLC, _whole(), pl.lit(0.0).alias("dividend"),
         pl.lit(1.0).alias("split")), daily=True),
