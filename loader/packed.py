@@ -32,6 +32,14 @@ def unpacked(stretches: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(**values)
 
 
+def unpacked_times(stretches: pl.DataFrame) -> pl.DataFrame:
+    """`sid` and `ts` of bars whose times alone were packed: a row per stretch with both."""
+    counts = pl.col("ts").bin.size() // 8
+    return stretches.select(pl.col("sid").repeat_by(counts).explode()).with_columns(
+        _stamps(stretches["ts"]).alias("ts")
+    )
+
+
 def _values(packed: pl.Series, dtype: pl.DataType) -> pl.Series:
     numbers = array("d" if dtype == pl.Float64 else "q")
     for part in packed.drop_nulls():

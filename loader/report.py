@@ -17,6 +17,7 @@ import click
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 NOTHING: Final = "-"
 #: Text is wrapped down to this width before a column is left out, and then down to the other one
@@ -58,13 +59,14 @@ def _plain(value: object) -> object:
 class Column:
     """A column of a table.
 
-    `kind` is `number` (to the right), `status` (coloured by its word), `time` or `text`, which
-    alone is wrapped. Where the terminal is too narrow for all, columns with the largest `spare`
-    give way first, and those with 0 never.
+    `kind` is `number` (to the right), `status` (coloured by its word), `time`, `strip` (a letter
+    for each piece of time, coloured where there is little) or `text`, which alone is wrapped. Where
+    the terminal is too narrow for all, columns with the largest `spare` give way first, and those
+    with 0 never.
     """
 
     name: str
-    kind: Literal["text", "number", "status", "time"] = "text"
+    kind: Literal["text", "number", "status", "strip", "time"] = "text"
     spare: int = 0
 
 
@@ -138,13 +140,18 @@ def _drawn(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Table:
             overflow="fold",
         )
     for row in rows:
-        drawn.add_row(
-            *(
-                Text(value, _STYLES.get(value, "") if column.kind == "status" else "")
-                for column, value in zip(columns, row, strict=True)
-            )
-        )
+        drawn.add_row(*(_styled(column, value) for column, value in zip(columns, row, strict=True)))
     return drawn
+
+
+def _styled(column: Column, value: str) -> Text:
+    from rich.text import Text  # noqa: PLC0415
+
+    text = Text(value, _STYLES.get(value, "") if column.kind == "status" else "")
+    if column.kind == "strip":
+        text.highlight_regex("[·.]+", "red")
+        text.highlight_regex("[░▒=-]+", "yellow")
+    return text
 
 
 def cell(value: object) -> str:

@@ -1,0 +1,119 @@
+"""Bars out: `mdload export` beside a bare COPY of the same rows, which throws away what it gets.
+
+    python -m benchmarks.export [--rows 2000000] [--rounds 7]
+
+In turns on a server of this run's own, in one process, so that a busy machine is busy for all and
+nobody's start-up counts; the medians of the rounds and of the ratios within a round are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from benchmarks import data_files
+from benchmarks.cases import base
+from benchmarks.made_bars import Universe
+from benchmarks.processors import spent
+from benchmarks.server import Server, running
+from loader import bars
+from loader.export import export
+from loader.export_files import writing
+from loader.pipeline import load
+from loader.series import Asked
+from loader.settings import Settings
+from loader.sources import find
+
+_COPY = f"""
+    COPY (SELECT {", ".join(f'"{name}"' for name in bars.COLUMNS)} FROM bars_ohlcv)
+    TO STDOUT (FORMAT binary)
+"""
+
+
+@dataclass(frozen=True)
+class Took:
+    """Seconds on the clock, and of processor time: this process's and the server's."""
+
+    clock: float
+    own: float
+    server: float
+
+    @property
+    def processor(self) -> float:
+        return self.own + self.server
+
+
+def copied(url: str) -> None:
+    """The floor: the server sends every row, and nobody looks at it."""
+    with (
+        psycopg.connect(url) as connection,
+        connection.cursor() as cursor,
+        cursor.copy(_COPY.encode()) as copy,
+    ):
+        while copy.read():
+            pass
+
+
+def exported(path: Path) -> Callable[[str], None]:
+    def run(url: str) -> None:
+        with writing(str(path), bars.COLUMNS) as write:
+            export(url, Asked(), bars.COLUMNS, write)
+
+    return run
+
+
+def measured(server: Server, url: str, run: Callable[[str], None]) -> Took:
+    def now() -> tuple[float, float, float]:
+        used = spent(server.pid)
+        return time.perf_counter(), time.process_time(), used.server if used else 0.0
+
+    began = now()
+    run(url)
+    return Took(*(b - a for a, b in zip(began, now(), strict=True)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    asked = parser.parse_args()
+    with ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mdload-")))
+        server = stack.enter_context(running())
+        url = server.make("exported")
+        with find([str(data_files.made(base(Universe(asked.rows)), "parquet", place))]) as sources:
+            load(Settings(), url, sources)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE bars_ohlcv")
+        ways = {
+            "COPY": copied,
+            "Parquet": exported(place / "bars.parquet"),
+            "CSV": exported(place / "bars.csv"),
+        }
+        rounds = [
+            {name: measured(server, url, run) for name, run in ways.items()}
+            for _ in range(asked.rounds + 1)
+        ][1:]  # the first one warms up
+    print(f"{asked.rows:,} rows, {asked.rounds} rounds, medians")
+    for name in ways:
+        took = [r[name] for r in rounds]
+        clock, own, there = (
+            statistics.median(getattr(t, what) for t in took) for what in ("clock", "own", "server")
+        )
+        speed = statistics.median(r["COPY"].clock / r[name].clock for r in rounds)
+        effort = statistics.median(r["COPY"].processor / r[name].processor for r in rounds)
+        print(f"  {name:8} {clock:6.2f} s ({asked.rows / clock:>9,.0f} rows/s), processor: "
+              f"own {own:5.2f} s, server {there:5.2f} s; speed of COPY x{speed:.2f}, "
+              f"processor x{effort:.2f}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""`mdload coverage`: what is stored, at a glance."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import click
+
+from loader.cli.context import Context
+from loader.cli.options import json_option
+from loader.cli.series_options import first_moment, last_moment, series_options
+
+
+@click.command(epilog="Example: mdload coverage --provider polygon --since 2024-01-01")
+@series_options
+@click.option("--exact", is_flag=True,
+              help="Count every bar; else more than some millions are estimated.")  # fmt: skip
+@json_option
+@click.pass_obj
+def coverage(
+    ctx: Context,
+    /,
+    provider: str | None,
+    symbols: tuple[str, ...],
+    interval: str | None,
+    since: date | None,
+    until: date | None,
+    exact: bool,
+    as_json: bool,
+) -> None:
+    """What is stored: each series' first and last bar, how many, and a strip of its time.
+
+    A full cell is as full as most of the series is, so nights and weekends are none the less full;
+    a dot has no bar at all. The index is asked, never the table: it is as cheap on a hundred
+    million bars. What should be there by a calendar: mdload gaps.
+    """
+    from loader.cli.store import store
+    from loader.coverage import coverage
+    from loader.db import connect
+    from loader.render_coverage import cells_that_fit, print_coverage
+    from loader.series import Asked
+
+    asked = Asked(provider, symbols, interval, first_moment(since), last_moment(until))
+    with store(ctx) as url, connect(url, autocommit=True) as connection:
+        found = coverage(connection, asked, cells_that_fit(), exact=exact)
+    print_coverage(found, as_json=as_json)

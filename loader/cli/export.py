@@ -1,0 +1,106 @@
+"""`mdload export`: bars back out."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import click
+
+from loader.cli.context import Context
+from loader.cli.options import json_option
+from loader.cli.series_options import first_moment, last_moment, series_options
+
+if TYPE_CHECKING:
+    from loader.export import Exported
+
+
+@click.command(
+    epilog="Example: mdload export --symbol SPY --interval 1m --since 2024-01-01 --to spy.parquet"
+)
+@series_options
+@click.option("--to", "path", metavar="FILE", required=True,
+              type=click.Path(dir_okay=False, allow_dash=True),
+              help="A .parquet or .csv file, or - for CSV on standard output.")  # fmt: skip
+@click.option("--columns", metavar="NAME,…",
+              help="Only these columns, in this order: symbol,ts,close; else all.")  # fmt: skip
+@json_option
+@click.pass_obj
+def export(
+    ctx: Context,
+    /,
+    provider: str | None,
+    symbols: tuple[str, ...],
+    interval: str | None,
+    since: date | None,
+    until: date | None,
+    path: str,
+    columns: str | None,
+    as_json: bool,
+) -> None:
+    """Write stored bars to a file, sorted by provider, symbol, interval and ts.
+
+    All is as it was in one moment, values are exact, and what is loaded again from the file is
+    unchanged. The file appears when it is whole; one of that name is replaced.
+    """
+    import time
+
+    from loader.cli import interrupts
+    from loader.cli.store import store
+    from loader.export import export
+    from loader.export_files import kind_of, writing
+    from loader.series import Asked
+
+    if path == "-" and as_json:
+        raise click.UsageError("--json and --to - would both write to standard output")
+    interrupts.heed()
+    chosen = _columns(columns)
+    asked = Asked(provider, symbols, interval, first_moment(since), last_moment(until))
+    kind_of(path)  # before a server is started for it
+    began = time.perf_counter()
+    with store(ctx) as url, writing(path, chosen) as write:
+        exported = export(url, asked, chosen, write)
+    _tell(exported, path, chosen, int((time.perf_counter() - began) * 1000), as_json)
+
+
+def _columns(text: str | None) -> tuple[str, ...]:
+    from loader import bars
+
+    if text is None:
+        return bars.COLUMNS
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    unknown = [name for name in names if name not in bars.COLUMNS]
+    if unknown or not names or len(set(names)) < len(names):
+        what = f"{unknown[0]!r} is none of" if unknown else "name each once, out of"
+        raise click.BadParameter(f"{what} {', '.join(bars.COLUMNS)}", param_hint="'--columns'")
+    return names
+
+
+def _tell(
+    exported: Exported, path: str, columns: tuple[str, ...], elapsed_ms: int, as_json: bool
+) -> None:
+    """What was written: on stdout as JSON, else on stderr, for stdout may have the bars."""
+    import os
+
+    from loader import logs, report
+
+    size = os.path.getsize(path) if os.path.isfile(path) else None
+    if as_json:
+        found = {
+            "path": path, "rows": exported.rows, "series": exported.series, "columns": columns,
+            "min_ts": exported.min_ts, "max_ts": exported.max_ts, "bytes": size,
+            "elapsed_ms": elapsed_ms,
+        }  # fmt: skip
+        report.print_json(found)
+        return
+    if not exported.rows:
+        logs.note(f"{path}: no bars in that time; only the names of the columns were written")
+        return
+    rate = exported.rows / max(elapsed_ms, 1) * 1000
+    facts = [
+        f"{report.counted(exported.rows, 'bar')} of {exported.series:,} series",
+        report.span(exported.min_ts, exported.max_ts),
+        *([report.bytes_(size)] if size is not None else []),
+        f"{report.duration(elapsed_ms)} ({rate:,.0f} rows/s)",
+    ]
+    logs.note(f"{path}: {', '.join(facts)}")

@@ -1,0 +1,97 @@
+"""`mdload gaps`: what an exchange's calendar expects and the store does not have."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import click
+
+from loader.cli.context import Context
+from loader.cli.options import json_option
+from loader.cli.series_options import series_options
+from loader.errors import CheckFailed, NothingStored
+
+
+@click.command(
+    epilog="Example: mdload gaps --calendar XNYS --provider polygon --interval 1m --since 7d"
+)
+@series_options
+@click.option(
+    "--calendar",
+    "name",
+    metavar="NAME",
+    help="Of the exchange, e.g. XNYS, XLON, CMES, 24/7 (package exchange_calendars).",
+)
+@click.option(
+    "--waive",
+    "waived",
+    metavar="SYMBOL:FROM:TO",
+    multiple=True,
+    help="Record that this gap is no fault: dates of sessions, or two times.",
+)
+@click.option("--reason", metavar="TEXT", help="Why, with --waive.")
+@click.option("--waivers", "listing", is_flag=True, help="List what is waived, and end.")
+@click.option("--withdraw", metavar="ID", type=int, help="Take a waiver back, and end.")
+@json_option
+@click.pass_obj
+def gaps(
+    ctx: Context,
+    /,
+    provider: str | None,
+    symbols: tuple[str, ...],
+    interval: str | None,
+    since: date | None,
+    until: date | None,
+    name: str | None,
+    waived: tuple[str, ...],
+    reason: str | None,
+    listing: bool,
+    withdraw: int | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Sessions, and bars within sessions, that are missing; exit code 6 if there are any.
+
+    Each series is checked from its first stored bar to its last; --since and --until say that it
+    should have bars from there or up to there. Holidays and half days are known. --waive records
+    a gap that is no fault, for --provider and --interval if they are given, else for all.
+    """
+    from loader import waivers
+    from loader.cli.store import store
+    from loader.db import connect
+    from loader.gaps import Span, check, unknown
+    from loader.render_gaps import print_gaps, print_waivers
+    from loader.report import counted
+    from loader.series import Asked, stored_series
+
+    if bool(waived) != bool(reason):
+        raise click.UsageError("--waive and --reason go together")
+    if name is None and not (listing or withdraw is not None):
+        raise click.UsageError("name the exchange's calendar, e.g. --calendar XNYS")
+    new = [waivers.parse(text, str(reason), provider, interval) for text in waived]
+    with store(ctx) as url, connect(url, autocommit=True) as connection:
+        for waiver in new:
+            waivers.add(connection, waiver)
+        if withdraw is not None:
+            waivers.withdraw(connection, withdraw)
+        known = waivers.stored_waivers(connection)
+        if listing or withdraw is not None:
+            print_waivers(known, as_json=as_json)
+            return
+        asked = Asked(provider, symbols, interval)
+        span = Span(since, until, datetime.now(UTC))
+        try:
+            series = stored_series(connection, asked)
+            checked = list(check(connection, series, str(name), span, known))
+        except NothingStored as error:
+            if not (symbols or provider or interval):
+                raise
+            raise CheckFailed(str(error), hint=error.hint) from error  # all of it is missing
+    print_gaps(str(name), checked, unknown(series), as_json=as_json)
+    found = [c for c in checked if c.missing]
+    if found:
+        bars = counted(sum(c.missing for c in found), "bar")
+        raise CheckFailed(
+            f"{bars} missing in {len(found):,} of {len(checked):,} series",
+            hint="load them, or say that it is no fault: mdload gaps --waive SYMBOL:FROM:TO "
+            "--reason TEXT",
+        )

@@ -1,0 +1,210 @@
+"""What is stored at a glance: each series' first and last bar, how many, and where there are none.
+
+No question here reads the bars: each is answered by probes into the index of their key, as many as
+there are series and slices of time to look at, or by counting in it what a sample says.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import polars as pl
+
+from loader import bars
+from loader.db import Connection
+from loader.series import SERIES, Asked, stored_series, wanted_json
+
+#: Slices that a cell of the strip is looked at in, where there are not too many series.
+_FINEST: Final = 8
+#: Probes of all series together.
+_PROBES: Final = 400_000
+#: Possible bars up to which all are counted: a second or two.
+_COUNTED: Final = 20_000_000
+#: Slices to count in for an estimate, at least.
+_LEAST: Final = 16
+_MICROSECOND: Final = timedelta(microseconds=1)
+#: Where intervals differ in length: what none is shorter than, and none longer.
+_SHORTEST: Final = {"1mo": timedelta(days=28)}
+_LONGEST: Final = {
+    "1mo": timedelta(days=31), "3mo": timedelta(days=92), "1y": timedelta(days=366)
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """One stored series within the bounds.
+
+    Attributes:
+        first, last: its first and last bar (UTC).
+        bars: how many.
+        exact: whether they were counted, or estimated from a sample of the slices that hold any.
+        cells: for each stretch of time the share of its slices that hold a bar, from 0 to 1; None
+            before the first bar and after the last.
+    """
+
+    provider: str
+    symbol: str
+    interval: str
+    first: datetime
+    last: datetime
+    bars: int
+    exact: bool
+    cells: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The series in order of their key, and the time that the cells of all of them share.
+
+    `cell` is the length of one, the first of which begins at `origin` (UTC).
+    """
+
+    series: tuple[Covered, ...]
+    origin: datetime | None
+    cell: timedelta
+
+
+def coverage(connection: Connection, asked: Asked, cells: int, *, exact: bool = False) -> Coverage:
+    """What is stored of `asked`, its time cut into `cells`; `exact` counts whatever it takes.
+
+    Raises:
+        NothingStored: there are no such series.
+    """
+    series = stored_series(connection, asked).drop_nulls("first")
+    if not series.height:
+        return Coverage((), None, timedelta())
+    grid = _Grid.over(series, cells)
+    stops = _stops(connection, series, grid)
+    counts = _counts(connection, series, stops, grid, exact=exact)
+    strips = _strips(series, stops, grid)
+    covered = tuple(
+        Covered(p, s, i, first, last, *counts[sid], strips[sid])
+        for sid, p, s, i, first, last in series.select("sid", *SERIES, "first", "last").iter_rows()
+    )
+    return Coverage(covered, grid.origin, grid.slice * grid.per_cell)
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """Slices of time, `per_cell` to a cell, the first of which begins at `origin`."""
+
+    origin: datetime
+    slice: timedelta
+    per_cell: int
+
+    @classmethod
+    def over(cls, series: pl.DataFrame, cells: int) -> _Grid:
+        spans = series.select("first", end=pl.col("last") + _length("interval", _LONGEST))
+        origin, end = spans["first"].min(), spans["end"].max()
+        per_cell = max(1, min(_FINEST, _PROBES // (series.height * cells)))
+        slice_ = -(-(end - origin) // (cells * per_cell * _MICROSECOND)) * _MICROSECOND  # type: ignore
+        return cls(origin, slice_, per_cell)  # type: ignore[arg-type]
+
+    def number(self, ts: pl.Expr) -> pl.Expr:
+        """Of the slice that a time is in."""
+        width = self.slice // _MICROSECOND
+        return (ts - self.origin).dt.total_microseconds() // width
+
+
+def _length(interval: str, exceptions: dict[str, timedelta]) -> pl.Expr:
+    known = {i: timedelta(seconds=s) for i, s in bars.INTERVAL_SECONDS.items()} | exceptions
+    return pl.col(interval).replace_strict(
+        known, default=timedelta(seconds=1), return_dtype=pl.Duration("us")
+    )
+
+
+def _stops(connection: Connection, series: pl.DataFrame, grid: _Grid) -> pl.DataFrame:
+    """Bars at which the walk over the series stopped (`sid`, `ts`, `length`, and `hi`, the last
+    moment before the next stop), in order: the first in each slice that no bar before reaches
+    into. Between a stop and the end of its slice may be more bars, beyond that none."""
+    wanted = series.with_columns(length=_length("interval", _SHORTEST))
+    connection.run(
+        "wanted_set",
+        wanted_json(
+            wanted.with_columns(
+                pl.format("{} microseconds", pl.col("length").dt.total_microseconds()).alias(
+                    "length"
+                ),
+                origin=grid.origin,
+                slice=pl.lit(f"{grid.slice // _MICROSECOND} microseconds"),
+            )
+        ),
+    )
+    frames = list(connection.frames("coverage_walk"))
+    stops = pl.concat(frames).cast({"ts": bars.SCHEMA["ts"]}).sort("sid", "ts")
+    return stops.join(
+        series.select("sid", "last", length=_length("interval", _LONGEST)), on="sid"
+    ).select(
+        "sid", "ts", "length",
+        hi=(pl.col("ts").shift(-1).over("sid") - _MICROSECOND).fill_null(pl.col("last")),
+    )  # fmt: skip
+
+
+def _strips(
+    series: pl.DataFrame, stops: pl.DataFrame, grid: _Grid
+) -> dict[int, tuple[float | None, ...]]:
+    """The cells of each series."""
+    reaches = stops.select(
+        "sid",
+        slice=pl.int_ranges(
+            grid.number(pl.col("ts")),
+            grid.number(pl.col("ts") + pl.col("length") - _MICROSECOND) + 1,
+        ),
+    )
+    filled = reaches.explode("slice", empty_as_null=False).unique()
+    cell = pl.col("slice") // grid.per_cell
+    held = filled.group_by("sid", cell=cell).len()
+    found = {(sid, cell): n for sid, cell, n in held.iter_rows()}
+    ends = filled.group_by("sid").agg(lo=pl.col("slice").min(), hi=pl.col("slice").max())
+    many = int(filled["slice"].max()) // grid.per_cell + 1  # type: ignore[arg-type]
+    strips = {}
+    for sid, lo, hi in ends.iter_rows():
+        strips[sid] = tuple(
+            found.get((sid, number), 0) / inside if inside > 0 else None
+            for number in range(many)
+            for inside in [
+                min(hi, (number + 1) * grid.per_cell - 1) - max(lo, number * grid.per_cell) + 1
+            ]
+        )
+    return strips
+
+
+def _counts(
+    connection: Connection, series: pl.DataFrame, stops: pl.DataFrame, grid: _Grid, *, exact: bool
+) -> dict[int, tuple[int, bool]]:
+    """How many bars each series has, and whether that was counted.
+
+    Where there are too many for that, bars are counted behind some of the stops of each series, and
+    the others are taken to be like them.
+    """
+    width = grid.slice // _MICROSECOND
+    per_stop = width // stops["length"].dt.total_microseconds()
+    possible = per_stop.clip(1).sum()  # a stop at least has its own bar
+    share = 1.0 if exact else min(1.0, _COUNTED / possible)
+    scales: dict[int, tuple[int, int]] = {}
+    wanted: list[pl.DataFrame] = []
+    for own in stops.partition_by("sid", maintain_order=True):
+        sid = own["sid"][0]
+        taken = max(math.ceil(own.height * share), min(own.height, _LEAST))
+        scales[sid] = (own.height, taken)
+        if taken == own.height:
+            wanted.append(own.select("sid", lo=pl.col("ts").first(), hi=pl.col("hi").last())[:1])
+        else:
+            wanted.append(own[_spread(own.height, taken, sid)].select("sid", lo="ts", hi="hi"))
+    stretches = pl.concat(wanted).join(series.select("sid", *SERIES), on="sid")
+    connection.run("wanted_set", wanted_json(stretches))
+    counted = dict(connection.frame("stretch_counts").iter_rows())
+    return {
+        sid: (round(counted[sid] * all_ / taken), all_ == taken)
+        for sid, (all_, taken) in scales.items()
+    }
+
+
+def _spread(all_: int, taken: int, series: int) -> list[int]:
+    """One of each `taken`-th part of `all_` places, never twice at the same distance: what comes
+    back with the week or the month is met as often as it is there."""
+    golden = (math.sqrt(5) - 1) / 2
+    return [int((n + (n + series) * golden % 1) * all_ / taken) for n in range(taken)]

@@ -1,0 +1,120 @@
+"""Which bars a series should have by an exchange's calendar. Pure: frames in, frames out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final, Literal
+
+import polars as pl
+
+from loader import bars
+from loader.calendars import Calendar
+
+#: Bars of a session count from its open (and anew after its break), or lie on the clock in UTC. For
+#: minutes it is the same; an hourly bar of New York starts at 13:30 by one and 13:00 by the other.
+Anchor = Literal["open", "clock"]
+ANCHORS: Final[tuple[Anchor, ...]] = ("open", "clock")
+
+#: A session (date) or the start of a bar (UTC).
+Bound = date | datetime
+#: Intervals that no calendar says the starts of.
+UNKNOWN: Final = ("3d",)
+#: Polars' words for intervals whose bars stand for a period of the civil calendar.
+PERIODS: Final = {"1w": "1w", "1mo": "1mo", "3mo": "3mo", "1y": "1y"}
+
+
+def slots(calendar: Calendar, interval: str, anchor: Anchor, now: datetime) -> pl.DataFrame:
+    """The bars of `interval` that the calendar's sessions should have and that have ended by `now`.
+
+    One row per bar, in order: `slot` (its number), `ts` (the bar's start, UTC) and `session` (Date;
+    of a week or longer the first day of the period). A day is one bar, stamped 00:00 UTC; a week,
+    month, quarter or year with a session in it is one, stamped with its first day. A shorter bar is
+    there if any trading falls into it, so that the last one before a close may be cut short.
+    `interval` is none of `UNKNOWN`.
+    """
+    parts = calendar.parts
+    if interval in PERIODS:
+        begins = pl.col("session").cast(bars.SCHEMA["ts"]).dt.truncate(PERIODS[interval])
+        found = parts.select(session=begins.dt.date(), ts=begins).unique(maintain_order=True)
+        found = found.with_columns(end=pl.col("ts").dt.offset_by(PERIODS[interval]))
+    elif bars.is_daily(interval):
+        found = parts.group_by("session", maintain_order=True).agg(end=pl.col("close").max())
+        found = found.with_columns(ts=pl.col("session").cast(bars.SCHEMA["ts"]))
+    else:
+        step = timedelta(seconds=bars.INTERVAL_SECONDS[interval])
+        opens = pl.col("open") if anchor == "open" else pl.col("open").dt.truncate(step)
+        found = (
+            parts.select(
+                "session", "close", ts=pl.datetime_ranges(opens, "close", step, closed="left")
+            )
+            .explode("ts", empty_as_null=False)
+            .select("session", "ts", end=pl.min_horizontal(pl.col("ts") + step, "close"))
+            .unique("ts", keep="first", maintain_order=True)
+            .sort("ts")
+        )
+    return (
+        found.filter(pl.col("end") <= now)
+        .select("ts", "session")
+        .with_row_index("slot")
+        .cast({"slot": pl.Int64()})
+    )
+
+
+def period(ts: pl.Expr, interval: str) -> pl.Expr:
+    """The ts that stands for the slot of a bar at `ts`: weeks begin on Monday, whatever day of
+    them a provider stamps. Bars of days and shorter stand for themselves."""
+    return ts.dt.truncate(PERIODS[interval]) if interval in PERIODS else ts
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The expected bars of an interval, counted in one way.
+
+    `ts` and `session` are those of each slot; `begins` and `ends` the slots, first and last, of
+    each session.
+    """
+
+    anchor: Anchor
+    interval: str
+    ts: pl.Series
+    session: pl.Series
+    begins: Sequence[int]
+    ends: Sequence[int]
+
+    def ranges(
+        self, series: pl.DataFrame, since: Bound | None, until: Bound | None
+    ) -> pl.DataFrame:
+        """The first and last slot expected of each series (`sid`, `first`, `last`): `a` and `b`,
+        which is `a - 1` where none is. Without a bound it is the one of that bar of the series."""
+        a = self._place(since, series["first"], "left")
+        b = self._place(until, series["last"], "right") - 1
+        return series.select("sid", a=a, b=pl.max_horizontal(b, a - 1))
+
+    def _place(
+        self, bound: Bound | None, stored: pl.Series, side: Literal["left", "right"]
+    ) -> pl.Series:
+        if bound is None:
+            stamped = stored.to_frame("ts").select(period(pl.col("ts"), self.interval)).to_series()
+            return self.ts.search_sorted(stamped, side).cast(pl.Int64)
+        return pl.Series([self.place(bound, side)], dtype=pl.Int64).new_from_index(0, stored.len())
+
+    def place(self, bound: Bound, side: Literal["left", "right"]) -> int:
+        """How many slots are before `bound`, or up to it."""
+        among = self.ts if isinstance(bound, datetime) else self.session
+        return int(among.search_sorted(pl.Series([bound], dtype=among.dtype), side)[0])
+
+
+def ways_of(sessions: Calendar, interval: str, now: datetime) -> list[Way]:
+    """The ways of counting bars of `interval` that come to different ones; at least one."""
+    ways: list[Way] = []
+    for anchor in ANCHORS:
+        grid = slots(sessions, interval, anchor, now)
+        if not any(grid["ts"].equals(way.ts) for way in ways):
+            by_session = grid.group_by("session", maintain_order=True).agg(
+                begins=pl.col("slot").first(), ends=pl.col("slot").last()
+            )
+            begins, ends = by_session["begins"].to_list(), by_session["ends"].to_list()
+            ways.append(Way(anchor, interval, grid["ts"], grid["session"], begins, ends))
+    return ways

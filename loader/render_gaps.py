@@ -1,0 +1,124 @@
+"""What is missing, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Final
+
+import click
+
+from loader import bars, logs, report
+from loader.gaps import Checked, Gap
+from loader.report import Column
+from loader.waivers import Waiver
+
+#: Gaps in a table that is there to be read; `--json` has all.
+_SHOWN: Final = 40
+
+
+def print_gaps(
+    calendar: str, checked: Sequence[Checked], unknown: Sequence[str], *, as_json: bool
+) -> None:
+    """One object with every series and every gap; or a table of gaps and the sum of it."""
+    gaps = [gap for series in checked for gap in series.gaps]
+    if as_json:
+        report.print_json(_as_object(calendar, checked, gaps, unknown))
+        return
+    if gaps:
+        _print_table(gaps[:_SHOWN])
+        if len(gaps) > _SHOWN:
+            click.echo(f"and {report.counted(len(gaps) - _SHOWN, 'gap')} more; --json has all")
+        click.echo()
+    click.echo(_sum(calendar, checked))
+    for text in _doubts(checked, unknown):
+        logs.note(text)
+
+
+def _print_table(gaps: Sequence[Gap]) -> None:
+    report.table(
+        None,
+        [
+            Column("provider", spare=1),
+            Column("symbol"),
+            Column("interval", "time"),
+            Column("first missing", "time"),
+            Column("last missing", "time"),
+            Column("bars", "number"),
+            Column("whole sessions", "number", spare=2),
+        ],
+        [[g.provider, g.symbol, g.interval, *_ends(g), g.bars, g.sessions or None] for g in gaps],
+    )
+
+
+def _ends(gap: Gap) -> list[str]:
+    if bars.is_daily(gap.interval):
+        return [f"{ts:%Y-%m-%d}" for ts in (gap.first, gap.last)]
+    return [report.utc(ts, seconds=bool(ts.second)) for ts in (gap.first, gap.last)]
+
+
+def _sum(calendar: str, checked: Sequence[Checked]) -> str:
+    expected, stored, waived, missing = (
+        sum(getattr(c, name) for c in checked)
+        for name in ("expected", "stored", "waived", "missing")
+    )
+    parts = [
+        f"{calendar}: {report.number(len(checked))} series, "
+        f"{report.counted(expected, 'bar')} expected, {stored:,} stored"
+    ]
+    if waived:
+        parts.append(f"{waived:,} waived")
+    return ", ".join([*parts, f"{missing:,} missing" if missing else "none missing"])
+
+
+def _doubts(checked: Sequence[Checked], unknown: Sequence[str]) -> list[str]:
+    """What a person should know before they trust it."""
+    said = []
+    if unknown:
+        said.append(f"not checked, as no calendar says when they start: {', '.join(unknown)} bars")
+    foreign = [c for c in checked if c.outside > c.stored]
+    if foreign:
+        names = ", ".join(f"{c.symbol} {c.interval}" for c in foreign[:8])
+        said.append(
+            f"more bars lie outside of the calendar's sessions than within: {names}; "
+            "is it the right calendar?"
+        )
+    return said
+
+
+def _as_object(
+    calendar: str, checked: Sequence[Checked], gaps: Sequence[Gap], unknown: Sequence[str]
+) -> dict[str, object]:
+    names = [f.name for f in fields(Checked) if f.name != "gaps"]
+    return {
+        "calendar": calendar,
+        "missing": sum(c.missing for c in checked),
+        "waived": sum(c.waived for c in checked),
+        "not_checked": list(unknown),
+        "series": [{name: getattr(c, name) for name in names} for c in checked],
+        "gaps": list(gaps),
+    }
+
+
+def print_waivers(waivers: Sequence[Waiver], *, as_json: bool) -> None:
+    """An array of waivers, or a table."""
+    if as_json:
+        report.print_json(list(waivers))
+    elif not waivers:
+        logs.note("nothing is waived")
+    else:
+        report.table(
+            None,
+            [
+                Column("id", "number"), Column("provider", spare=2), Column("symbol"),
+                Column("interval", "time", spare=1), Column("from", "time"), Column("to", "time"),
+                Column("reason"), Column("by", spare=3), Column("at", "time", spare=4),
+            ],
+            [
+                [
+                    str(w.id), w.provider or "all", w.symbol, w.interval or "all", w.first, w.last,
+                    w.reason, w.waived_by, w.created_at,
+                ]
+                for w in waivers
+            ],
+        )  # fmt: skip
