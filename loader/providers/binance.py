@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from loader.providers.dialect import Dialect, Opening, Refused, Shape
+from loader.providers.dialect import OHLCV, Dialect, Opening, Refused, Shape
 
 _COLUMNS = (
     "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "count",
@@ -42,11 +42,7 @@ DIALECT = Dialect(
     title="Binance klines",
     columns={
         "ts": ("open_time",),
-        "open": ("open",),
-        "high": ("high",),
-        "low": ("low",),
-        "close": ("close",),
-        "volume": ("volume",),
+        **OHLCV,
         "trade_count": ("count",),
     },
     shapes=(

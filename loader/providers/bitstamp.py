@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from loader.providers.dialect import Dialect, Opening, Shape
+from loader.providers.dialect import OHLCV, Dialect, Opening, Shape
 
 _NAME = r"(?:^|[/!])(?P<interval>\d+min)-bitstamp(?P<quote>[A-Z]{3})[^/!]*$"
 
@@ -18,11 +18,7 @@ DIALECT = Dialect(
     title="Bitstamp's trades as bars of PyAlgoTrade",
     columns={
         "ts": ("Date Time",),
-        "open": ("Open",),
-        "high": ("High",),
-        "low": ("Low",),
-        "close": ("Close",),
-        "volume": ("Volume",),
+        **OHLCV,
     },
     shapes=(
         Shape(

@@ -2,18 +2,14 @@
 
 from collections.abc import Mapping
 
-from loader.providers.dialect import Dialect, Opening, Shape
+from loader.providers.dialect import OHLCV, Dialect, Opening, Shape
 
 _POSITIONS = ("start", "open", "high", "low", "close", "volume", "turnover")
 _VALUES = {"start": r"\d{13}"}
 _COLUMNS = {
     "symbol": ("result.symbol",),
     "ts": ("start",),
-    "open": ("open",),
-    "high": ("high",),
-    "low": ("low",),
-    "close": ("close",),
-    "volume": ("volume",),
+    **OHLCV,
 }
 
 

@@ -1,6 +1,6 @@
 """What ccxt's fetch_ohlcv gives, written as JSON: rows of numbers without names."""
 
-from loader.providers.dialect import Dialect, Shape
+from loader.providers.dialect import OHLCV, Dialect, Shape
 from loader.providers.ordering import high_and_low_bound
 
 DIALECT = Dialect(
@@ -8,11 +8,7 @@ DIALECT = Dialect(
     title="ccxt lists of candles",
     columns={
         "ts": ("timestamp",),
-        "open": ("open",),
-        "high": ("high",),
-        "low": ("low",),
-        "close": ("close",),
-        "volume": ("volume",),
+        **OHLCV,
     },
     shapes=(
         Shape(

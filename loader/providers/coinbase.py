@@ -1,6 +1,6 @@
 """Coinbase: candles of the Exchange (arrays) and of Advanced Trade (objects)."""
 
-from loader.providers.dialect import Dialect, Shape
+from loader.providers.dialect import OHLCV, Dialect, Shape
 from loader.providers.ordering import high_and_low_bound
 
 _SECONDS = r"\d{10}"
@@ -10,11 +10,7 @@ DIALECT = Dialect(
     title="Coinbase candles",
     columns={
         "ts": ("time", "start"),
-        "open": ("open",),
-        "high": ("high",),
-        "low": ("low",),
-        "close": ("close",),
-        "volume": ("volume",),
+        **OHLCV,
     },
     shapes=(
         Shape(

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from loader.providers.dialect import Dialect, Opening, Reshape, Shape, Words, fold
+from loader.providers.dialect import OHLC, Dialect, Opening, Reshape, Shape, Words, fold
 
 _HEADER = ("date", "symbol", "open", "high", "low", "close")
 #: 09-AM is nine in the morning, 12-AM midnight.
@@ -50,10 +50,7 @@ DIALECT = Dialect(
     columns={
         "symbol": ("symbol",),
         "ts": ("unix", "date"),
-        "open": ("open",),
-        "high": ("high",),
-        "low": ("low",),
-        "close": ("close",),
+        **OHLC,
         "trade_count": ("tradecount",),
     },
     shapes=(

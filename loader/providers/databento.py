@@ -8,7 +8,7 @@ import polars as pl
 
 from loader import bars
 from loader.errors import ColumnMismatch
-from loader.providers.dialect import Dialect, Opening, Reshape, Shape
+from loader.providers.dialect import OHLCV, Dialect, Opening, Reshape, Shape
 
 _KEYS: Final = ("rtype", "publisher_id", "instrument_id")
 _VALUES: Final = ("open", "high", "low", "close", "volume")
@@ -80,7 +80,7 @@ DIALECT = Dialect(
         "symbol": ("symbol",),
         "interval": ("rtype", "hd.rtype"),
         "ts": ("ts_event", "hd.ts_event"),
-        **{name: (name,) for name in _VALUES},
+        **OHLCV,
     },
     shapes=(
         Shape(containers=("dbn",), price_exponent=-9),

@@ -10,11 +10,15 @@ from typing import Final, Literal
 
 import polars as pl
 
+from loader import bars
 from loader.numbers import PLAIN, NumberFormat
 
 #: Which end of a bar its stamp is. What is stamped with a date is a session's, whichever is said.
 Stamp = Literal["start", "end"]
 Words = Mapping[str, tuple[str, ...]]
+#: Columns that go by the fields' own names.
+OHLC: Final[Words] = MappingProxyType({field: (field,) for field in bars.PRICES})
+OHLCV: Final[Words] = MappingProxyType({**OHLC, "volume": ("volume",)})
 #: A `Shape.name` that no file has: of files that only the person can say are in the dialect.
 ONLY_IF_SAID: Final = "(?!)"
 

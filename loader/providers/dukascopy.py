@@ -10,7 +10,7 @@ import polars as pl
 
 from loader.errors import UnreadableFile
 from loader.numbers import to_count
-from loader.providers.dialect import Dialect, Opening, Refused, Reshape, Shape
+from loader.providers.dialect import OHLCV, Dialect, Opening, Refused, Reshape, Shape
 from loader.providers.dukascopy_points import duka_exponent, exponent
 
 _PRICES = ("open", "high", "low", "close")
@@ -103,8 +103,7 @@ DIALECT = Dialect(
     title="Dukascopy candles",
     columns={
         "ts": ("time", "timestamp"),
-        **{name: (name,) for name in _PRICES},
-        "volume": ("volume",),
+        **OHLCV,
     },
     shapes=(
         Shape(containers=("bi5",), reshape=_from_start, note="prices are in points"),

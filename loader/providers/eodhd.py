@@ -1,6 +1,6 @@
 """EODHD: the CSV of its end-of-day and intraday interfaces."""
 
-from loader.providers.dialect import Dialect, Opening, Shape
+from loader.providers.dialect import OHLCV, Dialect, Opening, Shape
 
 _DAILY = ("date", "open", "high", "low", "close", "adjusted_close", "volume")
 _INTRADAY = ("Timestamp", "Gmtoffset", "Datetime", "Open", "High", "Low", "Close", "Volume")
@@ -17,11 +17,7 @@ DIALECT = Dialect(
     title="EODHD historical prices",
     columns={
         "ts": ("timestamp", "date"),
-        "open": ("open",),
-        "high": ("high",),
-        "low": ("low",),
-        "close": ("close",),
-        "volume": ("volume",),
+        **OHLCV,
     },
     shapes=(
         Shape(header=_DAILY, exact=True, accept=_spelled),

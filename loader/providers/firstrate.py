@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from loader.providers.dialect import Dialect, Opening, Shape
+from loader.providers.dialect import OHLCV, Dialect, Opening, Shape
 
 _BAR = ("time", "open", "high", "low", "close", "volume")
 _TIME = r"^\d{4}-\d\d-\d\d(?: \d\d:\d\d:\d\d)?$"
@@ -27,11 +27,7 @@ DIALECT = Dialect(
     title="FirstRate Data text files",
     columns={
         "ts": ("time",),
-        "open": ("open",),
-        "high": ("high",),
-        "low": ("low",),
-        "close": ("close",),
-        "volume": ("volume",),
+        **OHLCV,
     },
     shapes=(
         Shape(positions=_BAR, accept=_timed),

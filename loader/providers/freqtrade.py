@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from loader.providers.dialect import Dialect, Opening, Refused, Shape
+from loader.providers.dialect import OHLCV, Dialect, Opening, Refused, Shape
 
 _PAIR = r"(?P<symbol>[A-Za-z0-9]+_[A-Za-z0-9]+(?:_[A-Za-z0-9-]+)?)-(?P<interval>\d+[A-Za-z]{1,2})"
 _ENDING = r"\.(?:json(?:\.gz)?|feather|parquet)$"
@@ -29,7 +29,7 @@ def _in_utc(opening: Opening) -> bool:
 DIALECT = Dialect(
     name="freqtrade",
     title="freqtrade's stored candles",
-    columns={"ts": ("date",), **{name: (name,) for name in _COLUMNS[1:]}},
+    columns={"ts": ("date",), **OHLCV},
     shapes=(
         Shape(
             containers=("json",),

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from loader.numbers import NumberFormat
-from loader.providers.dialect import Dialect, Shape
+from loader.providers.dialect import OHLCV, Dialect, Shape
 
 DIALECT = Dialect(
     name="google",
     title="Google Finance historical prices",
     columns={
         "ts": ("date",),
-        "open": ("open",),
-        "high": ("high",),
-        "low": ("low",),
-        "close": ("close",),
-        "volume": ("volume",),
+        **OHLCV,
     },
     shapes=(
         Shape(

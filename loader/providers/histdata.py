@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loader.providers.dialect import Dialect, Opening, Refused, Shape
+from loader.providers.dialect import OHLC, Dialect, Opening, Refused, Shape
 
 _BAR = ("open", "high", "low", "close", "volume")
 _TICK = ("time", "bid", "ask", "volume")
@@ -20,10 +20,7 @@ DIALECT = Dialect(
     columns={
         "ts": ("time", "date"),
         "time_of_day": ("clock",),
-        "open": ("open",),
-        "high": ("high",),
-        "low": ("low",),
-        "close": ("close",),
+        **OHLC,
     },
     shapes=(
         Shape(

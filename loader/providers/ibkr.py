@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from loader import bars
-from loader.providers.dialect import Dialect, Opening, Reshape, Shape, fold
+from loader.providers.dialect import OHLCV, Dialect, Opening, Reshape, Shape, fold
 
 _ASYNC = ("date", "open", "high", "low", "close", "volume", "average", "barCount")
 _PYALGOTRADE = ("Date", "Open", "High", "Low", "Close", "Volume", "TradeCount", "VWAP")
@@ -47,7 +46,7 @@ DIALECT = Dialect(
     title="Interactive Brokers' historical bars",
     columns={
         "ts": ("date",),
-        **{name: (name,) for name in (*bars.PRICES, "volume")},
+        **OHLCV,
         "vwap": ("average", "vwap"),
         "trade_count": ("barcount", "tradecount"),
     },

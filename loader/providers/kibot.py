@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from loader.providers.dialect import ONLY_IF_SAID, Dialect, Opening, Shape
+from loader.providers.dialect import OHLCV, ONLY_IF_SAID, Dialect, Opening, Shape
 
 _BAR = ("open", "high", "low", "close", "volume")
 _DATE = r"^(?:0[1-9]|1[0-2])/(?:0[1-9]|[12]\d|3[01])/\d{4}$"
@@ -35,11 +35,7 @@ DIALECT = Dialect(
     columns={
         "ts": ("date",),
         "time_of_day": ("time",),
-        "open": ("open",),
-        "high": ("high",),
-        "low": ("low",),
-        "close": ("close",),
-        "volume": ("volume",),
+        **OHLCV,
     },
     shapes=(
         replace(_MINUTES, accept=lambda opening: _timed(opening) and _month_first(opening)),

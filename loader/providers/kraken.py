@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from loader import bars
-from loader.providers.dialect import Dialect, Opening, Refused, Reshape, Shape
+from loader.providers.dialect import OHLCV, Dialect, Opening, Refused, Reshape, Shape
 
 _PRICES = ("time", "open", "high", "low", "close")
 _SECONDS = {"time": r"\d{10}"}
@@ -30,11 +30,7 @@ DIALECT = Dialect(
     columns={
         "symbol": ("key",),
         "ts": ("time",),
-        "open": ("open",),
-        "high": ("high",),
-        "low": ("low",),
-        "close": ("close",),
-        "volume": ("volume",),
+        **OHLCV,
         "vwap": ("vwap",),
         "trade_count": ("count",),
     },

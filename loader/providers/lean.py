@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 
 from loader import bars
-from loader.providers.dialect import Dialect, Opening, Refused, Reshape, Shape
+from loader.providers.dialect import OHLCV, Dialect, Opening, Refused, Reshape, Shape
 
 _KIND: Final = "equity|option|indexoption|futureoption|index|future|forex|cfd|cryptofuture|crypto"
 _FOLDER: Final = rf"/(?P<kind>{_KIND})/(?P<market>[a-z0-9]+)/"
@@ -111,7 +111,7 @@ DIALECT = Dialect(
     columns={
         "provider": ("provider",),
         "ts": ("time",),
-        **{name: (name,) for name in (*bars.PRICES, "volume")},
+        **OHLCV,
     },
     shapes=(
         Shape(positions=_TRADES, values=_MILLISECONDS, name=_DAY, reshape=_of_day),

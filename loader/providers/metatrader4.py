@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from loader.providers.dialect import Dialect, Opening, Reshape, Shape
+from loader.providers.dialect import OHLCV, Dialect, Opening, Reshape, Shape
 from loader.times import spacing
 
 _COLUMNS = ("date", "time", "open", "high", "low", "close", "volume")
@@ -47,11 +47,7 @@ DIALECT = Dialect(
     columns={
         "ts": ("date",),
         "time_of_day": ("time",),
-        "open": ("open",),
-        "high": ("high",),
-        "low": ("low",),
-        "close": ("close",),
-        "volume": ("volume",),
+        **OHLCV,
     },
     shapes=(
         Shape(positions=_COLUMNS, values={**_CLOCK, "volume": _TICKS}),
@@ -60,7 +56,7 @@ DIALECT = Dialect(
             containers=("hst",),
             columns={
                 "ts": ("time",),
-                **{name: (name,) for name in ("open", "high", "low", "close", "volume")},
+                **OHLCV,
             },
             reshape=_server_clock,
         ),

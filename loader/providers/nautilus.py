@@ -10,7 +10,7 @@ import polars as pl
 
 from loader import bars
 from loader.errors import ColumnMismatch
-from loader.providers.dialect import Dialect, Opening, Refused, Reshape, Shape
+from loader.providers.dialect import OHLCV, Dialect, Opening, Refused, Reshape, Shape
 
 _VALUES: Final = ("open", "high", "low", "close", "volume")
 _HEADER: Final = (*_VALUES, "ts_event", "ts_init")
@@ -81,7 +81,7 @@ def _integers(number: pl.DataType) -> Callable[[Opening], Reshape]:
 DIALECT = Dialect(
     name="nautilus",
     title="NautilusTrader's bars in Parquet",
-    columns={"ts": ("ts_event",), **{name: (name,) for name in _VALUES}},
+    columns={"ts": ("ts_event",), **OHLCV},
     shapes=tuple(
         Shape(
             containers=("parquet", "arrow"),

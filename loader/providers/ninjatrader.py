@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from loader.providers.dialect import Dialect, Opening, Refused, Shape
+from loader.providers.dialect import OHLCV, Dialect, Opening, Refused, Shape
 
 _BAR = ("time", "open", "high", "low", "close", "volume")
 _MINUTE, _DAY = {"time": r"\d{8} \d{6}"}, {"time": r"(?:19|20)\d{6}"}
@@ -27,11 +27,7 @@ DIALECT = Dialect(
     title="NinjaTrader historical data",
     columns={
         "ts": ("time", "timestamp_utc"),
-        "open": ("open",),
-        "high": ("high",),
-        "low": ("low",),
-        "close": ("close",),
-        "volume": ("volume",),
+        **OHLCV,
     },
     shapes=(
         Shape(positions=_BAR, metadata=_SEMICOLON, values=_MINUTE | _TRADED),

@@ -2,9 +2,8 @@
 
 import polars as pl
 
-from loader import bars
 from loader.providers import tickers
-from loader.providers.dialect import Dialect, Opening, Shape
+from loader.providers.dialect import OHLCV, Dialect, Opening, Shape
 
 _BARS = ("Date", "Open", "High", "Low", "Close")
 
@@ -22,7 +21,7 @@ def _remarks(opening: Opening) -> tuple[str, ...]:
 DIALECT = Dialect(
     name="norgate",
     title="Norgate Data's price series",
-    columns={"ts": ("date",), **{name: (name,) for name in (*bars.PRICES, "volume")}},
+    columns={"ts": ("date",), **OHLCV},
     shapes=(
         Shape(header=(*_BARS, "Volume", "Turnover", "Unadjusted Close", "Dividend")),
         Shape(header=(*_BARS, "Volume", "Open Interest", "Delivery Month"), note="futures"),

@@ -2,16 +2,13 @@
 
 import polars as pl
 
-from loader.providers.dialect import Dialect, Opening, Reshape, Shape
+from loader.providers.dialect import OHLC, Dialect, Opening, Reshape, Shape
 
 _POSITIONS = ("ts", "open", "high", "low", "close", "vol", "volCcy", "volCcyQuote", "confirm")
 _VALUES = {"ts": r"\d{13}", "confirm": "[01]"}
 _COLUMNS = {
     "ts": ("ts",),
-    "open": ("open",),
-    "high": ("high",),
-    "low": ("low",),
-    "close": ("close",),
+    **OHLC,
     "volume": ("vol",),
 }
 

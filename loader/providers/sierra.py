@@ -3,7 +3,7 @@
 import polars as pl
 
 from loader import bars
-from loader.providers.dialect import Dialect, Opening, Reshape, Shape
+from loader.providers.dialect import OHLC, Dialect, Opening, Reshape, Shape
 
 
 def _shortest(opening: Opening) -> Reshape:
@@ -17,7 +17,7 @@ DIALECT = Dialect(
     title="Sierra Chart's intraday files",
     columns={
         "ts": ("datetime",),
-        **{name: (name,) for name in bars.PRICES},
+        **OHLC,
         "volume": ("total_volume",),
         "trade_count": ("num_trades",),
     },

@@ -3,7 +3,7 @@
 import polars as pl
 
 from loader import bars
-from loader.providers.dialect import Dialect, Opening, Refused, Reshape, Shape
+from loader.providers.dialect import OHLCV, Dialect, Opening, Refused, Reshape, Shape
 
 _HEADER = (
     "type", "symbol", "exchange", "name", "interval", "kind", "open", "high", "low", "close",
@@ -27,11 +27,7 @@ DIALECT = Dialect(
         "symbol": ("symbol",),
         "interval": ("interval",),
         "ts": ("timestamp",),
-        "open": ("open",),
-        "high": ("high",),
-        "low": ("low",),
-        "close": ("close",),
-        "volume": ("volume",),
+        **OHLCV,
         "vwap": ("vwap",),
         "trade_count": ("trades",),
     },

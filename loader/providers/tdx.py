@@ -3,8 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from loader import bars
-from loader.providers.dialect import Dialect, Opening, Shape
+from loader.providers.dialect import OHLCV, Dialect, Opening, Shape
 
 #: By exchange and the first digits of the number. What a bond's unit is, readers disagree on.
 _UNITS = {
@@ -22,7 +21,7 @@ def _facts(opening: Opening) -> Mapping[str, str]:
 DIALECT = Dialect(
     name="tdx",
     title="TDX's daily files",
-    columns={"ts": ("date",), **{name: (name,) for name in (*bars.PRICES, "volume")}},
+    columns={"ts": ("date",), **OHLCV},
     shapes=(Shape(containers=("tdx",)),),
     names=(r"(?:^|[/!])(?P<symbol>(?:sh|sz|bj)\d{6})\.day(?:\.\w+)?$",),
     facts=_facts,

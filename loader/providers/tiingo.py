@@ -1,7 +1,7 @@
 """Tiingo: end-of-day prices, intraday prices of IEX, and crypto."""
 
 from loader.providers import tickers
-from loader.providers.dialect import Dialect, Shape
+from loader.providers.dialect import OHLCV, Dialect, Shape
 
 _DAYS = (
     "date", "close", "high", "low", "open", "volume", "adjClose", "adjHigh", "adjLow", "adjOpen",
@@ -17,11 +17,7 @@ DIALECT = Dialect(
     columns={
         "symbol": ("ticker",),
         "ts": ("date",),
-        "open": ("open",),
-        "high": ("high",),
-        "low": ("low",),
-        "close": ("close",),
-        "volume": ("volume",),
+        **OHLCV,
         "trade_count": ("tradesdone",),
     },
     shapes=(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from loader import bars
-from loader.providers.dialect import Dialect, Opening, Shape
+from loader.providers.dialect import OHLCV, Dialect, Opening, Shape
 
 #: A browser appends ` (1)` to a second download. Symbols may end in `!`, as names of archives do.
 _NAME = (
@@ -23,7 +23,7 @@ def _facts(opening: Opening) -> Mapping[str, str]:
 DIALECT = Dialect(
     name="tradingview",
     title="TradingView's chart export",
-    columns={"ts": ("time",), **{name: (name,) for name in (*bars.PRICES, "volume")}},
+    columns={"ts": ("time",), **OHLCV},
     shapes=(Shape(header=("time", *bars.PRICES), name=_NAME),),
     names=(_NAME,),
     facts=_facts,

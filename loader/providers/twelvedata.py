@@ -6,7 +6,7 @@ import polars as pl
 
 from loader.errors import ColumnMismatch
 from loader.providers import tickers
-from loader.providers.dialect import Dialect, Opening, Reshape, Shape
+from loader.providers.dialect import OHLCV, Dialect, Opening, Reshape, Shape
 
 _ZONE = "meta.exchange_timezone"
 _ABOUT = "the answer says it of the instrument or of itself"
@@ -48,11 +48,7 @@ DIALECT = Dialect(
         "symbol": ("metasymbol",),
         "interval": ("metainterval",),
         "ts": ("datetime",),
-        "open": ("open",),
-        "high": ("high",),
-        "low": ("low",),
-        "close": ("close",),
-        "volume": ("volume",),
+        **OHLCV,
     },
     shapes=(
         Shape(

@@ -3,7 +3,7 @@
 import polars as pl
 
 from loader.providers import tickers
-from loader.providers.dialect import Dialect, Shape
+from loader.providers.dialect import OHLCV, Dialect, Shape
 
 _DATES = {"Date": r"\d{4}-\d\d-\d\d"}
 
@@ -12,11 +12,7 @@ DIALECT = Dialect(
     title="Yahoo Finance CSV",
     columns={
         "ts": ("date",),
-        "open": ("open",),
-        "high": ("high",),
-        "low": ("low",),
-        "close": ("close",),
-        "volume": ("volume",),
+        **OHLCV,
     },
     shapes=(
         Shape(

@@ -9,7 +9,7 @@ import polars as pl
 import polars.selectors as cs
 
 from loader.providers import tickers
-from loader.providers.dialect import Dialect, Opening, Reshape, Shape
+from loader.providers.dialect import OHLCV, Dialect, Opening, Reshape, Shape
 
 _PRICES: Final = ("Open", "High", "Low", "Close")
 _FIELDS: Final = (
@@ -88,11 +88,7 @@ DIALECT = Dialect(
     columns={
         "symbol": ("ticker", "symbol"),
         "ts": ("datetime", "date", "indexlevel0", "index"),
-        "open": ("open",),
-        "high": ("high",),
-        "low": ("low",),
-        "close": ("close",),
-        "volume": ("volume",),
+        **OHLCV,
     },
     shapes=(
         Shape(

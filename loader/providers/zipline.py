@@ -1,15 +1,14 @@
 """Zipline's csvdir bundle: a folder of CSV, one file per symbol."""
 
-from loader import bars
 from loader.providers import tickers
-from loader.providers.dialect import Dialect, Shape
+from loader.providers.dialect import OHLCV, Dialect, Shape
 
 _ACTIONS = "corporate actions are no part of a bar"
 
 DIALECT = Dialect(
     name="zipline",
     title="Zipline's csvdir bundle",
-    columns={"ts": ("date",), **{name: (name,) for name in (*bars.PRICES, "volume")}},
+    columns={"ts": ("date",), **OHLCV},
     shapes=(
         Shape(
             header=("date", "open", "high", "low", "close", "volume", "dividend", "split"),
