@@ -43,7 +43,7 @@ class _Attempts:
         self._job = job
         self._source = source
         self._done = FileResult(source.name, "loaded", size_bytes=source.size_bytes)
-        self._way = FIRST_WAY
+        self._way = replace(FIRST_WAY, partition=True) if job.settings.by_time else FIRST_WAY
         self._asks_ledger = not job.settings.force
         self._work: FileWork | None = None
         self._identity = (0, 0)

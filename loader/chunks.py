@@ -13,20 +13,23 @@ from loader import bars
 from loader.db import Connection
 
 TS = bars.SCHEMA["ts"]
-_SCHEMA = pl.Schema({"chunk": pl.String(), "lo": TS, "hi": TS, "compressed": pl.Boolean()})
+_SCHEMA = pl.Schema(
+    {"chunk": pl.String(), "lo": TS, "hi": TS, "compressed": pl.Boolean(), "due": pl.Boolean()}
+)
 #: Chunks are taken for whole hours; 7 days is what mdload makes.
 _HOURS = pl.Schema({"ts": TS, "rows": pl.Int64()})
 
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """A chunk and the rows that a load wrote into it: `lo` is its first instant, `hi` the first one
-    after it; `compressed` whether it was compressed before."""
+    """A chunk and the rows that a load wrote into it. `lo` is its first instant, `hi` the first one
+    after it; `compressed` says whether its other rows are, `due` whether the policy would do it."""
 
     chunk: str
     lo: datetime
     hi: datetime
     compressed: bool
+    due: bool
     rows: int
 
 
@@ -36,7 +39,7 @@ def chunked(session: Connection) -> bool:
 
 
 def chunks(session: Connection) -> pl.DataFrame:
-    """All of them, in order of time: chunk, lo, hi, compressed. Only where `chunked`."""
+    """All of them, in order of time: chunk, lo, hi, compressed, due. Only where `chunked`."""
     return session.frame("bars_chunks").cast(_SCHEMA)
 
 
@@ -62,6 +65,18 @@ class Hours:
         self._counted = both.group_by("ts").agg(pl.col("rows").sum())
         return self
 
+    @property
+    def rows(self) -> int:
+        return int(self._counted["rows"].sum())
+
+    def between(self, lo: datetime, hi: datetime | None) -> Hours:
+        """Those from `lo` up to before `hi`."""
+        part = Hours()
+        part._counted = self._counted.filter(
+            (pl.col("ts") >= lo) & (pl.col("ts") < hi if hi else pl.lit(True))
+        )
+        return part
+
     def sorted(self) -> pl.DataFrame:
         """`ts` (the hour) and `rows`."""
         return self._counted.sort("ts")
@@ -73,7 +88,7 @@ def touched(all_chunks: pl.DataFrame, hours: Hours) -> list[Touched]:
         hours.sorted()
         .join_asof(all_chunks.sort("lo"), left_on="ts", right_on="lo", coalesce=False)
         .filter(pl.col("ts") < pl.col("hi"))
-        .group_by("chunk", "lo", "hi", "compressed")
+        .group_by(*_SCHEMA)
         .agg(pl.col("rows").sum())
         .sort("lo")
     )

@@ -24,6 +24,8 @@ LISTED = 20
 #: About 100 MB in memory while one partition is made unique; flat up to a hundred million rows.
 _PARTITION_ROWS = 250_000
 _FEWEST, _MOST = 8, 512
+#: Into so many a week is split.
+_LANES = 16
 
 
 class MayRepeat(Exception):
@@ -74,27 +76,28 @@ def in_order(pieces: Iterable[Checked]) -> Generator[Unique, None, None]:
 
 
 def partitioned(
-    pieces: Iterable[Checked], rows: int, piece_rows: int
+    pieces: Iterable[Checked], rows: int, piece_rows: int, *, by_time: bool = False
 ) -> Generator[Unique, None, None]:
     """The same for files in any order: all of it is read first, then comes back by partition, cut
     into pieces of `piece_rows`. About how many `rows` there will be decides on the partitions.
+    `by_time`: week after week.
     """
     count = min(max(rows // _PARTITION_ROWS, _FEWEST), _MOST)
+    key = [_week(), _lane(_LANES)] if by_time else [_partition(count)]
     none = pl.DataFrame(schema=BARS_AND_ROW)
-    with Partitions(BARS_AND_ROW, count) as partitions:
+    with Partitions(BARS_AND_ROW) as partitions:
         number = seen = 0
         for number, piece in enumerate(pieces, 1):
-            for (partition,), rows_of_it in piece.good.group_by(_partition(count)):
-                partitions.append(int(str(partition)), rows_of_it)
+            for partition, rows_of_it in piece.good.group_by(key):
+                partitions.append(partition, rows_of_it)
             # Good rows are counted as read when they come back.
             set_aside = made_unique(replace(piece, good=none))
             seen += piece.good.height + set_aside.read
             yield replace(set_aside, last_row=number, seen=seen)
-        for partition in range(count):
-            if partitions.rows[partition]:
-                for part in _in_pieces(_unique(partitions.read(partition)), piece_rows):
-                    number += 1
-                    yield replace(part, last_row=number, seen=seen)
+        for frame in partitions.frames(piece_rows):
+            for part in _in_pieces(_unique(frame), piece_rows):
+                number += 1
+                yield replace(part, last_row=number, seen=seen)
 
 
 def _in_pieces(unique: Unique, piece_rows: int) -> Generator[Unique, None, None]:
@@ -120,6 +123,15 @@ def _partition(count: int) -> pl.Expr:
     """Rows of one series that are near in time fall together, so that stored bars are read in
     stretches; a key always falls into the same partition."""
     return (pl.struct(*SERIES, pl.col("ts").dt.truncate("30d")).hash(seed=0) % count).alias("part")
+
+
+def _week() -> pl.Expr:
+    """As chunks are counted: of seven days since 1970-01-01."""
+    return (pl.col("ts").dt.epoch("d") // 7).cast(pl.Int64).alias("week")
+
+
+def _lane(count: int) -> pl.Expr:
+    return (pl.struct(*SERIES).hash(seed=0) % count).cast(pl.Int64).alias("lane")
 
 
 def _unique(good: pl.DataFrame) -> Unique:

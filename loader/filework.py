@@ -14,6 +14,7 @@ import polars as pl
 
 from loader import bars, booking, files, merge, quarantine, respelled, spellings
 from loader.checking import Checking
+from loader.chunks import Hours
 from loader.db import Connection
 from loader.duplicates import in_order, partitioned
 from loader.errors import Cancelled, TooManyRejects, UnreadableFile
@@ -42,6 +43,7 @@ class _Booked:
     done: FileResult
     covered: int
     rules: Mapping[str, int]
+    hours: Hours
 
 
 class FileWork:
@@ -125,7 +127,8 @@ class FileWork:
         with closing(ahead(checking.pieces())) as checked, Stored(session) as stored:
             if self.way.partition:
                 rows = reading.rows or self.source.size_bytes // _ROW_BYTES
-                unique = partitioned(checked, rows, self.job.settings.piece_rows)
+                settings = self.job.settings
+                unique = partitioned(checked, rows, settings.piece_rows, by_time=settings.by_time)
             else:
                 unique = in_order(checked)
             with closing(unique):
@@ -171,17 +174,20 @@ class FileWork:
         """One transaction."""
         tally = Tally()
         copy, upsert = Write("COPY"), Write("UPSERT")
+        hours = Hours()
         with Spool(bars.SCHEMA) as staged, Spool(quarantine.BAD) as bad:
             try:
                 with telling(self.job.emit, self.source.name, copy, upsert), writer.transaction():
                     file_id = self.done.file_id or self._begin(writer, run_id)
                     with copy:
                         new = copy.sending(self._new_bars(pieces, tally, staged, bad))
+                        new = hours.counting(new)
                         copied = merge.copy_new(writer, new)
                     before = replace(self.done, file_id=file_id, notes=self._noted(tally))
                     booking.check_limit(self.job.settings.max_rejects, tally, before)
                     with upsert:
-                        upserted = merge.upsert(writer, upsert.sending(staged), run_id, file_id)
+                        staging = hours.counting(upsert.sending(staged))
+                        upserted = merge.upsert(writer, staging, run_id, file_id)
                     upsert.bars = upserted.inserted + upserted.updated
                     covered = max(self.covered, tally.last_row)
                     done = booking.book(
@@ -192,7 +198,7 @@ class FileWork:
                         rows_resumable=self._resumable(covered),
                     )  # fmt: skip
                     self._unchanged_meanwhile()
-                    self._booked = _Booked(done, covered, dict(tally.rules))
+                    self._booked = _Booked(done, covered, dict(tally.rules), hours)
             except TooManyRejects as error:
                 with writer.transaction():
                     file_id = self.done.file_id or self._begin(writer, run_id)
@@ -200,7 +206,7 @@ class FileWork:
                         writer, run_id, replace(self.done, file_id=file_id), tally, bad, error,
                         rows_resumable=self._resumable(self.covered),
                     )  # fmt: skip
-                    self._booked = _Booked(done, self.covered, dict(tally.rules))
+                    self._booked = _Booked(done, self.covered, dict(tally.rules), Hours())
         self._accept(self._booked)
 
     def _accept(self, booked: _Booked) -> None:
@@ -213,6 +219,7 @@ class FileWork:
         if self.ended:
             self._tell_spellings()
         self.job.emit(Committed(self.source.name, counts, booked.rules))
+        self.job.behind.committed(booked.hours)
 
     def _resumable(self, covered: int) -> int:
         """Raw rows that a later run may pass by; pieces of partitions mean nothing to it."""

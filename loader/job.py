@@ -6,10 +6,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from loader.db import Connection, connect
 from loader.errors import DatabaseError
 from loader.events import Event
+from loader.recompress import Behind
 from loader.settings import Settings
 
 
@@ -30,6 +32,8 @@ class Job:
         self.fingerprint = fingerprint
         self.emit = emit
         self.cancelled = threading.Event()
+        session = partial(self.connection, autocommit=True)
+        self.behind = Behind(session, recompress=settings.recompress)
         self._open: set[Connection] = set()
         self._idle: dict[bool, list[Connection]] = {True: [], False: []}
 

@@ -72,11 +72,12 @@ def load(
         wal = _wal_position(job)
         files = tuple(_all_files(job, sources))
         wal_bytes = None if wal is None or settings.dry_run else (_wal_position(job) or wal) - wal
+        chunks = job.behind.finish() if run is not None else ()
         status = _status(files)
         if run is not None:
             run.end(status, "; ".join(f.error for f in files if f.error)[:2000] or None)
     elapsed_ms = int((time.monotonic() - started) * 1000)
-    result = LoadResult(job.run_id, status, files, elapsed_ms, wal_bytes, settings.dry_run)
+    result = LoadResult(job.run_id, status, files, elapsed_ms, wal_bytes, settings.dry_run, chunks)
     emit(RunDone(result))
     return result
 

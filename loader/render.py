@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import astuple, fields
+from dataclasses import asdict, astuple, fields
 from datetime import datetime
 
 import click
@@ -58,6 +58,7 @@ def _facts(result: LoadResult) -> list[tuple[str, str]]:
     ]  # fmt: skip
     if result.wal_bytes is not None:
         facts.append(("WAL", report.bytes_(result.wal_bytes)))
+    facts += _chunks(result)
     if result.run_id is not None:
         facts.append(("run", str(result.run_id)))
     rules = _rules(result)
@@ -72,6 +73,23 @@ def _facts(result: LoadResult) -> list[tuple[str, str]]:
         shown = [c for f in result.files for c in f.conflicts][:_SHOWN]
         facts.extend(("", line) for line in shown)
     return facts
+
+
+def _chunks(result: LoadResult) -> list[tuple[str, str]]:
+    """The compressed chunks that were written into, and what became of them."""
+    if not result.chunks:
+        return []
+    rows = sum(chunk.rows for chunk in result.chunks)
+    done = sum(chunk.recompressed for chunk in result.chunks)
+    what = f"wrote {rows:,} rows into {report.counted(len(result.chunks), 'compressed chunk')}"
+    again = f"{done} compressed again" if done else "--recompress compresses them again"
+    facts = [("chunks", f"{what}; {again}:")]
+    facts += [("", f"{report.span(c.first, c.before)}  {c.chunk}  {c.rows:,} rows")
+              for c in result.chunks[:_SHOWN]]  # fmt: skip
+    if len(result.chunks) > _SHOWN:
+        facts.append(("", f"and {len(result.chunks) - _SHOWN} more: see --json"))
+    errors = dict.fromkeys(chunk.error for chunk in result.chunks if chunk.error)
+    return facts + [("", error) for error in errors]
 
 
 def _next_steps(result: LoadResult) -> list[str]:
@@ -135,6 +153,7 @@ def as_object(result: LoadResult) -> dict[str, object]:
         "max_ts": result.max_ts,
         "elapsed_ms": result.elapsed_ms,
         "wal_bytes": result.wal_bytes,
+        "chunks": [asdict(chunk) for chunk in result.chunks],
         "files": [_file(file) for file in result.files],
     }
 

@@ -108,8 +108,22 @@ class FileResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ChunkWrites:
+    """A compressed chunk of TimescaleDB that a load wrote `rows` into, which holds times from
+    `first` up to before `before` (UTC). Unless `recompressed`, these lie beside the others."""
+
+    chunk: str
+    first: datetime
+    before: datetime
+    rows: int
+    recompressed: bool = False
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LoadResult:
-    """One invocation. `run_id` is None for a dry run, which leaves no record."""
+    """One invocation. `run_id` is None for a dry run, which leaves no record. `chunks` are the
+    compressed ones that were written into, in order of time."""
 
     run_id: int | None
     status: RunStatus
@@ -117,6 +131,7 @@ class LoadResult:
     elapsed_ms: int
     wal_bytes: int | None
     dry_run: bool = False
+    chunks: tuple[ChunkWrites, ...] = ()
 
     @property
     def counts(self) -> Counts:

@@ -56,6 +56,7 @@ class Settings:
     dialect takes for no bars. `own_dialects` are tables as in mdload.toml. `job_name`, `dataset`
     and `mode` are what the run is recorded as. `batch_rows` is the size of a piece in memory;
     `commit_every` cuts a file into parts that commit one by one. `workers` files load at a time.
+    `recompress` compresses the chunks of a hypertable that the load has written into.
     """
 
     provider: str | None = None
@@ -84,7 +85,13 @@ class Settings:
     workers: int = 1
     batch_rows: int = 100_000
     commit_every: int | None = None
+    recompress: bool = False
     force: bool = False
+
+    @property
+    def by_time(self) -> bool:
+        """Whether a file is taken in order of time, so that compression can follow part by part."""
+        return self.recompress and self.commit_every is not None
 
     @property
     def piece_rows(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from types import TracebackType
-from typing import IO
+from typing import IO, Any
 
 import polars as pl
 import pyarrow as pa
@@ -73,13 +73,13 @@ class Spool:
 
 
 class Partitions:
-    """Frames of one schema set aside by the number of a partition, in one file like a spool's."""
+    """Frames of one schema set aside by the key of a partition, in one file like a spool's.
+    """
 
-    def __init__(self, schema: dict[str, pl.DataType], count: int) -> None:
-        self.rows = [0] * count
+    def __init__(self, schema: dict[str, pl.DataType]) -> None:
         self._empty = pl.DataFrame(schema=schema)
         self._schema = self._empty.to_arrow(compat_level=_OLDEST).schema
-        self._places: list[list[tuple[int, int]]] = [[] for _ in range(count)]
+        self._places: dict[tuple[Any, ...], list[tuple[int, int]]] = {}
         self._end = 0
 
     def __enter__(self) -> Partitions:
@@ -90,19 +90,30 @@ class Partitions:
         with suppress(OSError):
             self._file.close()
 
-    def append(self, number: int, frame: pl.DataFrame) -> None:
+    def frames(self, rows: int) -> Iterator[pl.DataFrame]:
+        """All of them in the order of their keys, joined until they have `rows` at least."""
+        joined: list[pl.DataFrame] = []
+        for partition in sorted(self._places):
+            joined.append(self.read(partition))
+            if sum(frame.height for frame in joined) >= rows:
+                yield pl.concat(joined)
+                joined = []
+        if joined:
+            yield pl.concat(joined)
+
+    def append(self, partition: tuple[Any, ...], frame: pl.DataFrame) -> None:
+        places = self._places.setdefault(partition, [])
         for batch in frame.to_arrow(compat_level=_OLDEST).to_batches():
             message = batch.serialize()
             with room():
                 self._file.write(message)
-            self._places[number].append((self._end, message.size))
+            places.append((self._end, message.size))
             self._end += message.size
-        self.rows[number] += frame.height
 
-    def read(self, number: int) -> pl.DataFrame:
+    def read(self, partition: tuple[Any, ...]) -> pl.DataFrame:
         """All rows of a partition, in the order they came."""
         batches = []
-        for place, size in self._places[number]:
+        for place, size in self._places[partition]:
             with room():  # what was written last is only now on its way
                 self._file.seek(place)
             batches.append(

@@ -5,9 +5,13 @@ SELECT EXISTS (SELECT FROM pg_inherits WHERE inhparent = to_regclass('bars_ohlcv
 
 -- bars_chunks --
 -- The chunks of the bars in order of time: name, first instant, first one after it, whether compressed (the newest
--- rows of such a chunk may lie beside the compressed ones). Only where TimescaleDB is installed.
+-- rows of such a chunk may lie beside the compressed ones), whether the policy would compress it. Only where
+-- TimescaleDB is installed.
 SELECT format('%I.%I', chunk_schema, chunk_name) AS chunk, range_start AS lo, range_end AS hi,
-       is_compressed AS compressed
+       is_compressed AS compressed,
+       coalesce(range_end <= now() - (
+           SELECT min(CAST(config ->> 'compress_after' AS interval)) FROM timescaledb_information.jobs
+            WHERE hypertable_schema = current_schema() AND hypertable_name = 'bars_ohlcv'), false) AS due
   FROM timescaledb_information.chunks
  WHERE hypertable_schema = current_schema() AND hypertable_name = 'bars_ohlcv'
  ORDER BY range_start
@@ -20,3 +24,8 @@ SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0'
 -- stage_by_time --
 -- For revisions to be kept chunk by chunk.
 CREATE INDEX ON pg_temp.mdload_stage (ts)
+
+-- chunk_compress --
+-- Compresses chunk $1, or what lies uncompressed in it; not for long, where another writer holds it.
+WITH patience AS MATERIALIZED (SELECT set_config('lock_timeout', '10s', true))
+SELECT CAST(compress_chunk(CAST(CAST($1 AS text) AS regclass), true) AS text) FROM patience

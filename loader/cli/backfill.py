@@ -29,6 +29,9 @@ if TYPE_CHECKING:
               envvar="MDLOAD_WORKERS", help="Files to load at a time.")  # fmt: skip
 @click.option("--commit-every", metavar="ROWS", type=click.IntRange(1),
               help="Commit a huge file in parts; a rerun goes on after the last one.")  # fmt: skip
+@click.option("--recompress", is_flag=True,
+              help="Compress the TimescaleDB chunks again that the load has written into; with "
+                   "--commit-every, take a file in order of time and compress behind.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Load files again that are loaded already.")
 @metrics_options
 @json_option
@@ -60,6 +63,7 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
         max_rejects=RejectLimit.parse(given["max_rejects"]),
         workers=given["workers"],
         commit_every=given["commit_every"],
+        recompress=given["recompress"],
         force=given["force"],
     )
     check_settings(settings)  # before a server is started for it

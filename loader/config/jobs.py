@@ -55,7 +55,7 @@ class JobConfig:
 
         same = ("provider", "interval", "symbol", "timezone", "dialect", "symbol_convention",
                 "time_format", "stamp", "keep_skipped", "allow_nonpositive_prices", "workers",
-                "batch_rows", "commit_every", "dataset", "mode")  # fmt: skip
+                "batch_rows", "commit_every", "recompress", "dataset", "mode")  # fmt: skip
         price, volume, names = self["price_divisor"], self["volume_factor"], self["symbol_map"]
         return Settings(
             **{name: self[name] for name in same},

@@ -82,6 +82,8 @@ OPTIONS: Final = _by_name(
         option="--batch-rows"),
     Key("commit_every", whole(1), "Commit a huge file in parts of so many rows.",
         option="--commit-every"),
+    Key("recompress", FLAG, "Compress the TimescaleDB chunks again that it has written into.",
+        False, option="--recompress"),
     Key("metrics_textfile", PATH, "Add the run's metrics to this file, which node_exporter reads.",
         option="--metrics-textfile", env="MDLOAD_METRICS_TEXTFILE"),
     Key("push_gateway", TEXT, "Push the run's metrics to this Pushgateway.",

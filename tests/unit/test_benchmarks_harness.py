@@ -52,7 +52,7 @@ def test_every_contender_ends_with_the_same_table(harness: Harness) -> None:
     assert results.missing == {}
     assert {(run.case, run.contender) for run in results.runs if run.outcome == "right"} == {
         *(("fresh", name) for name in ("floor", "mdload", "usual", "merge", "executemany",
-                                       "psycopg-copy", "polars")),
+                                       "psycopg-copy", "polars", "parallel-copy")),
         *(("mixed", name) for name in ("mdload", "usual", "merge", "executemany", "psycopg-copy")),
         *(("replay", name) for name in ("mdload", "mdload-known", "usual", "merge", "executemany",
                                         "psycopg-copy")),

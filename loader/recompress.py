@@ -1,0 +1,93 @@
+"""Compression behind a load: of the chunks that it wrote into, those that are to be compressed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from threading import Lock
+from typing import Final
+
+from loader.chunks import Hours, Touched, chunked, chunks, touched
+from loader.db import Connection
+from loader.errors import DatabaseError
+from loader.results import ChunkWrites
+
+#: Rows that may lie uncompressed before compression catches up: some 300 MB.
+_ROWS: Final = 2_000_000
+
+
+class Behind:
+    """What a run has committed, by chunk; files that load side by side share it.
+
+    With `recompress` it compresses chunks as the load goes on, so that what lies uncompressed stays
+    bounded: those that were compressed before, and those that the policy would compress anyhow.
+    """
+
+    def __init__(
+        self, session: Callable[[], AbstractContextManager[Connection]], *, recompress: bool
+    ) -> None:
+        self._session = session
+        self._recompress = recompress
+        self._lock = Lock()
+        self._written = Hours()
+        self._open = Hours()
+        self._done: set[str] = set()
+        self._errors: dict[str, str] = {}
+
+    def committed(self, hours: Hours) -> None:
+        """Takes in what a transaction wrote. Files that commit meanwhile wait for a compression.
+
+        Raises:
+            ConnectionLost: the server is away.
+        """
+        with self._lock:
+            self._written += hours
+            self._open += hours
+            if self._recompress and self._open.rows >= _ROWS:
+                with self._session() as session:
+                    self._catch_up(session, last=False)
+
+    def finish(self) -> tuple[ChunkWrites, ...]:
+        """Compresses what is left to be; gives the compressed chunks that were written into.
+
+        Raises:
+            DatabaseError: the server does not tell.
+        """
+        if not self._written.rows:
+            return ()
+        with self._lock, self._session() as session:
+            if not chunked(session):
+                return ()
+            if self._recompress:
+                self._catch_up(session, last=True)
+            found = touched(chunks(session), self._written)
+        return tuple(
+            ChunkWrites(
+                c.chunk, c.lo, c.hi, c.rows, c.chunk in self._done, self._errors.get(c.chunk)
+            )
+            for c in found
+            if c.compressed
+        )
+
+    def _catch_up(self, session: Connection, *, last: bool) -> None:
+        """Chunk by chunk in order of time, each a transaction; the newest one is left for the rows
+        to come, unless these are the `last`."""
+        if not chunked(session):
+            return
+        found = touched(chunks(session), self._open)
+        newest = None if last or not found else found.pop()
+        left = self._open.between(newest.lo, None) if newest else Hours()
+        for chunk in found:
+            if (chunk.compressed or chunk.due) and not self._compressed(session, chunk):
+                left += self._open.between(chunk.lo, chunk.hi)
+        self._open = left
+
+    def _compressed(self, session: Connection, chunk: Touched) -> bool:
+        try:
+            session.run("chunk_compress", chunk.chunk)
+        except DatabaseError as error:  # another writer holds it, or this role may not
+            self._errors[chunk.chunk] = str(error)
+            return False
+        self._errors.pop(chunk.chunk, None)
+        self._done.add(chunk.chunk)
+        return True
