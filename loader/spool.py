@@ -73,8 +73,7 @@ class Spool:
 
 
 class Partitions:
-    """Frames of one schema set aside by the key of a partition, in one file like a spool's.
-    """
+    """Frames of one schema set aside by the key of a partition, in one file like a spool's."""
 
     def __init__(self, schema: dict[str, pl.DataType]) -> None:
         self._empty = pl.DataFrame(schema=schema)
