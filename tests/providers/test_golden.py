@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import csv
 import tomllib
-from collections import Counter
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,45 +17,13 @@ from typing import Any
 import pytest
 
 from loader import bars
-from loader.checking import Checking
 from loader.errors import MdloadError
 from loader.providers import dialects
-from loader.readers import read
 from loader.settings import Settings
-from loader.sources import find
+from tests.providers.harness import taken_in
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = sorted(path.relative_to(GOLDEN).as_posix() for path in GOLDEN.glob("*/*"))
-OWN = {"expected.csv", "case.toml"}
-
-
-@dataclass
-class Loaded:
-    bars: list[tuple[Any, ...]] = field(default_factory=list)
-    rejected: Counter[str] = field(default_factory=Counter)
-    skipped: int = 0
-    dialect: str | None = None
-    notes: list[str] = field(default_factory=list)
-
-
-def taken_in(folder: Path, settings: Settings, batch_rows: int) -> Loaded:
-    """What the left half makes of a file, or of the files of a case, in batches of `batch_rows`."""
-    found = [folder] if folder.is_file() else sorted(folder.rglob("*"))
-    paths = [path for path in found if path.is_file() and path.name not in OWN]
-    loaded = Loaded()
-    with find([str(path) for path in paths]) as sources:
-        for source in sources:
-            with read(source, batch_rows) as reading:
-                checking = Checking(reading, source, settings)
-                for piece in checking.pieces():
-                    assert piece.good.drop("row_number").schema == bars.SCHEMA
-                    loaded.bars += piece.good.select(bars.COLUMNS).rows()
-                    loaded.rejected.update(piece.rejected)
-                    loaded.skipped += piece.skipped
-                if checking.layout is not None:
-                    loaded.dialect = checking.layout.dialect.name
-                    loaded.notes += checking.layout.notes
-    return loaded
 
 
 def expected(folder: Path) -> list[tuple[Any, ...]]:

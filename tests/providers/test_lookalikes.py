@@ -10,7 +10,7 @@ import pytest
 
 from loader.errors import MdloadError
 from loader.settings import Settings
-from tests.providers.test_golden import Loaded, taken_in
+from tests.providers.harness import Loaded, taken_in
 
 #: Names of many dialects' files, which a plain table may have as well.
 NAMES = [

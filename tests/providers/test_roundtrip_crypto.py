@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.settings import Settings
-from tests.providers.test_golden import taken_in
+from tests.providers.harness import taken_in, written
 
 FIRST = datetime(2017, 1, 1, tzinfo=UTC)
 
@@ -224,12 +224,9 @@ DUMPS = [
 @settings(max_examples=30, deadline=None)
 @given(made=bars())
 def test_bars_come_back_as_they_were_written(dump: Dump, made: list[Bar]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / dump.file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(dump.write(made))
-        known = {"provider": dump.says[0], "symbol": "btcusd", "interval": "1h"}
-        loaded = taken_in(path, Settings(**{name: known[name] for name in dump.options}), 3)
+    known = {"provider": dump.says[0], "symbol": "btcusd", "interval": "1h"}
+    options = {name: known[name] for name in dump.options}
+    loaded = written(dump.file, dump.write(made), 3, **options)
     assert loaded.bars == [expected(b, dump) for b in made]
     assert (loaded.rejected, loaded.skipped) == ({}, dump.skipped)
 

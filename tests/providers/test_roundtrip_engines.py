@@ -5,13 +5,11 @@ from __future__ import annotations
 import io
 import json
 import struct
-import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,8 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loader.settings import Settings
-from tests.providers.test_golden import taken_in
+from tests.providers.harness import written
 
 FIRST = datetime(2024, 7, 1, tzinfo=UTC)
 NEW_YORK = ZoneInfo("America/New_York")
@@ -244,11 +241,7 @@ DUMPS = {
 def test_bars_come_back_as_they_were_written(name: str, data: st.DataObject) -> None:
     dump = DUMPS[name]
     made = data.draw(bars(dump.places, dump.daily))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / dump.file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(dump.write(made))
-        loaded = taken_in(path, Settings(**dump.options), 3)
+    loaded = written(dump.file, dump.write(made), 3, **dump.options)
     assert loaded.dialect == name.partition(" ")[0]
     assert loaded.bars == [expected(b, dump) for b in made]
     assert loaded.rejected == {}

@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,8 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loader.settings import Settings
-from tests.providers.test_golden import taken_in
+from tests.providers.harness import written
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -274,17 +271,13 @@ DUMPS = [
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_bars_come_back(dump: Dump, data: st.DataObject) -> None:
-    written = data.draw(bars(DAYS if dump.interval == "1d" else MINUTES))
-    with TemporaryDirectory() as folder:
-        path = Path(folder, dump.name)
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(dump.write(written))
-        loaded = taken_in(path, Settings(interval=dump.interval, **dump.options), 1_000)
+    made = data.draw(bars(DAYS if dump.interval == "1d" else MINUTES))
+    loaded = written(dump.name, dump.write(made), 1_000, interval=dump.interval, **dump.options)
     assert not loaded.rejected
     assert [bar[:9] for bar in loaded.bars] == [
         (*dump.key, dump.interval, started(bar, dump.interval),
          *map(float, bar.prices), float(bar.volume))
-        for bar in written
+        for bar in made
     ]  # fmt: skip
 
 

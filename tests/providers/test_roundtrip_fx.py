@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import lzma
 import struct
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -21,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.settings import Settings
-from tests.providers.test_golden import taken_in
+from tests.providers.harness import taken_in, written
 
 FIRST = datetime(2017, 1, 1, tzinfo=UTC)
 NEW_YORK, CHICAGO, WARSAW = map(ZoneInfo, ("America/New_York", "America/Chicago", "Europe/Warsaw"))
@@ -243,11 +242,7 @@ DUMPS = [
 @given(data=st.data())
 def test_bars_come_back_as_they_were_written(dump: Dump, data: st.DataObject) -> None:
     made = data.draw(bars(STEPS[dump.interval]))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / dump.file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(dump.write(made))
-        loaded = taken_in(path, Settings(**dump.options), 3)  # type: ignore[arg-type]
+    loaded = written(dump.file, dump.write(made), 3, **dump.options)
     assert loaded.bars == [expected(b, dump) for b in made]
     assert (loaded.rejected, loaded.skipped) == ({}, dump.skipped)
 

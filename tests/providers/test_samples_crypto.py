@@ -5,19 +5,13 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from loader.errors import MdloadError
 from loader.settings import Settings
-from tests.providers.test_golden import taken_in
-
-Bar = tuple[Any, ...]
+from tests.providers.harness import Bar, Sample, bar, check_asked, taken_in
 
 
 def seconds(text: str | int) -> datetime:
@@ -26,13 +20,6 @@ def seconds(text: str | int) -> datetime:
 
 def milliseconds(text: str | int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(text))
-
-
-def bar(key: tuple[str, str, str], ts: datetime, *values: Any, count: Any = None) -> Bar:
-    """`values` are open, high, low, close, volume and, if known, vwap."""
-    numbers = [None if value is None else float(value) for value in values]
-    numbers += [None] * (6 - len(numbers))
-    return (*key, ts, *numbers, None if count is None else int(count))
 
 
 def cdd(path: Path, provider: str, interval: str, form: str) -> list[Bar]:
@@ -118,17 +105,6 @@ def dydx(path: Path) -> list[Bar]:
     ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Sample:
-    path: str
-    rows: int
-    by_hand: Callable[[Path], list[Bar]]
-    options: dict[str, Any] = field(default_factory=dict)
-    dialect: str = ""
-    skipped: int = 0
-    rejected: dict[str, int] = field(default_factory=dict)
-
-
 SWAP = {"symbol": "BTC-USDT-SWAP", "interval": "1m"}
 SAMPLES = [
     Sample("binance/unzipped/ADABTC-1m-2021-11-27.csv", 10, binance),
@@ -162,13 +138,7 @@ SAMPLES = [
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.path)
 def test_every_bar_is_as_read_by_hand(sample: Sample, samples: Path) -> None:
-    path = samples / sample.path
-    loaded = taken_in(path, Settings(**sample.options), 5_000)
-    expected = sample.by_hand(path)
-    assert loaded.dialect == (sample.dialect or sample.path.partition("/")[0])
-    assert loaded.bars == expected
-    assert (loaded.skipped, dict(loaded.rejected)) == (sample.skipped, sample.rejected)
-    assert len(expected) + sample.skipped + sum(sample.rejected.values()) == sample.rows
+    sample.check(samples)
 
 
 @pytest.mark.parametrize(
@@ -187,9 +157,7 @@ def test_every_bar_is_as_read_by_hand(sample: Sample, samples: Path) -> None:
 def test_what_a_file_and_its_name_do_not_say_is_asked_for(
     path: str, message: str, samples: Path
 ) -> None:
-    with pytest.raises(MdloadError, match=message) as refused:
-        taken_in(samples / path, Settings(), 5_000)
-    assert refused.value.hint
+    check_asked(samples / path, message)
 
 
 def test_hours_with_and_without_a_banner_are_the_same_hours(samples: Path) -> None:

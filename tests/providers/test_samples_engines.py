@@ -7,8 +7,6 @@ import csv
 import gzip
 import json
 import struct
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -20,11 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from loader.errors import MdloadError
 from loader.settings import Settings
-from tests.providers.test_golden import taken_in
+from tests.providers.harness import Bar, Sample, bar, check_asked, taken_in
 
-Bar = tuple[Any, ...]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Instruments as the metadata of their files names them; each has one name in a file.
 NAMES = {
@@ -32,12 +28,6 @@ NAMES = {
     13743: "NQM4", 5617221: "BRN FMJ0024!", 16783963: "AAPL  250221C00250000", 42140878: "ESH6",
 }  # fmt: skip
 RTYPES = {33: "1m", 34: "1h", 35: "1d"}
-
-
-def bar(key: tuple[str, str, str], ts: datetime, values: Iterable[Any], count: Any = None) -> Bar:
-    """`values` are open, high, low, close, volume and, if known, vwap."""
-    numbers = [None if value is None else float(value) for value in values]
-    return (*key, ts, *numbers, *[None] * (6 - len(numbers)), count)
 
 
 def date(number: int) -> datetime:
@@ -55,7 +45,7 @@ def dbn(path: Path) -> list[Bar]:
     ):
         key = (f"databento-{publisher}", NAMES[number], RTYPES[rtype])
         values = (Fraction(price, 10**9) for price in prices)
-        rows.append(bar(key, EPOCH + timedelta(microseconds=ns // 1000), [*values, volume]))
+        rows.append(bar(key, EPOCH + timedelta(microseconds=ns // 1000), *values, volume))
     return rows
 
 
@@ -65,7 +55,7 @@ def nautilus(path: Path) -> list[Bar]:
         bar(
             ("nautilus", "ADABTC.BINANCE", "1m"),
             EPOCH + timedelta(microseconds=row["ts_event"] // 1000),
-            (
+            *(
                 Fraction(int.from_bytes(row[name], "little"), scale)
                 for name in ("open", "high", "low", "close", "volume")
             ),
@@ -80,9 +70,8 @@ def ibkr_csv(path: Path) -> list[Bar]:
         bar(
             ("ibkr", "SPY", "5m"),
             datetime.fromisoformat(row["Date"]).replace(tzinfo=zone).astimezone(UTC),
-            (row["Open"], row["High"], row["Low"], row["Close"], int(row["Volume"]) * 100,
-             row["VWAP"]),
-            int(row["TradeCount"]),
+            row["Open"], row["High"], row["Low"], row["Close"], int(row["Volume"]) * 100,
+            row["VWAP"], count=row["TradeCount"],
         )
         for row in csv.DictReader(path.read_text().splitlines())
         if (row["Volume"], row["TradeCount"]) != ("0", "0")
@@ -94,9 +83,8 @@ def ibkr_json(path: Path) -> list[Bar]:
         bar(
             ("ibkr", "AAPL", "1m"),
             datetime.fromisoformat(row["date"] + "-03:00").astimezone(UTC),
-            (row["open"], row["high"], row["low"], row["close"], row["volume"] * 100,
-             row["average"]),
-            row["barCount"],
+            row["open"], row["high"], row["low"], row["close"], row["volume"] * 100,
+            row["average"], count=row["barCount"],
         )
         for row in map(json.loads, gzip.decompress(path.read_bytes()).splitlines())
     ]  # fmt: skip
@@ -105,12 +93,12 @@ def ibkr_json(path: Path) -> list[Bar]:
 def zipline(path: Path) -> list[Bar]:
     _, *rows = csv.reader(gzip.decompress(path.read_bytes()).decode().splitlines())
     key = ("zipline", path.name.split(".")[0], "1d")
-    return [bar(key, datetime.fromisoformat(row[0]).replace(tzinfo=UTC), row[1:6]) for row in rows]
+    return [bar(key, datetime.fromisoformat(row[0]).replace(tzinfo=UTC), *row[1:6]) for row in rows]
 
 
 def tdx(path: Path) -> list[Bar]:
     return [
-        bar(("tdx", "SH600000", "1d"), date(day), [*(Fraction(p, 100) for p in prices), volume])
+        bar(("tdx", "SH600000", "1d"), date(day), *(Fraction(p, 100) for p in prices), volume)
         for day, *prices, _, volume, _ in struct.iter_unpack("<IIIIIfII", path.read_bytes())
     ]
 
@@ -121,7 +109,8 @@ def hikyuu_csv(path: Path) -> list[Bar]:
         bar(
             ("hikyuu", "SH000001", "1d"),
             datetime.strptime(row[0], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC),
-            [*row[1:5], Fraction(row[6]) * 100],
+            *row[1:5],
+            Fraction(row[6]) * 100,
         )
         for row in rows
     ]
@@ -133,19 +122,8 @@ def hikyuu_hdf5(path: Path) -> list[Bar]:
         for name in sorted(file["data"]):
             for close, stamp, high, low, start, _, lots in file["data"][name][:].tolist():
                 prices = (Fraction(price, 1000) for price in (start, high, low, close))
-                rows.append(
-                    bar(("hikyuu", name, "1d"), date(stamp // 10**4), [*prices, lots * 100])
-                )
+                rows.append(bar(("hikyuu", name, "1d"), date(stamp // 10**4), *prices, lots * 100))
     return rows
-
-
-@dataclass(frozen=True)
-class Sample:
-    path: str
-    rows: int
-    by_hand: Callable[[Path], list[Bar]]
-    options: dict[str, Any] = field(default_factory=dict)
-    skipped: int = 0
 
 
 MADRID = {"symbol": "spy", "timezone": "Europe/Madrid"}
@@ -183,13 +161,7 @@ SAMPLES = [
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.path)
 def test_every_bar_is_as_read_by_hand(sample: Sample, samples: Path) -> None:
-    path = samples / sample.path
-    expected = sample.by_hand(path)
-    loaded = taken_in(path, Settings(**sample.options), 1000)
-    assert loaded.bars == expected
-    assert loaded.dialect == (sample.path.partition("/")[0].partition("_")[0] if expected else None)
-    assert len(expected) + loaded.skipped == sample.rows
-    assert (loaded.skipped, dict(loaded.rejected)) == (sample.skipped, {})
+    sample.check(samples, 1_000)
 
 
 @pytest.mark.parametrize(
@@ -205,9 +177,7 @@ def test_every_bar_is_as_read_by_hand(sample: Sample, samples: Path) -> None:
 def test_what_a_file_does_not_say_is_asked_for(
     path: str, options: dict[str, Any], error: str, hint: str, samples: Path
 ) -> None:
-    with pytest.raises(MdloadError, match=error) as refused:
-        taken_in(samples / path, Settings(**options), 1000)
-    assert hint in str(refused.value.hint)
+    check_asked(samples / path, error, hint, **options)
 
 
 def test_no_bar_of_one_publisher_overwrites_that_of_another(samples: Path) -> None:

@@ -8,29 +8,18 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from loader.errors import MdloadError
 from loader.settings import Settings
-from tests.providers.test_golden import taken_in
+from tests.providers.harness import Bar, Sample, bar, check_asked, taken_in
 
-Bar = tuple[Any, ...]
 Row = dict[str, str]
 NAMES = ("open", "high", "low", "close", "volume")
 NEW_YORK = ZoneInfo("America/New_York")
-
-
-def bar(key: tuple[str, str, str], ts: datetime, *values: Any) -> Bar:
-    """`values` are open, high, low, close, and what is known of volume, vwap and trade count."""
-    *numbers, count = [*values, None, None, None][:7]
-    floats = (None if number in (None, "") else float(number) for number in numbers)
-    return (*key, ts, *floats, count)
 
 
 def day(of: date) -> datetime:
@@ -89,7 +78,7 @@ def is_json(path: Path) -> bool:
 def crypto(path: Path) -> list[Bar]:
     return [
         bar(("tiingo", each["ticker"].upper(), "1d"), instant(row["date"]),
-            *(row[name] for name in NAMES), None, row["tradesDone"])
+            *(row[name] for name in NAMES), count=row["tradesDone"])
         for each in json.loads(path.read_text())
         for row in each["priceData"]
     ]  # fmt: skip
@@ -99,7 +88,7 @@ def aggregates(path: Path) -> list[Bar]:
     answer = json.loads(path.read_text())
     return [
         bar(("polygon-adjusted", row.get("T") or answer["ticker"], "1d"), in_new_york(row["t"]),
-            *(row[name] for name in ("o", "h", "l", "c", "v", "vw", "n")))
+            *(row[name] for name in ("o", "h", "l", "c", "v", "vw")), count=row["n"])
         for row in answer["results"]
     ]  # fmt: skip
 
@@ -110,70 +99,50 @@ def open_close(path: Path) -> list[Bar]:
     return [bar(key, session(row["from"]), *(row[name] for name in NAMES))]
 
 
-@dataclass(frozen=True)
-class Sample:
-    path: str
-    rows: int
-    dialect: str
-    by_hand: Callable[[Path], list[Bar]]
-    options: dict[str, Any] = field(default_factory=dict)
-
-
-GOOGL, X = {"symbol": "GOOGL"}, {"symbol": "X"}
+GOOGL, WEEKS = {"symbol": "GOOGL"}, {"interval": "1w"}
+ANSWER = "tiingo/ticker_price_pandas_daily_equivalent_requesting_json_or_csv"
+WEEKLY = "tiingo/ticker_price_pandas_weekly"
 SAMPLES = [
-    Sample("polygon/rest_json/AAPL_range_1_day.json", 2, "polygon", aggregates),
-    Sample("polygon/rest_json/grouped_2005-04-04.json", 1, "polygon", aggregates),
-    Sample("polygon/rest_json/open-close_AAPL_2005-04-01.json", 1, "polygon", open_close),
-    Sample("yahoo_csv/SPY-2011-yahoofinance.csv", 252, "yahoo", table("yahoo", "SPY")),
-    Sample("yahoo_csv/yahoofinance-SPY-20200901-20210113.csv", 92, "yahoo", table("yahoo", "SPY")),
-    Sample("yfinance/4063-T-1d-bad-stock-split.csv", 22, "yfinance", table("yfinance", "4063.T"),
+    Sample("polygon/rest_json/AAPL_range_1_day.json", 2, aggregates),
+    Sample("polygon/rest_json/grouped_2005-04-04.json", 1, aggregates),
+    Sample("polygon/rest_json/open-close_AAPL_2005-04-01.json", 1, open_close),
+    Sample("yahoo_csv/SPY-2011-yahoofinance.csv", 252, table("yahoo", "SPY")),
+    Sample("yahoo_csv/yahoofinance-SPY-20200901-20210113.csv", 92, table("yahoo", "SPY")),
+    Sample("yfinance/4063-T-1d-bad-stock-split.csv", 22, table("yfinance", "4063.T"),
            {"symbol": "4063.T"}),
-    Sample("yfinance/AET-L-1d-100x-error.csv", 23, "yfinance", table("yfinance", "AET.L"),
+    Sample("yfinance/AET-L-1d-100x-error.csv", 23, table("yfinance", "AET.L"),
            {"symbol": "AET.L"}),
-    Sample("yfinance/ASAI-L-1h-bad-unit.csv", 20, "yfinance",
-           table("yfinance", "ASAI.L", "1h", instant), {"symbol": "ASAI.L"}),
-    Sample("yfinance/CALM-1d-no-bad-divs.csv", 662, "yfinance", table("yfinance", "CALM"),
-           {"symbol": "CALM"}),
-    Sample("yfinance/EA-15m-no-bad-divs.csv", 319, "yfinance",
-           table("yfinance", "EA", "15m", instant), {"symbol": "EA"}),
-    Sample("other/mplfinance_Issue101_data.csv", 100, "alphavantage", table("alphavantage", "X"),
-           X),
-    Sample("tiingo/ticker_price_pandas_daily_csv_0.csv", 10, "tiingo", table("tiingo", "GOOGL"),
-           GOOGL),
-    Sample("tiingo/ticker_price_pandas_daily_equivalent_requesting_json_or_csv_0.json", 10,
-           "tiingo", table("tiingo", "GOOGL"), GOOGL),
-    Sample("tiingo/ticker_price_pandas_daily_equivalent_requesting_json_or_csv_1.csv", 10,
-           "tiingo", table("tiingo", "GOOGL"), GOOGL),
-    Sample("tiingo/ticker_price_0.json", 1, "tiingo", table("tiingo", "GOOGL"),
-           {**GOOGL, "interval": "1d"}),
-    Sample("tiingo/ticker_price_pandas_weekly_0.json", 3, "tiingo",
-           table("tiingo", "GOOGL", "1w", monday), {**GOOGL, "interval": "1w"}),
-    Sample("tiingo/ticker_price_pandas_weekly_multiple_tickers_csv_0.csv", 3, "tiingo",
-           table("tiingo", "GOOGL", "1w", monday), {**GOOGL, "interval": "1w"}),
-    Sample("tiingo/ticker_price_pandas_weekly_multiple_tickers_csv_1.csv", 3, "tiingo",
-           table("tiingo", "AAPL", "1w", monday), {"symbol": "AAPL", "interval": "1w"}),
-    Sample("tiingo/intraday_price_0.json", 13, "tiingo",
-           table("tiingo", "GOOGL", "30m", instant), GOOGL),
-    Sample("tiingo/crypto_price_history_0.json", 4, "tiingo", crypto, {"interval": "1d"}),
-    Sample("quandl_wiki/QUANDL_ARCHIVE.zip", 916, "quandl", table("quandl", "")),
-    Sample("quandl_wiki/WIKI-AAPL-2011-quandl.csv", 252, "quandl", table("quandl", "AAPL")),
-    Sample("quandl_wiki/WIKI-yhoo-2011-quandl.csv", 252, "quandl", table("quandl", "YHOO")),
-    Sample("yahoo_csv/zipline_BRK-A.csv", 127, "canonical",
+    Sample("yfinance/ASAI-L-1h-bad-unit.csv", 20, table("yfinance", "ASAI.L", "1h", instant),
+           {"symbol": "ASAI.L"}),
+    Sample("yfinance/CALM-1d-no-bad-divs.csv", 662, table("yfinance", "CALM"), {"symbol": "CALM"}),
+    Sample("yfinance/EA-15m-no-bad-divs.csv", 319, table("yfinance", "EA", "15m", instant),
+           {"symbol": "EA"}),
+    Sample("other/mplfinance_Issue101_data.csv", 100, table("alphavantage", "X"), {"symbol": "X"},
+           dialect="alphavantage"),
+    Sample("tiingo/ticker_price_pandas_daily_csv_0.csv", 10, table("tiingo", "GOOGL"), GOOGL),
+    Sample(f"{ANSWER}_0.json", 10, table("tiingo", "GOOGL"), GOOGL),
+    Sample(f"{ANSWER}_1.csv", 10, table("tiingo", "GOOGL"), GOOGL),
+    Sample("tiingo/ticker_price_0.json", 1, table("tiingo", "GOOGL"), {**GOOGL, "interval": "1d"}),
+    Sample(f"{WEEKLY}_0.json", 3, table("tiingo", "GOOGL", "1w", monday), {**GOOGL, **WEEKS}),
+    Sample(f"{WEEKLY}_multiple_tickers_csv_0.csv", 3, table("tiingo", "GOOGL", "1w", monday),
+           {**GOOGL, **WEEKS}),
+    Sample(f"{WEEKLY}_multiple_tickers_csv_1.csv", 3, table("tiingo", "AAPL", "1w", monday),
+           {"symbol": "AAPL", **WEEKS}),
+    Sample("tiingo/intraday_price_0.json", 13, table("tiingo", "GOOGL", "30m", instant), GOOGL),
+    Sample("tiingo/crypto_price_history_0.json", 4, crypto, {"interval": "1d"}),
+    Sample("quandl_wiki/QUANDL_ARCHIVE.zip", 916, table("quandl", "")),
+    Sample("quandl_wiki/WIKI-AAPL-2011-quandl.csv", 252, table("quandl", "AAPL")),
+    Sample("quandl_wiki/WIKI-yhoo-2011-quandl.csv", 252, table("quandl", "YHOO")),
+    Sample("yahoo_csv/zipline_BRK-A.csv", 127,
            lambda path: [bar(("zipline", "BRK-A", "1d"), session(row["day"]),
                              *(row[name] for name in NAMES)) for row in records(path)],
-           {"provider": "zipline", "symbol": "BRK-A"}),
+           {"provider": "zipline", "symbol": "BRK-A"}, dialect="canonical"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.path)
 def test_every_bar_is_as_read_by_hand(sample: Sample, samples: Path) -> None:
-    path = samples / sample.path
-    loaded = taken_in(path, Settings(**sample.options), 50_000)
-    expected = sample.by_hand(path)
-    assert loaded.dialect == sample.dialect
-    assert loaded.bars == expected
-    assert (loaded.skipped, dict(loaded.rejected)) == (0, {})
-    assert len(expected) == sample.rows
+    sample.check(samples)
 
 
 @pytest.mark.parametrize(
@@ -194,10 +163,7 @@ def test_every_bar_is_as_read_by_hand(sample: Sample, samples: Path) -> None:
 def test_what_a_file_and_its_name_do_not_say_is_asked_for(
     path: str, message: str, samples: Path
 ) -> None:
-    with pytest.raises(MdloadError) as refused:
-        taken_in(samples / path, Settings(), 5_000)
-    assert message in str(refused.value)
-    assert refused.value.hint
+    check_asked(samples / path, message)
 
 
 def test_two_providers_have_the_same_sessions(samples: Path) -> None:

@@ -8,8 +8,6 @@ import gzip
 import json
 import lzma
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,19 +16,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from loader.errors import MdloadError
 from loader.settings import Settings
-from tests.providers.test_golden import taken_in
+from tests.providers.harness import Bar, Sample, bar, check_asked, taken_in
 
-Bar = tuple[Any, ...]
 MINUTE = timedelta(minutes=1)
 NEW_YORK = ZoneInfo("America/New_York")
-
-
-def bar(key: tuple[str, str, str], ts: datetime, *values: Any) -> Bar:
-    """`values` are open, high, low, close and, if there is one, volume."""
-    numbers = [None if value is None else float(value) for value in values]
-    return (*key, ts, *numbers, *[None] * (7 - len(numbers)))
 
 
 def utc(text: str, form: str) -> datetime:
@@ -131,17 +121,6 @@ def feed(path: Path) -> list[Bar]:
     return found
 
 
-@dataclass(frozen=True)
-class Sample:
-    path: str
-    rows: int
-    by_hand: Callable[[Path], list[Bar]]
-    options: dict[str, Any] = field(default_factory=dict)
-    dialect: str = ""
-    skipped: int = 0
-    rejected: dict[str, int] = field(default_factory=dict)
-
-
 NODE = "dukascopy/dukascopy-node_out"
 SAMPLES = [
     Sample("barchart/jpyusd_barchartdotcom.csv", 519, barchart, {"symbol": "J6H20"}),
@@ -173,13 +152,7 @@ SAMPLES = [
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.path)
 def test_every_bar_is_as_read_by_hand(sample: Sample, samples: Path) -> None:
-    path = samples / sample.path
-    loaded = taken_in(path, Settings(**sample.options), 5_000)
-    expected = sample.by_hand(path)
-    assert loaded.dialect == (sample.dialect or sample.path.partition("/")[0])
-    assert loaded.bars == expected
-    assert (loaded.skipped, dict(loaded.rejected)) == (sample.skipped, sample.rejected)
-    assert len(expected) + sample.skipped + sum(sample.rejected.values()) == sample.rows
+    sample.check(samples)
 
 
 @pytest.mark.parametrize(
@@ -196,9 +169,7 @@ def test_every_bar_is_as_read_by_hand(sample: Sample, samples: Path) -> None:
 def test_what_a_file_and_its_name_do_not_say_is_asked_for(
     path: str, message: str, samples: Path
 ) -> None:
-    with pytest.raises(MdloadError, match=message) as refused:
-        taken_in(samples / path, Settings(), 5_000)
-    assert refused.value.hint
+    check_asked(samples / path, message)
 
 
 @pytest.mark.parametrize(
