@@ -35,10 +35,11 @@ _STYLES: Final = {
 
 def print_json(value: object) -> None:
     """`value` on stdout as one JSON document: records as objects, times as ISO 8601 in UTC."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=_plain))
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=plain))
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """What JSON has for `value`: `default` of json.dumps."""
     match value:
         case datetime():
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gaps": ("loader.cli.gaps:gaps", "What is missing by an exchange's calendar."),
     "export": ("loader.cli.export:export", "Bars back out, to Parquet or CSV."),
     "config": ("loader.cli.config:config", "mdload.toml: checked, shown, its schema."),
+    "schedule": ("loader.cli.schedule:schedule", "The jobs as cron and systemd take them."),
     "db": ("loader.cli.db:db", "The database in use, and the embedded server."),
     "doctor": ("loader.cli.doctor:doctor", "Is everything in place: server, rights, disk, time."),
 }

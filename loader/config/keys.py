@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from loader.config.kinds import (
     COMMAND,
+    CRON,
     DURATION,
     FLAG,
     LIMIT,
@@ -102,7 +103,7 @@ RUNNING: Final = _by_name(
         "fail"),
     Key("calendar", TEXT, "Expect sources for its trading days only, e.g. XNYS."),
     Key("settle", DURATION, "How long a file must have been left alone to count as whole.", "5s"),
-    Key("schedule", TEXT, "When it is to run: a cron expression.", inherited=False),
+    Key("schedule", CRON, "When it is to run: a cron expression.", inherited=False),
     Key("retries", whole(0, 100), "Further attempts where another can succeed.", 3),
     Key("retry_wait", DURATION, "Before the first of them; it doubles each time.", "10s"),
     Key("deadline", DURATION, "Stop the job, and fail it, after so long."),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from loader.config import dates
+from loader.cron import Cron
 
 _SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION: Final = r"(?P<number>\d+(?:\.\d+)?) *(?P<unit>ms|s|m|h|d)"
@@ -96,6 +97,12 @@ def _duration(value: object) -> float:
     return float(match["number"]) * _SECONDS[match["unit"]]
 
 
+def _cron(value: object) -> str:
+    text = " ".join(_text(value).split())
+    Cron.parse(text)
+    return text
+
+
 def _zone(value: object) -> zoneinfo.ZoneInfo:
     try:
         return zoneinfo.ZoneInfo(_text(value))
@@ -152,4 +159,5 @@ DURATION: Final = Kind(
                {"type": "string", "pattern": r"^\d+(\.\d+)? *(ms|s|m|h|d)$"}]},
     _duration,
 )  # fmt: skip
+CRON: Final = Kind("a cron expression such as 30 2 * * 1-5", TEXT.schema, _cron, is_text=True)
 ZONE: Final = Kind("a time zone such as America/New_York", TEXT.schema, _zone)

@@ -1,0 +1,8 @@
+"""What is told to others about the runs of a job: commands, webhooks, a healthcheck.
+
+How that goes is logged, and never changes what a run came to.
+"""
+
+from loader.hooks.occasions import announce, notify
+
+__all__ = ["announce", "notify"]

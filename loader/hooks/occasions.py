@@ -1,0 +1,81 @@
+"""Who is told what, and when."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from loader.config import JobConfig
+from loader.errors import JobHeld
+from loader.hooks.commands import run
+from loader.hooks.secrets import masked
+from loader.hooks.web import get, is_url, post
+from loader.report import plain
+
+_log: Final = logging.getLogger(__name__)
+
+
+def announce(job: JobConfig) -> None:
+    """Tells the healthcheck of `job` that a run begins. Never raises an error."""
+    _ping(job, "/start")
+
+
+def notify(job: JobConfig, result: Mapping[str, Any]) -> None:
+    """Tells the healthcheck and the hooks of `job` how a run ended. Never raises an error.
+
+    `result` is the job's object of `mdload run --json`; hooks get it with `event` (`on_success`,
+    `on_failure`, `on_rejects`) and `text` (a sentence, which chats show) before it. A job that
+    another process runs is a failure to `on_failure`, but not to the healthcheck, which waits for
+    the word of that other process.
+    """
+    code = result["exit_code"]
+    if code != JobHeld.exit_code:
+        _ping(job, "/fail" if code else "")
+    if result["rows_failed"]:
+        _tell(job, "on_rejects", result)
+    _tell(job, "on_failure" if code else "on_success", result)
+
+
+def _tell(job: JobConfig, event: str, result: Mapping[str, Any]) -> None:
+    command: str | tuple[str, ...] | None = job[event]
+    if command is None:
+        return
+    said = {"event": event, "text": sentence(result), **result}
+    body = json.dumps(said, ensure_ascii=False, default=plain).encode() + b"\n"
+    seconds = job["hook_timeout"]
+    if isinstance(command, str) and is_url(command):
+        _guarded(job, event, lambda: post(command, body, seconds))
+    else:
+        _guarded(job, event, lambda: run(command, body, seconds))
+
+
+def _ping(job: JobConfig, end: str) -> None:
+    """As healthchecks.io has it: the URL itself for success."""
+    if job["healthcheck"] is None:
+        return
+    parts = urlsplit(job["healthcheck"])
+    url = urlunsplit(parts._replace(path=parts.path.rstrip("/") + end if end else parts.path))
+    _guarded(job, "healthcheck", lambda: get(url, job["hook_timeout"]))
+
+
+def _guarded(job: JobConfig, what: str, act: Callable[[], None]) -> None:
+    try:
+        act()
+    except Exception as error:  # whatever it is, the run must not suffer from it
+        _log.warning("%s of the job %s %s", what, job.name, masked(str(error)))
+    else:
+        _log.info("%s of the job %s is told", what, job.name)
+
+
+def sentence(result: Mapping[str, Any]) -> str:
+    """How it ended, in one sentence."""
+    counts = f"{result['rows_written']:,} rows written, {result['rows_failed']:,} rejected"
+    job, code = result["job"], result["exit_code"]
+    if not code:
+        return f"mdload job {job} succeeded: {counts}"
+    errors = (result["error"], *(file["error"] for file in result["files"]))
+    why = next((error for error in errors if error), counts)
+    return f"mdload job {job} failed with exit code {code}: {why}"
