@@ -4,12 +4,16 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from loader import bars
 from loader.providers.dialect import OHLCV, Dialect, Opening, Refused, Reshape, Shape
 
 _PRICES = ("time", "open", "high", "low", "close")
 _SECONDS = {"time": r"\d{10}"}
-_WEEK = 7 * 86_400
+#: Minutes, as the archive and the interface have them.
+_MINUTES = {
+    "1": "1m", "5": "5m", "15": "15m", "30": "30m", "60": "1h", "240": "4h", "720": "12h",
+    "1440": "1d", "10080": "1w",
+}  # fmt: skip
+_NAME = rf"(?:^|[/!])(?P<symbol>[A-Za-z0-9.]+)_(?P<interval>{'|'.join(_MINUTES)})\.csv(?:\.\w+)?$"
 _LAST = pl.col("result.last").cast(pl.Int64, strict=False)
 
 
@@ -38,7 +42,7 @@ DIALECT = Dialect(
         Shape(
             positions=(*_PRICES, "volume", "count"),
             values=_SECONDS,
-            name=r"(?:^|[/!])[A-Za-z0-9.]+_\d+\.csv(?:\.\w+)?$",
+            name=_NAME,
         ),
         Shape(
             containers=("json",),
@@ -64,17 +68,13 @@ DIALECT = Dialect(
     refused=(
         Refused(Shape(positions=("time", "price", "volume"), values=_SECONDS), "trades"),
     ),
-    names=(r"(?:^|[/!])(?P<symbol>[A-Za-z0-9.]+)_(?P<interval>\d+)\.csv(?:\.\w+)?$",),
+    names=(_NAME,),
     facts=_facts,
     left_out={
         "resultlast": "the last candle that was complete: what comes after it is left out",
         "morecandles": "whether the answer was cut short",
     },
-    intervals={
-        str(seconds // 60): word
-        for word, seconds in bars.INTERVAL_SECONDS.items()
-        if seconds % 60 == 0 and seconds <= _WEEK
-    },
+    intervals=_MINUTES,
     volume="base asset, up to 16 decimals",
     adjusted="nothing to adjust",
     traps=(

@@ -91,6 +91,13 @@ def test_a_date_or_a_number_in_a_name_is_no_symbol(name: str, text: str, tmp_pat
         load(tmp_path, name, text, interval="1m" if "." in text[:5] else "1d", timezone="UTC")
 
 
+def test_a_number_in_a_name_that_is_no_interval_is_not_krakens(tmp_path: Path) -> None:
+    text = "1704067200,1,3,1,2,5,3\n1704153600,1,3,1,2,5,3\n"
+    with pytest.raises(MdloadError, match="no line names its 7 columns"):
+        load(tmp_path, "BARS_2024.csv", text)
+    assert load(tmp_path, "XBTUSD_1440.csv", text).dialect == "kraken"
+
+
 def test_dates_that_do_not_show_the_month_are_not_taken_for_kibots(tmp_path: Path) -> None:
     twelve = "".join(KIBOT.format(day=f"{day:02}") for day in range(2, 13))
     with pytest.raises(MdloadError, match="no line names its 6 columns"):
