@@ -44,6 +44,11 @@ def _restated(share: float) -> Callable[[Universe], Stretch]:
     return lambda universe: replace(base(universe), restated=share)
 
 
+def _last_restated(universe: Universe) -> Stretch:
+    """The last hundredth of each symbol's bars: a late correction of some days."""
+    return replace(base(universe), restated=1.0, restated_from=universe.bars * 99 // 100)
+
+
 def _next_day(universe: Universe) -> Stretch:
     return Stretch(universe, universe.bars, universe.bars + min(SESSION, universe.bars))
 
@@ -88,6 +93,7 @@ CASES = {
              merges=False),
         Case("replay", "identical replay", base, _only(base)),
         Case("restated-1", "1 % restated", _restated(0.01), _only(_restated(0.01))),
+        Case("restated-last", "the last 1 % restated", _last_restated, _only(_last_restated)),
         Case("restated-10", "10 % restated", _restated(0.10), _only(_restated(0.10))),
         Case("append", "nightly append", _next_day, _with(_next_day), merges=False),
         Case("mixed", "half new, half equal", _from_the_middle, _with(_from_the_middle)),

@@ -15,7 +15,8 @@ def file_name(stretch: Stretch, format: str) -> str:
     parts = [f"bars-{universe.rows}x{universe.symbols}-seed{universe.seed}"]
     parts.append(f"{stretch.start}-{stretch.stop}")
     if stretch.restated:
-        parts.append(f"restated{stretch.restated:g}")
+        since = f"from{stretch.restated_from}" if stretch.restated_from else ""
+        parts.append(f"restated{stretch.restated:g}{since}")
     if stretch.by_time:
         parts.append("by-time")
     if stretch.provider != "polygon":

@@ -50,8 +50,9 @@ class Universe:
 @dataclass(frozen=True)
 class Stretch:
     """Bars `start` … `stop`-1 of every symbol. `restated` is the share of them that the vendor has
-    corrected since (volume, trade count and VWAP). `by_time`: all symbols of a minute together, as
-    in a recorded feed, instead of symbol after symbol. `provider` is who says it."""
+    corrected since (volume, trade count and VWAP), among those from `restated_from` on. `by_time`:
+    all symbols of a minute together, as in a recorded feed, instead of symbol after symbol.
+    `provider` is who says it."""
 
     universe: Universe
     start: int
@@ -59,6 +60,7 @@ class Stretch:
     restated: float = 0.0
     by_time: bool = False
     provider: str = "polygon"
+    restated_from: int = 0
 
     @property
     def rows(self) -> int:
@@ -73,7 +75,8 @@ class Stretch:
             inner = np.uint64(width if self.by_time else length)
             symbol, bar = (row % inner, row // inner) if self.by_time else divmod(row, inner)
             bar += np.uint64(self.start)
-            frame = _frame(self.universe.seed, names, symbol, bar, self.restated)
+            late = np.where(bar >= self.restated_from, self.restated, 0.0)
+            frame = _frame(self.universe.seed, names, symbol, bar, late)
             yield frame.with_columns(pl.lit(self.provider).alias("provider"))
 
 
@@ -85,7 +88,7 @@ def tickers(count: int) -> list[str]:
     return sorted("".join(letters[n // 26**p % 26] for p in (3, 2, 1, 0)) for n in scattered)
 
 
-def _frame(seed: int, names: list[str], symbol: Ints, bar: Ints, restated: float) -> pl.DataFrame:
+def _frame(seed: int, names: list[str], symbol: Ints, bar: Ints, restated: Floats) -> pl.DataFrame:
     start, end = _price(seed, symbol, bar), _price(seed, symbol, bar + np.uint64(1))
     high = np.maximum(start, end) * (1 + 0.002 * _share(seed, "high", symbol, bar))
     low = np.minimum(start, end) * (1 - 0.002 * _share(seed, "low", symbol, bar))
@@ -97,7 +100,7 @@ def _frame(seed: int, names: list[str], symbol: Ints, bar: Ints, restated: float
     trades = 1 + (_share(seed, "trades", symbol, bar) ** 3 * 900).astype(np.int64)
     volume = trades * (1 + (_share(seed, "size", symbol, bar) * 300).astype(np.int64))
     vwap = (prices["high"] + prices["low"] + prices["close"]) / 3
-    if restated:
+    if restated.any():
         late = _share(seed, "restated", symbol, bar) < restated
         trades, volume = trades + late, volume + 100 * late
         vwap = np.where(late, (vwap + prices["close"]) / 2, vwap)

@@ -82,10 +82,11 @@ def test_a_case_ends_with_its_source_in_the_table(name: str) -> None:
     case = CASES[name]
     source = whole(case.source(universe))
     stored = whole(base(universe)) if case.full else source.clear()
-    kept = stored.join(source, on=["symbol", "ts"], how="anti")
+    key = ["provider", "symbol", "ts"]
+    kept = stored.join(source, on=key, how="anti")
     after = pl.concat(whole(stretch) for stretch in case.after(universe))
 
-    assert after.sort("symbol", "ts").equals(pl.concat([kept, source]).sort("symbol", "ts"))
+    assert after.sort(key).equals(pl.concat([kept, source]).sort(key))
 
 
 def test_files_stream_in_row_groups_and_hold_the_bars(tmp_path: Path) -> None:
