@@ -52,6 +52,12 @@ class NotThere(UnreadableFile):
     """A pattern names no file that is there."""
 
 
+class SourceLost(UnreadableFile):
+    """A source on the network cannot be reached now, or was lost in the middle."""
+
+    retryable = True
+
+
 class Unfinished(UnreadableFile):
     """A file ends too early, or changes while it is read: perhaps it is still being written."""
 

@@ -8,7 +8,7 @@ from typing import Final
 _WORDS: Final = frozenset({
     "password", "passwd", "pwd", "passphrase", "secret", "secrets", "token", "tokens",
     "credential", "credentials", "authorization", "apikey", "accesskey", "authkey", "privatekey",
-    "secretkey",
+    "secretkey", "signature", "sig",
 })  # fmt: skip
 #: `key` ends the name of a secret (`api_key`, `polygon_key`), except after these.
 _PLAIN_KEYS: Final = frozenset({

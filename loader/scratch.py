@@ -6,7 +6,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, BinaryIO
 
 from loader.errors import NoRoom
 
@@ -18,6 +18,19 @@ def scratch_file(buffering: int = -1) -> IO[bytes]:
     """
     with room():
         return tempfile.TemporaryFile(prefix="mdload-", buffering=buffering)
+
+
+def copy(stream: BinaryIO, file: IO[bytes]) -> None:
+    """Writes all of `stream` to `file`.
+
+    Raises:
+        NoRoom: it does not fit. What the stream raises passes as it is.
+    """
+    while data := stream.read(1 << 20):
+        with room():
+            file.write(data)
+    with room():
+        file.flush()
 
 
 @contextmanager

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: Any) -> int:
-    """Load bars from files: paths, globs, folders, or - for standard input.
+    """Load bars from files: paths, globs, folders, URLs (s3, gs, az, https), or - for standard
+    input.
 
     Run it again and only what differs is written. Every row is accounted for, rows that break a
     rule are kept in bars_rejected, and the run is recorded: see mdload job-runs.

@@ -36,9 +36,9 @@ def read(source: Source, batch_rows: int = 250_000) -> Iterator[Reading]:
             members(source.path, source.name)  # which says what is wrong with the archive
             raise UnreadableFile(f"{source.name} became a zip archive while mdload was starting")
         size = None if layers else source.size_bytes
-        match container(head, source.name, layers):
+        match container(head, source, layers):
             case "parquet":
-                file = arrow.seekable(stream, source, layers, stack)
+                file = arrow.seekable(stream, source, layers, stack, in_place=True)
                 yield parquet.read(file, source, batch_rows)
             case "arrow":
                 file = arrow.seekable(stream, source, layers, stack)

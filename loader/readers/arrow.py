@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import polars as pl
 import pyarrow as pa
 
-from loader.errors import UnreadableFile
+from loader.errors import Unfinished, UnreadableFile
 from loader.readers.reading import NO_ROWS, Reading, batches, unique_names
+from loader.scratch import copy, scratch_file
 from loader.sources import Source
 from loader.sources.compression import damage
 
 
-def seekable(stream: BinaryIO, source: Source, layers: tuple[str, ...], stack: ExitStack) -> Any:
+def seekable(
+    stream: BinaryIO,
+    source: Source,
+    layers: tuple[str, ...],
+    stack: ExitStack,
+    *,
+    in_place: bool = False,
+) -> Any:
     """A file for formats that are read from their end: the source itself, or, for what is inside an
-    archive or compressed as a whole, a nameless temporary copy."""
+    archive or compressed as a whole, a nameless temporary copy. An object far away is copied too,
+    unless the format asks for few and large pieces, and is to be read `in_place`."""
     if source.member is None and not layers:
-        return stack.enter_context(pa.OSFile(os.fsencode(source.path)))
-    copy = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        if isinstance(source.path, Path):
+            return stack.enter_context(pa.OSFile(os.fsencode(source.path)))
+        if in_place:
+            far = stack.enter_context(source.path.open("rb", buffering=0))
+            return stack.enter_context(pa.PythonFile(far, "r"))
+    kept = stack.enter_context(scratch_file())
     with damage(source.name):
-        shutil.copyfileobj(stream, copy, 1 << 20)
-    return stack.enter_context(pa.PythonFile(copy, "r"))
+        copy(stream, kept)
+    return stack.enter_context(pa.PythonFile(kept, "r"))
 
 
 def read_file(file: Any, source: Source, batch_rows: int) -> Reading:
@@ -204,7 +216,7 @@ def damaged(name: str, done: Callable[[], str] = str) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as exc:
         reason = str(exc).split("\n")[0].rstrip(".")
-        raise UnreadableFile(
+        raise Unfinished(
             f"{name} is damaged or cut short{done()}: {reason}",
             hint="get the file again from where it came, or write it anew",
         ) from exc

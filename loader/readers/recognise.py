@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from loader.errors import UnreadableFile
+from loader.sources import Source
 
 #: Binary containers that are read, by their first bytes.
 _READ: Final = {
@@ -56,7 +57,7 @@ _JSON: Final = re.compile(rb'\s*(\{\s*["}]|\[\s*([\[{\]"0-9-]|null|true|false))'
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")
 
 
-def container(head: bytes, name: str, layers: tuple[str, ...] = ()) -> str:
+def container(head: bytes, source: Source, layers: tuple[str, ...] = ()) -> str:
     """`parquet`, `arrow`, `arrow stream`, `hdf5`, `dbn`, `scid`, `bi5`, `tdx`, `hst`, `json` (lines
     of it too) or `csv`, which is any text that may be delimited. `layers` are the compressions that
     were taken off.
@@ -64,15 +65,16 @@ def container(head: bytes, name: str, layers: tuple[str, ...] = ()) -> str:
     Raises:
         UnreadableFile: it is something else; the message says what it looks like.
     """
+    name = source.name
     encoding = text_encoding(head)
     text = head if encoding == "utf-8" else head.decode(encoding, "ignore").encode()
-    if not head and _by_name(name) == "bi5":  # Dukascopy's word for a time without trading
+    if not head and _by_name(source) == "bi5":  # Dukascopy's word for a time without trading
         return "bi5"
     if _CONTROL.search(text):
         for magic, kind in _READ.items():
             if head.startswith(magic):
                 return kind
-        named = _by_name(name)
+        named = _by_name(source)
         if named and (named != "bi5" or "lzma" in layers):
             return named
         raise _refusal(head, name)
@@ -90,17 +92,17 @@ def text_encoding(head: bytes) -> str:
     return marks.get(head[:2], "utf-8")
 
 
-def _by_name(name: str) -> str | None:
+def _by_name(source: Source) -> str | None:
     """The container that a file of this name is, if it is binary.
 
     Raises:
         UnreadableFile: it is one that holds no bars, or is not read.
     """
-    plain = _COMPRESSED.sub("", name)
+    plain = _COMPRESSED.sub("", source.file_name)
     for pattern, what in _NO_BARS.items():
         if re.search(pattern, plain, re.IGNORECASE):
             raise UnreadableFile(
-                f"{name} {what}", hint="get bars from where it came, and load those"
+                f"{source.name} {what}", hint="get bars from where it came, and load those"
             )
     found = (kind for pattern, kind in _NAMED.items() if re.search(pattern, plain, re.IGNORECASE))
     return next(found, None)

@@ -11,14 +11,15 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import cast
 
-from loader.errors import UnreadableFile
+from loader.errors import Unfinished, UnreadableFile
+from loader.sources.place import Place
 
 
 def is_zip(head: bytes) -> bool:
     return head.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
-def members(path: Path, name: str) -> list[zipfile.ZipInfo]:
+def members(path: Place, name: str) -> list[zipfile.ZipInfo]:
     """The files in the archive, in its own order.
 
     Raises:
@@ -43,7 +44,7 @@ def members(path: Path, name: str) -> list[zipfile.ZipInfo]:
 
 
 @contextmanager
-def open_member(path: Path, member: str, name: str) -> Iterator[BufferedIOBase]:
+def open_member(path: Place, member: str, name: str) -> Iterator[BufferedIOBase]:
     """The member's bytes, inflated as they are read.
 
     Raises:
@@ -70,12 +71,12 @@ def open_member(path: Path, member: str, name: str) -> Iterator[BufferedIOBase]:
         yield cast(BufferedIOBase, stream)
 
 
-def _archive(path: Path, name: str) -> zipfile.ZipFile:
+def _archive(path: Place, name: str) -> zipfile.ZipFile:
     try:
         at = path.stat()
         return _opened(path, at.st_mtime_ns, at.st_size)
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as exc:
-        raise UnreadableFile(
+        raise Unfinished(
             f"{name} is a damaged zip archive: {exc}",
             hint="it was not copied or downloaded to the end, or is one part of several",
         ) from exc
@@ -84,12 +85,12 @@ def _archive(path: Path, name: str) -> zipfile.ZipFile:
 
 
 @lru_cache(maxsize=4)
-def _opened(path: Path, mtime_ns: int, size: int) -> zipfile.ZipFile:
+def _opened(path: Place, mtime_ns: int, size: int) -> zipfile.ZipFile:
     """Kept open, because reading the directory of 10,000 members 10,000 times takes many minutes.
 
     A ZipFile takes its own lock around each read, so several threads may read members of one.
     """
-    return zipfile.ZipFile(path)
+    return zipfile.ZipFile(path if isinstance(path, Path) else path.open("rb"))
 
 
 def close_all() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
-from loader.errors import UnreadableFile
+from loader.errors import Unfinished, UnreadableFile
 
 PEEK: Final = 1 << 16
 #: A file is not wrapped deeper than this but by malice.
@@ -69,7 +69,7 @@ def damage(name: str, done: Callable[[], str] = str) -> Iterator[None]:
     except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError) as exc:
         at = done()
         if isinstance(exc, EOFError) or "truncated" in str(exc).lower():
-            raise UnreadableFile(
+            raise Unfinished(
                 f"{name} ends in the middle{at}: its compressed data is cut short",
                 hint="it was not copied or downloaded to the end: get it again",
             ) from exc

@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZipInfo
 
-from loader.errors import UnreadableFile
+from loader import objects
+from loader.errors import NotThere, UnreadableFile
+from loader.scratch import copy, room
 from loader.sources import archives
+from loader.sources.place import Place
 from loader.sources.source import Source, no_access
 
 COMPRESSED = frozenset({".gz", ".zst", ".xz", ".bz2"})
@@ -39,33 +42,35 @@ def find(patterns: Sequence[str]) -> Iterator[list[Source]]:
     before `f10`), none twice.
 
     A pattern is a path, a glob (`**` too), a folder (searched to the bottom for files that a reader
-    knows, without hidden and temporary ones), or `-`. What cannot be read from its place again
-    (stdin, a pipe) is kept in a private temporary file until the context ends.
+    knows, without hidden and temporary ones), a URL, or `-`. What cannot be read from its place
+    again (stdin, a pipe, a file on a server that gives no parts) is kept in a private temporary
+    file until the context ends.
 
     Raises:
-        UnreadableFile: a pattern names nothing, or something that is no file.
+        NotThere: a pattern names nothing.
+        UnreadableFile: it names something that is no file, or that cannot be reached.
+        SettingsError: it is a URL of a kind that is not read.
+        NoRoom: the temporary file does not fit.
     """
-    found: dict[tuple[str, str | None], Source] = {}
+    found: dict[tuple[object, str | None], Source] = {}
     with ExitStack() as stack:
         stack.callback(archives.close_all)
         for pattern in patterns:
             for path, name in _paths(pattern, stack):
                 for source in _members(path, name):
-                    found.setdefault((os.path.realpath(path), source.member), source)
+                    found.setdefault(source.key, source)
         yield list(found.values())
 
 
-def _paths(pattern: str, stack: ExitStack) -> list[tuple[Path, str]]:
+def _paths(pattern: str, stack: ExitStack) -> list[tuple[Place, str]]:
     """Each file that one pattern names, with the name it is known by."""
     if pattern == "-":
         if sys.stdin is None:
             raise UnreadableFile("standard input is closed", hint="pipe a file into mdload")
         return [(_spool(sys.stdin.buffer, stack), "stdin")]
-    if re.match(r"[a-z][a-z0-9+.-]+://", pattern):
-        raise UnreadableFile(
-            f"{pattern} is a URL, and mdload reads files only",
-            hint="download it first, or pipe it in: curl … | mdload backfill -",
-        )
+    if objects.is_url(pattern):
+        found = objects.find(pattern, known)
+        return [_kept(at, stack) for at in sorted(found, key=lambda at: _natural(str(at)))]
     path = Path(os.path.expanduser(pattern))
     try:
         mode = path.stat().st_mode
@@ -76,7 +81,7 @@ def _paths(pattern: str, stack: ExitStack) -> list[tuple[Path, str]]:
     if stat.S_ISDIR(mode):
         files = list(_walk(path))
         if not files:
-            raise UnreadableFile(
+            raise NotThere(
                 f"the folder {pattern} holds no file that mdload reads",
                 hint=f"it looks for {', '.join(sorted(TABLES))}, these compressed, and .zip",
             )
@@ -89,7 +94,15 @@ def _paths(pattern: str, stack: ExitStack) -> list[tuple[Path, str]]:
     return _named([path])
 
 
-def _globbed(pattern: str, expanded: str) -> list[tuple[Path, str]]:
+def _kept(at: objects.ObjectPath, stack: ExitStack) -> tuple[Place, str]:
+    if at.head.ranges:
+        return at, printable(str(at))
+    name = re.sub(r"[^\w.-]", "_", at.name)[-100:].lstrip(".") or "page"
+    with at.remote.whole() as stream:
+        return _spool(stream, stack, name), printable(str(at))
+
+
+def _globbed(pattern: str, expanded: str) -> list[tuple[Place, str]]:
     if os.path.basename(expanded) == "**":  # a folder, to the bottom
         expanded = os.path.dirname(expanded) or "."
     matches = [Path(match) for match in glob.iglob(expanded, recursive=True)]
@@ -98,7 +111,7 @@ def _globbed(pattern: str, expanded: str) -> list[tuple[Path, str]]:
         files = [path for path in files if known(path.name)]
     files += [file for path in matches if path.is_dir() for file in _walk(path)]
     if not files:
-        raise UnreadableFile(
+        raise NotThere(
             f"nothing matches {pattern}",
             hint="what it matches are folders without a file that mdload reads"
             if matches
@@ -138,14 +151,17 @@ def known(name: str) -> bool:
     return suffix in TABLES or suffix == ".zip"
 
 
-def _members(path: Path, name: str) -> Iterator[Source]:
+def _members(path: Place, name: str) -> Iterator[Source]:
     """`path` itself, or the data in it if it is a zip archive that can be opened."""
     size = 0
     infos: list[ZipInfo] = []
     with suppress(OSError, UnreadableFile):  # told when its turn comes; the other files still load
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            zipped = archives.is_zip(file.read(4))
+        if isinstance(path, objects.ObjectPath):  # a look into each of a thousand would take long
+            size, zipped = path.head.st_size, path.name.lower().endswith(".zip")
+        else:
+            size = path.stat().st_size
+            with path.open("rb") as file:
+                zipped = archives.is_zip(file.read(4))
         infos = archives.members(path, name) if zipped else []
     if not infos:
         yield Source(path, name, None, size)
@@ -157,16 +173,17 @@ def _members(path: Path, name: str) -> Iterator[Source]:
         yield Source(path, f"{name}!{member}", info.filename, info.file_size)
 
 
-def _spool(stream: BinaryIO, stack: ExitStack) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="mdload-"))  # mode 0700
+def _spool(stream: BinaryIO, stack: ExitStack, name: str = "stdin") -> Path:
+    with room():
+        folder = Path(tempfile.mkdtemp(prefix="mdload-"))  # mode 0700
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    path = folder / "stdin"
+    path = folder / name
     with path.open("wb") as file:
-        shutil.copyfileobj(stream, file, 1 << 20)
+        copy(stream, file)
     return path
 
 
-def _named(paths: Iterable[Path]) -> list[tuple[Path, str]]:
+def _named(paths: Iterable[Path]) -> list[tuple[Place, str]]:
     return [(p, printable(str(p))) for p in sorted(paths, key=lambda p: _natural(str(p)))]
 
 

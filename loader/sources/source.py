@@ -10,26 +10,39 @@ from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
 
-from loader.errors import UnreadableFile
+from loader.errors import NotThere, UnreadableFile
 from loader.sources import archives
 from loader.sources.compression import damage
+from loader.sources.place import Place
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file, or one member of a zip archive.
+    """A file, an object in a bucket or on the web, or one member of a zip archive.
 
     Attributes:
-        name: how people and the ledger know it: the path as it was given, `stdin`, or
-            `dump.zip!AAPL.csv`; always printable.
+        path: where it is, or the archive that it is in.
+        name: how people and the ledger know it: the path as it was given, the URL without what
+            gives access, `stdin`, or `dump.zip!AAPL.csv`; always printable.
         member: the member's own name inside the archive, or None.
         size_bytes: of the file on disk; of a member, uncompressed.
     """
 
-    path: Path
+    path: Place
     name: str
     member: str | None
     size_bytes: int
+
+    @property
+    def file_name(self) -> str:
+        """What it is called, with or without its folders but without the query of a URL."""
+        return self.member or (self.path.name if "://" in self.name else self.name)
+
+    @property
+    def key(self) -> tuple[object, str | None]:
+        """Equal for two that are the same, however they were named."""
+        place = os.path.realpath(self.path) if isinstance(self.path, Path) else self.path
+        return place, self.member
 
 
 @contextmanager
@@ -69,7 +82,7 @@ def no_access(name: str, exc: OSError) -> UnreadableFile:
             hint="mend the link, or name the file itself",
         )
     if isinstance(exc, FileNotFoundError):
-        return UnreadableFile(
+        return NotThere(
             f"{name} does not exist",
             hint=f"relative paths start in {Path.cwd()}; check the spelling",
         )

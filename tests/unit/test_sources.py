@@ -163,11 +163,6 @@ class TestNothingFound:
     def test_what_is_no_file(self) -> None:
         assert str(refusal("/dev/null")) == "/dev/null is neither a file nor a folder nor a pipe"
 
-    def test_a_url(self) -> None:
-        error = refusal("s3://bucket/a.csv")
-        assert str(error) == "s3://bucket/a.csv is a URL, and mdload reads files only"
-        assert "curl" in (error.hint or "")
-
 
 @pytest.fixture
 def unprivileged() -> Iterator[Path]:

@@ -1,0 +1,177 @@
+"""Buckets of Amazon S3 and what speaks like it, Google Cloud Storage and Azure Blob Storage."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO, Final
+
+from loader.errors import MdloadError, UnreadableFile
+from loader.objects.path import Head, ObjectPath
+from loader.objects.refusals import NoCredentials, of_store
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of store, as `obstore` and people know it.
+
+    Attributes:
+        store: its class.
+        credentials: where they are looked for, as a hint.
+        unsigned: the variable that asks for what everybody may read.
+    """
+
+    store: str
+    credentials: str
+    unsigned: str
+
+
+KINDS: Final = {
+    "s3": Kind(
+        "S3Store",
+        "give credentials as the AWS tools take them: AWS_PROFILE, AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY, or a role of the machine",
+        "AWS_SKIP_SIGNATURE",
+    ),
+    "gs": Kind(
+        "GCSStore",
+        "give credentials as the Google tools take them: gcloud auth application-default login, "
+        "GOOGLE_APPLICATION_CREDENTIALS, or the machine's service account",
+        "GOOGLE_SKIP_SIGNATURE",
+    ),
+    "az": Kind(
+        "AzureStore",
+        "name the account in AZURE_STORAGE_ACCOUNT_NAME, and give AZURE_STORAGE_ACCOUNT_KEY, "
+        "AZURE_STORAGE_SAS_KEY, AZURE_USE_AZURE_CLI=true or the machine's identity",
+        "AZURE_SKIP_SIGNATURE",
+    ),
+}
+
+#: What a store does not answer, or answers with its own fault, is asked again for so long.
+_RETRIES: Final = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
+
+
+class Bucket:
+    """One bucket (Azure says container)."""
+
+    def __init__(self, scheme: str, name: str, asked: str) -> None:
+        """`asked` is the URL that led here.
+
+        Raises:
+            UnreadableFile: the extra `object-store` is not there, or no credentials are.
+        """
+        self.scheme = scheme
+        self.name = name
+        self.kind = KINDS[scheme]
+        with self._asking(asked):
+            self._store = _store(self.kind, name)
+
+    def url(self, key: str) -> str:
+        return f"{self.scheme}://{self.name}/{key}"
+
+    def object(self, key: str) -> ObjectPath:
+        """
+        Raises:
+            NotThere: there is none, or no such bucket.
+            UnreadableFile: it may not be seen, or the store cannot be reached.
+        """
+        return self._path(key, _Object(self, key).head())
+
+    def below(self, folder: str) -> Iterator[ObjectPath]:
+        """All objects whose keys begin with `folder`, which is empty or ends with a slash."""
+        with self._asking(self.url(folder.rstrip("/"))):
+            import obstore  # noqa: PLC0415  # an extra
+
+            for chunk in obstore.list(self._store, prefix=folder or None):
+                for meta in chunk:
+                    if not meta["path"].endswith("/") and meta["size"]:  # no "folder" of a browser
+                        yield self._path(meta["path"], _head(meta))
+
+    def _path(self, key: str, head: Head) -> ObjectPath:
+        url = self.url(key)
+        where = PurePosixPath(f"/{self.name}/{key}")
+        return ObjectPath(url, where, url, head, _Object(self, key))
+
+    def head(self, key: str) -> Head:
+        with self._asking(self.url(key)):
+            import obstore  # noqa: PLC0415
+
+            return _head(obstore.head(self._store, key))
+
+    def fetch(self, key: str, start: int, end: int, tag: str) -> bytes:
+        with self._asking(self.url(key)):
+            import obstore  # noqa: PLC0415
+
+            options: dict[str, Any] = {"range": (start, end)}
+            if tag:
+                options["if_match"] = tag
+            got = obstore.get(self._store, key, options=options)  # type: ignore[arg-type]
+            return bytes(got.bytes())
+
+    @contextmanager
+    def _asking(self, url: str) -> Iterator[None]:
+        """
+        Raises:
+            UnreadableFile: what obstore raises, and Amazon's library about credentials.
+        """
+        try:
+            yield
+        except ImportError as exc:
+            raise UnreadableFile(
+                f"{url} needs the extra object-store", hint="pip install 'mdload[object-store]'"
+            ) from exc
+        except MdloadError:
+            raise
+        except Exception as exc:
+            raise of_store(exc, url, self.name, self.kind.credentials) from exc
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """One object in a bucket."""
+
+    bucket: Bucket
+    key: str
+
+    def head(self) -> Head:
+        return self.bucket.head(self.key)
+
+    def fetch(self, start: int, end: int, of: Head) -> bytes:
+        return self.bucket.fetch(self.key, start, end, of.tag)
+
+    def whole(self) -> AbstractContextManager[BinaryIO]:
+        raise AssertionError("parts of it can be had")
+
+
+def _store(kind: Kind, name: str) -> Any:
+    """The store of a bucket, set up by the variables that its own tools know."""
+    from obstore import store  # noqa: PLC0415  # an extra
+
+    given: dict[str, Any] = {"client_options": {"allow_http": True}, "retry_config": _RETRIES}
+    if kind is KINDS["s3"]:
+        given |= _amazon(kind)
+    return getattr(store, kind.store)(name, **given)
+
+
+def _amazon(kind: Kind) -> dict[str, Any]:
+    """Credentials and region by the chain of Amazon's own library: variables, profiles, single
+    sign-on, roles. obstore knows variables and the machine's roles only."""
+    import boto3  # noqa: PLC0415  # an extra
+    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415
+
+    session = boto3.Session()
+    given: dict[str, Any] = {"region": session.region_name or "us-east-1"}
+    if os.environ.get(kind.unsigned, "").lower() in ("1", "true"):
+        return given
+    if session.get_credentials() is None:
+        raise NoCredentials
+    return given | {"credential_provider": Boto3CredentialProvider(session)}
+
+
+def _head(meta: Any) -> Head:
+    modified = int(meta["last_modified"].timestamp() * 1e6) * 1000
+    return Head(meta["size"], modified, meta["e_tag"] or "")

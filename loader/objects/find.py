@@ -1,0 +1,130 @@
+"""The objects that a URL names: one, those that a glob matches, or those below a folder."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Final
+
+from loader.errors import NotThere, SettingsError
+from loader.objects import buckets, web
+from loader.objects.path import ObjectPath
+
+_URL: Final = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.DOTALL)
+_WEB: Final = ("http", "https")
+
+
+def is_url(pattern: str) -> bool:
+    return _URL.match(pattern) is not None
+
+
+def find(url: str, known: Callable[[str], bool]) -> list[ObjectPath]:
+    """The objects that `url` names, in the store's order.
+
+    In a bucket it may be a glob (`**` too) or a folder, below which everything is taken whose name
+    is `known` and not hidden. On the web it is one object, query and all.
+
+    Raises:
+        SettingsError: it is of another kind, or has a user or a password of a bucket in it.
+        NotThere: it names nothing.
+        UnreadableFile: the store cannot be reached, or does not allow it.
+    """
+    match = _URL.match(url)
+    assert match is not None
+    scheme, rest = match.groups()
+    if scheme in _WEB:
+        return [web.find(url)]
+    if scheme not in buckets.KINDS:
+        kinds = ", ".join(f"{kind}://" for kind in (*buckets.KINDS, *_WEB))
+        raise SettingsError(
+            f"{scheme}:// is no kind of URL that mdload reads from: it knows {kinds}",
+            hint="download it first, or pipe it in: … | mdload backfill -",
+        )
+    name, _, key = rest.partition("/")
+    if "@" in name or not name:
+        raise SettingsError(
+            f"{scheme}:// is followed by the name of a bucket, and nothing else",
+            hint=f"name {scheme}://BUCKET/PATH; {buckets.KINDS[scheme].credentials}",
+        )
+    bucket = buckets.Bucket(scheme, name, url)
+    if glob.has_magic(key):
+        return _globbed(bucket, key, known)
+    if key and not key.endswith("/"):
+        try:
+            return [bucket.object(key)]
+        except NotThere as absent:
+            return _below(bucket, f"{key}/", known, absent)
+    return _below(bucket, key, known, None)
+
+
+def _below(
+    bucket: buckets.Bucket, folder: str, known: Callable[[str], bool], absent: NotThere | None
+) -> list[ObjectPath]:
+    """What lies in a folder; where nothing does, `absent` is what was meant."""
+    some = False
+    found = []
+    for path in bucket.below(folder):
+        some = True
+        if _wanted(_parts(path, bucket)[folder.count("/") :], known):
+            found.append(path)
+    if found:
+        return found
+    if some or absent is None:
+        raise NotThere(
+            f"the folder {bucket.url(folder)} holds no object that mdload reads",
+            hint="from a folder it takes what has the name of a table; name others one by one",
+        )
+    raise absent
+
+
+def _globbed(
+    bucket: buckets.Bucket, pattern: str, known: Callable[[str], bool]
+) -> list[ObjectPath]:
+    """As for files: what a glob matches are objects, and folders with all that is in them."""
+    wanted = pattern.split("/")
+    plain = next(at for at, part in enumerate(wanted) if glob.has_magic(part))
+    if wanted[-1] == "**":  # a folder, to the bottom
+        wanted = wanted[:-1] if len(wanted) > 1 else ["*"]
+        plain = min(plain, len(wanted))
+    exact = "." in wanted[-1]  # `data/*` means the data, not the README beside it
+    found = []
+    for path in bucket.below("".join(f"{part}/" for part in wanted[:plain])):
+        parts = _parts(path, bucket)
+        itself = _matches(parts, wanted) and (exact or known(path.name))
+        in_folder = any(
+            _matches(parts[:depth], wanted) and _wanted(parts[depth:], known)
+            for depth in range(1, len(parts))
+        )
+        if itself or in_folder or "/".join(parts) == pattern:
+            found.append(path)
+    if not found:
+        raise NotThere(
+            f"nothing matches {bucket.url(pattern)}",
+            hint="check the pattern, and quote it so that the shell leaves it alone",
+        )
+    return found
+
+
+def _parts(path: ObjectPath, bucket: buckets.Bucket) -> list[str]:
+    return path.as_posix().removeprefix(f"/{bucket.name}/").split("/")
+
+
+def _wanted(parts: list[str], known: Callable[[str], bool]) -> bool:
+    hidden = any(part.startswith(".") for part in parts)
+    return not hidden and known("/".join(parts))
+
+
+def _matches(parts: list[str], wanted: list[str]) -> bool:
+    if not wanted:
+        return not parts
+    if wanted[0] == "**":
+        return any(
+            _matches(parts[at:], wanted[1:])
+            for at in range(len(parts) + 1)
+            if not any(part.startswith(".") for part in parts[:at])
+        )
+    if not parts or (parts[0].startswith(".") and not wanted[0].startswith(".")):
+        return False
+    return fnmatchcase(parts[0], wanted[0]) and _matches(parts[1:], wanted[1:])

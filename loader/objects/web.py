@@ -1,0 +1,151 @@
+"""Files on the web: plain GET, in parts where the server gives parts."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO, Final, TypeVar, cast
+from urllib import error, parse, request
+
+from loader.errors import UnreadableFile
+from loader.objects.path import Head, ObjectPath
+from loader.objects.refusals import lost, not_there, replaced
+from loader.redact import redact
+
+_ATTEMPTS: Final = 5
+_TIMEOUT_SECONDS: Final = 60
+#: What says that the same request may be answered better a little later.
+_LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+#: What the network does to a request or in the middle of an answer.
+_BROKEN: Final = (error.URLError, http.client.HTTPException, OSError)
+
+Answer = TypeVar("Answer")
+_pause = threading.Event().wait
+
+
+def find(url: str) -> ObjectPath:
+    """The file at `url`. A user and a password in it are sent (Basic), and never shown.
+
+    Raises:
+        NotThere: there is none.
+        UnreadableFile: the server refuses, or cannot be reached.
+    """
+    parts = parse.urlsplit(url)
+    shown = redact(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl())
+    headers = {"User-Agent": "mdload", "Accept-Encoding": "identity"}
+    if parts.username is not None:
+        pair = f"{parse.unquote(parts.username)}:{parse.unquote(parts.password or '')}"
+        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    asked = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
+    page = _Page(shown, parse.quote(asked, safe="%/:=&?~#+!$,;'@()*[]"), headers)
+    where = PurePosixPath(f"/{parts.hostname or ''}{parse.unquote(parts.path)}")
+    return ObjectPath(shown, where, url, page.head(), page)
+
+
+@dataclass(frozen=True)
+class _Page:
+    """One URL. GET is all that is asked of its server: a signed URL allows nothing else."""
+
+    shown: str
+    url: str = field(repr=False)
+    headers: dict[str, str] = field(repr=False)
+
+    def head(self) -> Head:
+        def told(answer: Any) -> Head:
+            size = answer.headers.get("Content-Range", "").rpartition("/")[2]
+            parted = answer.status == 206 and size.isdecimal()
+            if not parted:
+                size = answer.headers.get("Content-Length", "0")
+            return Head(int(size), _modified(answer), _tag(answer), parted)
+
+        try:
+            return self._ask(told, 0, 1)
+        except _Empty:
+            return Head(0)
+
+    def fetch(self, start: int, end: int, of: Head) -> bytes:
+        def told(answer: Any) -> bytes:
+            size = answer.headers.get("Content-Range", "").rpartition("/")[2]
+            if answer.status != 206 or size != str(of.st_size) or _tag(answer) != of.tag:
+                raise replaced(self.shown)
+            data: bytes = answer.read()
+            if len(data) != end - start:
+                raise http.client.IncompleteRead(data, end - start - len(data))
+            return data
+
+        try:
+            return self._ask(told, start, end)
+        except _Empty:  # it has become shorter
+            raise replaced(self.shown) from None
+
+    @contextmanager
+    def whole(self) -> Iterator[BinaryIO]:
+        def told(answer: Any) -> BinaryIO:
+            return cast(BinaryIO, answer)
+
+        with self._ask(told) as answer:
+            try:
+                yield answer
+            except _BROKEN as exc:
+                raise lost(self.shown, str(exc)) from exc
+
+    def _ask(
+        self, told: Callable[[Any], Answer], start: int | None = None, end: int | None = None
+    ) -> Answer:
+        """What `told` makes of the answer; asks again where the network failed."""
+        headers = dict(self.headers)
+        if start is not None and end is not None:
+            headers["Range"] = f"bytes={start}-{end - 1}"
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                asked = request.Request(self.url, headers=headers)  # noqa: S310
+                answer = request.urlopen(asked, timeout=_TIMEOUT_SECONDS)  # noqa: S310
+                if start is None:
+                    return told(answer)  # whoever takes it closes it
+                with answer:
+                    return told(answer)
+            except error.HTTPError as exc:
+                exc.close()
+                if exc.code == 416:
+                    raise _Empty from exc
+                if exc.code not in _LATER or attempt == _ATTEMPTS:
+                    raise self._refused(exc) from exc
+            except _BROKEN as exc:
+                if attempt == _ATTEMPTS:
+                    raise lost(self.shown, str(getattr(exc, "reason", exc))) from exc
+            _pause(0.2 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    def _refused(self, exc: error.HTTPError) -> UnreadableFile:
+        if exc.code in (404, 410):
+            return not_there(self.shown)
+        if exc.code in (401, 403):
+            return UnreadableFile(
+                f"{self.shown} may not be read: its server says {exc.code} {exc.reason}",
+                hint="a signed URL may have expired; a user and a password go before the host: "
+                "https://USER:PASSWORD@HOST/…",
+            )
+        if exc.code in _LATER:
+            return lost(self.shown, f"its server says {exc.code} {exc.reason}")
+        return UnreadableFile(f"{self.shown} cannot be read: {exc.code} {exc.reason}")
+
+
+class _Empty(Exception):
+    """The server has nothing in the range that was asked for."""
+
+
+def _tag(answer: Any) -> str:
+    return str(answer.headers.get("ETag") or answer.headers.get("Last-Modified") or "")
+
+
+def _modified(answer: Any) -> int:
+    try:
+        return int(parsedate_to_datetime(answer.headers["Last-Modified"]).timestamp() * 1e9)
+    except (TypeError, ValueError):
+        return 0
