@@ -28,6 +28,9 @@ _LOOKS: Final[dict[str, Callable[[Session], list[Check]]]] = {
     "locks": lambda session: [activity.locks(session)],
 }
 
+#: PostgreSQL's word for a right that is missing.
+_FORBIDDEN: Final = "42501"
+
 
 def examine(url: str, *, embedded: bool = False) -> Iterator[Check]:
     """Every check of the database `url` and of this machine, one by one as they are done.
@@ -50,7 +53,10 @@ def examine(url: str, *, embedded: bool = False) -> Iterator[Check]:
             except SchemaOutOfDate:
                 pass  # a table that is not there: the finding on the schema says so
             except DatabaseError as error:
-                yield Check(name, "fail", str(error), error.hint)
+                if error.sqlstate == _FORBIDDEN:
+                    yield Check(name, "warn", "this role may not look at that", "see rights")
+                else:
+                    yield Check(name, "fail", str(error), error.hint)
     yield from _of_this_machine()
 
 

@@ -316,6 +316,13 @@ def test_who_may_not_load_is_told_how_to_be_let(doctor: Run, database_url: str) 
         superuser.execute(checks["rights"][2].encode())
         assert doctor(url("stranger"))[0] == 0
 
+        superuser.execute("REVOKE SELECT ON job_runs FROM mdload_loader")
+        code, checks = doctor(url("nightly"))
+        forbidden = ("warn", "this role may not look at that", "see rights")
+        assert (code, checks["runs"], checks["locks"]) == (6, forbidden, forbidden)
+        assert checks["rights"][2] == "GRANT SELECT ON public.job_runs TO mdload_loader;"
+        superuser.execute(checks["rights"][2].encode())
+
         superuser.execute("REVOKE INSERT ON bars_rejected FROM mdload_loader")
         assert doctor(url("nightly"))[1]["rights"][2] == (
             "GRANT INSERT ON public.bars_rejected TO mdload_loader;"
