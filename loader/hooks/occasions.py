@@ -13,7 +13,7 @@ from loader.errors import JobHeld
 from loader.hooks.commands import run
 from loader.hooks.secrets import masked
 from loader.hooks.web import get, is_url, post
-from loader.report import plain
+from loader.report import counted, plain
 
 _log: Final = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def _guarded(job: JobConfig, what: str, act: Callable[[], None]) -> None:
 
 def sentence(result: Mapping[str, Any]) -> str:
     """How it ended, in one sentence."""
-    counts = f"{result['rows_written']:,} rows written, {result['rows_failed']:,} rejected"
+    counts = f"{counted(result['rows_written'], 'row')} written, {result['rows_failed']:,} rejected"
     job, code = result["job"], result["exit_code"]
     if not code:
         return f"mdload job {job} succeeded: {counts}"

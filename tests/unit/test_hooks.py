@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ import pytest
 
 from loader.config import JobConfig, job, read
 from loader.hooks import announce, notify
+from tests.listening import Server
 
 GOOD = {"job": "nightly", "exit_code": 0, "rows_written": 1200, "rows_failed": 0, "error": None,
         "files": [{"path": "a.csv", "error": None}], "days": ["2024-03-01"]}  # fmt: skip
@@ -25,45 +23,10 @@ BAD = GOOD | {"exit_code": 4, "rows_failed": 3, "rows_written": 0, "files": [REF
 HELD = GOOD | {"exit_code": 7, "error": "the job nightly is held by run 41", "files": []}
 
 
-class Server(ThreadingHTTPServer):
-    """Keeps what it is asked for; answers with `status`, after `delay` seconds."""
-
-    daemon_threads = True
-    block_on_close = False
-    status = 200
-    delay = 0.0
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.asked: list[tuple[str, str, str | None, str | None, bytes]] = []
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        kind, account = self.headers["Content-Type"], self.headers["Authorization"]
-        self.server.asked.append((self.command, self.path, kind, account, body))
-        time.sleep(self.server.delay)
-        self.send_response(self.server.status)
-        self.end_headers()
-
-    do_POST = do_GET
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
+    with Server.running() as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
 Made = Callable[..., JobConfig]
