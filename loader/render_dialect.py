@@ -115,7 +115,8 @@ def _naming(dialect: Dialect) -> str | None:
 
 def _skipped(dialect: Dialect) -> list[str]:
     """The reasons for which rows are left out, those of the shapes too."""
-    return list(dict.fromkeys(r for each in (dialect, *dialect.shapes) for r in each.skip or {}))
+    of_shapes = (reason for shape in dialect.shapes for reason in shape.skip or {})
+    return list(dict.fromkeys([*dialect.skip, *of_shapes]))
 
 
 def _prices(exponent: int | None) -> str:
