@@ -219,6 +219,7 @@ def test_the_index_alone_is_read_and_each_bar_once(database_url: str) -> None:
     for symbol in ("A", "B", "C"):
         store(database_url, "1m", minutes("2024-07-02T00:00", "2024-07-08T23:59"), symbol)
     with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")  # commits here are not synchronous
         connection.execute("VACUUM bars_ohlcv")
     before = reads(database_url)
     (only,) = checked(database_url, "24/7", Span(None, None, LATER), asked=Asked(symbols=["B"]))
@@ -358,7 +359,7 @@ def examples(draw: st.DrawFn) -> Example:
         days,
         step,
         frozenset(removed),
-        (night,) if draw(st.booleans()) else (),
+        (night,) if days.name[0] == "X" and draw(st.booleans()) else (),
         span,
         tuple(waivers),
     )
