@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from dataclasses import replace
 
@@ -13,6 +14,8 @@ from loader.errors import (
     Contended,
     DatabaseError,
     MdloadError,
+    Unfinished,
+    UnreadableFile,
 )
 from loader.events import FileDone, FileNote, FileStarted
 from loader.filework import STOPPED, FileWork, identity
@@ -22,6 +25,8 @@ from loader.results import Counts, FileResult, FileState
 from loader.sources import Source, content_hash
 
 FIRST_WAY = Way()
+#: Nobody writes to a file with longer pauses.
+YOUNG_SECONDS = 900.0
 
 
 def load_file(job: Job, source: Source) -> FileResult:
@@ -75,16 +80,30 @@ class _Attempts:
             error = Cancelled(STOPPED)  # what the server said of the statement that was stopped
         with suppress(DatabaseError):  # the error in hand says more than one about the ledger
             self._learn()
+        if isinstance(error, Unfinished) and self._may_still_be_written():
+            note = f"left for the next run, as it seems to be still written: {redact(str(error))}"
+            self._job.emit(FileNote(self._source.name, note))
+            return replace(self._done, state="unfinished", notes=(note,))
         state: FileState = "cancelled" if isinstance(error, Cancelled) else "failed"
         result = replace(
             self._done,
             state="partial" if self._done.file_id else state,
             error=redact(str(error)), hint=error.hint, exit_code=error.exit_code,
+            retryable=error.retryable,
         )  # fmt: skip
         with suppress(DatabaseError):
             resumable = 0 if self._way.partition else self._way.resume_at
             return _recorded(self._job, self._source, result, resumable)
         return result
+
+    def _may_still_be_written(self) -> bool:
+        """Whether the job leaves such a file, nothing of it is committed, and it is young."""
+        if not self._job.settings.leaves_unfinished or self._done.file_id:
+            return False
+        with suppress(UnreadableFile):
+            _, changed_ns = identity(self._source)
+            return time.time() - changed_ns / 1e9 < YOUNG_SECONDS
+        return True  # it was renamed or replaced this moment
 
     def _learn(self) -> None:
         """Takes over what the attempt before has committed."""
@@ -111,6 +130,10 @@ class _Attempts:
             self._job.emit(FileNote(self._source.name, note))
             return result
         self._asks_ledger = False
+        before, run_id = self._job.before.get(self._source.name, (None, 0))
+        if before not in (None, self._done.content_hash):
+            note = f"changed since run {run_id} had it: loaded again"
+            self._job.emit(FileNote(self._source.name, note))
         if seen and seen.rows_resumable and self._job.settings.commit_every:
             self._way = replace(self._way, resume_at=seen.rows_resumable)
             note = f"goes on after row {seen.rows_resumable:,}, up to where run {seen.run_id} came"

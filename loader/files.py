@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from loader.db import Connection
@@ -22,6 +23,12 @@ class Known:
 def known(reader: Connection, content_hash: str, fingerprint: str) -> Known | None:
     row = reader.row("file_known", content_hash, fingerprint)
     return Known(row[0] == "loaded", row[1], row[2]) if row else None
+
+
+def before(reader: Connection, job_name: str, paths: Iterable[str]) -> dict[str, tuple[str, int]]:
+    """For those of `paths` that a recent run of the job had: the content's hash, and the run."""
+    found = reader.frame("files_before", job_name, json.dumps(list(paths), ensure_ascii=False))
+    return {path: (content_hash, run_id) for path, content_hash, run_id in found.iter_rows()}
 
 
 def begin(

@@ -17,7 +17,7 @@ from loader.checking import Checking
 from loader.chunks import Hours
 from loader.db import Connection
 from loader.duplicates import in_order, partitioned
-from loader.errors import Cancelled, TooManyRejects, UnreadableFile
+from loader.errors import Cancelled, TooManyRejects, Unfinished
 from loader.events import Committed, FileNote, FileOpened, RowsDone
 from loader.flow import ahead
 from loader.job import Job, Way
@@ -279,7 +279,7 @@ class FileWork:
 
     def _unchanged_meanwhile(self) -> None:
         if identity(self.source) != self._as_hashed:
-            raise UnreadableFile(
+            raise Unfinished(
                 f"{self.source.name} changed while it was being read; nothing of it was kept",
                 hint="wait until it is written whole, then run the same command again",
             )

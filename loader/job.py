@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +16,8 @@ from loader.settings import Settings
 
 
 class Job:
-    """What all files of a run share. `run_id` is None for a dry run."""
+    """What all files of a run share. `run_id` is None for a dry run; `before` says of a path which
+    content (its hash) a recent run of the job found there, and which run."""
 
     def __init__(
         self,
@@ -31,6 +32,7 @@ class Job:
         self.run_id = run_id
         self.fingerprint = fingerprint
         self.emit = emit
+        self.before: Mapping[str, tuple[str, int]] = {}
         self.cancelled = threading.Event()
         session = partial(self.connection, autocommit=True)
         self.behind = Behind(session, recompress=settings.recompress)

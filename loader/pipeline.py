@@ -10,10 +10,11 @@ end, and `filework` is its transaction.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 
+from loader import files as ledger
 from loader.attempts import load_file
 from loader.checking import check_settings
 from loader.errors import Cancelled, DatabaseError
@@ -30,9 +31,14 @@ LISTED = 20
 
 
 def load(
-    settings: Settings, url: str, sources: Sequence[Source], listeners: Iterable[Listener] = ()
+    settings: Settings,
+    url: str,
+    sources: Sequence[Source],
+    listeners: Iterable[Listener] = (),
+    about: Mapping[str, object] | None = None,
 ) -> LoadResult:
-    """Loads `sources` into the database at `url` and records it as one job run.
+    """Loads `sources` into the database at `url` and records it as one job run, with what its
+    metadata shall say `about` it.
 
     A file that cannot be loaded does not stop the others: it is in the result, with its error.
     KeyboardInterrupt (or any exception raised in this thread) cancels what is under way, file by
@@ -62,13 +68,19 @@ def load(
                     settings.provider,
                     settings.mode,
                     config_fingerprint=fingerprint,
-                    metadata={"sources": [s.name for s in sources[:LISTED]], "files": len(sources)},
+                    metadata={
+                        "sources": [s.name for s in sources[:LISTED]],
+                        "files": len(sources),
+                        **(about or {}),
+                    },
                 )
             )
         job = Job(settings, url, run.id if run else None, fingerprint, emit)
         stack.callback(job.close)
         name, provider, mode = settings.job_name, settings.provider, settings.mode
         emit(RunStarted(job.run_id, len(sources), name, provider, mode))
+        with suppress(DatabaseError), job.connection(autocommit=True) as reader:
+            job.before = ledger.before(reader, settings.job_name, (s.name for s in sources))
         wal = _wal_position(job)
         files = tuple(_all_files(job, sources))
         wal_bytes = None if wal is None or settings.dry_run else (_wal_position(job) or wal) - wal

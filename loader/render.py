@@ -22,7 +22,7 @@ def print_load(result: LoadResult, *, as_json: bool) -> None:
     """The counts of a load on stdout, and what went wrong with which file."""
     if as_json:
         report.print_json(as_object(result))
-        _print_errors(result)
+        print_errors(result)
         return
     _print_counts(result)
     click.echo()
@@ -30,7 +30,7 @@ def print_load(result: LoadResult, *, as_json: bool) -> None:
         click.echo(f"{label:>9}  {value}")
     for line in _next_steps(result):
         click.echo(line)
-    _print_errors(result)
+    print_errors(result)
 
 
 def _print_counts(result: LoadResult) -> None:
@@ -101,7 +101,8 @@ def _next_steps(result: LoadResult) -> list[str]:
     return ["", "next: " + ";  ".join(steps)]
 
 
-def _print_errors(result: LoadResult) -> None:
+def print_errors(result: LoadResult) -> None:
+    """What went wrong with which file, on stderr."""
     if logs.speaks_json():  # which heard of each error as its file ended
         return
     alike: dict[tuple[str, str | None], list[str]] = {}

@@ -29,7 +29,7 @@ _PIPE: Final = 100_000
 _STYLES: Final = {
     "running": "cyan", "success": "green", "failure": "red", "cancelled": "yellow",
     "loading": "cyan", "loaded": "green", "known": "green", "partial": "yellow",
-    "refused": "red", "failed": "red",
+    "refused": "red", "failed": "red", "unfinished": "yellow",
 }  # fmt: skip
 
 

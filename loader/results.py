@@ -10,7 +10,7 @@ from typing import Literal
 
 from loader.errors import MergeFailed
 
-FileState = Literal["loaded", "known", "partial", "refused", "failed", "cancelled"]
+FileState = Literal["loaded", "known", "partial", "refused", "failed", "cancelled", "unfinished"]
 RunStatus = Literal["running", "success", "failure", "cancelled"]
 
 
@@ -81,7 +81,9 @@ class FileResult:
 
     `state` is `loaded`; `known` (its content is loaded already under this configuration);
     `partial` (`commit_every` committed some parts before it ended); `refused` (more rejects than
-    allowed); `failed`; or `cancelled`. `min_ts` and `max_ts` span the good bars (UTC).
+    allowed); `failed`; `cancelled`; or `unfinished` (it is still being written, and a job leaves it
+    for its next run; not in the ledger). `retryable` says that another attempt may succeed.
+    `min_ts` and `max_ts` span the good bars (UTC).
     `rejected` maps each broken rule to its number of rows (a row can break several).
     `conflicts` lists the first keys that the file holds twice with different values.
     """
@@ -104,6 +106,7 @@ class FileResult:
     error: str | None = None
     hint: str | None = None
     exit_code: int = 0
+    retryable: bool = False
     file_id: int | None = None
 
 

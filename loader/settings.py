@@ -56,6 +56,7 @@ class Settings:
     dialect takes for no bars. `own_dialects` are tables as in mdload.toml. `job_name`, `dataset`
     and `mode` are what the run is recorded as. `batch_rows` is the size of a piece in memory;
     `commit_every` cuts a file into parts that commit one by one. `workers` files load at a time.
+    `leaves_unfinished` passes by a file that is cut short and was written to just now.
     `recompress` compresses the chunks of a hypertable that the load has written into.
     """
 
@@ -87,6 +88,7 @@ class Settings:
     commit_every: int | None = None
     recompress: bool = False
     force: bool = False
+    leaves_unfinished: bool = False
 
     @property
     def by_time(self) -> bool:

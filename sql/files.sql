@@ -6,6 +6,16 @@ SELECT state, rows_resumable, run_id
  ORDER BY id DESC
  LIMIT 1
 
+-- files_before --
+-- What was under the paths $2 (JSON array) when one of the last 30 runs of job $1 had it: path, content
+-- hash and run, the newest of each.
+SELECT DISTINCT ON (path) path, content_hash, run_id
+  FROM job_run_files
+ WHERE run_id IN (SELECT id FROM job_runs WHERE job_name = $1 ORDER BY started_at DESC LIMIT 30)
+   AND state IN ('loaded', 'known')
+   AND path IN (SELECT jsonb_array_elements_text(CAST(CAST($2 AS text) AS jsonb)))
+ ORDER BY path, id DESC
+
 -- file_begin --
 -- Opens a file's row in the ledger. $1 run, $2 path, $3 size, $4 content hash, $5 fingerprint,
 -- $6 seconds since the load of it began.

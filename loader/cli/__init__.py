@@ -16,6 +16,7 @@ from loader.errors import MdloadError
 # A command's module is imported when the command runs; `mdload --help` needs only this table.
 COMMANDS: dict[str, tuple[str, str]] = {
     "backfill": ("loader.cli.backfill:backfill", "Load bars from files into the store."),
+    "run": ("loader.cli.run:run", "Run jobs of mdload.toml, as cron would."),
     "live": ("loader.cli.live:live", "Store bars as they come, from a pipe."),
     "inspect": ("loader.cli.inspect:inspect", "Show what a file would be taken for."),
     "providers": ("loader.cli.providers:providers", "The dumps that are recognised, one by one."),

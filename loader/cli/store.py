@@ -9,8 +9,9 @@ from loader.cli.context import Context
 
 
 @contextmanager
-def store(ctx: Context) -> Iterator[str]:
-    """The URL of the chosen database; the embedded one is brought to the newest schema first.
+def store(ctx: Context, *, checked: bool = True) -> Iterator[str]:
+    """The URL of the chosen database; the embedded one is brought to the newest schema first. A
+    server of the user's own that is not to be `checked` may be away for the moment.
 
     Raises:
         SchemaOutOfDate: a server of the user's own does not have the schema.
@@ -21,7 +22,8 @@ def store(ctx: Context) -> Iterator[str]:
 
     with target(ctx.database, ctx.home, ctx.configured) as chosen:
         try:
-            schema.require_head(chosen.url)
+            if checked or chosen.embedded:
+                schema.require_head(chosen.url)
         except SchemaOutOfDate:
             if not chosen.embedded:
                 raise

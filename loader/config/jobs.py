@@ -69,6 +69,7 @@ class JobConfig:
             job_name=self.name,
             dry_run=dry_run,
             force=force,
+            leaves_unfinished=True,
         )
 
     def days(

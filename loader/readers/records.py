@@ -11,7 +11,7 @@ from typing import Final, Literal
 import polars as pl
 import pyarrow as pa
 
-from loader.errors import UnreadableFile
+from loader.errors import Unfinished
 from loader.readers.reading import NO_ROWS, Reading, batches
 from loader.sources import Source
 from loader.sources.compression import damage
@@ -129,8 +129,8 @@ def _check_whole(records: Records, name: str, rows: int, left: int) -> None:
         )
 
 
-def _cut_short(what: str) -> UnreadableFile:
-    return UnreadableFile(
+def _cut_short(what: str) -> Unfinished:
+    return Unfinished(
         f"{what}: it is cut short",
         hint="it was not written, copied or downloaded to the end: get it again",
     )

@@ -14,7 +14,7 @@ from typing import Final
 
 import polars as pl
 
-from loader.errors import UnreadableFile
+from loader.errors import Unfinished, UnreadableFile
 from loader.readers.sniff import Record, TextFormat
 
 _LONGEST_ROW: Final = 1 << 26
@@ -162,8 +162,8 @@ class Rows:
     def _row_after(self, records: list[Record]) -> int:
         return self._rows + sum(map(bool, records)) + 1
 
-    def _cut_short(self, how: str) -> UnreadableFile:
-        return UnreadableFile(
+    def _cut_short(self, how: str) -> Unfinished:
+        return Unfinished(
             f"{self._name} {how}: it is cut short",
             hint="it was not written, copied or downloaded to the end: get it again",
         )

@@ -26,6 +26,7 @@ COMMANDS = [
     "", "backfill", "inspect", "migrate", "job-runs", "job-runs list", "job-runs inspect",
     "job-runs stuck", "job-runs summary", "job-runs cleanup", "db", "db url", "db status",
     "db start", "db stop", "db psql", "config", "config check", "config show", "config schema",
+    "run",
 ]  # fmt: skip
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from loader.errors import UnreadableFile
+from loader.errors import Unfinished, UnreadableFile
 
 #: Characters that are parsed at a time: enough for Polars to be fast, few enough for flat memory.
 BLOCK: Final = 2 << 20
@@ -158,10 +158,10 @@ class Values:
             self._line, self._column + at
         )  # fmt: skip
 
-    def _damaged(self, exc: json.JSONDecodeError) -> UnreadableFile:
+    def _damaged(self, exc: json.JSONDecodeError) -> Unfinished:
         line, column = self._position(exc.pos)
         how = "is cut short" if exc.pos >= len(self.text.rstrip()) else "is damaged or cut short"
-        return UnreadableFile(
+        return Unfinished(
             f"{self._name} is no whole JSON, it {how}: "
             f"{exc.msg[0].lower()}{exc.msg[1:].removesuffix(' at')} in line {line:,}, "
             f"column {column:,}",

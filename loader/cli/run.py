@@ -1,0 +1,128 @@
+"""`mdload run`: jobs of mdload.toml, as cron runs them."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import TYPE_CHECKING
+
+import click
+
+from loader.cli.context import Context
+from loader.cli.job_options import Day, date_option, set_option
+from loader.cli.options import json_option
+
+if TYPE_CHECKING:
+    from loader.config import JobConfig
+    from loader.nightly import Asked, JobResult
+
+
+class Run(click.Command):
+    """A command whose `--wait` may have a time behind it; what is no time is a job."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        for i, arg in enumerate(args):
+            if arg == "--":
+                break
+            if arg == "--wait":
+                timed = i + 1 < len(args) and re.fullmatch(r"[\d.]+(ms|s|m|h|d)?", args[i + 1])
+                args[i : i + 2 if timed else i + 1] = [f"--wait={args[i + 1] if timed else ''}"]
+        return super().parse_args(ctx, args)
+
+
+class Wait(click.ParamType[float]):
+    """Seconds, or a time such as 10m; nothing for as long as it takes."""
+
+    name = "wait"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        from loader.config.kinds import DURATION
+
+        if not isinstance(value, str):
+            return float(str(value))
+        if not value:
+            return float("inf")
+        try:
+            return float(value) if re.fullmatch(r"[\d.]+", value) else DURATION.read(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time such as 30s, 10m or 1h")
+
+
+@click.command(cls=Run, epilog="Example: mdload run nightly --since 2024-03-01 --until 2024-03-05")
+@click.argument("jobs", nargs=-1, metavar="[JOB]...")
+@click.option("--all", "every", is_flag=True, help="Every job of the file, in its order.")
+@date_option
+@click.option("--since", metavar="DAY", type=Day(), help="Load the days from this one on …")
+@click.option("--until", metavar="DAY", type=Day(), help="… up to this one; else up to today.")
+@click.option(
+    "--wait",
+    metavar="[TIME]",
+    type=Wait(),
+    help="Wait for a job that another run holds: 10m, or as long as it takes.",
+)
+@set_option
+@click.option("--dry-run", is_flag=True, help="Count exactly what would happen; write nothing.")
+@click.option("--force", is_flag=True, help="Load files again that are loaded already.")
+@json_option
+@click.pass_obj
+def run(
+    ctx: Context, jobs: tuple[str, ...], every: bool, day: date | None, since: date | None,
+    until: date | None, wait: float | None, given: tuple[tuple[str, str], ...], dry_run: bool,
+    force: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Run jobs of mdload.toml, one after the other.
+
+    A job runs once at a time: while another process runs it, this one says who and ends with exit
+    code 7, or waits. What can succeed on another attempt is tried again. The exit code is that of
+    the worst job.
+    """
+    from loader import report
+    from loader.cli.store import store
+    from loader.config import job
+    from loader.nightly import Asked
+
+    if bool(jobs) == every:
+        raise click.UsageError("name the jobs to run, or --all of them")
+    if (since is None and until) or (since and day) or (since and until and until < since):
+        raise click.UsageError("--date is one day; --since and --until are the ends of a span")
+    names = dict.fromkeys(jobs or ctx.config.jobs)
+    chosen = [job(ctx.config, name, dict(given)) for name in names]
+    asked = Asked(day, since, until, wait, dry_run, force)
+    results = []
+    with store(ctx, checked=False) as url:
+        for each in chosen:
+            results.append(_run(ctx, each, url, asked))
+            _tell(results[-1], as_json=as_json)
+    code = max((result.exit_code for result in results), default=0)
+    if as_json:
+        report.print_json({"exit_code": code, "jobs": [each.as_object() for each in results]})
+    return code
+
+
+def _run(ctx: Context, job: JobConfig, url: str, asked: Asked) -> JobResult:
+    from loader.cli import interrupts
+    from loader.nightly import run_job
+    from loader.progress import listeners
+
+    interrupts.heed()
+    with listeners(ctx.verbosity, ctx.log_format) as told:
+        return run_job(job, url, asked, told)
+
+
+def _tell(result: JobResult, *, as_json: bool) -> None:
+    from loader import logs
+    from loader.render import print_errors, print_load
+
+    if as_json:
+        print_errors(result.load)
+    else:
+        days = sorted({day.isoformat() for day in (*result.days[:1], *result.days[-1:])})
+        click.echo(f"job {result.job}, for {' to '.join(days)}")
+        if result.load.files or not result.error:
+            click.echo()
+            print_load(result.load, as_json=False)
+            click.echo()
+    if result.error:
+        logs.error(result.error, result.hint)

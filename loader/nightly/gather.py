@@ -1,0 +1,116 @@
+"""The sources of a job: those that are there and whole, those that are missing, and those that are
+still being written."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from loader.config import JobConfig
+from loader.errors import NotThere, UnreadableFile
+from loader.filework import Identity, identity
+from loader.sources import Place, Source, find
+
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What there is of a job's sources.
+
+    Attributes:
+        sources: to be loaded, in order. Where a missing one is a failure it is among them, for the
+            load of it to fail and to be recorded.
+        missing: patterns that name nothing although it was expected.
+        unfinished: names of sources that are left for the next run.
+    """
+
+    sources: list[Source]
+    missing: list[str]
+    unfinished: list[str]
+
+
+def gather(job: JobConfig, patterns: Mapping[str, date], stack: ExitStack) -> Gathered:
+    """The sources that `patterns` (each with the day whose bars it should have) name; what they
+    need lasts as long as `stack`. Waits for as long as `settle` where one was just written.
+
+    Raises:
+        UnreadableFile: a pattern names what can be no source.
+        SettingsError: there is no such calendar.
+    """
+    found: dict[tuple[object, str | None], Source] = {}
+    absent: dict[str, date] = {}
+    for pattern, day in patterns.items():
+        try:
+            for source in stack.enter_context(find([pattern])):
+                found.setdefault(source.key, source)
+        except NotThere as error:
+            absent[pattern] = day
+            if job["missing"] == "fail":
+                _log.info("%s", error)
+    missing = _expected(job, absent)
+    if job["missing"] == "warn":
+        for pattern in missing:
+            _log.warning("%s is missing", pattern)
+    whole, unfinished = settled(found.values(), job["settle"])
+    for name in unfinished:
+        _log.warning("%s is still being written: left for the next run", name)
+    if job["missing"] == "fail":
+        whole += [Source(Path(pattern), pattern, None, 0) for pattern in missing]
+    return Gathered(whole, missing, unfinished)
+
+
+def _expected(job: JobConfig, absent: Mapping[str, date]) -> list[str]:
+    """Which of the absent ones should be there."""
+    if not absent or job["missing"] == "ignore":
+        return []
+    if job["calendar"] is None:
+        return list(absent)
+    from loader.calendars import calendar  # noqa: PLC0415 - it takes its time
+
+    days = absent.values()
+    sessions = set(calendar(job["calendar"], min(days), max(days)).parts["session"])
+    for pattern, day in absent.items():
+        if day not in sessions:
+            _log.info("%s is not expected: %s is closed on %s", pattern, job["calendar"], day)
+    return [pattern for pattern, day in absent.items() if day in sessions]
+
+
+def settled(sources: Iterable[Source], seconds: float) -> tuple[list[Source], list[str]]:
+    """The sources that nobody writes to, and the names of those that somebody does.
+
+    One that was written to within the last `seconds` is looked at again when they are over.
+    """
+    all_ = list(sources)
+    looks = {source.path: _look(source) for source in all_ if _is_a_file_of_theirs(source)}
+    now = time.time()
+    ages = [now - look[1] / 1e9 for look in looks.values() if look]
+    young = [age for age in ages if abs(age) < seconds]  # a stamp in the future ages as well
+    if young:
+        _log.info("waiting for files that were just written")
+        time.sleep(seconds - max(min(young), 0))
+    again = {path: _look(source) for source in all_ if (path := source.path) in looks}
+    moved = {path for path in looks if looks[path] != again[path]} if young else set()
+    return _split(all_, moved)
+
+
+def _split(sources: Sequence[Source], moved: set[Place]) -> tuple[list[Source], list[str]]:
+    whole = [source for source in sources if source.path not in moved]
+    return whole, [source.name for source in sources if source.path in moved]
+
+
+def _look(source: Source) -> Identity | None:
+    with suppress(UnreadableFile):
+        return identity(source)
+    return None
+
+
+def _is_a_file_of_theirs(source: Source) -> bool:
+    """No object, which is there whole or not at all, and no copy of what came through a pipe."""
+    return isinstance(source.path, Path) and source.name.startswith(str(source.path))

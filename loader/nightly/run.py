@@ -1,0 +1,197 @@
+"""One job from its lock to its end: attempts, each of them a run in `job_runs`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from loader import schema
+from loader.checking import check_settings
+from loader.config import JobConfig
+from loader.errors import DeadlinePassed, InputError, MdloadError, SettingsError
+from loader.events import Event, FileDone, Listener, RunDone, RunStarted
+from loader.nightly.deadline import deadline
+from loader.nightly.gather import Gathered, gather
+from loader.nightly.lock import HOST, JobLock
+from loader.nightly.result import JobResult
+from loader.pipeline import LISTED, load
+from loader.redact import redact
+from loader.report import duration
+from loader.results import FileResult, LoadResult, RunStatus
+from loader.runs import JobRunTracker
+from loader.sources import Source
+
+_log: Final = logging.getLogger(__name__)
+NOTHING: Final = Gathered([], [], [])
+#: However often it doubles, no pause between attempts is longer.
+LONGEST_PAUSE: Final = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person, or cron, asks for.
+
+    Attributes:
+        day: instead of today.
+        since, until: load these days instead of the job's window.
+        wait: seconds to wait for a job that is held; None for not at all, infinity for ever.
+    """
+
+    day: date | None = None
+    since: date | None = None
+    until: date | None = None
+    wait: float | None = None
+    dry_run: bool = False
+    force: bool = False
+
+
+def run_job(
+    job: JobConfig, url: str, asked: Asked, listeners: Iterable[Listener] = ()
+) -> JobResult:
+    """Runs `job` in the database at `url`; to be called in the main thread.
+
+    Errors of mdload's own kinds become the result. KeyboardInterrupt cancels what is under way and
+    comes out. A dry run takes no lock, for it writes nothing.
+    """
+    work = _Work(job, url, asked, tuple(listeners))
+    error: MdloadError | None = None
+    try:
+        work.run()
+    except MdloadError as caught:
+        error = caught
+    return work.result(error)
+
+
+class _Work:
+    """A job, and how far it has come over the attempts so far."""
+
+    def __init__(
+        self, job: JobConfig, url: str, asked: Asked, listeners: tuple[Listener, ...]
+    ) -> None:
+        self._job = job
+        self._url = url
+        self._asked = asked
+        self._listeners = (*listeners, self._hear)
+        self._lock = JobLock(url, job.name)
+        self._days = job.days(asked.day, asked.since, asked.until)
+        self._timed = False
+        self._gathered: Gathered | None = None
+        self._files: dict[str, FileResult] = {}
+        self._runs: list[int] = []
+        self._wal_bytes: int | None = None
+        self._began = time.monotonic()
+
+    def run(self) -> None:
+        """Raises whatever kept the job from its end."""
+        retries = self._job["retries"]
+        with ExitStack() as stack:
+            stack.callback(self._lock.close)
+            for attempt in range(1, retries + 2):
+                try:
+                    self._attempt(attempt, stack)
+                    failed = next((f.error for f in self._files.values() if f.retryable), None)
+                    if failed is None or attempt > retries:
+                        return
+                except MdloadError as error:
+                    if not error.retryable or attempt > retries:
+                        raise
+                    failed = str(error)
+                pause = min(self._job["retry_wait"] * 2.0 ** (attempt - 1), LONGEST_PAUSE)
+                _log.warning(
+                    "attempt %d of %d of the job %s failed (%s); the next is in %s",
+                    attempt, retries + 1, self._job.name, failed, duration(1000 * pause),
+                )  # fmt: skip
+                time.sleep(pause)
+
+    def _attempt(self, number: int, stack: ExitStack) -> None:
+        """Loads what no attempt before this has brought to its end."""
+        if not self._asked.dry_run:
+            self._lock.take(self._asked.wait)
+        if not self._timed:
+            self._timed = True
+            stack.enter_context(deadline(self._job["deadline"], f"the job {self._job.name}"))
+        runs = len(self._runs)
+        try:
+            with self._measuring() as measuring:
+                schema.require_head(self._url)
+                settings = self._job.settings(dry_run=self._asked.dry_run, force=self._asked.force)
+                check_settings(settings)
+                if self._gathered is None:
+                    self._gathered = gather(self._job, self._job.patterns(self._days), stack)
+                pending = [s for s in self._gathered.sources if self._is_pending(s)]
+                load(
+                    settings, self._url, pending, [*self._listeners, *measuring],
+                    self._about(number, self._gathered),
+                )  # fmt: skip
+        except (SettingsError, InputError, DeadlinePassed) as error:
+            if len(self._runs) == runs and not self._asked.dry_run:
+                self._record(number, error)
+            raise
+
+    def _is_pending(self, source: Source) -> bool:
+        done = self._files.get(source.name)
+        return done is None or done.retryable
+
+    def _about(self, attempt: int, gathered: Gathered) -> dict[str, object]:
+        """What the run's metadata says besides; `lock` is how the lock finds its run."""
+        days = [self._days[0].isoformat(), self._days[-1].isoformat()] if self._days else []
+        return {
+            "host": HOST, "pid": os.getpid(), "lock": self._lock.backend, "attempt": attempt,
+            "days": days, "missing": gathered.missing[:LISTED],
+            "unfinished": gathered.unfinished[:LISTED],
+        }  # fmt: skip
+
+    def _record(self, attempt: int, error: MdloadError) -> None:
+        """A run of its own for what failed before any file was begun."""
+        about = self._about(attempt, self._gathered or NOTHING)
+        job, mode, provider = self._job, self._job["mode"], self._job["provider"]
+        with JobRunTracker(self._url) as tracker:
+            run_id = tracker.start_run(job.name, job["dataset"], provider, mode, metadata=about)
+            tracker.complete_run(run_id, "failure", str(error))
+        self._runs.append(run_id)
+
+    def _measuring(self) -> AbstractContextManager[list[Listener]]:
+        textfile, gateway = self._job["metrics_textfile"], self._job["push_gateway"]
+        if self._asked.dry_run or not (textfile or gateway):
+            return nullcontext([])
+        from loader.metrics import exporting  # noqa: PLC0415 - most jobs have none
+
+        name, provider, mode = self._job.name, self._job["provider"], self._job["mode"]
+        return exporting(name, provider, mode, textfile=textfile, gateway=gateway)
+
+    def _hear(self, event: Event) -> None:
+        """Keeps what a load has come to, for one that is stopped gives no result."""
+        match event:
+            case RunStarted(run_id=int(run_id)):
+                self._runs.append(run_id)
+            case FileDone(result):
+                self._files[result.path] = result
+            case RunDone(result) if result.wal_bytes is not None:
+                self._wal_bytes = (self._wal_bytes or 0) + result.wal_bytes
+
+    def result(self, error: MdloadError | None) -> JobResult:
+        gathered = self._gathered or NOTHING
+        left = [FileResult(name, "unfinished") for name in gathered.unfinished]
+        names = [s.name for s in gathered.sources if s.name in self._files]
+        files = (*(self._files[name] for name in names), *left)
+        code = error.exit_code if error else max((f.exit_code for f in files), default=0)
+        status: RunStatus = "failure" if code else "success"
+        elapsed = int((time.monotonic() - self._began) * 1000)
+        run_id = self._runs[-1] if self._runs else None
+        return JobResult(
+            self._job.name,
+            code,
+            LoadResult(run_id, status, files, elapsed, self._wal_bytes, self._asked.dry_run),
+            tuple(self._runs),
+            tuple(self._days),
+            tuple(gathered.missing),
+            tuple(f.path for f in files if f.state == "unfinished"),
+            redact(str(error)) if error else None,
+            error.hint if error else None,
+        )

@@ -1,0 +1,139 @@
+"""One run of a job at a time: two real processes, one lock of the server."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.cli.jobs import STALLED, bars, config, query, running, stalled, wait_for
+from tests.conftest import Ran
+
+Mdload = Callable[..., Ran]
+JOBS = ('[jobs.nightly]\nsource = "bars.csv"', '[jobs.other]\nsource = "bars.csv"\nprovider = "q"')
+WAITING = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"  # noqa: E501
+
+
+@pytest.fixture
+def folder(tmp_path: Path, database_url: str) -> Path:
+    bars(tmp_path / "bars.csv", 20)
+    config(tmp_path, database_url, *JOBS)
+    return tmp_path
+
+
+def test_the_second_says_who_holds_the_job_and_ends(
+    mdload: Mdload, home: Path, folder: Path, database_url: str
+) -> None:
+    with stalled(database_url) as lock, running(home, folder, "nightly") as holder:
+        ((run_id,),) = wait_for(database_url, STALLED)
+        second = mdload("run", "nightly", "--json")
+        assert second.code == 7
+        who = rf"run {run_id} \(pid {holder.pid} on {re.escape(socket.gethostname())}\) since "
+        assert re.search(rf"the job nightly is held by {who}\d{{4}}-\d\d-\d\d ", second.err)
+        assert "--wait" in second.err
+        (job,) = second.json()["jobs"]
+        assert (job["exit_code"], job["status"], job["runs"]) == (7, "failure", [])
+        waited = mdload("run", "nightly", "--wait", "200ms")
+        assert waited.code == 7
+        assert "still held by run" in waited.err
+        assert "after 0.2 s of waiting" in waited.err
+        lock.rollback()
+        assert holder.wait(60) == 0
+    assert query(database_url, "SELECT count(*) FROM job_runs") == [(1,)]
+    assert mdload("run", "nightly").code == 0
+
+
+def test_another_job_is_free_and_the_worst_code_counts(
+    mdload: Mdload, home: Path, folder: Path, database_url: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        # The other job's bars are there already, so that it needs to wait for nobody's table.
+        assert mdload("run", "other").code == 0
+        connection.execute("LOCK TABLE bars_ohlcv IN ACCESS EXCLUSIVE MODE")
+        with running(home, folder, "nightly"):
+            wait_for(database_url, STALLED)
+            ran = mdload("run", "--all", "--json")
+            assert (ran.code, [j["exit_code"] for j in ran.json()["jobs"]]) == (7, [7, 0])
+        connection.rollback()
+
+
+def test_wait_waits_until_the_job_is_free(home: Path, folder: Path, database_url: str) -> None:
+    with (
+        stalled(database_url) as lock,
+        running(home, folder, "nightly") as holder,
+    ):
+        wait_for(database_url, STALLED)
+        with running(home, folder, "--wait", "nightly") as second:
+            wait_for(database_url, WAITING)
+            lock.rollback()
+            _, err = second.communicate(timeout=60)
+            assert (second.returncode, holder.wait(60)) == (0, 0), err
+            assert re.search(r"waiting for the job nightly, held by run 1 \(pid \d+ on ", err)
+    assert query(database_url, "SELECT status, rows_inserted FROM job_runs ORDER BY id") == [
+        ("success", 20),
+        ("success", 0),
+    ]
+
+
+def test_a_holder_that_is_killed_frees_the_job(
+    mdload: Mdload, home: Path, folder: Path, database_url: str
+) -> None:
+    with stalled(database_url) as lock, running(home, folder, "nightly") as holder:
+        ((run_id,),) = wait_for(database_url, STALLED)
+        holder.kill()
+        holder.wait(60)
+        lock.rollback()
+    ran = mdload("run", "nightly", "--json", "--wait", "10")  # the server may need a moment
+    assert ran.code == 0, ran.err
+    assert f"run {run_id} of nightly is marked as failed: its process ended without a" in ran.err
+    assert ran.json()["jobs"][0]["rows_inserted"] == 20
+    assert query(database_url, "SELECT id, status FROM job_runs ORDER BY id") == [
+        (run_id, "failure"),
+        (run_id + 1, "success"),
+    ]
+
+
+def test_one_who_waits_gets_it_from_one_who_is_killed(
+    home: Path, folder: Path, database_url: str
+) -> None:
+    with stalled(database_url) as lock, running(home, folder, "nightly") as holder:
+        wait_for(database_url, STALLED)
+        with running(home, folder, "nightly", "--wait=1m") as second:
+            wait_for(database_url, WAITING)
+            holder.kill()
+            lock.rollback()
+            _, err = second.communicate(timeout=60)
+            assert second.returncode == 0, err
+
+
+def test_ctrl_c_while_waiting_and_while_loading(
+    home: Path, folder: Path, database_url: str
+) -> None:
+    with stalled(database_url), running(home, folder, "nightly") as holder:
+        wait_for(database_url, STALLED)
+        with running(home, folder, "nightly", "--wait") as second:
+            wait_for(database_url, WAITING)
+            second.send_signal(signal.SIGTERM)
+            _, err = second.communicate(timeout=60)
+            assert (second.returncode, "interrupted" in err) == (130, True)
+        holder.send_signal(signal.SIGTERM)
+        assert holder.wait(60) == 130
+    assert query(database_url, "SELECT status FROM job_runs") == [("cancelled",)]
+
+
+def test_jobs_of_another_schema_have_locks_of_their_own(
+    mdload: Mdload, home: Path, folder: Path, database_url: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("CREATE SCHEMA elsewhere")
+    elsewhere = f"{database_url}&options=-csearch_path%3Delsewhere"
+    assert mdload("--database", elsewhere, "migrate").code == 0
+    with stalled(database_url), running(home, folder, "nightly"):
+        wait_for(database_url, STALLED)
+        ran = mdload("--database", elsewhere, "run", "nightly", "--json")
+        assert (ran.code, ran.json()["jobs"][0]["rows_inserted"]) == (0, 20), ran.err

@@ -1,0 +1,183 @@
+"""`mdload run` when things go wrong: files that are still being written, a server that is away for
+a moment, a deadline."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import polars as pl
+import pytest
+
+from loader import retries
+from loader.config import job, read
+from loader.nightly import Asked, JobResult, run_job
+from tests.cli.jobs import bars, config, query, running, stalled
+from tests.conftest import Ran
+
+Mdload = Callable[..., Ran]
+ALL = '[jobs.a]\nsource = "dumps/*"'
+RUNS = "SELECT status, error_message, metadata ->> 'attempt' FROM job_runs ORDER BY id"
+
+
+def ran(folder: Path, url: str) -> JobResult:
+    """What a run of the job `a` comes to, in this process."""
+    return run_job(job(read(str(folder / "mdload.toml")), "a"), url, Asked())
+
+
+@contextmanager
+def growing(path: Path) -> Iterator[None]:
+    """Somebody writes to `path` all the time."""
+    done = threading.Event()
+
+    def write() -> None:
+        with path.open("a") as file:
+            while not done.wait(0.05):
+                file.write("2024-03-05T00:00:00Z,AAA,10,20,5,10,100\n")
+                file.flush()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield
+    finally:
+        done.set()
+        writer.join()
+
+
+def test_a_file_that_grows_is_left_for_the_next_run(
+    mdload: Mdload, tmp_path: Path, database_url: str
+) -> None:
+    config(tmp_path, database_url, ALL, defaults='settle = "1s"\nmax_rejects = "100%"\n')
+    bars(tmp_path / "dumps/whole.csv", 5)
+    path = bars(tmp_path / "dumps/growing.csv", 5, "2024-03-06")
+    with growing(path):
+        ran = mdload("run", "a", "--json")
+    (job,) = ran.json()["jobs"]
+    assert (ran.code, job["unfinished"]) == (0, ["dumps/growing.csv"])
+    assert {f["path"]: f["state"] for f in job["files"]} == {
+        "dumps/whole.csv": "loaded",
+        "dumps/growing.csv": "unfinished",
+    }
+    assert "dumps/growing.csv is still being written: left for the next run" in ran.err
+    (meta,) = query(database_url, "SELECT metadata -> 'unfinished' FROM job_runs")
+    assert meta == (["dumps/growing.csv"],)
+    ran = mdload("run", "a", "--json")
+    (job,) = ran.json()["jobs"]
+    assert (job["unfinished"], job["rows_inserted"] >= 5) == ([], True)
+
+
+@pytest.mark.parametrize("kind", ["gzip", "parquet", "json", "zip"])
+def test_a_file_that_is_cut_short_is_left_while_it_is_young(
+    tmp_path: Path, database_url: str, kind: str
+) -> None:
+    config(tmp_path, database_url, ALL)
+    text = bars(tmp_path / "bars.csv", 50).read_bytes()
+    frame = pl.read_csv(text)
+    folder = tmp_path / "dumps"
+    folder.mkdir()
+    path = folder / {"gzip": "a.csv.gz", "zip": "a.zip"}.get(kind, f"a.{kind}")
+    if kind == "gzip":
+        path.write_bytes(gzip.compress(text))
+    elif kind == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.csv", text)
+    elif kind == "parquet":
+        frame.write_parquet(path)
+    else:
+        frame.write_json(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    young = ran(tmp_path, database_url)
+    assert (young.exit_code, young.load.status) == (0, "success")
+    assert (young.unfinished, young.load.files[0].state) == ((str(path),), "unfinished")
+    assert "left for the next run" in young.load.files[0].notes[0]
+    assert query(database_url, "SELECT count(*) FROM job_run_files") == [(0,)]
+    an_hour_ago = time.time() - 3600
+    os.utime(path, (an_hour_ago, an_hour_ago))
+    old = ran(tmp_path, database_url)
+    assert (old.exit_code, old.load.files[0].state) == (3, "failed")
+    path.write_bytes(whole)
+    assert ran(tmp_path, database_url).load.counts.inserted == 50
+
+
+def test_a_server_that_comes_back_is_tried_again(
+    home: Path, tmp_path: Path, database_url: str
+) -> None:
+    """The socket of the server is not there before the first attempt has failed."""
+    url = urlsplit(database_url)
+    options = parse_qs(url.query)
+    real = Path(unquote(options["host"][0])) / f".s.PGSQL.{options['port'][0]}"
+    away = database_url.replace(options["host"][0].replace("/", "%2F"), str(home)).replace(
+        options["host"][0], str(home)
+    )
+    assert str(home) in away
+    config(tmp_path, away, ALL, defaults='retry_wait = "500ms"\n')
+    bars(tmp_path / "dumps/bars.csv", 10)
+    with running(home, tmp_path, "a", "--json") as process:
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        assert "attempt 1 of 4 of the job a failed (" in first
+        assert "the next is in 500 ms" in first
+        (home / real.name).symlink_to(real)
+        assert process.wait(60) == 0
+    assert query(database_url, "SELECT status, rows_inserted FROM job_runs") == [("success", 10)]
+
+
+def test_attempts_have_an_end(mdload: Mdload, tmp_path: Path) -> None:
+    away = "postgresql://me:sekret@127.0.0.1:1/x"
+    config(tmp_path, away, ALL, defaults='retries = 2\nretry_wait = "10ms"\n')
+    ran = mdload("run", "a")
+    assert (ran.code, ran.err.count("attempt")) == (5, 2), ran.err
+    assert ("the next is in 10 ms" in ran.err, "the next is in 20 ms" in ran.err) == (True, True)
+    assert "sekret" not in ran.err + ran.out
+    assert mdload("run", "a", "--set", "retries=0").err.count("attempt") == 0
+
+
+def test_only_files_that_may_succeed_are_tried_again(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another writer's lock stops one file; what is wrong with the other stays wrong."""
+    monkeypatch.setattr(retries, "ATTEMPTS", 1)  # of a file within a run, some fifteen seconds
+    config(tmp_path, database_url, ALL, defaults="retry_wait = 0\nretries = 1\n")
+    bars(tmp_path / "dumps/a.csv", 10)
+    (tmp_path / "dumps/b.csv").write_text("ts,open\n2024-03-04,1\n")
+    chosen = job(read(str(tmp_path / "mdload.toml")), "a")
+    with stalled(database_url):
+        failed = run_job(chosen, f"{database_url}&options=-clock_timeout%3D50ms", Asked())
+    assert (failed.exit_code, len(failed.runs)) == (5, 2)
+    assert [(Path(f.path).name, f.state, f.retryable) for f in failed.load.files] == [
+        ("a.csv", "failed", True),
+        ("b.csv", "failed", False),
+    ]
+    tried = query(database_url, "SELECT run_id, path FROM job_run_files ORDER BY id")
+    assert {Path(path).name for run, path in tried if run == failed.runs[1]} == {"a.csv"}
+    done = run_job(chosen, database_url, Asked())
+    assert [f.state for f in done.load.files] == ["loaded", "failed"]
+    assert (done.exit_code, done.load.status, len(done.runs)) == (3, "failure", 1)
+
+
+def test_a_deadline_stops_the_job_and_fails_it(
+    mdload: Mdload, tmp_path: Path, database_url: str
+) -> None:
+    config(tmp_path, database_url, ALL + '\ndeadline = "2s"')
+    bars(tmp_path / "dumps/bars.csv", 10)
+    with stalled(database_url):
+        ran = mdload("run", "a", "--json")
+    (job,) = ran.json()["jobs"]
+    assert (ran.code, job["status"]) == (130, "failure")
+    assert "the job a was stopped at its deadline, 2.0 s after it began" in job["error"]
+    assert [f["state"] for f in job["files"]] == ["cancelled"]
+    assert "deadline" in ran.err
+    ((status, message, _),) = query(database_url, RUNS)
+    assert (status, "stopped at its deadline" in message) == ("failure", True)
+    assert query(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
+    assert mdload("run", "a", "--set", "deadline=1m").code == 0
+    assert query(database_url, "SELECT count(*) FROM bars_ohlcv") == [(10,)]
