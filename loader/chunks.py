@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 import polars as pl
@@ -76,6 +76,16 @@ class Hours:
             (pl.col("ts") >= lo) & (pl.col("ts") < hi if hi else pl.lit(True))
         )
         return part
+
+    def spans(self) -> list[tuple[datetime, datetime]]:
+        """First and last instant of stretches that are a week apart at least."""
+        times = self.sorted()["ts"]
+        opens = (times.diff() > timedelta(days=7)).fill_null(True)
+        end = timedelta(hours=1, microseconds=-1)
+        ends = opens.shift(-1, fill_value=True)
+        return [
+            (lo, hi + end) for lo, hi in zip(times.filter(opens), times.filter(ends), strict=True)
+        ]
 
     def sorted(self) -> pl.DataFrame:
         """`ts` (the hour) and `rows`."""

@@ -18,10 +18,10 @@ from loader import files as ledger
 from loader.attempts import load_file
 from loader.checking import check_settings
 from loader.errors import Cancelled, DatabaseError
-from loader.events import Event, Listener, RunDone, RunStarted
+from loader.events import Event, FileNote, Listener, RunDone, RunStarted
 from loader.fingerprint import compute_config_fingerprint
 from loader.job import Job
-from loader.results import FileResult, LoadResult, RunStatus
+from loader.results import ChunkWrites, FileResult, LoadResult, RunStatus
 from loader.runs import JobRunTracker
 from loader.settings import Settings
 from loader.sources import Source
@@ -84,7 +84,7 @@ def load(
         wal = _wal_position(job)
         files = tuple(_all_files(job, sources))
         wal_bytes = None if wal is None or settings.dry_run else (_wal_position(job) or wal) - wal
-        chunks = job.behind.finish() if run is not None else ()
+        chunks = _followed(job)
         status = _status(files)
         if run is not None:
             run.end(status, "; ".join(f.error for f in files if f.error)[:2000] or None)
@@ -107,6 +107,18 @@ def _all_files(job: Job, sources: Sequence[Source]) -> list[FileResult]:
                 job.cancel()  # again and again: a statement may begin just after it was asked
                 wait(pending, timeout=0.2)
             raise
+
+
+def _followed(job: Job) -> tuple[ChunkWrites, ...]:
+    """What TimescaleDB does after the load, which stands whatever becomes of that."""
+    if job.run_id is None or job.cancelled.is_set():
+        return ()
+    try:
+        return job.behind.finish()
+    except DatabaseError as error:
+        text = f"chunks may not be compressed and rollups not up to date: {error}"
+        job.emit(FileNote("TimescaleDB", text))
+        return ()
 
 
 def _status(files: Sequence[FileResult]) -> RunStatus:

@@ -1,4 +1,4 @@
-"""Compression behind a load: of the chunks that it wrote into, those that are to be compressed."""
+"""What follows a load in TimescaleDB: chunks are compressed again, rollups brought up to date."""
 
 from __future__ import annotations
 
@@ -24,8 +24,13 @@ class Behind:
     """
 
     def __init__(
-        self, session: Callable[[], AbstractContextManager[Connection]], *, recompress: bool
+        self,
+        url: str,
+        session: Callable[[], AbstractContextManager[Connection]],
+        *,
+        recompress: bool,
     ) -> None:
+        self._url = url
         self._session = session
         self._recompress = recompress
         self._lock = Lock()
@@ -48,7 +53,8 @@ class Behind:
                     self._catch_up(session, last=False)
 
     def finish(self) -> tuple[ChunkWrites, ...]:
-        """Compresses what is left to be; gives the compressed chunks that were written into.
+        """Compresses what is left to be, and refreshes rollups; gives the compressed chunks that
+        were written into.
 
         Raises:
             DatabaseError: the server does not tell.
@@ -60,7 +66,10 @@ class Behind:
                 return ()
             if self._recompress:
                 self._catch_up(session, last=True)
+            names = session.frame("rollups_list")["name"].to_list()
             found = touched(chunks(session), self._written)
+        if names:
+            self._refresh()
         return tuple(
             ChunkWrites(
                 c.chunk, c.lo, c.hi, c.rows, c.chunk in self._done, self._errors.get(c.chunk)
@@ -68,6 +77,13 @@ class Behind:
             for c in found
             if c.compressed
         )
+
+    def _refresh(self) -> None:
+        from loader import timescale  # noqa: PLC0415 - psycopg's part of it, which few loads need
+
+        with timescale.connected(self._url) as connection:
+            timescale.extension(connection)
+            timescale.refresh(connection, timescale.rollups(connection), self._written.spans())
 
     def _catch_up(self, session: Connection, *, last: bool) -> None:
         """Chunk by chunk in order of time, each a transaction; the newest one is left for the rows

@@ -1,0 +1,100 @@
+"""What `mdload timescale` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+
+import click
+
+from loader import logs, report
+from loader.timescale import Plan, Rollup, Status
+
+
+def show_plan(plan: Plan, refused: str | None, *, done: bool, as_json: bool) -> None:
+    """What is to be done to the bars, or was; `refused` are the server's words on compression."""
+    if as_json:
+        sizes = {name: getattr(plan, name) for name in ("steps", "rows", "bytes", "seconds")}
+        told = {"done": done and bool(plan.steps), **sizes, "no_compression": refused}
+        report.print_json({**_extension(plan.extension), **told})
+        return
+    if not plan.steps:
+        click.echo("nothing to do: bars_ohlcv is a hypertable as mdload wants it")
+    for step in plan.steps:
+        click.echo(f"{'done' if done else 'would'}: {step}")
+    if not plan.extension.compresses or refused:
+        why = refused or "the server has the Apache licence"
+        click.echo(
+            f"no compression: {why}; it comes with TimescaleDB's Community licence "
+            "(timescaledb.license = timescale)"
+        )
+    if plan.steps and not done:
+        if not plan.hypertable:
+            took = report.duration(plan.seconds * 1000)
+            click.echo(
+                f"about {plan.rows:,} rows, {report.bytes_(plan.bytes)}: some {took}, during which "
+                "nobody can read or write bars, and as much disk again until it ends"
+            )
+        logs.note("nothing was done; do it with: mdload timescale enable --yes")
+
+
+def show_rollups(wanted: Sequence[Rollup], new: Sequence[Rollup], *, as_json: bool) -> None:
+    if as_json:
+        report.print_json([{"name": r.name, **asdict(r), "created": r in new} for r in wanted])
+        return
+    for each in wanted:
+        there = "made and filled" if each in new else "is there already"
+        click.echo(f"{each.name}: {each.target} bars of {each.source} bars, {there}")
+
+
+def show_status(status: Status, *, as_json: bool) -> None:
+    if as_json:
+        told = {name: _plain(value) for name, value in asdict(status).items()}
+        report.print_json({**told, **_extension(status.extension),
+                           "rollups": [r.name for r in status.rollups]})  # fmt: skip
+        return
+    has = status.extension
+    facts = [("TimescaleDB", f"{has.version}, {_licence(has.licence)}")]
+    if not status.hypertable:
+        facts.append(("bars", f"a plain table of {report.bytes_(status.bytes)}: "
+                              "mdload timescale enable"))  # fmt: skip
+    else:
+        facts.append(("bars", f"{status.chunks:,} chunks of {_days(status.chunk_width)}, "
+                              f"{status.compressed:,} of them compressed, "
+                              f"{report.bytes_(status.bytes)}"))  # fmt: skip
+        facts.append(("policy", _policy(status)))
+    if status.before and status.after:
+        facts.append(("compressed", f"{report.bytes_(status.before)} to "
+                                    f"{report.bytes_(status.after)}, "
+                                    f"{status.before / status.after:.1f} to 1"))  # fmt: skip
+    facts += [("rollup", f"{r.name}: {r.target} bars of {r.source} bars") for r in status.rollups]
+    for name, value in facts:
+        click.echo(f"{name:>11}  {value}")
+
+
+def _policy(status: Status) -> str:
+    if not status.compresses:
+        return "no compression"
+    if status.compress_after is None:
+        return "none: nothing is compressed by itself"
+    ran = f"ran at {report.utc(status.last_run)}" if status.last_run else "has not run yet"
+    if status.last_status == "Failed":
+        ran = f"failed at {report.utc(status.last_run)}" if status.last_run else "failed"
+    return f"compresses what is older than {_days(status.compress_after)}; {ran}"
+
+
+def _licence(name: str) -> str:
+    return {"timescale": "Community licence", "apache": "Apache licence"}.get(name, name)
+
+
+def _days(width: timedelta | None) -> str:
+    return report.counted(width.days, "day") if width and width.days else str(width)
+
+
+def _plain(value: object) -> object:
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+def _extension(has: object) -> dict[str, object]:
+    return {"version": getattr(has, "version", None), "licence": getattr(has, "licence", None)}

@@ -1,0 +1,10 @@
+"""TimescaleDB beyond loading: the bars made a hypertable, what it takes, and rollups of it."""
+
+from loader.timescale.hypertable import Plan, Status
+from loader.timescale.rollups import Rollup, create, refresh, rollups
+from loader.timescale.session import Extension, connected, extension
+
+__all__ = [
+    "Extension", "Plan", "Rollup", "Status", "connected", "create", "extension", "refresh",
+    "rollups",
+]  # fmt: skip

@@ -1,0 +1,122 @@
+"""The bars as a hypertable: what making one of a plain table takes, making it, how it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import psycopg
+
+from loader.timescale.rollups import Rollup, rollups
+from loader.timescale.session import Connection, Extension, ask, extension
+
+#: Rows that a server moves into chunks in a second; half of what a small machine does.
+_MOVED: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `enable` would do. `rows` are as the server last counted them."""
+
+    extension: Extension
+    hypertable: bool
+    compresses: bool
+    rows: int
+    bytes: int
+
+    @property
+    def seconds(self) -> int:
+        """About how long nobody else can use the bars."""
+        return 0 if self.hypertable else 1 + self.rows // _MOVED
+
+    @property
+    def steps(self) -> list[str]:
+        done = []
+        if not self.hypertable:
+            done.append("make bars_ohlcv a hypertable on ts in chunks of 7 days, and move its rows")
+        if not self.compresses and self.extension.compresses:
+            done.append("compress chunks by provider, symbol and interval, in order of ts")
+            done.append("have the server compress what is older than 90 days")
+        return done
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the bars are kept. Bytes of compressed chunks are `before` and `after` compression."""
+
+    extension: Extension
+    hypertable: bool
+    chunks: int = 0
+    compressed: int = 0
+    compresses: bool = False
+    compress_after: timedelta | None = None
+    chunk_width: timedelta | None = None
+    last_run: datetime | None = None
+    last_status: str | None = None
+    next_run: datetime | None = None
+    bytes: int = 0
+    before: int | None = None
+    after: int | None = None
+    rollups: tuple[Rollup, ...] = ()
+
+
+def plan(connection: Connection) -> Plan:
+    """What `enable` would do to this database.
+
+    Raises:
+        DatabaseError: it has no TimescaleDB, or one that is too old.
+    """
+    has = extension(connection)
+    (size,) = ask(connection, "bars_size")
+    found = ask(connection, "bars_hypertable")
+    compresses = bool(found) and found[0]["compresses"] and found[0]["after"] is not None
+    return Plan(has, bool(found), compresses, size["rows"], size["bytes"])
+
+
+def enable(connection: Connection, planned: Plan) -> str | None:
+    """Does what is `planned`, in one transaction; gives the server's words where its licence has no
+    compression."""
+    with connection.transaction():
+        if not planned.hypertable:
+            ask(connection, "hypertable_make")
+        if not planned.compresses:
+            try:
+                with connection.transaction():
+                    kind = "columnstore" if planned.extension.number >= (2, 18) else "compression"
+                    ask(connection, f"{kind}_make")
+                    ask(connection, f"{kind}_policy")
+            except psycopg.errors.FeatureNotSupported as error:  # the Apache licence
+                return error.diag.message_primary or str(error)
+    return None
+
+
+def status(connection: Connection) -> Status:
+    """How the bars are kept in this database.
+
+    Raises:
+        DatabaseError: it has no TimescaleDB, or one that is too old.
+    """
+    has = extension(connection)
+    found = ask(connection, "bars_hypertable")
+    if not found:
+        (size,) = ask(connection, "bars_size")
+        return Status(has, hypertable=False, bytes=size["bytes"])
+    (bars,) = found
+    (sizes,) = ask(connection, "hypertable_bytes") or [{"bytes": 0, "before": 0, "after": 0}]
+    return Status(
+        has,
+        hypertable=True,
+        chunks=bars["chunks"],
+        compressed=bars["compressed"],
+        compresses=bars["compresses"],
+        compress_after=bars["after"],
+        chunk_width=bars["width"],
+        last_run=bars["last_run"],
+        last_status=bars["last_status"],
+        next_run=bars["next_run"],
+        bytes=sizes["bytes"],
+        before=sizes["before"],
+        after=sizes["after"],
+        rollups=tuple(rollups(connection)),
+    )

@@ -1,0 +1,85 @@
+"""Bars of longer intervals as continuous aggregates: `bars_1h_of_1m` has hours made of minutes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from loader import bars
+from loader.errors import SettingsError
+from loader.timescale.session import Connection, ask
+
+_NAME: Final = re.compile(r"bars_(\w+)_of_(\w+)")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks",
+                 "mo": "months", "y": "years"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    """Bars of interval `target` made of bars of interval `source`."""
+
+    source: str
+    target: str
+
+    @property
+    def name(self) -> str:
+        return f"bars_{self.target}_of_{self.source}"
+
+    @property
+    def bucket(self) -> str:
+        """The target as PostgreSQL's interval."""
+        number, unit = re.fullmatch(r"(\d+)(\w+)", self.target).groups()  # type: ignore[union-attr]
+        return f"{number} {_UNITS[unit]}"
+
+
+def rollup(source: str, target: str) -> Rollup:
+    """Raises SettingsError where bars of `target` are not made of whole bars of `source`."""
+    made, of = bars.parse_interval(target), bars.parse_interval(source)
+    for text, known in ((target, made), (source, of)):
+        if known is None:
+            raise SettingsError(
+                f"{text!r} is no interval", hint=f"one of {', '.join(bars.INTERVALS)}"
+            )
+    assert made is not None
+    assert of is not None
+    short, long = bars.INTERVAL_SECONDS[of], bars.INTERVAL_SECONDS[made]
+    if long <= short or long % short or short > bars.INTERVAL_SECONDS["1d"]:
+        raise SettingsError(
+            f"bars of {made} are not made of whole bars of {of}",
+            hint="for example: mdload timescale rollup 1m 5m 1h 1d",
+        )
+    return Rollup(of, made)
+
+
+def rollups(connection: Connection) -> list[Rollup]:
+    """Those that there are."""
+    found = [_NAME.fullmatch(row["name"]) for row in ask(connection, "rollups_list")]
+    return [Rollup(source=match[2], target=match[1]) for match in found if match]
+
+
+def create(connection: Connection, wanted: Rollup) -> None:
+    """Makes the view, fills it, and has the server keep it up to date."""
+    with connection.transaction():
+        params = (wanted.name, wanted.source, wanted.target, wanted.bucket)
+        (row,) = ask(connection, "rollup_statement", *params)
+        connection.execute(row["statement"].encode())
+        ask(connection, "rollup_policy", wanted.name)
+    _refresh(connection, wanted, None, None)
+
+
+def refresh(
+    connection: Connection, made: Iterable[Rollup], spans: Sequence[tuple[datetime, datetime]]
+) -> None:
+    """Brings rollups up to date for the bars in `spans` (first and last ts of each)."""
+    for each in made:
+        for first, last in spans:
+            _refresh(connection, each, first, last)
+
+
+def _refresh(
+    connection: Connection, made: Rollup, first: datetime | None, last: datetime | None
+) -> None:
+    ask(connection, "rollup_refresh", made.name, made.bucket, first, last)

@@ -1,0 +1,66 @@
+-- timescale_extension --
+-- TimescaleDB in this database: version, schema, licence; no row where it is not.
+SELECT extversion AS version, nspname AS schema,
+       coalesce(current_setting('timescaledb.license', true), 'timescale') AS licence
+  FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace
+ WHERE extname = 'timescaledb'
+
+-- timescale_available --
+-- The version that the server could install, NULL where it has none; and whether it is preloaded.
+SELECT (SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb') AS version
+
+-- timescale_reach --
+-- For this session: the functions of TimescaleDB by their bare names. $1 their schema.
+SELECT set_config('search_path', current_setting('search_path') || ', ' || quote_ident($1), false)
+
+-- bars_size --
+-- The bars as a plain table: about how many rows (as last analyzed), and bytes with their index.
+SELECT CAST(greatest(reltuples, 0) AS bigint) AS rows, pg_total_relation_size(oid) AS bytes
+  FROM pg_class WHERE oid = to_regclass('bars_ohlcv')
+
+-- bars_hypertable --
+-- The bars as a hypertable, no row where they are a plain table: chunks, how many of them are compressed, whether it
+-- compresses, and after which time.
+SELECT h.num_chunks AS chunks, h.compression_enabled AS compresses, d.time_interval AS width,
+       (SELECT count(*) FROM timescaledb_information.chunks c
+         WHERE c.hypertable_schema = h.hypertable_schema AND c.hypertable_name = h.hypertable_name
+           AND c.is_compressed) AS compressed,
+       CAST(j.config ->> 'compress_after' AS interval) AS after, s.last_run_started_at AS last_run,
+       s.last_run_status AS last_status, s.next_start AS next_run
+  FROM timescaledb_information.hypertables h
+  JOIN timescaledb_information.dimensions d USING (hypertable_schema, hypertable_name)
+  LEFT JOIN timescaledb_information.jobs j
+         ON (j.hypertable_schema, j.hypertable_name) = (h.hypertable_schema, h.hypertable_name)
+        AND j.proc_name = 'policy_compression'
+  LEFT JOIN timescaledb_information.job_stats s ON s.job_id = j.job_id
+ WHERE h.hypertable_schema = current_schema() AND h.hypertable_name = 'bars_ohlcv'
+
+-- hypertable_bytes --
+-- Bytes on disk now, and what the compressed chunks had before they were compressed and have now; NULL where there
+-- are none. Known as timescaledb_information says it is compressed.
+SELECT (SELECT hypertable_size('bars_ohlcv')) AS bytes,
+       before_compression_total_bytes AS before, after_compression_total_bytes AS after
+  FROM hypertable_compression_stats('bars_ohlcv')
+
+-- hypertable_make --
+-- Makes a hypertable of the bars, whatever they hold: their rows move into chunks (timescaledb_information has them).
+SELECT created FROM create_hypertable('bars_ohlcv', by_range('ts', interval '7 days'),
+                                      create_default_indexes => false, migrate_data => true)
+
+-- columnstore_make --
+-- Compression as migrations set it up, for versions from 2.18 on (timescaledb_information names the settings).
+ALTER TABLE bars_ohlcv SET (timescaledb.enable_columnstore, timescaledb.segmentby = 'provider, symbol, interval',
+                            timescaledb.orderby = 'ts')
+
+-- columnstore_policy --
+-- Its policy.
+CALL add_columnstore_policy('bars_ohlcv', after => interval '90 days', if_not_exists => true)
+
+-- compression_make --
+-- The same for older versions (timescaledb_information names the settings).
+ALTER TABLE bars_ohlcv SET (timescaledb.compress, timescaledb.compress_segmentby = 'provider, symbol, interval',
+                            timescaledb.compress_orderby = 'ts')
+
+-- compression_policy --
+-- Its policy.
+SELECT add_compression_policy('bars_ohlcv', compress_after => interval '90 days', if_not_exists => true)

@@ -1,0 +1,140 @@
+"""A plain table made a hypertable, and bars of longer intervals out of shorter ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import psycopg
+import pytest
+
+from loader import schema
+from loader.bars import SCHEMA
+from loader.pipeline import load
+from loader.settings import Settings
+from loader.sources import find
+from tests.conftest import Ran, compress, database, needs_timescale
+
+pytestmark = needs_timescale
+Mdload = Callable[..., Ran]
+T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+#: Minute, open, high, low, close, volume, vwap, trades: two buckets of five minutes, a gap between.
+BARS = [
+    (0, 10.0, 12.0, 9.0, 11.0, 100.0, 10.5, 3),
+    (1, 11.0, 15.0, 10.0, 14.0, 300.0, 12.5, 5),
+    (4, 14.0, 14.0, 8.0, 9.0, None, None, None),
+    (12, 9.0, 9.5, 9.0, 9.5, 50.0, 9.25, 1),
+]
+FIVE = [
+    (T0, 10.0, 15.0, 8.0, 9.0, 400.0, (100 * 10.5 + 300 * 12.5) / 400, 8, 3),
+    (T0 + 10 * MINUTE, 9.0, 9.5, 9.0, 9.5, 50.0, 9.25, 1, 1),
+]
+
+
+def loaded(url: str, path: Path, bars: list[tuple[Any, ...]], interval: str = "1m") -> None:
+    rows = [("p", "A", interval, T0 + n * MINUTE, *values) for n, *values in bars]
+    pl.DataFrame(rows, schema={**SCHEMA}, orient="row").write_parquet(path)
+    with find([str(path)]) as sources:
+        result = load(Settings(force=True), url, sources)
+    assert result.status == "success", result.files[0].error
+
+
+def asked(url: str, sql: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection.execute(sql.encode()).fetchall()
+
+
+ROLLUP = (
+    "SELECT ts, open, high, low, close, volume, vwap, trade_count, bars FROM bars_5m_of_1m"
+    " ORDER BY ts"
+)
+
+
+def test_rollups_are_bars_and_follow_loads(
+    database_url: str, tmp_path: Path, mdload: Mdload
+) -> None:
+    loaded(database_url, tmp_path / "1.parquet", BARS)
+    compress(database_url)
+    ran = mdload("--database", database_url, "timescale", "rollup", "1m", "5m,1d", "--json")
+    assert ran.code == 0, ran.err
+    assert [(r["name"], r["created"]) for r in ran.json()] == [
+        ("bars_5m_of_1m", True),
+        ("bars_1d_of_1m", True),
+    ]
+    assert asked(database_url, ROLLUP) == FIVE
+    day = datetime(2024, 3, 4, tzinfo=UTC)
+    kept = "SELECT provider, symbol, interval, ts, open, close, volume FROM bars_1d_of_1m"
+    assert asked(database_url, kept) == [("p", "A", "1d", day, 10.0, 9.5, 450.0)]
+
+    restated = [(4, 14.0, 16.0, 7.0, 9.5, 10.0, 9.0, 1)]
+    loaded(database_url, tmp_path / "2.parquet", restated)
+    assert asked(database_url, ROLLUP)[0] == (
+        T0, 10.0, 16.0, 7.0, 9.5, 410.0, (100 * 10.5 + 300 * 12.5 + 10 * 9) / 410, 9, 3,
+    )  # fmt: skip
+    assert asked(database_url, kept)[0][5:] == (9.5, 460.0)
+
+    again = mdload("--database", database_url, "timescale", "rollup", "1m", "5m", "--json")
+    assert [(r["name"], r["created"]) for r in again.json()] == [("bars_5m_of_1m", False)]
+
+
+@pytest.mark.parametrize("to", ["90s", "1m", "30s", "7m"])
+def test_bars_that_are_not_made_of_whole_ones(database_url: str, mdload: Mdload, to: str) -> None:
+    ran = mdload("--database", database_url, "timescale", "rollup", "1m", to)
+    assert ran.code == 2, ran.err
+
+
+@pytest.fixture
+def plain_url(server_url: str, tmp_path: Path) -> Iterator[str]:
+    """Bars in a plain table; TimescaleDB came later."""
+    with database(server_url) as url:
+        schema.upgrade(url)
+        loaded(url, tmp_path / "plain.parquet", BARS)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("CREATE EXTENSION timescaledb")
+        yield url
+
+
+EVERYTHING = "SELECT * FROM bars_ohlcv ORDER BY provider, symbol, interval, ts"
+
+
+def test_a_plain_table_is_converted(plain_url: str, tmp_path: Path, mdload: Mdload) -> None:
+    before = asked(plain_url, EVERYTHING)
+    told = mdload("--database", plain_url, "timescale", "enable", "--json")
+    assert told.code == 0, told.err
+    assert told.json()["done"] is False
+    assert len(told.json()["steps"]) == 3
+    assert asked(plain_url, "SELECT count(*) FROM timescaledb_information.hypertables") == [(0,)]
+
+    done = mdload("--database", plain_url, "timescale", "enable", "--yes", "--json")
+    assert done.code == 0, done.err
+    assert done.json()["done"] is True
+    assert asked(plain_url, EVERYTHING) == before
+    compress(plain_url)
+    assert asked(plain_url, EVERYTHING) == before
+    status = mdload("--database", plain_url, "timescale", "status", "--json").json()
+    assert (status["hypertable"], status["chunks"], status["compressed"]) == (True, 1, 1)
+    assert (status["chunk_width"], status["compress_after"]) == (7 * 86_400, 90 * 86_400)
+    assert asked(
+        plain_url,
+        "SELECT replace(segmentby, '\"', ''), orderby"
+        " FROM timescaledb_information.hypertable_compression_settings",
+    ) == [("provider,symbol,interval", "ts")]
+    loaded(plain_url, tmp_path / "2.parquet", [(1, *BARS[1][1:4], 13.0, *BARS[1][5:])])
+    assert asked(plain_url, "SELECT old_close, new_close FROM bars_ohlcv_revisions") == [(14, 13)]
+
+    again = mdload("--database", plain_url, "timescale", "enable", "--yes")
+    assert again.code == 0, again.err
+    assert "nothing to do" in again.out
+
+
+def test_without_the_extension(server_url: str, mdload: Mdload) -> None:
+    with database(server_url) as url:
+        schema.upgrade(url)
+        ran = mdload("--database", url, "timescale", "status")
+    assert ran.code == 5
+    assert "CREATE EXTENSION timescaledb" in ran.err
