@@ -36,8 +36,9 @@ class Calendar:
     parts: pl.DataFrame
 
 
-def calendar(name: str, first: date, last: date) -> Calendar:
-    """The sessions of `name` from `first` to `last`, both included; there may be none.
+def calendar(name: str, first: date, last: date, *, evening: bool = False) -> Calendar:
+    """The sessions of `name` from `first` to `last`, both included; there may be none. `evening`
+    adds the one after them if it opens before `last` is over (UTC), as those of futures do.
 
     Raises:
         SettingsError: there is no such calendar, it does not reach so far, or the extra is absent.
@@ -60,7 +61,8 @@ def calendar(name: str, first: date, last: date) -> Calendar:
                 for column in ("open", "break_start", "break_end", "close")
             },
         }
-    days = pl.DataFrame(columns).filter(pl.col("session").is_between(first, last))
+    over = pl.col("open").dt.date() if evening else pl.col("session")
+    days = pl.DataFrame(columns).filter(pl.col("session") >= first, over <= last)
     halves = days.filter(pl.col("break_start").is_not_null())
     parts = pl.concat(
         [

@@ -102,8 +102,8 @@ def check(
     if not known.height:
         return
     first = _day(span.since) or known["first"].min().date() - timedelta(days=1)  # type: ignore[union-attr]
-    last = _day(span.until) or known["last"].max().date() + timedelta(days=1)  # type: ignore[union-attr]
-    sessions = calendar(name, first, min(last, span.now.date()))
+    last = _day(span.until) or known["last"].max().date()  # type: ignore[union-attr]
+    sessions = calendar(name, first, min(last, span.now.date()), evening=True)
     for (interval,), alike in known.group_by("interval", maintain_order=True):
         ways = ways_of(sessions, str(interval), span.now)
         for group in _groups(alike, ways, span):

@@ -50,6 +50,12 @@ def test_futures_open_on_the_evening_before() -> None:
     assert parts("CMES", "2024-01-09", "2024-01-09") == [
         ("2024-01-09", "01-08 23:00", "01-09 23:00")
     ]
+    evening = calendar("CMES", date(2024, 1, 9), date(2024, 1, 9), evening=True)
+    assert evening.parts["session"].to_list() == [date(2024, 1, 9), date(2024, 1, 10)]
+    friday = calendar("CMES", date(2024, 1, 5), date(2024, 1, 6), evening=True)
+    assert friday.parts["session"].to_list() == [date(2024, 1, 5)]
+    assert is_session("CMES", date(2024, 1, 8))
+    assert not is_session("CMES", date(2024, 1, 7))
 
 
 def test_times_are_utc_in_microseconds() -> None:
