@@ -14,8 +14,9 @@ from typing import Final
 from loader import schema
 from loader.checking import check_settings
 from loader.config import JobConfig
-from loader.errors import DeadlinePassed, InputError, MdloadError, SettingsError
+from loader.errors import Cancelled, DeadlinePassed, InputError, MdloadError, SettingsError
 from loader.events import Event, FileDone, Listener, RunDone, RunStarted
+from loader.hooks import announce, notify
 from loader.nightly.deadline import deadline
 from loader.nightly.gather import Gathered, gather
 from loader.nightly.lock import HOST, JobLock
@@ -54,18 +55,23 @@ class Asked:
 def run_job(
     job: JobConfig, url: str, asked: Asked, listeners: Iterable[Listener] = ()
 ) -> JobResult:
-    """Runs `job` in the database at `url`; to be called in the main thread.
+    """Runs `job` in the database at `url`, and tells its hooks; to be called in the main thread.
 
     Errors of mdload's own kinds become the result. KeyboardInterrupt cancels what is under way and
-    comes out. A dry run takes no lock, for it writes nothing.
+    comes out. A dry run takes no lock and tells nobody, for it writes nothing.
     """
     work = _Work(job, url, asked, tuple(listeners))
-    error: MdloadError | None = None
     try:
         work.run()
-    except MdloadError as caught:
-        error = caught
-    return work.result(error)
+    except MdloadError as error:
+        return work.ended(error)
+    except KeyboardInterrupt:
+        work.ended(Cancelled(f"the job {job.name} was interrupted"))
+        raise
+    except Exception as error:
+        work.ended(MdloadError(f"mdload failed: {type(error).__name__}: {error}"))
+        raise
+    return work.ended(None)
 
 
 class _Work:
@@ -115,6 +121,8 @@ class _Work:
             self._lock.take(self._asked.wait)
         if not self._timed:
             self._timed = True
+            if not self._asked.dry_run:
+                announce(self._job)
             stack.enter_context(deadline(self._job["deadline"], f"the job {self._job.name}"))
         runs = len(self._runs)
         try:
@@ -175,13 +183,22 @@ class _Work:
             case RunDone(result) if result.wal_bytes is not None:
                 self._wal_bytes = (self._wal_bytes or 0) + result.wal_bytes
 
-    def result(self, error: MdloadError | None) -> JobResult:
+    def ended(self, error: MdloadError | None) -> JobResult:
+        """What it came to, of which the job's hooks hear."""
+        result = self._result(error)
+        if not self._asked.dry_run:
+            notify(self._job, result.as_object())
+        return result
+
+    def _result(self, error: MdloadError | None) -> JobResult:
         gathered = self._gathered or NOTHING
         left = [FileResult(name, "unfinished") for name in gathered.unfinished]
         names = [s.name for s in gathered.sources if s.name in self._files]
         files = (*(self._files[name] for name in names), *left)
         code = error.exit_code if error else max((f.exit_code for f in files), default=0)
         status: RunStatus = "failure" if code else "success"
+        if isinstance(error, Cancelled):
+            status = "cancelled"
         elapsed = int((time.monotonic() - self._began) * 1000)
         run_id = self._runs[-1] if self._runs else None
         return JobResult(
