@@ -59,6 +59,31 @@ def test_backfill_as_the_loader(
     assert backfill(EXAMPLE, "--workers", "2", "--commit-every", "1000")[0] == 0
 
 
+def test_run_as_the_loader(
+    mdload: Run, people: Callable[[str], str], bars: Callable[..., Path], tmp_path: Path
+) -> None:
+    (tmp_path / "mdload.toml").write_text(
+        '[jobs.nightly]\nsource = "*.csv"\nprovider = "p"\ninterval = "1m"\nsettle = "0s"\n'
+        'missing = "fail"\nmax_rejects = 2\n'
+    )
+
+    def run(*args: str, person: str = "nightly") -> Any:
+        return mdload("--database", people(person), "run", "nightly", *args, "--json")
+
+    def counts(ran: Any) -> tuple[int, int, int]:
+        assert ran.code == 0, ran.err
+        (job,) = ran.json()["jobs"]
+        return job["rows_inserted"], job["rows_updated"], job["rows_failed"]
+
+    assert run().code == 3  # nothing there, recorded as a run that failed
+    bars("a.csv")
+    assert counts(run("--dry-run")) == (5, 0, 0)
+    assert counts(run()) == (5, 0, 0)
+    bars("a.csv", close=10.75, broken=2)
+    assert counts(run("--wait")) == (0, 3, 2)
+    assert run(person="analyst").code == 5
+
+
 def test_live_as_the_loader(mdload: Run, people: Callable[[str], str]) -> None:
     line = (
         '{"symbol": "AA", "ts": "2024-03-01T14:30:00Z", "open": 10, "high": 11, "low": 9,'
