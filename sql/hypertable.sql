@@ -37,18 +37,18 @@ SELECT h.num_chunks AS chunks, h.compression_enabled AS compresses, d.time_inter
 
 -- hypertable_bytes --
 -- Bytes on disk now, and what the compressed chunks had before they were compressed and have now; NULL where there
--- are none. Known as timescaledb_information says it is compressed.
+-- are none.
 SELECT (SELECT hypertable_size('bars_ohlcv')) AS bytes,
        before_compression_total_bytes AS before, after_compression_total_bytes AS after
   FROM hypertable_compression_stats('bars_ohlcv')
 
 -- hypertable_make --
--- Makes a hypertable of the bars, whatever they hold: their rows move into chunks (timescaledb_information has them).
+-- Makes a hypertable of the bars, whatever they hold: their rows move into chunks.
 SELECT created FROM create_hypertable('bars_ohlcv', by_range('ts', interval '7 days'),
                                       create_default_indexes => false, migrate_data => true)
 
 -- columnstore_make --
--- Compression as migrations set it up, for versions from 2.18 on (timescaledb_information names the settings).
+-- Compression as migrations set it up, for versions from 2.18 on.
 ALTER TABLE bars_ohlcv SET (timescaledb.enable_columnstore, timescaledb.segmentby = 'provider, symbol, interval',
                             timescaledb.orderby = 'ts')
 
@@ -57,7 +57,7 @@ ALTER TABLE bars_ohlcv SET (timescaledb.enable_columnstore, timescaledb.segmentb
 CALL add_columnstore_policy('bars_ohlcv', after => interval '90 days', if_not_exists => true)
 
 -- compression_make --
--- The same for older versions (timescaledb_information names the settings).
+-- The same for older versions.
 ALTER TABLE bars_ohlcv SET (timescaledb.compress, timescaledb.compress_segmentby = 'provider, symbol, interval',
                             timescaledb.compress_orderby = 'ts')
 

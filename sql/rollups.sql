@@ -1,6 +1,6 @@
 -- rollup_statement --
 -- The statement that makes a continuous aggregate of bars, in bars' terms. $1 its name, $2 the interval that it is
--- made of, $3 the one that it has, $4 the bucket. Only where TimescaleDB is: timescaledb_information.
+-- made of, $3 the one that it has, $4 the bucket.
 SELECT format($statement$
     CREATE MATERIALIZED VIEW %I WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
     SELECT provider, symbol, CAST(%3$L AS text) COLLATE "C" AS "interval", time_bucket(%4$L::interval, ts) AS ts,
@@ -24,7 +24,7 @@ SELECT view_name AS name
 
 -- rollup_refresh --
 -- Brings a rollup up to date for the buckets ($2) from the one that has $3 to the one that has $4; NULL for both:
--- all of them. $1 its name. Not within a transaction (timescaledb_information has the view).
+-- all of them. $1 its name. Not within a transaction.
 CALL refresh_continuous_aggregate(CAST(CAST($1 AS text) AS regclass),
                                   time_bucket(CAST($2 AS interval), CAST($3 AS timestamptz)),
                                   time_bucket(CAST($2 AS interval), CAST($4 AS timestamptz)) + CAST($2 AS interval))
@@ -32,4 +32,4 @@ CALL refresh_continuous_aggregate(CAST(CAST($1 AS text) AS regclass),
 -- rollup_policy --
 -- Has the server bring it up to date every hour, for what came by other ways than a load. $1 its name.
 SELECT add_continuous_aggregate_policy(CAST(CAST($1 AS text) AS regclass), NULL, interval '1 hour',
-                                       interval '1 hour', if_not_exists => true) AS timescaledb_job
+                                       interval '1 hour', if_not_exists => true)

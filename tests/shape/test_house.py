@@ -53,6 +53,7 @@ def test_a_file_of_queries_that_is_wrong_is_refused(text: str, complaint: str) -
 
 
 TEMPORARY = ("stage_create", "rejected_create")
+TIMESCALE = r"timescaledb[_.]|hypertable|compress_chunk|_policy\(|continuous_aggregate"
 
 
 @pytest.mark.parametrize("name", queries())
@@ -60,7 +61,7 @@ def test_every_query_is_understood_by_the_server(database_url: str, name: str) -
     with psycopg.connect(database_url) as connection:
         for made in TEMPORARY:
             connection.execute(queries()[made].encode())
-        if re.search(r"timescaledb_|compress_chunk", queries()[name]):  # elsewhere: its grammar
+        if re.search(TIMESCALE, queries()[name]):  # not on every server: its grammar
             guarded = f"DO $$ BEGIN IF false THEN {queries()[name]}; END IF; END $$"
             connection.execute(guarded.encode())
         elif re.match(r"(ANALYZE|CREATE|DROP|LOCK|SET)\b", queries()[name]):
