@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 import psycopg
@@ -15,6 +17,7 @@ from loader.doctor.rights import needed, rights
 from loader.doctor.server import skew
 from loader.runs.session import Session
 from loader.schema import LOCK, head
+from tests.cli.jobs import STALLED, bars, config, running, stalled, wait_for
 from tests.db.granted import granted
 
 Run = Callable[..., Any]
@@ -327,3 +330,20 @@ def test_who_may_not_load_is_told_how_to_be_let(doctor: Run, database_url: str) 
         assert doctor(url("nightly"))[1]["rights"][2] == (
             "GRANT INSERT ON public.bars_rejected TO mdload_loader;"
         )
+
+
+def test_the_lock_of_a_job_that_runs(
+    doctor: Run, home: Path, tmp_path: Path, database_url: str
+) -> None:
+    bars(tmp_path / "bars.csv", 20)
+    config(tmp_path, database_url, '[jobs.nightly]\nsource = "bars.csv"')
+    with stalled(database_url), running(home, tmp_path, "nightly") as process:
+        wait_for(database_url, STALLED)
+        code, checks = doctor()
+        assert (code, checks["runs"][1]) == (0, "1 run going on, none stuck")
+        assert re.fullmatch(
+            rf"held: nightly by run 1 on {gethostname()} for .+", checks["locks"][1]
+        )
+        process.kill()
+        process.wait()
+    assert doctor()[1]["locks"][1] == "no job is held"
