@@ -73,11 +73,6 @@ def calendar(name: str, first: date, last: date, *, evening: bool = False) -> Ca
     return Calendar(name, parts.sort("open"))
 
 
-def is_session(name: str, day: date) -> bool:
-    """Whether the exchange trades on `day`. Raises as `calendar` does."""
-    return calendar(name, day, day).parts.height > 0
-
-
 def _schedule(package: ModuleType, name: str, first: date, last: date) -> Any:
     """A pandas frame with at least the sessions of the span: open, break_start, break_end, close.
 

@@ -146,13 +146,12 @@ def _stops(connection: Connection, series: pl.DataFrame, grid: _Grid) -> pl.Data
 def _strips(
     series: pl.DataFrame, stops: pl.DataFrame, grid: _Grid
 ) -> dict[int, tuple[float | None, ...]]:
-    """The cells of each series."""
+    """The cells of each series. A slice holds the bars that start in it, and those that are longer
+    than a slice and reach into it."""
+    reach = pl.when(pl.col("length") > grid.slice).then(pl.col("length") - _MICROSECOND)
+    last = pl.col("ts") + reach.otherwise(timedelta())
     reaches = stops.select(
-        "sid",
-        slice=pl.int_ranges(
-            grid.number(pl.col("ts")),
-            grid.number(pl.col("ts") + pl.col("length") - _MICROSECOND) + 1,
-        ),
+        "sid", slice=pl.int_ranges(grid.number(pl.col("ts")), grid.number(last) + 1)
     )
     filled = reaches.explode("slice", empty_as_null=False).unique()
     cell = pl.col("slice") // grid.per_cell

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
-from loader.calendars import calendar, is_session
+from loader.calendars import calendar
 from loader.errors import SettingsError
 from tests.conftest import ROOT
 
@@ -54,8 +54,6 @@ def test_futures_open_on_the_evening_before() -> None:
     assert evening.parts["session"].to_list() == [date(2024, 1, 9), date(2024, 1, 10)]
     friday = calendar("CMES", date(2024, 1, 5), date(2024, 1, 6), evening=True)
     assert friday.parts["session"].to_list() == [date(2024, 1, 5)]
-    assert is_session("CMES", date(2024, 1, 8))
-    assert not is_session("CMES", date(2024, 1, 7))
 
 
 def test_times_are_utc_in_microseconds() -> None:
@@ -75,7 +73,7 @@ def test_a_span_without_a_session_has_none() -> None:
     [("2024-07-03", True), ("2024-07-04", False), ("2024-07-06", False), ("2026-11-26", False)],
 )
 def test_days_of_trading(day: str, trades: bool) -> None:
-    assert is_session("XNYS", date.fromisoformat(day)) is trades
+    assert bool(parts("XNYS", day, day)) is trades
 
 
 def test_up_to_the_last_year_that_a_calendar_knows() -> None:
