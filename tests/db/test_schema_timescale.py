@@ -1,11 +1,7 @@
-"""The same migration on a server with TimescaleDB: a hypertable, compressed after 90 days.
-
-Runs where MDLOAD_TEST_TIMESCALE_URL names a scratch database on such a server.
-"""
+"""The same migration on a server with TimescaleDB: a hypertable, compressed after 90 days."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import psycopg
@@ -14,21 +10,18 @@ import pytest
 from loader import schema
 from loader.doctor.timescale import timescaledb
 from loader.runs.session import Session
+from tests.conftest import database, needs_timescale
 
+pytestmark = needs_timescale
 BAR = "INSERT INTO bars_ohlcv (provider, symbol, interval, ts, open, high, low, close) VALUES"
 
 
 @pytest.fixture
-def timescale_url() -> Iterator[str]:
-    url = os.environ.get("MDLOAD_TEST_TIMESCALE_URL")
-    if not url:
-        pytest.skip("MDLOAD_TEST_TIMESCALE_URL names no server with TimescaleDB")
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
-    if schema.current(url) is not None:
-        pytest.fail("MDLOAD_TEST_TIMESCALE_URL names a database that has mdload's tables already")
-    yield url
-    schema.downgrade(url, "base")
+def timescale_url(server_url: str) -> Iterator[str]:
+    with database(server_url) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("CREATE EXTENSION timescaledb")
+        yield url
 
 
 def test_up_down_and_up_again_with_timescaledb(timescale_url: str) -> None:
