@@ -33,3 +33,42 @@ CALL refresh_continuous_aggregate(CAST(CAST($1 AS text) AS regclass),
 -- Has the server bring it up to date every hour, for what came by other ways than a load. $1 its name.
 SELECT add_continuous_aggregate_policy(CAST(CAST($1 AS text) AS regclass), NULL, interval '1 hour',
                                        interval '1 hour', if_not_exists => true)
+
+-- rollup_check_statement --
+-- The statement that compares stored bars with a rollup of theirs, by series that both have, between its first and
+-- last bar: bars compared, and those that differ as JSON. $1 the rollup's name, $2 the interval; $3 provider, $4 first
+-- and $5 last moment, $6 symbols, each NULL for all; $7 how far prices and volume may be apart, as a share.
+SELECT format($statement$
+    WITH rolled AS (
+        SELECT * FROM %1$I
+         WHERE (%3$L IS NULL OR provider = %3$L)
+           AND (%6$L IS NULL OR symbol = ANY (CAST(%6$L AS text[])))
+           AND ts >= coalesce(CAST(%4$L AS timestamptz), '-infinity')
+           AND ts <= coalesce(CAST(%5$L AS timestamptz), 'infinity')
+    ), spans AS (
+        SELECT provider, symbol, min(ts) AS lo, max(ts) AS hi FROM rolled GROUP BY provider, symbol
+    ), stored AS (
+        SELECT b.* FROM spans s
+          JOIN bars_ohlcv b ON b.provider = s.provider AND b.symbol = s.symbol
+                           AND b."interval" = %2$L AND b.ts BETWEEN s.lo AND s.hi
+    ), beside AS (
+        SELECT provider, symbol, ts,
+               CASE WHEN s.open IS NULL THEN ARRAY['not stored']
+                    WHEN r.open IS NULL THEN ARRAY['not made']
+                    ELSE array_remove(ARRAY[
+                         CASE WHEN abs(s.open - r.open) > %7$s * abs(s.open) THEN 'open' END,
+                         CASE WHEN abs(s.high - r.high) > %7$s * abs(s.high) THEN 'high' END,
+                         CASE WHEN abs(s.low - r.low) > %7$s * abs(s.low) THEN 'low' END,
+                         CASE WHEN abs(s.close - r.close) > %7$s * abs(s.close) THEN 'close' END,
+                         CASE WHEN abs(s.volume - r.volume) > %7$s * abs(s.volume) THEN 'volume' END
+                         ], NULL) END AS differs,
+               jsonb_build_array(s.open, s.high, s.low, s.close, s.volume) AS stored,
+               jsonb_build_array(r.open, r.high, r.low, r.close, r.volume) AS made
+          FROM (SELECT * FROM rolled
+                 WHERE (provider, symbol) IN (SELECT DISTINCT provider, symbol FROM stored)) r
+          FULL JOIN stored s USING (provider, symbol, ts)
+    )
+    SELECT provider, symbol, ts, differs, stored, made, count(*) OVER () AS compared FROM beside
+     ORDER BY cardinality(differs) = 0, provider, symbol, ts
+    $statement$, CAST($1 AS text), CAST($2 AS text), CAST($3 AS text), CAST($4 AS timestamptz),
+    CAST($5 AS timestamptz), CAST($6 AS text[]), CAST($7 AS double precision)) AS statement

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("loader.cli.export:export", "Bars back out, to Parquet or CSV."),
     "config": ("loader.cli.config:config", "mdload.toml: checked, shown, its schema."),
     "schedule": ("loader.cli.schedule:schedule", "The jobs as cron and systemd take them."),
+    "verify": ("loader.cli.verify:verify", "Do stored bars agree with one another."),
     "timescale": ("loader.cli.timescale:timescale", "The bars as a hypertable, and rollups."),
     "db": ("loader.cli.db:db", "The database in use, and the embedded server."),
     "doctor": ("loader.cli.doctor:doctor", "Is everything in place: server, rights, disk, time."),

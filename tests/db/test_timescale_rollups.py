@@ -138,3 +138,39 @@ def test_without_the_extension(server_url: str, mdload: Mdload) -> None:
         ran = mdload("--database", url, "timescale", "status")
     assert ran.code == 5
     assert "CREATE EXTENSION timescaledb" in ran.err
+
+
+def test_daily_bars_are_checked_against_minutes(
+    database_url: str, tmp_path: Path, mdload: Mdload
+) -> None:
+    days = timedelta(days=1) // MINUTE
+    minutes = [(n + day * days, *values) for day in range(4) for n, *values in BARS]
+    loaded(database_url, tmp_path / "minutes.parquet", minutes)
+    midnight = -(14 * 60 + 30)  # minutes from T0
+    daily = [
+        (midnight, 10.0, 15.0, 8.0, 9.5, 450.0, None, None),  # as the minutes have it
+        (midnight + days, 10.0, 15.0, 8.0, 9.6, 450.0, None, None),
+        (midnight + 3 * days, 10.0, 15.5, 8.0, 9.5, 500.0, None, None),
+    ]
+    loaded(database_url, tmp_path / "days.parquet", daily, "1d")
+    missing = mdload("--database", database_url, "verify", "--rollup")
+    assert missing.code == 2
+    assert "mdload timescale rollup 1m 1d" in missing.err
+    mdload("--database", database_url, "timescale", "rollup", "1m", "1d")
+
+    ran = mdload("--database", database_url, "verify", "--rollup", "--json")
+    assert ran.code == 6, ran.err
+    said = ran.json()
+    assert (said["rollup"], said["compared"]) == ("bars_1d_of_1m", 4)
+    assert [(d["ts"], d["differs"]) for d in said["differences"]] == [
+        ("2024-03-05T00:00:00Z", ["close"]),
+        ("2024-03-06T00:00:00Z", ["not stored"]),
+        ("2024-03-07T00:00:00Z", ["high", "volume"]),
+    ]
+    assert said["differences"][0]["stored"] == [10.0, 15.0, 8.0, 9.6, 450.0]
+    assert said["differences"][0]["made"] == [10.0, 15.0, 8.0, 9.5, 450.0]
+
+    wide = ("verify", "--rollup", "--tolerance", "0.2", "--until", "2024-03-05")
+    ran = mdload("--database", database_url, *wide)
+    assert ran.code == 0, ran.err
+    assert "2 bars compared, 0 differ" in ran.out
