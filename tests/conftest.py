@@ -129,6 +129,13 @@ def database(server_url: str, template: str = "template0") -> Iterator[str]:
     """URL of a new database, dropped at the end whoever is still connected to it."""
     name = f"t_{uuid.uuid4().hex}"
     with psycopg.connect(server_url, autocommit=True) as connection:
+        if TIMESCALE and template != "template0":  # whose workers keep it from being copied
+            copied = template.partition(" ")[0]
+            connection.execute(f"ALTER DATABASE {copied} ALLOW_CONNECTIONS false")
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s",
+                [copied],
+            )
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield server_url.replace("/postgres?", f"/{name}?")
@@ -153,14 +160,6 @@ def template(server_url: str) -> Iterator[str]:
                 connection.execute(
                     "SELECT alter_job(job_id, scheduled => false)"
                     " FROM timescaledb_information.jobs WHERE hypertable_name = 'bars_ohlcv'"
-                )
-            # TimescaleDB's workers would keep it from being copied.
-            with psycopg.connect(server_url, autocommit=True) as connection:
-                connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-                connection.execute(
-                    "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
-                    " WHERE datname = %s",
-                    [name],
                 )
         yield name
 

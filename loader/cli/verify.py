@@ -42,9 +42,9 @@ def verify(
     from loader import report
     from loader.cli.store import store
     from loader.errors import CheckFailed
+    from loader.rollup_check import FIELDS, check
     from loader.series import Asked
     from loader.timescale import connected, extension
-    from loader.rollup_check import FIELDS, check
 
     asked = Asked(provider, symbols, None, first_moment(since), last_moment(until))
     with store(ctx) as url, connected(url) as connection:
