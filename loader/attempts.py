@@ -54,6 +54,8 @@ class _Attempts:
         self._identity = (0, 0)
 
     def load(self) -> FileResult:
+        if self._source.trouble is not None:
+            raise self._source.trouble
         self._identity = identity(self._source)  # before it is hashed: a change must show
         self._done = replace(self._done, content_hash=content_hash(self._source))
         for attempt in range(1, retries.ATTEMPTS + 1):
@@ -98,7 +100,8 @@ class _Attempts:
 
     def _may_still_be_written(self) -> bool:
         """Whether the job leaves such a file, nothing of it is committed, and it is young."""
-        if not self._job.settings.leaves_unfinished or self._done.file_id:
+        left = self._job.settings.leaves_unfinished and not self._source.is_copy
+        if not left or self._done.file_id:
             return False
         with suppress(UnreadableFile):
             _, changed_ns = identity(self._source)

@@ -146,6 +146,7 @@ def _database(ctx: Context) -> dict[str, str]:
 
 def _job(found: JobConfig, day: date | None) -> dict[str, Any]:
     from loader.fingerprint import compute_config_fingerprint
+    from loader.redact import redact
 
     days = found.days(day)
     return {
@@ -155,7 +156,7 @@ def _job(found: JobConfig, day: date | None) -> dict[str, Any]:
             for name, value in found.values.items()
         },
         "days": [each.isoformat() for each in days],
-        "sources": list(found.patterns(days)),
+        "sources": [redact(pattern) for pattern in found.patterns(days)],
         "fingerprint": compute_config_fingerprint(found.settings().meaning()),
     }
 

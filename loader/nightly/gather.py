@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +15,8 @@ from typing import Final
 from loader.config import JobConfig
 from loader.errors import NotThere, UnreadableFile
 from loader.filework import Identity, identity
-from loader.sources import Place, Source, find
+from loader.redact import redact
+from loader.sources import Source, find
 
 _log: Final = logging.getLogger(__name__)
 
@@ -25,8 +26,8 @@ class Gathered:
     """What there is of a job's sources.
 
     Attributes:
-        sources: to be loaded, in order. Where a missing one is a failure it is among them, for the
-            load of it to fail and to be recorded.
+        sources: to be loaded, in order. One that is missing, where that is a failure, or cannot be
+            reached is among them with its trouble, for the load of it to fail and be recorded.
         missing: patterns that name nothing although it was expected.
         unfinished: names of sources that are left for the next run.
     """
@@ -35,35 +36,44 @@ class Gathered:
     missing: list[str]
     unfinished: list[str]
 
+    @property
+    def is_final(self) -> bool:
+        """Whether there is no use in looking again."""
+        return not any(s.trouble and s.trouble.retryable for s in self.sources)
+
 
 def gather(job: JobConfig, patterns: Mapping[str, date], stack: ExitStack) -> Gathered:
     """The sources that `patterns` (each with the day whose bars it should have) name; what they
     need lasts as long as `stack`. Waits for as long as `settle` where one was just written.
 
     Raises:
-        UnreadableFile: a pattern names what can be no source.
-        SettingsError: there is no such calendar.
+        SettingsError: there is no such calendar, or a pattern is a URL of another kind.
     """
     found: dict[tuple[object, str | None], Source] = {}
-    absent: dict[str, date] = {}
-    for pattern, day in patterns.items():
+    absent: dict[str, NotThere] = {}
+    for pattern in patterns:
         try:
             for source in stack.enter_context(find([pattern])):
                 found.setdefault(source.key, source)
         except NotThere as error:
-            absent[pattern] = day
-            if job["missing"] == "fail":
-                _log.info("%s", error)
-    missing = _expected(job, absent)
+            absent[pattern] = error
+        except UnreadableFile as error:
+            troubled = _troubled(pattern, error)
+            found[troubled.key] = troubled
+    missing = _expected(job, {pattern: patterns[pattern] for pattern in absent})
     if job["missing"] == "warn":
         for pattern in missing:
-            _log.warning("%s is missing", pattern)
+            _log.warning("%s is missing", redact(pattern))
     whole, unfinished = settled(found.values(), job["settle"])
     for name in unfinished:
         _log.warning("%s is still being written: left for the next run", name)
     if job["missing"] == "fail":
-        whole += [Source(Path(pattern), pattern, None, 0) for pattern in missing]
-    return Gathered(whole, missing, unfinished)
+        whole += [_troubled(pattern, absent[pattern]) for pattern in missing]
+    return Gathered(whole, [redact(pattern) for pattern in missing], unfinished)
+
+
+def _troubled(pattern: str, error: UnreadableFile) -> Source:
+    return Source(Path(pattern), redact(pattern), None, 0, error)
 
 
 def _expected(job: JobConfig, absent: Mapping[str, date]) -> list[str]:
@@ -88,29 +98,21 @@ def settled(sources: Iterable[Source], seconds: float) -> tuple[list[Source], li
     One that was written to within the last `seconds` is looked at again when they are over.
     """
     all_ = list(sources)
-    looks = {source.path: _look(source) for source in all_ if _is_a_file_of_theirs(source)}
+    # An object is there whole or not at all.
+    theirs = [s for s in all_ if isinstance(s.path, Path) and not (s.is_copy or s.trouble)]
+    looks = {source.path: _look(source) for source in theirs}
     now = time.time()
     ages = [now - look[1] / 1e9 for look in looks.values() if look]
     young = [age for age in ages if abs(age) < seconds]  # a stamp in the future ages as well
     if young:
         _log.info("waiting for files that were just written")
         time.sleep(seconds - max(min(young), 0))
-    again = {path: _look(source) for source in all_ if (path := source.path) in looks}
-    moved = {path for path in looks if looks[path] != again[path]} if young else set()
-    return _split(all_, moved)
-
-
-def _split(sources: Sequence[Source], moved: set[Place]) -> tuple[list[Source], list[str]]:
-    whole = [source for source in sources if source.path not in moved]
-    return whole, [source.name for source in sources if source.path in moved]
+    moved = {s.path for s in theirs if _look(s) != looks[s.path]} if young else set()
+    whole = [source for source in all_ if source.path not in moved]
+    return whole, [source.name for source in all_ if source.path in moved]
 
 
 def _look(source: Source) -> Identity | None:
     with suppress(UnreadableFile):
         return identity(source)
     return None
-
-
-def _is_a_file_of_theirs(source: Source) -> bool:
-    """No object, which is there whole or not at all, and no copy of what came through a pipe."""
-    return isinstance(source.path, Path) and source.name.startswith(str(source.path))

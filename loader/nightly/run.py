@@ -101,7 +101,7 @@ class _Work:
             for attempt in range(1, retries + 2):
                 try:
                     self._attempt(attempt, stack)
-                    failed = next((f.error for f in self._files.values() if f.retryable), None)
+                    failed = next((f.error for f in self._latest() if f.retryable), None)
                     if failed is None or attempt > retries:
                         return
                 except MdloadError as error:
@@ -130,7 +130,7 @@ class _Work:
                 schema.require_head(self._url)
                 settings = self._job.settings(dry_run=self._asked.dry_run, force=self._asked.force)
                 check_settings(settings)
-                if self._gathered is None:
+                if self._gathered is None or not self._gathered.is_final:
                     self._gathered = gather(self._job, self._job.patterns(self._days), stack)
                 pending = [s for s in self._gathered.sources if self._is_pending(s)]
                 load(
@@ -145,6 +145,11 @@ class _Work:
     def _is_pending(self, source: Source) -> bool:
         done = self._files.get(source.name)
         return done is None or done.retryable
+
+    def _latest(self) -> list[FileResult]:
+        """What has become of each source that was begun, in their order."""
+        sources = self._gathered.sources if self._gathered else []
+        return [self._files[s.name] for s in sources if s.name in self._files]
 
     def _about(self, attempt: int, gathered: Gathered) -> dict[str, object]:
         """What the run's metadata says besides; `lock` is how the lock finds its run."""
@@ -193,8 +198,7 @@ class _Work:
     def _result(self, error: MdloadError | None) -> JobResult:
         gathered = self._gathered or NOTHING
         left = [FileResult(name, "unfinished") for name in gathered.unfinished]
-        names = [s.name for s in gathered.sources if s.name in self._files]
-        files = (*(self._files[name] for name in names), *left)
+        files = (*self._latest(), *left)
         code = error.exit_code if error else max((f.exit_code for f in files), default=0)
         status: RunStatus = "failure" if code else "success"
         if isinstance(error, Cancelled):

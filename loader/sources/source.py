@@ -26,17 +26,24 @@ class Source:
             gives access, `stdin`, or `dump.zip!AAPL.csv`; always printable.
         member: the member's own name inside the archive, or None.
         size_bytes: of the file on disk; of a member, uncompressed.
+        trouble: why it cannot be loaded, where that is known before its turn comes.
     """
 
     path: Place
     name: str
     member: str | None
     size_bytes: int
+    trouble: UnreadableFile | None = None
 
     @property
     def file_name(self) -> str:
         """What it is called, with or without its folders but without the query of a URL."""
         return self.member or (self.path.name if "://" in self.name else self.name)
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether `path` is a file of mdload's own, with what came through a pipe or the web."""
+        return isinstance(self.path, Path) and not self.name.startswith(str(self.path))
 
     @property
     def key(self) -> tuple[object, str | None]:

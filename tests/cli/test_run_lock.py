@@ -16,7 +16,11 @@ from tests.conftest import Ran
 
 Mdload = Callable[..., Ran]
 JOBS = ('[jobs.nightly]\nsource = "bars.csv"', '[jobs.other]\nsource = "bars.csv"\nprovider = "q"')
-WAITING = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"  # noqa: E501
+ADVISORY = """
+    SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted = {}
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+HOLDERS, WAITING = ADVISORY.format(True), ADVISORY.format(False)
 
 
 @pytest.fixture
@@ -137,3 +141,26 @@ def test_jobs_of_another_schema_have_locks_of_their_own(
         wait_for(database_url, STALLED)
         ran = mdload("--database", elsewhere, "run", "nightly", "--json")
         assert (ran.code, ran.json()["jobs"][0]["rows_inserted"]) == (0, 20), ran.err
+
+
+def test_a_holder_that_lost_its_lock_cannot_commit_beside_the_next_one(
+    home: Path, folder: Path, database_url: str
+) -> None:
+    """As after a restart of the server: the first one lives on, and somebody else has the job."""
+    with stalled(database_url) as lock, running(home, folder, "nightly") as first:
+        wait_for(database_url, STALLED)
+        query(database_url, f"SELECT pg_terminate_backend(pid) FROM ({HOLDERS}) AS holders")
+        with running(home, folder, "nightly") as second:
+            wait_for(database_url, "SELECT 1 FROM job_runs WHERE id = 1 AND status = 'failure'")
+            wait_for(database_url, "SELECT 1 FROM job_runs WHERE id = 2 AND status = 'running'")
+            lock.rollback()
+            _, err = second.communicate(timeout=60)
+            assert second.returncode == 0, err
+            _, err = first.communicate(timeout=60)
+            assert first.returncode == 5
+            assert "job run 1 " in err
+    assert query(database_url, "SELECT count(*) FROM bars_ohlcv") == [(20,)]
+    assert query(database_url, "SELECT status, rows_written FROM job_runs ORDER BY id") == [
+        ("failure", 0),
+        ("success", 20),
+    ]

@@ -181,3 +181,54 @@ def test_a_deadline_stops_the_job_and_fails_it(
     assert query(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
     assert mdload("run", "a", "--set", "deadline=1m").code == 0
     assert query(database_url, "SELECT count(*) FROM bars_ohlcv") == [(10,)]
+
+
+def test_what_comes_through_a_pipe_is_not_waited_for(
+    mdload: Mdload, tmp_path: Path, database_url: str
+) -> None:
+    """It is cut short for good: nobody writes to mdload's own copy of it."""
+    config(tmp_path, database_url, '[jobs.a]\nsource = "-"', defaults='settle = "1h"\n')
+    text = bars(tmp_path / "bars.csv", 50).read_bytes()
+    assert mdload("run", "a", stdin=text).code == 0
+    ran = mdload("run", "a", "--json", stdin=gzip.compress(text)[:-20])
+    (job,) = ran.json()["jobs"]
+    assert (ran.code, job["unfinished"], job["files"][0]["state"]) == (3, [], "failed")
+
+
+def test_a_source_s_password_is_told_nobody(
+    mdload: Mdload, tmp_path: Path, database_url: str
+) -> None:
+    source = "https://me:s3cret@127.0.0.1:1/a.csv?token=s3cret"
+    config(tmp_path, database_url, f'[jobs.a]\nsource = "{source}"', defaults="retries = 0\n")
+    for args in ("run a --json", "config show a"):
+        ran = mdload(*args.split())
+        assert "s3cret" not in ran.out + ran.err
+    told = query(
+        database_url, "SELECT job_runs::text, job_run_files::text FROM job_runs, job_run_files"
+    )
+    assert len(told) == 1
+    assert "s3cret" not in str(told)
+
+
+def test_a_source_that_cannot_be_reached_does_not_stop_the_others(
+    mdload: Mdload, tmp_path: Path, database_url: str
+) -> None:
+    config(
+        tmp_path, database_url,
+        '[jobs.a]\nsource = ["https://127.0.0.1:1/a.csv", "bars.csv"]\nretry_wait = 0\nretries = 1',
+    )  # fmt: skip
+    bars(tmp_path / "bars.csv", 10)
+    ran = mdload("run", "a", "--json")
+    (job,) = ran.json()["jobs"]
+    assert (ran.code, ran.err.count("attempt 1 of 2")) == (3, 1)
+    assert [(f["path"], f["state"], f["rows_inserted"]) for f in job["files"]] == [
+        ("https://127.0.0.1:1/a.csv", "failed", 0),
+        ("bars.csv", "loaded", 10),
+    ]
+    assert "cannot be reached" in job["files"][0]["error"]
+    tried = query(database_url, "SELECT run_id, path, state FROM job_run_files ORDER BY id")
+    assert sorted(tried) == [
+        (1, "bars.csv", "loaded"),
+        (1, "https://127.0.0.1:1/a.csv", "failed"),
+        (2, "https://127.0.0.1:1/a.csv", "failed"),
+    ]
