@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Final
@@ -12,12 +11,7 @@ from loader.errors import NotThere, SettingsError
 from loader.objects import buckets, web
 from loader.objects.path import ObjectPath
 
-_URL: Final = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.DOTALL)
 _WEB: Final = ("http", "https")
-
-
-def is_url(pattern: str) -> bool:
-    return _URL.match(pattern) is not None
 
 
 def find(url: str, known: Callable[[str], bool]) -> list[ObjectPath]:
@@ -31,9 +25,7 @@ def find(url: str, known: Callable[[str], bool]) -> list[ObjectPath]:
         NotThere: it names nothing.
         UnreadableFile: the store cannot be reached, or does not allow it.
     """
-    match = _URL.match(url)
-    assert match is not None
-    scheme, rest = match.groups()
+    scheme, _, rest = url.partition("://")
     if scheme in _WEB:
         return [web.find(url)]
     if scheme not in buckets.KINDS:

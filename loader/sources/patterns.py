@@ -69,7 +69,9 @@ def _paths(pattern: str, stack: ExitStack) -> list[tuple[Place, str]]:
             raise UnreadableFile("standard input is closed", hint="pipe a file into mdload")
         return [(_spool(sys.stdin.buffer, stack), "stdin")]
     if objects.is_url(pattern):
-        found = objects.find(pattern, known)
+        from loader.objects.find import find as find_objects  # noqa: PLC0415 - takes its time
+
+        found = find_objects(pattern, known)
         return [_kept(at, stack) for at in sorted(found, key=lambda at: _natural(str(at)))]
     path = Path(os.path.expanduser(pattern))
     try:
