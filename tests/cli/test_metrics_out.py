@@ -144,7 +144,8 @@ def test_a_gateway_that_is_away_changes_nothing_but_stderr(
     ran = mdload("--database", database_url, "backfill", EXAMPLE, "--json", *option, env=env)
     assert ran.code == 0
     assert ran.json()["status"] == "success"
-    (warning,) = ran.err.splitlines()
+    note, warning = ran.err.splitlines()
+    assert "1 symbol is stored under another spelling" in note
     assert warning.startswith("warning: the metrics did not reach http://127.0.0.1:1: ")
 
 
