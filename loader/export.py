@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 import polars as pl
 
 from loader import bars
-from loader.db import Connection, connect
+from loader.db import Connection, cancellable, cancelling, connect
 from loader.flow import ahead
 from loader.packed import unpacked
 from loader.series import SERIES, Asked, stored_series, wanted_json
@@ -47,25 +47,16 @@ def export(
     with connect(url) as connection:
         with connection.transaction():
             connection.run("session_of_moments")
-        series = stored_series(connection, asked).drop_nulls("first")
+        series = cancellable(connection, lambda: stored_series(connection, asked))
+        series = series.drop_nulls("first")
         names = series.select("sid", *SERIES)
         rows = 0
-        with closing(ahead(_packed(connection, series))) as pieces, _cancelling(connection):
+        with closing(ahead(_packed(connection, series))) as pieces, cancelling(connection):
             for packed in pieces:
                 piece = unpacked(packed).join(names, on="sid", maintain_order="left")
                 write(piece.select(columns))
                 rows += piece.height
     return Exported(rows, series.height, series["first"].min(), series["last"].max())  # type: ignore[arg-type]
-
-
-@contextmanager
-def _cancelling(connection: Connection) -> Iterator[None]:
-    """Does not wait for what the server is doing when the work ends early."""
-    try:
-        yield
-    except BaseException:
-        connection.cancel()
-        raise
 
 
 def _packed(connection: Connection, series: pl.DataFrame) -> Generator[pl.DataFrame, None, None]:

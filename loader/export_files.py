@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Final
 
@@ -97,13 +98,15 @@ def _remove(path: Path) -> None:
 @contextmanager
 def _csv(file: IO[bytes], schema: dict[str, pl.DataType]) -> Iterator[Write]:
     """Floats in the shortest form that reads back as the same number, nulls empty."""
-    pl.DataFrame(schema=schema).write_csv(file)
 
-    def write(frame: pl.DataFrame) -> None:
+    def write(frame: pl.DataFrame, *, header: bool = False) -> None:
         if "ts" in schema:
             frame = frame.with_columns(pl.col("ts").dt.to_string(_TIME))
-        frame.write_csv(file, include_header=False)
+        text = BytesIO()  # Polars does not say why a file cannot be written
+        frame.write_csv(text, include_header=header)
+        file.write(text.getbuffer())
 
+    write(pl.DataFrame(schema=schema), header=True)
     yield write
 
 

@@ -34,13 +34,16 @@ def coverage(
     a dot has no bar at all. The index is asked, never the table: it is as cheap on a hundred
     million bars. What should be there by a calendar: mdload gaps.
     """
+    from loader.cli import interrupts
     from loader.cli.store import store
     from loader.coverage import coverage
-    from loader.db import connect
+    from loader.db import cancellable, connect
     from loader.render_coverage import cells_that_fit, print_coverage
     from loader.series import Asked
 
+    interrupts.heed()
     asked = Asked(provider, symbols, interval, first_moment(since), last_moment(until))
     with store(ctx) as url, connect(url, autocommit=True) as connection:
-        found = coverage(connection, asked, cells_that_fit(), exact=exact)
+        cells = cells_that_fit()
+        found = cancellable(connection, lambda: coverage(connection, asked, cells, exact=exact))
     print_coverage(found, as_json=as_json)

@@ -56,13 +56,15 @@ def gaps(
     a gap that is no fault, for --provider and --interval if they are given, else for all.
     """
     from loader import waivers
+    from loader.cli import interrupts
     from loader.cli.store import store
-    from loader.db import connect
+    from loader.db import cancellable, connect
     from loader.gaps import Span, check, unknown
     from loader.render_gaps import print_gaps, print_waivers
     from loader.report import counted
     from loader.series import Asked, stored_series
 
+    interrupts.heed()
     if bool(waived) != bool(reason):
         raise click.UsageError("--waive and --reason go together")
     if name is None and not (listing or withdraw is not None):
@@ -80,8 +82,10 @@ def gaps(
         asked = Asked(provider, symbols, interval)
         span = Span(since, until, datetime.now(UTC))
         try:
-            series = stored_series(connection, asked)
-            checked = list(check(connection, series, str(name), span, known))
+            series = cancellable(connection, lambda: stored_series(connection, asked))
+            checked = cancellable(
+                connection, lambda: list(check(connection, series, str(name), span, known))
+            )
         except NothingStored as error:
             if not (symbols or provider or interval):
                 raise

@@ -3,7 +3,8 @@
 The only room that imports ADBC.
 """
 
+from loader.db.cancelling import cancellable, cancelling
 from loader.db.connection import Connection, connect
 from loader.db.executor import Executor, Param
 
-__all__ = ["Connection", "Executor", "Param", "connect"]
+__all__ = ["Connection", "Executor", "Param", "cancellable", "cancelling", "connect"]

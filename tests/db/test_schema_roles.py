@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 
 from loader import schema
 from loader.errors import DatabaseError
+from tests.conftest import Ran
 
 ROLES_SQL = Path(__file__).parents[2] / "docs" / "roles.sql"
 ROLES = ("mdload_owner", "mdload_loader", "mdload_reader")
@@ -100,6 +101,28 @@ def test_owner_migrates_and_cleans_up(as_role: dict[str, Connection], database_u
     url = f"{database_url}&options=-crole%3Dmdload_owner"
     assert schema.downgrade(url, "base") == ["0002", "0001"]
     assert schema.upgrade(url) == ["0001", "0002"]
+
+
+def test_a_reader_looks_and_takes_along_and_only_the_owner_waives(
+    as_role: dict[str, Connection], database_url: str, mdload: Callable[..., Ran]
+) -> None:
+    as_role["mdload_owner"].execute(LOADS[5])
+
+    def run(role: str, *args: str) -> tuple[int, str]:
+        ran = mdload("--database", f"{database_url}&options=-crole%3D{role}", *args)
+        return ran.code, ran.err
+
+    gaps = ("gaps", "--calendar", "XNYS")
+    waive = (*gaps, "--waive", "A:2024-01-02:2024-01-02", "--reason", "halted")
+    assert run("mdload_reader", "coverage") == (0, "")
+    assert run("mdload_reader", *gaps) == (0, "")
+    assert run("mdload_reader", "export", "--to", "a.csv")[0] == 0
+    for role in ("mdload_reader", "mdload_loader"):
+        code, said = run(role, *waive)
+        assert code == 5
+        assert "permission denied for table bars_gap_waivers" in said
+    assert run("mdload_owner", *waive) == (0, "")
+    assert run("mdload_owner", "gaps", "--withdraw", "1")[0] == 0
 
 
 @pytest.mark.parametrize(
