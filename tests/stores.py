@@ -69,6 +69,7 @@ class Web:
         ranges: whether it gives parts.
         faults: so many of the next requests it answers with 503.
         breaks: so many of the next bodies it breaks off in the middle.
+        moved: where else files are.
         asked: what was asked for: path with query, Range, Authorization.
     """
 
@@ -78,6 +79,7 @@ class Web:
     ranges: bool = True
     faults: int = 0
     breaks: int = 0
+    moved: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, str | None, str | None]] = field(default_factory=list)
 
 
@@ -98,6 +100,11 @@ def web_server() -> Iterator[Web]:
             if web.faults:
                 web.faults -= 1
                 self.send_error(503)
+            elif path in web.moved:
+                self.send_response(302)
+                self.send_header("Location", web.moved[path])
+                self.send_header("Content-Length", "0")
+                self.end_headers()
             elif path in web.statuses:
                 self.send_error(web.statuses[path])
             elif path not in web.files:

@@ -38,12 +38,12 @@ def find(url: str) -> ObjectPath:
     """
     parts = parse.urlsplit(url)
     shown = redact(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl())
-    headers = {"User-Agent": "mdload", "Accept-Encoding": "identity"}
+    authorization = None
     if parts.username is not None:
         pair = f"{parse.unquote(parts.username)}:{parse.unquote(parts.password or '')}"
-        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+        authorization = "Basic " + base64.b64encode(pair.encode()).decode()
     asked = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
-    page = _Page(shown, parse.quote(asked, safe="%/:=&?~#+!$,;'@()*[]"), headers)
+    page = _Page(shown, parse.quote(asked, safe="%/:=&?~#+!$,;'@()*[]"), authorization)
     where = PurePosixPath(f"/{parts.hostname or ''}{parse.unquote(parts.path)}")
     return ObjectPath(shown, where, url, page.head(), page)
 
@@ -54,7 +54,7 @@ class _Page:
 
     shown: str
     url: str = field(repr=False)
-    headers: dict[str, str] = field(repr=False)
+    authorization: str | None = field(repr=False)
 
     def head(self) -> Head:
         def told(answer: Any) -> Head:
@@ -99,12 +99,14 @@ class _Page:
         self, told: Callable[[Any], Answer], start: int | None = None, end: int | None = None
     ) -> Answer:
         """What `told` makes of the answer; asks again where the network failed."""
-        headers = dict(self.headers)
+        headers = {"User-Agent": "mdload", "Accept-Encoding": "identity"}
         if start is not None and end is not None:
             headers["Range"] = f"bytes={start}-{end - 1}"
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 asked = request.Request(self.url, headers=headers)  # noqa: S310
+                if self.authorization:  # for this server, not for one that it may send us on to
+                    asked.add_unredirected_header("Authorization", self.authorization)
                 answer = request.urlopen(asked, timeout=_TIMEOUT_SECONDS)  # noqa: S310
                 if start is None:
                     return told(answer)  # whoever takes it closes it

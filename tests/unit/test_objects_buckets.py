@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -112,6 +113,12 @@ class TestRefusals:
     def test_a_folder_without_tables(self, s3: S3) -> None:
         s3.put("notes/README.txt", b"hello")
         assert "holds no object that mdload reads" in str(refusal("s3://bars/notes/"))
+
+    def test_the_extra_is_not_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "obstore", None)
+        error = refusal("s3://bars/a.csv")
+        assert str(error) == "s3://bars/a.csv needs the extra object-store"
+        assert error.hint == "pip install 'mdload[object-store]'"
 
     def test_no_credentials(self, s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("AWS_ACCESS_KEY_ID")

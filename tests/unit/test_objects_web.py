@@ -27,6 +27,7 @@ def server() -> Iterator[Web]:
 def web(server: Web, monkeypatch: pytest.MonkeyPatch) -> Web:
     monkeypatch.setattr(room, "_pause", lambda _: None)
     server.files, server.statuses, server.asked = {"/d/a.csv": CSV, "/big.csv": BIG}, {}, []
+    server.moved = {}
     server.ranges, server.faults, server.breaks = True, 0, 0
     return server
 
@@ -84,6 +85,16 @@ def test_a_server_that_gives_no_parts(web: Web) -> None:
     assert [span for _, span, _ in web.asked] == ["bytes=0-0", None]
     with pytest.raises(FileNotFoundError):
         kept.stat()
+
+
+def test_a_file_that_is_elsewhere(web: Web) -> None:
+    """A password is for the server that it was given for."""
+    web.moved = {"/old.csv": f"http://{web.address}/d/a.csv"}
+    assert hashed(f"http://me:hunter2@{web.address}/old.csv") == sha256(CSV)
+    assert web.asked[:2] == [
+        ("/old.csv", "bytes=0-0", "Basic bWU6aHVudGVyMg=="),
+        ("/d/a.csv", "bytes=0-0", None),
+    ]
 
 
 def test_an_empty_file(web: Web) -> None:
