@@ -142,7 +142,6 @@ class Rounds:
         before = load.phase
         how = self.random.choice([signal.SIGKILL, signal.SIGQUIT, signal.SIGINT])
         self.server.kill(how, children=how == signal.SIGKILL and self.random.random() < 0.5)
-        self.server.wait_until_down()
         self.server.start()
         code, _ = load.end()
         assert code == 0 or before in ("starting up", "run begun"), load.said

@@ -120,13 +120,13 @@ class Server:
         return found
 
     def kill(self, how: signal.Signals, *, children: bool) -> None:
-        for pid in self.processes[: None if children else 1]:
+        """Sends the postmaster a signal, and its `children` too; waits until it is gone."""
+        processes = self.processes
+        postmaster = Path(f"/proc/{processes[0]}/stat")
+        for pid in processes[: None if children else 1]:
             with suppress(ProcessLookupError):
                 os.kill(pid, how)
-
-    def wait_until_down(self) -> None:
-        postmaster = Path(f"/proc/{self.processes[0]}/stat")
-        while self.pid_file.exists() and postmaster.exists() and ") Z " not in _text(postmaster):
+        while self.pid_file.exists() and _text(postmaster) and ") Z " not in _text(postmaster):
             time.sleep(0.01)
 
     def start(self) -> None:
