@@ -1,13 +1,16 @@
 -- store_session --
 -- The client's own statements are planned once per session. Planned anew for each batch they would cost
--- more than they do, and every access of theirs goes through the key whatever the batch.
-SELECT set_config('plan_cache_mode', 'force_generic_plan', false)
+-- more than they do, and every access of theirs goes through the key whatever the batch. Only on a hypertable
+-- that has chunks a plan for the batch's own chunks costs less than one for all.
+SELECT set_config('plan_cache_mode', CASE
+       WHEN EXISTS (SELECT FROM pg_inherits WHERE inhparent = to_regclass('bars_ohlcv'))
+       THEN 'force_custom_plan' ELSE 'force_generic_plan' END, false)
 
 -- bars_merge --
 -- Merges a small batch in one statement: bars that are not stored are inserted; of the others those that
 -- differ are locked, looked at again, kept as revisions and updated. An identical bar is only read. $1 JSON
--- array of bars, one per key, in key order, in which they are written and locked; $2 run. Gives rows
--- inserted, updated, kept as revisions, unchanged, which do not add up where another writer got in between;
+-- array of bars, one per key, in key order, in which they are written and locked; $2 run; $3 and $4 their first
+-- and last ts, for chunks to be left out. Gives rows inserted, updated, kept as revisions, unchanged, which do not add up where another writer got in between;
 -- and the number of the transaction, as transaction_id does.
 -- OFFSET 0 keeps one index probe per row from becoming a join over the whole table.
 WITH given AS MATERIALIZED (
@@ -24,7 +27,7 @@ WITH given AS MATERIALIZED (
            SELECT true AS stored, t.open, t.high, t.low, t.close, t.volume, t.vwap, t.trade_count
              FROM bars_ohlcv t
             WHERE t.provider = g.provider AND t.symbol = g.symbol AND t."interval" = g."interval"
-              AND t.ts = g.ts
+              AND t.ts = g.ts AND t.ts BETWEEN CAST($3 AS timestamptz) AND CAST($4 AS timestamptz)
            OFFSET 0) b ON true
 ), added AS (
     INSERT INTO bars_ohlcv (
@@ -44,7 +47,7 @@ WITH given AS MATERIALIZED (
      CROSS JOIN LATERAL (
            SELECT t.* FROM bars_ohlcv t
             WHERE t.provider = m.provider AND t.symbol = m.symbol AND t."interval" = m."interval"
-              AND t.ts = m.ts
+              AND t.ts = m.ts AND t.ts BETWEEN CAST($3 AS timestamptz) AND CAST($4 AS timestamptz)
               FOR UPDATE) b
 ), kept AS (
     INSERT INTO bars_ohlcv_revisions (

@@ -138,8 +138,11 @@ class Transaction:
         inserted = updated = kept = unchanged = 0
         number: str | None = None
         if self._listed:
+            first, last = self.unique.bars.select(lo=pl.col("ts").min(), hi=pl.col("ts").max()).row(
+                0
+            )
             inserted, updated, kept, unchanged, number = session.one(
-                "bars_merge", self._listed, self._run_id
+                "bars_merge", self._listed, self._run_id, first, last
             )
         if inserted + updated + unchanged != self.unique.bars.height or updated != kept:
             raise Contended("another writer got in between the bars of a batch")

@@ -112,3 +112,19 @@ def test_merging_looks_at_the_chunks_of_the_stage(
             "bars_ohlcv_revisions",
         }  # fmt: skip
         assert chunks[TOUCHED] in relations(plan)
+
+
+def test_a_small_batch_looks_at_its_own_chunks(
+    forty: tuple[psycopg.Connection[Any], list[str]],
+) -> None:
+    connection, chunks = forty
+    ts = T0 + TOUCHED * WEEK + timedelta(hours=3)
+    bar = f'{{"provider": "p", "symbol": "S3", "interval": "1h", "ts": "{ts.isoformat()}",'
+    batch = f'{bar} "open": 1, "high": 1, "low": 1, "close": 1}}'
+    connection.execute(query("store_session").encode())
+    assert connection.execute("SHOW plan_cache_mode").fetchone() == ("force_custom_plan",)
+    plan = explained(connection, "bars_merge", f"'[{batch}]'", 1, ts, ts, analyze=True)
+    assert relations(plan) <= {
+        chunks[TOUCHED], f"{chunks[TOUCHED]}_compressed", "bars_ohlcv", "bars_ohlcv_revisions",
+    }  # fmt: skip
+    assert f"{chunks[TOUCHED]}_compressed" in relations(plan)
