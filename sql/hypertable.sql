@@ -14,8 +14,9 @@ SELECT (SELECT default_version FROM pg_available_extensions WHERE name = 'timesc
 SELECT set_config('search_path', current_setting('search_path') || ', ' || quote_ident($1), false)
 
 -- bars_size --
--- The bars as a plain table: about how many rows (as last analyzed), and bytes with their index.
-SELECT CAST(greatest(reltuples, 0) AS bigint) AS rows, pg_total_relation_size(oid) AS bytes
+-- The bars as a plain table: about how many rows (as last analyzed, else by size), and bytes with their index.
+SELECT CAST(CASE WHEN reltuples >= 0 THEN reltuples ELSE pg_table_size(oid) / 120 END AS bigint) AS rows,
+       pg_total_relation_size(oid) AS bytes
   FROM pg_class WHERE oid = to_regclass('bars_ohlcv')
 
 -- bars_hypertable --

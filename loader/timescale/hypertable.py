@@ -11,13 +11,13 @@ import psycopg
 from loader.timescale.rollups import Rollup, rollups
 from loader.timescale.session import Connection, Extension, ask, extension
 
-#: Rows that a server moves into chunks in a second; half of what a small machine does.
+#: Rows that a small machine moves into chunks in a second.
 _MOVED: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What `enable` would do. `rows` are as the server last counted them."""
+    """What `enable` would do. `rows` are as the server last counted them, or by their size."""
 
     extension: Extension
     hypertable: bool
