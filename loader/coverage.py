@@ -20,12 +20,13 @@ from loader.series import SERIES, Asked, stored_series, wanted_json
 #: Slices that a cell of the strip is looked at in, where there are not too many series.
 _FINEST: Final = 8
 #: Probes of all series together.
-_PROBES: Final = 400_000
-#: Possible bars up to which all are counted: a second or two.
-_COUNTED: Final = 20_000_000
-#: Slices to count in for an estimate, at least.
-_LEAST: Final = 16
+_PROBES: Final = 60_000
+#: Possible bars up to which all are counted: a second at most.
+_COUNTED: Final = 10_000_000
+#: Weeks of a series to count for an estimate, at least.
+_LEAST: Final = 6
 _MICROSECOND: Final = timedelta(microseconds=1)
+_WEEK: Final = timedelta(days=7) // _MICROSECOND
 #: Where intervals differ in length: what none is shorter than, and none longer.
 _SHORTEST: Final = {"1mo": timedelta(days=28)}
 _LONGEST: Final = {
@@ -40,7 +41,7 @@ class Covered:
     Attributes:
         first, last: its first and last bar (UTC).
         bars: how many.
-        exact: whether they were counted, or estimated from a sample of the slices that hold any.
+        exact: whether they were counted, or estimated from some of the weeks that hold any.
         cells: for each stretch of time the share of its slices that hold a bar, from 0 to 1; None
             before the first bar and after the last.
     """
@@ -176,24 +177,35 @@ def _counts(
 ) -> dict[int, tuple[int, bool]]:
     """How many bars each series has, and whether that was counted.
 
-    Where there are too many for that, bars are counted behind some of the stops of each series, and
-    the others are taken to be like them.
+    Where there are too many for that, those of some weeks are counted, and the other weeks that
+    have any are taken to be like them.
     """
     width = grid.slice // _MICROSECOND
-    per_stop = width // stops["length"].dt.total_microseconds()
-    possible = per_stop.clip(1).sum()  # a stop at least has its own bar
+    possible = (width // stops["length"].dt.total_microseconds()).clip(1).sum()
     share = 1.0 if exact else min(1.0, _COUNTED / possible)
+    week = max(width, _WEEK)
+    weeks = stops.select(
+        "sid", week=(pl.col("ts") - grid.origin).dt.total_microseconds() // week * week
+    ).unique(maintain_order=True)
+    begins = pl.lit(grid.origin).cast(bars.SCHEMA["ts"]) + pl.duration(microseconds="week")
+    whole = weeks.select("sid", lo=begins, hi=begins + (week - 1) * _MICROSECOND)
     scales: dict[int, tuple[int, int]] = {}
     wanted: list[pl.DataFrame] = []
-    for own in stops.partition_by("sid", maintain_order=True):
+    for own in whole.partition_by("sid", maintain_order=True):
         sid = own["sid"][0]
         taken = max(math.ceil(own.height * share), min(own.height, _LEAST))
         scales[sid] = (own.height, taken)
         if taken == own.height:
-            wanted.append(own.select("sid", lo=pl.col("ts").first(), hi=pl.col("hi").last())[:1])
+            wanted.append(series.filter(sid=sid).select("sid", lo="first", hi="last"))
         else:
-            wanted.append(own[_spread(own.height, taken, sid)].select("sid", lo="ts", hi="hi"))
-    stretches = pl.concat(wanted).join(series.select("sid", *SERIES), on="sid")
+            wanted.append(own[_spread(own.height, taken, sid)])
+    stretches = (
+        pl.concat(wanted)
+        .join(series, on="sid")
+        .select(
+            "sid", *SERIES, lo=pl.max_horizontal("lo", "first"), hi=pl.min_horizontal("hi", "last")
+        )
+    )
     connection.run("wanted_set", wanted_json(stretches))
     counted = dict(connection.frame("stretch_counts").iter_rows())
     return {
@@ -204,6 +216,6 @@ def _counts(
 
 def _spread(all_: int, taken: int, series: int) -> list[int]:
     """One of each `taken`-th part of `all_` places, never twice at the same distance: what comes
-    back with the week or the month is met as often as it is there."""
+    back with the month or the year is met as often as it is there."""
     golden = (math.sqrt(5) - 1) / 2
     return [int((n + (n + series) * golden % 1) * all_ / taken) for n in range(taken)]

@@ -14,7 +14,7 @@ from loader.cli.series_options import first_moment, last_moment, series_options
 @click.command(epilog="Example: mdload coverage --provider polygon --since 2024-01-01")
 @series_options
 @click.option("--exact", is_flag=True,
-              help="Count every bar; else more than some millions are estimated.")  # fmt: skip
+              help="Count every bar; more than some millions are estimated else.")  # fmt: skip
 @json_option
 @click.pass_obj
 def coverage(
