@@ -1,0 +1,85 @@
+"""What a load wrote, by the hour and by chunk; and files taken week after week."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from loader.bars import SCHEMA
+from loader.chunks import Hours, Touched, touched
+from loader.duplicates import partitioned
+from loader.validate import Checked
+
+T0 = datetime(2020, 1, 2, tzinfo=UTC)  # a Thursday, on which weeks begin here
+HOUR, WEEK = timedelta(hours=1), timedelta(days=7)
+
+
+def times(*moments: datetime) -> pl.Series:
+    return pl.Series("ts", moments, SCHEMA["ts"])
+
+
+def chunk(name: str, start: datetime, *, compressed: bool = False) -> tuple[object, ...]:
+    return name, start, start + WEEK, compressed, False
+
+
+CHUNKS = pl.DataFrame(
+    [chunk("a", T0, compressed=True), chunk("b", T0 + WEEK), chunk("d", T0 + 3 * WEEK)],
+    schema={"chunk": pl.String(), "lo": SCHEMA["ts"], "hi": SCHEMA["ts"],
+            "compressed": pl.Boolean(), "due": pl.Boolean()},
+    orient="row",
+)  # fmt: skip
+
+
+def test_rows_are_counted_by_the_chunk_that_holds_them() -> None:
+    hours = Hours()
+    last = WEEK - timedelta(microseconds=1)
+    hours.add(times(T0, T0 + last, T0 + WEEK, T0 - timedelta(seconds=1)))
+    hours.add(times(T0 + 2 * WEEK, T0 + 3 * WEEK, T0))
+    assert hours.rows == 7
+    assert touched(CHUNKS, hours) == [  # before the first chunk and in the gap there is none
+        Touched("a", T0, T0 + WEEK, True, False, 3),
+        Touched("b", T0 + WEEK, T0 + 2 * WEEK, False, False, 1),
+        Touched("d", T0 + 3 * WEEK, T0 + 4 * WEEK, False, False, 1),
+    ]
+    assert touched(CHUNKS, Hours()) == []
+
+
+def test_spans_join_what_is_less_than_a_week_apart() -> None:
+    hours = Hours()
+    assert hours.spans() == []
+    hours.add(times(T0 + 5 * HOUR, T0 + timedelta(days=6), T0 + timedelta(days=30, minutes=7)))
+    end = HOUR - timedelta(microseconds=1)
+    assert hours.spans() == [
+        (T0 + 5 * HOUR, T0 + timedelta(days=6) + end),
+        (T0 + timedelta(days=30), T0 + timedelta(days=30) + end),
+    ]
+
+
+def test_parts_of_the_count() -> None:
+    hours, more = Hours(), Hours()
+    hours.add(times(T0, T0 + WEEK))
+    more.add(times(T0, T0 + WEEK + HOUR))
+    hours += more
+    assert hours.rows == 4
+    assert hours.between(T0, T0 + WEEK).rows == 2
+    assert hours.between(T0 + WEEK, None).rows == 2
+
+
+def good(moments: list[datetime], symbol: str) -> pl.DataFrame:
+    rows = [("p", symbol, "1h", ts, *[1.0] * 6, 1, n) for n, ts in enumerate(moments)]
+    return pl.DataFrame(rows, schema={**SCHEMA, "row_number": pl.Int64()}, orient="row")
+
+
+def test_a_file_by_symbol_comes_back_week_by_week() -> None:
+    moments = [T0 + n * WEEK for n in range(6)]
+    pieces = [
+        Checked(good(moments, symbol), pl.DataFrame(), {}, pl.DataFrame())
+        for symbol in ("A", "B", "C")
+    ]
+    found = [
+        (piece.bars["ts"].min(), piece.bars["ts"].max(), sorted(piece.bars["symbol"]))
+        for piece in partitioned(pieces, 18, 3, by_time=True)
+        if piece.bars.height
+    ]
+    assert found == [(ts, ts, ["A", "B", "C"]) for ts in moments]
