@@ -18,7 +18,7 @@ _ASCII: Final = ".-=%#"
 #: What the other columns of a usual table take of a line.
 _OTHERS: Final = 80
 #: A line that is narrower has dates without times.
-_NARROW: Final = 100
+_NARROW: Final = 116
 
 
 def cells_that_fit() -> int:
