@@ -35,7 +35,7 @@ class Job:
         self.before: Mapping[str, tuple[str, int]] = {}
         self.cancelled = threading.Event()
         session = partial(self.connection, autocommit=True)
-        self.behind = Behind(url, session, recompress=settings.recompress)
+        self.behind = Behind(url, session, self.cancelled.is_set, recompress=settings.recompress)
         self._open: set[Connection] = set()
         self._idle: dict[bool, list[Connection]] = {True: [], False: []}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from threading import Lock
 from typing import Final
 
@@ -27,10 +27,12 @@ class Behind:
         self,
         url: str,
         session: Callable[[], AbstractContextManager[Connection]],
+        stopped: Callable[[], bool],
         *,
         recompress: bool,
     ) -> None:
         self._url = url
+        self._stopped = stopped
         self._session = session
         self._recompress = recompress
         self._lock = Lock()
@@ -40,16 +42,13 @@ class Behind:
         self._errors: dict[str, str] = {}
 
     def committed(self, hours: Hours) -> None:
-        """Takes in what a transaction wrote. Files that commit meanwhile wait for a compression.
-
-        Raises:
-            ConnectionLost: the server is away.
-        """
+        """Takes in what a transaction wrote. Files that commit meanwhile wait for a compression."""
         with self._lock:
             self._written += hours
             self._open += hours
             if self._recompress and self._open.rows >= _ROWS:
-                with self._session() as session:
+                # What fails is tried again with the next commit, and told at the end.
+                with suppress(DatabaseError), self._session() as session:
                     self._catch_up(session, last=False)
 
     def finish(self) -> tuple[ChunkWrites, ...]:
@@ -94,7 +93,8 @@ class Behind:
         newest = None if last or not found else found.pop()
         left = self._open.between(newest.lo, None) if newest else Hours()
         for chunk in found:
-            if (chunk.compressed or chunk.due) and not self._compressed(session, chunk):
+            wanted = chunk.compressed or chunk.due
+            if wanted and (self._stopped() or not self._compressed(session, chunk)):
                 left += self._open.between(chunk.lo, chunk.hi)
         self._open = left
 
