@@ -62,7 +62,7 @@ def test_help_fits_and_gives_an_example(mdload: Mdload, command: str) -> None:
         ("nowhere.csv", 3, "nowhere.csv does not exist", "relative paths start in"),
         ("*.xyz", 3, "nothing matches *.xyz", "quote it"),
         ("'empty folder'", 3, "the folder empty folder holds no file", "it looks for"),
-        ("https://x.test/a.csv", 3, "is a URL", "download it first"),
+        ("https://127.0.0.1:1/a.csv", 3, "cannot be reached", "check the endpoint"),
         ("paper.csv", 3, "paper.csv is no table: it looks like a PDF", "mdload reads"),
         ("page.csv", 3, "page.csv is no table: it looks like a web page", "mdload reads"),
         ("cut.csv.gz", 3, "cut.csv.gz ends in the middle", "get it again"),

@@ -28,7 +28,7 @@ def test_a_load_imports_nothing_heavy(database_url: str, tmp_path: Path, format:
         row = ("p", "A", "1m", datetime(2024, 3, 4, 9, 30, tzinfo=UTC), 1.0, 2.0, 1.0, close)
         frame = pl.DataFrame([(*row, 5.0, None, 3)], schema={**SCHEMA}, orient="row")
         getattr(frame, f"write_{format}")(path)
-        command = ["--database", database_url, "backfill", str(path), "--json"]
+        command = ["-q", "--database", database_url, "backfill", str(path), "--json"]
         ran = subprocess.run(
             [sys.executable, "-c", SCRIPT, *command], capture_output=True, text=True, check=False
         )
