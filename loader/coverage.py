@@ -100,9 +100,11 @@ class _Grid:
     def over(cls, series: pl.DataFrame, cells: int) -> _Grid:
         spans = series.select("first", end=pl.col("last") + _length("interval", _LONGEST))
         origin, end = spans["first"].min(), spans["end"].max()
+        assert isinstance(origin, datetime)  # there is a series, and each has a first bar
+        assert isinstance(end, datetime)
         per_cell = max(1, min(_FINEST, _PROBES // (series.height * cells)))
-        slice_ = -(-(end - origin) // (cells * per_cell * _MICROSECOND)) * _MICROSECOND  # type: ignore
-        return cls(origin, slice_, per_cell)  # type: ignore[arg-type]
+        slice_ = -(-(end - origin) // (cells * per_cell * _MICROSECOND)) * _MICROSECOND
+        return cls(origin, slice_, per_cell)
 
     def number(self, ts: pl.Expr) -> pl.Expr:
         """Of the slice that a time is in."""

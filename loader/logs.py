@@ -66,7 +66,7 @@ class _Stderr(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             click.echo(self.format(record), err=True)
-        except Exception:
+        except Exception:  # logging's contract: what cannot be said never ends the work it tells of
             self.handleError(record)
 
 

@@ -162,7 +162,7 @@ class StoreClient:
                     transaction = self._transaction(batch)
                     done += pending.result() if pending else Counts()
                     pending = thread.submit(self._commit, transaction, stop)
-            except Exception:
+            except Exception:  # of any kind: the bars come from the caller; it is raised on
                 if pending:
                     pending.result()  # its error comes first
                 raise
