@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 from loader.errors import SettingsError
@@ -21,7 +21,8 @@ def dialects() -> Mapping[str, Dialect]:
     """Every dialect by name, in alphabetical order: mdload's and those of other packages.
 
     Raises:
-        SettingsError: what a package announces is no dialect, or has the name of another.
+        SettingsError: what a package announces cannot be imported, is no dialect, or has the name
+            of another.
     """
     found = {}
     for module in pkgutil.iter_modules(__path__):
@@ -29,11 +30,21 @@ def dialects() -> Mapping[str, Dialect]:
         if value is not None:
             found[value.name] = value
     for announced in entry_points(group=GROUP):
-        value = announced.load()
-        if not isinstance(value, Dialect) or value.name in found:
-            wrong = "has the name of another" if isinstance(value, Dialect) else "is no dialect"
-            raise SettingsError(
-                f"{announced.value}, announced under {GROUP} as {announced.name!r}, {wrong}"
-            )
+        try:
+            value = announced.load()
+        except Exception as error:  # another package's code: it may raise anything
+            raise _refused(announced, f"cannot be imported: {error}") from error
+        if not isinstance(value, Dialect):
+            raise _refused(announced, "is no dialect")
+        if value.name in found:
+            raise _refused(announced, f"has the name of another, {value.name!r}")
         found[value.name] = value
     return dict(sorted(found.items()))
+
+
+def _refused(announced: EntryPoint, why: str) -> SettingsError:
+    package = announced.dist.name if announced.dist else "that package"
+    return SettingsError(
+        f"{announced.value}, announced under {GROUP} as {announced.name!r}, {why}",
+        hint=f"mend or uninstall {package}",
+    )

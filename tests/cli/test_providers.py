@@ -108,3 +108,33 @@ def test_what_emit_writes_reads_the_file(mdload: Callable[..., Ran], tmp_path: P
 def test_a_wrong_table_is_refused_by_its_key(table: dict[str, object], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         from_table("x", table)
+
+
+PACKAGE = """
+from loader.providers.dialect import Dialect, Shape
+DIALECT = Dialect("acme", "Acme of another package", {}, shapes=(Shape(header=("a",)),))
+TWIN = Dialect("binance", "A second binance", {})
+NONE = "no dialect"
+"""
+
+
+@pytest.mark.parametrize(
+    ("announced", "code", "said"),
+    [
+        ("DIALECT", 0, "Acme of another package"),
+        ("TWIN", 2, "acme_mdload:TWIN, announced under mdload.dialects as 'acme', has the name of"),
+        ("NONE", 2, "acme_mdload:NONE, announced under mdload.dialects as 'acme', is no dialect"),
+        ("GONE", 2, "as 'acme', cannot be imported: module 'acme_mdload' has no attribute 'GONE'"),
+    ],
+)
+def test_a_dialect_that_a_package_brings(
+    mdload: Callable[..., Ran], tmp_path: Path, announced: str, code: int, said: str
+) -> None:
+    (tmp_path / "acme_mdload.py").write_text(PACKAGE)
+    info = tmp_path / "acme_mdload-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-mdload\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[mdload.dialects]\nacme = acme_mdload:{announced}\n")
+    ran = mdload("providers", "show", "acme", env={"PYTHONPATH": str(tmp_path)})
+    assert ran.code == code
+    assert said in ran.out + ran.err
