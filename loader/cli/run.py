@@ -80,14 +80,16 @@ def run(
     """
     from loader import report
     from loader.cli.store import store
-    from loader.config import job
+    from loader.config import every_job, job
     from loader.nightly import Asked
 
     if bool(jobs) == every:
         raise click.UsageError("name the jobs to run, or --all of them")
-    if (since is None and until) or (since and day) or (since and until and until < since):
+    if (since is None and until) or (since and day):
         raise click.UsageError("--date is one day; --since and --until are the ends of a span")
-    names = dict.fromkeys(jobs or ctx.config.jobs)
+    if since and until and until < since:
+        raise click.UsageError(f"--since {since} is after --until {until}")
+    names = dict.fromkeys(jobs or every_job(ctx.config))
     chosen = [job(ctx.config, name, dict(given)) for name in names]
     asked = Asked(day, since, until, wait, dry_run, force)
     results = []

@@ -155,13 +155,28 @@ def _clean(key: Key, value: Any) -> Any:
     return value
 
 
+def every_job(config: Config) -> tuple[str, ...]:
+    """The names of all jobs, in the order of the file.
+
+    Raises:
+        SettingsError: there is none. A nightly run in the wrong folder must not look like success.
+    """
+    if not config.jobs:
+        raise _no_job(config, "there is no job")
+    return tuple(config.jobs)
+
+
+def _no_job(config: Config, what: str) -> SettingsError:
+    said = "has no [jobs.NAME]" if config.path else "does not exist here"
+    return SettingsError(
+        f"{what}: {config.name} {said}",
+        hint="write one down: docs/configuration.md shows how; or name the file with --config",
+    )
+
+
 def _unknown_job(config: Config, name: str) -> SettingsError:
     if not config.jobs:
-        said = "has no [jobs.NAME]" if config.path else "does not exist here"
-        return SettingsError(
-            f"there is no job {name!r}: {config.name} {said}",
-            hint="write one down: docs/configuration.md shows how; or name the file with --config",
-        )
+        return _no_job(config, f"there is no job {name!r}")
     near = get_close_matches(name, config.jobs, 1)
     return SettingsError(
         f"there is no job {name!r} in {config.name}",

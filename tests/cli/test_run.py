@@ -97,7 +97,10 @@ def test_all_jobs_run_whatever_becomes_of_one(
         ("nightly --all", "name the jobs to run, or --all of them"),
         ("nigtly", "there is no job 'nigtly'"),
         ("nightly --until 2024-03-01", "the ends of a span"),
-        ("nightly --since 2024-03-02 --until 2024-03-01", "the ends of a span"),
+        (
+            "nightly --since 2024-03-02 --until 2024-03-01",
+            "--since 2024-03-02 is after --until 2024-03-01",
+        ),
         ("nightly --since 2024-03-02 --date 2024-03-02", "the ends of a span"),
         ("nightly --date 5.3.2024", "is no date such as 2024-03-05"),
         ("nightly --wait=never", "'never' is no time such as 30s"),
@@ -111,8 +114,9 @@ def test_what_cannot_be_asked(mdload: Mdload, tmp_path: Path, args: str, said: s
     assert (ran.code, said in ran.err) == (2, True), ran.err
 
 
-def test_without_a_file_there_is_no_job(mdload: Mdload) -> None:
-    ran = mdload("run", "nightly")
+@pytest.mark.parametrize("asked", ["nightly", "--all"])
+def test_without_a_file_there_is_no_job(mdload: Mdload, asked: str) -> None:
+    ran = mdload("run", asked)
     assert (ran.code, "mdload.toml does not exist here" in ran.err) == (2, True)
 
 
