@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from loader.cli.context import Context
 from loader.cli.options import json_option
+from loader.cli.when import Moment
 from loader.errors import CheckFailed
 
 if TYPE_CHECKING:
@@ -24,27 +24,6 @@ def job_runs() -> None:
     """What was loaded, when, how much of it, and how it ended."""
 
 
-class Since(click.ParamType[datetime]):
-    """A moment: an ISO date or time (UTC unless it says otherwise), or an age such as 90m or 7d."""
-
-    name = "since"
-    _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}  # noqa: RUF012
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        text = str(value).strip()
-        if age := re.fullmatch(r"(\d{1,5})([mhdw])", text):
-            return datetime.now(UTC) - timedelta(**{self._UNITS[age[2]]: int(age[1])})
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            self.fail(f"{text!r} is neither a date, a time nor an age such as 24h or 7d")
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 @job_runs.command("list", epilog="Example: mdload job-runs list --status failure --since 7d")
 @click.option(
     "--limit", metavar="N", type=click.IntRange(1), default=20, show_default=True, help="At most N."
@@ -55,7 +34,7 @@ class Since(click.ParamType[datetime]):
     type=click.Choice(["running", "success", "failure", "cancelled"]),
     help="Only runs in this state.",
 )
-@click.option("--since", type=Since(), metavar="WHEN", help="Started since: 2024-03-01, 24h, 7d.")
+@click.option("--since", type=Moment(), metavar="WHEN", help="Started since: 2024-03-01, 24h, 7d.")
 @json_option
 @click.pass_obj
 def list_(

@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any, Final, TypeVar
 
 import click
 
+from loader.cli.when import When
+
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class When(click.ParamType[date]):
-    """A date, a time (UTC unless it says otherwise; a `datetime`), or an age: 7d and 2w come to a
-    date, 90m and 24h to a time."""
-
-    name = "when"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> date:
-        if isinstance(value, date):
-            return value
-        text = str(value).strip()
-        if age := re.fullmatch(r"(\d{1,5})([mhdw])", text):
-            unit = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}[age[2]]
-            moment = datetime.now(UTC) - timedelta(**{unit: int(age[1])})
-            return moment.date() if unit in ("days", "weeks") else moment
-        try:
-            if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-                return date.fromisoformat(text)
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            self.fail(f"{text!r} is neither a date, a time nor an age such as 7d or 24h")
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _interval(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
