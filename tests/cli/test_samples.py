@@ -221,10 +221,14 @@ def cli() -> Iterator[Cli]:
     """The command in this process, which a hundred files would otherwise start a hundred times."""
     kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     handlers = list(logging.getLogger().handlers)
+    loggers = [logging.getLogger(name) for name in ("loader", "loader.said")]
+    levels = [logger.level for logger in loggers]
     runner = CliRunner()
     yield lambda *args: runner.invoke(root, list(map(str, args)), standalone_mode=False)
     logging.captureWarnings(False)
     logging.getLogger().handlers = handlers
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
     for number, handler in kept.items():
         signal.signal(number, handler)
 
