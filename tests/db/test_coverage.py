@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.bars import INTERVAL_SECONDS
@@ -92,9 +92,7 @@ def test_bounds_narrow_everything(database_url: str) -> None:
 KEYS = [(p, s, i) for p in ("a", "b", "B") for s in ("A", "AA", "B.B") for i in ("1d", "1m", "zz")]
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25)
 @given(
     keys=st.sets(st.sampled_from(KEYS), min_size=1),
     provider=st.sampled_from([None, "a", "B"]),
@@ -135,9 +133,7 @@ def stamps(draw: st.DrawFn) -> tuple[str, list[datetime]]:
     return interval, [T0 + n * step for n in sorted(places)]
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40)
 @given(series=st.lists(stamps(), min_size=1, max_size=3), cells=st.integers(1, 13))
 def test_strips_against_marking_every_bar(
     shared_url: str, series: list[tuple[str, list[datetime]]], cells: int

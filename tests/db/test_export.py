@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.bars import COLUMNS, OPTIONAL, PRICES, SCHEMA
@@ -123,9 +123,7 @@ def test_csv_as_people_read_it(database_url: str, tmp_path: Path) -> None:
 floats = st.floats(allow_nan=False, width=64)
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25)
 @given(values=st.lists(st.tuples(floats, floats, st.none() | floats), min_size=1, max_size=40))
 def test_every_float_comes_back_bit_for_bit(
     database_url: str, tmp_path: Path, values: list[tuple[float, float, float | None]]

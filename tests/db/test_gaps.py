@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.db import connect
@@ -371,9 +371,7 @@ def shared_url(server_url: str, template: str) -> Iterator[str]:
         yield url
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60)
 @given(example=examples())
 def test_exactly_what_the_oracle_misses(shared_url: str, example: Example) -> None:
     with psycopg.connect(shared_url) as connection:

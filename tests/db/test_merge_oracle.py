@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader import attempts
@@ -148,11 +148,7 @@ WAYS: dict[str, Way] = {
     commit_every=st.sampled_from([None, None, 3]),
     packed=st.booleans(),
 )
-@settings(
-    max_examples=20,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=20)
 def test_every_way_ends_where_the_oracle_does(
     module_url: str,
     tmp_path: Path,

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.bars import SCHEMA
@@ -70,11 +70,7 @@ def module_url(server_url: str, template: str) -> Iterator[str]:
 @pytest.mark.parametrize("limit", [0, 2, 10**9], ids=["copy", "either", "statement"])
 @pytest.mark.parametrize("write", [as_list, as_stream, as_frame, one_by_one, from_a_task])
 @given(loads=loads, size=st.integers(1, 6), packed=st.booleans())
-@settings(
-    max_examples=10,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=10)
 def test_every_way_ends_where_the_oracle_does(
     module_url: str, write: Write, limit: int, loads: list[Rows], size: int, packed: bool
 ) -> None:

@@ -221,7 +221,7 @@ DUMPS = [
 
 
 @pytest.mark.parametrize("dump", DUMPS, ids=lambda dump: f"{dump.says[0]}-{dump.file}")
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(made=bars())
 def test_bars_come_back_as_they_were_written(dump: Dump, made: list[Bar]) -> None:
     known = {"provider": dump.says[0], "symbol": "btcusd", "interval": "1h"}
@@ -240,7 +240,7 @@ def expected(b: Bar, dump: Dump) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize("unit", ["ms", "ns"])
 @pytest.mark.parametrize("ending", ["feather", "parquet"])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(made=bars())
 def test_tables_of_freqtrade_come_back(ending: str, unit: Any, made: list[Bar]) -> None:
     stamps = pl.Series("date", [b.ts for b in made], pl.Datetime(unit, "UTC"))

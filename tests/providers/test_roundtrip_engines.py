@@ -236,7 +236,7 @@ DUMPS = {
 
 
 @pytest.mark.parametrize("name", DUMPS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_bars_come_back_as_they_were_written(name: str, data: st.DataObject) -> None:
     dump = DUMPS[name]

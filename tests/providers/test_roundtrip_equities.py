@@ -268,7 +268,7 @@ DUMPS = [
 
 
 @pytest.mark.parametrize("dump", DUMPS, ids=lambda dump: f"{dump.write.__name__}-{dump.interval}")
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_bars_come_back(dump: Dump, data: st.DataObject) -> None:
     made = data.draw(bars(DAYS if dump.interval == "1d" else MINUTES))

@@ -238,7 +238,7 @@ DUMPS = [
 
 
 @pytest.mark.parametrize("dump", DUMPS, ids=lambda dump: f"{dump.says[0]}-{dump.file}")
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_bars_come_back_as_they_were_written(dump: Dump, data: st.DataObject) -> None:
     made = data.draw(bars(STEPS[dump.interval]))

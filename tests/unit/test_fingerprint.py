@@ -13,7 +13,7 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.fingerprint import canonical, compute_config_fingerprint
@@ -184,7 +184,6 @@ values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(), values), st.randoms())
 def test_the_order_of_keys_does_not_count(config: dict[str, object], random: object) -> None:
     keys = list(config)
@@ -193,14 +192,12 @@ def test_the_order_of_keys_does_not_count(config: dict[str, object], random: obj
     assert compute_config_fingerprint(shuffled) == compute_config_fingerprint(config)
 
 
-@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False).map(float.__trunc__))
 def test_equal_whole_numbers_are_one(number: int) -> None:
     assert float(number) == number
     assert canonical(number) == canonical(float(number)) == canonical(Decimal(number))
 
 
-@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_number_can_be_read_back(number: float) -> None:
     assert float(canonical(number)) == number

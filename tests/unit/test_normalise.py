@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 from polars.testing import assert_series_equal
@@ -186,7 +186,6 @@ def tables(draw: DrawFn) -> list[tuple[datetime, list[float], int]]:
     return [(m.replace(second=0, microsecond=0), prices, volume) for m, prices, volume in rows]
 
 
-@settings(deadline=None)
 @given(tables(), st.randoms(use_true_random=False))
 def test_every_dress_of_a_table_gives_the_same_bars(
     table: list[tuple[datetime, list[float], int]], rng: random.Random

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.errors import UnreadableFile
@@ -35,7 +35,6 @@ def opened(data: bytes, *, stream: bool = False, batch_rows: int = 1000) -> Read
     return arrow.read_file(pa.BufferReader(data), SOURCE, batch_rows)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 9)), st.integers(1, 9), st.integers(1, 9), st.booleans())
 def test_any_record_batches_come_in_even_batches(
     numbers: list[int], chunk: int, batch_rows: int, stream: bool

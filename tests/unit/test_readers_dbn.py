@@ -221,7 +221,7 @@ class TestRefused:
             refusal(opened, data[:end])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(8, 300), st.integers(0, 255))
 def test_damaged_metadata_is_refused_or_read(
     tmp_path_factory: pytest.TempPathFactory, at: int, value: int
@@ -240,7 +240,6 @@ def test_damaged_metadata_is_refused_or_read(
 PRICES = st.integers(-(2**63), 2**63 - 1)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(
         st.integers(0, 2**32 - 1), st.integers(0, 2**63 - 1), PRICES, PRICES, PRICES, PRICES,

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.errors import UnreadableFile
@@ -151,7 +151,6 @@ class TestBi5:
             "a.bi5 ends in the middle of row 2, after 16 of its 24 bytes: it is cut short"
         )
 
-    @settings(deadline=None)
     @given(st.lists(st.tuples(I32, I32, I32, I32, I32, F32)), st.integers(1, 9))
     def test_any_numbers(self, rows: list[tuple[Any, ...]], batch_rows: int) -> None:
         data = b"".join(struct.pack(">5if", *row) for row in rows)
@@ -198,7 +197,6 @@ class TestTdx:
                 "it is cut short"
             )
 
-    @settings(deadline=None)
     @given(st.lists(st.tuples(st.integers(19900101, 20991231), st.integers(0, 2**29), U32, U32, U32,
                               F32, U32)))  # fmt: skip
     def test_any_numbers(self, rows: list[tuple[Any, ...]]) -> None:
@@ -265,7 +263,6 @@ class TestScid:
                 assert "it is cut short" in str(refusal(opened, "a.scid", data[:end]))
         assert opened("a.scid", SCID_HEADER).rows == 0
 
-    @settings(deadline=None)
     @given(st.lists(st.tuples(
         st.datetimes(datetime(1900, 1, 1), datetime(2099, 1, 1)),
         PRICE32, PRICE32, PRICE32, PRICE32, U32, U32, U32, U32,
@@ -315,7 +312,6 @@ class TestHst:
                 assert "it is cut short" in str(refusal(opened, "a.hst", data[:end]))
         assert opened("a.hst", data[:148]).rows == 0
 
-    @settings(deadline=None)
     @given(st.lists(st.tuples(I64, F64, F64, F64, F64, I64, I32, I64)))
     def test_any_numbers(self, rows: list[tuple[Any, ...]]) -> None:
         data = hst_header(401) + b"".join(struct.pack("<q4dqiq", *row) for row in rows)

@@ -7,7 +7,7 @@ from string import ascii_uppercase
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.keys import symbols
@@ -221,7 +221,6 @@ SPELLINGS = st.one_of(
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
-@settings(deadline=None)
 @given(spellings=st.lists(SPELLINGS, max_size=8))
 def test_as_one_reads_them_one_by_one(convention: str, spellings: list[str]) -> None:
     found = stored(convention, *spellings)
@@ -238,14 +237,12 @@ CANONICAL = st.builds(
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
-@settings(deadline=None)
 @given(name=CANONICAL)
 def test_canonical_names_stay(convention: str, name: str) -> None:
     assert stored(convention, name) == [name]
 
 
 @pytest.mark.parametrize("column", range(1, 7))
-@settings(deadline=None)
 @given(root=ROOTS, letters=st.tuples(LETTERS, LETTERS))
 def test_no_two_kinds_fall_together(column: int, root: str, letters: tuple[str, str]) -> None:
     """Neither two kinds of one root nor two of their series."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.errors import SettingsError
@@ -141,7 +141,6 @@ RENAMES = st.builds(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(
     st.lists(RENAMES, max_size=8),
     st.lists(st.tuples(st.sampled_from("pqr"), WORDS, st.none() | DAYS), max_size=12),
