@@ -60,7 +60,7 @@ def export(
 
 
 def _packed(connection: Connection, series: pl.DataFrame) -> Generator[pl.DataFrame, None, None]:
-    """Rows of `export_bars`, a stretch of a series each, in order of the bars' key."""
+    """Rows of `stored_bars`, a stretch of a series each, in order of the bars' key."""
     wanted = series.select("sid", *SERIES, lo="first", hi="last", bars=PIECE)
     seconds = series["interval"].replace_strict(bars.INTERVAL_SECONDS, default=1)
     possible = (series["last"] - series["first"]).dt.total_seconds() // seconds + 1
@@ -84,15 +84,14 @@ def _rest(
     connection: Connection, wanted: pl.DataFrame, stretch: pl.DataFrame
 ) -> Iterator[pl.DataFrame]:
     """What follows in a series that is longer than a piece: on, behind the last bar so far."""
-    while stretch.height and stretch["bars"][0] == PIECE:
+    one = wanted.filter(sid=stretch["sid"][0])
+    while stretch["last"][0] < one["hi"][0]:
         behind = stretch["last"][0] + timedelta(microseconds=1)
-        one = wanted.filter(sid=stretch["sid"][0]).with_columns(
-            lo=pl.lit(behind, wanted["lo"].dtype)
-        )
-        stretch = _ask(connection, one)
+        stretch = _ask(connection, one.with_columns(lo=pl.lit(behind, one["lo"].dtype)))
         yield stretch
 
 
 def _ask(connection: Connection, wanted: pl.DataFrame) -> pl.DataFrame:
     connection.run("wanted_set", wanted_json(wanted))
-    return connection.frame("export_bars")
+    ends = wanted.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
+    return pl.concat(connection.frames("stored_bars", *ends))

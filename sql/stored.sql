@@ -15,15 +15,17 @@ SELECT w.sid,
 
 -- stored_bars --
 -- Stored bars of the wanted stretches (sid, provider, symbol, interval, lo, hi), both ends included, none of which
--- reaches beyond $1 and $2. These stand in the text as literals, for the planner to leave chunks out. One row per
--- stretch, and in it each column's values one after the other, 8 bytes each, as the binary protocol has them. NULLs are
--- left out, and the times of those rows stand apart. The server packs bars so in the time that it takes to send
--- them row by row, and they are read in a seventh of it. One index range per stretch: an aggregate cannot be flattened.
+-- reaches beyond $1 and $2, in order of ts: of each the first `bars`, or all where that is not given. $1 and $2 stand
+-- in the text as literals, for the planner to leave chunks out. One row per stretch, with the ts of its last bar, and
+-- each column's values one after the other, 8 bytes each, as the binary protocol has them. NULLs are left out, and the
+-- times of those rows stand apart. The server packs bars so in the time that it takes to send them row by row, and they
+-- are read in a seventh of it. One index range per stretch: an aggregate cannot be flattened.
 SELECT w.sid, b.*
   FROM json_to_recordset(current_setting('mdload.wanted')::json)
-       AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz)
+       AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz, bars integer)
  CROSS JOIN LATERAL (
        SELECT count(*) AS bars,
+              max(s.ts) AS last,
               string_agg(timestamptz_send(s.ts), '') AS ts,
               string_agg(float8send(s.open), '') AS open,
               string_agg(float8send(s.high), '') AS high,
@@ -35,7 +37,8 @@ SELECT w.sid, b.*
               string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.volume IS NULL) AS no_volume,
               string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.vwap IS NULL) AS no_vwap,
               string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.trade_count IS NULL) AS no_trade_count
-         FROM bars_ohlcv s
-        WHERE s.provider = w.provider AND s.symbol = w.symbol AND s."interval" = w."interval"
-          AND s.ts BETWEEN w.lo AND w.hi AND s.ts BETWEEN $1 AND $2) b
+         FROM (SELECT t.* FROM bars_ohlcv t
+                WHERE t.provider = w.provider AND t.symbol = w.symbol AND t."interval" = w."interval"
+                  AND t.ts BETWEEN w.lo AND w.hi AND t.ts BETWEEN $1 AND $2
+                ORDER BY t.ts LIMIT w.bars) s) b
  WHERE b.bars > 0
