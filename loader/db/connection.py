@@ -19,6 +19,9 @@ from loader.queries import query
 
 Param = int | str | float | datetime | None
 _OLDEST = pl.CompatLevel.oldest()  # string_view is not understood by the driver's encoder
+#: Rows that the driver encodes before it sends them. So few fit the socket's buffer (208 kB), and
+#: the server takes them while the next are encoded; with more, each waits for the other.
+_SENT_ROWS = 1_000
 
 
 def connect(url: str, *, autocommit: bool = False) -> Connection:
@@ -176,7 +179,7 @@ class Connection:
                             f"a frame for {table} has the wrong columns: {frame.schema}"
                         )
                     rows += frame.height
-                    yield from frame.to_arrow(compat_level=_OLDEST).to_batches()
+                    yield from frame.to_arrow(compat_level=_OLDEST).to_batches(_SENT_ROWS)
             except BaseException as error:  # the driver would lose it: see docs/decisions
                 failure = error
                 raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -72,6 +72,22 @@ def test_frames_that_are_not_exactly_the_bars(
         columns = ", ".join(f'"{name}"' for name in bars.COLUMNS)
         stored = plain.execute(f"SELECT {columns} FROM bars_ohlcv").fetchall()
     assert stored == [tuple(BAR.values())]
+
+
+def test_long_frames_arrive_as_they_are(database_url: str) -> None:
+    """The driver gets slices of them, which begin in the middle of bits and of texts."""
+    day = datetime(2024, 3, 4, tzinfo=UTC)
+    rows = [
+        ("p", "S" * (n % 7 + 1), "1m", day + timedelta(minutes=n), 1.0 + n, 2.0 + n, 0.5 + n, 1.5 + n,
+         float(n), None if n % 3 else n / 4, None if n % 5 else n)
+        for n in range(7_013)
+    ]  # fmt: skip
+    frame = pl.DataFrame(rows, schema=bars.SCHEMA, orient="row")
+    with connect(database_url) as connection, connection.transaction():
+        assert connection.ingest("bars_ohlcv", bars.SCHEMA, [frame[:13], frame[13:]]) == 7_013
+    with psycopg.connect(database_url) as plain:
+        columns = ", ".join(f'"{name}"' for name in bars.COLUMNS)
+        assert plain.execute(f"SELECT {columns} FROM bars_ohlcv ORDER BY ts").fetchall() == rows
 
 
 def test_string_views_do_not_reach_the_driver(database_url: str) -> None:
