@@ -78,8 +78,8 @@ def test_long_frames_arrive_as_they_are(database_url: str) -> None:
     """The driver gets slices of them, which begin in the middle of bits and of texts."""
     day = datetime(2024, 3, 4, tzinfo=UTC)
     rows = [
-        ("p", "S" * (n % 7 + 1), "1m", day + timedelta(minutes=n), 1.0 + n, 2.0 + n, 0.5 + n, 1.5 + n,
-         float(n), None if n % 3 else n / 4, None if n % 5 else n)
+        ("p", "S" * (n % 7 + 1), "1m", day + timedelta(minutes=n), 1.0 + n, 2.0 + n, 0.5 + n,
+         1.5 + n, float(n), None if n % 3 else n / 4, None if n % 5 else n)
         for n in range(7_013)
     ]  # fmt: skip
     frame = pl.DataFrame(rows, schema=bars.SCHEMA, orient="row")
