@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +18,7 @@ from loader.db import connect
 from loader.errors import NothingStored
 from loader.series import Asked, stored_series
 from tests.conftest import database
+from tests.db.accesses import accesses
 
 T0 = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -219,26 +219,6 @@ def test_an_estimate_keeps_to_the_bounds(large: str, monkeypatch: pytest.MonkeyP
         assert (series.bars, series.exact) == (2 * 5 * 390, False)
 
 
-def reads(url: str) -> tuple[int, int]:
-    """Sequential scans of the bars so far, and entries that were read from their index."""
-    others = (
-        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
-        " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
-    )
-    until = time.monotonic() + 30
-    with psycopg.connect(url, autocommit=True) as watcher:
-        while watcher.execute(others).fetchall():  # a session tells what it did when it ends
-            assert time.monotonic() < until
-            time.sleep(0.01)
-        found = watcher.execute(
-            "SELECT seq_scan, idx_tup_read FROM pg_stat_user_tables"
-            "  JOIN pg_stat_user_indexes USING (relid)"
-            " WHERE pg_stat_user_tables.relname = 'bars_ohlcv'"
-        ).fetchone()
-    assert found
-    return found
-
-
 @pytest.mark.parametrize("known", ["analyzed", "never analyzed"])
 def test_a_probe_for_each_slice_and_no_scan(
     large: str, monkeypatch: pytest.MonkeyPatch, known: str
@@ -252,13 +232,13 @@ def test_a_probe_for_each_slice_and_no_scan(
             )
     monkeypatch.setattr("loader.coverage._COUNTED", 1)
     monkeypatch.setattr("loader.coverage._LEAST", 1)
-    before = reads(large)
+    before = accesses(large)
     found = covered(large, 48)
-    after = reads(large)
+    made = accesses(large) - before
     assert len(found.series) == 3
-    assert after[0] == before[0]
+    assert made.scans == 0
     week = 5 * 390  # is counted of each
-    assert after[1] - before[1] <= 3 * (48 * 8 + 3 + week)
+    assert made.entries <= 3 * (48 * 8 + 3 + week)
 
 
 def test_many_series_are_looked_at_less_closely(
@@ -267,11 +247,11 @@ def test_many_series_are_looked_at_less_closely(
     monkeypatch.setattr("loader.coverage._PROBES", 100)
     for number in range(10):
         store(database_url, ("p", f"S{number}", "1h"), every(timedelta(hours=1), 300))
-    before = reads(database_url)
+    before = accesses(database_url)
     found = covered(database_url, 10)
     assert [set(s.cells) for s in found.series] == [{1.0}] * 10
     # Ten slices of each series; then the bars, which are few enough to be counted.
-    assert reads(database_url)[1] - before[1] <= 10 * (10 + 4) + 3_000
+    assert (accesses(database_url) - before).entries <= 10 * (10 + 4) + 3_000
 
 
 def test_an_empty_store(database_url: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from loader.gaps import Checked, Gap, Span, check, unknown
 from loader.series import Asked, stored_series
 from loader.waivers import Bound, Waiver, add, stored_waivers, withdraw
 from tests.conftest import database
+from tests.db.accesses import accesses
 
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -195,42 +195,21 @@ def test_waivers_are_kept_once_and_can_be_withdrawn(database_url: str) -> None:
             withdraw(connection, 99)
 
 
-def reads(url: str) -> tuple[int, int, int]:
-    """Of the bars so far: sequential scans, entries read from the index, blocks of the table."""
-    others = (
-        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
-        " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
-    )
-    until = time.monotonic() + 30
-    with psycopg.connect(url, autocommit=True) as watcher:
-        while watcher.execute(others).fetchall():  # a session tells what it did when it ends
-            assert time.monotonic() < until
-            time.sleep(0.01)
-        found = watcher.execute(
-            "SELECT s.seq_scan, i.idx_tup_read, heap_blks_read + heap_blks_hit"
-            "  FROM pg_stat_user_tables s JOIN pg_stat_user_indexes i USING (relid)"
-            "  JOIN pg_statio_user_tables USING (relid) WHERE s.relname = 'bars_ohlcv'"
-        ).fetchone()
-    assert found
-    return found
-
-
 def test_the_index_alone_is_read_and_each_bar_once(database_url: str) -> None:
     for symbol in ("A", "B", "C"):
         store(database_url, "1m", minutes("2024-07-02T00:00", "2024-07-08T23:59"), symbol)
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("CHECKPOINT")  # commits here are not synchronous
         connection.execute("VACUUM bars_ohlcv")
-    before = reads(database_url)
+    before = accesses(database_url)
     (only,) = checked(database_url, "24/7", Span(None, None, LATER), asked=Asked(symbols=["B"]))
-    after = reads(database_url)
+    made = accesses(database_url) - before
     assert (only.symbol, only.stored) == ("B", 10_080)
-    scans, entries, blocks = (a - b for a, b in zip(after, before, strict=True))
     # Beside B's bars: the provider, the symbol, the interval, and the two ends; of the table only
     # which of its pages are visible to all.
-    assert scans == 0
-    assert 10_080 <= entries <= 10_080 + 8
-    assert blocks <= 20  # of 130 that hold B's bars
+    assert made.scans == 0
+    assert 10_080 <= made.entries <= 10_080 + 8
+    assert made.blocks <= 20  # of 130 that hold B's bars
 
 
 # Against the oracle.

@@ -3,7 +3,6 @@ planner believes of them, and a load touches no more of them than it has rows.""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +20,7 @@ from loader.results import Counts, LoadResult
 from loader.settings import Settings
 from loader.sources import find
 from tests.conftest import database, plain_only
+from tests.db.accesses import accesses
 
 #: Those of a hypertable are looked at in test_timescale_plans.
 pytestmark = plain_only
@@ -164,24 +164,6 @@ def test_plans_of_an_empty_target(database_url: str, data: pl.DataFrame) -> None
     assert_through_the_key(plans(database_url, data))
 
 
-def reads(url: str) -> tuple[int, int, int]:
-    """Sequential scans of the bars so far, rows that they read, and rows found by index."""
-    others = (
-        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
-        " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
-    )
-    deadline = time.monotonic() + 30
-    while rows(url, others):  # a session tells what it did when it ends
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    ((scans, by_scan, by_index),) = rows(
-        url,
-        "SELECT seq_scan, seq_tup_read, idx_tup_fetch FROM pg_stat_user_tables"
-        " WHERE relname = 'bars_ohlcv'",
-    )
-    return scans, by_scan, by_index
-
-
 @pytest.mark.parametrize("direct", [True, False], ids=["direct", "staged"])
 def test_a_small_file_touches_little_of_a_large_target(
     known: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direct: bool
@@ -195,19 +177,20 @@ def test_a_small_file_touches_little_of_a_large_target(
     data = frame(
         [row for s in range(100) for row in ((s, 5, 10.0), (s, 7, price), (s, last + 1, price))]
     )
-    before = reads(known)
+    before = accesses(known)
     result = loaded(known, tmp_path / "small.parquet", data)
-    after = reads(known)
+    made = accesses(known) - before
     assert result.counts == Counts(300, 100, 100, 100), result.files[0].error
-    assert (after[0] - before[0], after[1] - before[1]) == (0, 0)
+    assert (made.scans, made.scanned) == (0, 0)
     # Two ends of each series, the two bars that are stored and the changed one twice more.
-    assert after[2] - before[2] <= 100 * (2 + 2 + 2) * 2
+    assert made.fetched <= 100 * (2 + 2 + 2) * 2
 
 
 def test_a_fresh_load_reads_no_bars(database_url: str, tmp_path: Path) -> None:
     data = frame([(s, m, 10.0) for s in range(20) for m in range(1_000)])
     assert loaded(database_url, tmp_path / "1.parquet", data).counts.inserted == 20_000
-    assert reads(database_url) == (0, 0, 0)
+    made = accesses(database_url)
+    assert (made.scans, made.scanned, made.fetched) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("commit_every", [None, 5_000], ids=["whole", "in parts"])
@@ -218,12 +201,12 @@ def test_a_replay_touches_no_row_and_writes_next_to_nothing(
     loaded(database_url, tmp_path / "1.parquet", data)
     versions = "SELECT ctid, xmin, xmax, updated_at FROM bars_ohlcv ORDER BY ctid"
     before = rows(database_url, versions)
-    scans = reads(database_url)[0]
+    scans = accesses(database_url).scans
     result = loaded(
         database_url, tmp_path / "1.parquet", data, batch_rows=3_000, commit_every=commit_every
     )
     assert result.counts == Counts(20_000, 0, 0, 20_000)
-    assert reads(database_url)[0] == scans
+    assert accesses(database_url).scans == scans
     assert rows(database_url, versions) == before
     assert result.wal_bytes is not None
     assert result.wal_bytes < 256 * 1024
