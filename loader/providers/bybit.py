@@ -1,11 +1,11 @@
 """Bybit: the answer of its REST interface for klines."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from loader.providers.dialect import OHLCV, Dialect, Opening, Shape
 
-_POSITIONS = ("start", "open", "high", "low", "close", "volume", "turnover")
-_VALUES = {"start": r"\d{13}"}
+_TIMES = {"start": r"\d{13}"}
 _COLUMNS = {
     "symbol": ("result.symbol",),
     "ts": ("start",),
@@ -23,26 +23,26 @@ def _says_category(opening: Opening) -> bool:
     return "result.category" in opening.first.columns
 
 
+_ANSWER = Shape(
+    containers=("json",),
+    place=r"result\.list\[\]",
+    positions=("start", "open", "high", "low", "close", "volume", "turnover"),
+    values=_TIMES,
+    accept=_says_category,
+)
+
 DIALECT = Dialect(
     name="bybit",
     title="Bybit klines",
     columns=_COLUMNS,
     shapes=(
-        Shape(
-            containers=("json",),
-            place=r"result\.list\[\]",
-            positions=_POSITIONS,
-            values={**_VALUES, "result.category": "inverse"},
+        replace(
+            _ANSWER,
+            values={**_TIMES, "result.category": "inverse"},
             columns={**_COLUMNS, "volume": ("turnover",)},
             note="of an inverse contract: volume is the turnover, in the base asset",
         ),
-        Shape(
-            containers=("json",),
-            place=r"result\.list\[\]",
-            positions=_POSITIONS,
-            values=_VALUES,
-            accept=_says_category,
-        ),
+        _ANSWER,
     ),
     facts=_facts,
     left_out={

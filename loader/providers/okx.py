@@ -1,16 +1,22 @@
 """OKX: the answer of its REST interface for candles."""
 
+from dataclasses import replace
+
 import polars as pl
 
 from loader.providers.dialect import OHLC, Dialect, Opening, Reshape, Shape
 
-_POSITIONS = ("ts", "open", "high", "low", "close", "vol", "volCcy", "volCcyQuote", "confirm")
-_VALUES = {"ts": r"\d{13}", "confirm": "[01]"}
 _COLUMNS = {
     "ts": ("ts",),
     **OHLC,
     "volume": ("vol",),
 }
+_ANSWER = Shape(
+    containers=("json",),
+    place=r"data\[\]",
+    positions=("ts", "open", "high", "low", "close", "vol", "volCcy", "volCcyQuote", "confirm"),
+    values={"ts": r"\d{13}", "confirm": "[01]"},
+)
 
 
 def _is_derivative(opening: Opening) -> bool:
@@ -33,16 +39,13 @@ DIALECT = Dialect(
     title="OKX candles",
     columns=_COLUMNS,
     shapes=(
-        Shape(
-            containers=("json",),
-            place=r"data\[\]",
-            positions=_POSITIONS,
-            values=_VALUES,
+        replace(
+            _ANSWER,
             accept=_is_derivative,
             columns={**_COLUMNS, "volume": ("volCcy",)},
             note="of a derivative: volume is volCcy, in the base asset; vol would be contracts",
         ),
-        Shape(containers=("json",), place=r"data\[\]", positions=_POSITIONS, values=_VALUES),
+        _ANSWER,
     ),
     left_out={
         "vol": "contracts",
