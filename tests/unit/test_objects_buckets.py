@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -12,22 +11,9 @@ import pytest
 from loader.errors import MdloadError, NotThere, SettingsError, SourceLost
 from loader.objects import buckets
 from loader.sources import content_hash, find, open_source
-from tests.stores import NO_CREDENTIALS, S3, s3_server
+from tests.stores import NO_CREDENTIALS, S3
 
 CSV = b"ts,open,high,low,close\n2024-01-02,1,2,0.5,1.5\n"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3]:
-    with s3_server() as s3:
-        yield s3
-
-
-@pytest.fixture
-def s3(server: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    return server
 
 
 def names(*patterns: str) -> list[str]:

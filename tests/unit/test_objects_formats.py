@@ -6,7 +6,6 @@ import hashlib
 import io
 import random
 import zipfile
-from collections.abc import Iterator
 
 import polars as pl
 import pytest
@@ -16,22 +15,9 @@ from loader.objects import buckets
 from loader.objects.path import BLOCK
 from loader.readers import read
 from loader.sources import content_hash, find, open_source
-from tests.stores import S3, s3_server
+from tests.stores import S3
 
 CSV = b"ts,open,high,low,close\n2024-01-02,1,2,0.5,1.5\n"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[S3]:
-    with s3_server() as s3:
-        yield s3
-
-
-@pytest.fixture
-def s3(server: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    return server
 
 
 class TestBytes:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import enum
 import pickle
+from collections import namedtuple
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from fractions import Fraction
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -46,16 +47,7 @@ def test_a_frame_of_bars() -> None:
     assert framed().height == 0
 
 
-class Named(NamedTuple):
-    provider: str
-    symbol: str
-    interval: str
-    ts: datetime
-    open: float
-    high: float
-    low: float
-    close: float
-    volume: float
+Named = namedtuple("Named", bars.COLUMNS[:9])
 
 
 def test_what_a_bar_is() -> None:
