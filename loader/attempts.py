@@ -122,7 +122,8 @@ class _Attempts:
             return None
         assert self._done.content_hash is not None
         with self._job.connection(autocommit=True) as reader:
-            seen = files.known(reader, self._done.content_hash, self._job.fingerprint)
+            fingerprint = self._job.fingerprint_of(self._source)
+            seen = files.known(reader, self._done.content_hash, fingerprint)
         if seen and seen.whole:
             note = (
                 f"loaded already by run {seen.run_id} under the same settings "
@@ -164,9 +165,8 @@ def _recorded(job: Job, source: Source, result: FileResult, rows_resumable: int 
         return result
     with job.connection(cancellable=False) as writer, writer.transaction():
         if result.file_id is None:
-            file_id = files.begin(
-                writer, job.run_id, source, result.content_hash, job.fingerprint, 0.0
-            )
+            fingerprint = job.fingerprint_of(source)
+            file_id = files.begin(writer, job.run_id, source, result.content_hash, fingerprint, 0.0)
             result = replace(result, file_id=file_id)
         assert result.file_id is not None
         files.end(writer, result.file_id, result, Counts(), rows_resumable)

@@ -84,11 +84,10 @@ class Checking:
                 yield validate(batch, normalise(batch, self.layout), self._rules)
 
     def _opening(self, first: RawBatch) -> Opening:
-        path, reading = self._source.path.absolute().as_posix(), self._reading
-        member = f"!{self._source.member}" if self._source.member is not None else ""
+        reading = self._reading
         return Opening(
             name=self._source.name,
-            path=path + member,
+            path=self._source.full_path,
             container=reading.container,
             first=first.frame,
             header=reading.header,

@@ -227,8 +227,8 @@ class FileWork:
 
     def _begin(self, writer: Connection, run_id: int) -> int:
         return files.begin(
-            writer, run_id, self.source, self.done.content_hash, self.job.fingerprint,
-            time.monotonic() - self._began,
+            writer, run_id, self.source, self.done.content_hash,
+            self.job.fingerprint_of(self.source), time.monotonic() - self._began,
         )  # fmt: skip
 
     def _new_bars(

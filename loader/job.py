@@ -11,8 +11,13 @@ from functools import partial
 from loader.db import Connection, connect
 from loader.errors import DatabaseError
 from loader.events import Event
+from loader.filenames import said_by
+from loader.fingerprint import compute_config_fingerprint
+from loader.providers.own import from_tables
+from loader.recognition import known_dialects
 from loader.recompress import Behind
 from loader.settings import Settings
+from loader.sources import Source
 
 
 class Job:
@@ -38,6 +43,18 @@ class Job:
         self.behind = Behind(url, session, self.cancelled.is_set, recompress=settings.recompress)
         self._open: set[Connection] = set()
         self._idle: dict[bool, list[Connection]] = {True: [], False: []}
+
+    def fingerprint_of(self, source: Source) -> str:
+        """That of the job, and of what the file's name says: symbol, interval, day, side …
+
+        Raises:
+            SettingsError: a dialect of the person's own, or of another package, is none.
+        """
+        own = from_tables(self.settings.own_dialects)
+        said = said_by(source.full_path, known_dialects(own).values())
+        if not said:
+            return self.fingerprint
+        return compute_config_fingerprint({"settings": self.fingerprint, "name": said})
 
     @contextmanager
     def connection(

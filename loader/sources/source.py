@@ -41,6 +41,12 @@ class Source:
         return self.member or (self.path.name if "://" in self.name else self.name)
 
     @property
+    def full_path(self) -> str:
+        """Its absolute path, with `/` between folders; a member of an archive after `!`."""
+        member = f"!{self.member}" if self.member is not None else ""
+        return self.path.absolute().as_posix() + member
+
+    @property
     def is_copy(self) -> bool:
         """Whether `path` is a file of mdload's own, with what came through a pipe or the web."""
         return isinstance(self.path, Path) and not self.name.startswith(str(self.path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -112,6 +113,28 @@ def test_the_same_content_twice_in_one_run(database_url: str, tmp_path: Path) ->
     copy = tmp_path / "b.parquet"
     copy.write_bytes(path.read_bytes())
     assert states(loaded(database_url, path, copy)) == ["loaded", "known"]
+
+
+def test_equal_bytes_under_names_of_two_symbols_are_two_files(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Of options with one trade a day many files are alike but for their names."""
+    archive = tmp_path / "equity/usa/minute/aa/20140605_trade.zip"
+    archive.parent.mkdir(parents=True)
+    other = tmp_path / "equity/usa/minute/bb/20140605_trade.zip"
+    other.parent.mkdir()
+    next_day = archive.with_name("20140606_trade.zip")
+    for path in (archive, other, next_day):
+        with zipfile.ZipFile(path, "w") as made:
+            made.writestr(
+                zipfile.ZipInfo("trade.csv", (2014, 6, 5, 0, 0, 0)),
+                "34200000,6460000,6460000,6460000,6460000,1\n",
+            )
+    assert states(loaded(database_url, archive, other, next_day)) == ["loaded"] * 3
+    stored = "SELECT symbol, ts FROM bars_ohlcv ORDER BY symbol, ts"
+    opening, day = datetime(2014, 6, 5, 13, 30, tzinfo=UTC), timedelta(days=1)
+    assert rows(database_url, stored) == [("AA", opening), ("AA", opening + day), ("BB", opening)]
+    assert states(loaded(database_url, archive, other, next_day)) == ["known"] * 3
 
 
 def test_what_was_not_kept_is_not_known(database_url: str, tmp_path: Path) -> None:
