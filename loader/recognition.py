@@ -141,7 +141,7 @@ def recognise(
 
 
 def _fits(candidates: Iterable[Dialect], opening: Opening, provider: str | None) -> list[_Fit]:
-    """Every shape that the file has, the one with most points first."""
+    """Every shape that the file has, the one with most points first; of equals, one of no bars."""
     found = []
     for each in candidates:
         for shape in each.shapes:
@@ -150,7 +150,7 @@ def _fits(candidates: Iterable[Dialect], opening: Opening, provider: str | None)
         for refused in each.refused:
             if fit := _fit(each, refused.shape, opening, provider):
                 found.append(replace(fit, no_bars=refused.what))
-    return sorted(found, key=lambda fit: -fit.score)
+    return sorted(found, key=lambda fit: (-fit.score, fit.no_bars is None))
 
 
 def _whatever_its_name(named: Dialect, opening: Opening, provider: str | None) -> list[_Fit]:

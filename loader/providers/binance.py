@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from loader.providers.dialect import OHLCV, Dialect, Opening, Refused, Shape
 
@@ -15,6 +16,8 @@ _NAME = r"(?P<symbol>[A-Z0-9_]+)-(?P<interval>\d+(?:s|m|h|d|w|mo))-(?P<date>\d{4
 _ENDING = r"(?:\.(?:csv|zip|gz|zst|xz|bz2))*(?:!.*)?$"
 _MONEY = "in the quote currency, or of the taker's side only"
 _NO_TRADES = {**_STAMPS, "volume": r"0(?:\.0*)?"}
+_NO_TRADES_FOLDER = r"/(?:markPrice|indexPrice|premiumIndex)Klines/.*-\d{4}-\d\d[^/]*$"
+_TEXT = (Shape(positions=_COLUMNS, values=_STAMPS), Shape(header=_COLUMNS, exact=True))
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
@@ -46,8 +49,7 @@ DIALECT = Dialect(
         "trade_count": ("count",),
     },
     shapes=(
-        Shape(positions=_COLUMNS, values=_STAMPS),
-        Shape(header=_COLUMNS, exact=True),
+        *_TEXT,
         Shape(containers=("json",), place=r"\[\]", positions=_COLUMNS, values=_STAMPS),
     ),
     refused=(
@@ -59,9 +61,9 @@ DIALECT = Dialect(
             Shape(header=_COLUMNS, exact=True, values=_NO_TRADES, accept=_moves_without_volume),
             "mark, index or premium prices",
         ),
-        Refused(
-            Shape(name=r"/(?:markPrice|indexPrice|premiumIndex)Klines/.*-\d{4}-\d\d[^/]*$"),
-            "mark, index or premium prices",
+        *(
+            Refused(replace(shape, name=_NO_TRADES_FOLDER), "mark, index or premium prices")
+            for shape in (*_TEXT, Shape())
         ),
         Refused(
             Shape(

@@ -1,6 +1,7 @@
 """freqtrade's stored candles: JSON, Feather and Parquet, known by their names."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import polars as pl
 
@@ -10,6 +11,10 @@ _PAIR = r"(?P<symbol>[A-Za-z0-9]+_[A-Za-z0-9]+(?:_[A-Za-z0-9-]+)?)-(?P<interval>
 _ENDING = r"\.(?:json(?:\.gz)?|feather|parquet)$"
 _NAME = rf"(?:^|[/!]){_PAIR}(?:-futures)?{_ENDING}"
 _COLUMNS = ("date", "open", "high", "low", "close", "volume")
+_ROWS = Shape(
+    containers=("json",), place=r"\[\]", positions=_COLUMNS, values={"date": r"\d{13}"}, name=_NAME
+)
+_NO_TRADES = rf"(?:^|[/!]){_PAIR}-(?:mark|index|premiumIndex|funding_rate){_ENDING}"
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
@@ -31,13 +36,7 @@ DIALECT = Dialect(
     title="freqtrade's stored candles",
     columns={"ts": ("date",), **OHLCV},
     shapes=(
-        Shape(
-            containers=("json",),
-            place=r"\[\]",
-            positions=_COLUMNS,
-            values={"date": r"\d{13}"},
-            name=_NAME,
-        ),
+        _ROWS,
         Shape(
             containers=("arrow", "parquet"),
             header=_COLUMNS,
@@ -47,12 +46,12 @@ DIALECT = Dialect(
         ),
     ),
     refused=(
-        Refused(
-            Shape(
-                containers=("json", "arrow", "parquet"),
-                name=rf"(?:^|[/!]){_PAIR}-(?:mark|index|premiumIndex|funding_rate){_ENDING}",
-            ),
-            "mark prices, index prices or funding rates",
+        *(
+            Refused(shape, "mark prices, index prices or funding rates")
+            for shape in (
+                replace(_ROWS, name=_NO_TRADES),
+                Shape(containers=("arrow", "parquet"), name=_NO_TRADES),
+            )
         ),
         Refused(
             Shape(

@@ -76,7 +76,6 @@ DIALECT = Dialect(
     traps=(
         "times are the broker server's: name its zone. Many servers show New York's clock plus "
         "seven hours (--timezone America/New_York+7h), others UTC+2 or +3 with Europe's changes",
-        "bars of 4 hours begin on the server's clock, off the grid of UTC: --off-grid loads them",
         "a terminal keeps so many bars only, often 65,000: the oldest are missing without a mark",
         "HistData's files for MetaTrader look alike, are in UTC-5, and always have volume 0",
         "the number at the end of the file's name is the interval in minutes: EURUSD60.csv",

@@ -58,7 +58,6 @@ DIALECT = Dialect(
     traps=(
         "times are the broker server's: name its zone. Many servers show New York's clock plus "
         "seven hours (--timezone America/New_York+7h), others UTC+2 or +3 with Europe's changes",
-        "bars of 4 hours begin on the server's clock, off the grid of UTC: --off-grid loads them",
         "daily and longer bars have no <TIME> column, and need no zone",
         "brokers add to symbols: EURUSD.m, EURUSDc, XAUUSD# are kept as they are",
     ),
