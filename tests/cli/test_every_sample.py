@@ -3,7 +3,7 @@
 `samples.csv` has a line for each file: the options that its name and content leave to be said, the
 dialect, and how many rows were read, inserted, doubled, skipped and rejected by which rules; or the
 sentence that refuses it. The bars themselves are compared with readings of their own by
-`tests/providers/test_samples_*.py` and `test_samples.py`.
+`tests/providers/test_real_files.py` and `test_samples.py`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,7 @@ from click.testing import Result
 
 from tests.cli import test_samples as tables
 from tests.cli.test_samples import cli, store
-from tests.providers import (
-    test_samples_crypto,
-    test_samples_engines,
-    test_samples_equities,
-    test_samples_fx,
-)
+from tests.providers.by_hand import crypto, engines, equities, fx
 
 __all__ = ["cli", "store"]  # fixtures
 
@@ -34,12 +29,8 @@ with (Path(__file__).parent / "samples.csv").open(newline="") as file:
     LISTED = list(csv.DictReader(file))
 NO_SAMPLES = {"SOURCES.md", "GOLDEN.json"}
 READ_BY_HAND = {
-    sample.path
-    for module in (
-        tables, test_samples_crypto, test_samples_engines, test_samples_equities, test_samples_fx,
-    )
-    for sample in module.SAMPLES
-}  # fmt: skip
+    sample.path for by_hand in (tables, crypto, engines, equities, fx) for sample in by_hand.SAMPLES
+}
 COUNTS = ("read", "inserted", "duplicate", "skipped")
 
 

@@ -85,9 +85,9 @@ class Sample:
     skipped: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
 
-    def check(self, samples: Path, batch_rows: int = 5_000) -> None:
+    def check(self, samples: Path) -> None:
         path = samples / self.path
-        loaded = taken_in(path, Settings(**self.options), batch_rows)
+        loaded = taken_in(path, Settings(**self.options), 5_000)
         expected = self.by_hand(path)
         assert loaded.bars == expected
         named = self.dialect or self.path.partition("/")[0].partition("_")[0]
@@ -96,10 +96,19 @@ class Sample:
         assert len(expected) + self.skipped + sum(self.rejected.values()) == self.rows
 
 
-def check_asked(path: Path, message: str, hint: str = "", **options: Any) -> None:
-    """Checks that a file is refused by a sentence with `message`, and a hint with `hint`."""
-    with pytest.raises(MdloadError) as refused:
-        taken_in(path, Settings(**options), 5_000)
-    assert message in str(refused.value)
-    assert refused.value.hint
-    assert hint in refused.value.hint
+@dataclass(frozen=True)
+class Unsaid:
+    """A real file that does not say all, and so is refused by a sentence with `message` and a hint
+    with `hint`."""
+
+    path: str
+    message: str
+    hint: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def check(self, samples: Path) -> None:
+        with pytest.raises(MdloadError) as refused:
+            taken_in(samples / self.path, Settings(**self.options), 5_000)
+        assert self.message in str(refused.value)
+        assert refused.value.hint
+        assert self.hint in refused.value.hint

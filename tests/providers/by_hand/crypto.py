@@ -8,10 +8,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
-from loader.settings import Settings
-from tests.providers.harness import Bar, Sample, bar, check_asked, taken_in
+from tests.providers.harness import Bar, Sample, Unsaid, bar
 
 
 def seconds(text: str | int) -> datetime:
@@ -134,39 +131,14 @@ SAMPLES = [
     Sample("okx/http_get_candlesticks_full.json", 2, okx, SWAP),
     Sample("tardis/bar.json", 1, tardis),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.path)
-def test_every_bar_is_as_read_by_hand(sample: Sample, samples: Path) -> None:
-    sample.check(samples)
-
-
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
-        ("binance/rest_json/http_spot_market_klines.json", "the symbol of the bars is not known"),
-        ("bybit/http_get_klines_linear.json", "the interval of the bars is not known"),
-        ("ccxt/btc_usdt_1h.csv", "the provider of the bars is not known"),
-        ("coinbase/http_candles.json", "the symbol of the bars is not known"),
-        ("cryptodatadownload/bitstamp_(BTC,ETH,LTC)USD_d.csv", "a wide table, with the bars of se"),
-        ("kraken/rest_json/http_futures_candles_trade.json", "the symbol of the bars is not known"),
-        ("okx/http_get_candlesticks.json", "the symbol of the bars is not known"),
-        ("okx/http_get_candlesticks_full.json", "the symbol of the bars is not known"),
-    ],
-)
-def test_what_a_file_and_its_name_do_not_say_is_asked_for(
-    path: str, message: str, samples: Path
-) -> None:
-    check_asked(samples / path, message)
-
-
-def test_hours_with_and_without_a_banner_are_the_same_hours(samples: Path) -> None:
-    """One file says that its times are UTC; the other, of the same trades, does not."""
-    folder = samples / "cryptodatadownload"
-    one, other = (
-        {row[3]: row[4:8] for row in taken_in(folder / name, Settings(), 50_000).bars}
-        for name in ("Coinbase_BTCUSD_1h.csv", "coinbase-1h-btc-usd.csv")
-    )
-    both = one.keys() & other.keys()
-    assert len(both) == 17_583
-    assert sum(one[ts] == other[ts] for ts in both) > 0.99 * len(both)
+UNSAID = [
+    Unsaid("binance/rest_json/http_spot_market_klines.json", "the symbol of the bars is not known"),
+    Unsaid("bybit/http_get_klines_linear.json", "the interval of the bars is not known"),
+    Unsaid("ccxt/btc_usdt_1h.csv", "the provider of the bars is not known"),
+    Unsaid("coinbase/http_candles.json", "the symbol of the bars is not known"),
+    Unsaid("cryptodatadownload/bitstamp_(BTC,ETH,LTC)USD_d.csv", "a wide table, with the bars"),
+    Unsaid("kraken/rest_json/http_futures_candles_trade.json",
+           "the symbol of the bars is not known"),
+    Unsaid("okx/http_get_candlesticks.json", "the symbol of the bars is not known"),
+    Unsaid("okx/http_get_candlesticks_full.json", "the symbol of the bars is not known"),
+]  # fmt: skip

@@ -14,10 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pytest
-
-from loader.settings import Settings
-from tests.providers.harness import Bar, Sample, bar, check_asked, taken_in
+from tests.providers.harness import Bar, Sample, Unsaid, bar
 
 MINUTE = timedelta(minutes=1)
 NEW_YORK = ZoneInfo("America/New_York")
@@ -148,70 +145,11 @@ SAMPLES = [
            {"timezone": "America/New_York+7h"}, dialect="metatrader4"),
     Sample("ninjatrader/nt-spy-minute-2011-03.csv", 17_577, ninjatrader, {"symbol": "SPY"}),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.path)
-def test_every_bar_is_as_read_by_hand(sample: Sample, samples: Path) -> None:
-    sample.check(samples)
-
-
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
-        ("barchart/jpyusd_barchartdotcom.csv", "the symbol of the bars is not known"),
-        (f"{NODE}/basic-csv.output.csv", "the provider of the bars is not known"),
-        ("fxcm/gbpusd-m1-bid-2012.csv", "the provider of the bars is not known"),
-        ("google_finance/orcl-2010-googlefinance.csv", "the symbol of the bars is not known"),
-        ("metatrader/mt4_with_header/EURUSD60.csv", "are local, and nothing says of which time z"),
-        ("ninjatrader/nt-spy-minute-2011-03.csv", "the symbol of the bars is not known"),
-    ],
-)
-def test_what_a_file_and_its_name_do_not_say_is_asked_for(
-    path: str, message: str, samples: Path
-) -> None:
-    check_asked(samples / path, message)
-
-
-@pytest.mark.parametrize(
-    "path", ["empty.bi5", "jetta_json/candles-minute-EUR-USD-BID-2026-7-11-empty.json"]
-)
-def test_a_day_without_trading_is_no_error(path: str, samples: Path) -> None:
-    loaded = taken_in(samples / "dukascopy" / path, Settings(), 5_000)
-    assert (loaded.bars, loaded.skipped, dict(loaded.rejected)) == ([], 0, {})
-
-
-@pytest.mark.parametrize(
-    ("binary", "text", "same", "changed"),
-    [
-        ("BTCUSD/2020/BID_candles_day_1.bi5", "jetta_json/candles-day-BTC-USD-BID-2020.json",
-         359, 5),  # days that Dukascopy has changed since
-        ("EURUSD/2018/BID_candles_day_1.bi5",
-         "dukascopy-node_out/eurusd-d1-bid-2017-01-01-2020-01-01.csv", 313, 0),
-    ],
-)  # fmt: skip
-def test_the_same_days_are_the_same_in_each_form_of_dukascopy(
-    binary: str, text: str, same: int, changed: int, samples: Path
-) -> None:
-    one, other = (
-        {
-            row[:4]: row[4:8]
-            for row in taken_in(samples / "dukascopy" / path, Settings(), 5_000).bars
-        }
-        for path in (binary, text)
-    )
-    assert one.keys() <= other.keys()
-    equal = sum(other[key] == prices for key, prices in one.items())
-    assert (equal, len(one) - equal) == (same, changed)
-
-
-def test_an_hour_of_dukascopy_is_its_sixty_minutes(samples: Path) -> None:
-    folder = samples / "dukascopy" / "EURUSD" / "2019" / "01"
-    hours = taken_in(folder / "BID_candles_hour_1.bi5", Settings(), 5_000).bars
-    minutes = taken_in(folder / "04" / "BID_candles_min_1.bi5", Settings(), 5_000).bars
-    start = datetime(2019, 2, 4, 9, tzinfo=UTC)
-    (hour,) = [row for row in hours if row[3] == start]
-    within = [row for row in minutes if start <= row[3] < start + timedelta(hours=1)]
-    assert len(within) == 60
-    assert hour[4:8] == (
-        within[0][4], max(row[5] for row in within), min(row[6] for row in within), within[-1][7]
-    )  # fmt: skip
+UNSAID = [
+    Unsaid("barchart/jpyusd_barchartdotcom.csv", "the symbol of the bars is not known"),
+    Unsaid(f"{NODE}/basic-csv.output.csv", "the provider of the bars is not known"),
+    Unsaid("fxcm/gbpusd-m1-bid-2012.csv", "the provider of the bars is not known"),
+    Unsaid("google_finance/orcl-2010-googlefinance.csv", "the symbol of the bars is not known"),
+    Unsaid("metatrader/mt4_with_header/EURUSD60.csv", "are local, and nothing says of which"),
+    Unsaid("ninjatrader/nt-spy-minute-2011-03.csv", "the symbol of the bars is not known"),
+]  # fmt: skip

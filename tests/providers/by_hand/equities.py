@@ -12,10 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import pytest
-
-from loader.settings import Settings
-from tests.providers.harness import Bar, Sample, bar, check_asked, taken_in
+from tests.providers.harness import Bar, Sample, Unsaid, bar
 
 Row = dict[str, str]
 NAMES = ("open", "high", "low", "close", "volume")
@@ -138,39 +135,15 @@ SAMPLES = [
                              *(row[name] for name in NAMES)) for row in records(path)],
            {"provider": "zipline", "symbol": "BRK-A"}, dialect="canonical"),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.path)
-def test_every_bar_is_as_read_by_hand(sample: Sample, samples: Path) -> None:
-    sample.check(samples)
-
-
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
-        ("other/ffn_wide_close_test_data.csv", "a table of closes?"),
-        ("other/mplfinance_Issue101_data.csv", "the symbol of the bars is not known"),
-        ("tiingo/crypto_price_history_0.json", "the interval of the bars is not known"),
-        ("tiingo/intraday_price_0.json", "the symbol of the bars is not known"),
-        ("tiingo/ticker_price_0.json", "the symbol of the bars is not known"),
-        ("tiingo/ticker_price_pandas_daily_csv_0.csv", "the symbol of the bars is not known"),
-        ("tiingo/ticker_price_pandas_weekly_0.json", "the symbol of the bars is not known"),
-        ("yahoo_csv/zipline_BRK-A.csv", "the provider of the bars is not known"),
-        ("yfinance/4063-T-1d-bad-stock-split.csv", "the symbol of the bars is not known"),
-        ("yfinance/ASAI-L-1h-bad-unit.csv", "the symbol of the bars is not known"),
-    ],
-)
-def test_what_a_file_and_its_name_do_not_say_is_asked_for(
-    path: str, message: str, samples: Path
-) -> None:
-    check_asked(samples / path, message)
-
-
-def test_two_providers_have_the_same_sessions(samples: Path) -> None:
-    """Both files have each day of 2011 on which New York traded."""
-    yahoo, quandl = (
-        [row[3] for row in taken_in(samples / name, Settings(), 50_000).bars]
-        for name in ("yahoo_csv/SPY-2011-yahoofinance.csv", "quandl_wiki/WIKI-AAPL-2011-quandl.csv")
-    )
-    assert yahoo == quandl
-    assert len(yahoo) == 252
+UNSAID = [
+    Unsaid("other/ffn_wide_close_test_data.csv", "a table of closes?"),
+    Unsaid("other/mplfinance_Issue101_data.csv", "the symbol of the bars is not known"),
+    Unsaid("tiingo/crypto_price_history_0.json", "the interval of the bars is not known"),
+    Unsaid("tiingo/intraday_price_0.json", "the symbol of the bars is not known"),
+    Unsaid("tiingo/ticker_price_0.json", "the symbol of the bars is not known"),
+    Unsaid("tiingo/ticker_price_pandas_daily_csv_0.csv", "the symbol of the bars is not known"),
+    Unsaid("tiingo/ticker_price_pandas_weekly_0.json", "the symbol of the bars is not known"),
+    Unsaid("yahoo_csv/zipline_BRK-A.csv", "the provider of the bars is not known"),
+    Unsaid("yfinance/4063-T-1d-bad-stock-split.csv", "the symbol of the bars is not known"),
+    Unsaid("yfinance/ASAI-L-1h-bad-unit.csv", "the symbol of the bars is not known"),
+]  # fmt: skip

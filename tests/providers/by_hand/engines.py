@@ -10,16 +10,13 @@ import struct
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import h5py
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
-from loader.settings import Settings
-from tests.providers.harness import Bar, Sample, bar, check_asked, taken_in
+from tests.providers.harness import Bar, Sample, Unsaid, bar
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Instruments as the metadata of their files names them; each has one name in a file.
@@ -157,44 +154,10 @@ SAMPLES = [
     Sample("zipline_csvdir/daily/AAPL.csv.gz", 754, zipline),
     Sample("zipline_csvdir/daily/KO.csv.gz", 754, zipline),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.path)
-def test_every_bar_is_as_read_by_hand(sample: Sample, samples: Path) -> None:
-    sample.check(samples, 1_000)
-
-
-@pytest.mark.parametrize(
-    ("path", "options", "error", "hint"),
-    [
-        ("hikyuu/test_day_data.csv", {}, "the symbol of the bars is not known", "--symbol"),
-        ("ibkr/nautilus_bars.json.gz", {"symbol": "AAPL"}, "nothing says of which time zone",
-         "--timezone"),
-        ("nautilus_parquet/64-bit/bars.parquet", {}, "the starts or the ends of the bars",
-         "--stamp start or --stamp end"),
-    ],
-)  # fmt: skip
-def test_what_a_file_does_not_say_is_asked_for(
-    path: str, options: dict[str, Any], error: str, hint: str, samples: Path
-) -> None:
-    check_asked(samples / path, error, hint, **options)
-
-
-def test_no_bar_of_one_publisher_overwrites_that_of_another(samples: Path) -> None:
-    path = samples / "databento/OPRA.PILLAR/test_data.ohlcv-1m.dbn.zst"
-    loaded = taken_in(path, Settings(provider="opra"), 1000)
-    assert [row[0] for row in loaded.bars] == [f"databento-{n}" for n in (31, 33, 37, 22)]
-    assert len({row[1:4] for row in loaded.bars}) == 1
-    assert any("provider is what column 'provider' says" in note for note in loaded.notes)
-
-
-def test_two_formats_agree_on_one_stock(samples: Path) -> None:
-    """hikyuu's lots and thousandths against TDX's shares and hundredths, of SH600000."""
-    ours = {row[3]: row[4:9] for row in hikyuu_hdf5(samples / "hikyuu/sh_day.h5")
-            if row[1] == "SH600000"}  # fmt: skip
-    theirs = {row[3]: row[4:9] for row in tdx(samples / "tdx/vipdoc/sh/lday/sh600000.day")}
-    both = ours.keys() & theirs.keys()
-    same = [day for day in both if ours[day][:4] == theirs[day][:4]]
-    assert len(same) > 0.98 * len(both) > 2_000
-    lots = [abs(ours[day][4] - theirs[day][4]) <= 100 for day in same]
-    assert sum(lots) > 0.95 * len(lots)
+UNSAID = [
+    Unsaid("hikyuu/test_day_data.csv", "the symbol of the bars is not known", "--symbol"),
+    Unsaid("ibkr/nautilus_bars.json.gz", "nothing says of which time zone", "--timezone",
+           {"symbol": "AAPL"}),
+    Unsaid("nautilus_parquet/64-bit/bars.parquet", "the starts or the ends of the bars",
+           "--stamp start or --stamp end"),
+]  # fmt: skip
