@@ -67,7 +67,8 @@ class Shape:
         metadata: key of the container's metadata to pattern of its value, in full.
         accept: a last look at what patterns cannot say.
         columns, stamp, time_format, timezone, interval, provider, symbol_convention,
-            price_exponent, volume_exponent, skip, reshape: as in `Dialect`, where it differs.
+            price_exponent, volume_exponent, numbers, skip, reshape: as in `Dialect`, where it
+            differs.
         note: what a person should know of such a file.
     """
 
@@ -90,6 +91,7 @@ class Shape:
     symbol_convention: str | None = None
     price_exponent: int | None = None
     volume_exponent: int | None = None
+    numbers: NumberFormat | None = None
     skip: Mapping[str, pl.Expr] | None = None
     reshape: Callable[[Opening], Reshape] | None = None
     note: str = ""
@@ -186,6 +188,7 @@ class Dialect:
             volume_exponent=(
                 self.volume_exponent if shape.volume_exponent is None else shape.volume_exponent
             ),
+            numbers=shape.numbers or self.numbers,
             skip=self.skip if shape.skip is None else shape.skip,
             reshape=shape.reshape or self.reshape,
         )

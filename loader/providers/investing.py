@@ -6,6 +6,11 @@ from loader.numbers import NumberFormat
 from loader.providers.dialect import Dialect, Shape
 
 _PRICES = ("Date", "Price", "Open", "High", "Low")
+_HEADERS = ((*_PRICES, "Vol.", "Change %"), (*_PRICES, "Change %"))
+_SUFFIXES = {"K": 3, "M": 6, "B": 9}
+_WITH_COMMAS = NumberFormat(grouping=".", decimal=",", suffixes=_SUFFIXES, empty=("-",))
+#: The change shows how fractions are written, which 149,123 does not.
+_COMMA = {"Change %": r"[+-]?\d+(?:\.\d{3})*,\d+ ?%"}
 
 DIALECT = Dialect(
     name="investing",
@@ -19,16 +24,27 @@ DIALECT = Dialect(
         "volume": ("vol.",),
     },
     shapes=(
-        Shape(header=(*_PRICES, "Vol.", "Change %"), exact=True),
-        Shape(header=(*_PRICES, "Change %"), exact=True),
+        *(Shape(header=header, exact=True) for header in _HEADERS),
+        *(
+            Shape(
+                header=header,
+                exact=True,
+                values=_COMMA,
+                numbers=_WITH_COMMAS,
+                note="numbers have a decimal comma, as the change shows",
+            )
+            for header in _HEADERS
+        ),
     ),
     names=(r"(?:^|[/!])(?P<symbol>[^/!]+?) Historical Data(?: ?\(\d+\))?\.csv(?:\.\w+)?$",),
     left_out={"change%": "the difference to the bar before"},
-    numbers=NumberFormat(grouping=",", suffixes={"K": 3, "M": 6, "B": 9}, empty=("-",)),
+    numbers=NumberFormat(grouping=",", suffixes=_SUFFIXES, empty=("-",)),
     volume="units traded, rounded by the site to five digits or fewer: 190.28M",
     adjusted="not said in the file",
     traps=(
         "Price is the close, and stands before the open",
+        "where the change is written with a comma (0,39%), so are all numbers: 149,123 is then no "
+        "thousands",
         "the volume is rounded: 190.28M is no exact count; `-` is none",
         "dates are written as the site's edition writes them, month first or day first: where the "
         "values do not show which, --time-format '%m/%d/%Y' or '%d/%m/%Y' must say it",
