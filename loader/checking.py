@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
 
+import polars as pl
+
+from loader import misfits
 from loader.batch import Location, RawBatch
 from loader.layout import Hints, Layout, check, decide
 from loader.normalise import normalise
@@ -67,13 +71,19 @@ class Checking:
     def pieces(self) -> Generator[Checked, None, None]:
         """One `Checked` per batch; none lies on both sides of raw row `cut_at`."""
         start_row, said = 1, self._hints
-        for read in self._reading:
+        for read in misfits.from_first_fit(iter(self._reading)):
             if self.taken is None:
-                self.opening = self._opening(read)
+                self.opening = self._opening(misfits.fitting(read))
                 self.taken = recognise(self.opening, said.dialect, said.provider, said.own)
+            odd = misfits.rejected(read, short_rows=self.taken.dialect.short_rows)
+            if odd is not None:
+                place = replace(read.location, start_row=start_row)
+                for checked in self._beside(odd, RawBatch(read.frame, place), self.taken):
+                    start_row = checked.last_row + 1
+                    yield checked
+                continue
             raw = RawBatch(
-                self.taken.reshape(read.frame),
-                Location(read.location.source, read.location.batch, start_row),
+                self.taken.reshape(read.frame), replace(read.location, start_row=start_row)
             )
             if raw.frame.is_empty():  # further lines of a header, and no bar yet
                 continue
@@ -81,19 +91,44 @@ class Checking:
             if self.layout is None:
                 self.layout = decide(raw, self._hints, self.taken)
             for batch in _cut(raw, self._cut_at):
-                yield validate(batch, normalise(batch, self.layout), self._rules)
+                yield self._checked(batch, self.layout)
 
-    def _opening(self, first: RawBatch) -> Opening:
+    def _checked(self, batch: RawBatch, layout: Layout) -> Checked:
+        return validate(batch, normalise(batch, layout), self._rules)
+
+    def _beside(self, odd: pl.DataFrame, read: RawBatch, taken: Taken) -> Iterator[Checked]:
+        """A batch that has rows with more or fewer cells than columns."""
+        place, start = read.location, read.location.start_row
+        named = taken.named(read.frame)
+        sound = taken.reshape(misfits.others(read.frame, odd))
+        if self.layout is None:
+            self.layout = decide(RawBatch(sound, place), self._hints, taken)
+        numbers, lost = misfits.numbered(named, odd, sound.height, start, self.layout.skip)
+        end = start + sound.height + odd.height - 1
+        for first, last in _spans(start, end, self._cut_at):
+            here = numbers.is_between(first, last)
+            part = RawBatch(sound.filter(here), replace(place, start_row=first))
+            checked = self._checked(part, self.layout)
+            own = lost.filter(pl.col("row_number").is_between(first, last))
+            woven = misfits.woven(checked, numbers.filter(here), own, first)
+            yield replace(woven, last_row=last)
+
+    def _opening(self, first: pl.DataFrame) -> Opening:
         reading = self._reading
         return Opening(
             name=self._source.name,
             path=self._source.full_path,
             container=reading.container,
-            first=first.frame,
+            first=first,
             header=reading.header,
             place=reading.place,
             metadata=reading.metadata,
         )
+
+
+def _spans(start: int, end: int, after: int) -> list[tuple[int, int]]:
+    """The rows from `start` to `end`, in two spans where row `after` lies among them."""
+    return [(start, after), (after + 1, end)] if start <= after < end else [(start, end)]
 
 
 def _cut(batch: RawBatch, after: int) -> Iterable[RawBatch]:

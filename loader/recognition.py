@@ -24,6 +24,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -44,6 +45,10 @@ PLAIN: Final = "canonical"
 _UNNAMED: Final = re.compile("column_[0-9]+")
 
 
+def _as_it_is(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What a file is taken for.
@@ -54,6 +59,7 @@ class Taken:
         shape: None for plain tables.
         score, reasons: what spoke for it.
         reshape: makes one row per bar, under the names that the dialect knows; for each batch.
+        named: only calls columns that have no names as the dialect does.
         remarks: what the dialect says of this very file.
     """
 
@@ -64,6 +70,7 @@ class Taken:
     reasons: tuple[str, ...]
     reshape: Reshape
     remarks: tuple[str, ...] = ()
+    named: Reshape = _as_it_is
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -259,16 +266,17 @@ def _taken(fit: _Fit, opening: Opening) -> Taken:
         dialect = replace(dialect, price_exponent=int(opening.facts["price_exponent"]))
     shaped = dialect.reshape(opening) if dialect.reshape is not None else None
 
-    def reshape(frame: pl.DataFrame) -> pl.DataFrame:
-        named = _named(frame, shape, header=header)
-        return shaped(named) if shaped is not None else named
+    named = partial(_named, shape=shape, header=header)
 
-    return Taken(dialect, opening.facts, shape, fit.score, fit.reasons, reshape, remarks)
+    def reshape(frame: pl.DataFrame) -> pl.DataFrame:
+        return shaped(named(frame)) if shaped is not None else named(frame)
+
+    return Taken(dialect, opening.facts, shape, fit.score, fit.reasons, reshape, remarks, named)
 
 
 def plain(dialect: Dialect) -> Taken:
     """Whatever has the columns of `dialect` is taken for it, with no look at shapes."""
-    return Taken(dialect, MappingProxyType({}), None, 0, (), lambda frame: frame)
+    return Taken(dialect, MappingProxyType({}), None, 0, (), _as_it_is)
 
 
 def _named(frame: pl.DataFrame, shape: Shape, *, header: bool) -> pl.DataFrame:

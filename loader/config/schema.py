@@ -13,6 +13,7 @@ _OWN: Final[dict[str, dict[str, Any]]] = {
     "list of text": {"type": "array", "items": {"type": "string"}},
     "table of text": {"type": "object", "additionalProperties": {"type": "string"}},
     "power of ten": {"type": "integer", "minimum": 1},
+    "true or false": {"type": "boolean"},
 }
 
 

@@ -138,6 +138,8 @@ class Dialect:
         numbers: how numbers in text are written, where it is not the plain way.
         skip: rows that are no bars, by the reason: a boolean expression over the file's columns.
         reshape: see `Reshape`.
+        short_rows: whether a row may leave off empty cells at its end. Otherwise a row with fewer
+            cells than the header is a reject, because nobody can know which one is missing.
         volume: the unit of the volume, for people.
         adjusted: what prices are adjusted for, for people.
         traps: what a person should know before trusting such a file.
@@ -166,6 +168,7 @@ class Dialect:
     numbers: NumberFormat = PLAIN
     skip: Mapping[str, pl.Expr] = field(default_factory=lambda: MappingProxyType({}))
     reshape: Callable[[Opening], Reshape] | None = None
+    short_rows: bool = False
     volume: str = ""
     adjusted: str = ""
     traps: tuple[str, ...] = ()

@@ -25,6 +25,7 @@ KEYS: Final[dict[str, str]] = {
     "columns": "table of text",
     "left_out": "table of text",
     "skip": "table of text",
+    "short_rows": "true or false",
     "provider": "text",
     "symbol_convention": "text",
     "stamp": "text",
@@ -94,6 +95,7 @@ def from_table(name: str, table: Mapping[str, Any]) -> Dialect:
             .str.contains(f"^(?:{pattern})$")
             for column, pattern in table.get("skip", {}).items()
         },
+        short_rows=table.get("short_rows", False),
         source="mdload.toml",
     )
 
@@ -125,6 +127,8 @@ def _fits(kind: str, value: object) -> bool:
             return isinstance(value, list) and all(isinstance(each, str) for each in value)
         case "table of text":
             return isinstance(value, Mapping) and all(isinstance(v, str) for v in value.values())
+        case "true or false":
+            return isinstance(value, bool)
     return isinstance(value, int) and re.fullmatch("10{0,18}", str(value)) is not None
 
 

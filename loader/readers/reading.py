@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 import polars as pl
 
 from loader.batch import Location, RawBatch
 
 NO_ROWS: Final = "the file has no rows"
+#: A column in which a frame says what is told by `RawBatch.misfits`, as no file's column is called.
+_MISFIT: Final = "\0misfit"
+_SAID: Final = pl.Schema({"at": pl.UInt32, "cells": pl.UInt32, "line": pl.String})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +49,44 @@ class Reading:
 
 
 def batches(frames: Iterable[pl.DataFrame], source: str, batch_rows: int) -> Iterator[RawBatch]:
-    """`frames` cut and joined to `batch_rows` rows each; empty ones vanish."""
+    """`frames` cut and joined to `batch_rows` rows each; empty ones vanish. What `marked` said of
+    their rows becomes `RawBatch.misfits`."""
     held: list[pl.DataFrame] = []
     number, start_row = 0, 1
     for last, frame in _with_end(frames):
         held.append(frame)
         if not last and sum(f.height for f in held) < batch_rows:
             continue
-        whole = pl.concat(held, rechunk=True)
+        how: Literal["diagonal", "vertical"]
+        how = "diagonal" if any(_MISFIT in frame.columns for frame in held) else "vertical"
+        whole = pl.concat(held, how=how, rechunk=True)
         ready = whole.height if last else whole.height - whole.height % batch_rows
         held = [whole[ready:]]
         for offset in range(0, ready, batch_rows):
             batch = whole[offset : min(offset + batch_rows, ready)]
-            yield RawBatch(batch, Location(source, number, start_row))
+            place = Location(source, number, start_row)
+            yield RawBatch(*_unmarked(batch, place))
             number, start_row = number + 1, start_row + batch.height
+
+
+def marked(frame: pl.DataFrame, odd: pl.DataFrame | list[tuple[int, int, str]]) -> pl.DataFrame:
+    """`frame`, which `batches` takes, with its rows that have more or fewer cells than columns: the
+    place of each, how many cells it has, and its text; see `RawBatch.misfits`."""
+    said = pl.DataFrame(odd, _SAID, orient="row")
+    if said.is_empty():
+        return frame
+    places = pl.DataFrame({"at": pl.int_range(frame.height, dtype=pl.UInt32, eager=True)})
+    said = said.select("at", pl.struct("cells", "line").alias(_MISFIT))
+    return frame.hstack(places.join(said, on="at", how="left", maintain_order="left").drop("at"))
+
+
+def _unmarked(
+    batch: pl.DataFrame, place: Location
+) -> tuple[pl.DataFrame, Location, pl.DataFrame | None]:
+    if _MISFIT not in batch.columns:
+        return batch, place, None
+    said = batch.select(_MISFIT).with_row_index("at").drop_nulls(_MISFIT).unnest(_MISFIT)
+    return batch.drop(_MISFIT), place, None if said.is_empty() else said
 
 
 def _with_end(frames: Iterable[pl.DataFrame]) -> Iterator[tuple[bool, pl.DataFrame]]:

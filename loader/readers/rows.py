@@ -1,7 +1,8 @@
 """From blocks of UTF-8 text to frames of strings: fast where text is plain, exact where it is not.
 
 Polars parses a block, and refuses what is irregular: a row with too many cells, a quote inside a
-cell. Such a block, and only it, goes through Python's csv module.
+cell. Such a block, and only it, goes through Python's csv module. Rows with more or fewer cells
+than columns are marked; see `RawBatch.misfits`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import Final
 import polars as pl
 
 from loader.errors import Unfinished, UnreadableFile
+from loader.readers.reading import marked
 from loader.readers.sniff import Record, TextFormat
 
 _LONGEST_ROW: Final = 1 << 26
+_QUOTED: Final = re.compile(rb'"[^"]*"')
 _BLANK_LINES: Final = re.compile(rb"(?:\A|(?<=\n))(?:\r?\n)+")
 #: A last line for the csv module: where it comes back inside a cell, a quote is still open.
 _END: Final = "\x00end\x00"
@@ -94,14 +97,29 @@ class Rows:
             )
         except (pl.exceptions.PolarsError, OSError):  # OSError: it takes `x^` for compressed data
             return None
-        if quoted:
-            frame = frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
-        elif frame.height != text.count(b"\n"):
+        if not quoted and frame.height != text.count(b"\n"):
             return None
         if all(column.null_count() for column in frame) and _BLANK_LINES.search(text):
             # Polars makes rows of blank lines
             return None if quoted else self._fast(_BLANK_LINES.sub(b"", text), quoted=False)
-        return frame
+        short = self._has_short_rows(frame, text, quoted=quoted)
+        if quoted:
+            frame = frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
+            return None if short else frame
+        return marked(frame, self._short(text)) if short else frame
+
+    def _has_short_rows(self, frame: pl.DataFrame, text: bytes, *, quoted: bool) -> bool:
+        """Polars fills rows up in silence, and refuses those with too many cells."""
+        if not frame.to_series(-1).null_count():
+            return False
+        plain = _QUOTED.sub(b"", text) if quoted else text
+        return plain.count(self._delimiter.encode()) != frame.height * (frame.width - 1)
+
+    def _short(self, text: bytes) -> pl.DataFrame:
+        lines = pl.DataFrame({"line": text.decode().split("\n")[:-1]}).with_row_index("at")
+        cells = pl.col("line").str.count_matches(self._delimiter, literal=True) + 1
+        counted = lines.select("at", cells.alias("cells"), pl.col("line").str.strip_suffix("\r"))
+        return counted.filter(pl.col("cells") < len(self._columns))
 
     def _records(self, text: str) -> tuple[list[Record], int]:
         """The whole rows of `text`, by the csv module, and how many bytes of it they are."""
@@ -141,13 +159,23 @@ class Rows:
         fitted = [r if len(r) == width else self._fitted(r) for r in records]
         columns = zip(*fitted, strict=True) if fitted else [()] * width
         frame = pl.DataFrame(dict(zip(self._columns, columns, strict=True)), self._schema)
-        return frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
+        odd = [
+            (at, len(record), self._text(record))
+            for at, record in enumerate(records)
+            if len(record) != width
+        ]
+        return marked(frame.with_columns(pl.when(pl.all() != "").then(pl.all())), odd)
 
     def _fitted(self, record: Record) -> list[str | None]:
         missing = len(self._columns) - len(record)
         if missing > 0:
             return [*record, *[None] * missing]
-        return [self._delimiter.join(record), *[None] * (len(self._columns) - 1)]
+        return [self._text(record), *[None] * (len(self._columns) - 1)]
+
+    def _text(self, record: Record) -> str:
+        out = io.StringIO(newline="")
+        csv.writer(out, delimiter=self._delimiter).writerow(record)
+        return out.getvalue().removesuffix("\r\n")
 
     def _check_encoding(self, text: bytes) -> None:
         if text.isascii():

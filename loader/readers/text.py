@@ -25,10 +25,9 @@ _HEAD: Final = 1 << 18
 def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = BLOCK) -> Reading:
     """The table in `stream`: every column String, every cell as it stands, an empty one null.
 
-    Nothing else is null: `NA`, `NULL` and `TRUE` are tickers. A row with too few cells has nulls at
-    its end; a row with too many stands whole in its first column, the others null, so that it
-    becomes a reject that shows what was there. Blank lines are no rows. The metadata has
-    the `delimiter`, and as `banner` what stands above the table.
+    Nothing else is null: `NA`, `NULL` and `TRUE` are tickers. Rows with more or fewer cells than
+    columns are in the batches' `misfits`. Blank lines are no rows. The metadata has the
+    `delimiter`, and as `banner` what stands above the table.
 
     Raises:
         UnreadableFile: it is no table, neither UTF-8 nor UTF-16 with its mark, damaged, or ends in

@@ -74,12 +74,33 @@ class TestCells:
 
 
 class TestRaggedRows:
-    def test_missing_cells_are_null(self) -> None:
-        assert rows(HEADER + "2024-01-02,1\n2024-01-03\n2024-01-04,1,2\n") == [
+    def test_missing_cells_are_null_and_told(self) -> None:
+        (batch,) = opened(HEADER + "2024-01-02,1\n2024-01-03\r\n2024-01-04,1,2\n2024-01-05,,\n")
+        assert batch.frame.rows() == [
             ("2024-01-02", "1", None),
             ("2024-01-03", None, None),
             ("2024-01-04", "1", "2"),
+            ("2024-01-05", None, None),
         ]
+        assert batch.misfits is not None
+        assert batch.misfits.rows() == [(0, 2, "2024-01-02,1"), (1, 1, "2024-01-03")]
+
+    def test_beside_quotes(self) -> None:
+        data = HEADER + '"2024-01-02",1,""\n"2024-01-03",1\n2024-01-04,"1,2"\n2024-01-05,"1,2",\n'
+        (batch,) = opened(data)
+        assert batch.misfits is not None
+        assert batch.misfits.rows() == [(1, 2, "2024-01-03,1"), (2, 2, '2024-01-04,"1,2"')]
+
+    def test_nothing_is_told_where_all_rows_have_all_their_cells(self) -> None:
+        for row in ("2024-01-02,,\n", '"2024-01-02",,\n', '2024-01-02,,""\n', '"a,b","c,d",\n'):
+            assert [batch.misfits for batch in opened(HEADER + row * 3)] == [None]
+
+    def test_only_the_batches_tell_that_have_such_rows(self) -> None:
+        data = HEADER + "2024-01-02,1,2\n" * 5 + "2024-01-03,1\n" + "2024-01-02,1,2\n" * 9
+        told = [batch.misfits for batch in opened(data, batch_rows=4, block=40)]
+        assert [None if misfits is None else misfits.rows() for misfits in told] == [
+            None, [(1, 2, "2024-01-03,1")], None, None,
+        ]  # fmt: skip
 
     def test_a_row_with_too_many_cells_shows_whole_and_holds_no_value(self) -> None:
         assert rows(HEADER + "2024-01-02,1,2\n2024-01-03,1,2,3\n2024-01-04,1,2\n") == [

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from loader.batch import RawBatch
 from loader.errors import UnreadableFile
+from loader.misfits import fitting
 from loader.readers import text
+from loader.readers.reading import batches
 from loader.readers.rows import Rows
 from loader.readers.sniff import TextFormat
 from loader.sources import Source
@@ -78,18 +80,13 @@ def test_what_was_written_is_read(
     check_places(batches, batch_rows)
 
 
-def by_the_csv_module(content: str, width: int) -> list[Cells] | None:
-    """The rows, cell counts mended as documented; None if a quoted cell does not end."""
+def by_the_csv_module(content: str) -> list[list[str]] | None:
+    """The rows as they are; None if a quoted cell does not end."""
     end = "\x00end\x00"
     records = list(csv.reader(io.StringIO(content + end, newline="\n")))
     if records.pop() != [end]:
         return None
-    mended = [
-        [",".join(r)] + [""] * (width - 1) if len(r) > width else r + [""] * (width - len(r))
-        for r in records
-        if r
-    ]
-    return [tuple(cell or None for cell in record) for record in mended]
+    return [record for record in records if record]
 
 
 SCRAPS = [
@@ -100,16 +97,50 @@ MESS = st.lists(st.sampled_from(SCRAPS), max_size=40).map("".join)
 
 
 @settings(max_examples=500)
-@given(MESS, st.integers(2, 4), st.sampled_from([1, 2, 5, 16, 1000]))
-def test_any_mess_is_read_as_the_csv_module_reads_it(mess: str, width: int, block: int) -> None:
+@given(MESS, st.integers(2, 4), st.sampled_from([1, 2, 5, 16, 1000]), st.integers(1, 5))
+def test_any_mess_is_read_as_the_csv_module_reads_it(
+    mess: str, width: int, block: int, batch_rows: int
+) -> None:
     content = mess + "\n"
     columns = tuple(f"c{n}" for n in range(width))
     data = content.encode()
     pieces = [data[at : at + block] for at in range(0, len(data), block)]
     frames = Rows(TextFormat(",", columns, True, 0, ()), "f.csv", 0).frames(pieces)
-    expected = by_the_csv_module(content, width)
+    expected = by_the_csv_module(content)
     if expected is None:
         with pytest.raises(UnreadableFile, match="ends inside a quoted cell"):
             list(frames)
-    else:
-        assert [row for frame in frames for row in frame.rows()] == expected
+        return
+    read = list(batches(frames, "f.csv", batch_rows))
+    check_places(read, batch_rows)
+    fit = [tuple(cell or None for cell in row) for row in expected if len(row) == width]
+    assert [row for batch in read for row in fitting(batch).rows()] == fit
+    odd = [(at, len(row), row) for at, row in enumerate(expected) if len(row) != width]
+    assert [
+        (batch.location.start_row - 1 + at, cells, *csv.reader(io.StringIO(line, newline="")))
+        for batch in read
+        if batch.misfits is not None
+        for at, cells, line in batch.misfits.rows()
+    ] == odd
+
+
+LINES = st.lists(st.sampled_from(["1,2,3", "4,5", "6", "7,,", ",,", "8,9,", ",", "", "é,x,y"]))
+
+
+@given(LINES, st.sampled_from(["\n", "\r\n"]), st.sampled_from([1, 5, 16, 1000]))
+def test_short_rows_of_plain_text_are_marked(lines: list[str], end: str, block: int) -> None:
+    """Without a quote or a row too long all goes the fast way."""
+    data = "".join(line + end for line in lines).encode()
+    pieces = [data[at : at + block] for at in range(0, len(data), block)]
+    frames = Rows(TextFormat(",", ("a", "b", "c"), True, 0, ()), "f.csv", 0).frames(pieces)
+    expected = [
+        (at, line.count(",") + 1, line)
+        for at, line in enumerate(filter(None, lines))
+        if line.count(",") < 2
+    ]
+    assert [
+        row
+        for batch in batches(frames, "f.csv", 1000)
+        if batch.misfits is not None
+        for row in batch.misfits.rows()
+    ] == expected

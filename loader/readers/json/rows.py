@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice, zip_longest
 from typing import Any, Final
@@ -13,7 +14,7 @@ import polars as pl
 from loader.errors import UnreadableFile
 from loader.readers.json.place import Place, Step, plain_arrays
 from loader.readers.json.values import DECODER, Values
-from loader.readers.reading import unique_names
+from loader.readers.reading import marked, unique_names
 
 Row = Any  # an object flattened, or an array; anything else is a misfit
 Group = tuple[list[Row], dict[str, Any]]
@@ -124,7 +125,7 @@ class Rows:
         self._arrays = place.form == "arrays"
         own = dict.fromkeys(place.names if place.form == "columns" else ())
         around: dict[str, None] = {}
-        width, self.rows = 0, 0
+        self.rows, widths = 0, Counter[int]()
         for rows, outside in first:
             self.rows += len(rows)
             around |= dict.fromkeys(outside)
@@ -132,7 +133,8 @@ class Rows:
                 if isinstance(row, dict) and not self._arrays:
                     own.update(row)
                 elif isinstance(row, list):
-                    width = max(width, len(row))
+                    widths[len(row)] += 1
+        width = max(widths, key=lambda each: (widths[each], each), default=0)
         self._own = [f"column_{n}" for n in range(1, width + 1)] if self._arrays else list(own)
         self._around = [key for key in around if key not in self._own]
         self.columns, renamed = unique_names([*self._own, *self._around])
@@ -146,20 +148,23 @@ class Rows:
 
     def frames(self, groups: Iterable[Group]) -> Iterator[pl.DataFrame]:
         """The rows of `groups`. One that does not fit the columns stands in the first of them as
-        JSON, and the others are null, so that it becomes a reject that shows what was there."""
+        JSON, and the others are null, so that it becomes a reject that shows what was there. Arrays
+        with more or fewer cells than columns are marked; see `RawBatch.misfits`."""
         cells: list[list[Any]] = [[] for _ in self.columns]
+        odd: list[tuple[int, int, str]] = []
         for rows, around in groups:
             left = iter(rows)
             while some := list(islice(left, _ROWS)):
                 own = self._by_position(some) if self._arrays else self._by_name(some)
+                odd += self._odd(some, len(cells[0])) if self._arrays else []
                 context = ([around.get(key)] * len(some) for key in self._around)
                 for column, new in zip(cells, [*own, *context], strict=True):
                     column.extend(new)
                 if len(cells[0]) >= _ROWS:
-                    yield self._frame(cells)
-                    cells = [[] for _ in self.columns]
+                    yield marked(self._frame(cells), odd)
+                    cells, odd = [[] for _ in self.columns], []
         if cells and cells[0]:
-            yield self._frame(cells)
+            yield marked(self._frame(cells), odd)
 
     def regular(self, values: Values) -> pl.DataFrame | None:
         """The next rows, taken off the text of `values` by a pattern; None, and nothing taken, if
@@ -217,6 +222,13 @@ class Rows:
         columns = [list(cells) for cells in zip_longest(*fitted)]
         return columns + [[None] * len(rows) for _ in range(width - len(columns))]
 
+    def _odd(self, rows: list[Row], start: int) -> list[tuple[int, int, str]]:
+        return [
+            (at, len(row), _spelled(row) or "")
+            for at, row in enumerate(rows, start)
+            if isinstance(row, list) and len(row) != len(self._own)
+        ]
+
     def _frame(self, cells: list[list[Any]]) -> pl.DataFrame:
         columns = [_series(*column) for column in zip(self.columns, cells, strict=True)]
         return pl.DataFrame(columns).with_columns(pl.when(pl.all() != "").then(pl.all()))
@@ -229,7 +241,7 @@ def _pattern(row: str, columns: list[str]) -> tuple[str, list[str]]:
         value = flat(DECODER.decode(row))
     except (ValueError, RecursionError):
         return "", []
-    names = list(value) if isinstance(value, dict) else columns[: len(value)]
+    names = list(value) if isinstance(value, dict) else columns
     pattern, end, cells = "^", 1, 0
     for token in _TOKEN.finditer(row):
         pattern += re.escape(row[end : token.start()])

@@ -1,0 +1,142 @@
+"""Rows with more or fewer cells than their file has columns: kept and counted, never filled up.
+
+Nobody can know which cell of such a row is the one that is missing: with all cells after it moved
+up, what loads is a price under another name. So none of its cells is read. It is a reject of a rule
+of its own, with the row as it stood under `line` and both numbers under `why`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Final
+
+import polars as pl
+
+from loader import rawjson
+from loader.batch import RawBatch
+from loader.validate import Checked
+
+TOO_SHORT: Final = "row_too_short"
+TOO_LONG: Final = "row_too_long"
+#: The rules that a row breaks as a whole, beside those of bars.
+ROW_RULES: Final = (TOO_SHORT, TOO_LONG)
+
+
+def from_first_fit(batches: Iterator[RawBatch]) -> Iterator[RawBatch]:
+    """`batches`, those at the beginning joined that have no row to judge a file by."""
+    held: list[RawBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if fitting(batch).height:
+            break
+    if held:
+        first, *others = held
+        for other in others:
+            first = _joined(first, other)
+        yield first
+    yield from batches
+
+
+def _joined(one: RawBatch, other: RawBatch) -> RawBatch:
+    misfits = [
+        batch.misfits.with_columns(pl.col("at") + offset)
+        for batch, offset in ((one, 0), (other, one.frame.height))
+        if batch.misfits is not None
+    ]
+    frame = pl.concat([one.frame, other.frame], rechunk=True)
+    return RawBatch(frame, one.location, pl.concat(misfits) if misfits else None)
+
+
+def fitting(batch: RawBatch) -> pl.DataFrame:
+    """The rows with as many cells as there are columns."""
+    return batch.frame if batch.misfits is None else others(batch.frame, batch.misfits)
+
+
+def rejected(batch: RawBatch, *, short_rows: bool) -> pl.DataFrame | None:
+    """`batch.misfits` without the rows that may leave off cells at their end, if `short_rows` says
+    that they may; None where none is left."""
+    misfits = batch.misfits
+    if misfits is not None and short_rows:
+        misfits = misfits.filter(pl.col("cells") > batch.frame.width)
+    return None if misfits is None or misfits.is_empty() else misfits
+
+
+def others(frame: pl.DataFrame, misfits: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `frame` that are no misfits."""
+    return frame.filter(_are_others(frame.height, misfits))
+
+
+def numbered(
+    frame: pl.DataFrame,
+    misfits: pl.DataFrame,
+    height: int,
+    start: int,
+    skip: Mapping[str, pl.Expr],
+) -> tuple[pl.Series, pl.DataFrame]:
+    """The numbers (Int64) of the `height` rows that were made of the others in `frame`, whose first
+    row has the number `start`; and of the misfits `row_number`, `rule`, `line`, `why` and whether
+    it is `skipped`.
+
+    Where a row became several or none, misfits are counted after all of them. One with too few
+    cells is skipped for a reason that looks only at cells that it has: so is a remark under the
+    table.
+    """
+    if height + misfits.height == frame.height:
+        numbers = _are_others(frame.height, misfits).arg_true().cast(pl.Int64) + start
+        own = misfits["at"].cast(pl.Int64) + start
+    else:
+        numbers = pl.int_range(start, start + height, eager=True)
+        own = pl.int_range(start + height, start + height + misfits.height, eager=True)
+    lost = misfits.select(
+        "line",
+        row_number=own,
+        rule=pl.when(pl.col("cells") < frame.width)
+        .then(pl.lit(TOO_SHORT))
+        .otherwise(pl.lit(TOO_LONG)),
+        why=pl.format("{} cells where {} are expected", "cells", pl.lit(frame.width)),
+        skipped=_skipped(frame[misfits["at"]], misfits["cells"], skip),
+    )
+    return numbers, lost
+
+
+def _skipped(frame: pl.DataFrame, cells: pl.Series, skip: Mapping[str, pl.Expr]) -> pl.Series:
+    skipped = pl.repeat(False, frame.height, dtype=pl.Boolean, eager=True)
+    for holds in skip.values():
+        names = holds.meta.root_names()
+        if names and set(names) <= set(frame.columns):
+            least = 1 + max(map(frame.columns.index, names))
+            there = cells.is_between(least, frame.width - 1)
+            skipped |= there & frame.select(holds.fill_null(False)).to_series()
+    return skipped
+
+
+def _are_others(height: int, misfits: pl.DataFrame) -> pl.Series:
+    """Boolean, false for misfits."""
+    places = pl.int_range(height, dtype=pl.UInt32, eager=True)
+    return ~places.is_in(misfits["at"].implode())
+
+
+def woven(checked: Checked, numbers: pl.Series, lost: pl.DataFrame, first: int) -> Checked:
+    """`checked`, whose rows count from `first`, under their own `numbers`, and among them `lost`,
+    with their `row_number`."""
+    good, bad = (
+        part.with_columns(row_number=numbers.gather(part["row_number"] - first))
+        for part in (checked.good, checked.bad)
+    )
+    kept = lost.filter(~pl.col("skipped"))
+    rejects = pl.DataFrame(
+        [
+            kept["row_number"],
+            kept.select(pl.concat_list("rule").alias("rules")).to_series(),
+            rawjson.encode(kept.select("line", "why")),
+        ]
+    )
+    return replace(
+        checked,
+        good=good,
+        bad=pl.concat([bad, rejects]).sort("row_number"),
+        rejected=Counter(checked.rejected) + Counter(kept["rule"].to_list()),
+        skipped=checked.skipped + lost.height - kept.height,
+    )
