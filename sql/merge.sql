@@ -70,3 +70,40 @@ WITH written AS (
     RETURNING (b.xmax = 0) AS inserted)
 SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted)
   FROM written
+
+-- returns_old --
+-- Whether RETURNING knows what a row was before (PostgreSQL 18 and newer).
+SELECT CAST(current_setting('server_version_num') AS integer) >= 180000
+
+-- bars_revise --
+-- The diff-aware upsert from the stage, which keeps old and new values of what it changes in the same statement.
+-- $1 run, $2 file. Gives rows inserted and rows updated.
+WITH written AS (
+    INSERT INTO bars_ohlcv AS b (
+        provider, symbol, "interval", ts, open, high, low, close, volume, vwap, trade_count)
+    SELECT provider, symbol, "interval", ts, open, high, low, close, volume, vwap, trade_count
+      FROM pg_temp.mdload_stage
+     ORDER BY provider, symbol, "interval", ts
+        ON CONFLICT (provider, symbol, "interval", ts) DO UPDATE
+       SET open = EXCLUDED.open, high = EXCLUDED.high, low = EXCLUDED.low, close = EXCLUDED.close,
+           volume = EXCLUDED.volume, vwap = EXCLUDED.vwap, trade_count = EXCLUDED.trade_count
+     WHERE (b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trade_count)
+           IS DISTINCT FROM (EXCLUDED.open, EXCLUDED.high, EXCLUDED.low, EXCLUDED.close,
+                             EXCLUDED.volume, EXCLUDED.vwap, EXCLUDED.trade_count)
+    RETURNING b.provider, b.symbol, b."interval", b.ts, old.ts IS NULL AS inserted,
+              old.open AS old_open, old.high AS old_high, old.low AS old_low, old.close AS old_close,
+              old.volume AS old_volume, old.vwap AS old_vwap, old.trade_count AS old_trade_count,
+              b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trade_count
+), kept AS (
+    INSERT INTO bars_ohlcv_revisions (
+        provider, symbol, "interval", ts,
+        old_open, old_high, old_low, old_close, old_volume, old_vwap, old_trade_count,
+        new_open, new_high, new_low, new_close, new_volume, new_vwap, new_trade_count, run_id, file_id)
+    SELECT provider, symbol, "interval", ts,
+           old_open, old_high, old_low, old_close, old_volume, old_vwap, old_trade_count,
+           open, high, low, close, volume, vwap, trade_count,
+           CAST($1 AS bigint), CAST($2 AS bigint)
+      FROM written
+     WHERE NOT inserted)
+SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted)
+  FROM written

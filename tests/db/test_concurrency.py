@@ -113,6 +113,18 @@ def side_by_side(*loads: Callable[[], LoadResult]) -> list[LoadResult]:
 
 
 @pytest.fixture
+def lock_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on servers before PostgreSQL 18: changed bars are locked and kept, then updated."""
+    monkeypatch.setattr("loader.merge.returns_old", lambda _: False)
+
+
+@pytest.fixture(params=["in one statement", "locked first"])
+def either_way(request: pytest.FixtureRequest) -> None:
+    if request.param == "locked first":
+        request.getfixturevalue("lock_first")
+
+
+@pytest.fixture
 def quick_deadlocks(database_url: str) -> str:
     """A database in which a deadlock shows after 50 ms, and every session is serializable unless it
     says what it needs."""
@@ -129,6 +141,7 @@ def quick_deadlocks(database_url: str) -> str:
 SYMBOLS = ["AA", "BB", "CC", "DD"]
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("before", ["nothing stored", "all stored", "half stored"])
 def test_two_files_in_opposite_order_of_keys(
     quick_deadlocks: str, tmp_path: Path, before: str
@@ -170,6 +183,7 @@ def test_two_files_in_opposite_order_of_keys(
     }[before] * minutes  # fmt: skip
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize(
     ("workers", "commit_every"), [(1, None), (3, None), (2, 150)], ids=["one", "many", "parts"]
 )
@@ -295,6 +309,7 @@ def meeting(database_url: str, tmp_path: Path) -> Path:
     return written(bars(["NEW", "OLD", "SAME"], 2, MINE), tmp_path / "mine.parquet")
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("what", MEETINGS)
 def test_another_writer_between_our_comparison_and_our_writing(
     database_url: str, meeting: Path, monkeypatch: pytest.MonkeyPatch, what: str
@@ -354,6 +369,7 @@ def test_our_copy_waits_for_another_writer_of_the_same_key(
         assert not retries(said)
 
 
+@pytest.mark.usefixtures("lock_first")
 @pytest.mark.parametrize("same", [True, False], ids=["equal", "other"])
 def test_a_bar_that_appears_between_our_lock_and_our_upsert(
     database_url: str, meeting: Path, monkeypatch: pytest.MonkeyPatch, same: bool

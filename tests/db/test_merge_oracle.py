@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loader import attempts
+from loader import attempts, merge
 from loader.bars import SCHEMA
 from loader.job import Way
 from loader.pipeline import load
@@ -141,6 +141,7 @@ WAYS: dict[str, Way] = {
 }
 
 
+@pytest.mark.parametrize("returns_old", [True, False], ids=["as it is", "before PostgreSQL 18"])
 @pytest.mark.parametrize("way", WAYS)
 @given(
     loads=loads,
@@ -153,6 +154,7 @@ def test_every_way_ends_where_the_oracle_does(
     module_url: str,
     tmp_path: Path,
     way: str,
+    returns_old: bool,
     loads: list[list[dict[str, Any]]],
     batch_rows: int,
     commit_every: int | None,
@@ -169,6 +171,8 @@ def test_every_way_ends_where_the_oracle_does(
         rejected += expected["rejected"]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(attempts, "FIRST_WAY", WAYS[way])
+            if not returns_old:
+                patch.setattr(merge, "returns_old", lambda _: False)
             result = run(
                 module_url, rows, tmp_path / f"{n}.parquet",
                 batch_rows=batch_rows, commit_every=commit_every,

@@ -133,14 +133,17 @@ def plans(url: str, data: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
         found["stored_bars"] = explained(connection, "stored_bars", *always)
         found["revisions_keep"] = explained(connection, "revisions_keep", 1, 1, *always)
         found["bars_upsert"] = explained(connection, "bars_upsert")
+        if connection.info.server_version >= 180000:
+            found["bars_revise"] = explained(connection, "bars_revise", 1, 1)
         connection.rollback()
     return found
 
 
 def assert_through_the_key(found: dict[str, list[dict[str, Any]]]) -> None:
-    (upsert,) = found.pop("bars_upsert")
-    assert (upsert["Node Type"], upsert["Operation"]) == ("ModifyTable", "Insert")
-    assert upsert["Conflict Arbiter Indexes"] == ["bars_ohlcv_pk"]
+    for name in {"bars_upsert", "bars_revise"} & found.keys():
+        (upsert,) = found.pop(name)
+        assert (upsert["Node Type"], upsert["Operation"]) == ("ModifyTable", "Insert")
+        assert upsert["Conflict Arbiter Indexes"] == ["bars_ohlcv_pk"]
     for name, reads in found.items():
         assert reads, name
         for node in reads:
