@@ -15,6 +15,8 @@ _DATE: Final = r"(?P<date>\d{4}-\d\d-\d\d)"
 _END: Final = r"\.(?:csv|parquet)(?:\.\w+)?(?:!.*)?$"
 #: Crypto and currencies trade around the clock, in days that are not New York's.
 _ALL_DAY: Final = "^[XC]:"
+#: Sessions of futures open at 17:00 in Chicago, which is midnight on this clock.
+_SESSIONS: Final = "America/Chicago+7h"
 _NOT_THE_DATE: Final = "other_date"
 _ABOUT: Final = "the answer says it of itself"
 
@@ -24,6 +26,8 @@ def _facts(opening: Opening) -> Mapping[str, str]:
     first, facts = opening.first, dict(opening.facts)
     if "timespan" in facts:  # of the request's path: range/5/minute
         facts["interval"] = facts.pop("multiplier") + facts.pop("timespan")
+    if facts.get("interval") == "session":
+        facts["timezone"] = _SESSIONS
     if "interval" not in facts and "window_start" in first.columns and _is_day(first):
         facts["interval"] = "day"
     if "adjusted" in first.columns:
@@ -195,7 +199,8 @@ DIALECT = Dialect(
     adjusted="flat files: nothing. REST: splits by default, loaded as polygon-adjusted",
     traps=(
         "the close stands before the high, and the volume before the open",
-        "days are stamped with midnight in New York, 04:00 or 05:00 UTC: the date is New York's",
+        "days are stamped with midnight in New York, 04:00 or 05:00 UTC: the date is New York's; a "
+        "session of futures that opens at 17:00 in Chicago is of the next day",
         "case tells securities apart: ALpA is a preferred share of Air Lease, ALPA another company",
         "test tickers (ZVZZT, ATEST.A, NTEST.B) are in the files, and are loaded",
         "files are published anew with corrections: load them again",

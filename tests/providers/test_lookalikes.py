@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,24 @@ def test_the_evening_before_is_part_of_a_futures_day(tmp_path: Path) -> None:
     assert load(tmp_path, futures, text).skipped == 0
     stocks = "us_stocks_sip/minute_aggs_v1/2024/01/2024-01-03.csv"
     assert load(tmp_path, stocks, text).skipped == 1
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    ["2024-01-02T23:00:00", "2024-07-02T22:00:00", "2024-01-03T05:00:00", "2024-07-03T00:00:00"],
+)
+def test_a_session_of_futures_is_of_the_day_that_follows_its_evening(
+    stamp: str, tmp_path: Path
+) -> None:
+    """17:00 in Chicago on the 2nd, in winter and in summer, and midnights of the 3rd."""
+    nanoseconds = int(datetime.fromisoformat(f"{stamp}Z").timestamp()) * 1_000_000_000
+    text = (
+        "ticker,volume,open,close,high,low,window_start,transactions\n"
+        f"ESH4,5,1,2,3,1,{nanoseconds},4\n"
+    )
+    name = f"us_futures_cme/session_aggs_v1/2024/{stamp[:7]}-03.csv"
+    [bar] = load(tmp_path, name, text).bars
+    assert (bar[2], f"{bar[3]:%d %H:%M}") == ("1d", "03 00:00")
 
 
 def test_the_spacing_says_whose_end_a_stamp_of_ninjatrader_is(tmp_path: Path) -> None:
