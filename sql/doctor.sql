@@ -56,18 +56,12 @@ SELECT CASE kind WHEN 'DATABASE' THEN 'DATABASE ' || quote_ident(current_databas
 -- Whether role $1 exists, and whether this connection's role has its rights.
 SELECT pg_has_role(oid, 'USAGE') AS held FROM pg_roles WHERE rolname = CAST($1 AS text)
 
--- doctor_extension --
--- TimescaleDB: the version installed in this database and its schema, and the one that the server could
--- install; NULL for what is not there.
-SELECT (SELECT extversion FROM pg_extension WHERE extname = 'timescaledb') AS installed,
-       (SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb') AS available
-
 -- doctor_settings --
 -- Settings as this connection has them: the number in the setting's own unit, and as people write it.
 SELECT name, setting, unit, current_setting(name) AS shown
   FROM pg_settings
  WHERE name IN ('max_wal_size', 'checkpoint_timeout', 'synchronous_commit', 'synchronous_standby_names',
-                'work_mem', 'wal_compression', 'fsync', 'full_page_writes', 'autovacuum')
+                'work_mem', 'fsync', 'full_page_writes', 'autovacuum')
 
 -- doctor_space --
 -- The size of the database, and where its files are: NULL where the server does not tell that to this role,

@@ -6,7 +6,7 @@ SELECT extversion AS version, nspname AS schema,
  WHERE extname = 'timescaledb'
 
 -- timescale_available --
--- The version that the server could install, NULL where it has none; and whether it is preloaded.
+-- The version that the server could install, NULL where it has none.
 SELECT (SELECT default_version FROM pg_available_extensions WHERE name = 'timescaledb') AS version
 
 -- timescale_reach --
@@ -21,13 +21,16 @@ SELECT CAST(CASE WHEN reltuples >= 0 THEN reltuples ELSE pg_table_size(oid) / 12
 
 -- bars_hypertable --
 -- The bars as a hypertable, no row where they are a plain table: chunks, how many of them are compressed, whether it
--- compresses, and after which time.
+-- compresses, and its policy: the job, after which time it compresses, how it went, since when it is due (negative
+-- where that is to come).
 SELECT h.num_chunks AS chunks, h.compression_enabled AS compresses, d.time_interval AS width,
        (SELECT count(*) FROM timescaledb_information.chunks c
          WHERE c.hypertable_schema = h.hypertable_schema AND c.hypertable_name = h.hypertable_name
            AND c.is_compressed) AS compressed,
-       CAST(j.config ->> 'compress_after' AS interval) AS after, s.last_run_started_at AS last_run,
-       s.last_run_status AS last_status, s.next_start AS next_run
+       j.job_id AS policy, CAST(j.config ->> 'compress_after' AS interval) AS after,
+       coalesce(j.scheduled, false) AS scheduled, s.last_run_started_at AS last_run,
+       s.last_run_status AS last_status, s.next_start AS next_run,
+       clock_timestamp() - s.next_start AS overdue
   FROM timescaledb_information.hypertables h
   JOIN timescaledb_information.dimensions d USING (hypertable_schema, hypertable_name)
   LEFT JOIN timescaledb_information.jobs j

@@ -2,9 +2,9 @@
 
 from loader.timescale.hypertable import Plan, Status
 from loader.timescale.rollups import Rollup, create, refresh, rollups
-from loader.timescale.session import Extension, connected, extension
+from loader.timescale.session import OLDEST, Extension, connected, extension
 
 __all__ = [
-    "Extension", "Plan", "Rollup", "Status", "connected", "create", "extension", "refresh",
-    "rollups",
+    "OLDEST", "Extension", "Plan", "Rollup", "Status", "connected", "create", "extension",
+    "refresh", "rollups",
 ]  # fmt: skip

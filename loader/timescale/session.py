@@ -17,7 +17,7 @@ from loader.queries import query
 
 Connection = psycopg.Connection[DictRow]
 #: The oldest version that has what mdload asks for.
-_OLDEST: Final = (2, 16)
+OLDEST: Final = (2, 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def extension(connection: Connection) -> Extension:
     """
     if found := ask(connection, "timescale_extension"):
         installed = Extension(**found[0])
-        if installed.number >= _OLDEST:
+        if installed.number >= OLDEST:
             ask(connection, "timescale_reach", installed.schema)
             return installed
         raise DatabaseError(
