@@ -21,9 +21,8 @@ def keep(writer: Connection, frames: Iterable[pl.DataFrame], run_id: int, file_i
     return int(kept)
 
 
-def add(
-    writer: Executor, bad: pl.DataFrame, run_id: int | None, file_id: int | None = None
-) -> None:
-    """Keeps a few rejected rows (schema `BAD`) without a stage, which would cost more than they."""
+def add(writer: Executor, bad: pl.DataFrame, run_id: int | None) -> None:
+    """Keeps a few rejected rows (schema `BAD`) that are of no file, without a stage, which would
+    cost more than they."""
     for rows in bad.iter_slices(_ROWS_AT_ONCE):
-        writer.run("rejected_add", rows.write_json(), run_id, file_id)
+        writer.run("rejected_add", rows.write_json(), run_id)

@@ -9,7 +9,7 @@ from datetime import timedelta
 import click
 
 from loader import logs, report
-from loader.timescale import Plan, Rollup, Status
+from loader.timescale import Extension, Plan, Rollup, Status
 
 
 def show_plan(plan: Plan, refused: str | None, *, done: bool, as_json: bool) -> None:
@@ -96,5 +96,5 @@ def _plain(value: object) -> object:
     return value.total_seconds() if isinstance(value, timedelta) else value
 
 
-def _extension(has: object) -> dict[str, object]:
-    return {"version": getattr(has, "version", None), "licence": getattr(has, "licence", None)}
+def _extension(has: Extension) -> dict[str, object]:
+    return {"version": has.version, "licence": has.licence}

@@ -57,11 +57,10 @@ def serve(
     port: int,
     job_name: str,
     provider: str | None = None,
-    mode: Mode = "live",
     *,
     address: str = "0.0.0.0",  # noqa: S104 - Prometheus comes from another machine
 ) -> Iterator[RunMetrics]:
-    """A listener for one run, whose metrics are served at http://address:port/metrics meanwhile.
+    """A listener for a feed, whose metrics are served at http://address:port/metrics meanwhile.
 
     Raises:
         SettingsError: the port cannot be had.
@@ -76,7 +75,7 @@ def serve(
         ) from error
     _log.info("metrics are served at http://%s:%s/metrics", address, port)
     try:
-        with metrics.run(job_name, provider, mode) as run:
+        with metrics.run(job_name, provider, "live") as run:
             yield run
     finally:
         server.shutdown()

@@ -26,6 +26,8 @@ _TIMED_OUT: Final = "55P03"
 _ORPHANED: Final = (
     "its process ended without a word (it was killed, or its machine or its connection was lost)"
 )
+#: What the sessions that hold locks are called, before their pid and host.
+_PREFIX: Final = "mdload run, "
 
 #: What the run's record says of who runs it.
 HOST: Final = socket.gethostname()
@@ -56,7 +58,7 @@ class JobLock:
             if self._still_held():
                 return
             self.close()
-            self._session = self._connected(wait)
+            self._connect(wait)
             if not self._tried():
                 holder = self._holder()
                 if wait is None:
@@ -88,14 +90,12 @@ class JobLock:
             return True
         return False
 
-    def _connected(self, wait: float | None) -> psycopg.Connection[dict[str, Any]]:
-        session = psycopg.connect(
+    def _connect(self, wait: float | None) -> None:
+        self._session = psycopg.connect(
             conninfo(self._url), autocommit=True, prepare_threshold=None, row_factory=dict_row
         )
         timeout = 0 if wait in (None, float("inf")) else max(1, round(1000 * (wait or 0)))
-        self._session = session
         self._rows("job_lock_session", _called(), f"{timeout}ms")
-        return session
 
     def _tried(self) -> bool:
         (row,) = self._rows("job_lock_try", self._name)
@@ -112,9 +112,7 @@ class JobLock:
 
     def _held(self, holder: str, waited: str) -> JobHeld:
         return JobHeld(
-            f"the job {self._name} is still {holder}{waited}"
-            if waited
-            else f"the job {self._name} is {holder}",
+            f"the job {self._name} is {'still ' if waited else ''}{holder}{waited}",
             hint="--wait waits for it; it is free as soon as that process ends, however it ends",
         )
 
@@ -136,9 +134,6 @@ class JobLock:
         assert self._session is not None
         with psycopg.RawCursor(self._session, row_factory=dict_row) as cursor:
             return cursor.execute(query(name).encode(), params).fetchall()
-
-
-_PREFIX: Final = "mdload run, "
 
 
 def _called() -> str:

@@ -22,12 +22,10 @@ class Kind:
     Attributes:
         store: its class.
         credentials: where they are looked for, as a hint.
-        unsigned: the variable that asks for what everybody may read.
     """
 
     store: str
     credentials: str
-    unsigned: str
 
 
 KINDS: Final = {
@@ -35,19 +33,16 @@ KINDS: Final = {
         "S3Store",
         "give credentials as the AWS tools take them: AWS_PROFILE, AWS_ACCESS_KEY_ID and "
         "AWS_SECRET_ACCESS_KEY, or a role of the machine",
-        "AWS_SKIP_SIGNATURE",
     ),
     "gs": Kind(
         "GCSStore",
         "give credentials as the Google tools take them: gcloud auth application-default login, "
         "GOOGLE_APPLICATION_CREDENTIALS, or the machine's service account",
-        "GOOGLE_SKIP_SIGNATURE",
     ),
     "az": Kind(
         "AzureStore",
         "name the account in AZURE_STORAGE_ACCOUNT_NAME, and give AZURE_STORAGE_ACCOUNT_KEY, "
         "AZURE_STORAGE_SAS_KEY, AZURE_USE_AZURE_CLI=true or the machine's identity",
-        "AZURE_SKIP_SIGNATURE",
     ),
 }
 
@@ -153,11 +148,11 @@ def _store(kind: Kind, name: str) -> Any:
 
     given: dict[str, Any] = {"client_options": {"allow_http": True}, "retry_config": _RETRIES}
     if kind is KINDS["s3"]:
-        given |= _amazon(kind)
+        given |= _amazon()
     return getattr(store, kind.store)(name, **given)
 
 
-def _amazon(kind: Kind) -> dict[str, Any]:
+def _amazon() -> dict[str, Any]:
     """Credentials and region by the chain of Amazon's own library: variables, profiles, single
     sign-on, roles. obstore knows variables and the machine's roles only."""
     import boto3  # noqa: PLC0415  # an extra
@@ -165,7 +160,7 @@ def _amazon(kind: Kind) -> dict[str, Any]:
 
     session = boto3.Session()
     given: dict[str, Any] = {"region": session.region_name or "us-east-1"}
-    if os.environ.get(kind.unsigned, "").lower() in ("1", "true"):
+    if os.environ.get("AWS_SKIP_SIGNATURE", "").lower() in ("1", "true"):
         return given
     if session.get_credentials() is None:
         raise NoCredentials

@@ -90,9 +90,7 @@ def from_table(name: str, table: Mapping[str, Any]) -> Dialect:
         price_exponent=-_zeros(table.get("price_divisor", 1)),
         volume_exponent=_zeros(table.get("volume_factor", 1)),
         skip={
-            f"{column} is {pattern}": pl.col(column)
-            .cast(pl.String)
-            .str.contains(f"^(?:{pattern})$")
+            f"{column} is {pattern}": _matches(column, pattern)
             for column, pattern in table.get("skip", {}).items()
         },
         short_rows=table.get("short_rows", False),
