@@ -49,7 +49,7 @@ def live(ctx: Context, /, source: str, as_json: bool, **given: Any) -> int:
     from loader.settings import Settings
 
     ending.listen()  # again: Polars has put a handler of its own under Python's
-    settings = Settings(**meaning(given), job_name=given["job_name"])
+    settings = Settings(**meaning(given), own_dialects=ctx.dialects, job_name=given["job_name"])
     check_settings(settings)  # before a server is started for it
     flush = Flush(given["flush_rows"], given["flush_ms"] / 1000)
     with ExitStack() as stack:

@@ -97,7 +97,8 @@ class Lines:
         place = f"line {group.numbers[0]}"
         try:
             layout = decide(_batch(shape, group, place), self._hints)
-            if "interval" not in layout.columns and self._hints.interval is None:
+            said = self._hints.interval or layout.dialect.interval
+            if said is None and "interval" not in layout.columns:
                 # The few lines at hand must not decide what all that come are taken for.
                 raise ColumnMismatch("the interval is not known", hint="name it: --interval 1m")
         except (InputError, SettingsError) as error:

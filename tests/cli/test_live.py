@@ -208,6 +208,28 @@ def test_the_embedded_server(mdload: Mdload) -> None:
     assert (ran.code, ran.json()["rows_inserted"]) == (0, 10), ran.err
 
 
+def test_a_dialect_of_ones_own(mdload: Mdload, database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "mdload.toml").write_text(
+        f"""
+        [database]
+        url = "{database_url}"
+        [defaults]
+        dialect = "mine"
+        [dialects.mine]
+        place = "candles"
+        columns = {{symbol = "pair", ts = "began", open = "o", high = "h", low = "l", close = "c"}}
+        interval = "1h"
+        price_divisor = 100
+        """
+    )
+    data = b'{"pair": "AA", "began": "2024-03-04T14:00Z", "o": 1, "h": 2, "l": 1, "c": 2}\n'
+    ran = mdload("live", stdin=data)
+    assert ran.code == 0, ran.err
+    assert query(database_url, 'SELECT provider, symbol, "interval", high FROM bars_ohlcv') == [
+        ("mine", "AA", "1h", 0.02)
+    ]
+
+
 def test_defaults_of_the_configuration(mdload: Mdload, database_url: str, tmp_path: Path) -> None:
     (tmp_path / "mdload.toml").write_text(
         f'[database]\nurl = "{database_url}"\n'
