@@ -11,6 +11,9 @@ import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
+from loader.errors import SettingsError
+from loader.report import counted
+
 _FIELD: Final = re.compile(
     r"\{\{|\}\}|\{date(?P<shift>[+-]\d{1,5}d)?(?::(?P<form>[^{}]*))?\}|(?P<other>\{[^{}]*\}?|\})"
 )
@@ -35,7 +38,11 @@ def check(pattern: str) -> None:
 
 
 def fill(pattern: str, day: date) -> str:
-    """`pattern` for `day`."""
+    """`pattern` for `day`.
+
+    Raises:
+        SettingsError: a day that it names is none of the calendar.
+    """
 
     def filled(match: re.Match[str]) -> str:
         if match[0] in ("{{", "}}"):
@@ -53,12 +60,23 @@ def day_of(pattern: str, day: date) -> date:
 
 
 def _moved(day: date, match: re.Match[str]) -> date:
-    return day + timedelta(days=int(match["shift"][:-1])) if match["shift"] else day
+    return _shifted(day, int(match["shift"][:-1])) if match["shift"] else day
+
+
+def _shifted(day: date, days: int) -> date:
+    try:
+        return day + timedelta(days=days)
+    except OverflowError:
+        side = "before" if days < 0 else "after"
+        raise SettingsError(
+            f"{counted(abs(days), 'day')} {side} {day} is no day of the years 1 to 9999",
+            hint="name another day: --date, --since and --until",
+        ) from None
 
 
 def window(day: date, days: int) -> list[date]:
-    """The last `days` days up to `day`, oldest first."""
-    return [day - timedelta(days=back) for back in reversed(range(days))]
+    """The last `days` days up to `day`, oldest first. Raises as `fill`."""
+    return [_shifted(day, -back) for back in reversed(range(days))]
 
 
 def span(since: date, until: date) -> list[date]:

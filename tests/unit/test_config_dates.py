@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.config import dates
+from loader.errors import SettingsError
 
 DAY = date(2024, 3, 1)
 DAYS = st.dates(min_value=date(1990, 1, 1), max_value=date(2090, 1, 1))
@@ -73,3 +74,13 @@ def test_any_shift_is_that_many_days(day: date, shift: int) -> None:
 def test_today_is_of_the_zone() -> None:
     east, west = dates.today(ZoneInfo("Pacific/Kiritimati")), dates.today(ZoneInfo("Etc/GMT+12"))
     assert timedelta(days=1) <= east - west <= timedelta(days=2)
+
+
+def test_days_that_no_calendar_has_are_refused() -> None:
+    first, last = date(1, 1, 1), date(9999, 12, 31)
+    with pytest.raises(SettingsError, match="99 days before 0001-01-01 is no day of the years 1"):
+        dates.fill("{date-99d}.csv", first)
+    with pytest.raises(SettingsError, match="1 day after 9999-12-31 is no day"):
+        dates.day_of("{date+1d}.csv", last)
+    with pytest.raises(SettingsError, match="2 days before 0001-01-01 is no day"):
+        dates.window(first, 3)
