@@ -29,6 +29,15 @@ _LAST: Final = ("last", "latest", "close/last")
 _SETTLED: Final = ("settle", "settlement", "settleprice", "settlementprice")
 #: Names that may be the close; offered, never taken.
 _MAYBE_CLOSE: Final = ("price", *_SETTLED, "adjclose", "adjustedclose")
+#: What tables without prices hold, by the names of columns that such tables have.
+_NO_BARS: Final = {
+    "a table of open interest": {"openinterest", "sumopeninterest", "openint", "oi"},
+    "a table of funding rates": {"fundingrate", "lastfundingrate"},
+    "a table of dividends or splits": {
+        "dividend", "dividends", "dividendamount", "cashamount", "stocksplits", "splitratio",
+        "splitfactor", "splitfrom", "splitto",
+    },
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +242,9 @@ def _missing(
 def _guess(columns: list[str], missing: list[str]) -> str | None:
     """What a file without the columns of a bar probably is."""
     folded = {fold(name) for name in columns}
+    known = next((what for what, names in _NO_BARS.items() if folded & names), None)
+    if known is not None and set(bars.PRICES) <= set(missing):
+        return known
     words = [re.findall("[a-z]+", name.lower()) for name in columns]
     if "open" in missing and any("open" in several and len(several) > 1 for several in words):
         return "a wide table, with the bars of several symbols side by side"
@@ -242,7 +254,8 @@ def _guess(columns: list[str], missing: list[str]) -> str | None:
         return "a table of trades"
     if {"open", "high", "low"} <= set(missing) and "ts" not in missing:
         return "a table of closes"
-    return None
+    is_listing = {"ts", *bars.PRICES} <= set(missing) and folded & {"symbol", "ticker"}
+    return "a listing of securities" if is_listing else None
 
 
 def _list(names: Iterable[str], last: str = ", ") -> str:
