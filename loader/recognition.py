@@ -1,20 +1,10 @@
 """Which dialect a file is in: judged by container, columns, name and values, never guessed.
 
-A dialect fits where a file has one of its shapes. Each thing that speaks for it has points:
+A dialect fits where a file has one of its shapes. Each thing that speaks for it has points, which
+docs/dialects.md lists.
 
-| evidence | points |
-|---|---|
-| the header is the shape's, no column more | 4 |
-| the shape's columns in their order, with others | 3 |
-| the shape's columns in another order | 2 |
-| as many columns as the shape has positions, and no header | 1 |
-| the names of all columns are like theirs | 3 |
-| the place of the rows in a JSON document; metadata; a container of the dialect's own | 3 each |
-| the cells of a column look as they should | 2 each |
-| the file's name looks as it should | 2 |
-| the person named a provider of the dialect's name | 1 |
-
-The most points win; two dialects with the same are an error that names both. What fits no dialect,
+The most points win; two dialects with the same are an error that names both, and so is a dialect
+that wins over the one of the provider that the person named. What fits no dialect,
 or none with three points, is a plain table (`canonical`); but to be refused, a name is enough.
 """
 
@@ -137,7 +127,12 @@ def recognise(
     if not fits:
         return plain(dialects()[PLAIN])
     best, *others = fits
-    rivals = [fit for fit in others if fit.score == best.score and fit.dialect != best.dialect]
+    rivals = [
+        fit
+        for fit in others
+        if fit.dialect != best.dialect
+        and (fit.score == best.score or (_is_of(fit.dialect, provider) and best.dialect not in own))
+    ]
     if rivals:
         names = sorted({best.dialect.name, *(fit.dialect.name for fit in rivals)})
         raise ColumnMismatch(
@@ -185,11 +180,15 @@ def _fit(dialect: Dialect, shape: Shape, opening: Opening, provider: str | None)
         reasons.append((2, "its name is like theirs"))
     if shape.accept is not None and not shape.accept(named):
         return None
-    if provider is not None and provider.strip().lower() == dialect.name:
+    if _is_of(dialect, provider):
         reasons.append((1, f"--provider {provider}"))
     return _Fit(
         dialect, shape, sum(points for points, _ in reasons), tuple(text for _, text in reasons)
     )
+
+
+def _is_of(dialect: Dialect, provider: str | None) -> bool:
+    return provider is not None and provider.strip().lower() == dialect.name
 
 
 _Seen = list[tuple[int, str]] | None

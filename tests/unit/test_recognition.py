@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -98,6 +99,20 @@ def test_two_that_fit_equally_well_are_an_error_that_names_both() -> None:
 def test_the_person_decides_by_dialect_or_by_provider(name: str) -> None:
     assert recognise(bare(), name, None).dialect.name == name
     assert recognise(bare(), None, name).dialect.name == name
+
+
+def test_more_points_do_not_overrule_the_provider_that_the_person_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """NinjaTrader's text without any volume looks like HistData's, five hours away."""
+    sure = replace(BARE, shapes=(replace(BARE.shapes[0], values={"ts": r"\d{8}", "open": "1"}),))
+    monkeypatch.setattr(recognition, "dialects", lambda: {"bare": sure, "twin": TWIN})
+    assert recognise(bare(), None, None).dialect.name == "bare"
+    assert recognise(bare(), None, "bare").dialect.name == "bare"
+    with pytest.raises(ColumnMismatch, match="could be bare or twin") as refused:
+        recognise(bare(), None, "Twin")
+    assert refused.value.hint == "say which: --dialect bare or --dialect twin"
+    assert recognise(bare(), None, "twin", own=[sure]).dialect.name == "bare"
 
 
 def test_values_that_do_not_look_right_rule_a_shape_out() -> None:
