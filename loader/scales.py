@@ -12,6 +12,8 @@ from loader.errors import ColumnMismatch
 
 #: No price in whole units of a currency is usually above this; 1.00 in 1e-9 units is ten times it.
 _HIGHEST: Final = 100_000_000
+#: Prices above a million that all are multiples of this: 0.0505 in 1e-9 units is 505 of them.
+_LARGE, _STEP = 1_000_000, 100_000
 _SAMPLE: Final = 1_000
 
 
@@ -44,8 +46,8 @@ def notes(price_exponent: int, volume_exponent: int) -> tuple[str, ...]:
 
 def refuse_fixed_point(frame: pl.DataFrame, columns: Mapping[str, str], where: str) -> None:
     """Raises:
-    ColumnMismatch: the prices are whole numbers, most of them above a hundred million: probably
-        multiples of a small unit, which nothing in the file names.
+    ColumnMismatch: the prices are whole numbers, most of them above a hundred million, or above a
+        million and all round: probably multiples of a small unit, which nothing in the file names.
     """
     for field in bars.PRICES:
         raw = frame.get_column(columns[field]).head(_SAMPLE)
@@ -55,7 +57,7 @@ def refuse_fixed_point(frame: pl.DataFrame, columns: Mapping[str, str], where: s
         if not len(whole) or len(whole) < len(raw.drop_nulls()):
             return
         level = int(whole.abs().cast(pl.Float64).median() or 0)  # type: ignore[arg-type]
-        if level <= _HIGHEST:
+        if level <= _HIGHEST and (level <= _LARGE or (whole % _STEP != 0).any()):
             return
     raise ColumnMismatch(
         f"{where}: prices are whole numbers such as {whole[0]:,}, which look like multiples of a "

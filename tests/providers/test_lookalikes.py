@@ -25,6 +25,7 @@ NAMES = [
     "BTC-trades-2024-01/AAPL.csv", "markPriceKlines/BTC-2024-01/AAPL.csv", "AAPL_openinterest.csv",
     "map_files/aapl.csv", "factor_files/aapl.csv", "6EH4.XCME_1min_bars.txt",
 ]  # fmt: skip
+MINE = {"provider": "mine", "symbol": "X", "interval": "1d"}
 PLAIN = """date,open,high,low,close,volume
 2024-01-02{clock0},1,3,1,2,100
 2024-01-03{clock1},2,4,2,3,200
@@ -177,3 +178,17 @@ def test_fixed_point_is_no_price_whatever_its_type(kind: Any, tmp_path: Path) ->
     pl.DataFrame({"date": days, **prices}).cast(dict.fromkeys(prices, kind)).write_parquet(path)
     with pytest.raises(MdloadError, match="look like multiples of a small unit"):
         taken_in(path, Settings(provider="mine", symbol="x", interval="1d"), 1_000)
+
+
+@pytest.mark.parametrize("price", [50_500_000, 1_300_000_000])
+def test_prices_of_cents_in_fixed_point_are_no_prices_either(price: int, tmp_path: Path) -> None:
+    """0.0505 in units of 1e-9: below a hundred million, but no price is so round."""
+    rows = "".join(f"2024-01-0{day},{f'{price},' * 4}7\n" for day in (2, 3))
+    with pytest.raises(MdloadError, match="look like multiples of a small unit"):
+        load(tmp_path, "x.csv", f"date,open,high,low,close,volume\n{rows}", **MINE)
+
+
+def test_whole_prices_of_millions_are_prices(tmp_path: Path) -> None:
+    """Bitcoin in yen."""
+    text = "date,open,high,low,close,volume\n2024-01-02,6231455,6329800,6199000,6300000,7\n"
+    assert load(tmp_path, "x.csv", text, **MINE).bars[0][4] == 6_231_455
