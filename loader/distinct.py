@@ -19,7 +19,7 @@ def by_distinct(values: pl.Series, transform: Callable[[pl.Series], pl.Series]) 
     meanings = transform(words)
     if meanings.dtype == values.dtype and meanings.equals(words, null_equal=True):
         return values
-    if len(words) == 1:
+    if meanings.n_unique() == 1:
         return meanings.new_from_index(0, len(values)).alias(values.name)
     return values.replace_strict(words, meanings, return_dtype=meanings.dtype)
 
