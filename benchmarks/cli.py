@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import click
 
-from benchmarks import data_files, dialects, plot, store
+from benchmarks import checking, data_files, dialects, plot, store
 from benchmarks.cases import CASES, HELP, base
 from benchmarks.contenders import everyone
 from benchmarks.harness import Harness, Options
@@ -141,6 +141,18 @@ def dialects_(rows: int, rounds: int) -> None:
     """Read and check the same bars in each text dialect, beside plain CSV; print a table."""
     with tempfile.TemporaryDirectory(prefix="mdload-") as folder:
         for line in dialects.measured(rows, rounds, Path(folder)):
+            click.echo(line)
+
+
+@main.command("checking")
+@_of_a_universe
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
+@click.option("--data", type=_DIRECTORY, help="Keep the files there, for the next time.")
+def checking_(rows: int, symbols: int, seed: int, rounds: int, data: Path | None) -> None:
+    """Read the files alone, then read and check them, in turns; print a table."""
+    with tempfile.TemporaryDirectory(prefix="mdload-") as folder:
+        universe = Universe(rows, symbols, seed)
+        for line in checking.measured(universe, rounds, data or Path(folder)):
             click.echo(line)
 
 
