@@ -43,16 +43,9 @@ def calendar(name: str, first: date, last: date, *, evening: bool = False) -> Ca
     Raises:
         SettingsError: there is no such calendar, it does not reach so far, or the extra is absent.
     """
-    package = _package()
+    package = require(name)
     with warnings.catch_warnings():  # of pandas, about how the package uses it
         warnings.simplefilter("ignore")
-        known = package.get_calendar_names()
-        if name not in known:
-            near = get_close_matches(name.upper(), known, 1)
-            raise SettingsError(
-                f"there is no exchange calendar {name!r}",
-                hint=f"did you mean {near[0]}?" if near else "for example XNYS, XLON, CMES or 24/7",
-            )
         schedule = _schedule(package, name, first, last)
         columns = {
             "session": pl.Series(schedule.index.to_numpy()).cast(pl.Date),
@@ -71,6 +64,25 @@ def calendar(name: str, first: date, last: date, *, evening: bool = False) -> Ca
         ]
     )
     return Calendar(name, parts.sort("open"))
+
+
+def require(name: str) -> ModuleType:
+    """The package, which has a calendar `name`.
+
+    Raises:
+        SettingsError: it has none, or the extra is absent.
+    """
+    package = _package()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        known = package.get_calendar_names()
+    if name not in known:
+        near = get_close_matches(name.upper(), known, 1)
+        raise SettingsError(
+            f"there is no exchange calendar {name!r}",
+            hint=f"did you mean {near[0]}?" if near else "for example XNYS, XLON, CMES or 24/7",
+        )
+    return package
 
 
 def _schedule(package: ModuleType, name: str, first: date, last: date) -> Any:

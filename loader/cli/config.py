@@ -57,8 +57,7 @@ def check(ctx: Context, as_json: bool) -> int:
 
 def _problems(found: Config) -> Iterator[tuple[int, str, str | None]]:
     """Line, message and hint of each, in any order."""
-    from loader.checking import check_settings
-    from loader.config import job
+    from loader.config import job, wrong_values
     from loader.config.read import ConfigError
     from loader.providers.own import from_table
     from loader.target import libpq_url
@@ -84,11 +83,34 @@ def _problems(found: Config) -> Iterator[tuple[int, str, str | None]]:
     except SettingsError as error:
         yield of(error, "database", "url")
     for name in found.jobs:
+        values = list(wrong_values(found, name))
+        yield from (of(error, "jobs", name) for error in values)
+        if values:
+            continue
+        for key, message, hint in _misfits(job(found, name)):
+            path = found.written(name, key) or ("jobs", name)
+            yield found.line(*path), message if key else f"{name}: {message}", hint
+
+
+def _misfits(found: JobConfig) -> Iterator[tuple[str, str, str | None]]:
+    """What is wrong with a job whose values are each of the right kind: key, or none, message and
+    hint."""
+    from loader.calendars import require
+    from loader.checking import check_settings
+    from loader.config import blamed
+    from loader.hooks import misfits
+
+    try:
+        check_settings(found.settings())
+    except MdloadError as error:
+        yield blamed(found, error)
+    if found["calendar"] is not None:
         try:
-            check_settings(job(found, name).settings())
+            require(found["calendar"])
         except MdloadError as error:
-            line, message, hint = of(error, "jobs", name)
-            yield line, message if isinstance(error, ConfigError) else f"{name}: {message}", hint
+            yield "calendar", f"jobs.{found.name}.calendar: {error}", error.hint
+    for key, said in misfits(found):
+        yield key, f"jobs.{found.name}.{key} {said}", None
 
 
 @config.command(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
@@ -11,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from loader.config import dates
-from loader.config.keys import DEFAULTS, JOB, Key
+from loader.config.keys import JOB, Key
 from loader.config.read import Config, typed
 from loader.config.variables import expand
-from loader.errors import SettingsError
+from loader.errors import MdloadError, SettingsError
 from loader.redact import redact
 
 if TYPE_CHECKING:
@@ -112,17 +113,35 @@ def job(config: Config, name: str, given: Mapping[str, str] | None = None) -> Jo
     return JobConfig(name, values, config.dialects)
 
 
+def wrong_values(config: Config, name: str) -> Iterator[SettingsError]:
+    """What keeps job `name` from its values, key by key; nothing where `job` gives it."""
+    for key in JOB.values():
+        try:
+            _value(config, name, key, {})
+        except SettingsError as error:
+            yield error
+
+
+def blamed(found: JobConfig, error: MdloadError) -> tuple[str, str, str | None]:
+    """The key of the job that `error` is about, and its message and hint in terms of that key,
+    where it speaks of the option of backfill; else the empty key, and both as they are."""
+    said, hint = str(error), error.hint
+    for key in JOB.values():
+        if key.option and said.startswith(f"{key.option} "):
+            said = f"jobs.{found.name}.{key.name}{said.removeprefix(key.option)}"
+            hint = hint and re.sub(rf"{key.option} ('[^']*'|\S+)", rf"{key.name} = \1", hint)
+            return key.name, said, hint
+    return "", said, hint
+
+
 def _value(config: Config, name: str, key: Key, given: Mapping[str, str]) -> Value:
     if key.name in given:
         return _outside(given[key.name], key, "--set", f"--set {key.name}")
     if key.env and (text := os.environ.get(key.env)):
         return _outside(text, key, f"environment {key.env}", key.env)
-    for path in (("jobs", name, key.name), ("defaults", key.name)):
-        table = config.table(*path[:-1])
-        if key.name in table and (path[0] == "jobs" or key.name in DEFAULTS):
-            raw = table[key.name]
-            value = config.value(raw, key, *path)
-            return Value(value, config.place(*path), shown(key, raw))
+    if path := config.written(name, key.name):
+        raw = config.table(*path[:-1])[key.name]
+        return Value(config.value(raw, key, *path), config.place(*path), shown(key, raw))
     value = None if key.default is None else key.kind.read(key.default)
     return Value(value, "default", key.default)
 
@@ -131,7 +150,8 @@ def _outside(text: str, key: Key, origin: str, what: str) -> Value:
     try:
         return Value(typed(text, key, True), origin, _clean(key, text))
     except ValueError as error:
-        said = str(error) or f"must be {key.kind.word}"
+        given = "" if key.secret else f", not {text!r}"
+        said = str(error) or f"must be {key.kind.word}{given}"
         raise SettingsError(f"{what}: {said}") from None
 
 
@@ -145,14 +165,21 @@ def _clean(key: Key, value: Any) -> Any:
     match value:
         case str():
             if key.secret and value.startswith(("http://", "https://")):
-                url = urlsplit(value)
-                return f"{url.scheme}://{url.hostname}/{_MASK}"
+                return _host_only(value)
             return redact(value, _MASK)
         case list():
             return [_clean(key, each) for each in value]
         case Mapping():
             return {name: _clean(key, each) for name, each in value.items()}
     return value
+
+
+def _host_only(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.hostname or ''}/{_MASK}"
+    except ValueError:  # of brackets that hold no address
+        return _MASK
 
 
 def every_job(config: Config) -> tuple[str, ...]:

@@ -103,6 +103,13 @@ class Config:
             found = found.get(name, {})
         return found if isinstance(found, Mapping) else {}
 
+    def written(self, job: str, key: str) -> tuple[str, ...] | None:
+        """Where the value of `key` stands that `job` has: in its table, or in `[defaults]`."""
+        for path in (("jobs", job, key), ("defaults", key)):
+            if key in self.table(*path[:-1]) and (path[0] == "jobs" or key in DEFAULTS):
+                return path
+        return None
+
     def value(self, raw: object, key: Key, *path: str) -> Any:
         """What `raw` says, which stands at `path`: variables put in, paths from the file's folder.
 
@@ -148,7 +155,9 @@ class Config:
                 if not isinstance(table, Mapping):
                     said = f"{section}.{name} must be a table, not {table!r}"
                     yield Problem(self.line(section, name), said)
-        for name in self.jobs:
+        for name, table in self.table("jobs").items():
+            if not isinstance(table, Mapping):
+                continue
             if not _JOB_NAME.fullmatch(name):
                 yield Problem(
                     self.line("jobs", name),

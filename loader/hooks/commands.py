@@ -32,12 +32,7 @@ def run(command: str | tuple[str, ...], said: bytes, seconds: float) -> None:
         HookError: it cannot be run, ended badly or took too long. Its name is told, not its words,
             which may hold a secret.
     """
-    try:
-        words = shlex.split(command) if isinstance(command, str) else list(command)
-    except ValueError as error:
-        raise HookError(f"is no command: {error}") from error
-    if not words:
-        raise HookError("is no command: it is empty")
+    words = words_of(command)
     name = PurePath(words[0]).name
     with tempfile.TemporaryFile(prefix="mdload-") as standard_input:
         standard_input.write(said)  # a file, because a command need not read it
@@ -64,6 +59,21 @@ def run(command: str | tuple[str, ...], said: bytes, seconds: float) -> None:
         how = f"ended with {code}" if code > 0 else f"was ended by {signal.Signals(-code).name}"
         last = output.last_line()
         raise HookError(f"failed: {name} {how}" + (f": {last}" if last else ""))
+
+
+def words_of(command: str | tuple[str, ...]) -> list[str]:
+    """The program and its arguments.
+
+    Raises:
+        HookError: a text that has none, or whose quotes do not close.
+    """
+    try:
+        words = shlex.split(command) if isinstance(command, str) else list(command)
+    except ValueError as error:
+        raise HookError(f"is no command: {error}") from error
+    if not words:
+        raise HookError("is no command: it is empty")
+    return words
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
 from loader.config import JobConfig
 from loader.errors import JobHeld
-from loader.hooks.commands import run
+from loader.hooks.commands import HookError, run, words_of
 from loader.hooks.secrets import masked
-from loader.hooks.web import get, is_url, post
+from loader.hooks.web import get, is_url, parts_of, post
 from loader.report import counted, plain
 
 _log: Final = logging.getLogger(__name__)
@@ -39,6 +39,21 @@ def notify(job: JobConfig, result: Mapping[str, Any]) -> None:
     _tell(job, "on_failure" if code else "on_success", result)
 
 
+def misfits(job: JobConfig) -> Iterator[tuple[str, str]]:
+    """Hooks of `job` that cannot work as they are written: key, and what is wrong."""
+    for key in ("on_success", "on_failure", "on_rejects", "healthcheck"):
+        told = job[key]
+        if told is None:
+            continue
+        try:
+            if key == "healthcheck" or (isinstance(told, str) and is_url(told)):
+                parts_of(told)
+            else:
+                words_of(told)
+        except HookError as error:
+            yield key, str(error)
+
+
 def _tell(job: JobConfig, event: str, result: Mapping[str, Any]) -> None:
     command: str | tuple[str, ...] | None = job[event]
     if command is None:
@@ -56,9 +71,13 @@ def _ping(job: JobConfig, end: str) -> None:
     """As healthchecks.io has it: the URL itself for success."""
     if job["healthcheck"] is None:
         return
-    parts = urlsplit(job["healthcheck"])
-    url = urlunsplit(parts._replace(path=parts.path.rstrip("/") + end if end else parts.path))
-    _guarded(job, "healthcheck", lambda: get(url, job["hook_timeout"]))
+
+    def ping() -> None:
+        parts = parts_of(job["healthcheck"])
+        url = urlunsplit(parts._replace(path=parts.path.rstrip("/") + end if end else parts.path))
+        get(url, job["hook_timeout"])
+
+    _guarded(job, "healthcheck", ping)
 
 
 def _guarded(job: JobConfig, what: str, act: Callable[[], None]) -> None:

@@ -23,6 +23,19 @@ def is_url(text: str) -> bool:
     return text.lower().startswith(_SCHEMES)
 
 
+def parts_of(url: str) -> SplitResult:
+    """Raises:
+    HookError: it is no URL of the web.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:  # of brackets that hold no address
+        raise HookError("is no URL that begins with http:// or https://") from error
+    if not is_url(url) or not parts.hostname:
+        raise HookError("is no URL that begins with http:// or https://")
+    return parts
+
+
 def post(url: str, body: bytes, seconds: float) -> None:
     """Sends `body` (JSON) to `url`.
 
@@ -39,9 +52,7 @@ def get(url: str, seconds: float) -> None:
 
 
 def _request(url: str, body: bytes | None, seconds: float) -> None:
-    parts = urlsplit(url)
-    if not is_url(url) or not parts.hostname:
-        raise HookError("is no URL that begins with http:// or https://")
+    parts = parts_of(url)
     headers = {"User-Agent": f"mdload/{__version__}"}
     if body is not None:
         headers["Content-Type"] = "application/json"

@@ -13,7 +13,7 @@ from typing import Final
 
 from loader import schema
 from loader.checking import check_settings
-from loader.config import JobConfig
+from loader.config import JobConfig, blamed
 from loader.errors import Cancelled, DeadlinePassed, InputError, MdloadError, SettingsError
 from loader.events import Event, FileDone, Listener, RunDone, RunStarted
 from loader.hooks import announce, notify
@@ -26,6 +26,7 @@ from loader.redact import redact
 from loader.report import duration
 from loader.results import FileResult, LoadResult, RunStatus
 from loader.runs import JobRunTracker
+from loader.settings import Settings
 from loader.sources import Source
 
 _log: Final = logging.getLogger(__name__)
@@ -128,8 +129,7 @@ class _Work:
         try:
             with self._measuring() as measuring:
                 schema.require_head(self._url)
-                settings = self._job.settings(dry_run=self._asked.dry_run, force=self._asked.force)
-                check_settings(settings)
+                settings = self._settings()
                 if self._gathered is None or not self._gathered.is_final:
                     self._gathered = gather(self._job, self._job.patterns(self._days), stack)
                 pending = [s for s in self._gathered.sources if self._is_pending(s)]
@@ -141,6 +141,20 @@ class _Work:
             if len(self._runs) == runs and not self._asked.dry_run:
                 self._record(number, error)
             raise
+
+    def _settings(self) -> Settings:
+        """Raises:
+        SettingsError: they do not fit together; told by the key, and by whose word it is.
+        """
+        try:
+            settings = self._job.settings(dry_run=self._asked.dry_run, force=self._asked.force)
+            check_settings(settings)
+        except SettingsError as error:
+            key, said, hint = blamed(self._job, error)
+            if not key:
+                raise
+            raise SettingsError(f"{self._job.values[key].origin}: {said}", hint=hint) from error
+        return settings
 
     def _is_pending(self, source: Source) -> bool:
         done = self._files.get(source.name)

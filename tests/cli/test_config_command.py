@@ -43,6 +43,13 @@ source = "x.csv"
 symbol_map = "nowhere.csv"
 [jobs.c]
 source = "${NOWHERE}/x.csv"
+workers = "${NUMBER:-two}"
+[jobs.d]
+source = "x.csv"
+calendar = "xnys"
+on_failure = "sh -c 'unbalanced"
+on_success = "http://"
+healthcheck = "http://[s3cret"
 """
 VARIABLES = {"PW": "sekret", "N": "3"}
 
@@ -75,9 +82,41 @@ def test_check_looks_at_what_the_values_mean(mdload: Mdload, tmp_path: Path) -> 
     (tmp_path / "mdload.toml").write_text(MEANINGLESS)
     ran = mdload("config", "check")
     assert ran.code == 2
-    assert "mdload.toml:1: a: --interval '7m' is no interval" in ran.err
-    assert "mdload.toml:4: b: --symbol-map nowhere.csv cannot be read" in ran.err
-    assert "mdload.toml:8: jobs.c.source: the environment variable NOWHERE is not set" in ran.err
+    assert [line for line in ran.err.splitlines() if line.startswith("error")] == [
+        "error: mdload.toml:3: jobs.a.interval '7m' is no interval",
+        "error: mdload.toml:6: jobs.b.symbol_map nowhere.csv cannot be read: "
+        "No such file or directory",
+        "error: mdload.toml:8: jobs.c.source: the environment variable NOWHERE is not set",
+        "error: mdload.toml:9: jobs.c.workers must be a whole number from 1 to 64",
+        "error: mdload.toml:12: jobs.d.calendar: there is no exchange calendar 'xnys'",
+        "error: mdload.toml:13: jobs.d.on_failure is no command: No closing quotation",
+        "error: mdload.toml:14: jobs.d.on_success is no URL that begins with http:// or https://",
+        "error: mdload.toml:15: jobs.d.healthcheck is no URL that begins with http:// or https://",
+    ]
+    assert "hint: did you mean XNYS?" in ran.err
+
+
+def test_a_table_that_is_none_is_told_once(mdload: Mdload, tmp_path: Path) -> None:
+    (tmp_path / "mdload.toml").write_text("[jobs]\na = 3\n")
+    ran = mdload("config", "check")
+    assert (ran.code, ran.err) == (2, "error: mdload.toml:2: jobs.a must be a table, not 3\n")
+
+
+def test_a_variable_of_the_environment_is_told_with_what_it_says(
+    mdload: Mdload, tmp_path: Path
+) -> None:
+    (tmp_path / "mdload.toml").write_text(GOOD)
+    ran = mdload("config", "show", env={**VARIABLES, "MDLOAD_WORKERS": "many"})
+    assert ran.code == 2
+    assert "MDLOAD_WORKERS: must be a whole number from 1 to 64, not 'many'" in ran.err
+
+
+def test_a_webhook_that_is_no_url_is_not_shown(mdload: Mdload, tmp_path: Path) -> None:
+    (tmp_path / "mdload.toml").write_text(
+        '[jobs.a]\nsource = "x"\nhealthcheck = "http://[s3cret"\n'
+    )
+    ran = mdload("config", "show")
+    assert (ran.code, "s3cret" in ran.out + ran.err) == (0, False)
 
 
 def test_check_without_a_file(mdload: Mdload) -> None:

@@ -215,3 +215,17 @@ def test_the_embedded_server_is_made_ready(mdload: Mdload, tmp_path: Path, warm:
     ran = mdload("--log-format", "json", "run", "nightly", "--date", "2024-03-05", "--json")
     assert (ran.code, ran.json()["jobs"][0]["rows_inserted"]) == (0, 10), ran.err
     assert "run_done" in {json.loads(line)["event"] for line in ran.err.splitlines()}
+
+
+def test_a_setting_that_fits_none_is_told_with_its_place(
+    mdload: Mdload, tmp_path: Path, database_url: str
+) -> None:
+    config(tmp_path, database_url, '[jobs.a]\nsource = "x.csv"\nmax_rejects = "150%"')
+    ran = mdload("run", "a")
+    assert ran.code == 2
+    assert ran.err == (
+        "error: mdload.toml:10: jobs.a.max_rejects '150%' is neither a number of rows nor a "
+        "percentage\nhint: for example max_rejects = 100 or max_rejects = 0.5%\n"
+    )
+    ran = mdload("run", "a", "--set", "max_rejects=1", "--set", "timezone=Mars")
+    assert "error: --set: jobs.a.timezone 'Mars' is no time zone" in ran.err

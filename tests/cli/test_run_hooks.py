@@ -89,3 +89,10 @@ def test_hooks_that_fail_change_nothing(mdload: Mdload, folder: Path) -> None:
     assert (ran.code, ran.json()["exit_code"]) == (0, 0)
     assert ran.err.count("warning: ") == 3
     assert "s3cret" not in ran.err
+
+
+def test_a_healthcheck_that_is_no_url_changes_nothing(mdload: Mdload, folder: Path) -> None:
+    ran = mdload("run", "a", "--json", "--set", "healthcheck=http://[s3cret")
+    assert (ran.code, ran.json()["exit_code"]) == (0, 0)
+    assert ran.err.count("healthcheck of the job a is no URL that begins with http://") == 2
+    assert "s3cret" not in ran.err
