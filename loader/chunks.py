@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Self
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, Self
 
 import polars as pl
 
@@ -18,6 +18,9 @@ _SCHEMA = pl.Schema(
 )
 #: Chunks are taken for whole hours; 7 days is what mdload makes.
 _HOURS = pl.Schema({"ts": TS, "rows": pl.Int64()})
+#: Chunks that one statement looks at: fewer make more statements, more make each probe dearer.
+_TOGETHER: Final = 8
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,22 @@ class Touched:
     rows: int
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of time from `lo` to `hi`, both included, and whether the bars that lie in it are
+    compressed, but for the newest."""
+
+    lo: datetime
+    hi: datetime
+    compressed: bool
+
+
+#: Of a plain table.
+ALL_TIME: Final = Stretch(
+    datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC), compressed=False
+)
+
+
 def chunked(session: Connection) -> bool:
     """Whether the bars are a hypertable that has chunks."""
     return bool(session.one("bars_chunked")[0])
@@ -41,6 +60,37 @@ def chunked(session: Connection) -> bool:
 def chunks(session: Connection) -> pl.DataFrame:
     """All of them, in order of time: chunk, lo, hi, compressed, due. Only where `chunked`."""
     return session.frame("bars_chunks").cast(_SCHEMA)
+
+
+def stretches(session: Connection) -> list[Stretch]:
+    """Where bars can lie, in order of time. A statement that has the ends of one as literals looks
+    at few chunks, all of them compressed or none; on a plain table there is but one."""
+    found = chunks(session).select("lo", "hi", "compressed").rows() if chunked(session) else []
+    return _together([Stretch(lo, hi - _MICROSECOND, packed) for lo, hi, packed in found])
+
+
+def _together(single: list[Stretch]) -> list[Stretch]:
+    """Neighbours that are alike as one. So are chunks of the same time, which somebody may have
+    divided by more than time: no bar lies in two stretches."""
+    apart: list[Stretch] = []
+    for chunk in single:
+        if apart and chunk.lo <= apart[-1].hi:
+            last = apart[-1]
+            apart[-1] = Stretch(
+                last.lo, max(last.hi, chunk.hi), last.compressed and chunk.compressed
+            )
+        else:
+            apart.append(chunk)
+    alike: list[Stretch] = []
+    count = 0
+    for chunk in apart:
+        if alike and alike[-1].compressed == chunk.compressed and count < _TOGETHER:
+            alike[-1] = replace(alike[-1], hi=chunk.hi)
+            count += 1
+        else:
+            alike.append(chunk)
+            count = 1
+    return alike or [ALL_TIME]
 
 
 class Hours:

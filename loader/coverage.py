@@ -1,12 +1,15 @@
 """What is stored at a glance: each series' first and last bar, how many, and where there are none.
 
 No question here reads the bars: each is answered by probes into the index of their key, as many as
-there are series and slices of time to look at, or by counting in it what a sample says.
+there are series and slices of time to look at, or by counting in it what a sample says. Compressed
+chunks are asked for all series at once, slice by slice: of their batches only the times are read.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,8 +17,9 @@ from typing import Final
 import polars as pl
 
 from loader import bars
+from loader.chunks import Stretch, stretches
 from loader.db import Connection
-from loader.series import SERIES, Asked, stored_series, wanted_json
+from loader.series import SERIES, Asked, series_of, stored_pieces, wanted_json
 
 #: Slices that a cell of the strip is looked at in, where there are not too many series.
 _FINEST: Final = 8
@@ -74,12 +78,14 @@ def coverage(connection: Connection, asked: Asked, cells: int, *, exact: bool = 
     Raises:
         NothingStored: there are no such series.
     """
-    series = stored_series(connection, asked).drop_nulls("first")
-    if not series.height:
+    apart = stretches(connection)
+    pieces = stored_pieces(connection, asked, apart).drop_nulls("first")
+    if not pieces.height:
         return Coverage((), None, timedelta())
+    series = series_of(pieces)
     grid = _Grid.over(series, cells)
-    stops = _stops(connection, series, grid)
-    counts = _counts(connection, series, stops, grid, exact=exact)
+    stops = _stops(connection, pieces, apart, grid)
+    counts = _counts(connection, pieces, apart, stops, grid, exact=exact)
     strips = _strips(series, stops, grid)
     covered = tuple(
         Covered(p, s, i, first, last, *counts[sid], strips[sid])
@@ -119,31 +125,51 @@ def _length(interval: str, exceptions: dict[str, timedelta]) -> pl.Expr:
     )
 
 
-def _stops(connection: Connection, series: pl.DataFrame, grid: _Grid) -> pl.DataFrame:
-    """Bars at which the walk over the series stopped (`sid`, `ts`, `length`, and `hi`, the last
-    moment before the next stop), in order: the first in each slice that no bar before reaches
-    into. Between a stop and the end of its slice may be more bars, beyond that none."""
-    wanted = series.with_columns(length=_length("interval", _SHORTEST))
-    connection.run(
-        "wanted_set",
-        wanted_json(
-            wanted.with_columns(
-                pl.format("{} microseconds", pl.col("length").dt.total_microseconds()).alias(
-                    "length"
-                ),
-                origin=grid.origin,
-                slice=pl.lit(f"{grid.slice // _MICROSECOND} microseconds"),
-            )
-        ),
-    )
-    frames = list(connection.frames("coverage_walk"))
-    stops = pl.concat(frames).cast({"ts": bars.SCHEMA["ts"]}).sort("sid", "ts")
-    return stops.join(
-        series.select("sid", "last", length=_length("interval", _LONGEST)), on="sid"
-    ).select(
-        "sid", "ts", "length",
-        hi=(pl.col("ts").shift(-1).over("sid") - _MICROSECOND).fill_null(pl.col("last")),
+def _stops(
+    connection: Connection, pieces: pl.DataFrame, apart: Sequence[Stretch], grid: _Grid
+) -> pl.DataFrame:
+    """Bars in each slice that has any, in order: `sid`, number of the `stretch`, `ts`, and
+    `length`. Of those in a stretch: the first in each slice that no bar before reaches into."""
+    frames = []
+    for (number,), own in pieces.group_by("stretch", maintain_order=True):
+        assert isinstance(number, int)
+        stretch = apart[number]
+        ask = _first_of_slices if stretch.compressed else _walked
+        found = ask(connection, own, stretch, grid).cast({"ts": bars.SCHEMA["ts"]})
+        frames.append(found.with_columns(stretch=pl.lit(number, pl.Int32())))
+    lengths = series_of(pieces).select("sid", length=_length("interval", _LONGEST))
+    return pl.concat(frames).sort("sid", "ts").join(lengths, on="sid", maintain_order="left")
+
+
+def _walked(
+    connection: Connection, pieces: pl.DataFrame, stretch: Stretch, grid: _Grid
+) -> pl.DataFrame:
+    """`sid` and `ts` of what the index was asked for, bar by bar."""
+    length = _length("interval", _SHORTEST).dt.total_microseconds()
+    wanted = pieces.select(
+        "sid", *SERIES, "first", "last",
+        length=pl.format("{} microseconds", length),
+        origin=grid.origin,
+        slice=pl.lit(f"{grid.slice // _MICROSECOND} microseconds"),
     )  # fmt: skip
+    connection.run("wanted_set", wanted_json(wanted))
+    return pl.concat(connection.frames("coverage_walk", stretch.lo, stretch.hi))
+
+
+def _first_of_slices(
+    connection: Connection, pieces: pl.DataFrame, stretch: Stretch, grid: _Grid
+) -> pl.DataFrame:
+    """`sid` and `ts` of the first bar in each slice."""
+    first, last = pieces.select(pl.col("first").min(), pl.col("last").max()).row(0)
+    frames: list[pl.DataFrame] = []
+    number = (first - grid.origin) // grid.slice
+    while (begin := grid.origin + number * grid.slice) <= last:
+        lo, hi = max(begin, first), min(begin + grid.slice - _MICROSECOND, last)
+        frames += connection.frames("series_between", lo, hi)
+        number += 1
+    return pieces.select("sid", *SERIES).join(
+        pl.concat(frames).select(*SERIES, ts="first"), on=SERIES
+    ).select("sid", "ts")  # fmt: skip
 
 
 def _strips(
@@ -175,22 +201,33 @@ def _strips(
 
 
 def _counts(
-    connection: Connection, series: pl.DataFrame, stops: pl.DataFrame, grid: _Grid, *, exact: bool
+    connection: Connection,
+    pieces: pl.DataFrame,
+    apart: Sequence[Stretch],
+    stops: pl.DataFrame,
+    grid: _Grid,
+    *,
+    exact: bool,
 ) -> dict[int, tuple[int, bool]]:
     """How many bars each series has, and whether that was counted.
 
     Where there are too many for that, those of some weeks are counted, and the other weeks that
-    have any are taken to be like them.
+    have any are taken to be like them. Of compressed chunks it is known.
     """
+    known = pieces.group_by("sid").agg(pl.col("bars").sum())
+    counts = {sid: (many, True) for sid, many in known.iter_rows()}
+    pieces = pieces.filter(pl.col("bars").is_null())
+    stops = stops.join(pieces, on=["sid", "stretch"], how="semi", maintain_order="left")
     width = grid.slice // _MICROSECOND
     possible = (width // stops["length"].dt.total_microseconds()).clip(1).sum()
-    share = 1.0 if exact else min(1.0, _COUNTED / possible)
+    share = 1.0 if exact else min(1.0, _COUNTED / max(possible, 1))
     week = max(width, _WEEK)
     weeks = stops.select(
         "sid", week=(pl.col("ts") - grid.origin).dt.total_microseconds() // week * week
     ).unique(maintain_order=True)
     begins = pl.lit(grid.origin).cast(bars.SCHEMA["ts"]) + pl.duration(microseconds="week")
     whole = weeks.select("sid", lo=begins, hi=begins + (week - 1) * _MICROSECOND)
+    ends = pieces.group_by("sid").agg(lo=pl.col("first").min(), hi=pl.col("last").max())
     scales: dict[int, tuple[int, int]] = {}
     wanted: list[pl.DataFrame] = []
     for own in whole.partition_by("sid", maintain_order=True):
@@ -198,22 +235,41 @@ def _counts(
         taken = max(math.ceil(own.height * share), min(own.height, _LEAST))
         scales[sid] = (own.height, taken)
         if taken == own.height:
-            wanted.append(series.filter(sid=sid).select("sid", lo="first", hi="last"))
+            wanted.append(ends.filter(sid=sid))
         else:
             wanted.append(own[_spread(own.height, taken, sid)])
-    stretches = (
+    counted = _counted(connection, wanted, pieces, apart)
+    for sid, (all_, taken) in scales.items():
+        counts[sid] = (counts[sid][0] + round(counted[sid] * all_ / taken), all_ == taken)
+    return counts
+
+
+def _counted(
+    connection: Connection,
+    wanted: Sequence[pl.DataFrame],
+    pieces: pl.DataFrame,
+    apart: Sequence[Stretch],
+) -> Counter[int]:
+    """Bars by `sid` that lie between `lo` and `hi` of `wanted` and within the pieces."""
+    counted: Counter[int] = Counter()
+    if not wanted:
+        return counted
+    within = (
         pl.concat(wanted)
-        .join(series, on="sid")
+        .join(pieces, on="sid")
         .select(
-            "sid", *SERIES, lo=pl.max_horizontal("lo", "first"), hi=pl.min_horizontal("hi", "last")
+            "sid", "stretch", *SERIES,
+            lo=pl.max_horizontal("lo", "first"), hi=pl.min_horizontal("hi", "last"),
         )
-    )
-    connection.run("wanted_set", wanted_json(stretches))
-    counted = dict(connection.frame("stretch_counts").iter_rows())
-    return {
-        sid: (round(counted[sid] * all_ / taken), all_ == taken)
-        for sid, (all_, taken) in scales.items()
-    }
+        .filter(pl.col("lo") <= pl.col("hi"))
+    )  # fmt: skip
+    for (number,), own in within.group_by("stretch"):
+        assert isinstance(number, int)
+        stretch = apart[number]
+        connection.run("wanted_set", wanted_json(own.drop("stretch")))
+        for frame in connection.frames("stretch_counts", stretch.lo, stretch.hi):
+            counted.update(dict(frame.iter_rows()))
+    return counted
 
 
 def _spread(all_: int, taken: int, series: int) -> list[int]:

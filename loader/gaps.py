@@ -152,9 +152,13 @@ def _stored_times(connection: Connection, group: pl.DataFrame, interval: str) ->
     if interval in PERIODS:  # whichever day of its week a bar is stamped with
         last = last.dt.offset_by(PERIODS[interval]) - timedelta(microseconds=1)
     wanted = group.select("sid", *SERIES, "lo", hi=last).drop_nulls("lo")
-    connection.run("wanted_set", wanted_json(wanted))
-    frames = [unpacked_times(frame) for frame in connection.frames("stored_times")]
-    stored = pl.concat(frames) if frames else pl.DataFrame(schema={"sid": pl.Int32(), "ts": _TS})
+    frames = [pl.DataFrame(schema={"sid": pl.Int32(), "ts": _TS})]
+    if wanted.height:
+        connection.run("wanted_set", wanted_json(wanted))
+        ends = wanted.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
+        found = connection.frames("stored_times", *ends)
+        frames += [unpacked_times(frame) for frame in found]
+    stored = pl.concat(frames)
     return stored.with_columns(period(pl.col("ts"), interval))
 
 

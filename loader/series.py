@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import polars as pl
 
 from loader import bars
+from loader.chunks import ALL_TIME, Stretch, stretches
 from loader.db import Connection
 from loader.errors import NothingStored
 
 SERIES: Final = bars.KEY[:3]
 _TS: Final = bars.SCHEMA["ts"]
-#: What stands for no bound at all: PostgreSQL and Polars both know these years.
-_BEGINNING: Final = datetime(1, 1, 1, tzinfo=UTC)
-_END: Final = datetime(9999, 12, 31, tzinfo=UTC)
+_PIECES: Final = pl.Schema(
+    {**{s: pl.String() for s in SERIES}, "first": _TS, "last": _TS, "bars": pl.Int64()}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,38 +34,78 @@ class Asked:
 
     @property
     def lo(self) -> datetime:
-        return self.since or _BEGINNING
+        return self.since or ALL_TIME.lo
 
     @property
     def hi(self) -> datetime:
-        return self.until or _END
+        return self.until or ALL_TIME.hi
 
 
 def stored_series(connection: Connection, asked: Asked) -> pl.DataFrame:
     """The stored series that are asked for, in key order: `sid` (their number), provider, symbol,
     interval, and `first` and `last` (UTC): their bars' ts within the bounds, null where none is.
 
-    Costs an index probe per stored series and two per series asked for, however many bars.
+    Costs three index probes per stored series, however many bars; in chunks as many for each
+    that is not compressed, and a look at the batches of those that are.
 
     Raises:
         NothingStored: none is stored at all, or none of one of the named symbols.
     """
+    return series_of(stored_pieces(connection, asked, stretches(connection)))
+
+
+def series_of(pieces: pl.DataFrame) -> pl.DataFrame:
+    """`pieces` of series put together."""
+    return (
+        pieces.group_by("sid", *SERIES).agg(pl.col("first").min(), pl.col("last").max()).sort("sid")
+    )
+
+
+def stored_pieces(connection: Connection, asked: Asked, apart: Sequence[Stretch]) -> pl.DataFrame:
+    """`stored_series` stretch by stretch: with the number of the `stretch`, a row for each that has
+    bars of the series, within the bounds or not, and `bars`, how many within (null: not counted).
+
+    Raises:
+        NothingStored: as `stored_series`.
+    """
     if asked.symbols:
-        wanted = pl.Series(asked.symbols, dtype=pl.String).unique().to_frame("symbol")
-        connection.run("wanted_set", json.dumps(wanted["symbol"].to_list()))
-        found = connection.frame("series_of_symbols")
-    else:
-        found = connection.frame("series_all")
+        wanted = pl.Series(asked.symbols, dtype=pl.String).unique().to_list()
+        connection.run("wanted_set", json.dumps(wanted))
+    found = pl.concat(
+        _pieces(connection, asked, stretch).with_columns(stretch=pl.lit(number, pl.Int32()))
+        for number, stretch in enumerate(apart)
+    )
     for name in ("provider", "interval"):
         if (value := getattr(asked, name)) is not None:
             found = found.filter(pl.col(name) == value)
+    if asked.symbols:
+        found = found.filter(pl.col("symbol").is_in(asked.symbols))
     absent = sorted(set(asked.symbols) - set(found["symbol"]))
     if absent or not found.height:
         raise NothingStored(_none_stored(asked, absent), hint="see what there is: mdload coverage")
-    series = found.sort(SERIES).with_row_index("sid").cast({"sid": pl.Int32()})
-    connection.run("wanted_set", wanted_json(series.with_columns(lo=asked.lo, hi=asked.hi)))
-    spans = connection.frame("series_spans").cast({"first": _TS, "last": _TS})
-    return series.join(spans, on="sid", how="left", maintain_order="left")
+    series = found.select(SERIES).unique().sort(SERIES).with_row_index("sid")
+    return series.cast({"sid": pl.Int32()}).join(found, on=SERIES, maintain_order="left_right")
+
+
+def _pieces(connection: Connection, asked: Asked, stretch: Stretch) -> pl.DataFrame:
+    """What of each series lies in the stretch (`_PIECES`)."""
+    lo, hi = max(stretch.lo, asked.lo), min(stretch.hi, asked.hi)
+    if not stretch.compressed:
+        name = "series_of_symbols" if asked.symbols else "series_all"
+        return _frame(connection, name, stretch.lo, stretch.hi, lo, hi)
+    whole = _frame(connection, "series_between", stretch.lo, stretch.hi)
+    if (lo, hi) == (stretch.lo, stretch.hi):
+        return whole
+    within = _frame(connection, "series_between", lo, hi) if lo <= hi else whole.clear()
+    return whole.select(SERIES).join(within, on=SERIES, how="left")
+
+
+def _frame(connection: Connection, name: str, *times: datetime) -> pl.DataFrame:
+    frames = [
+        frame if "bars" in frame.columns else frame.with_columns(bars=None)
+        for frame in connection.frames(name, *times)
+    ]
+    return pl.concat([pl.DataFrame(schema=_PIECES), *(frame.cast(_PIECES) for frame in frames)])
 
 
 def wanted_json(wanted: pl.DataFrame) -> str:

@@ -7,13 +7,17 @@ SELECT EXISTS (SELECT FROM pg_inherits WHERE inhparent = to_regclass('bars_ohlcv
 -- The chunks of the bars in order of time: name, first instant, first one after it, whether compressed (the newest
 -- rows of such a chunk may lie beside the compressed ones), whether the policy would compress it. Only where
 -- TimescaleDB is installed.
+WITH bars AS (
+    SELECT n.nspname AS hypertable_schema, c.relname AS hypertable_name
+      FROM pg_class c
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.oid = to_regclass('bars_ohlcv'))
 SELECT format('%I.%I', chunk_schema, chunk_name) AS chunk, range_start AS lo, range_end AS hi,
        is_compressed AS compressed,
        coalesce(range_end <= now() - (
-           SELECT min(CAST(config ->> 'compress_after' AS interval)) FROM timescaledb_information.jobs
-            WHERE hypertable_schema = current_schema() AND hypertable_name = 'bars_ohlcv'), false) AS due
-  FROM timescaledb_information.chunks
- WHERE hypertable_schema = current_schema() AND hypertable_name = 'bars_ohlcv'
+           SELECT min(CAST(config ->> 'compress_after' AS interval))
+             FROM timescaledb_information.jobs JOIN bars USING (hypertable_schema, hypertable_name)), false) AS due
+  FROM timescaledb_information.chunks JOIN bars USING (hypertable_schema, hypertable_name)
  ORDER BY range_start
 
 -- decompression_unlimited --

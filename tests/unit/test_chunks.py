@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from loader.bars import SCHEMA
-from loader.chunks import Hours, Touched, touched
+from loader.chunks import ALL_TIME, Hours, Stretch, Touched, _together, touched
 from loader.duplicates import partitioned
 from loader.validate import Checked
 
@@ -83,3 +83,30 @@ def test_a_file_by_symbol_comes_back_week_by_week() -> None:
         if piece.bars.height
     ]
     assert found == [(ts, ts, ["A", "B", "C"]) for ts in moments]
+
+
+def weeks(first: int, last: int, *, compressed: bool) -> Stretch:
+    """From the begin of one week to the end of another."""
+    end = T0 + (last + 1) * WEEK - timedelta(microseconds=1)
+    return Stretch(T0 + first * WEEK, end, compressed)
+
+
+def test_neighbours_alike_are_looked_at_together() -> None:
+    kinds = [True] * 10 + [False] + [True] * 2
+    single = [weeks(n, n, compressed=kind) for n, kind in enumerate(kinds)]
+    assert _together(single) == [
+        weeks(0, 7, compressed=True), weeks(8, 9, compressed=True),
+        weeks(10, 10, compressed=False), weeks(11, 12, compressed=True),
+    ]  # fmt: skip
+    assert _together([]) == [ALL_TIME]
+
+
+def test_no_time_is_looked_at_twice() -> None:
+    """Chunks that somebody divided by symbol too, one of them compressed."""
+    single = [
+        weeks(0, 0, compressed=True), weeks(1, 1, compressed=True), weeks(1, 1, compressed=False),
+        weeks(2, 2, compressed=True), weeks(2, 2, compressed=True),
+    ]  # fmt: skip
+    assert _together(single) == [
+        weeks(0, 0, compressed=True), weeks(1, 1, compressed=False), weeks(2, 2, compressed=True)
+    ]  # fmt: skip

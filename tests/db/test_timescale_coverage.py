@@ -1,0 +1,143 @@
+"""What is stored of many chunks, compressed and not, against plain SQL and marking every bar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from loader.bars import INTERVAL_SECONDS
+from loader.chunks import stretches
+from loader.coverage import coverage
+from loader.db import connect
+from loader.series import Asked, stored_series
+from tests.conftest import database, needs_timescale
+
+pytestmark = needs_timescale
+T0 = datetime(2020, 1, 2, tzinfo=UTC)  # a Thursday, on which chunks begin
+HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
+MICROSECOND = timedelta(microseconds=1)
+Key = tuple[str, str, str]
+FIELDS = "(provider, symbol, interval, ts, open, high, low, close)"
+
+ASKED = [
+    Asked(),
+    Asked(symbols=["B", "C"]),
+    Asked(provider="p", interval="1h"),
+    Asked(since=T0 + 3 * WEEK + 5 * HOUR, until=T0 + 17 * WEEK + 7 * HOUR),
+    Asked(since=T0 + 9 * DAY, until=T0 + 9 * DAY + 3 * HOUR),
+    Asked(since=T0 + 27 * WEEK),
+    Asked(symbols=["A"], until=T0 - DAY),
+]
+
+
+@pytest.fixture(scope="module")
+def mixed(server_url: str, template: str) -> Iterator[str]:
+    """Thirty weeks: 0 to 11, 14 and 15 to 19 compressed, bars that came later beside those of
+    weeks 3 and 16, and one series in them alone; nothing at all in weeks 12 and 13."""
+    with database(server_url, template) as url, psycopg.connect(url, autocommit=True) as connection:
+        insert = f"INSERT INTO bars_ohlcv {FIELDS} SELECT %s, %s, %s, ts, 1, 1, 1, 1 FROM "
+        series = "generate_series(%s::timestamptz, %s, %s) ts WHERE ts NOT BETWEEN %s AND %s"
+        hole = [T0 + 12 * WEEK, T0 + 14 * WEEK - MICROSECOND]
+        for key, first, last, step in [
+            (("p", "A", "1h"), T0, T0 + 30 * WEEK - HOUR, HOUR),
+            (("p", "B", "1h"), T0 + 5 * WEEK + 7 * HOUR, T0 + 25 * WEEK, 3 * HOUR),
+            (("q", "A", "1d"), T0 + 2 * DAY, T0 + 29 * WEEK, DAY),
+            (("q", "C", "1h"), T0 + 27 * WEEK, T0 + 27 * WEEK + 2 * DAY, HOUR),
+        ]:
+            connection.execute((insert + series).encode(), [*key, first, last, step, *hole])
+        connection.execute(
+            "SELECT compress_chunk(c) FROM show_chunks('bars_ohlcv', older_than => %s) AS c",
+            [T0 + 20 * WEEK],
+        )
+        for week in (3, 16):
+            late = T0 + week * WEEK + 13 * HOUR + timedelta(minutes=30)
+            for key in (("p", "A", "1h"), ("q", "L", "zz")):
+                values = [*key, late, late + 5 * HOUR, HOUR, *hole]
+                connection.execute((insert + series).encode(), values)
+        yield url
+
+
+def within(url: str, asked: Asked) -> dict[Key, list[datetime]]:
+    """All ts of each series within the bounds, as a plain SELECT gives them."""
+    found: dict[Key, list[datetime]] = {}
+    with psycopg.connect(url) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for provider, symbol, interval, ts in connection.execute(
+            "SELECT provider, symbol, interval, ts FROM bars_ohlcv ORDER BY 1, 2, 3, 4"
+        ):
+            if (
+                asked.provider in (None, provider)
+                and asked.interval in (None, interval)
+                and (not asked.symbols or symbol in asked.symbols)
+            ):
+                times = found.setdefault((provider, symbol, interval), [])
+                times += [ts] if asked.lo <= ts <= asked.hi else []
+    return found
+
+
+def test_chunks_are_told_apart(mixed: str) -> None:
+    with connect(mixed, autocommit=True) as connection:
+        found = stretches(connection)
+    assert [(s.lo - T0, s.hi - T0 + MICROSECOND, s.compressed) for s in found] == [
+        (0 * WEEK, 8 * WEEK, True), (8 * WEEK, 18 * WEEK, True),  # without weeks 12 and 13
+        (18 * WEEK, 20 * WEEK, True), (20 * WEEK, 28 * WEEK, False), (28 * WEEK, 30 * WEEK, False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_series_are_those_of_a_plain_select(mixed: str, asked: Asked) -> None:
+    expected = within(mixed, asked)
+    with connect(mixed, autocommit=True) as connection:
+        found = stored_series(connection, asked)
+    assert found.select("provider", "symbol", "interval", "first", "last").rows() == [
+        (*key, times[0] if times else None, times[-1] if times else None)
+        for key, times in expected.items()
+    ]
+    assert found["sid"].to_list() == list(range(len(expected)))
+
+
+@pytest.mark.parametrize("asked", ASKED)
+@pytest.mark.parametrize("cells", [3, 10, 30])
+def test_counts_and_strips_are_those_of_every_bar(mixed: str, asked: Asked, cells: int) -> None:
+    expected = {key: times for key, times in within(mixed, asked).items() if times}
+    with connect(mixed, autocommit=True) as connection:
+        found = coverage(connection, asked, cells)
+    assert [(s.provider, s.symbol, s.interval) for s in found.series] == list(expected)
+    for told, (key, times) in zip(found.series, expected.items(), strict=True):
+        assert (told.first, told.last) == (times[0], times[-1])
+        assert (told.bars, told.exact) == (len(times), True)
+        assert found.origin is not None
+        slice_ = found.cell / 8
+        length = timedelta(seconds=INTERVAL_SECONDS.get(key[2], 1))
+        reach = length - MICROSECOND if length > slice_ else timedelta()
+        marked = {
+            number
+            for ts in times
+            for number in range(
+                (ts - found.origin) // slice_, (ts + reach - found.origin) // slice_ + 1
+            )
+        }
+        inside = range(min(marked), max(marked) + 1)
+        for cell, share in enumerate(told.cells):
+            own = [number for number in inside if number // 8 == cell]
+            assert share == (sum(number in marked for number in own) / len(own) if own else None)
+
+
+def test_only_chunks_that_are_not_compressed_are_estimated(
+    mixed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loader.coverage._COUNTED", 1)
+    with connect(mixed, autocommit=True) as connection:
+        near = coverage(connection, Asked(), 30)
+        exact = coverage(connection, Asked(), 30, exact=True)
+    # Ten weeks of A are not compressed, of which at least six are counted, all of them alike.
+    assert [(s.symbol, s.interval) for s in near.series if not s.exact] == [
+        ("A", "1h"), ("A", "1d")
+    ]  # fmt: skip
+    for one, other in zip(near.series, exact.series, strict=True):
+        assert other.exact
+        assert abs(one.bars - other.bars) <= 0.05 * other.bars
+        assert one.cells == other.cells
