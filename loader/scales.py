@@ -12,8 +12,8 @@ from loader.errors import ColumnMismatch
 
 #: No price in whole units of a currency is usually above this; 1.00 in 1e-9 units is ten times it.
 _HIGHEST: Final = 100_000_000
-#: Prices above a million that all are multiples of this: 0.0505 in 1e-9 units is 505 of them.
-_LARGE, _STEP = 1_000_000, 100_000
+#: Prices above ten million that all are multiples of this: 0.0505 in 1e-9 units is 505 of them.
+_LARGE, _STEP = 10_000_000, 100_000
 _SAMPLE: Final = 1_000
 
 
@@ -46,8 +46,8 @@ def notes(price_exponent: int, volume_exponent: int) -> tuple[str, ...]:
 
 def refuse_fixed_point(frame: pl.DataFrame, columns: Mapping[str, str], where: str) -> None:
     """Raises:
-    ColumnMismatch: the prices are whole numbers, most of them above a hundred million, or above a
-        million and all round: probably multiples of a small unit, which nothing in the file names.
+    ColumnMismatch: the prices are whole numbers, most of them above a hundred million, or above
+        ten million and all round: probably multiples of a small unit, which the file does not name.
     """
     for field in bars.PRICES:
         raw = frame.get_column(columns[field]).head(_SAMPLE)
