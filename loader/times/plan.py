@@ -83,7 +83,7 @@ def settled(
         return plan, (own.format(zone),) if zone is not None and asked else ()
     if own_zone is not None:
         note = f"session dates are those of {own_zone}, the column's own time zone"
-        return replace(plan, zone=own_zone), (note,)
+        return replace(plan, kind="offset", zone=own_zone), (note,)
     return _daily_instants(plan, stamps, daily, zone, asked=asked, what=what)
 
 

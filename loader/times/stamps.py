@@ -15,7 +15,8 @@ from loader.times.forms import Form
 from loader.times.zones import Zone
 
 #: `date`: session dates. `wall`: local times that do not say of which zone. `offset`: local
-#: times, each with its offset from UTC. `instant`: numbers since 1970, zoned columns, `…Z`.
+#: times, each with its offset from UTC, as a column of a zone has for its sessions. `instant`:
+#: numbers since 1970, zoned columns, `…Z`.
 Kind = Literal["date", "wall", "offset", "instant"]
 #: 0001-01-03 to 9999-12-29 in microseconds since 1970: beyond it conversions of Polars and Python
 #: fail, and no bar is.
@@ -95,16 +96,18 @@ def starts(stamps: Stamps, plan: TimePlan, daily: pl.Series | bool) -> Starts:
 
     Those start at 00:00 UTC of the session date: the date as written, or for instants the date in
     the plan's zone; without one an instant stays as it is, and a rule rejects what is not midnight.
+    An instant at midnight UTC is that date, whatever the zone and the rows beside it.
 
     Raises:
         ColumnMismatch: intraday wall times have no zone.
     """
     if daily is True:
-        return _whole(_sessions(stamps, plan.zone))
+        return _whole(_sessions(stamps, plan.zone, instants=plan.kind == "instant"))
     intraday = _intraday(stamps, plan)
     if daily is False:
         return intraday
-    ts = _sessions(stamps, plan.zone).zip_with(daily, intraday.ts)
+    sessions = _sessions(stamps, plan.zone, instants=plan.kind == "instant")
+    ts = sessions.zip_with(daily, intraday.ts)
     return Starts(ts, intraday.nonexistent & ~daily, intraday.ambiguous & ~daily)
 
 
@@ -126,12 +129,16 @@ def _intraday(stamps: Stamps, plan: TimePlan) -> Starts:
     return Starts(placed.utc, placed.nonexistent, placed.ambiguous)
 
 
-def _sessions(stamps: Stamps, zone: Zone | None) -> pl.Series:
+def _sessions(stamps: Stamps, zone: Zone | None, *, instants: bool = False) -> pl.Series:
+    """`instants` are no times of `zone`: at midnight UTC they are dates, of no zone's clock."""
     wall = stamps.wall
     if wall is None and stamps.utc is not None:
         if zone is None:
             return stamps.utc
         wall = zones.to_wall(stamps.utc, zone)
+        if instants:
+            written = stamps.utc.dt.replace_time_zone(None)
+            wall = written.zip_with(written == written.dt.truncate("1d"), wall)
     assert wall is not None  # one of the two is there, always
     return _utc(wall.dt.truncate("1d"))
 

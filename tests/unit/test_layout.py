@@ -330,6 +330,14 @@ def test_the_session_date_of_an_offset_is_as_written_across_the_change_of_clocks
     assert starts(raw) == [utc(2024, 10, day) for day in range(24, 32)]
 
 
+def test_a_daily_instant_at_midnight_utc_keeps_its_date_beside_others() -> None:
+    """Coins by UTC's days in one file with stocks by New York's, whatever the first batch has."""
+    stamps = ["2024-07-01T04:00:00Z", "2024-07-01T00:00:00Z", "2024-12-02T05:00:00Z"]
+    mixed = batch(date=[*stamps, "2024-12-02T00:00:00Z"])
+    found = starts(mixed, interval="1d", timezone="America/New_York")
+    assert found == [utc(2024, 7, 1), utc(2024, 7, 1), utc(2024, 12, 2), utc(2024, 12, 2)]
+
+
 def test_daily_instants_at_midnight_utc_keep_their_date_whatever_the_zone() -> None:
     raw = batch(ts=[f"{day}T00:00:00Z" for day in DAYS])
     found = layout(raw, timezone="America/New_York")
