@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -112,6 +113,67 @@ def test_merging_looks_at_the_chunks_of_the_stage(
             "bars_ohlcv_revisions",
         }  # fmt: skip
         assert chunks[TOUCHED] in relations(plan)
+
+
+def locked(connection: psycopg.Connection[Any], chunks: list[str]) -> set[str]:
+    """The chunks that the transaction has looked at in any way: each of them is locked."""
+    found = connection.execute(
+        "SELECT DISTINCT relation::regclass::text FROM pg_locks"
+        " WHERE pid = pg_backend_pid() AND relation IS NOT NULL"
+    ).fetchall()
+    return {name.rpartition(".")[2] for (name,) in found} & set(chunks)
+
+
+def test_the_upsert_looks_at_the_chunks_of_the_stage(
+    forty: tuple[psycopg.Connection[Any], list[str]],
+) -> None:
+    """A changed bar in one compressed chunk, the same bar again in another, a new one in a third,
+    next to which nothing can be decompressed."""
+    connection, chunks = forty
+    places = {TOUCHED: (5 * 60, 2), 30: (0, 1), 33: (30, 1)}
+    with connection.transaction(force_rollback=True):
+        connection.execute(query("stage_create").encode())
+        for week, (minutes, price) in places.items():
+            ts = T0 + week * WEEK + timedelta(minutes=minutes)
+            values = [ts, *[price] * 4]
+            connection.execute(
+                "INSERT INTO mdload_stage VALUES ('p', 'S3', '1h', %s, %s, %s, %s, %s)", values
+            )
+        connection.execute(query("decompression_unlimited").encode())
+        plan = explained(connection, "bars_upsert", analyze=True)
+        assert relations(plan) <= {"mdload_stage", "bars_ohlcv"} | {chunks[n] for n in places}
+        assert "mdload_stage" in relations(plan)
+        (node,) = [node for node in plan if "Batches decompressed" in node]
+        assert node["Batches decompressed"] <= 2
+        assert locked(connection, chunks) == {chunks[n] for n in places}
+        written = connection.execute(
+            "SELECT ts, close FROM bars_ohlcv WHERE symbol = 'S3' AND ts >= %s AND close = 2"
+            " AND ts < %s",
+            [T0 + TOUCHED * WEEK, T0 + (TOUCHED + 1) * WEEK],
+        ).fetchall()
+        assert written == [(T0 + TOUCHED * WEEK + timedelta(hours=5), 2)]
+
+
+def test_coverage_looks_at_the_chunks_of_its_stretch(
+    forty: tuple[psycopg.Connection[Any], list[str]],
+) -> None:
+    connection, chunks = forty
+    lo = T0 + TOUCHED * WEEK
+    ends = lo, lo + WEEK - timedelta(microseconds=1)
+    first, last = (ts.isoformat() for ts in ends)
+    wanted = {
+        "sid": 0, "provider": "p", "symbol": "S3", "interval": "1h", "lo": first, "hi": first,
+        "first": first, "last": last, "origin": first, "slice": "1 day", "length": "1h",
+    }  # fmt: skip
+    connection.execute("SELECT set_config('mdload.wanted', %s, false)", [json.dumps([wanted])])
+    own = {chunks[TOUCHED], f"{chunks[TOUCHED]}_compressed", "bars_ohlcv"}
+    for name, times in [
+        ("series_between", ends), ("series_all", ends * 2), ("coverage_walk", ends),
+        ("stretch_counts", ends), ("stored_times", ends),
+    ]:  # fmt: skip
+        plan = explained(connection, name, *times, analyze=True)
+        assert relations(plan) <= own, name
+        assert f"{chunks[TOUCHED]}_compressed" in relations(plan), name
 
 
 def test_a_small_batch_looks_at_its_own_chunks(
