@@ -15,6 +15,7 @@ from loader.providers.dialect import Opening
 from loader.providers.own import from_tables
 from loader.readers import Reading
 from loader.recognition import Taken, recognise
+from loader.respelled import brought_together, refuse_meeting
 from loader.settings import Settings
 from loader.sources import Source
 from loader.validate import Checked, RuleSettings, validate
@@ -94,7 +95,17 @@ class Checking:
                 yield self._checked(batch, self.layout)
 
     def _checked(self, batch: RawBatch, layout: Layout) -> Checked:
-        return validate(batch, normalise(batch, layout), self._rules)
+        """Raises:
+        SymbolCollision: the symbol map brings two securities together.
+        """
+        normalised = normalise(batch, layout)
+        checked = validate(batch, normalised, self._rules)
+        together = brought_together(checked.spellings)
+        if together.height:
+            rows = checked.good["row_number"] - batch.location.start_row
+            spelled = normalised.source_symbols.gather(rows).alias("source_symbol")
+            refuse_meeting(checked.good.with_columns(spelled), together)
+        return checked
 
     def _beside(self, odd: pl.DataFrame, read: RawBatch, taken: Taken) -> Iterator[Checked]:
         """A batch that has rows with more or fewer cells than columns."""

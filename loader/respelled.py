@@ -76,5 +76,39 @@ def refuse_collisions(spellings: pl.DataFrame) -> None:
         )
 
 
+def brought_together(spellings: pl.DataFrame) -> pl.DataFrame:
+    """`provider` and `symbol` of those that a person's map makes of several spellings."""
+    by_name = spellings.group_by("provider", "symbol").agg(
+        several=pl.col("source_symbol").n_unique() > 1, by_map=(pl.col("convention") == MAP).any()
+    )
+    return by_name.filter("several", "by_map").select("provider", "symbol")
+
+
+def refuse_meeting(bars: pl.DataFrame, together: pl.DataFrame) -> None:
+    """What a map brings together is one security only where it has one bar at a time.
+
+    `bars` have the columns of `loader.bars.SCHEMA` and `source_symbol`, their spellings.
+
+    Raises:
+        SymbolCollision: two spellings of one symbol have different bars at one time.
+    """
+    name = ["provider", "symbol"]
+    rows = bars.join(together, on=name, how="semi")
+    met = rows.group_by(*name, "interval", "ts").agg(
+        sources=pl.col("source_symbol").unique().sort(),
+        bars=pl.struct("open", "high", "low", "close", "volume").n_unique(),
+    )
+    met = met.filter(pl.col("sources").list.len() > 1, pl.col("bars") > 1).sort("ts", *name)
+    for provider, symbol, _, ts, sources, _ in met.head(1).iter_rows():
+        one, other, *_ = sources
+        raise SymbolCollision(
+            f"by the symbol map {one!r} and {other!r} of {provider} are both {symbol}, but have "
+            f"different bars at {ts:%Y-%m-%d %H:%M}Z: they are two securities",
+            provider=provider,
+            symbol=symbol,
+            hint="say in the map from when to when each is meant: valid_from, valid_to",
+        )
+
+
 def _visible(name: str) -> str:
     return name if name.isprintable() and name == name.strip() else repr(name)

@@ -119,6 +119,37 @@ def test_two_spellings_that_fall_together(load: Mdload, database_url: str, tmp_p
     assert load(third, "--symbol-map", names).code == 0
 
 
+def test_a_map_does_not_merge_two_securities(
+    load: Mdload, database_url: str, tmp_path: Path
+) -> None:
+    """META was a fund until January 2022, and Facebook became META in June."""
+    bars, names = tmp_path / "bars.csv", tmp_path / "map.csv"
+    bars.write_text(
+        "date,symbol,open,high,low,close,volume\n"
+        "2022-01-03,FB,338,341,337,338,14\n2022-01-03,META,15,16,14,15,1\n"
+        "2022-06-08,FB,194,202,194,196,22\n2022-06-09,META,194,199,183,184,23\n"
+    )
+    names.write_text("from,to\nFB,META\n")
+    for fresh in ((), ("--dry-run",)):
+        refused = load(bars, "--symbol-map", names, *fresh)
+        assert refused.code == 3
+        assert (
+            "'FB' and 'META' of p are both META, but have different bars at 2022-01-03 00:00Z"
+            in (refused.err)
+        )
+        assert "valid_from, valid_to" in refused.err
+    assert query(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
+    names.write_text("from,to,valid_from,valid_to\nFB,META,,2022-06-09\nMETA,METV,,2022-01-31\n")
+    assert load(bars, "--symbol-map", names).code == 0
+    stored = "SELECT symbol, close FROM bars_ohlcv ORDER BY 1, 2"
+    assert query(database_url, stored) == [
+        ("META", 184),
+        ("META", 196),
+        ("META", 338),
+        ("METV", 15),
+    ]
+
+
 def test_case_that_means_something_is_no_lower_case_spelling(
     load: Mdload, database_url: str, tmp_path: Path
 ) -> None:
