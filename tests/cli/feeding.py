@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import Ran, environment
-from tests.db.candles import query
+from tests.sql import fetch
 
 COUNT = "SELECT count(*) FROM bars_ohlcv"
 RUN = (
@@ -106,4 +106,4 @@ def wait_until(true: Callable[[], object], what: Callable[[], str]) -> None:
 
 
 def until_stored(url: str, count: int) -> None:
-    wait_until(lambda: query(url, COUNT) == [(count,)], lambda: str(query(url, COUNT)))
+    wait_until(lambda: fetch(url, COUNT) == [(count,)], lambda: str(fetch(url, COUNT)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,20 +30,6 @@ def config(folder: Path, url: str, *jobs: str, defaults: str = "") -> Path:
     settle = "" if "settle" in defaults else "settle = 0\n"
     path.write_text("\n".join([head + settle + defaults, *jobs]) + "\n")
     return path
-
-
-def query(url: str, sql: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url) as connection:
-        return connection.execute(sql.encode()).fetchall()
-
-
-def wait_for(url: str, sql: str) -> list[tuple[Any, ...]]:
-    """The rows of `sql`, as soon as it has any."""
-    until = time.monotonic() + 60
-    while not (rows := query(url, sql)):
-        assert time.monotonic() < until, sql
-        time.sleep(0.02)
-    return rows
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import psycopg
 import pytest
 
 from tests.conftest import ROOT, Ran, environment
+from tests.sql import fetch, wait_for
 
 EXAMPLE = ROOT / "examples" / "bars.parquet"
 COUNTS = ("rows_read", "rows_inserted", "rows_updated", "rows_unchanged", "rows_duplicate",
@@ -25,11 +25,6 @@ Mdload = Callable[..., Ran]
 
 def counts(found: dict[str, Any]) -> tuple[int, ...]:
     return tuple(found[name] for name in COUNTS)
-
-
-def query(url: str, sql: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url) as connection:
-        return connection.execute(sql.encode()).fetchall()
 
 
 def minute_csv(path: Path, rows: int, *, close: float = 10.0, start: int = 0) -> Path:
@@ -76,7 +71,7 @@ def test_what_a_person_sees(mdload: Mdload, database_url: str) -> None:
 
 def test_books_of_a_load(mdload: Mdload, database_url: str) -> None:
     mdload("--database", database_url, "backfill", EXAMPLE, "--job-name", "nightly")
-    assert query(
+    assert fetch(
         database_url,
         "SELECT job_name, mode, status, rows_read, rows_written, rows_inserted, rows_updated, "
         "rows_unchanged, rows_duplicate, rows_skipped, rows_failed, symbols, "
@@ -85,12 +80,12 @@ def test_books_of_a_load(mdload: Mdload, database_url: str) -> None:
         ("nightly", "backfill", "success", 3903, 3895, 3895, 0, 0, 3, 0, 5,
          ["ALFA", "BRAV", "CHRL", "DELT", "ECHO"], True, True)
     ]  # fmt: skip
-    assert query(
+    assert fetch(
         database_url,
         "SELECT state, rows_read, rows_inserted, rows_duplicate, rows_failed, provider, "
         "\"interval\", content_hash LIKE 'sha256:%', size_bytes > 0, dialect FROM job_run_files",
     ) == [("loaded", 3903, 3895, 3, 5, "demo", "1m", True, True, "canonical")]
-    assert query(
+    assert fetch(
         database_url,
         "SELECT row_number, rules, raw ->> 'symbol' FROM bars_rejected ORDER BY row_number",
     ) == [
@@ -100,7 +95,7 @@ def test_books_of_a_load(mdload: Mdload, database_url: str) -> None:
         (2201, ["price_not_finite", "open_outside_range"], "CHRL"),
         (3001, ["symbol_missing"], " "),
     ]
-    assert query(database_url, "SELECT source_symbol, symbol FROM provider_symbols ORDER BY 1") == [
+    assert fetch(database_url, "SELECT source_symbol, symbol FROM provider_symbols ORDER BY 1") == [
         (" ECHO ", "ECHO"),
         *((s, s) for s in ("ALFA", "BRAV", "CHRL", "DELT", "ECHO")),
     ]
@@ -117,7 +112,7 @@ def test_dry_run_counts_and_writes_nothing(
     )  # every bar restated
     more = minute_csv(tmp_path / "c.csv", 5, start=20)
     frame.head(8).write_csv(tmp_path / "b.csv")
-    before = query(database_url, "SELECT count(*) FROM job_runs")
+    before = fetch(database_url, "SELECT count(*) FROM job_runs")
     files = (tmp_path / "b.csv", more, tmp_path / "a.csv")
     dry = mdload("--database", database_url, "backfill", *files, "--provider", "x", "--force",
                  "--dry-run", "--json")  # fmt: skip
@@ -125,9 +120,9 @@ def test_dry_run_counts_and_writes_nothing(
     told = dry.json()
     assert counts(told) == (33, 5, 8, 20, 0, 0, 0)
     assert told["run_id"] is None
-    assert query(database_url, "SELECT count(*), max(high) FROM bars_ohlcv") == [(20, 10.0)]
-    assert query(database_url, "SELECT count(*) FROM job_runs") == before
-    assert query(database_url, "SELECT count(*) FROM bars_ohlcv_revisions") == [(0,)]
+    assert fetch(database_url, "SELECT count(*), max(high) FROM bars_ohlcv") == [(20, 10.0)]
+    assert fetch(database_url, "SELECT count(*) FROM job_runs") == before
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv_revisions") == [(0,)]
 
 
 def test_restated_bars_leave_old_and_new_values(
@@ -139,13 +134,13 @@ def test_restated_bars_leave_old_and_new_values(
     path.write_text(path.read_text().replace("AAA,10.0,10.0,10.0,10.0,100", "AAA,10,12,9,11,7", 1))
     told = mdload(*db, "backfill", path, "--provider", "x", "--json").json()
     assert counts(told) == (6, 0, 1, 5, 0, 0, 0)
-    assert query(
+    assert fetch(
         database_url,
         "SELECT symbol, \"interval\", to_char(ts AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), "
         "old_open, old_high, old_low, old_close, old_volume, "
         "new_open, new_high, new_low, new_close, new_volume, run_id FROM bars_ohlcv_revisions",
     ) == [("AAA", "1m", "2024-03-04 00:00", 10, 10, 10, 10, 100, 10, 12, 9, 11, 7, 2)]
-    assert query(database_url, "SELECT count(*) FROM bars_ohlcv WHERE updated_at > created_at") == [
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv WHERE updated_at > created_at") == [
         (1,)
     ]
 
@@ -157,7 +152,7 @@ def test_a_missing_provider_names_the_option(
     assert ran.code == 2
     assert "--provider" in ran.err
     assert "Traceback" not in ran.err
-    assert query(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
 
 
 def test_more_rejects_than_allowed_refuse_the_file(
@@ -173,9 +168,9 @@ def test_more_rejects_than_allowed_refuse_the_file(
     assert counts(told) == (50, 0, 0, 0, 0, 0, 50)
     assert told["files"][0]["rejected"]["file_refused"] == 48
     assert "2 of 50 rows" in ran.err
-    assert query(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
-    assert query(database_url, "SELECT row_number FROM bars_rejected ORDER BY 1") == [(1,), (2,)]
-    assert query(database_url, "SELECT status, rows_read, rows_failed FROM job_runs") == [
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
+    assert fetch(database_url, "SELECT row_number FROM bars_rejected ORDER BY 1") == [(1,), (2,)]
+    assert fetch(database_url, "SELECT status, rows_read, rows_failed FROM job_runs") == [
         ("failure", 50, 50)
     ]
 
@@ -197,8 +192,8 @@ def test_one_bad_file_does_not_stop_the_others(
     assert told["rows_inserted"] == 10
     assert "b.parquet" in ran.err
     assert "Traceback" not in ran.err
-    assert query(database_url, "SELECT status FROM job_runs") == [("failure",)]
-    assert query(database_url, "SELECT state FROM job_run_files ORDER BY path") == [
+    assert fetch(database_url, "SELECT status FROM job_runs") == [("failure",)]
+    assert fetch(database_url, "SELECT state FROM job_run_files ORDER BY path") == [
         ("loaded",), ("failed",), ("loaded",)
     ]  # fmt: skip
 
@@ -211,7 +206,7 @@ def test_several_files(mdload: Mdload, database_url: str, tmp_path: Path, worker
                   "--workers", workers, "--json").json()  # fmt: skip
     assert counts(told) == (60, 60, 0, 0, 0, 0, 0)
     assert [Path(f["path"]).name for f in told["files"]] == [f"{n}.csv" for n in range(6)]
-    assert query(database_url, "SELECT rows_inserted, status FROM job_runs") == [(60, "success")]
+    assert fetch(database_url, "SELECT rows_inserted, status FROM job_runs") == [(60, "success")]
 
 
 def test_standard_input(mdload: Mdload, database_url: str, tmp_path: Path) -> None:
@@ -243,7 +238,7 @@ def test_settings_from_the_file(mdload: Mdload, database_url: str, tmp_path: Pat
         f'[database]\nurl = "{database_url}"\n[defaults]\nprovider = "filed"\n'
     )
     assert mdload("backfill", "a.csv").code == 0
-    assert query(database_url, "SELECT DISTINCT provider FROM bars_ohlcv") == [("filed",)]
+    assert fetch(database_url, "SELECT DISTINCT provider FROM bars_ohlcv") == [("filed",)]
     (tmp_path / "mdload.toml").write_text('[defaults]\nprovidr = "x"\n')
     ran = mdload("backfill", "a.csv")
     assert ran.code == 2
@@ -265,14 +260,6 @@ def started(*args: str | Path, home: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.communicate()
 
 
-def wait_until(url: str, sql: str) -> None:
-    """Until `sql` has a row."""
-    deadline = time.monotonic() + 60
-    while not query(url, sql):
-        assert time.monotonic() < deadline, sql
-        time.sleep(0.05)
-
-
 BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'bars_ohlcv'::regclass"
 
 
@@ -281,14 +268,14 @@ def test_a_load_that_is_asked_to_stop(database_url: str, home: Path, sig: signal
     with psycopg.connect(database_url) as blocker:
         blocker.execute("LOCK TABLE bars_ohlcv IN ACCESS EXCLUSIVE MODE")
         with started("--database", database_url, "backfill", EXAMPLE, home=home) as process:
-            wait_until(database_url, BLOCKED)
+            wait_for(database_url, BLOCKED)
             process.send_signal(sig)
             _, err = process.communicate(timeout=30)
         assert process.returncode == 130, err
         assert b"Traceback" not in err
         blocker.rollback()
-    assert query(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
-    assert query(database_url, "SELECT status FROM job_runs") == [("cancelled",)]
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
+    assert fetch(database_url, "SELECT status FROM job_runs") == [("cancelled",)]
 
 
 def test_a_load_that_was_killed_is_stuck(mdload: Mdload, database_url: str, home: Path) -> None:
@@ -296,11 +283,11 @@ def test_a_load_that_was_killed_is_stuck(mdload: Mdload, database_url: str, home
     with psycopg.connect(database_url) as blocker:
         blocker.execute("LOCK TABLE bars_ohlcv IN ACCESS EXCLUSIVE MODE")
         with started(*db, "backfill", EXAMPLE, home=home) as process:
-            wait_until(database_url, BLOCKED)
+            wait_for(database_url, BLOCKED)
             process.kill()
             process.wait()
         blocker.rollback()
-    assert query(database_url, "SELECT status FROM job_runs") == [("running",)]
+    assert fetch(database_url, "SELECT status FROM job_runs") == [("running",)]
     assert mdload(*db, "job-runs", "stuck").code == 0
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
@@ -324,7 +311,7 @@ def test_parts_that_were_committed_are_not_read_in_again(
     args = ("backfill", path, "--provider", "x", "--commit-every", "20", "--json")
     stopped = mdload(*db, *args)
     assert stopped.code == 4
-    assert query(database_url, "SELECT count(*) FROM bars_ohlcv") == [(60,)]
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(60,)]
     assert counts(stopped.json()) == (80, 60, 0, 0, 0, 0, 20)
     resumed = mdload(*db, *args, "--max-rejects", "100%")
     assert resumed.code == 0, resumed.err

@@ -17,8 +17,9 @@ from loader.doctor.rights import needed, rights
 from loader.doctor.server import skew
 from loader.runs.session import Session
 from loader.schema import LOCK, head
-from tests.cli.jobs import STALLED, bars, config, running, stalled, wait_for
+from tests.cli.jobs import STALLED, bars, config, running, stalled
 from tests.db.granted import granted
+from tests.sql import wait_for
 
 Run = Callable[..., Any]
 

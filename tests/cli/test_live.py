@@ -17,7 +17,7 @@ import pytest
 
 from tests.cli.feeding import COUNT, RUN, feeding, line, lines, until_stored, wait_until
 from tests.conftest import Ran
-from tests.db.candles import query
+from tests.sql import fetch
 
 Mdload = Callable[..., Ran]
 
@@ -35,8 +35,8 @@ def test_a_feed_to_its_end(mdload: Mdload, database_url: str) -> None:
         "high_below_low": 1, "open_outside_range": 1, "close_outside_range": 1,
         "line_not_a_bar": 1, "line_not_json": 1,
     }  # fmt: skip
-    assert query(database_url, RUN) == [("live", "live", "success", 2504, 2500, 1, 0, 3)]
-    assert query(
+    assert fetch(database_url, RUN) == [("live", "live", "success", 2504, 2500, 1, 0, 3)]
+    assert fetch(
         database_url, "SELECT run_id, row_number, raw ->> 'line', raw ->> 'high' FROM bars_rejected"
         " ORDER BY row_number"
     ) == [
@@ -44,7 +44,7 @@ def test_a_feed_to_its_end(mdload: Mdload, database_url: str) -> None:
         (told["run_id"], 2502, "nonsense", None),
         (told["run_id"], 2504, None, "1"),
     ]  # fmt: skip
-    assert query(database_url, "SELECT old_close, new_close, run_id FROM bars_ohlcv_revisions") == [
+    assert fetch(database_url, "SELECT old_close, new_close, run_id FROM bars_ohlcv_revisions") == [
         (10.5, 10.75, told["run_id"])
     ]
     assert "stdin: line 2501: no bar, no column for ts" in ran.err
@@ -52,7 +52,7 @@ def test_a_feed_to_its_end(mdload: Mdload, database_url: str) -> None:
     assert re.search(r"line_not_json\s+1\n", inspected.out), inspected.out
     again = mdload(*args[:-1], "--job-name", "kraken", stdin=data)
     assert "2,499" in again.out
-    assert query(database_url, RUN) == [("kraken", "live", "success", 2504, 0, 2, 2499, 3)]
+    assert fetch(database_url, RUN) == [("kraken", "live", "success", 2504, 0, 2, 2499, 3)]
 
 
 def test_bars_are_stored_because_of_time(database_url: str, home: Path) -> None:
@@ -61,9 +61,9 @@ def test_bars_are_stored_because_of_time(database_url: str, home: Path) -> None:
         until_stored(database_url, 1)
         feed.write(lines(1, 1_000))
         until_stored(database_url, 1_000)
-        assert query(database_url, RUN)[0][2:5] == ("running", 1_000, 1_000)
+        assert fetch(database_url, RUN)[0][2:5] == ("running", 1_000, 1_000)
         assert feed.end().code == 0
-    assert query(database_url, RUN)[0][2] == "success"
+    assert fetch(database_url, RUN)[0][2] == "success"
 
 
 def test_bars_are_stored_because_there_are_enough(database_url: str, home: Path) -> None:
@@ -72,21 +72,21 @@ def test_bars_are_stored_because_there_are_enough(database_url: str, home: Path)
         feed.write(lines(0, 250))
         until_stored(database_url, 200)
         time.sleep(0.2)
-        assert query(database_url, COUNT) == [(200,)]
+        assert fetch(database_url, COUNT) == [(200,)]
         assert feed.end().code == 0
-    assert query(database_url, COUNT) == [(250,)]
+    assert fetch(database_url, COUNT) == [(250,)]
 
 
 def test_an_idle_feed_beats(database_url: str, home: Path) -> None:
     beat = "SELECT metadata ->> 'last_heartbeat', status FROM job_runs"
     with feeding(database_url, home=home) as feed:
-        wait_until(lambda: query(database_url, beat), lambda: feed.err)
-        (first,) = query(database_url, beat)
-        wait_until(lambda: query(database_url, beat) != [first], lambda: str(first))
-        ((second, status),) = query(database_url, beat)
+        wait_until(lambda: fetch(database_url, beat), lambda: feed.err)
+        (first,) = fetch(database_url, beat)
+        wait_until(lambda: fetch(database_url, beat) != [first], lambda: str(first))
+        ((second, status),) = fetch(database_url, beat)
         assert (second > (first[0] or ""), status) == (True, "running")
         assert feed.end().code == 0
-    assert query(database_url, RUN) == [("live", "live", "success", 0, 0, 0, 0, 0)]
+    assert fetch(database_url, RUN) == [("live", "live", "success", 0, 0, 0, 0, 0)]
 
 
 @pytest.mark.parametrize(
@@ -107,10 +107,10 @@ def test_a_signal_drains(
         blocker.rollback()
         ran = feed.ended()
     assert (ran.code, "Traceback" in ran.err) == (code, False), ran.err
-    assert query(database_url, COUNT) == [(400,)]
+    assert fetch(database_url, COUNT) == [(400,)]
     # Half a line is a reject like any that is no JSON: it is kept.
-    assert query(database_url, RUN) == [("live", "live", status, 401, 400, 0, 0, 1)]
-    assert query(database_url, "SELECT raw ->> 'line' FROM bars_rejected") == [
+    assert fetch(database_url, RUN) == [("live", "live", status, 401, 400, 0, 0, 1)]
+    assert fetch(database_url, "SELECT raw ->> 'line' FROM bars_rejected") == [
         ('{"symbol":"AA","ts":17',)
     ]
     assert "400" in ran.out
@@ -142,7 +142,7 @@ def test_who_writes_waits_for_the_server(database_url: str, home: Path) -> None:
         blocker.rollback()
         producing.join(60)
         assert feed.end().code == 0
-    assert query(database_url, COUNT) == [(20_000,)]
+    assert fetch(database_url, COUNT) == [(20_000,)]
 
 
 def test_a_fifo(database_url: str, home: Path, tmp_path: Path) -> None:
@@ -155,9 +155,9 @@ def test_a_fifo(database_url: str, home: Path, tmp_path: Path) -> None:
             until_stored(database_url, 10)
             pipe.write(line(10))
         assert feed.ended().code == 0
-    assert query(database_url, COUNT) == [(11,)]
+    assert fetch(database_url, COUNT) == [(11,)]
     with feeding(database_url, fifo, home=home) as feed:  # nobody writes to it, ever
-        wait_until(lambda: len(query(database_url, "SELECT 1 FROM job_runs")) == 2, lambda: "")
+        wait_until(lambda: len(fetch(database_url, "SELECT 1 FROM job_runs")) == 2, lambda: "")
         time.sleep(0.2)
         feed.send(signal.SIGTERM)
         assert feed.ended().code == 0
@@ -200,7 +200,7 @@ def test_what_is_wrong_is_said_before_anything_is_read(
         assert (ran.code, said in ran.err, "Traceback" in ran.err) == (code, True, False), ran.err
     away = mdload("--database", "postgresql://me:sekret@127.0.0.1:1/x", "live", stdin=line(0))
     assert (away.code, "sekret" in away.err) == (5, False)
-    assert query(database_url, COUNT) == [(0,)]
+    assert fetch(database_url, COUNT) == [(0,)]
 
 
 def test_the_embedded_server(mdload: Mdload) -> None:
@@ -225,7 +225,7 @@ def test_a_dialect_of_ones_own(mdload: Mdload, database_url: str, tmp_path: Path
     data = b'{"pair": "AA", "began": "2024-03-04T14:00Z", "o": 1, "h": 2, "l": 1, "c": 2}\n'
     ran = mdload("live", stdin=data)
     assert ran.code == 0, ran.err
-    assert query(database_url, 'SELECT provider, symbol, "interval", high FROM bars_ohlcv') == [
+    assert fetch(database_url, 'SELECT provider, symbol, "interval", high FROM bars_ohlcv') == [
         ("mine", "AA", "1h", 0.02)
     ]
 
@@ -236,5 +236,5 @@ def test_defaults_of_the_configuration(mdload: Mdload, database_url: str, tmp_pa
         '[defaults]\nprovider = "filed"\ninterval = "1m"\njob_name = "nightly"\n'
     )
     assert mdload("live", stdin=lines(0, 2)).code == 0
-    assert query(database_url, "SELECT DISTINCT provider FROM bars_ohlcv") == [("filed",)]
-    assert query(database_url, RUN)[0][0] == "live"
+    assert fetch(database_url, "SELECT DISTINCT provider FROM bars_ohlcv") == [("filed",)]
+    assert fetch(database_url, RUN)[0][0] == "live"

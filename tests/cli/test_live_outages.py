@@ -12,7 +12,7 @@ import psycopg
 from loader import schema
 from loader.server import start, status, stop
 from tests.cli.feeding import COUNT, RUN, feeding, line, lines, until_stored, wait_until
-from tests.db.candles import query
+from tests.sql import fetch
 
 
 def test_a_second_signal_ends_at_once(database_url: str, home: Path) -> None:
@@ -32,7 +32,7 @@ def test_a_second_signal_ends_at_once(database_url: str, home: Path) -> None:
     (kept,) = (home / "live").iterdir()
     assert kept.read_bytes() == lines(1, 50)
     assert f"49 lines that were read wait in {kept}; the next feed with the same" in ran.err
-    assert query(database_url, RUN) == [("live", "live", "cancelled", 1, 1, 0, 0, 0)]
+    assert fetch(database_url, RUN) == [("live", "live", "cancelled", 1, 1, 0, 0, 0)]
     with feeding(database_url, "--timezone", "UTC", home=home) as other:
         assert other.end().code == 0
     assert f"lines of a feed with other options wait in {kept}: mdload live {kept}" in other.err
@@ -42,9 +42,9 @@ def test_a_second_signal_ends_at_once(database_url: str, home: Path) -> None:
         ran = feed.end()
     assert (ran.code, kept.exists()) == (0, False), ran.err
     assert f"49 lines that an earlier feed could not store, in {kept}, are stored first" in ran.err
-    assert query(database_url, COUNT) == [(60,)]
-    assert query(database_url, RUN) == [("live", "live", "success", 60, 59, 1, 0, 0)]
-    assert query(database_url, "SELECT close FROM bars_ohlcv WHERE close <> 10.5") == [(9.5,)]
+    assert fetch(database_url, COUNT) == [(60,)]
+    assert fetch(database_url, RUN) == [("live", "live", "success", 60, 59, 1, 0, 0)]
+    assert fetch(database_url, "SELECT close FROM bars_ohlcv WHERE close <> 10.5") == [(9.5,)]
 
 
 def test_sessions_that_end(database_url: str, home: Path) -> None:
@@ -57,12 +57,12 @@ def test_sessions_that_end(database_url: str, home: Path) -> None:
         for n in range(0, 3_000, 100):
             feed.write(lines(n, n + 100))
             if n % 300 == 0:
-                query(database_url, kill)
+                fetch(database_url, kill)
             time.sleep(0.01)
         ran = feed.end()
     assert ran.code == 0, ran.err
-    assert query(database_url, COUNT) == [(3_000,)]
-    assert query(database_url, RUN) == [("live", "live", "success", 3_000, 3_000, 0, 0, 0)]
+    assert fetch(database_url, COUNT) == [(3_000,)]
+    assert fetch(database_url, RUN) == [("live", "live", "success", 3_000, 3_000, 0, 0, 0)]
 
 
 def test_a_server_that_is_away_for_longer(warm: Path, tmp_path: Path) -> None:
@@ -87,9 +87,9 @@ def test_a_server_that_is_away_for_longer(warm: Path, tmp_path: Path) -> None:
         ran = feed.end()
     assert ran.code == 0, ran.err
     assert list(spill.iterdir()) == []
-    assert query(url, COUNT) == [(2_100,)]
-    assert query(url, "SELECT close FROM bars_ohlcv WHERE close <> 10.5") == [(10.25,)]
-    assert query(url, RUN)[0][2:4] == ("success", 2_102)
+    assert fetch(url, COUNT) == [(2_100,)]
+    assert fetch(url, "SELECT close FROM bars_ohlcv WHERE close <> 10.5") == [(10.25,)]
+    assert fetch(url, RUN)[0][2:4] == ("success", 2_102)
 
 
 def test_a_feed_that_is_killed_while_the_server_is_away(warm: Path) -> None:
@@ -111,8 +111,8 @@ def test_a_feed_that_is_killed_while_the_server_is_away(warm: Path) -> None:
         until_stored(url, 710)
         ran = feed.end()
     assert (ran.code, kept.exists()) == (0, False), ran.err
-    assert query(url, RUN)[0][2:] == ("success", 611, 610, 0, 0, 1)
-    assert query(url, "SELECT raw ->> 'line', row_number FROM bars_rejected") == [("nonsense", 601)]
+    assert fetch(url, RUN)[0][2:] == ("success", 611, 610, 0, 0, 1)
+    assert fetch(url, "SELECT raw ->> 'line', row_number FROM bars_rejected") == [("nonsense", 601)]
 
 
 def test_lines_that_end_while_the_server_is_away(warm: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_run_that_somebody_else_ended(database_url: str, home: Path) -> None:
     with feeding(database_url, home=home) as feed:
         feed.write(lines(0, 5))
         until_stored(database_url, 5)
-        query(
+        fetch(
             database_url, "UPDATE job_runs SET status = 'failure', completed_at = now() RETURNING 1"
         )
         feed.write(lines(5, 8))
@@ -158,4 +158,4 @@ def test_a_run_that_somebody_else_ended(database_url: str, home: Path) -> None:
     (kept,) = (home / "live").iterdir()
     assert kept.read_bytes() == lines(5, 8)
     assert str(kept) in ran.err
-    assert query(database_url, COUNT) == [(5,)]
+    assert fetch(database_url, COUNT) == [(5,)]

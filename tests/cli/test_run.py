@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.jobs import bars, config, query
+from tests.cli.jobs import bars, config
 from tests.conftest import Ran
+from tests.sql import fetch
 
 Mdload = Callable[..., Ran]
 NIGHTLY = '[jobs.nightly]\nsource = "dumps/{date-1d:%Y%m%d}.csv"\ndataset = "minutes"\n'
@@ -35,9 +36,9 @@ def test_a_job_loads_its_day_and_records_it(
     assert (job["rows_read"], job["rows_inserted"]) == (10, 10)
     assert [file["path"] for file in job["files"]] == ["dumps/20240304.csv"]
     assert job["runs"] == [job["run_id"]]
-    assert query(database_url, RUNS) == [("nightly", "minutes", "live", "success", None)]
+    assert fetch(database_url, RUNS) == [("nightly", "minutes", "live", "success", None)]
     shown = mdload("config", "show", "nightly", "--json").json()["jobs"][0]
-    ((print_, version, meta),) = query(
+    ((print_, version, meta),) = fetch(
         database_url, "SELECT config_fingerprint, pipeline_version, metadata FROM job_runs"
     )
     assert (print_, version) == (shown["fingerprint"], "0.1.0")
@@ -83,7 +84,7 @@ def test_all_jobs_run_whatever_becomes_of_one(
     ]
     assert "nowhere.csv cannot be read" in second["error"]
     assert third["rows_inserted"] == 10
-    states = [(job, status) for job, _, _, status, _ in query(database_url, RUNS)]
+    states = [(job, status) for job, _, _, status, _ in fetch(database_url, RUNS)]
     assert states == [("first", "failure"), ("second", "failure"), ("third", "success")]
     plain = mdload("run", "third", "first", "--force")
     assert plain.out.index("job third, for ") < plain.out.index("job first, for ")
@@ -135,7 +136,7 @@ def test_a_source_that_is_not_there(
     assert job["missing"] == ([] if missing == "ignore" else ["dumps/20240305.csv"])
     assert ("warning: dumps/20240305.csv is missing" in ran.err) == (missing == "warn")
     assert ("dumps/20240305.csv does not exist" in ran.err) == (missing == "fail")
-    assert [row[3] for row in query(database_url, RUNS)] == [status]
+    assert [row[3] for row in fetch(database_url, RUNS)] == [status]
 
 
 def test_nothing_is_expected_when_the_exchange_is_closed(
@@ -175,8 +176,8 @@ def test_a_dry_run_writes_nothing(mdload: Mdload, tmp_path: Path, database_url: 
     ran = mdload("run", "nightly", "--date", "2024-03-05", "--dry-run", "--json")
     (job,) = ran.json()["jobs"]
     assert (ran.code, job["rows_inserted"], job["run_id"], job["runs"]) == (0, 10, None, [])
-    assert query(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
-    assert query(database_url, RUNS) == []
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
+    assert fetch(database_url, RUNS) == []
 
 
 def test_set_and_environment_precede_the_file(
@@ -190,7 +191,7 @@ def test_set_and_environment_precede_the_file(
         env={"MDLOAD_METRICS_TEXTFILE": str(prom)},
     )  # fmt: skip
     assert ran.code == 0, ran.err
-    assert query(database_url, "SELECT DISTINCT provider FROM bars_ohlcv") == [("q",)]
+    assert fetch(database_url, "SELECT DISTINCT provider FROM bars_ohlcv") == [("q",)]
     assert 'store_rows_total{job_name="nightly",mode="backfill",outcome="inserted"' in (
         prom.read_text()
     )

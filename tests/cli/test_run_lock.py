@@ -11,8 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.cli.jobs import STALLED, bars, config, query, running, stalled, wait_for
+from tests.cli.jobs import STALLED, bars, config, running, stalled
 from tests.conftest import Ran
+from tests.sql import fetch, wait_for
 
 Mdload = Callable[..., Ran]
 JOBS = ('[jobs.nightly]\nsource = "bars.csv"', '[jobs.other]\nsource = "bars.csv"\nprovider = "q"')
@@ -48,7 +49,7 @@ def test_the_second_says_who_holds_the_job_and_ends(
         assert "after 0.2 s of waiting" in waited.err
         lock.rollback()
         assert holder.wait(60) == 0
-    assert query(database_url, "SELECT count(*) FROM job_runs") == [(1,)]
+    assert fetch(database_url, "SELECT count(*) FROM job_runs") == [(1,)]
     assert mdload("run", "nightly").code == 0
 
 
@@ -78,7 +79,7 @@ def test_wait_waits_until_the_job_is_free(home: Path, folder: Path, database_url
             _, err = second.communicate(timeout=60)
             assert (second.returncode, holder.wait(60)) == (0, 0), err
             assert re.search(r"waiting for the job nightly, held by run 1 \(pid \d+ on ", err)
-    assert query(database_url, "SELECT status, rows_inserted FROM job_runs ORDER BY id") == [
+    assert fetch(database_url, "SELECT status, rows_inserted FROM job_runs ORDER BY id") == [
         ("success", 20),
         ("success", 0),
     ]
@@ -96,7 +97,7 @@ def test_a_holder_that_is_killed_frees_the_job(
     assert ran.code == 0, ran.err
     assert f"run {run_id} of nightly is marked as failed: its process ended without a" in ran.err
     assert ran.json()["jobs"][0]["rows_inserted"] == 20
-    assert query(database_url, "SELECT id, status FROM job_runs ORDER BY id") == [
+    assert fetch(database_url, "SELECT id, status FROM job_runs ORDER BY id") == [
         (run_id, "failure"),
         (run_id + 1, "success"),
     ]
@@ -127,7 +128,7 @@ def test_ctrl_c_while_waiting_and_while_loading(
             assert (second.returncode, "interrupted" in err) == (130, True)
         holder.send_signal(signal.SIGTERM)
         assert holder.wait(60) == 130
-    assert query(database_url, "SELECT status FROM job_runs") == [("cancelled",)]
+    assert fetch(database_url, "SELECT status FROM job_runs") == [("cancelled",)]
 
 
 def test_jobs_of_another_schema_have_locks_of_their_own(
@@ -149,7 +150,7 @@ def test_a_holder_that_lost_its_lock_cannot_commit_beside_the_next_one(
     """As after a restart of the server: the first one lives on, and somebody else has the job."""
     with stalled(database_url) as lock, running(home, folder, "nightly") as first:
         wait_for(database_url, STALLED)
-        query(database_url, f"SELECT pg_terminate_backend(pid) FROM ({HOLDERS}) AS holders")
+        fetch(database_url, f"SELECT pg_terminate_backend(pid) FROM ({HOLDERS}) AS holders")
         with running(home, folder, "nightly") as second:
             wait_for(database_url, "SELECT 1 FROM job_runs WHERE id = 1 AND status = 'failure'")
             wait_for(database_url, "SELECT 1 FROM job_runs WHERE id = 2 AND status = 'running'")
@@ -159,8 +160,8 @@ def test_a_holder_that_lost_its_lock_cannot_commit_beside_the_next_one(
             _, err = first.communicate(timeout=60)
             assert first.returncode == 5
             assert "job run 1 " in err
-    assert query(database_url, "SELECT count(*) FROM bars_ohlcv") == [(20,)]
-    assert query(database_url, "SELECT status, rows_written FROM job_runs ORDER BY id") == [
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(20,)]
+    assert fetch(database_url, "SELECT status, rows_written FROM job_runs ORDER BY id") == [
         ("failure", 0),
         ("success", 20),
     ]

@@ -19,8 +19,9 @@ import pytest
 from loader import retries
 from loader.config import job, read
 from loader.nightly import Asked, JobResult, run_job
-from tests.cli.jobs import bars, config, query, running, stalled
+from tests.cli.jobs import bars, config, running, stalled
 from tests.conftest import Ran
+from tests.sql import fetch
 
 Mdload = Callable[..., Ran]
 ALL = '[jobs.a]\nsource = "dumps/*"'
@@ -67,7 +68,7 @@ def test_a_file_that_grows_is_left_for_the_next_run(
         "dumps/growing.csv": "unfinished",
     }
     assert "dumps/growing.csv is still being written: left for the next run" in ran.err
-    (meta,) = query(database_url, "SELECT metadata -> 'unfinished' FROM job_runs")
+    (meta,) = fetch(database_url, "SELECT metadata -> 'unfinished' FROM job_runs")
     assert meta == (["dumps/growing.csv"],)
     ran = mdload("run", "a", "--json")
     (job,) = ran.json()["jobs"]
@@ -99,7 +100,7 @@ def test_a_file_that_is_cut_short_is_left_while_it_is_young(
     assert (young.exit_code, young.load.status) == (0, "success")
     assert (young.unfinished, young.load.files[0].state) == ((str(path),), "unfinished")
     assert "left for the next run" in young.load.files[0].notes[0]
-    assert query(database_url, "SELECT count(*) FROM job_run_files") == [(0,)]
+    assert fetch(database_url, "SELECT count(*) FROM job_run_files") == [(0,)]
     an_hour_ago = time.time() - 3600
     os.utime(path, (an_hour_ago, an_hour_ago))
     old = ran(tmp_path, database_url)
@@ -128,7 +129,7 @@ def test_a_server_that_comes_back_is_tried_again(
         assert "the next is in 500 ms" in first
         (home / real.name).symlink_to(real)
         assert process.wait(60) == 0
-    assert query(database_url, "SELECT status, rows_inserted FROM job_runs") == [("success", 10)]
+    assert fetch(database_url, "SELECT status, rows_inserted FROM job_runs") == [("success", 10)]
 
 
 def test_attempts_have_an_end(mdload: Mdload, tmp_path: Path) -> None:
@@ -157,7 +158,7 @@ def test_only_files_that_may_succeed_are_tried_again(
         ("a.csv", "failed", True),
         ("b.csv", "failed", False),
     ]
-    tried = query(database_url, "SELECT run_id, path FROM job_run_files ORDER BY id")
+    tried = fetch(database_url, "SELECT run_id, path FROM job_run_files ORDER BY id")
     assert {Path(path).name for run, path in tried if run == failed.runs[1]} == {"a.csv"}
     done = run_job(chosen, database_url, Asked())
     assert [f.state for f in done.load.files] == ["loaded", "failed"]
@@ -176,11 +177,11 @@ def test_a_deadline_stops_the_job_and_fails_it(
     assert "the job a was stopped at its deadline, 2.0 s after it began" in job["error"]
     assert [f["state"] for f in job["files"]] == ["cancelled"]
     assert "deadline" in ran.err
-    ((status, message, _),) = query(database_url, RUNS)
+    ((status, message, _),) = fetch(database_url, RUNS)
     assert (status, "stopped at its deadline" in message) == ("failure", True)
-    assert query(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
     assert mdload("run", "a", "--set", "deadline=1m").code == 0
-    assert query(database_url, "SELECT count(*) FROM bars_ohlcv") == [(10,)]
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(10,)]
 
 
 def test_what_comes_through_a_pipe_is_not_waited_for(
@@ -203,7 +204,7 @@ def test_a_source_s_password_is_told_nobody(
     for args in ("run a --json", "config show a"):
         ran = mdload(*args.split())
         assert "s3cret" not in ran.out + ran.err
-    told = query(
+    told = fetch(
         database_url, "SELECT job_runs::text, job_run_files::text FROM job_runs, job_run_files"
     )
     assert len(told) == 1
@@ -226,7 +227,7 @@ def test_a_source_that_cannot_be_reached_does_not_stop_the_others(
         ("bars.csv", "loaded", 10),
     ]
     assert "cannot be reached" in job["files"][0]["error"]
-    tried = query(database_url, "SELECT run_id, path, state FROM job_run_files ORDER BY id")
+    tried = fetch(database_url, "SELECT run_id, path, state FROM job_run_files ORDER BY id")
     assert sorted(tried) == [
         (1, "bars.csv", "loaded"),
         (1, "https://127.0.0.1:1/a.csv", "failed"),

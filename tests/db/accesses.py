@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import NamedTuple
 
-import psycopg
+from tests.sql import fetch, wait_for_others
 
 
 class Accesses(NamedTuple):
@@ -28,21 +27,13 @@ class Accesses(NamedTuple):
 
 
 def accesses(url: str) -> Accesses:
-    """So far; waits for the sessions that are ending, as each tells what it did when it ends."""
-    others = (
-        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
-        " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    """So far; waits for sessions that are still ending."""
+    wait_for_others(url)
+    ((*found,),) = fetch(
+        url,
+        "SELECT t.seq_scan, t.seq_tup_read, i.idx_tup_read, t.idx_tup_fetch,"
+        "       b.heap_blks_read + b.heap_blks_hit"
+        "  FROM pg_stat_user_tables t JOIN pg_stat_user_indexes i USING (relid)"
+        "  JOIN pg_statio_user_tables b USING (relid) WHERE t.relname = 'bars_ohlcv'",
     )
-    until = time.monotonic() + 30
-    with psycopg.connect(url, autocommit=True) as watcher:
-        while watcher.execute(others).fetchall():
-            assert time.monotonic() < until
-            time.sleep(0.01)
-        found = watcher.execute(
-            "SELECT t.seq_scan, t.seq_tup_read, i.idx_tup_read, t.idx_tup_fetch,"
-            "       b.heap_blks_read + b.heap_blks_hit"
-            "  FROM pg_stat_user_tables t JOIN pg_stat_user_indexes i USING (relid)"
-            "  JOIN pg_statio_user_tables b USING (relid) WHERE t.relname = 'bars_ohlcv'"
-        ).fetchone()
-    assert found
     return Accesses(*found)

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
-
 T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
 
 
@@ -29,9 +27,3 @@ class Candle:
 def minutes(count: int, start: int = 0, **values: Any) -> list[Candle]:
     """`count` bars, a minute apart, from minute `start` after 2024-03-04 14:30Z."""
     return [Candle(ts=T0 + timedelta(minutes=start + n), **values) for n in range(count)]
-
-
-def query(url: str, sql: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        return connection.execute(sql.encode()).fetchall()

@@ -3,12 +3,11 @@ disturbed left a trace."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 import psycopg
@@ -19,6 +18,7 @@ from loader.pipeline import load
 from loader.results import LoadResult
 from loader.settings import RejectLimit, Settings
 from loader.sources import find
+from tests.sql import fetch
 
 COUNTS: Final = ("inserted", "updated", "unchanged", "duplicate", "skipped", "failed")
 
@@ -106,7 +106,7 @@ def prepare(size: Size, url: str, path: Path) -> None:
     price = pl.when(pl.col("minute") < 100).then(10).otherwise(5)
     bars(size.symbols, minute(200, price)).write_parquet(path)
     assert loaded(size, url, path).status == "success"
-    rows(url, "TRUNCATE job_runs CASCADE")
+    fetch(url, "TRUNCATE job_runs CASCADE")
 
 
 def loaded(
@@ -124,12 +124,6 @@ def loaded(
     )
     with find([str(path)]) as sources:
         return load(settings, url, sources, [heard])
-
-
-def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        found = connection.execute(sql.encode())
-        return found.fetchall() if found.description else []
 
 
 def contents(url: str) -> dict[str, bytes]:
@@ -171,7 +165,7 @@ def assert_like(
 def counted(url: str) -> dict[str, int]:
     """The counts of all that was committed, whichever run did."""
     sums = ", ".join(f"CAST(sum(rows_{name}) AS bigint)" for name in COUNTS)
-    (found,) = rows(
+    (found,) = fetch(
         url, f"SELECT {sums} FROM job_run_files WHERE state IN ('loaded', 'partial', 'known')"
     )
     return dict(zip(COUNTS, found, strict=True))
@@ -182,20 +176,8 @@ def assert_run_counts(url: str) -> None:
     sums = ", ".join(
         f"CAST(coalesce(sum(f.rows_{name}), 0) AS bigint) = r.rows_{name}" for name in COUNTS
     )
-    found = rows(
+    found = fetch(
         url, f"SELECT {sums} FROM job_runs r LEFT JOIN job_run_files f ON f.run_id = r.id"
              f" GROUP BY r.id"
     )  # fmt: skip
     assert set(found) == {(True,) * len(COUNTS)}
-
-
-def wait_for_others(url: str) -> None:
-    """Until the sessions of whoever was killed have noticed."""
-    deadline = time.monotonic() + 60
-    while rows(
-        url,
-        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
-        " AND backend_type = 'client backend' AND pid <> pg_backend_pid()",
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -25,6 +25,7 @@ from loader.results import Counts, LoadResult
 from loader.settings import Settings
 from loader.sources import find
 from tests.conftest import Ran
+from tests.sql import fetch
 
 T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
 VALUE_LIST = ", ".join(VALUES)
@@ -57,14 +58,8 @@ def loaded(
         return load(Settings(**given), url, sources, listeners)
 
 
-def rows(url: str, sql: str, *params: object) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        return connection.execute(sql.encode(), params).fetchall()
-
-
 def stored(url: str) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-    found = rows(url, f"SELECT {KEY_LIST}, {VALUE_LIST} FROM bars_ohlcv")
+    found = fetch(url, f"SELECT {KEY_LIST}, {VALUE_LIST} FROM bars_ohlcv")
     return {row[:4]: row[4:] for row in found}
 
 
@@ -73,15 +68,15 @@ def assert_books_balance(url: str) -> None:
     counts = [f"rows_{n}" for n in (
         "read", "inserted", "updated", "unchanged", "duplicate", "skipped", "failed")]  # fmt: skip
     sums = ", ".join(f"CAST(coalesce(sum({c}), 0) AS bigint)" for c in counts)
-    for run_id, *of_run in rows(url, f"SELECT id, {', '.join(counts)} FROM job_runs"):
-        (of_files,) = rows(url, f"SELECT {sums} FROM job_run_files WHERE run_id = %s", run_id)
+    for run_id, *of_run in fetch(url, f"SELECT id, {', '.join(counts)} FROM job_runs"):
+        (of_files,) = fetch(url, f"SELECT {sums} FROM job_run_files WHERE run_id = %s", run_id)
         assert tuple(of_run) == of_files
         assert of_run[0] == sum(of_run[1:])
-    ((bars, inserted),) = rows(
+    ((bars, inserted),) = fetch(
         url, "SELECT (SELECT count(*) FROM bars_ohlcv), sum(rows_inserted) FROM job_runs"
     )
     assert bars == inserted
-    ((revisions, updated),) = rows(
+    ((revisions, updated),) = fetch(
         url, "SELECT (SELECT count(*) FROM bars_ohlcv_revisions), sum(rows_updated) FROM job_runs"
     )
     assert revisions == updated
@@ -92,7 +87,7 @@ def assert_chains(url: str) -> None:
     """The old values of each revision are those that were there before it, up to the table's."""
     both = ", ".join(f"{side}_{v}" for side in ("old", "new") for v in VALUES)
     chains: dict[tuple[Any, ...], list[tuple[Any, ...]]] = defaultdict(list)
-    for row in rows(url, f"SELECT {KEY_LIST}, {both} FROM bars_ohlcv_revisions ORDER BY id"):
+    for row in fetch(url, f"SELECT {KEY_LIST}, {both} FROM bars_ohlcv_revisions ORDER BY id"):
         chains[row[:4]].append(row[4:])
     table = stored(url)
     n = len(VALUES)
@@ -333,7 +328,7 @@ def test_another_writer_between_our_comparison_and_our_writing(
     else:
         expected[symbol, 0] = price
     assert table == expected
-    revised = rows(
+    revised = fetch(
         database_url,
         "SELECT symbol, old_open, new_open FROM bars_ohlcv_revisions WHERE ts = %s ORDER BY symbol",
         T0,
@@ -424,5 +419,5 @@ def test_a_writer_that_never_yields_ends_in_a_clear_error(
     assert (result.status, file.state, file.exit_code) == ("failure", "failed", 5)
     assert "lock timeout" in str(file.error)
     assert file.hint == "another writer was in the way; run the same command again"
-    assert rows(database_url, "SELECT count(*) FROM bars_ohlcv WHERE symbol = 'NEW'") == [(0,)]
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv WHERE symbol = 'NEW'") == [(0,)]
     assert loaded(database_url, [meeting]).counts == Counts(6, 2, 2, 2)

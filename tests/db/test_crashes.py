@@ -28,10 +28,10 @@ from tests.db.crashing import (
     counted,
     loaded,
     prepare,
-    rows,
     write_file,
     write_shuffled,
 )
+from tests.sql import fetch, wait_for
 
 KILLS = int(os.environ.get("MDLOAD_KILLS", "1"))
 
@@ -86,8 +86,8 @@ def assert_as_if_nothing_was(
         "rows_written": expected["inserted"] + expected["updated"],
         **{f"rows_{name}": expected[name] for name in COUNTS},
     }
-    assert rows(url, "SELECT status FROM job_runs") == [("success",)]
-    assert rows(url, "SELECT state FROM job_run_files") == [("loaded",)]
+    assert fetch(url, "SELECT status FROM job_runs") == [("success",)]
+    assert fetch(url, "SELECT state FROM job_run_files") == [("loaded",)]
 
 
 @WAYS
@@ -107,8 +107,7 @@ def test_sessions_that_are_ended_in_the_middle(
         with database(server_url, prepared) as url, ThreadPoolExecutor(1) as pool:
             load = pool.submit(loaded, SMALL, url, files[order], in_parts=in_parts)
             with psycopg.connect(url, autocommit=True) as admin:
-                while not rows(url, "SELECT 1 FROM job_runs"):
-                    time.sleep(0.005)
+                wait_for(url, "SELECT 1 FROM job_runs")
                 for _ in range(seed.randint(1, 3)):
                     time.sleep(seed.uniform(0, 1.0) * takes)
                     admin.execute(TERMINATE)

@@ -37,12 +37,11 @@ from tests.db.crashing import (
     contents,
     counted,
     prepare,
-    rows,
-    wait_for_others,
     write_file,
     write_shuffled,
 )
 from tests.db.victims import Backfill, Server, a_moment, enlarge, small_disk
+from tests.sql import fetch, wait_for_others
 
 MINUTES = float(os.environ.get("MDLOAD_CRASH_MINUTES", "0"))
 SEED = os.environ.get("MDLOAD_CRASH_SEED", "a seed")
@@ -120,7 +119,7 @@ class Rounds:
     def round(self, victim: str, order: str, in_parts: bool, size: Size = SMALL) -> None:
         of = self.material(size)
         with database(self.url, of.template) as url:
-            rows(url, "CHECKPOINT")  # or a crash takes sequences of a copied database back
+            fetch(url, "CHECKPOINT")  # or a crash takes sequences of a copied database back
             load = Backfill(size, url, of.files[order], in_parts=in_parts)
             events, seconds = a_moment(self.random, size.rows // size.batch_rows + 6, of.seconds)
             load.wait_until_told(events)
@@ -176,12 +175,12 @@ class Rounds:
         """The database is on a file system that has room for some of the load, or all of it."""
         of = self.material(LARGE)
         room = self.random.randint(1 << 16, 16 << 20)
-        size = rows(self.url, f"SELECT pg_database_size('{of.template}')")[0][0] + room
+        size = fetch(self.url, f"SELECT pg_database_size('{of.template}')")[0][0] + room
         owner = self.server.pid_file.stat()
         with small_disk(size, owner.st_uid, owner.st_gid) as folder:
             if folder is None:
                 return
-            rows(self.url, f"CREATE TABLESPACE small LOCATION '{folder}'")
+            fetch(self.url, f"CREATE TABLESPACE small LOCATION '{folder}'")
             with database(self.url, f"{of.template} TABLESPACE small") as url:
                 load = Backfill(LARGE, url, of.files[order], in_parts=in_parts)
                 code, _ = load.end()
@@ -191,7 +190,7 @@ class Rounds:
                 self._met_a_full_disk(load, code)
                 enlarge(folder)
                 self.complete(of, url, order, in_parts)
-            rows(self.url, "DROP TABLESPACE small")
+            fetch(self.url, "DROP TABLESPACE small")
 
     def complete(self, of: Material, url: str, order: str, in_parts: bool) -> None:
         """The next run; then all is as it should be."""
@@ -209,7 +208,7 @@ class Rounds:
             contents(url), of.undisturbed, of.size, ordered=ordered
         )
         assert_run_counts(url)
-        states = [state for (state,) in rows(url, "SELECT state FROM job_run_files ORDER BY id")]
+        states = [state for (state,) in fetch(url, "SELECT state FROM job_run_files ORDER BY id")]
         assert states[-1] in {"loaded", "known"}
         found, expected = counted(url), of.size.expected
         if ordered or not in_parts:

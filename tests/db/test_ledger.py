@@ -23,6 +23,7 @@ from loader.pipeline import load
 from loader.results import Counts, FileResult, LoadResult
 from loader.settings import RejectLimit, Settings
 from loader.sources import Source, find
+from tests.sql import fetch
 
 T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
 
@@ -45,11 +46,6 @@ def written(path: Path, frame: pl.DataFrame) -> Path:
 def loaded(url: str, *paths: Path, heard: Callable[[Event], None] = id, **given: Any) -> LoadResult:
     with find([str(path) for path in paths]) as sources:
         return load(Settings(**given), url, sources, [heard])
-
-
-def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        return connection.execute(sql.encode()).fetchall()
 
 
 LEDGER = "SELECT state, rows_read, rows_resumable FROM job_run_files ORDER BY id"
@@ -75,7 +71,7 @@ def test_how_a_file_is_loaded_does_not_make_it_another(
     again = loaded(database_url, path, **other)
     assert states(again) == ["known"]
     assert again.counts == Counts()
-    assert rows(database_url, LEDGER) == [("loaded", 10, 10), ("known", 0, 0)]
+    assert fetch(database_url, LEDGER) == [("loaded", 10, 10), ("known", 0, 0)]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +129,7 @@ def test_equal_bytes_under_names_of_two_symbols_are_two_files(
     assert states(loaded(database_url, archive, other, next_day)) == ["loaded"] * 3
     stored = "SELECT symbol, ts FROM bars_ohlcv ORDER BY symbol, ts"
     opening, day = datetime(2014, 6, 5, 13, 30, tzinfo=UTC), timedelta(days=1)
-    assert rows(database_url, stored) == [("AA", opening), ("AA", opening + day), ("BB", opening)]
+    assert fetch(database_url, stored) == [("AA", opening), ("AA", opening + day), ("BB", opening)]
     assert states(loaded(database_url, archive, other, next_day)) == ["known"] * 3
 
 
@@ -186,19 +182,19 @@ def test_a_file_that_fails_in_its_third_part(database_url: str, tmp_path: Path) 
     )  # fmt: skip
     assert "changed while it was being read" in str(file.error)
     assert result.counts == Counts(20, 20)
-    assert rows(database_url, LEDGER) == [("partial", 20, 20)]
-    assert rows(database_url, "SELECT rows_read, rows_inserted, status FROM job_runs") == [
+    assert fetch(database_url, LEDGER) == [("partial", 20, 20)]
+    assert fetch(database_url, "SELECT rows_read, rows_inserted, status FROM job_runs") == [
         (20, 20, "failure")
     ]
-    ((message,),) = rows(database_url, "SELECT error_message FROM job_run_files")
+    ((message,),) = fetch(database_url, "SELECT error_message FROM job_run_files")
     assert message == file.error
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     heard = AfterRows(0, lambda: None)
     again = loaded(database_url, path, heard=heard, commit_every=10)
     assert (states(again), again.counts) == (["loaded"], Counts(30, 30))
     assert any("goes on after row 20" in note for note in heard.notes)
-    assert rows(database_url, LEDGER)[1] == ("loaded", 30, 50)
-    assert rows(database_url, "SELECT count(*) FROM bars_ohlcv") == [(50,)]
+    assert fetch(database_url, LEDGER)[1] == ("loaded", 30, 50)
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(50,)]
 
 
 def test_parts_are_of_no_use_to_a_run_that_commits_whole(database_url: str, tmp_path: Path) -> None:
@@ -225,7 +221,7 @@ def test_a_run_that_is_cancelled_between_parts(
     (file,) = result.files
     assert (result.status, file.state, file.exit_code) == ("cancelled", "partial", 130)
     assert result.counts.read in {20, 30}  # the third part may have ended before it was asked
-    assert rows(database_url, LEDGER) == [("partial", file.counts.read, file.counts.read)]
+    assert fetch(database_url, LEDGER) == [("partial", file.counts.read, file.counts.read)]
 
 
 def test_rejects_add_up_over_the_parts(database_url: str, tmp_path: Path) -> None:
@@ -240,7 +236,7 @@ def test_rejects_add_up_over_the_parts(database_url: str, tmp_path: Path) -> Non
     assert "parts that were committed before stay" in str(file.error)
     assert result.counts == Counts(30, 16, rejected=14)
     assert file.rejected == {"symbol_missing": 6, "file_refused": 8}
-    assert rows(database_url, LEDGER) == [("partial", 30, 20)]
+    assert fetch(database_url, LEDGER) == [("partial", 30, 20)]
 
 
 def test_rejects_of_a_file_in_no_order_are_measured_by_all_its_rows(
@@ -252,7 +248,7 @@ def test_rejects_of_a_file_in_no_order_are_measured_by_all_its_rows(
     how: dict[str, Any] = {"commit_every": 20, "batch_rows": 10}
     result = loaded(database_url, path, max_rejects=RejectLimit(share=0.1), **how)
     assert (states(result), result.counts) == (["loaded"], Counts(100, 90, rejected=10))
-    assert rows(database_url, LEDGER) == [("loaded", 100, 0)]
+    assert fetch(database_url, LEDGER) == [("loaded", 100, 0)]
     refused = loaded(database_url, path, max_rejects=RejectLimit(share=0.09), force=True, **how)
     assert states(refused) == ["refused"]
 

@@ -21,6 +21,7 @@ from loader.settings import Settings
 from loader.sources import find
 from tests.conftest import database, plain_only
 from tests.db.accesses import accesses
+from tests.sql import fetch
 
 #: Those of a hypertable are looked at in test_timescale_plans.
 pytestmark = plain_only
@@ -43,11 +44,6 @@ def loaded(url: str, path: Path, data: pl.DataFrame, **given: Any) -> LoadResult
     data.write_parquet(path)
     with find([str(path)]) as sources:
         return load(Settings(force=True, **given), url, sources)
-
-
-def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as connection:
-        return connection.execute(sql.encode()).fetchall()
 
 
 @pytest.fixture(scope="module")
@@ -173,8 +169,8 @@ def test_a_small_file_touches_little_of_a_large_target(
 ) -> None:
     """A hundred series: of each one bar that is stored alike, one that differs, one that is new."""
     monkeypatch.setattr("loader.attempts.FIRST_WAY", Way(direct=direct))
-    ((price,),) = rows(known, "SELECT max(open) + 1 FROM bars_ohlcv WHERE symbol = 'S000'")
-    ((last,),) = rows(
+    ((price,),) = fetch(known, "SELECT max(open) + 1 FROM bars_ohlcv WHERE symbol = 'S000'")
+    ((last,),) = fetch(
         known, "SELECT extract(epoch FROM max(ts) - '2024-01-01Z')::int / 60 FROM bars_ohlcv"
     )
     data = frame(
@@ -203,13 +199,13 @@ def test_a_replay_touches_no_row_and_writes_next_to_nothing(
     data = frame([(s, m, 10.0) for s in range(20) for m in range(1_000)])
     loaded(database_url, tmp_path / "1.parquet", data)
     versions = "SELECT ctid, xmin, xmax, updated_at FROM bars_ohlcv ORDER BY ctid"
-    before = rows(database_url, versions)
+    before = fetch(database_url, versions)
     scans = accesses(database_url).scans
     result = loaded(
         database_url, tmp_path / "1.parquet", data, batch_rows=3_000, commit_every=commit_every
     )
     assert result.counts == Counts(20_000, 0, 0, 20_000)
     assert accesses(database_url).scans == scans
-    assert rows(database_url, versions) == before
+    assert fetch(database_url, versions) == before
     assert result.wal_bytes is not None
     assert result.wal_bytes < 256 * 1024

@@ -26,7 +26,8 @@ from loader.metrics import Metrics
 from loader.runs import JobRunTracker
 from loader.store import StoreClient, WriteResult, transaction
 from loader.validate import RuleSettings
-from tests.db.candles import T0, Candle, minutes, query
+from tests.db.candles import T0, Candle, minutes
+from tests.sql import fetch
 
 CLOSES = "SELECT symbol, ts, close FROM bars_ohlcv ORDER BY 1, 2"
 
@@ -58,7 +59,7 @@ def test_new_changed_and_unchanged_bars(client: StoreClient, database_url: str) 
     result = client.write_bars(again)
     assert said(result) == (7, 2, 3, 2, 0, 0)
     assert result == 5
-    assert query(
+    assert fetch(
         database_url,
         "SELECT ts, old_close, new_close, old_high, new_high, old_vwap, new_vwap, old_volume, "
         "new_volume, run_id, file_id FROM bars_ohlcv_revisions ORDER BY ts",
@@ -67,25 +68,25 @@ def test_new_changed_and_unchanged_bars(client: StoreClient, database_url: str) 
         (T0 + timedelta(minutes=3), 10.5, 10.5, 11.0, 10.75, None, None, 100, 100, None, None),
         (T0 + timedelta(minutes=4), 10.5, 10.5, 11.0, 11.0, None, 10.25, 100, 100, None, None),
     ]
-    assert query(database_url, "SELECT count(*), max(close) FROM bars_ohlcv") == [(7, 10.75)]
+    assert fetch(database_url, "SELECT count(*), max(close) FROM bars_ohlcv") == [(7, 10.75)]
 
 
 @pytest.mark.usefixtures("way")
 def test_an_identical_bar_is_only_read(client: StoreClient, database_url: str) -> None:
     """No row is locked or written: the rows' xmax stays 0, and no transaction number is used up."""
     client.write_bars(minutes(50))
-    before = query(database_url, "SELECT pg_snapshot_xmax(pg_current_snapshot())")
+    before = fetch(database_url, "SELECT pg_snapshot_xmax(pg_current_snapshot())")
     assert said(client.write_bars(minutes(50))) == (50, 0, 0, 50, 0, 0)
-    assert query(database_url, "SELECT pg_snapshot_xmax(pg_current_snapshot())") == before
-    assert query(database_url, "SELECT DISTINCT xmax::text FROM bars_ohlcv") == [("0",)]
+    assert fetch(database_url, "SELECT pg_snapshot_xmax(pg_current_snapshot())") == before
+    assert fetch(database_url, "SELECT DISTINCT xmax::text FROM bars_ohlcv") == [("0",)]
 
 
 @pytest.mark.usefixtures("way")
 def test_the_last_of_two_bars_for_one_key_counts(client: StoreClient, database_url: str) -> None:
     batch = [Candle(close=10.1), Candle(close=10.2), Candle(symbol=" aa ", close=10.3)]
     assert said(client.write_bars(batch)) == (3, 1, 0, 0, 2, 0)
-    assert query(database_url, CLOSES) == [("AA", T0, 10.3)]
-    assert query(database_url, "SELECT source_symbol, symbol FROM provider_symbols ORDER BY 1") == [
+    assert fetch(database_url, CLOSES) == [("AA", T0, 10.3)]
+    assert fetch(database_url, "SELECT source_symbol, symbol FROM provider_symbols ORDER BY 1") == [
         (" aa ", "AA"),
         ("AA", "AA"),
     ]
@@ -102,7 +103,7 @@ def test_bars_that_break_a_rule_are_kept(client: StoreClient, database_url: str)
     batch[4].interval = "7m"
     batch[5].symbol = "A\0A"
     assert said(client.write_bars(batch, batch_size=4)) == (6, 1, 0, 0, 0, 5)
-    assert query(
+    assert fetch(
         database_url,
         "SELECT row_number, rules, raw ->> 'symbol', run_id, file_id FROM bars_rejected ORDER BY 1",
     ) == [
@@ -119,7 +120,7 @@ def test_nothing_but_bad_bars_and_nothing_at_all(client: StoreClient, database_u
     assert said(client.write_bars([Candle(high=1.0)])) == (1, 0, 0, 0, 0, 1)
     assert said(client.write_bars([])) == (0, 0, 0, 0, 0, 0)
     assert said(client.write_bars(iter(()))) == (0, 0, 0, 0, 0, 0)
-    assert query(database_url, "SELECT count(*) FROM bars_rejected") == [(1,)]
+    assert fetch(database_url, "SELECT count(*) FROM bars_rejected") == [(1,)]
 
 
 @pytest.mark.usefixtures("way")
@@ -134,10 +135,10 @@ def test_a_symbol_that_is_another_ones_is_kept_out(client: StoreClient, database
     heard: list[Event] = []
     with StoreClient(database_url, listeners=[heard.append]) as told:
         assert said(told.write_bars(batch)) == (3, 2, 0, 0, 0, 1)
-    assert query(database_url, "SELECT row_number, rules, raw ->> 'symbol' FROM bars_rejected") == [
+    assert fetch(database_url, "SELECT row_number, rules, raw ->> 'symbol' FROM bars_rejected") == [
         (2, ["symbol_collision"], "al.prA")
     ]
-    assert query(database_url, "SELECT symbol FROM bars_ohlcv ORDER BY 1") == [("BB",), ("CC",)]
+    assert fetch(database_url, "SELECT symbol FROM bars_ohlcv ORDER BY 1") == [("BB",), ("CC",)]
     assert [e.rejected for e in heard if isinstance(e, Committed)] == [{"symbol_collision": 1}]
 
 
@@ -151,11 +152,11 @@ def test_values_are_stored_exactly(client: StoreClient, database_url: str, way: 
         ]
     )
     client.write_bars([Candle(symbol="T", volume=-0.0, close=Decimal("10.10"))])
-    assert query(
+    assert fetch(
         database_url, "SELECT open, volume, trade_count FROM bars_ohlcv WHERE symbol LIKE 'S%' "
         "ORDER BY symbol"
     ) == [(v, v, 2**62 + n) for n, v in enumerate(values)]  # fmt: skip
-    assert query(database_url, "SELECT volume::text, close FROM bars_ohlcv WHERE symbol = 'T'") == [
+    assert fetch(database_url, "SELECT volume::text, close FROM bars_ohlcv WHERE symbol = 'T'") == [
         ("-0", 10.1)
     ]
 
@@ -164,7 +165,7 @@ def test_names_are_stored_exactly(client: StoreClient, database_url: str, way: s
     del way
     names = ['say "hi"', "back\\slash", "{a,b}", "null", "é漢字🎉", "it's"]
     client.write_bars([Candle(provider=name, symbol=name) for name in names])
-    stored = query(database_url, "SELECT provider, symbol FROM bars_ohlcv")
+    stored = fetch(database_url, "SELECT provider, symbol FROM bars_ohlcv")
     assert sorted(stored) == sorted((name, name.upper()) for name in names)
 
 
@@ -187,12 +188,12 @@ def test_a_run_counts_what_its_client_writes(database_url: str, way: str) -> Non
     ):
         client.write_bars([*minutes(3), Candle(symbol="BB", high=1.0), Candle(symbol="BB")])
         client.write_bars([Candle(symbol="BB", close=9.5), *minutes(4)], batch_size=2)
-    assert query(
+    assert fetch(
         database_url,
         "SELECT status, rows_read, rows_written, rows_inserted, rows_updated, rows_unchanged, "
         "rows_failed, symbols, min_ts, max_ts FROM job_runs",
     ) == [("success", 10, 6, 5, 1, 3, 1, ["AA", "BB"], T0, T0 + timedelta(minutes=3))]
-    assert query(
+    assert fetch(
         database_url,
         "SELECT 'rejected', run_id FROM bars_rejected UNION "
         "SELECT 'revisions', run_id FROM bars_ohlcv_revisions UNION "
@@ -210,7 +211,7 @@ def test_a_run_that_has_ended_takes_no_bars(database_url: str, way: str) -> None
         pytest.raises(MergeFailed, match="no longer running"),
     ):
         client.write_bars(minutes(3))
-    assert query(database_url, CLOSES) == []
+    assert fetch(database_url, CLOSES) == []
 
 
 def test_a_stream_is_not_waited_for_beyond_its_batch(
@@ -222,7 +223,7 @@ def test_a_stream_is_not_waited_for_beyond_its_batch(
     def stream() -> Iterator[Candle]:
         for n, candle in enumerate(minutes(10)):
             if n == 8:
-                (count,) = query(database_url, "SELECT count(*) FROM bars_ohlcv")[0]
+                (count,) = fetch(database_url, "SELECT count(*) FROM bars_ohlcv")[0]
                 stored.append(count)
             yield candle
 
@@ -236,7 +237,7 @@ def test_batches_before_an_error_are_stored(client: StoreClient, database_url: s
         batch[7].open = "ten"
         with pytest.raises(TypeError, match=r"bars\[7\].open is 'ten'"):
             client.write_bars(bars(batch), batch_size=3)
-        assert query(database_url, "SELECT count(*) FROM bars_ohlcv") == [(6,)]
+        assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(6,)]
     # And the client is as usable as before.
     assert said(client.write_bars(minutes(9), batch_size=3)) == (9, 3, 0, 6, 0, 0)
 
@@ -293,7 +294,7 @@ def test_frames(client: StoreClient, database_url: str) -> None:
     assert said(client.write_frame(frame.to_arrow())) == (6, 0, 0, 5, 0, 1)
     assert said(client.write_frame(frame.to_arrow().to_batches()[0])) == (6, 0, 0, 5, 0, 1)
     assert said(client.write_frame(frame.to_arrow().to_reader())) == (6, 0, 0, 5, 0, 1)
-    assert query(database_url, "SELECT DISTINCT row_number FROM bars_rejected") == [(6,)]
+    assert fetch(database_url, "SELECT DISTINCT row_number FROM bars_rejected") == [(6,)]
     assert said(client.write_frame(frame.clear())) == (0, 0, 0, 0, 0, 0)
 
 
@@ -304,7 +305,7 @@ def test_a_frame_under_other_names(client: StoreClient, database_url: str) -> No
         frame, provider="q", symbol="zz", interval="1m", timezone="America/New_York"
     )
     assert written == 2
-    assert query(
+    assert fetch(
         database_url, 'SELECT provider, symbol, "interval", ts, close, volume FROM bars_ohlcv'
         " ORDER BY ts"
     ) == [
@@ -345,7 +346,7 @@ def test_spellings_are_asked_about_once(client: StoreClient, database_url: str) 
             client.write_bars([Candle(symbol="BB")])
         connection.execute("ALTER TABLE elsewhere RENAME TO provider_symbols")
     assert client.write_bars([Candle(symbol="BB")]) == 1
-    assert query(database_url, "SELECT symbol FROM provider_symbols ORDER BY 1") == [
+    assert fetch(database_url, "SELECT symbol FROM provider_symbols ORDER BY 1") == [
         ("AA",),
         ("BB",),
     ]
@@ -364,6 +365,6 @@ def test_a_mixed_stream_in_pieces(client: StoreClient, database_url: str) -> Non
         expected[stream[n].ts] = 9.75
     result = client.write_bars(stream, batch_size=1_000)
     assert said(result) == (25_000, 24_970, 0, 0, 5, 25)
-    assert dict(islice(((t, c) for _, t, c in query(database_url, CLOSES)), 30_000)) == expected
-    assert query(database_url, "SELECT count(*), min(row_number), max(row_number) "
+    assert dict(islice(((t, c) for _, t, c in fetch(database_url, CLOSES)), 30_000)) == expected
+    assert fetch(database_url, "SELECT count(*), min(row_number), max(row_number) "
                                "FROM bars_rejected") == [(25, 1, 24_001)]  # fmt: skip

@@ -23,7 +23,8 @@ from loader.events import BarsWritten, Event
 from loader.runs import JobRunTracker
 from loader.server import embedded, start, stop
 from loader.store import AsyncStoreClient, StoreClient, transaction
-from tests.db.candles import Candle, minutes, query
+from tests.db.candles import Candle, minutes
+from tests.sql import fetch, wait_for
 
 COUNT = "SELECT count(*) FROM bars_ohlcv"
 CLOSES = "SELECT symbol, ts, close FROM bars_ohlcv ORDER BY 1, 2"
@@ -43,7 +44,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 def end_sessions(url: str) -> int:
     """Ends every other session of the database, as an administrator or a restart would."""
     return len(
-        query(
+        fetch(
             url,
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()",
@@ -58,13 +59,6 @@ def test_sessions_that_ended_between_batches(database_url: str) -> None:
         assert client.write_bars(minutes(5)) == 2
         end_sessions(database_url)
         assert client.write_bars(minutes(6)).unchanged == 5
-
-
-def wait_until(url: str, sql: str) -> None:
-    deadline = time.monotonic() + 30
-    while not query(url, sql):
-        assert time.monotonic() < deadline, sql
-        time.sleep(0.01)
 
 
 WAITS = (
@@ -84,12 +78,12 @@ def test_a_session_that_ends_in_the_middle(database_url: str) -> None:
         client.write_bars(minutes(1))
         blocker.execute("LOCK TABLE bars_ohlcv IN ACCESS EXCLUSIVE MODE")
         writing = thread.submit(client.write_bars, minutes(4))
-        wait_until(database_url, WAITS)
-        query(database_url, f"SELECT pg_terminate_backend(pid) FROM ({WAITS}) AS waiting")
+        wait_for(database_url, WAITS)
+        fetch(database_url, f"SELECT pg_terminate_backend(pid) FROM ({WAITS}) AS waiting")
         blocker.rollback()
         result = writing.result()
     assert (result.inserted, result.unchanged) == (3, 1)
-    assert query(database_url, COUNT) == [(4,)]
+    assert fetch(database_url, COUNT) == [(4,)]
     assert [e.committed for e in heard if isinstance(e, BarsWritten)][-1] is True
 
 
@@ -182,10 +176,10 @@ def test_a_commit_without_an_answer(
         result = client.write_bars(changed)
     assert line.cut is None
     assert (result.inserted, result.updated, result.rejected) == (2, 2, 1)
-    assert query(database_url, COUNT) == [(4,)]
-    assert query(database_url, "SELECT count(*) FROM bars_ohlcv_revisions") == [(2,)]
-    assert query(database_url, "SELECT count(*) FROM bars_rejected") == [(1,)]
-    assert query(
+    assert fetch(database_url, COUNT) == [(4,)]
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv_revisions") == [(2,)]
+    assert fetch(database_url, "SELECT count(*) FROM bars_rejected") == [(1,)]
+    assert fetch(
         database_url, "SELECT rows_read, rows_inserted, rows_updated, rows_failed FROM job_runs"
     ) == [(7, 4, 2, 1)]
     told = [(e.bars, e.committed) for e in heard if isinstance(e, BarsWritten)]
@@ -217,7 +211,7 @@ def test_a_server_that_restarts(warm: Path, monkeypatch: pytest.MonkeyPatch) -> 
         result = writing.result()
     assert (result.submitted, result.inserted) == (3_000, 3_000)
     with embedded(warm) as url:
-        assert query(url, COUNT) == [(3_000,)]
+        assert fetch(url, COUNT) == [(3_000,)]
     stop(warm)
 
 
@@ -227,7 +221,7 @@ def test_a_server_that_stays_away(database_url: str, line: Line) -> None:
         line.close()
         with pytest.raises(ConnectionLost):
             client.write_bars(minutes(3))
-    assert query(database_url, COUNT) == [(2,)]
+    assert fetch(database_url, COUNT) == [(2,)]
 
 
 @contextmanager
@@ -257,10 +251,10 @@ def test_two_clients_on_the_same_keys_in_opposite_order(database_url: str) -> No
     written = sum(r.inserted for r in results), sum(r.updated for r in results)
     assert sum(r.submitted for r in results) == 8 * 200
     assert written[0] == 200
-    revised = query(database_url, "SELECT count(*) FROM bars_ohlcv_revisions")[0][0]
+    revised = fetch(database_url, "SELECT count(*) FROM bars_ohlcv_revisions")[0][0]
     assert revised == written[1] == sum(int(r) for r in results) - 200
     # Each revision begins with what the one before it left; the last one ends at what is stored.
-    assert query(
+    assert fetch(
         database_url,
         """
         SELECT count(*) FROM (
@@ -272,7 +266,7 @@ def test_two_clients_on_the_same_keys_in_opposite_order(database_url: str) -> No
          WHERE new_close <> coalesce(next, stored)
         """,
     ) == [(0,)]
-    assert {c for (c,) in query(database_url, "SELECT DISTINCT close FROM bars_ohlcv")} <= {
+    assert {c for (c,) in fetch(database_url, "SELECT DISTINCT close FROM bars_ohlcv")} <= {
         10.4,
         9.6,
     }
@@ -289,7 +283,7 @@ def test_threads_that_share_a_client(database_url: str) -> None:
         ),
     ):
         pass
-    assert query(database_url, COUNT) == [(240,)]
+    assert fetch(database_url, COUNT) == [(240,)]
 
 
 def test_another_writer_between_the_look_and_the_insert(database_url: str) -> None:
@@ -305,11 +299,11 @@ def test_another_writer_between_the_look_and_the_insert(database_url: str) -> No
             [minutes(2)[1].ts],
         )
         writing = thread.submit(client.write_bars, minutes(3))
-        wait_until(database_url, WAITS)
+        wait_for(database_url, WAITS)
         other.commit()
         result = writing.result()
     assert (result.inserted, result.updated) == (2, 1)
-    assert query(database_url, "SELECT old_close, new_close FROM bars_ohlcv_revisions") == [
+    assert fetch(database_url, "SELECT old_close, new_close FROM bars_ohlcv_revisions") == [
         (9.0, 10.5)
     ]
 
@@ -339,7 +333,7 @@ def test_a_write_that_is_cancelled(database_url: str) -> None:
         client.write_bars(minutes(1))
         blocker.execute("LOCK TABLE bars_ohlcv IN ACCESS EXCLUSIVE MODE")
         writing = thread.submit(client.write_bars, minutes(4))
-        wait_until(database_url, WAITS)
+        wait_for(database_url, WAITS)
         client.cancel()
         with pytest.raises((Cancelled, DatabaseError)):
             writing.result(timeout=30)
@@ -354,11 +348,11 @@ def test_a_task_that_is_cancelled(database_url: str) -> None:
             with psycopg.connect(database_url) as blocker:
                 blocker.execute("LOCK TABLE bars_ohlcv IN ACCESS EXCLUSIVE MODE")
                 task = asyncio.create_task(client.write_bars(minutes(4)))
-                await asyncio.to_thread(wait_until, database_url, WAITS)
+                await asyncio.to_thread(wait_for, database_url, WAITS)
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await task
             assert await client.write_bars(minutes(2)) == 1
 
     asyncio.run(work())
-    assert query(database_url, COUNT) == [(2,)]
+    assert fetch(database_url, COUNT) == [(2,)]

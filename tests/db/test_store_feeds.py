@@ -12,7 +12,8 @@ import pytest
 
 from loader.errors import DatabaseError
 from loader.store import AsyncStoreClient, StoreClient
-from tests.db.candles import Candle, minutes, query
+from tests.db.candles import Candle, minutes
+from tests.sql import fetch
 
 COUNT = "SELECT count(*) FROM bars_ohlcv"
 
@@ -24,10 +25,10 @@ def client(database_url: str) -> Iterator[StoreClient]:
 
 
 def stored(url: str) -> int:
-    return int(query(url, COUNT)[0][0])
+    return int(fetch(url, COUNT)[0][0])
 
 
-def wait_for(url: str, count: int) -> None:
+def wait_until_stored(url: str, count: int) -> None:
     deadline = time.monotonic() + 30
     while stored(url) < count:
         assert time.monotonic() < deadline
@@ -48,10 +49,10 @@ def test_enough_rows_are_written_at_once(client: StoreClient, database_url: str)
 def test_rows_that_have_waited_are_written(client: StoreClient, database_url: str) -> None:
     with client.buffered(max_rows=1000, max_seconds=0.05) as feed:
         feed.write(Candle())
-        wait_for(database_url, 1)
+        wait_until_stored(database_url, 1)
         for bar in minutes(3):
             feed.write(bar)
-        wait_for(database_url, 3)
+        wait_until_stored(database_url, 3)
     assert (feed.result.inserted, feed.result.unchanged + feed.result.duplicate) == (3, 1)
 
 
@@ -117,7 +118,7 @@ def test_an_error_of_the_clock_is_raised_by_the_next_call(
             while time.monotonic() < deadline:
                 feed.write(Candle())
         connection.execute("ALTER TABLE bars_ohlcv DROP CONSTRAINT c")
-        wait_for(database_url, 1)  # the clock goes on by itself
+        wait_until_stored(database_url, 1)  # the clock goes on by itself
     assert feed.result.inserted == 1
 
 
@@ -168,7 +169,7 @@ def test_a_feed_of_a_task(database_url: str) -> None:
                 for bar in minutes(4):
                     await feed.write(bar)
                 assert stored(database_url) >= 3
-                await asyncio.to_thread(wait_for, database_url, 4)
+                await asyncio.to_thread(wait_until_stored, database_url, 4)
                 await feed.write(Candle(symbol="BB"))
                 assert (await feed.flush()).inserted == 5
                 with pytest.raises(TypeError):

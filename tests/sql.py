@@ -1,0 +1,37 @@
+"""What a database holds, as tests ask for it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import psycopg
+
+
+def fetch(url: str, sql: str, *params: object) -> list[tuple[Any, ...]]:
+    """The rows of `sql`, times in UTC; none where it gives none. A transaction of its own."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        found = connection.execute(sql.encode(), params or None)
+        return found.fetchall() if found.description else []
+
+
+def wait_for(url: str, sql: str) -> list[tuple[Any, ...]]:
+    """The rows of `sql`, as soon as it has any."""
+    until = time.monotonic() + 60
+    while not (rows := fetch(url, sql)):
+        assert time.monotonic() < until, sql
+        time.sleep(0.02)
+    return rows
+
+
+def wait_for_others(url: str) -> None:
+    """Until nobody else is connected; a session tells what it did when it ends."""
+    others = (
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
+        " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+    until = time.monotonic() + 60
+    while fetch(url, others):
+        assert time.monotonic() < until
+        time.sleep(0.01)
