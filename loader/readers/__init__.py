@@ -46,7 +46,7 @@ def read(source: Source, batch_rows: int = 250_000) -> Iterator[Reading]:
             case "arrow stream":
                 yield arrow.read_stream(stream, source, batch_rows)
             case "json":
-                yield json.read(stream, source, batch_rows)
+                yield json.read(stream, source, batch_rows, stack=stack)
             case "hdf5":
                 file = arrow.seekable(stream, source, layers, stack)
                 yield hdf5.read(file, source, batch_rows, stack)

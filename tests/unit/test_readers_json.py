@@ -280,6 +280,10 @@ class TestCells:
             assert found.columns == ("a", "b", "c")
             assert found.rows[9:] == [("5", None, "[true]"), ('["6"]', None, None)]
 
+    def test_a_block_that_begins_with_a_row_of_nothing(self) -> None:
+        found = table("[" + '{"a": 1, "b": 2}, ' * 3 + "{}, {}, " * 3 + "{}]", block=16)
+        assert found.rows == [("1", "2")] * 3 + [(None, None)] * 7
+
     def test_arrays_that_are_too_short_or_too_long(self) -> None:
         found = table("[" + "[1, 2], " * 9 + "[3], [4, 5, 6], [7, 8]]", block=8)
         assert found.rows[9:] == [("3", None), ('["4", "5", "6"]', None), ("7", "8")]

@@ -10,6 +10,7 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from io import BufferedReader
 from pathlib import PurePath
 from typing import Any, Final
@@ -17,24 +18,34 @@ from typing import Any, Final
 import polars as pl
 
 from loader.errors import UnreadableFile
+from loader.readers.json import inside
+from loader.readers.json.inside import Around, Inside
 from loader.readers.json.place import Place, find
 from loader.readers.json.rows import Group, Rows, groups
-from loader.readers.json.values import BLOCK, Values, too_deep
+from loader.readers.json.values import BLOCK, LIMIT, Values, too_deep
 from loader.readers.reading import NO_ROWS, Reading, batches
 from loader.readers.recognise import text_encoding
-from loader.sources import Source
-from loader.sources.compression import damage
+from loader.sources import Source, open_source
+from loader.sources.compression import damage, unwrap
 from loader.sources.patterns import printable
 
 _LONGEST_MESSAGE: Final = 1000
 
 
-def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = BLOCK) -> Reading:
+def read(
+    stream: BufferedReader,
+    source: Source,
+    batch_rows: int,
+    block: int = BLOCK,
+    stack: ExitStack | None = None,
+) -> Reading:
     """The table in `stream`: every column String, every cell spelled as in the file, null and an
     empty one null; `true` and `false` as such, what nests in a cell as JSON.
 
     Values on lines of their own, and the elements of an outermost array, are read block by block
-    in flat memory, their columns those of the first block; one value is held whole.
+    in flat memory, their columns those of the first block. So is an object around one array, which
+    is set aside on disk, if there is a `stack` to close that, and to open `source` again where it
+    turns out to be more than that. Any other value is held whole.
 
     Raises:
         UnreadableFile: it is no JSON, is damaged or cut short, has no rows, or rows in several
@@ -43,6 +54,13 @@ def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = B
     name = source.name
     encoding = text_encoding(stream.peek(2))
     values = Values(_decoded(stream, encoding, block, name), name, block)
+    large = stack is not None and not (values.array or values.drained)
+    if stack is not None and large and (begun := inside.around(values.text)):
+        found = _inside(values, begun, name, stack)
+        if found is not None:
+            return _reading_inside(found, encoding, name, batch_rows)
+        again, _ = unwrap(stack.enter_context(open_source(source)), name, stack)
+        values = Values(_decoded(again, encoding, block, name), name, block)
     try:
         first, place, others = _first(values, name)
         held = list(groups(first, place, name))
@@ -50,8 +68,7 @@ def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = B
     except RecursionError as exc:
         raise too_deep(name) from exc
     whole = values.ended
-    notes = rows.notes if encoding == "utf-8" else (f"encoded in {encoding}", *rows.notes)
-    notes += tuple(f"there are rows at {str(other)!r} too: left out" for other in others)
+    notes = _notes(rows, others, encoding)
     if whole and not rows.rows:
         notes = (*notes, _no_rows(held))
 
@@ -75,6 +92,38 @@ def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = B
         place=str(place),
         batches=batches(frames(), name, batch_rows),
     )
+
+
+def _inside(
+    values: Values, begun: tuple[Around, int], name: str, stack: ExitStack
+) -> Inside | None:
+    found, at = begun
+    try:
+        values.enter(at)
+        return inside.read(values, found, name, stack)
+    except UnreadableFile:
+        if values.size > LIMIT:
+            raise
+    except RecursionError:
+        pass
+    return None  # as a whole it has the same fault, and that tells its place
+
+
+def _reading_inside(found: Inside, encoding: str, name: str, batch_rows: int) -> Reading:
+    return Reading(
+        container="json",
+        columns=found.rows.columns,
+        rows=found.spool.rows,
+        notes=_notes(found.rows, found.others, encoding),
+        header=found.place.form != "arrays",
+        place=str(found.place),
+        batches=batches(found.frames(), name, batch_rows),
+    )
+
+
+def _notes(rows: Rows, others: list[Place], encoding: str) -> tuple[str, ...]:
+    left_out = (f"there are rows at {str(other)!r} too: left out" for other in others)
+    return (*(() if encoding == "utf-8" else (f"encoded in {encoding}",)), *rows.notes, *left_out)
 
 
 def _first(values: Values, name: str) -> tuple[Any, Place, list[Place]]:

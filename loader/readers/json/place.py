@@ -29,7 +29,8 @@ Step = str  # a name, "*" for any name, "[]" for any element
 _KEY: Final = re.compile(r"(?!.*[a-z]{2})(?=.*[A-Z0-9])", re.DOTALL)
 _NUMBER: Final = re.compile(r"\s*[-+]?[0-9.]+(e[-+]?[0-9]+)?\s*", re.IGNORECASE)
 _NESTED: Final = frozenset({dict, list})
-_COLUMNS_OF_A_TABLE: Final = 3
+#: So many columns do not count as rows of bars beside wider ones.
+COLUMNS_OF_A_TABLE: Final = 3
 _NUMBERS_OF_A_BAR: Final = 4
 _CELLS_OF_A_BAR: Final = 50
 
@@ -80,7 +81,7 @@ def find(value: Any) -> tuple[list[Place], list[Place]]:
     array either."""
     found = list(_places(value))
     filled = [place for place in found if place.cells]
-    wide = [place for place in filled if place.width > _COLUMNS_OF_A_TABLE]
+    wide = [place for place in filled if place.width > COLUMNS_OF_A_TABLE]
     if wide:
         fewest = min(len(place.steps) for place in wide)
         best = [place for place in wide if len(place.steps) == fewest]
@@ -108,7 +109,7 @@ def _in_array(items: list[Any]) -> Iterator[Place]:
     if not any(item is not None for item in items):
         yield Place(("[]",), "nothing")
     if objects:
-        nested = [item for item in objects if _nests(item.values())]
+        nested = [item for item in objects if nests(item.values())]
         inner = _joined(place for item in nested for place in _places(item, element=True))
         if any(place.cells for place in inner) or (inner and not any(map(_is_bar, objects))):
             yield from (place.after("[]") for place in inner)
@@ -129,7 +130,7 @@ def _in_array(items: list[Any]) -> Iterator[Place]:
 def _in_object(value: dict[str, Any], *, element: bool) -> Iterator[Place]:
     columns = plain_arrays(value)
     lengths = {len(column) for column in columns.values()}
-    if len(columns) >= _COLUMNS_OF_A_TABLE and (len(lengths) == 1 or not element):
+    if len(columns) >= COLUMNS_OF_A_TABLE and (len(lengths) == 1 or not element):
         form: Literal["columns", "uneven"] = "columns" if len(lengths) == 1 else "uneven"
         cells = sum(map(len, columns.values()))
         yield Place((), form, tuple(columns), len(columns), cells)
@@ -166,7 +167,7 @@ def _keyed(value: dict[str, Any]) -> dict[str, dict[str, Any]]:
     flat = {
         name: child
         for name, child in value.items()
-        if isinstance(child, dict) and child and is_key(name) and not _nests(child.values())
+        if isinstance(child, dict) and child and is_key(name) and not nests(child.values())
     }
     first = next(iter(flat.values()), {})
     alike = all(2 * len(first.keys() & row) >= max(len(first), len(row)) for row in flat.values())
@@ -181,14 +182,13 @@ def is_key(name: str) -> bool:
 def plain_arrays(value: Mapping[str, Any]) -> dict[str, list[Any]]:
     """The arrays in an object that hold nothing but plain values; empty ones if all are."""
     arrays = {
-        name: child
-        for name, child in value.items()
-        if isinstance(child, list) and not _nests(child)
+        name: child for name, child in value.items() if isinstance(child, list) and not nests(child)
     }
     return {name: child for name, child in arrays.items() if child} or arrays
 
 
-def _nests(values: Iterable[Any]) -> bool:
+def nests(values: Iterable[Any]) -> bool:
+    """Whether there is an object or an array among them."""
     return not _NESTED.isdisjoint(map(type, values))
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import polars as pl
 
 from loader.errors import UnreadableFile
-from loader.readers.json.place import Place, Step, plain_arrays
+from loader.readers.json.place import Place, Step, nests, plain_arrays
 from loader.readers.json.values import DECODER, Values
 from loader.readers.reading import marked, unique_names
 
@@ -203,8 +203,26 @@ class Rows:
             absent = (key for key in self._own if key not in self._names)
             frame = frame.with_columns(pl.lit(None, pl.String()).alias(key) for key in absent)
             frame = frame.select(self._own)
-        frame.columns = list(self.columns)
+        frame.columns = list(self.columns[: len(self._own)])
         return frame
+
+    def fit(self, rows: list[Row]) -> bool:
+        """Whether all are flat rows of these columns, and of no others."""
+        kind = list if self._arrays else dict
+        if set(map(type, rows)) != {kind}:
+            return False
+        if self._arrays:
+            return all(len(row) == len(self._own) and not nests(row) for row in rows)
+        known = dict.fromkeys(self._own).keys()
+        return all(row.keys() <= known and not nests(row.values()) for row in rows)
+
+    def beside(self, own: pl.DataFrame, around: dict[str, Any]) -> pl.DataFrame:
+        """A frame of the rows' own columns, in their order, with what stands around them."""
+        own.columns = list(self.columns[: own.width])
+        names = zip(self._around, self.columns[own.width :], strict=True)
+        return own.with_columns(
+            pl.lit(_spelled(around.get(key)) or None, pl.String).alias(name) for key, name in names
+        )
 
     def _by_name(self, rows: list[Row]) -> list[list[Any]]:
         known = dict.fromkeys(self._own).keys()
@@ -251,7 +269,7 @@ def _pattern(row: str, columns: list[str]) -> tuple[str, list[str]]:
         else:
             pattern += _STRING_CELL if token["string"] else _OTHER_CELL
             cells += 1
-    fits = cells == len(value) == len(names) <= _WIDEST and set(names) <= set(columns)
+    fits = 0 < cells == len(value) == len(names) <= _WIDEST and set(names) <= set(columns)
     if not fits or "\\" in row:
         return "", []
     return f"{pattern}{re.escape(row[end:-1])}$", names

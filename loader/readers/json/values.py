@@ -29,17 +29,21 @@ class Values:
     Attributes:
         array: whether they are the elements of one array.
         ended: whether all of them have been taken.
+        drained: whether all of the text has been read.
         text: what is read but not taken; it begins with a value.
+        size: how many characters have been read.
+        after: what follows the array that was entered, once its elements have ended.
         boundary: what stands between two values, with their outer brackets, as `},{` or `]\\n[`;
             blank before two of them are known.
     """
 
     def __init__(self, pieces: Iterator[str], name: str, block: int = BLOCK) -> None:
         self._pieces, self._name, self._block = pieces, name, block
-        self._drained = False
+        self.drained = False
         self._line, self._column = 1, 1
-        self.text, self.boundary = "", ""
-        self.fill()
+        self.text, self.boundary, self.after = "", "", ""
+        self.size, self._entered = 0, False
+        self.fill(block)
         self.ended = not self.text
         self.array = self._is_array()
         if self.array:
@@ -69,7 +73,7 @@ class Values:
             except RecursionError as exc:
                 raise too_deep(self._name) from exc
             else:
-                if not values and not self.boundary and not self.ended:
+                if not values and not self.boundary and following < len(self.text):
                     self.boundary = self.text[end - 1 : following + 1]
                 values.append(value)
                 at = following
@@ -80,36 +84,44 @@ class Values:
         self.drop(at)
         return values
 
+    def enter(self, at: int) -> None:
+        """Goes on with the elements of the array that begin at `at`, inside a document."""
+        self.array = self._entered = True
+        self.drop(at)
+        self.fill()
+
     def fill(self, least: int = 0) -> None:
-        """Reads on until a block of text is there, or all that is left."""
-        least = max(least, self._block)
-        while not self._drained and len(self.text) < least:
+        """Reads on until half a block of text is there (`least`, if that is more), or all that is
+        left. The half spares a second block where a little of one has been taken."""
+        least = max(least, (self._block + 1) // 2)
+        while not self.drained and len(self.text) < least:
             held, size = [self.text], len(self.text)
             while size < least and (piece := next(self._pieces, None)) is not None:
                 held.append(piece)
                 size += len(piece)
-            self._drained = size < least
+            self.size += size - len(self.text)
+            self.drained = size < least
             self.text = "".join(held)
             self.drop(0)
 
     def drop(self, count: int) -> None:
         """Lets go of the first characters, and of the blank ones after them."""
-        count = _end_of_blank(self.text, count)
+        count = end_of_blank(self.text, count)
         self._line, self._column = self._position(count)
         self.text = self.text[count:]
 
     def _following(self, end: int) -> int:
         """Where the value after the one that ends at `end` begins; `ended` where there is none."""
-        at = _end_of_blank(self.text, end)
+        at = end_of_blank(self.text, end)
         if at == len(self.text):
-            if self.array or not self._drained:
+            if self.array or not self.drained:
                 raise json.JSONDecodeError("Expecting ',' delimiter", self.text, at)
             self.ended = True
         elif not self.array:
             if "\n" not in self.text[end:at]:
                 raise json.JSONDecodeError("Extra data", self.text, at)
         elif self.text[at] == ",":
-            at = _end_of_blank(self.text, at + 1)
+            at = end_of_blank(self.text, at + 1)
         elif self.text[at] == "]":
             self._finish(at + 1)
             at = len(self.text)
@@ -118,11 +130,16 @@ class Values:
         return at
 
     def _finish(self, end: int) -> None:
-        """Makes sure that nothing follows the array that ends at `end`."""
-        while not self.text[end:].strip() and not self._drained:
+        """Makes sure that nothing follows the array that ends at `end`, or keeps what does, a block
+        at most, where the array was entered."""
+        if self._entered:
+            self.fill(end + self._block)
+            self.after, self.ended = self.text[end:], True
+            return
+        while not self.text[end:].strip() and not self.drained:
             self.fill(len(self.text) + 1)
         if self.text[end:].strip():
-            at = _end_of_blank(self.text, end)
+            at = end_of_blank(self.text, end)
             raise self._damaged(json.JSONDecodeError("Extra data", self.text, at))
         self.ended = True
 
@@ -140,7 +157,7 @@ class Values:
     def _cut_here(self, exc: json.JSONDecodeError) -> bool:
         """Whether the value may be whole when more of the text is read."""
         near = exc.pos >= len(self.text) - _LONGEST_WORD or exc.msg.startswith("Unterminated")
-        return near and not self._drained and exc.msg != "Extra data"
+        return near and not self.drained and exc.msg != "Extra data"
 
     def _grow(self) -> None:
         if len(self.text) >= LIMIT:
@@ -175,7 +192,7 @@ def too_deep(name: str) -> UnreadableFile:
     )
 
 
-def _end_of_blank(text: str, start: int = 0) -> int:
+def end_of_blank(text: str, start: int = 0) -> int:
     match = _BLANK.match(text, start)
     assert match is not None  # for mypy: it matches everywhere
     return match.end()
