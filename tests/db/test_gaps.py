@@ -20,7 +20,7 @@ from loader.errors import SettingsError
 from loader.gaps import Checked, Gap, Span, check, unknown
 from loader.series import Asked, stored_series
 from loader.waivers import Bound, Waiver, add, stored_waivers, withdraw
-from tests.conftest import database
+from tests.conftest import database, plain_only
 from tests.db.accesses import accesses
 
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
@@ -195,6 +195,7 @@ def test_waivers_are_kept_once_and_can_be_withdrawn(database_url: str) -> None:
             withdraw(connection, 99)
 
 
+@plain_only
 def test_the_index_alone_is_read_and_each_bar_once(database_url: str) -> None:
     for symbol in ("A", "B", "C"):
         store(database_url, "1m", minutes("2024-07-02T00:00", "2024-07-08T23:59"), symbol)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import psycopg
 import pytest
 
-from loader.bars import INTERVAL_SECONDS
+from loader.bars import INTERVAL_SECONDS, KEY
 from loader.chunks import stretches
 from loader.coverage import coverage
 from loader.db import connect
+from loader.export import export
 from loader.series import Asked, stored_series
 from tests.conftest import database, needs_timescale
 
@@ -124,6 +126,18 @@ def test_counts_and_strips_are_those_of_every_bar(mixed: str, asked: Asked, cell
         for cell, share in enumerate(told.cells):
             own = [number for number in inside if number // 8 == cell]
             assert share == (sum(number in marked for number in own) / len(own) if own else None)
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_an_export_is_the_plain_select_in_order(
+    mixed: str, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loader.export.PIECE", 150)  # less than a week of hours
+    monkeypatch.setattr("loader.export._LEAST", DAY)  # two weeks without a bar are in several
+    expected = [(*key, ts) for key, times in within(mixed, asked).items() for ts in times]
+    frames: list[pl.DataFrame] = []
+    assert export(mixed, asked, KEY, frames.append).rows == len(expected)
+    assert [row for frame in frames for row in frame.rows()] == expected
 
 
 def test_only_chunks_that_are_not_compressed_are_estimated(
