@@ -59,7 +59,7 @@ def _problems(found: Config) -> Iterator[tuple[int, str, str | None]]:
     """Line, message and hint of each, in any order."""
     from loader.config import job, wrong_values
     from loader.config.read import ConfigError
-    from loader.providers.own import from_table
+    from loader.providers.own import TableError, from_table
     from loader.target import libpq_url
 
     def of(error: MdloadError, *path: str) -> tuple[int, str, str | None]:
@@ -73,8 +73,8 @@ def _problems(found: Config) -> Iterator[tuple[int, str, str | None]]:
     for name, table in found.dialects.items():
         try:
             from_table(name, table)
-        except SettingsError as error:
-            yield of(error, *str(error).split(" ")[0].rstrip(":").split("."))
+        except TableError as error:
+            yield of(error, "dialects", name, *([error.key] if error.key else []))
     if written:  # what is wrong with a key is wrong with each job that has it
         return
     try:

@@ -37,12 +37,12 @@ def find(url: str) -> ObjectPath:
         UnreadableFile: the server refuses, or cannot be reached.
     """
     parts = parse.urlsplit(url)
-    shown = redact(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl())
+    asked = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
+    shown = redact(asked)
     authorization = None
     if parts.username is not None:
         pair = f"{parse.unquote(parts.username)}:{parse.unquote(parts.password or '')}"
         authorization = "Basic " + base64.b64encode(pair.encode()).decode()
-    asked = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
     page = _Page(shown, parse.quote(asked, safe="%/:=&?~#+!$,;'@()*[]"), authorization)
     where = PurePosixPath(f"/{parts.hostname or ''}{parse.unquote(parts.path)}")
     return ObjectPath(shown, where, url, page.head(), page)

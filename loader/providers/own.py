@@ -39,6 +39,14 @@ KEYS: Final[dict[str, str]] = {
 _PATTERNS: Final = ("place", "name")
 
 
+class TableError(SettingsError):
+    """A table is wrong: what stands under `key`, or all of it where that is None."""
+
+    def __init__(self, message: str, *, key: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.key = key
+
+
 def from_tables(tables: Mapping[str, Mapping[str, Any]]) -> tuple[Dialect, ...]:
     """The dialects of all `tables`, by their names; raises as `from_table`."""
     return tuple(from_table(name, table) for name, table in tables.items())
@@ -48,23 +56,24 @@ def from_table(name: str, table: Mapping[str, Any]) -> Dialect:
     """The dialect that `[dialects.NAME]` declares; docs/dialects.md has the keys.
 
     Raises:
-        SettingsError: a key is unknown, a value of the wrong kind, or nothing says how to know such
+        TableError: a key is unknown, a value of the wrong kind, or nothing says how to know such
             a file or which columns its bars are in.
     """
     for key, value in table.items():
         _check(f"dialects.{name}.{key}", key, value)
     if not any(table.get(key) for key in ("header", "positions", "place")):
-        raise SettingsError(
+        raise TableError(
             f"dialects.{name} does not say how to know such a file",
             hint="give its header, its positions (of a file without one), or its place (in JSON)",
         )
     if not table.get("columns"):
-        raise SettingsError(
+        raise TableError(
             f"dialects.{name} does not say which columns bars are in",
             hint='for example columns = {ts = "Date", open = "Open", …}',
         )
     if table.get("stamp", "start") not in get_args(Stamp):
-        raise SettingsError(f"dialects.{name}.stamp must be start or end, not {table['stamp']!r}")
+        said = f"dialects.{name}.stamp must be start or end, not {table['stamp']!r}"
+        raise TableError(said, key="stamp")
     shape = Shape(
         containers=tuple(table.get("containers", ["csv"])),
         header=tuple(table.get("header", ())),
@@ -102,9 +111,9 @@ def _check(where: str, key: str, value: object) -> None:
     if key not in KEYS:
         near = difflib.get_close_matches(key, KEYS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(KEYS)}"
-        raise SettingsError(f"{where} is no setting of a dialect", hint=hint)
+        raise TableError(f"{where} is no setting of a dialect", key=key, hint=hint)
     if not _fits(KEYS[key], value):
-        raise SettingsError(f"{where} must be a {KEYS[key]}, not {value!r}")
+        raise TableError(f"{where} must be a {KEYS[key]}, not {value!r}", key=key)
     patterns: list[object] = [value] if key in _PATTERNS else []
     if key == "names" and isinstance(value, list):
         patterns = value
@@ -114,7 +123,7 @@ def _check(where: str, key: str, value: object) -> None:
         try:
             re.compile(str(pattern))
         except re.error as error:
-            raise SettingsError(f"{where}: {pattern!r} is no pattern: {error}") from error
+            raise TableError(f"{where}: {pattern!r} is no pattern: {error}", key=key) from error
 
 
 def _fits(kind: str, value: object) -> bool:

@@ -32,6 +32,9 @@ intervall = "1m"
 source = "{today}.csv"
 [dialects.acme]
 headers = ["a"]
+[dialects."the.dump of ours"]
+columns = {ts = "T"}
+positions = "a"
 """
 #: Ambiguous only once it is put together: no key of it is wrong by itself.
 MEANINGLESS = """\
@@ -72,10 +75,11 @@ def test_check_finds_everything_that_is_wrong(mdload: Mdload, tmp_path: Path) ->
         "error: own.toml:7: jobs.daily.source: '{today}' in '{today}.csv' is no date such as "
         "{date}, {date-1d} or {date:%Y%m%d}; a brace of its own is written twice",
         "error: own.toml:9: dialects.acme.headers is no setting of a dialect",
+        "error: own.toml:12: dialects.the.dump of ours.positions must be a list of text, not 'a'",
     ]
     assert "did you mean jobs.nightly.interval?" in ran.err
     told = mdload("config", "check", "--json", env={"MDLOAD_CONFIG": "own.toml"})
-    assert [problem["line"] for problem in told.json()["problems"]] == [2, 5, 7, 9]
+    assert [problem["line"] for problem in told.json()["problems"]] == [2, 5, 7, 9, 12]
 
 
 def test_check_looks_at_what_the_values_mean(mdload: Mdload, tmp_path: Path) -> None:
