@@ -20,6 +20,11 @@ from loader.redact import names_secret, redact
         ("could not reach ftp://u:pw@h/a.csv, nor s3://b/c",
          "could not reach ftp://u:***@h/a.csv, nor s3://b/c"),
         ("3:4 @ noon, mail me@example.org", "3:4 @ noon, mail me@example.org"),
+        ("sh -c 'PGPASSWORD=hunter2 psql'", "sh -c 'PGPASSWORD=*** psql'"),
+        ("POLYGON_API_KEY='a b' MY_TOKEN=c x=1", "POLYGON_API_KEY=*** MY_TOKEN=*** x=1"),
+        ("curl -H 'Authorization: Bearer abc.def' u", "curl -H 'Authorization: Bearer ***' u"),
+        ("authorization: abc", "authorization: ***"),
+        ("API_TOKEN: not set; tokens = 3", "API_TOKEN: not set; tokens = 3"),
         ("the token was refused", "the token was refused"),
     ],
 )  # fmt: skip
