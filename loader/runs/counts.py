@@ -32,10 +32,24 @@ def add_counts(
     row = writer.row(
         "job_run_add_counts", run_id, counts.read, counts.inserted, counts.updated,
         counts.unchanged, counts.duplicate, counts.skipped, counts.rejected,
-        json.dumps(list(symbols), ensure_ascii=False), min_ts, max_ts, True,
+        as_json(symbols), min_ts, max_ts, True,
     )  # fmt: skip
     if row is None:
         raise MergeFailed(
             f"job run {run_id} is no longer running, so nothing was merged",
             hint="it was marked failed or deleted meanwhile; run the same command again",
         )
+
+
+def as_json(symbols: Iterable[str]) -> str:
+    """An array of the distinct ones, sorted.
+
+    Raises:
+        TypeError: it is one text, whose letters are no symbols, or one of them is no text.
+    """
+    if isinstance(symbols, str):
+        raise TypeError(f"symbols are a set or list of symbols, not one text: {symbols!r}")
+    distinct = set(symbols)
+    if not all(isinstance(symbol, str) for symbol in distinct):
+        raise TypeError("symbols are texts")
+    return json.dumps(sorted(distinct), ensure_ascii=False)

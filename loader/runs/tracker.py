@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from operator import index
 from types import TracebackType
 from typing import Any, Self, get_args
 
@@ -16,14 +17,8 @@ from loader.errors import RunFinished, UnknownRun
 from loader.redact import redact
 from loader.results import RunStatus
 from loader.runs.active import ActiveRun, Heart, outcome
-from loader.runs.records import (
-    STATUSES,
-    ExpiredRuns,
-    JobRun,
-    JobRunFile,
-    Mode,
-    RunSummary,
-)
+from loader.runs.counts import as_json
+from loader.runs.records import STATUSES, ExpiredRuns, JobRun, JobRunFile, Mode, RunSummary
 from loader.runs.session import Session
 
 
@@ -36,8 +31,8 @@ class JobRunTracker:
             it is never closed here, and where the caller has a transaction open the run's row
             belongs to it.
 
-    Every method raises ConnectionLost when the server is away and DatabaseError when it refuses.
-    A call that was lost on its way is repeated where that cannot count anything twice.
+    Methods raise ConnectionLost when the server is away, DatabaseError when it refuses. A call
+    that was lost on its way is repeated where that cannot count anything twice.
     """
 
     def __init__(self, database: str | psycopg.Connection[Any]) -> None:
@@ -72,7 +67,7 @@ class JobRunTracker:
 
         `pipeline_version` is mdload's own where none is given; `metadata` is what JSON can say.
         """
-        if not job_name.strip():
+        if not (isinstance(job_name, str) and job_name.strip()):
             raise ValueError("a run needs a job name")
         _one_of("mode", mode, get_args(Mode))
         (row,) = self._session.rows(
@@ -98,25 +93,25 @@ class JobRunTracker:
     ) -> None:
         """Adds rows to the run's counts, symbols to its symbols, and widens its span of bars.
 
-        `rows_updated` says how many of `rows_written` were updates; the others are inserts.
-        `rows_read` grows by all rows together, so that every row stays accounted for.
+        `rows_updated` says how many of `rows_written` were updates; the others are inserts. All
+        rows together are `rows_read`, so that every row stays accounted for.
 
         Raises:
-            UnknownRun: there is no such run.
-            RunFinished: it has ended.
+            UnknownRun, RunFinished: there is no such run; it has ended.
+            TypeError: a count is no whole number, or symbols are no texts.
             ValueError: a count is negative, or a time has no zone.
         """
-        counts = (
+        counts = tuple(map(index, (
             rows_written - rows_updated, rows_updated, rows_unchanged, rows_duplicate,
             rows_skipped, rows_failed,
-        )  # fmt: skip
+        )))  # fmt: skip
         if min(counts) < 0:
             raise ValueError("rows cannot be negative, nor fewer be written than updated")
         if any(ts is not None and ts.tzinfo is None for ts in (min_ts, max_ts)):
             raise ValueError("min_ts and max_ts need a time zone")
         done = self._session.rows(
-            "job_run_add_counts", run_id, sum(counts), *counts,
-            json.dumps(sorted(set(symbols or ())), ensure_ascii=False), min_ts, max_ts, heartbeat,
+            "job_run_add_counts", run_id, sum(counts), *counts, as_json(symbols or ()), min_ts,
+            max_ts, heartbeat,
         )  # fmt: skip
         if not done:
             self._insist_on_running(run_id)

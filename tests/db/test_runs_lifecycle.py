@@ -134,6 +134,7 @@ def test_nonsense_is_refused_before_it_reaches_the_database(tracker: JobRunTrack
     run_id = tracker.start_run("feed")
     for nonsense in (
         lambda: tracker.start_run(" "),
+        lambda: tracker.start_run(None),  # type: ignore[arg-type]
         lambda: tracker.start_run("feed", mode="replay"),  # type: ignore[arg-type]
         lambda: tracker.start_run("feed", metadata={"ratio": float("nan")}),
         lambda: tracker.complete_run(run_id, "running"),
@@ -147,6 +148,14 @@ def test_nonsense_is_refused_before_it_reaches_the_database(tracker: JobRunTrack
     ):
         with pytest.raises(ValueError):  # noqa: PT011 - each has words of its own
             nonsense()
+    for mistyped in (
+        lambda: tracker.update_progress(run_id, rows_written=1.5),  # type: ignore[arg-type]
+        lambda: tracker.update_progress(run_id, symbols="AAPL"),  # its letters are no symbols
+        lambda: tracker.update_progress(run_id, symbols=[None]),  # type: ignore[list-item]
+    ):
+        with pytest.raises(TypeError):
+            mistyped()
+    assert tracker.get_run(run_id).symbols is None
     assert len(tracker.get_recent_runs()) == 1
 
 
