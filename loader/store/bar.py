@@ -19,6 +19,7 @@ Columns = Sequence[Sequence[Any]]
 _REQUIRED: Final = (*bars.KEY, *bars.PRICES, "volume")
 _required: Final = [attrgetter(name) for name in _REQUIRED]
 _PLAIN: Final = frozenset({float, int, type(None)})
+_WIDE: Final = 1 << 63
 
 
 @runtime_checkable
@@ -103,7 +104,10 @@ def _is_plain(row: Row) -> bool:
         all(type(word) is str and word.isascii() for word in (provider, symbol, interval))
         and type(ts) is datetime
         and ts.utcoffset() is not None
-        and all(type(number) in _PLAIN for number in numbers)
+        and all(
+            type(number) in _PLAIN and (type(number) is not int or -_WIDE < number < _WIDE)
+            for number in numbers
+        )
     )
 
 
@@ -113,12 +117,14 @@ def _series(name: str, values: Sequence[Any], first: int) -> pl.Series:
     dtype = bars.SCHEMA[name]
     try:
         return pl.Series(name, values, dtype=dtype, strict=True)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         for index, value in enumerate(values, start=first):
             try:
                 pl.Series([value], dtype=dtype if dtype == pl.String else pl.Float64, strict=True)
             except UnicodeError:
                 raise ValueError(f"bars[{index}].{name} is no Unicode: {value!r}") from error
+            except OverflowError:
+                raise ValueError(f"bars[{index}].{name} is too large a number") from error
             except (TypeError, ValueError):
                 _refuse(index, name, value, "text" if dtype == pl.String else "a number")
     return pl.Series(name, values, dtype=pl.Float64)

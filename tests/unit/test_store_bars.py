@@ -117,6 +117,8 @@ def test_zones_are_converted() -> None:
         (Candle(open="10"), TypeError, "bars[2].open is '10' (str), not a number"),
         (Candle(volume=[1]), TypeError, "bars[2].volume is [1] (list), not a number"),
         (Candle(trade_count="7"), TypeError, "bars[2].trade_count is '7' (str), not a number"),
+        (Candle(volume=10**400), ValueError, "bars[2].volume is too large a number"),
+        (Candle(trade_count=10**400), ValueError, "bars[2].trade_count is too large a number"),
         (Candle(symbol=600000), TypeError, "bars[2].symbol is 600000 (int), not text"),
         (Candle(provider=b"p"), TypeError, "bars[2].provider is b'p' (bytes), not text"),
         (Candle(symbol="\ud800"), ValueError, r"bars[2].symbol is no Unicode: '\ud800'"),
