@@ -56,7 +56,7 @@ def list_(
 @job_runs.command(
     short_help="One run, its files and its course.", epilog="Example: mdload job-runs inspect 42"
 )
-@click.argument("run_id", metavar="ID", type=int)
+@click.argument("run_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
 @json_option
 @click.pass_obj
 def inspect(context: Context, run_id: int, as_json: bool) -> None:

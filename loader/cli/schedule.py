@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from loader.cli.options import json_option
 if TYPE_CHECKING:
     from loader.schedule import Scheduled, Surroundings
 
+#: Anything else would end the field of a line in /etc/cron.d.
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?")
 _HINT = 'for example schedule = "30 2 * * 2-6" (at 02:30, Tuesday to Saturday)'
 
 
@@ -51,6 +54,8 @@ def show(
     from loader import report
     from loader.schedule import crontab_line, failure_unit, units
 
+    if user is not None and not _USER.fullmatch(user):
+        raise click.BadParameter(f"{user!r} is no name of a user", param_hint="--user")
     chosen = _scheduled(ctx, jobs)
     around = _surroundings(ctx, style, user, env_file, nice, on_failure)
     lines = {each.job: crontab_line(each, around) for each in chosen}

@@ -169,6 +169,7 @@ def test_an_unknown_run(job_runs: Run) -> None:
     ran = job_runs("inspect", "99")
     assert (ran.code, ran.out) == (2, "")
     assert "there is no job run 99" in ran.err
+    assert job_runs("inspect", "9" * 30).code == 2
     assert "mdload job-runs list" in ran.err
 
 

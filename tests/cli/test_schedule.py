@@ -71,6 +71,9 @@ def test_for_etc_cron_d(mdload: Run, folder: Path) -> None:
     comment, line = ran.out.splitlines()
     assert comment.startswith("# For a file in /etc/cron.d.")
     assert line.startswith("30 2 * * 2-6 mdload nice -n 10 ")
+    wrong = mdload("schedule", "show", "nightly", "--user", "two words", cwd=folder)
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "'two words' is no name of a user" in wrong.err
 
 
 def test_units(mdload: Run, folder: Path) -> None:
