@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from loader.providers.dialect import Dialect
 
-#: For each dialect that knows such names, what the name says.
-Said = dict[str, dict[str, str]]
 
+def said_by(path: str, candidates: Iterable[Dialect]) -> Mapping[str, object]:
+    """What tells `path` (see `Opening.path`) from others of the same bytes; nothing where no
+    dialect reads anything off such a name.
 
-def said_by(path: str, candidates: Iterable[Dialect]) -> Said:
-    """What any of the dialects would read off `path` (see `Opening.path`), by the dialect's name;
-    a dialect that only knows the name for one of its own says nothing more of it.
+    That is what the dialects would read off the path, and the bare name, of which they make more:
+    the contract of `es_trade.zip!es_trade_201312.csv`.
     """
-    said = {}
+    said: dict[str, object] = {}
     for dialect in candidates:
         facts = dialect.said_by_name(path)
         if facts is not None or _is_known(path, dialect):
             said[dialect.name] = facts or {}
-    return said
+    archive, _, member = path.partition("!")
+    return {"name": [archive.rpartition("/")[2], member], "said": said} if said else {}
 
 
 def _is_known(path: str, dialect: Dialect) -> bool:

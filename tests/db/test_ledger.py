@@ -133,6 +133,22 @@ def test_equal_bytes_under_names_of_two_symbols_are_two_files(
     assert states(loaded(database_url, archive, other, next_day)) == ["known"] * 3
 
 
+def test_equal_bytes_of_two_contracts_are_two_files(database_url: str, tmp_path: Path) -> None:
+    """The month of a future is in the name of its entry only."""
+    archive = tmp_path / "future/cme/daily/es_trade.zip"
+    archive.parent.mkdir(parents=True)
+    with zipfile.ZipFile(archive, "w") as made:
+        for month in ("201312", "201403"):
+            made.writestr(f"es_trade_{month}.csv", "20131007 00:00,1680,1681,1670,1675,100\n")
+    assert states(loaded(database_url, archive)) == ["loaded"] * 2
+    symbols = fetch(database_url, "SELECT symbol FROM bars_ohlcv ORDER BY symbol")
+    assert symbols == [("ES_201312",), ("ES_201403",)]
+    elsewhere = tmp_path / "copy" / archive.relative_to(tmp_path)
+    elsewhere.parent.mkdir(parents=True)
+    archive.rename(elsewhere)
+    assert states(loaded(database_url, elsewhere)) == ["known"] * 2
+
+
 def test_what_was_not_kept_is_not_known(database_url: str, tmp_path: Path) -> None:
     """A refused file, a dry run, and a run that was cleaned up."""
     path = written(tmp_path / "a.parquet", bars([*range(10)], bad=(3,)))
