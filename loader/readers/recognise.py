@@ -46,11 +46,13 @@ _BINARY: Final = {
     b"ORC": "an ORC file",
     b"\x93NUMPY": "a NumPy array",
 }
+ASK_AGAIN: Final = "ask the provider again, and keep what it sends only if the request succeeded"
+_PAGE: Final = "a web page or XML"
 _TEXT: Final = {
     rb"%PDF-": "a PDF document",
     rb"#!": "a script",
     rb"version https://git-lfs": "a Git LFS pointer, not the file that it stands for",
-    rb"\s*<(!doctype|html|head|body|\?xml|!--|error\b)": "a web page or XML",
+    rb"\s*<(!doctype|html|head|body|\?xml|!--|error\b)": _PAGE,
 }
 _JSON: Final = re.compile(rb'\s*(\{\s*["}]|\[\s*([\[{\]"0-9-]|null|true|false))')
 #: Control characters that no text has; Ctrl-Z (DOS end of file) and Escape may stand in one.
@@ -128,7 +130,6 @@ def _not_yet(name: str, kind: str) -> UnreadableFile:
 
 
 def _no_table(name: str, kind: str) -> UnreadableFile:
-    return UnreadableFile(
-        f"{name} is no table: it looks like {kind}",
-        hint="mdload reads Parquet, Arrow IPC and delimited text, also compressed or in a zip",
-    )
+    read = "mdload reads Parquet, Arrow IPC and delimited text, also compressed or in a zip"
+    hint = ASK_AGAIN if kind == _PAGE else read
+    return UnreadableFile(f"{name} is no table: it looks like {kind}", hint=hint)

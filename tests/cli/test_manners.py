@@ -64,7 +64,7 @@ def test_help_fits_and_gives_an_example(mdload: Mdload, command: str) -> None:
         ("'empty folder'", 3, "the folder empty folder holds no file", "it looks for"),
         ("https://127.0.0.1:1/a.csv", 3, "cannot be reached", "check the endpoint"),
         ("paper.csv", 3, "paper.csv is no table: it looks like a PDF", "mdload reads"),
-        ("page.csv", 3, "page.csv is no table: it looks like a web page", "mdload reads"),
+        ("page.csv", 3, "page.csv is no table: it looks like a web page", "ask the provider"),
         ("cut.csv.gz", 3, "cut.csv.gz ends in the middle", "get it again"),
         ("cut.parquet", 3, "cut.parquet is damaged or cut short", "get the file again"),
         ("local.csv", 3, "the times in column 'ts' are local", "--timezone"),

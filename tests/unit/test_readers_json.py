@@ -310,10 +310,24 @@ class TestNoRows:
         assert found.notes[-1].startswith("the file has no rows")
 
     def test_the_note_says_what_the_document_says(self) -> None:
-        found = table('{"code": "51001", "msg": "Instrument ID does not exist", "data": []}')
+        found = table('{"status": "OK", "msg": "success", "ticker": "AAPL", "data": []}')
         assert found.notes == (
-            "the file has no rows; beside them it says: msg Instrument ID does not exist",
+            "the file has no rows; beside them it says: status OK, msg success, ticker AAPL",
         )
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ('{"code": "51001", "msg": "Instrument ID does not exist", "data": []}',
+             "msg: Instrument ID does not exist"),
+            ('{"retCode": 10001, "retMsg": "params error", "result": {"list": []}}',
+             "retMsg: params error"),
+            ('{"status": "ERROR", "error": "Unknown API Key", "results": []}',
+             "error: Unknown API Key"),
+        ],
+    )  # fmt: skip
+    def test_a_complaint_beside_no_rows_is_refused(self, text: str, said: str) -> None:
+        assert refusal(text) == f"f.json holds no bars but a message: {said!r}"
 
 
 class TestRefused:

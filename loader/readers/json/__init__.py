@@ -24,12 +24,17 @@ from loader.readers.json.place import Place, find
 from loader.readers.json.rows import Group, Rows, groups
 from loader.readers.json.values import BLOCK, LIMIT, Values, too_deep
 from loader.readers.reading import NO_ROWS, Reading, batches
-from loader.readers.recognise import text_encoding
+from loader.readers.recognise import ASK_AGAIN, text_encoding
 from loader.sources import Source, open_source
 from loader.sources.compression import damage, unwrap
 from loader.sources.patterns import printable
 
 _LONGEST_MESSAGE: Final = 1000
+#: Where answers say why they have no data, and what they say where nothing is wrong.
+_COMPLAINT: Final = re.compile(
+    r"(ret|err(or)?)?[ _]?(msg|message)|error(_description)?|note|information", re.IGNORECASE
+)
+_PRAISE: Final = {"ok", "success"}
 
 
 def read(
@@ -70,7 +75,7 @@ def read(
     whole = values.ended
     notes = _notes(rows, others, encoding)
     if whole and not rows.rows:
-        notes = (*notes, _no_rows(held))
+        notes = (*notes, _no_rows(held, name))
 
     def frames() -> Iterator[pl.DataFrame]:
         yield from rows.frames(held)
@@ -147,25 +152,33 @@ def _first(values: Values, name: str) -> tuple[Any, Place, list[Place]]:
 
 
 def _no_table(value: Any, name: str) -> UnreadableFile:
-    text = " ".join(json.dumps(value, ensure_ascii=False).split())
+    return _message(" ".join(json.dumps(value, ensure_ascii=False).split()), name)
+
+
+def _message(text: str, name: str) -> UnreadableFile:
     what = "holds no bars but a message" if len(text) < _LONGEST_MESSAGE else "holds no rows"
     if PurePath(name).suffix.lower() in {".csv", ".txt", ".tsv"}:
         what += ", it looks like a saved error answer"
-    return UnreadableFile(
-        f"{name} {what}: {printable(text[:100])!r}",
-        hint="ask the provider again, and keep what it sends only if the request succeeded",
-    )
+    return UnreadableFile(f"{name} {what}: {printable(text[:100])!r}", hint=ASK_AGAIN)
 
 
-def _no_rows(held: list[Group]) -> str:
-    """Says what stands where rows should be, for that may be why there are none."""
-    around = [
-        f"{key} {cell}"
+def _no_rows(held: list[Group], name: str) -> str:
+    """Says what stands where rows should be, for that may be why there are none.
+
+    Raises:
+        UnreadableFile: it is a complaint.
+    """
+    around = {
+        key: cell
         for _, outside in held
         for key, cell in outside.items()
         if isinstance(cell, str) and re.search("[A-Za-z]{2}", cell)
-    ]
-    return f"{NO_ROWS}; beside them it says: {', '.join(around)[:200]}" if around else NO_ROWS
+    }
+    for key, cell in around.items():
+        if _COMPLAINT.fullmatch(key.rpartition(".")[2]) and cell.lower() not in _PRAISE:
+            raise _message(f"{key}: {cell}", name)
+    beside = ", ".join(f"{key} {cell}" for key, cell in around.items())[:200]
+    return f"{NO_ROWS}; beside them it says: {beside}" if beside else NO_ROWS
 
 
 def _decoded(stream: BufferedReader, encoding: str, size: int, name: str) -> Iterator[str]:
