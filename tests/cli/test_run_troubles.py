@@ -115,7 +115,7 @@ def test_a_server_that_comes_back_is_tried_again(
     """The socket of the server is not there before the first attempt has failed."""
     url = urlsplit(database_url)
     options = parse_qs(url.query)
-    real = Path(unquote(options["host"][0])) / f".s.PGSQL.{options['port'][0]}"
+    real = Path(unquote(options["host"][0])) / f".s.PGSQL.{options.get('port', ['5432'])[0]}"
     away = database_url.replace(options["host"][0].replace("/", "%2F"), str(home)).replace(
         options["host"][0], str(home)
     )
