@@ -86,7 +86,7 @@ def coverage(connection: Connection, asked: Asked, cells: int, *, exact: bool = 
     grid = _Grid.over(series, cells)
     stops = _stops(connection, pieces, apart, grid)
     counts = _counts(connection, pieces, apart, stops, grid, exact=exact)
-    strips = _strips(series, stops, grid)
+    strips = _strips(stops, grid)
     covered = tuple(
         Covered(p, s, i, first, last, *counts[sid], strips[sid])
         for sid, p, s, i, first, last in series.select("sid", *SERIES, "first", "last").iter_rows()
@@ -172,9 +172,7 @@ def _first_of_slices(
     ).select("sid", "ts")  # fmt: skip
 
 
-def _strips(
-    series: pl.DataFrame, stops: pl.DataFrame, grid: _Grid
-) -> dict[int, tuple[float | None, ...]]:
+def _strips(stops: pl.DataFrame, grid: _Grid) -> dict[int, tuple[float | None, ...]]:
     """The cells of each series. A slice holds the bars that start in it, and those that are longer
     than a slice and reach into it."""
     reach = pl.when(pl.col("length") > grid.slice).then(pl.col("length") - _MICROSECOND)

@@ -20,8 +20,6 @@ from loader.validate import Checked
 
 TOO_SHORT: Final = "row_too_short"
 TOO_LONG: Final = "row_too_long"
-#: The rules that a row breaks as a whole, beside those of bars.
-ROW_RULES: Final = (TOO_SHORT, TOO_LONG)
 
 
 def from_first_fit(batches: Iterator[RawBatch]) -> Iterator[RawBatch]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 from typing import Literal, NoReturn
 
@@ -132,7 +133,7 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as exc:
-        verbose = "-v" in sys.argv or "--verbose" in sys.argv
+        verbose = any(re.fullmatch("-v+|--verbose", argument) for argument in sys.argv)
         logs.error(
             f"mdload failed: {type(exc).__name__}: {exc}",
             "this is a fault of mdload; " + ("please report it with what is above" if verbose

@@ -8,7 +8,7 @@ import click
 
 from loader.cli.context import Context
 from loader.cli.options import json_option
-from loader.cli.series_options import first_moment, last_moment, series_options
+from loader.cli.series_options import bounds, series_options
 
 
 @click.command(epilog="Example: mdload coverage --provider polygon --since 2024-01-01")
@@ -42,7 +42,7 @@ def coverage(
     from loader.series import Asked
 
     interrupts.heed()
-    asked = Asked(provider, symbols, interval, first_moment(since), last_moment(until))
+    asked = Asked(provider, symbols, interval, *bounds(since, until))
     with store(ctx) as url, connect(url, autocommit=True) as connection:
         cells = cells_that_fit()
         found = cancellable(connection, lambda: coverage(connection, asked, cells, exact=exact))

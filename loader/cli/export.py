@@ -9,7 +9,7 @@ import click
 
 from loader.cli.context import Context
 from loader.cli.options import json_option
-from loader.cli.series_options import first_moment, last_moment, series_options
+from loader.cli.series_options import bounds, series_options
 
 if TYPE_CHECKING:
     from loader.export import Exported
@@ -55,7 +55,7 @@ def export(
         raise click.UsageError("--json and --to - would both write to standard output")
     interrupts.heed()
     chosen = _columns(columns)
-    asked = Asked(provider, symbols, interval, first_moment(since), last_moment(until))
+    asked = Asked(provider, symbols, interval, *bounds(since, until))
     kind_of(path)  # before a server is started for it
     began = time.perf_counter()
     with store(ctx) as url, writing(path, chosen) as write:

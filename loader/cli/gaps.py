@@ -8,7 +8,7 @@ import click
 
 from loader.cli.context import Context
 from loader.cli.options import json_option
-from loader.cli.series_options import series_options
+from loader.cli.series_options import bounds, series_options
 from loader.errors import CheckFailed, NothingStored
 
 
@@ -69,6 +69,7 @@ def gaps(
         raise click.UsageError("--waive and --reason go together")
     if name is None and not (listing or withdraw is not None):
         raise click.UsageError("name the exchange's calendar, e.g. --calendar XNYS")
+    bounds(since, until)  # in order
     new = [waivers.parse(text, str(reason), provider, interval) for text in waived]
     with store(ctx) as url, connect(url, autocommit=True) as connection:
         for waiver in new:

@@ -23,6 +23,8 @@ def _interval(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 
 
 def _upper(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(symbol.strip() for symbol in value):
+        raise click.BadParameter("a symbol is not empty")
     return tuple(symbol.upper() for symbol in value)
 
 
@@ -46,15 +48,20 @@ def series_options(command: F) -> F:
     return command
 
 
-def first_moment(bound: date | None) -> datetime | None:
-    """Where `--since` begins: a date with its midnight (UTC)."""
-    if bound is None or isinstance(bound, datetime):
-        return bound
-    return datetime.combine(bound, time.min, UTC)
+def bounds(since: date | None, until: date | None) -> tuple[datetime | None, datetime | None]:
+    """The first and the last moment (UTC) of `--since` and `--until`: of a date its midnight, and
+    its last microsecond.
+
+    Raises:
+        click.UsageError: the one is after the other.
+    """
+    first, last = _moment(since, time.min), _moment(until, time.max)
+    if first and last and first > last:
+        raise click.UsageError(f"--since {since} is after --until {until}")
+    return first, last
 
 
-def last_moment(bound: date | None) -> datetime | None:
-    """Where `--until` ends: a date with its last microsecond (UTC)."""
+def _moment(bound: date | None, of_day: time) -> datetime | None:
     if bound is None or isinstance(bound, datetime):
         return bound
-    return datetime.combine(bound, time.max, UTC)
+    return datetime.combine(bound, of_day, UTC)

@@ -8,7 +8,7 @@ import click
 
 from loader.cli.context import Context
 from loader.cli.options import json_option
-from loader.cli.series_options import first_moment, last_moment, series_options
+from loader.cli.series_options import bounds, series_options
 
 _SHOWN = 20
 
@@ -46,7 +46,7 @@ def verify(
     from loader.series import Asked
     from loader.timescale import connected, extension
 
-    asked = Asked(provider, symbols, None, first_moment(since), last_moment(until))
+    asked = Asked(provider, symbols, None, *bounds(since, until))
     with store(ctx) as url, connected(url) as connection:
         extension(connection)
         found = check(connection, interval or "1d", asked, tolerance)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import shlex
 import struct
 import subprocess
 import sys
@@ -214,3 +215,24 @@ def test_a_wrong_calendar_is_suspected(mdload: Mdload, stored: str) -> None:
     ran = mdload("--database", stored, "gaps", "--calendar", "XHKG", "--symbol", "X")
     assert ran.code == 6
     assert "more bars lie outside of the calendar's sessions than within: X 1m" in ran.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["coverage", "gaps --calendar XNYS", "export --to b.csv", "verify --rollup"],
+)
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ("--since 2024-03-02 --until 2024-03-01", "--since 2024-03-02 is after --until 2024-03-01"),
+        ("--until 2024-03-01 --since 2024-03-01T00:00Z", None),
+        ("--symbol ''", "a symbol is not empty"),
+    ],
+)
+def test_bounds_in_the_wrong_order(
+    mdload: Mdload, command: str, args: str, message: str | None
+) -> None:
+    nobody = "postgresql://127.0.0.1:1/nobody"
+    ran = mdload("--database", nobody, *command.split(), *shlex.split(args))
+    assert ran.code == (2 if message else 5)
+    assert (message or "127.0.0.1") in ran.err
