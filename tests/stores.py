@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.request import Request, urlopen
 
 import boto3
 from moto.server import ThreadedMotoServer
@@ -50,6 +51,8 @@ def s3_server() -> Iterator[S3]:
     server.start()
     try:
         host, port = server.get_host_and_port()
+        reset = Request(f"http://{host}:{port}/moto-api/reset", method="POST")
+        urlopen(reset).close()  # what it holds belongs to the process: other tests left some
         client = boto3.client(
             "s3", endpoint_url=f"http://{host}:{port}", region_name=REGION,
             aws_access_key_id="AKIAEXAMPLE", aws_secret_access_key="hunter2",
