@@ -22,21 +22,23 @@ SELECT CAST(CASE WHEN reltuples >= 0 THEN reltuples ELSE pg_table_size(oid) / 12
 -- bars_hypertable --
 -- The bars as a hypertable, no row where they are a plain table: chunks, how many of them are compressed, whether it
 -- compresses, and its policy: the job, after which time it compresses, how it went, since when it is due (negative
--- where that is to come).
+-- where that is to come). TimescaleDB says -infinity of a run that has not been, and of the next one during a run.
 SELECT h.num_chunks AS chunks, h.compression_enabled AS compresses, d.time_interval AS width,
        (SELECT count(*) FROM timescaledb_information.chunks c
          WHERE c.hypertable_schema = h.hypertable_schema AND c.hypertable_name = h.hypertable_name
            AND c.is_compressed) AS compressed,
        j.job_id AS policy, CAST(j.config ->> 'compress_after' AS interval) AS after,
-       coalesce(j.scheduled, false) AS scheduled, s.last_run_started_at AS last_run,
-       s.last_run_status AS last_status, s.next_start AS next_run,
-       clock_timestamp() - s.next_start AS overdue
+       coalesce(j.scheduled, false) AS scheduled, s.last_run, s.last_run_status AS last_status, s.next_run,
+       clock_timestamp() - s.next_run AS overdue
   FROM timescaledb_information.hypertables h
   JOIN timescaledb_information.dimensions d USING (hypertable_schema, hypertable_name)
   LEFT JOIN timescaledb_information.jobs j
          ON (j.hypertable_schema, j.hypertable_name) = (h.hypertable_schema, h.hypertable_name)
         AND j.proc_name = 'policy_compression'
-  LEFT JOIN timescaledb_information.job_stats s ON s.job_id = j.job_id
+  LEFT JOIN (SELECT job_id, last_run_status,
+                    CASE WHEN isfinite(last_run_started_at) THEN last_run_started_at END AS last_run,
+                    CASE WHEN isfinite(next_start) THEN next_start END AS next_run
+               FROM timescaledb_information.job_stats) s ON s.job_id = j.job_id
  WHERE h.hypertable_schema = current_schema() AND h.hypertable_name = 'bars_ohlcv'
 
 -- hypertable_bytes --

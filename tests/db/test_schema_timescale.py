@@ -120,6 +120,23 @@ def test_the_doctor_sees_what_became_of_it(timescale_url: str) -> None:
         assert timescaledb(session).state == "ok"
 
 
+def test_a_policy_that_has_never_run_or_runs_for_the_first_time(timescale_url: str) -> None:
+    schema.upgrade(timescale_url)
+    with psycopg.connect(timescale_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO _timescaledb_internal.bgw_job_stat (job_id, last_start, last_finish,"
+            " next_start, last_successful_finish, last_run_success, total_runs, total_duration,"
+            " total_duration_failures, total_successes, total_failures, total_crashes,"
+            " consecutive_failures, consecutive_crashes, flags) SELECT job_id, '-infinity',"
+            " '-infinity', '-infinity', '-infinity', false, 0, '0', '0', 0, 0, 0, 0, 0, 0"
+            " FROM timescaledb_information.jobs WHERE hypertable_name = 'bars_ohlcv'"
+            " ON CONFLICT (job_id) DO UPDATE SET last_start = '-infinity', next_start = '-infinity'"
+        )
+    with connected(timescale_url) as connection:
+        status = hypertable.status(connection)
+    assert (status.last_run, status.next_run) == (None, None)
+
+
 def test_the_doctor_sees_bars_that_were_there_before_the_extension(timescale_url: str) -> None:
     schema.upgrade(timescale_url)
     with psycopg.connect(timescale_url, autocommit=True) as connection:
