@@ -100,6 +100,8 @@ class Checking:
         """
         normalised = normalise(batch, layout)
         checked = validate(batch, normalised, self._rules)
+        if self._hints.renames is None:
+            return checked
         together = brought_together(checked.spellings)
         if together.height:
             rows = checked.good["row_number"] - batch.location.start_row
