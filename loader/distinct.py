@@ -3,25 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import polars as pl
 
 
-def by_distinct(values: pl.Series, transform: Callable[[pl.Series], pl.Series]) -> pl.Series:
-    """`transform(values)` for an element-wise transform, computed once per distinct value.
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A column, and what it says: `distinct` has each value of `rows` once, null too where it is
+    one, in any order."""
 
-    `transform` gets each distinct value (null too, where there is one) once and gives a column as
-    long. Where it changes nothing `values` itself comes back, uncopied.
-    """
-    words = values.unique()
-    if len(words) == len(values):
-        return transform(values)
-    meanings = transform(words)
-    if meanings.dtype == values.dtype and meanings.equals(words, null_equal=True):
-        return values
-    if meanings.n_unique() == 1:
-        return meanings.new_from_index(0, len(values)).alias(values.name)
-    return values.replace_strict(words, meanings, return_dtype=meanings.dtype)
+    rows: pl.Series
+    distinct: pl.Series
+
+    @staticmethod
+    def of(rows: pl.Series) -> Words:
+        """The words of `rows`; files mostly repeat the one before, and what is left is short."""
+        opens = rows[1:].ne_missing(rows[:-1])
+        return Words(rows, pl.concat([rows[:1], rows[1:].filter(opens)]).unique())
+
+    @staticmethod
+    def all(word: str | None, height: int) -> Words:
+        """One word in every row."""
+        rows = constant(word, height, pl.String())
+        return Words(rows, rows[:1])
+
+    def each(self, transform: Callable[[pl.Series], pl.Series]) -> pl.Series:
+        """`transform(rows)` for an element-wise transform, computed once per word.
+
+        Where it changes nothing `rows` itself comes back, uncopied.
+        """
+        return self.to(transform).rows
+
+    def to(self, transform: Callable[[pl.Series], pl.Series]) -> Words:
+        """`each`, and the words that come of it."""
+        rows = self.rows
+        if len(self.distinct) == len(rows):
+            meanings = transform(rows)
+            return Words(meanings, meanings.unique())
+        meanings = transform(self.distinct)
+        if meanings.dtype == rows.dtype and meanings.equals(self.distinct, null_equal=True):
+            return self
+        words = meanings.unique()
+        if len(words) == 1:
+            return Words(words.new_from_index(0, len(rows)).alias(rows.name), words)
+        dtype = meanings.dtype
+        return Words(rows.replace_strict(self.distinct, meanings, return_dtype=dtype), words)
+
+
+def by_distinct(values: pl.Series, transform: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """`transform(values)` for an element-wise transform, computed once per distinct value."""
+    return Words.of(values).each(transform)
 
 
 def constant(value: object, height: int, dtype: pl.DataType) -> pl.Series:

@@ -36,7 +36,8 @@ class MayRepeat(Exception):
 class Unique:
     """Bars of one piece of a file, one row per key, and what was found on the way.
 
-    `bars` has `BARS_AND_ROW` and is sorted by key; `series` has provider, symbol, interval, lo, hi.
+    `bars` has `BARS_AND_ROW` and is sorted by key; `series` has, in that order, provider, symbol,
+    interval, lo and hi (first and last ts), and how many `rows` of `bars` are its own.
     `read` counts raw rows; `bad`, `rejected` and `spellings` are the piece's from validation;
     `last_row` is how far this piece and all before it reach: the last raw row of the source, or,
     where pieces come out of partitions, their number; `seen` is then how many rows of the source
@@ -71,7 +72,7 @@ def in_order(pieces: Iterable[Checked]) -> Generator[Unique, None, None]:
         )
         if overlap.height:
             raise MayRepeat
-        seen = _spans(pl.concat([seen, unique.series]))
+        seen = _spans(pl.concat([seen, unique.series.drop("rows")]))
         yield unique
 
 
@@ -104,7 +105,7 @@ def _in_pieces(unique: Unique, piece_rows: int) -> Generator[Unique, None, None]
     """Duplicates are counted with the first one."""
     for at in range(0, unique.bars.height, piece_rows):
         frame = unique.bars[at : at + piece_rows]
-        part = Unique(frame, _series(frame), read=frame.height)
+        part = Unique(frame, _series(frame, _opens(frame)), read=frame.height)
         yield (
             part
             if at
@@ -115,8 +116,6 @@ def _in_pieces(unique: Unique, piece_rows: int) -> Generator[Unique, None, None]
 
 
 TS = bars.SCHEMA["ts"]
-#: Whether a row is of another series than the one before it.
-OPENS = pl.any_horizontal(pl.col(s) != pl.col(s).shift() for s in SERIES).fill_null(True)
 
 
 def _partition(count: int) -> pl.Expr:
@@ -135,17 +134,18 @@ def _lane(count: int) -> pl.Expr:
 
 
 def _unique(good: pl.DataFrame) -> Unique:
-    if _in_order(good):  # as vendors' files mostly are; sorting takes four times as long
-        return Unique(bars=good, series=_series(good))
+    opens = _opens(good)
+    series = _series(good, opens)
+    if _in_order(good["ts"], opens, series):  # as files mostly are; to sort takes four times longer
+        return Unique(bars=good, series=series)
     frame = good.sort(*bars.KEY, maintain_order=True)
-    repeats = frame.select(
-        again=pl.all_horizontal(pl.col(k) == pl.col(k).shift(-1) for k in bars.KEY).fill_null(False)
-    )["again"]
-    found = Unique(bars=frame, series=_series(frame))
+    opens = _opens(frame)
+    repeats = (~opens & (frame["ts"] == frame["ts"].shift())).shift(-1, fill_value=False)
     duplicate = int(repeats.sum())
     if not duplicate:
-        return found
+        return Unique(bars=frame, series=_series(frame, opens))
     kept, lost = frame.filter(~repeats), frame.filter(repeats)
+    found = Unique(bars=kept, series=_series(kept, _opens(kept)))
     differing = lost.join(kept, on=list(bars.KEY), suffix="_kept").filter(
         pl.any_horizontal(pl.col(v).ne_missing(pl.col(f"{v}_kept")) for v in bars.VALUES)
     )
@@ -155,36 +155,44 @@ def _unique(good: pl.DataFrame) -> Unique:
     )  # fmt: skip
     return replace(
         found,
-        bars=kept,
         duplicate=duplicate,
         conflicting=differing.height,
         conflicts=tuple(listed.to_series()),
     )
 
 
-def _in_order(good: pl.DataFrame) -> bool:
-    """Whether each row's key is greater than the one before it."""
+def _in_order(ts: pl.Series, opens: pl.Series, series: pl.DataFrame) -> bool:
+    """Whether each row's key is greater than the one before it: of each series the times rise, and
+    the series themselves."""
+    if not (opens[1:] | (ts[1:] > ts[:-1])).all():
+        return False
     greater = pl.lit(False)
-    for name in reversed(bars.KEY):
+    for name in reversed(SERIES):
         key, before = pl.col(name), pl.col(name).shift()
         greater = (key > before) | ((key == before) & greater)
-    return bool(good.select(greater.fill_null(True).all()).item())
+    return bool(series.select(greater.fill_null(True).all()).item())
 
 
-def _series(frame: pl.DataFrame) -> pl.DataFrame:
-    return runs(frame.select(*SERIES, "ts", opens=OPENS)).drop("rows")
+def _opens(frame: pl.DataFrame) -> pl.Series:
+    """Whether a row is of another series than the one before it."""
+    changes = [frame[name][1:] != frame[name][:-1] for name in SERIES]
+    first = pl.Series([True]).new_from_index(0, min(frame.height, 1))
+    return pl.concat([first, changes[0] | changes[1] | changes[2]])
 
 
-def runs(frame: pl.DataFrame) -> pl.DataFrame:
-    """Each run of rows that starts where `opens`: its first row, with lo, hi (first and last `ts`)
-    and `rows` in place of `ts` and `opens`."""
-    placed = frame.with_row_index("place")
-    first = placed.filter("opens")
-    last = placed.filter(pl.col("opens").shift(-1, fill_value=True))
+def _series(frame: pl.DataFrame, opens: pl.Series) -> pl.DataFrame:
+    return runs(frame.select(*SERIES, "ts"), opens)
+
+
+def runs(frame: pl.DataFrame, opens: pl.Series) -> pl.DataFrame:
+    """Each run of rows that starts where `opens`: its first row, and in place of `ts` its first and
+    last one (lo, hi), and how many `rows` it has."""
+    first = opens.arg_true()
+    end = first.shift(-1, fill_value=frame.height)
     return (
-        first.drop("place", "opens")
+        frame[first]
+        .with_columns(hi=frame["ts"].gather(end - 1), rows=(end - first).cast(pl.Int64))
         .rename({"ts": "lo"})
-        .with_columns(hi=last["ts"], rows=last["place"] - first["place"] + 1)
     )
 
 

@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import polars as pl
+import pyarrow as pa
 
 from loader import bars
 from loader.db import Connection, cancellable, cancelling, connect
 from loader.flow import ahead
-from loader.packed import unpacked
+from loader.packed import counts, unpacked, unpacked_times
 from loader.series import SERIES, Asked, stored_series, wanted_json
 
 #: Bars of a series that the server packs at a time. Twice as many cost it a third more for each.
@@ -61,8 +62,8 @@ def export(
     return Exported(rows, series.height, series["first"].min(), series["last"].max())  # type: ignore[arg-type]
 
 
-def _packed(connection: Connection, series: pl.DataFrame) -> Generator[pl.DataFrame, None, None]:
-    """Rows of `stored_bars`, a stretch of a series each, in order of the bars' key."""
+def _packed(connection: Connection, series: pl.DataFrame) -> Generator[pa.RecordBatch, None, None]:
+    """Rows of `exported_bars`, a stretch of a series each, in order of the bars' key."""
     wanted = series.select("sid", *SERIES, lo="first", hi="last", bars=PIECE)
     seconds = series["interval"].replace_strict(bars.INTERVAL_SECONDS, default=1)
     possible = (series["last"] - series["first"]).dt.total_seconds() // seconds + 1
@@ -72,39 +73,50 @@ def _packed(connection: Connection, series: pl.DataFrame) -> Generator[pl.DataFr
     while begin < wanted.height:
         end = max(bisect_right(before, before[begin] + _GROUP / density) - 1, begin + 1)
         found = _ask(connection, wanted[begin:end])
-        density = max(found["bars"].sum() / (before[end] - before[begin]), _SPARSEST)
+        bars_found = sum(map(sum, map(counts, found)))
+        density = max(bars_found / (before[end] - before[begin]), _SPARSEST)
         begin = end
-        if (found["bars"] < PIECE).all():
-            yield found
-            continue
-        for stretch in found.iter_slices(1):
-            yield stretch
-            yield from _rest(connection, wanted, stretch)
+        for packed in found:
+            if max(counts(packed)) < PIECE:
+                yield packed
+                continue
+            for stretch in _stretches(packed):
+                yield stretch
+                yield from _rest(connection, wanted, stretch)
 
 
 def _rest(
-    connection: Connection, wanted: pl.DataFrame, stretch: pl.DataFrame
-) -> Iterator[pl.DataFrame]:
+    connection: Connection, wanted: pl.DataFrame, stretch: pa.RecordBatch
+) -> Iterator[pa.RecordBatch]:
     """What follows in a series that is longer than a piece: on, behind the last bar so far."""
-    one = wanted.filter(sid=stretch["sid"][0])
+    one = wanted.filter(sid=stretch["sid"][0].as_py())
     dtype = one["lo"].dtype
     lo, hi = one.select("lo", "hi").row(0)
-    last = stretch["last"][0]
+    last = _last(stretch)
     while last < hi:
         # In chunks the server plans for all that it was not told to leave out: twice what the
         # bars so far took.
         span = max(last - lo, _LEAST)
         lo = last + timedelta(microseconds=1)
         last = min(lo + 2 * span, hi)
-        found = _ask(connection, one.with_columns(lo=pl.lit(lo, dtype), hi=pl.lit(last, dtype)))
-        for piece in found.iter_slices(1):
-            yield piece
-            if piece["bars"][0] == PIECE:
-                last = piece["last"][0]
+        asked = one.with_columns(lo=pl.lit(lo, dtype), hi=pl.lit(last, dtype))
+        for packed in _ask(connection, asked):
+            for piece in _stretches(packed):
+                yield piece
+                if counts(piece) == [PIECE]:
+                    last = _last(piece)
 
 
-def _ask(connection: Connection, wanted: pl.DataFrame) -> pl.DataFrame:
+def _ask(connection: Connection, wanted: pl.DataFrame) -> list[pa.RecordBatch]:
     connection.run("wanted_set", wanted_json(wanted))
     ends = wanted.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
-    frames = list(connection.frames("stored_bars", *ends))
-    return pl.concat(frames) if frames else pl.DataFrame()
+    return [packed for packed in connection.batches("exported_bars", *ends) if packed.num_rows]
+
+
+def _stretches(packed: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    return (packed.slice(at, 1) for at in range(packed.num_rows))
+
+
+def _last(stretch: pa.RecordBatch) -> datetime:
+    last: datetime = unpacked_times(stretch)["ts"][-1]
+    return last

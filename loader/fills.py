@@ -184,8 +184,8 @@ def _said(frame: pl.DataFrame, column: str | None) -> list[str]:
     """The distinct words in a column, trimmed, in order of appearance; none without a column."""
     if column is None:
         return []
-    words = keys.trimmed(frame.get_column(column).cast(pl.String)).unique(maintain_order=True)
-    return [w for w in words if w]
+    text = keys.trimmed(keys.spelled(frame, column, None)).rows
+    return [w for w in text.unique(maintain_order=True) if w]
 
 
 def _overruled(field: str, column: str, said: list[str], hint: str) -> str:

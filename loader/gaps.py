@@ -156,8 +156,7 @@ def _stored_times(connection: Connection, group: pl.DataFrame, interval: str) ->
     if wanted.height:
         connection.run("wanted_set", wanted_json(wanted))
         ends = wanted.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
-        found = connection.frames("stored_times", *ends)
-        frames += [unpacked_times(frame) for frame in found]
+        frames += map(unpacked_times, connection.batches("stored_times", *ends))
     stored = pl.concat(frames)
     return stored.with_columns(period(pl.col("ts"), interval))
 

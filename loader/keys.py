@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from loader import bars
-from loader.distinct import by_distinct
+from loader.distinct import Words
 from loader.numbers import is_text
 from loader.symbols import CONVENTIONS
 
@@ -26,33 +26,32 @@ def is_word(dtype: pl.DataType) -> bool:
     return is_text(dtype) or dtype.is_integer() or dtype == pl.Null
 
 
-def spelled(frame: pl.DataFrame, column: str | None, fill: str | None) -> pl.Series:
+def spelled(frame: pl.DataFrame, column: str | None, fill: str | None) -> Words:
     """The cells of `column` as text; `fill` where they are empty, or everywhere without one."""
     if column is None:
-        return pl.repeat(fill, frame.height, dtype=pl.String, eager=True)
-    text = frame.get_column(column).cast(pl.String)
-    return by_distinct(text, lambda words: _filled(words, fill))
+        return Words.all(fill, frame.height)
+    text = Words.of(frame.get_column(column).cast(pl.String))
+    return text.to(lambda words: _filled(words, fill))
 
 
-def trimmed(text: pl.Series) -> pl.Series:
-    return by_distinct(text, lambda words: words.str.strip_chars())
+def trimmed(text: Words) -> Words:
+    return text.to(lambda words: words.str.strip_chars())
 
 
-def symbols(source_symbols: pl.Series, convention: str) -> pl.Series:
+def symbols(source_symbols: Words, convention: str) -> Words:
     """The symbols (String) that the spellings come to under a convention of `loader.symbols`."""
     convert = CONVENTIONS[convention]
-    return by_distinct(
-        source_symbols,
-        lambda words: words.to_frame("word").select(convert(pl.col("word"))).to_series(),
+    return source_symbols.to(
+        lambda words: words.to_frame("word").select(convert(pl.col("word"))).to_series()
     )
 
 
-def unreadable(text: pl.Series) -> pl.Series:
+def unreadable(text: Words) -> pl.Series:
     """Where a name holds characters that cannot be seen, such as NUL, or U+FFFD. Null does not."""
-    return by_distinct(text, lambda words: words.str.contains(_UNREADABLE).fill_null(False))
+    return text.each(lambda words: words.str.contains(_UNREADABLE).fill_null(False))
 
 
-def intervals(text: pl.Series, own: Mapping[str, str] = _NO_WORDS) -> pl.Series:
+def intervals(text: Words, own: Mapping[str, str] = _NO_WORDS) -> Words:
     """The words of the interval vocabulary that the text says, null where it says none of them.
 
     `own` are a dialect's words for intervals; they go first.
@@ -61,16 +60,16 @@ def intervals(text: pl.Series, own: Mapping[str, str] = _NO_WORDS) -> pl.Series:
     def known(word: str | None) -> str | None:
         return word and (own.get(word.strip()) or bars.parse_interval(word))
 
-    return by_distinct(text, lambda words: pl.Series(map(known, words), dtype=pl.String))
+    return text.to(lambda words: pl.Series(map(known, words), dtype=pl.String))
 
 
-def daily(interval: pl.Series) -> pl.Series | bool:
+def daily(interval: Words) -> pl.Series | bool:
     """Which bars of `interval` are daily or longer; one answer where all agree. Null is not."""
-    words = [word for word in interval.unique() if word is not None]
+    words = [word for word in interval.distinct if word is not None]
     long = [word for word in words if bars.is_daily(word)]
     if len(long) in (0, len(words)):
         return bool(long)
-    return interval.is_in(long).fill_null(False)
+    return interval.rows.is_in(long).fill_null(False)
 
 
 def _filled(words: pl.Series, fill: str | None) -> pl.Series:

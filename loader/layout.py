@@ -148,7 +148,7 @@ def decide(first: RawBatch, hints: Hints, taken: Taken | None = None) -> Layout:
     volume_exponent = scales.chosen(hints.volume_exponent, dialect.volume_exponent, where)
     if price_exponent == 0 and hints.price_exponent is None:
         scales.refuse_fixed_point(frame, columns, where)
-    stamp = hints.stamp or dialect.stamp or _neither_end(said, where)
+    stamp = hints.stamp or dialect.stamp or _neither_end(said.rows, where)
     skip = {} if hints.keep_skipped else _applicable(dialect.skip, frame)
     notes = (
         taken.notes, chosen.notes, _symbol_notes(frame, columns), provider.notes, symbol.notes,

@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from loader import keys
-from loader.distinct import constant
+from loader.distinct import Words, constant
 from loader.errors import SettingsError
 from loader.renames import SymbolMap
 from loader.symbols import CONVENTIONS
@@ -25,10 +25,12 @@ class Naming:
     convention: str = "plain"
     renames: SymbolMap | None = None
 
-    def symbols(self, provider: pl.Series, spelled: pl.Series, ts: pl.Series) -> pl.Series:
-        """The symbol (String) of each row; `ts` is UTC, its date the bar's session."""
+    def symbols(self, provider: Words, spelled: Words, ts: pl.Series) -> Words:
+        """The symbol of each row; `ts` is UTC, its date the bar's session."""
         symbols = keys.symbols(spelled, self.convention)
-        return self.renames.symbols(provider, spelled, ts, symbols) if self.renames else symbols
+        if self.renames is None:
+            return symbols
+        return Words.of(self.renames.symbols(provider.rows, spelled, ts, symbols.rows))
 
     def origins(self, spellings: pl.DataFrame) -> pl.Series:
         """For rows of provider, source_symbol and symbol: `map`, or else the convention."""

@@ -62,12 +62,12 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
                 f"{batch.location.source}: column {name!r} is gone from row "
                 f"{batch.location.start_row:,} on"
             )
-    source_symbols = keys.spelled(frame, columns.get("symbol"), layout.symbol)
+    spelled = keys.spelled(frame, columns.get("symbol"), layout.symbol)
     said = keys.spelled(frame, columns.get("interval"), layout.interval)
     interval = keys.intervals(said, layout.dialect.intervals)
     cells = times.cells_of(frame, layout.times.columns)
     starts = times.starts(times.read(cells, layout.times), layout.times, keys.daily(interval))
-    ts = ends.to_starts(starts.ts, interval) if layout.stamp == "end" else starts.ts
+    ts = ends.to_starts(starts.ts, interval.rows) if layout.stamp == "end" else starts.ts
     raw = {
         field: numbers.unformatted(frame.get_column(columns[field]), layout.dialect.numbers)
         for field in bars.VALUES
@@ -76,28 +76,34 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
     values = {field: _number(column, field, layout) for field, column in raw.items()}
     lost = {field: numbers.unparsable(raw[field], values[field]) for field in values}
     provider = keys.trimmed(keys.spelled(frame, columns.get("provider"), layout.provider))
-    symbol = layout.naming.symbols(provider, source_symbols, ts)
+    symbol = layout.naming.symbols(provider, spelled, ts)
     normal = {
-        "provider": provider,
-        "symbol": symbol,
-        "interval": interval,
+        "provider": provider.rows,
+        "symbol": symbol.rows,
+        "interval": interval.rows,
         "ts": ts,
-        **{field: values.get(field, _nothing(field, frame.height)) for field in bars.VALUES},
+        **{
+            field: values[field] if field in values else _nothing(field, frame.height)
+            for field in bars.VALUES
+        },
     }
     faults = {
         "key_unreadable": keys.unreadable(provider) | keys.unreadable(symbol),
-        "interval_unknown": numbers.unparsable(said, interval),
+        "interval_unknown": numbers.unparsable(said.rows, interval.rows),
         "ts_nonexistent": starts.nonexistent,
         "ts_ambiguous": starts.ambiguous,
         "ts_unparsable": numbers.unparsable(cells, starts.ts)
         & ~(starts.nonexistent | starts.ambiguous),
         "price_unparsable": lost["open"] | lost["high"] | lost["low"] | lost["close"],
-        **{f"{field}_unparsable": lost.get(field, _no(frame.height)) for field in bars.OPTIONAL},
+        **{
+            f"{field}_unparsable": lost[field] if field in lost else _no(frame.height)
+            for field in bars.OPTIONAL
+        },
     }
     return Normalised(
         pl.DataFrame(normal, schema=bars.SCHEMA),
         pl.DataFrame(faults),
-        source_symbols,
+        spelled.rows,
         _skipped(frame, layout),
         layout.naming,
     )

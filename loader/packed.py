@@ -1,10 +1,17 @@
-"""Stored bars as the query `stored_bars` packs them: a row per stretch, and in it each column's
-values one after the other, 8 bytes each, big-endian."""
+"""Stored bars as the queries `stored_bars` and `exported_bars` pack them: a row per stretch, and in
+it each column's values one after the other, 8 bytes each, big-endian.
+
+Arrow has the bytes of a column of such rows without anything in between, so that all stretches of a
+batch are read at once.
+"""
 
 from __future__ import annotations
 
 import sys
 from array import array
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -13,58 +20,92 @@ from loader import bars
 
 #: Times count from 2000-01-01 there.
 _EPOCH = 946_684_800_000_000
+_WIDTH = 8
 
 
-def unpacked(stretches: pl.DataFrame) -> pl.DataFrame:
-    """The bars of `stretches`: `sid`, `ts` and the values of `bars.SCHEMA`, in their order.
+def unpacked(stretches: pa.RecordBatch) -> pl.DataFrame:
+    """The bars of `stretches`: `sid` (Int32), `ts` and the values of `bars.SCHEMA`, in their order.
 
-    `stretches` has `sid`, `bars` (how many, at least one), per column of a bar one of that name
-    (Binary), without its NULLs, and `no_volume` and its like: the packed ts of those NULLs.
+    `stretches` has `sid` (int32); binary, of each column a stretch's values without NULLs: `ts`,
+    `prices` (open, high, low, close of a bar together), `volume`, `vwap`, `trade_count`; and
+    `no_volume` and its like: the ts of those NULLs. Binary as the driver has it, not large binary.
     """
-    rows = stretches.select(pl.col("sid").repeat_by("bars").explode()).with_columns(
-        _stamps(stretches["ts"]).alias("ts")
-    )
-    values = {name: _values(stretches[name], bars.SCHEMA[name]) for name in bars.VALUES}
+    rows = unpacked_times(stretches)
+    prices = _numbers(stretches["prices"], "d")
+    columns: dict[str, pl.Series] = {
+        price: _series(prices).gather_every(len(bars.PRICES), at)
+        for at, price in enumerate(bars.PRICES)
+    }
     for name in bars.OPTIONAL:
-        if values[name].len() < rows.height:
-            absent = stretches.select("sid", ts=f"no_{name}").drop_nulls()
-            values[name] = _with_nulls(values[name], absent, rows)
-    return rows.with_columns(**values)
+        values = _series(_numbers(stretches[name], "d" if name in _FLOATS else "q"))
+        if values.len() < rows.height:
+            absent = _rows(stretches["sid"], stretches[f"no_{name}"])
+            values = _with_nulls(values, absent, rows)
+        columns[name] = values
+    return rows.with_columns(**columns)
 
 
-def unpacked_times(stretches: pl.DataFrame) -> pl.DataFrame:
-    """`sid` and `ts` of bars whose times alone were packed: a row per stretch with both."""
-    counts = pl.col("ts").bin.size() // 8
-    return stretches.select(pl.col("sid").repeat_by(counts).explode()).with_columns(
-        _stamps(stretches["ts"]).alias("ts")
-    )
+def unpacked_times(stretches: pa.RecordBatch) -> pl.DataFrame:
+    """`sid` and `ts` alone."""
+    return _rows(stretches["sid"], stretches["ts"])
 
 
-def _values(packed: pl.Series, dtype: pl.DataType) -> pl.Series:
-    numbers = array("d" if dtype == pl.Float64 else "q")
-    for part in packed.drop_nulls():
-        numbers.frombytes(part)
+def counts(stretches: pa.RecordBatch) -> list[int]:
+    """How many bars each stretch has."""
+    return _counts(stretches["ts"])
+
+
+def repeated(numbers: Iterable[int], counts: Iterable[int]) -> pl.Series:
+    """Each number as often as its count says (Int32)."""
+    rows = array("i")
+    for number, count in zip(numbers, counts, strict=True):
+        rows.extend(array("i", (number,)) * count)
+    return _series(rows)
+
+
+_FLOATS = {name for name in bars.VALUES if bars.SCHEMA[name] == pl.Float64}
+
+
+def _rows(sid: Any, ts: Any) -> pl.DataFrame:
+    stamps = (_series(_numbers(ts, "q")) + _EPOCH).cast(bars.SCHEMA["ts"])
+    return pl.DataFrame([repeated(sid.to_pylist(), _counts(ts)).alias("sid"), stamps.alias("ts")])
+
+
+def _counts(column: Any) -> list[int]:
+    return [(end - begin) // _WIDTH for begin, end in pairwise(_offsets(column))]
+
+
+def _offsets(column: Any) -> Sequence[int]:
+    """Where each row's bytes begin among the column's, and where the last one's end."""
+    places: Sequence[int] = memoryview(column.buffers()[1]).cast("i")
+    return places[column.offset : column.offset + len(column) + 1]
+
+
+def _numbers(column: Any, kind: str) -> array[Any]:
+    """All values of all rows (`d`: float64, `q`: int64)."""
+    numbers = array(kind)
+    places = _offsets(column)
+    if places[-1] > places[0]:
+        numbers.frombytes(memoryview(column.buffers()[2])[places[0] : places[-1]])
     if sys.byteorder == "little":
         numbers.byteswap()
-    kind = pa.float64() if dtype == pl.Float64 else pa.int64()
+    return numbers
+
+
+def _series(numbers: array[Any]) -> pl.Series:
+    kind = {"d": pa.float64(), "q": pa.int64(), "i": pa.int32()}[numbers.typecode]
     column = pa.Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(numbers)])
+    # Not the array alone: for that Polars imports pyarrow.compute, which takes 25 ms.
     frame = pl.from_arrow(pa.RecordBatch.from_arrays([column], ["values"]))
     assert isinstance(frame, pl.DataFrame)
     return frame.to_series()
 
 
-def _stamps(packed: pl.Series) -> pl.Series:
-    return (_values(packed, pl.Int64()) + _EPOCH).cast(bars.SCHEMA["ts"])
-
-
 def _with_nulls(values: pl.Series, absent: pl.DataFrame, rows: pl.DataFrame) -> pl.Series:
-    """`values` at their places among `rows`; `absent` has sid and the packed ts of the others."""
+    """`values` at their places among `rows`; `absent` has sid and ts of the others."""
     if not values.len():
         return pl.Series([None], dtype=values.dtype).new_from_index(0, rows.height)
-    counts = absent.select("sid", n=pl.col("ts").bin.size() // 8)
-    nulls = counts.select(pl.col("sid").repeat_by("n").explode()).with_columns(
-        _stamps(absent["ts"]).alias("ts"), null=True
-    )
+    nulls = absent.with_columns(null=True)
     marked = rows.join(nulls, on=["sid", "ts"], how="left", maintain_order="left")
     there = marked["null"].is_null()
     place = there.cum_sum().cast(pl.Int64) - 1

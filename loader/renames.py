@@ -7,7 +7,7 @@ from datetime import date
 
 import polars as pl
 
-from loader.distinct import by_distinct
+from loader.distinct import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +49,18 @@ class SymbolMap:
         )
 
     def symbols(
-        self, provider: pl.Series, spelled: pl.Series, ts: pl.Series, otherwise: pl.Series
+        self, provider: pl.Series, spelled: Words, ts: pl.Series, otherwise: pl.Series
     ) -> pl.Series:
         """The symbols (String) of rows spelled `spelled`; `otherwise` where the map is silent.
 
         `ts` is a Datetime in UTC whose date is the bar's session.
         """
         known = self._table["spelling"].unique()
-        trimmed = by_distinct(spelled, lambda words: words.str.strip_chars())
-        concerned = by_distinct(trimmed, lambda words: words.is_in(known.implode()))
+        trimmed = spelled.to(lambda words: words.str.strip_chars())
+        concerned = trimmed.each(lambda words: words.is_in(known.implode()))
         if not concerned.any():
             return otherwise
-        rows = pl.DataFrame({"provider": provider, "spelling": trimmed, "day": ts.dt.date()})
+        rows = pl.DataFrame({"provider": provider, "spelling": trimmed.rows, "day": ts.dt.date()})
         found = (
             self._found(rows.with_row_index("row").filter(concerned))
             .filter((pl.col("day") >= pl.col("begins")) & (pl.col("day") < pl.col("ends")))

@@ -13,12 +13,16 @@ import polars as pl
 from loader import bars
 from loader.chunks import chunked
 from loader.db import Connection
-from loader.duplicates import OPENS, SERIES, TS, Unique, runs
-from loader.packed import unpacked
+from loader.duplicates import SERIES, TS, Unique, runs
+from loader.packed import repeated, unpacked
+from loader.series import wanted_json
 
-#: A gap of more bars than this starts a new stretch: an index probe is cheaper than reading on.
+#: Series of fewer bars than this share of what their interval has room for are taken apart: markets
+#: that open for six hours and a half on weekdays trade a fifth of the time.
+_SCATTERED = 1 / 8
+#: There a gap of more bars than this starts a new stretch: to find the next costs as much as these.
 _GAP_BARS = 64
-#: Bars that one query reads back, however widely a piece's keys are scattered.
+#: Bars that one query reads back, and twice what the server packs as one stretch.
 _READ_ROWS = 60_000
 #: Sessions that read at a time: encoding a row costs the server more than finding it.
 _READERS = 2
@@ -69,6 +73,7 @@ class Stored:
         self._stack = ExitStack()
         self._asking: Connection | None = None
         self._chunked: bool | None = None
+        self._is_denser = False  # than the file, as far as was seen
         self._own = threading.local()  # the session of each thread that reads
         self._spans = pl.DataFrame(
             schema={**{s: pl.String() for s in SERIES}, "stored_lo": TS, "stored_hi": TS}
@@ -96,15 +101,16 @@ class Stored:
             met = (pl.col("lo") <= pl.col("stored_hi")) & (pl.col("hi") >= pl.col("stored_lo"))
             if not series.select(met.any()).item():
                 return Beside(unique)
-        series = series.with_row_index("sid").cast({"sid": pl.Int32()})
-        # Both are sorted by key, so a row's series is the number of changes before it.
-        rows = unique.bars.select(*bars.COLUMNS, sid=OPENS.cum_sum().cast(pl.Int32) - 1)
-        keys = rows.select("sid", "ts")
+        series = series.with_row_index("sid").cast({"sid": pl.Int32})
+        rows = unique.bars.select(bars.COLUMNS).with_columns(
+            repeated(range(series.height), series["rows"]).alias("sid")
+        )
         if spanned:
-            lo, hi = (series[name].gather(rows["sid"]) for name in ("stored_lo", "stored_hi"))
-            keys = keys.filter(rows["ts"].is_between(lo, hi))
-        groups = _stretches(keys, series) if keys.height else []
-        parts = [self._pool.submit(self._read, group, keys) for group in groups]
+            series = series.filter(met).with_columns(
+                lo=pl.max_horizontal("lo", "stored_lo"), hi=pl.min_horizontal("hi", "stored_hi")
+            )
+        groups = _grouped(_stretches(rows, series, apart=self._is_denser))
+        parts = [self._pool.submit(self._read, group, rows) for group in groups]
         return Beside(unique, rows, parts)
 
     def _in_chunks(self) -> bool:
@@ -128,11 +134,23 @@ class Stored:
             self._spans = pl.concat([self._spans, asked.cast(self._spans.schema)])
         return series.join(self._spans, on=SERIES, how="left", maintain_order="left")
 
-    def _read(self, stretches: pl.DataFrame, keys: pl.DataFrame) -> list[pl.DataFrame]:
+    def _read(self, stretches: pl.DataFrame, rows: pl.DataFrame) -> list[pl.DataFrame]:
+        """The stored bars of the stretches. Where these hold many more than the piece has (it is in
+        no order, or the store is denser), only those with a key of its `rows` stay in memory."""
         reader = getattr(self._own, "reader", None)
         if reader is None:
             reader = self._own.reader = self._stack.enter_context(self._session())
-        return _bars(reader, stretches, keys)
+        reader.run("wanted_set", wanted_json(stretches.drop("rows", "most")))
+        ends = stretches.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
+        many = 2 * stretches["rows"].sum()
+        found = []
+        for batch in reader.batches("stored_bars", *ends):
+            frame = unpacked(batch)
+            if frame.height > many:
+                self._is_denser = True
+                frame = frame.join(rows, on=["sid", "ts"], how="semi")
+            found.append(frame)
+        return found
 
 
 def compare(beside: Beside) -> Compared:
@@ -160,25 +178,22 @@ def _same_keys(rows: pl.DataFrame, stored: pl.DataFrame) -> bool:
     )
 
 
-def _bars(reader: Connection, stretches: pl.DataFrame, keys: pl.DataFrame) -> list[pl.DataFrame]:
-    """The stored bars of the stretches. Where these hold many more than the piece has (it is in no
-    order, or the store is denser than its intervals say), only those with a key of `keys` (sid, ts)
-    are kept in memory."""
-    written = pl.col("lo", "hi").dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ")
-    reader.run("wanted_set", stretches.drop("rows").with_columns(written).write_json())
-    ends = stretches.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
-    many = 2 * stretches["rows"].sum()
-    return [
-        frame if frame.height <= many else frame.join(keys, on=["sid", "ts"], how="semi")
-        for frame in map(unpacked, reader.frames("stored_bars", *ends))
-    ]
-
-
-def _stretches(keys: pl.DataFrame, series: pl.DataFrame) -> list[pl.DataFrame]:
-    """Stretches of time per series (sid, provider, symbol, interval, lo, hi) that hold `keys` (so
-    many `rows` each), in groups that read back at most about `_READ_ROWS` bars each, or one
-    stretch."""
+def _stretches(rows: pl.DataFrame, series: pl.DataFrame, *, apart: bool) -> pl.DataFrame:
+    """Stretches of time (sid, provider, symbol, interval, lo, hi) that hold the piece's keys, in
+    their order; how many of its `rows` are in each, and how many bars at the `most`, about. Of a
+    series it is one from its `lo` to its `hi`, unless its bars are scattered, or many, or all are
+    to be taken `apart`."""
     steps = series["interval"].replace_strict(bars.INTERVAL_SECONDS, return_dtype=pl.Int64)
+    room = (series["hi"] - series["lo"]).dt.total_seconds() // steps + 1
+    whole = (series["rows"] >= room * _SCATTERED) & (series["rows"] <= _READ_ROWS // 2)
+    whole &= not apart
+    columns = ["sid", *SERIES, "lo", "hi", "rows", "most"]
+    entire = series.with_columns(most="rows").filter(whole).select(columns)
+    if whole.all():
+        return entire
+    others = series.with_columns(step=steps).filter(~whole)
+    keys = rows.select("sid", "ts").join(others, on="sid", maintain_order="left")
+    keys = keys.filter(pl.col("ts").is_between("lo", "hi")).select("sid", *SERIES, "ts", "step")
     seconds = pl.col("ts").dt.epoch("s")
     opens = (
         (pl.col("sid") != pl.col("sid").shift())
@@ -186,17 +201,15 @@ def _stretches(keys: pl.DataFrame, series: pl.DataFrame) -> list[pl.DataFrame]:
         | (pl.int_range(pl.len()) % (_READ_ROWS // 2) == 0)
         | ((seconds // (pl.col("step") * (_READ_ROWS // 2))).diff() != 0)
     )
-    stretches = (
-        runs(
-            keys.with_columns(step=steps.gather(keys["sid"])).with_columns(
-                opens=opens.fill_null(True)
-            )
-        )
-        .with_columns(
-            estimate=(pl.col("hi") - pl.col("lo")).dt.total_seconds() // pl.col("step") + 1
-        )
-        .with_columns(group=pl.col("estimate").cum_sum() // _READ_ROWS)
-        .join(series.select("sid", *SERIES), on="sid", maintain_order="left")
-        .select("group", "sid", *SERIES, "lo", "hi", "rows")
+    parts = runs(keys, keys.select(opens.fill_null(True)).to_series()).with_columns(
+        most=(pl.col("hi") - pl.col("lo")).dt.total_seconds() // pl.col("step") + 1
     )
-    return stretches.partition_by("group", maintain_order=True, include_key=False)
+    return pl.concat([entire, parts.select(columns)]).sort("sid", "lo")
+
+
+def _grouped(stretches: pl.DataFrame) -> list[pl.DataFrame]:
+    """In groups that read back about `_READ_ROWS` bars each, or one stretch."""
+    group = pl.col("most").cum_sum() // _READ_ROWS
+    return stretches.with_columns(group=group).partition_by(
+        "group", maintain_order=True, include_key=False
+    )

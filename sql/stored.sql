@@ -15,30 +15,45 @@ SELECT w.sid,
 
 -- stored_bars --
 -- Stored bars of the wanted stretches (sid, provider, symbol, interval, lo, hi), both ends included, none of which
--- reaches beyond $1 and $2, in order of ts: of each the first `bars`, or all where that is not given. $1 and $2 stand
--- in the text as literals, for the planner to leave chunks out. One row per stretch, with the ts of its last bar, and
--- each column's values one after the other, 8 bytes each, as the binary protocol has them. NULLs are left out, and the
--- times of those rows stand apart. The server packs bars so in the time that it takes to send them row by row, and they
--- are read in a seventh of it. One index range per stretch: an aggregate cannot be flattened.
+-- reaches beyond $1 and $2. These stand in the text as literals, for the planner to leave chunks out. One row per
+-- stretch that has any: each column's values one after the other, 8 bytes each, as the binary protocol has them, and
+-- the four prices of a bar together, which is one call and not four. NULLs are left out, and the times of those rows
+-- stand apart. The server packs bars so in less time than it takes to send them row by row, and they are read in a
+-- tenth of it. One index range per stretch: an aggregate cannot be flattened.
 SELECT w.sid, b.*
   FROM json_to_recordset(current_setting('mdload.wanted')::json)
-       AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz, bars integer)
+       AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz)
  CROSS JOIN LATERAL (
-       SELECT count(*) AS bars,
-              max(s.ts) AS last,
-              string_agg(timestamptz_send(s.ts), '') AS ts,
-              string_agg(float8send(s.open), '') AS open,
-              string_agg(float8send(s.high), '') AS high,
-              string_agg(float8send(s.low), '') AS low,
-              string_agg(float8send(s.close), '') AS close,
+       SELECT string_agg(timestamptz_send(s.ts), '') AS ts,
+              string_agg(lseg_send(lseg(point(s.open, s.high), point(s.low, s.close))), '') AS prices,
               string_agg(float8send(s.volume), '') AS volume,
               string_agg(float8send(s.vwap), '') AS vwap,
               string_agg(int8send(s.trade_count), '') AS trade_count,
               string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.volume IS NULL) AS no_volume,
               string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.vwap IS NULL) AS no_vwap,
               string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.trade_count IS NULL) AS no_trade_count
-         FROM (SELECT t.* FROM bars_ohlcv t
+         FROM bars_ohlcv s
+        WHERE s.provider = w.provider AND s.symbol = w.symbol AND s."interval" = w."interval"
+          AND s.ts BETWEEN w.lo AND w.hi AND s.ts BETWEEN $1 AND $2) b
+ WHERE b.ts IS NOT NULL
+
+-- exported_bars --
+-- As stored_bars, in order of ts, and of each stretch the first `bars` at most. To have them in order costs the server
+-- a fifteenth.
+SELECT w.sid, b.*
+  FROM json_to_recordset(current_setting('mdload.wanted')::json)
+       AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz, bars integer)
+ CROSS JOIN LATERAL (
+       SELECT string_agg(timestamptz_send(s.ts), '') AS ts,
+              string_agg(lseg_send(lseg(point(s.open, s.high), point(s.low, s.close))), '') AS prices,
+              string_agg(float8send(s.volume), '') AS volume,
+              string_agg(float8send(s.vwap), '') AS vwap,
+              string_agg(int8send(s.trade_count), '') AS trade_count,
+              string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.volume IS NULL) AS no_volume,
+              string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.vwap IS NULL) AS no_vwap,
+              string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.trade_count IS NULL) AS no_trade_count
+         FROM (SELECT t.ts, t.open, t.high, t.low, t.close, t.volume, t.vwap, t.trade_count FROM bars_ohlcv t
                 WHERE t.provider = w.provider AND t.symbol = w.symbol AND t."interval" = w."interval"
                   AND t.ts BETWEEN w.lo AND w.hi AND t.ts BETWEEN $1 AND $2
                 ORDER BY t.ts LIMIT w.bars) s) b
- WHERE b.bars > 0
+ WHERE b.ts IS NOT NULL

@@ -132,6 +132,13 @@ class Connection:
         return frame
 
     def frames(self, name: str, *times: datetime) -> Iterator[pl.DataFrame]:
+        """`batches` as frames."""
+        for batch in self.batches(name, *times):
+            frame = pl.from_arrow(batch)
+            assert isinstance(frame, pl.DataFrame)
+            yield frame
+
+    def batches(self, name: str, *times: datetime) -> Iterator[pa.RecordBatch]:
         """The rows of query `name` as they come, some 16 MB at a time.
 
         `times` become literals in place of `$1`, `$2`, …: bound, they would cost what
@@ -142,10 +149,7 @@ class Connection:
             sql = sql.replace(f"${number}", f"TIMESTAMPTZ '{moment.isoformat()}'")
         with self._translated(f"running {name}"):
             self.failed = True  # until all is read
-            for batch in self._session.execute(sql):
-                frame = pl.from_arrow(batch)
-                assert isinstance(frame, pl.DataFrame)
-                yield frame
+            yield from self._session.execute(sql)
             self.failed = False
 
     def ingest(

@@ -55,7 +55,7 @@ def stored(url: str, rows: list[tuple[Any, ...]], stretches: list[tuple[str, int
     ]  # fmt: skip
     with connect(url, autocommit=True) as reader:
         reader.run("wanted_set", json.dumps(wanted))
-        return [unpacked(frame) for frame in reader.frames("stored_bars", *ALWAYS)]
+        return [unpacked(found) for found in reader.batches("stored_bars", *ALWAYS)]
 
 
 @pytest.mark.parametrize("nulls", [0.0, 0.02, 0.5, 0.98, 1.0])

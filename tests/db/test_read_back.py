@@ -62,6 +62,7 @@ def check(url: str, tmp_path: Path, before: list[Row], rows: list[Row], **given:
 
 @pytest.mark.parametrize(("gap", "read"), [(0, 2), (3, 7), (64, 60_000)])
 @pytest.mark.parametrize("batch_rows", [11, 1_000])
+@pytest.mark.parametrize("scattered", [0.0, 1 / 8, 2.0])
 def test_stretches_and_groups_of_any_size(
     database_url: str,
     tmp_path: Path,
@@ -69,10 +70,12 @@ def test_stretches_and_groups_of_any_size(
     gap: int,
     read: int,
     batch_rows: int,
+    scattered: float,
 ) -> None:
     """Scattered minutes, of which the file has some and the store others, off the grid too."""
     monkeypatch.setattr(stored, "_GAP_BARS", gap)
     monkeypatch.setattr(stored, "_READ_ROWS", read)
+    monkeypatch.setattr(stored, "_SCATTERED", scattered)
     seed = random.Random(f"{gap} {read} {batch_rows}")
     stamps = [
         (symbol, "1m", T0 + timedelta(seconds=60 * minute, microseconds=off))
@@ -94,6 +97,33 @@ def test_a_store_denser_than_its_interval_says(
     rows = [("A", "1h", T0 + timedelta(seconds=n), 11.0) for n in (0, 1, 1800, 7200, 10_799)]
     rows.append(("A", "1h", T0 + timedelta(seconds=1800, microseconds=1), 11.0))
     check(database_url, tmp_path, before, rows, check_grid=False)
+
+
+def test_a_store_of_all_hours_and_a_file_of_those_of_an_exchange(
+    database_url: str, tmp_path: Path
+) -> None:
+    """The first piece finds out that the store is denser; the others are read day by day."""
+    minutes = [T0 + timedelta(minutes=n) for n in range(5 * 1440)]
+    before = [("A", "1m", ts, 10.0) for ts in minutes]
+    rows = [("A", "1m", ts, 10.0 + (ts.minute == 7)) for ts in minutes if 14 <= ts.hour < 20]
+    check(database_url, tmp_path, before, rows, batch_rows=400)
+
+
+@pytest.mark.parametrize(("apart", "expected"), [(False, 1), (True, 5)])
+def test_days_are_read_together_unless_the_store_is_known_to_be_denser(
+    *, apart: bool, expected: int
+) -> None:
+    times = [T0 + timedelta(days=day, minutes=n) for day in range(5) for n in range(390)]
+    rows = pl.DataFrame({"sid": 0, "ts": times}, schema={"sid": pl.Int32, "ts": SCHEMA["ts"]})
+    series = pl.DataFrame(
+        {"sid": 0, "provider": "p", "symbol": "A", "interval": "1m", "lo": times[0],
+         "hi": times[-1], "rows": len(times)},
+        schema_overrides={"sid": pl.Int32, "lo": SCHEMA["ts"], "hi": SCHEMA["ts"]},
+    )  # fmt: skip
+    found = stored._stretches(rows, series, apart=apart)
+    assert found["rows"].to_list() == [1950 // expected] * expected
+    assert found["most"].to_list() == [1950 // expected] * expected
+    assert found.select(pl.col("lo").min(), pl.col("hi").max()).row(0) == (times[0], times[-1])
 
 
 @pytest.mark.parametrize("interval", ["1mo", "3mo", "1y", "1w", "3d"])
@@ -140,7 +170,7 @@ def test_a_file_that_fails_while_stored_bars_are_read(
     """Its own error comes out, after the pieces before it, whose stored bars still come in."""
     rows = [("A", "1m", T0 + timedelta(minutes=n), 10.0) for n in range(200)]
     loaded(database_url, tmp_path / "1.parquet", rows)
-    read, in_order = stored._bars, filework.in_order
+    read, in_order = stored.Stored._read, filework.in_order
 
     def slowly(*args: Any) -> list[pl.DataFrame]:
         time.sleep(0.05)
@@ -151,7 +181,7 @@ def test_a_file_that_fails_while_stored_bars_are_read(
         raise UnreadableFile("the file is damaged after row 50")
 
     monkeypatch.setattr(stored, "_READ_ROWS", 2)
-    monkeypatch.setattr(stored, "_bars", slowly)
+    monkeypatch.setattr(stored.Stored, "_read", slowly)
     monkeypatch.setattr(filework, "in_order", damaged)
     result = loaded(database_url, tmp_path / "2.parquet", rows, batch_rows=10)
     assert result.files[0].error == "the file is damaged after row 50"

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loader.distinct import Words
 from loader.keys import symbols
 from loader.symbols import CONVENTIONS
 
@@ -54,7 +55,8 @@ GOLDEN = [
 
 
 def stored(convention: str, *spellings: str | None) -> list[str | None]:
-    return symbols(pl.Series(spellings, dtype=pl.String), convention).to_list()
+    words = Words.of(pl.Series(spellings, dtype=pl.String))
+    return symbols(words, convention).rows.to_list()
 
 
 @pytest.mark.parametrize(("convention", "spelling", "canonical"), GOLDEN)

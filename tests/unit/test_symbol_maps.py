@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loader.distinct import Words
 from loader.errors import SettingsError
 from loader.fingerprint import compute_config_fingerprint
 from loader.naming import Naming
@@ -102,8 +103,8 @@ def named(
     providers, spelled, times = ([row[n] for row in rows] for n in range(3))
     ts = pl.Series(times, dtype=pl.Datetime("us", "UTC"))
     naming = Naming(convention, SymbolMap(tuple(renames)))
-    texts = (pl.Series(words, dtype=pl.String) for words in (providers, spelled))
-    return naming.symbols(*texts, ts).to_list()
+    texts = (Words.of(pl.Series(words, dtype=pl.String)) for words in (providers, spelled))
+    return naming.symbols(*texts, ts).rows.to_list()
 
 
 def at(text: str) -> datetime:

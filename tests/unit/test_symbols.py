@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loader.distinct import Words
 from loader.keys import symbols, unreadable
 from loader.symbols import CONVENTIONS
 
 
 def plain(*spellings: str | None) -> list[str | None]:
-    return symbols(pl.Series(spellings, dtype=pl.String), "plain").to_list()
+    words = Words.of(pl.Series(spellings, dtype=pl.String))
+    return symbols(words, "plain").rows.to_list()
 
 
 @pytest.mark.parametrize(
@@ -73,4 +75,4 @@ def test_every_letter_of_unicode_is_settled_after_one_pass() -> None:
     ],
 )
 def test_names_that_nobody_can_read(name: str | None, bad: bool) -> None:
-    assert unreadable(pl.Series([name, "X"], dtype=pl.String)).to_list() == [bad, False]
+    assert unreadable(Words.of(pl.Series([name, "X"]))).to_list() == [bad, False]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 import polars as pl
@@ -161,8 +162,8 @@ def test_every_row_is_good_or_bad_by_a_slow_oracle(
             volume = float(cells[4]) if cells[4] else 0.0
         except ValueError:
             return False
-        infinite = {float("inf"), float("-inf")} & {o, h, l, c, volume}
-        return not infinite and 0 < l <= min(o, c) and max(o, c) <= h and volume >= 0
+        finite = all(map(isfinite, (o, h, l, c, volume)))
+        return finite and 0 < l <= min(o, c) and max(o, c) <= h and volume >= 0
 
     # a first row with numbers, so that the columns are columns of numbers
     cells: list[tuple[Any, ...]] = [("10", "12", "9", "11", "1"), *rows]

@@ -1,0 +1,43 @@
+"""Work on the words of a column is work on each of its rows."""
+
+from __future__ import annotations
+
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loader.distinct import Words, by_distinct
+
+COLUMNS = st.lists(st.sampled_from(["a", "A", "b", "", " a", None]), max_size=12)
+
+
+def upper(words: pl.Series) -> pl.Series:
+    return words.str.to_uppercase()
+
+
+def is_blank(words: pl.Series) -> pl.Series:
+    return words.str.strip_chars() == ""
+
+
+@given(COLUMNS)
+def test_as_row_by_row(cells: list[str | None]) -> None:
+    column = pl.Series("c", cells, dtype=pl.String)
+    words = Words.of(column)
+    assert sorted(words.distinct, key=str) == sorted(set(cells), key=str)
+    raised = words.to(upper)
+    assert raised.rows.to_list() == [cell and cell.upper() for cell in cells]
+    assert sorted(raised.distinct, key=str) == sorted({c and c.upper() for c in cells}, key=str)
+    blank = [None if cell is None else cell == "" for cell in cells]
+    assert by_distinct(column, is_blank).to_list() == blank
+    assert raised.each(is_blank).to_list() == blank
+
+
+def test_what_changes_nothing_copies_nothing() -> None:
+    column = pl.Series("c", ["A", "A", None])
+    assert Words.of(column).to(upper).rows is column
+
+
+def test_one_word_in_every_row() -> None:
+    assert Words.all("a", 3).to(upper).rows.to_list() == ["A", "A", "A"]
+    assert Words.all(None, 2).to(upper).rows.to_list() == [None, None]
+    assert Words.all("a", 0).to(upper).rows.to_list() == []
