@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import polars as pl
 
@@ -26,6 +27,7 @@ class Normalised:
         faults: Boolean columns, the same height, named like the rules of `loader.rules` that only
             parsing can tell; true where a row broke one.
         source_symbols: String, each row's symbol as the file (or the person) spells it.
+        steps: Int64, microseconds of the grid of each row's interval, null where that is.
         skipped: Boolean, true for rows that the dialect declares to be no bars; None if none are.
         naming: how the symbols were made of their spellings.
     """
@@ -33,6 +35,7 @@ class Normalised:
     bars: pl.DataFrame
     faults: pl.DataFrame
     source_symbols: pl.Series
+    steps: pl.Series
     skipped: pl.Series | None = None
     naming: Naming = field(default_factory=Naming)
 
@@ -42,6 +45,7 @@ class Normalised:
             self.bars.filter(kept),
             self.faults.filter(kept),
             self.source_symbols.filter(kept),
+            self.steps.filter(kept),
             naming=self.naming,
         )
 
@@ -104,9 +108,15 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
         pl.DataFrame(normal, schema=bars.SCHEMA),
         pl.DataFrame(faults),
         spelled.rows,
+        interval.each(_grids),
         _skipped(frame, layout),
         layout.naming,
     )
+
+
+def _grids(intervals: pl.Series) -> pl.Series:
+    steps = [word and bars.grid(word) // timedelta(microseconds=1) for word in intervals]
+    return pl.Series(steps, dtype=pl.Int64)
 
 
 def _number(raw: pl.Series, field: str, layout: Layout) -> pl.Series:

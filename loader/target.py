@@ -15,7 +15,6 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from loader.errors import SettingsError
-from loader.server import embedded
 
 _VARIABLES = ("MDLOAD_DATABASE_URL", "DATABASE_URL")
 _LIBPQ = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGDATABASE")  # each says which server is meant
@@ -55,6 +54,8 @@ def target(
     if chosen := named(database, configured):
         yield chosen
     else:
+        from loader.server import embedded  # noqa: PLC0415 - not what a server of one's own needs
+
         with embedded(home) as url:
             yield Target(url, "the embedded server", embedded=True)
 

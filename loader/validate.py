@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
 from typing import Final
 
 import polars as pl
 
-from loader import bars, rawjson
+from loader import rawjson
 from loader.batch import RawBatch
-from loader.distinct import by_distinct
 from loader.naming import Naming
 from loader.normalise import Normalised
 from loader.rules import Rule, RuleSettings, rules
@@ -59,7 +57,7 @@ def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) ->
         kept = ~normalised.skipped
         skipped = int(normalised.skipped.sum())
         numbered, raw, normalised = numbered.filter(kept), raw.filter(kept), normalised.only(kept)
-    facts = normalised.bars.hstack(normalised.faults).hstack([_steps(normalised.bars["interval"])])
+    facts = normalised.bars.hstack(normalised.faults).hstack([normalised.steps.alias("step")])
     sound = facts.select(_all_hold(settings)).to_series()
     if sound.all():
         spellings = _spellings(numbered, normalised.source_symbols, normalised.naming)
@@ -85,16 +83,6 @@ def _all_hold(settings: RuleSettings) -> pl.Expr:
     return pl.all_horizontal(rule.holds for rule in rules(settings)).fill_null(False).alias("sound")
 
 
-def _steps(interval: pl.Series) -> pl.Series:
-    """Microseconds of the grid of each interval (Int64), null where the interval is."""
-    return by_distinct(
-        interval,
-        lambda words: pl.Series(
-            [w and bars.grid(w) // timedelta(microseconds=1) for w in words], dtype=pl.Int64
-        ),
-    ).alias("step")
-
-
 def _names(broken: pl.DataFrame, active: tuple[Rule, ...]) -> pl.Series:
     named = [pl.when(rule.name).then(pl.lit(rule.name)) for rule in active]
     return broken.select(pl.concat_list(named).list.drop_nulls().alias("rules")).to_series()
@@ -111,9 +99,8 @@ def _spellings(good: pl.DataFrame, source_symbols: pl.Series, naming: Naming) ->
         [good["provider"], source_symbols.alias("source_symbol"), good["symbol"]]
     )
     if spelled.height > _FEW:
-        same = pl.all_horizontal(
-            pl.col(name).eq_missing(pl.col(name).shift()) for name in spelled.columns
-        )  # rows mostly repeat the one before: the few that do not are quickly made distinct
-        spelled = spelled.filter(~same)
+        # Rows mostly repeat the one before: the few that do not are quickly made distinct.
+        other = [column[1:].ne_missing(column[:-1]) for column in spelled]
+        spelled = pl.concat([spelled[:1], spelled[1:].filter(other[0] | other[1] | other[2])])
     distinct = spelled.unique(maintain_order=True)
     return distinct.with_columns(naming.origins(distinct).alias("convention"))

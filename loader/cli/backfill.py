@@ -45,7 +45,7 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
     """
     gc.disable()  # what is imported stays, and is walked over and over by a collector that looks
     from loader.checking import check_settings
-    from loader.cli import interrupts
+    from loader.cli import interrupts, memory
     from loader.cli.store import store
     from loader.pipeline import load
     from loader.progress import listeners
@@ -56,6 +56,7 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
     gc.freeze()
     gc.enable()
     interrupts.heed()
+    memory.settle()
     settings = Settings(
         **meaning(given),
         own_dialects=ctx.dialects,

@@ -104,11 +104,12 @@ def run(
 
 
 def _run(ctx: Context, job: JobConfig, url: str, asked: Asked) -> JobResult:
-    from loader.cli import interrupts
+    from loader.cli import interrupts, memory
     from loader.nightly import run_job
     from loader.progress import listeners
 
     interrupts.heed()
+    memory.settle()
     with listeners(ctx.verbosity, ctx.log_format) as told:
         return run_job(job, url, asked, told)
 

@@ -28,7 +28,7 @@ class KnownKeys:
         faults = normalise(empty, self._layout).faults.columns
         #: Each fault's column where no row has it, but for its length.
         self._sound = {name: pl.Series(name, [False]) for name in faults}
-        #: What a key as given comes to: the key, the symbol's spelling, each of the faults or not.
+        #: What a key as given comes to: key, spelling of the symbol, grid, each fault or not.
         self._known: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 
     def normalise(self, batch: RawBatch) -> Normalised:
@@ -39,7 +39,8 @@ class KnownKeys:
             return normalise(batch, self._layout)
         given = list(zip(*(frame.get_column(name).to_list() for name in SERIES), strict=True))
         self._learn(set(given))
-        words, source_symbols, faults = zip(*(self._known[key] for key in given), strict=True)
+        found = zip(*(self._known[key] for key in given), strict=True)
+        words, source_symbols, steps, faults = found
         normal = [
             pl.Series(name, values, dtype=pl.String)
             for name, values in zip(SERIES, zip(*words, strict=True), strict=True)
@@ -56,6 +57,7 @@ class KnownKeys:
             pl.DataFrame([*normal, *frame.get_columns()[len(SERIES) :]]),
             pl.DataFrame(faulty),
             pl.Series("symbol", source_symbols, dtype=pl.String),
+            pl.Series("steps", steps, dtype=pl.Int64),
         )
 
     def _learn(self, keys: set[tuple[Any, ...]]) -> None:
@@ -72,7 +74,7 @@ class KnownKeys:
         batch = RawBatch(nothing.with_columns(keys_alone), Location("bars", 0, 1))
         normal = normalise(batch, self._layout)
         meanings = zip(
-            normal.bars.select(SERIES).rows(), normal.source_symbols, normal.faults.rows(),
-            strict=True,
+            normal.bars.select(SERIES).rows(), normal.source_symbols, normal.steps,
+            normal.faults.rows(), strict=True,
         )  # fmt: skip
         self._known.update(zip(unseen, meanings, strict=True))
