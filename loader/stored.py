@@ -20,12 +20,17 @@ from loader.series import wanted_json
 #: Series of fewer bars than this share of what their interval has room for are taken apart: markets
 #: that open for six hours and a half on weekdays trade a fifth of the time.
 _SCATTERED = 1 / 8
-#: There a gap of more bars than this starts a new stretch: to find the next costs as much as these.
+#: So are all once the store turned out to have more bars than this for one of the file's.
+_DENSER = 1.25
+#: A gap of more bars than this then starts a new stretch: to find that costs as much as these.
 _GAP_BARS = 64
 #: Bars that one query reads back, and twice what the server packs as one stretch.
 _READ_ROWS = 60_000
 #: Sessions that read at a time: encoding a row costs the server more than finding it.
 _READERS = 2
+#: Seconds of a bar, and how many of them there can be from `lo` to `hi`.
+_STEP = pl.col("interval").replace_strict(bars.INTERVAL_SECONDS, return_dtype=pl.Int64)
+_ROOM = (pl.col("hi") - pl.col("lo")).dt.total_seconds() // _STEP + 1
 _STORED = pl.Schema({"sid": pl.Int32(), "ts": TS, **{v: bars.SCHEMA[v] for v in bars.VALUES}})
 
 
@@ -73,7 +78,7 @@ class Stored:
         self._stack = ExitStack()
         self._asking: Connection | None = None
         self._chunked: bool | None = None
-        self._is_denser = False  # than the file, as far as was seen
+        self._is_denser: bool | None = None  # than the file, as far as is known
         self._own = threading.local()  # the session of each thread that reads
         self._spans = pl.DataFrame(
             schema={**{s: pl.String() for s in SERIES}, "stored_lo": TS, "stored_hi": TS}
@@ -109,7 +114,9 @@ class Stored:
             series = series.filter(met).with_columns(
                 lo=pl.max_horizontal("lo", "stored_lo"), hi=pl.min_horizontal("hi", "stored_hi")
             )
-        groups = _grouped(_stretches(rows, series, apart=self._is_denser))
+        if self._is_denser is None:
+            self._is_denser = self._has_more(series.top_k(1, by="rows"))
+        groups = _grouped(_stretches(rows, series, apart=bool(self._is_denser)))
         parts = [self._pool.submit(self._read, group, rows) for group in groups]
         return Beside(unique, rows, parts)
 
@@ -134,6 +141,17 @@ class Stored:
             self._spans = pl.concat([self._spans, asked.cast(self._spans.schema)])
         return series.join(self._spans, on=SERIES, how="left", maintain_order="left")
 
+    def _has_more(self, one: pl.DataFrame) -> bool | None:
+        """Whether of that series more is stored between its ends than the piece has. None where the
+        piece has no gaps to judge by."""
+        lo, hi, rows, room = one.select("lo", "hi", "rows", room=_ROOM).row(0)
+        if room <= _DENSER * rows:
+            return None
+        asking = self._asked()
+        asking.run("wanted_set", wanted_json(one.select("sid", *SERIES, "lo", "hi")))
+        stored = sum(frame["bars"].sum() for frame in asking.frames("stretch_counts", lo, hi))
+        return bool(stored > _DENSER * rows)
+
     def _read(self, stretches: pl.DataFrame, rows: pl.DataFrame) -> list[pl.DataFrame]:
         """The stored bars of the stretches. Where these hold many more than the piece has (it is in
         no order, or the store is denser), only those with a key of its `rows` stay in memory."""
@@ -142,14 +160,15 @@ class Stored:
             reader = self._own.reader = self._stack.enter_context(self._session())
         reader.run("wanted_set", wanted_json(stretches.drop("rows", "most")))
         ends = stretches.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
-        many = 2 * stretches["rows"].sum()
-        found = []
+        wanted = int(stretches["rows"].sum())
+        read, found = 0, []
         for batch in reader.batches("stored_bars", *ends):
             frame = unpacked(batch)
-            if frame.height > many:
-                self._is_denser = True
-                frame = frame.join(rows, on=["sid", "ts"], how="semi")
-            found.append(frame)
+            read += frame.height
+            many = frame.height > 2 * wanted
+            found.append(frame.join(rows, on=["sid", "ts"], how="semi") if many else frame)
+        if read > _DENSER * wanted:
+            self._is_denser = True
         return found
 
 
@@ -183,27 +202,24 @@ def _stretches(rows: pl.DataFrame, series: pl.DataFrame, *, apart: bool) -> pl.D
     their order; how many of its `rows` are in each, and how many bars at the `most`, about. Of a
     series it is one from its `lo` to its `hi`, unless its bars are scattered, or many, or all are
     to be taken `apart`."""
-    steps = series["interval"].replace_strict(bars.INTERVAL_SECONDS, return_dtype=pl.Int64)
-    room = (series["hi"] - series["lo"]).dt.total_seconds() // steps + 1
-    whole = (series["rows"] >= room * _SCATTERED) & (series["rows"] <= _READ_ROWS // 2)
-    whole &= not apart
+    count = pl.col("rows")
+    fits = (count >= _ROOM * _SCATTERED) & (count <= _READ_ROWS // 2) & pl.lit(not apart)
+    whole = series.select(fits).to_series()
     columns = ["sid", *SERIES, "lo", "hi", "rows", "most"]
-    entire = series.with_columns(most="rows").filter(whole).select(columns)
+    entire = series.filter(whole).with_columns(most="rows").select(columns)
     if whole.all():
         return entire
-    others = series.with_columns(step=steps).filter(~whole)
+    others = series.filter(~whole).select("sid", *SERIES, "lo", "hi")
     keys = rows.select("sid", "ts").join(others, on="sid", maintain_order="left")
-    keys = keys.filter(pl.col("ts").is_between("lo", "hi")).select("sid", *SERIES, "ts", "step")
+    keys = keys.filter(pl.col("ts").is_between("lo", "hi")).drop("lo", "hi")
     seconds = pl.col("ts").dt.epoch("s")
     opens = (
         (pl.col("sid") != pl.col("sid").shift())
-        | (seconds.diff() > _GAP_BARS * pl.col("step"))
+        | (seconds.diff() > _GAP_BARS * _STEP)
         | (pl.int_range(pl.len()) % (_READ_ROWS // 2) == 0)
-        | ((seconds // (pl.col("step") * (_READ_ROWS // 2))).diff() != 0)
+        | ((seconds // (_STEP * (_READ_ROWS // 2))).diff() != 0)
     )
-    parts = runs(keys, keys.select(opens.fill_null(True)).to_series()).with_columns(
-        most=(pl.col("hi") - pl.col("lo")).dt.total_seconds() // pl.col("step") + 1
-    )
+    parts = runs(keys, keys.select(opens.fill_null(True)).to_series()).with_columns(most=_ROOM)
     return pl.concat([entire, parts.select(columns)]).sort("sid", "lo")
 
 
