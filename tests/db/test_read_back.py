@@ -99,14 +99,45 @@ def test_a_store_denser_than_its_interval_says(
     check(database_url, tmp_path, before, rows, check_grid=False)
 
 
-def test_a_store_of_all_hours_and_a_file_of_those_of_an_exchange(
-    database_url: str, tmp_path: Path
+@pytest.mark.parametrize("hours", [range(24), range(14, 20)], ids=["all hours", "the same hours"])
+def test_a_store_and_a_file_of_the_hours_of_an_exchange(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: range
 ) -> None:
-    """The first piece finds out that the store is denser; the others are read day by day."""
+    """The days are read apart where the store has the nights too."""
+    asked = []
+
+    def noted(rows: pl.DataFrame, series: pl.DataFrame, *, apart: bool) -> pl.DataFrame:
+        asked.append(apart)
+        return stretches(rows, series, apart=apart)
+
+    stretches = stored._stretches
+    monkeypatch.setattr(stored, "_stretches", noted)
     minutes = [T0 + timedelta(minutes=n) for n in range(5 * 1440)]
-    before = [("A", "1m", ts, 10.0) for ts in minutes]
+    before = [("A", "1m", ts, 10.0) for ts in minutes if ts.hour in hours]
     rows = [("A", "1m", ts, 10.0 + (ts.minute == 7)) for ts in minutes if 14 <= ts.hour < 20]
     check(database_url, tmp_path, before, rows, batch_rows=400)
+    assert asked == [len(hours) == 24] * 5
+
+
+def test_a_store_that_turns_out_to_be_denser(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first series says nothing of the others."""
+    asked = []
+
+    def noted(rows: pl.DataFrame, series: pl.DataFrame, *, apart: bool) -> pl.DataFrame:
+        asked.append(apart)
+        return stretches(rows, series, apart=apart)
+
+    stretches = stored._stretches
+    monkeypatch.setattr(stored, "_stretches", noted)
+    minutes = [T0 + timedelta(minutes=n) for n in range(2 * 1440)]
+    open_ = [ts for ts in minutes if 14 <= ts.hour < 20]
+    before = [("A", "1m", ts, 10.0) for ts in open_]
+    before += [(f"B{n}", "1m", ts, 10.0) for n in range(9) for ts in minutes]
+    rows = [(row[0], *row[1:3], 11.0) for row in before if row[2] in set(open_)]
+    check(database_url, tmp_path, before, rows, batch_rows=720)
+    assert (asked[0], asked[-1]) == (False, True)
 
 
 @pytest.mark.parametrize(("apart", "expected"), [(False, 1), (True, 5)])
