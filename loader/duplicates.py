@@ -166,11 +166,19 @@ def _in_order(ts: pl.Series, opens: pl.Series, series: pl.DataFrame) -> bool:
     the series themselves."""
     if not (opens[1:] | (ts[1:] > ts[:-1])).all():
         return False
+    return bool(series.select(_RISE).item())
+
+
+def _rise() -> pl.Expr:
     greater = pl.lit(False)
     for name in reversed(SERIES):
         key, before = pl.col(name), pl.col(name).shift()
         greater = (key > before) | ((key == before) & greater)
-    return bool(series.select(greater.fill_null(True).all()).item())
+    return greater.fill_null(True).all()
+
+
+#: Whether each series is greater than the one before it.
+_RISE = _rise()
 
 
 def _opens(frame: pl.DataFrame) -> pl.Series:
@@ -181,19 +189,18 @@ def _opens(frame: pl.DataFrame) -> pl.Series:
 
 
 def _series(frame: pl.DataFrame, opens: pl.Series) -> pl.DataFrame:
-    return runs(frame.select(*SERIES, "ts"), opens)
+    return runs(frame[[*SERIES, "ts"]], opens)
 
 
 def runs(frame: pl.DataFrame, opens: pl.Series) -> pl.DataFrame:
     """Each run of rows that starts where `opens`: its first row, and in place of `ts` its first and
     last one (lo, hi), and how many `rows` it has."""
-    first = opens.arg_true()
-    end = first.shift(-1, fill_value=frame.height)
-    return (
-        frame[first]
-        .with_columns(hi=frame["ts"].gather(end - 1), rows=(end - first).cast(pl.Int64))
-        .rename({"ts": "lo"})
-    )
+    first = opens.arg_true().cast(pl.Int64)
+    end = pl.concat([first[1:], pl.Series([frame.height] if frame.height else [], dtype=pl.Int64)])
+    last = frame["ts"].gather(end - 1).alias("hi")
+    found = frame[first].hstack([last, (end - first).alias("rows")])
+    found.columns = ["lo" if name == "ts" else name for name in found.columns]
+    return found
 
 
 def _spans(series: pl.DataFrame) -> pl.DataFrame:

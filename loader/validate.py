@@ -49,9 +49,8 @@ def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) ->
     active = rules(settings)
     start, raw = batch.location.start_row, batch.frame
     last_row = start + raw.height - 1
-    numbered = normalised.bars.with_columns(
-        row_number=pl.int_range(start, start + pl.len(), dtype=pl.Int64)
-    )
+    numbers = pl.int_range(start, last_row + 1, dtype=pl.Int64, eager=True)
+    numbered = normalised.bars.hstack([numbers.alias("row_number")])
     skipped = 0
     if normalised.skipped is not None:
         kept = ~normalised.skipped
@@ -103,4 +102,4 @@ def _spellings(good: pl.DataFrame, source_symbols: pl.Series, naming: Naming) ->
         other = [column[1:].ne_missing(column[:-1]) for column in spelled]
         spelled = pl.concat([spelled[:1], spelled[1:].filter(other[0] | other[1] | other[2])])
     distinct = spelled.unique(maintain_order=True)
-    return distinct.with_columns(naming.origins(distinct).alias("convention"))
+    return distinct.hstack([naming.origins(distinct).alias("convention")])

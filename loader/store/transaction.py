@@ -70,7 +70,7 @@ class Transaction:
         self._method: Method = "UPSERT" if bars_.height <= STATEMENT_ROWS else "COPY"
         listed = self._method == "UPSERT" and bars_.height
         self._spelled = [] if unique.spellings is None else unique.spellings.rows()
-        self._listed = bars_.select(bars.COLUMNS).write_json() if listed else ""
+        self._listed = bars_[list(bars.COLUMNS)].write_json() if listed else ""
 
     def run(self, sessions: Sessions) -> None:
         """One attempt.
@@ -138,11 +138,9 @@ class Transaction:
         inserted = updated = kept = unchanged = 0
         number: str | None = None
         if self._listed:
-            first, last = self.unique.bars.select(lo=pl.col("ts").min(), hi=pl.col("ts").max()).row(
-                0
-            )
+            ends = self.unique.series.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
             inserted, updated, kept, unchanged, number = session.one(
-                "bars_merge", self._listed, self._run_id, first, last
+                "bars_merge", self._listed, self._run_id, *ends
             )
         if inserted + updated + unchanged != self.unique.bars.height or updated != kept:
             raise Contended("another writer got in between the bars of a batch")
