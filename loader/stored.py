@@ -115,7 +115,7 @@ class Stored:
                 lo=pl.max_horizontal("lo", "stored_lo"), hi=pl.min_horizontal("hi", "stored_hi")
             )
         if self._is_denser is None:
-            self._is_denser = self._has_more(series.top_k(1, by="rows"))
+            self._is_denser = self._has_more(series.filter(_near()).top_k(1, by="rows"))
         groups = _grouped(_stretches(rows, series, apart=bool(self._is_denser)))
         parts = [self._pool.submit(self._read, group, rows) for group in groups]
         return Beside(unique, rows, parts)
@@ -142,8 +142,10 @@ class Stored:
         return series.join(self._spans, on=SERIES, how="left", maintain_order="left")
 
     def _has_more(self, one: pl.DataFrame) -> bool | None:
-        """Whether of that series more is stored between its ends than the piece has. None where the
-        piece has no gaps to judge by."""
+        """Whether of that series more is stored between its ends than the piece has. None where
+        there is no series, or it has no gaps to judge by."""
+        if one.is_empty():
+            return None
         lo, hi, rows, room = one.select("lo", "hi", "rows", room=_ROOM).row(0)
         if room <= _DENSER * rows:
             return None
@@ -197,14 +199,18 @@ def _same_keys(rows: pl.DataFrame, stored: pl.DataFrame) -> bool:
     )
 
 
+def _near() -> pl.Expr:
+    """Whether a series' bars are not scattered."""
+    return pl.col("rows") >= _ROOM * _SCATTERED
+
+
 def _stretches(rows: pl.DataFrame, series: pl.DataFrame, *, apart: bool) -> pl.DataFrame:
     """Stretches of time (sid, provider, symbol, interval, lo, hi) that hold the piece's keys, in
     their order; how many of its `rows` are in each, and how many bars at the `most`, about. Of a
     series it is one from its `lo` to its `hi`, unless its bars are scattered, or many, or all are
     to be taken `apart`."""
-    count = pl.col("rows")
-    fits = (count >= _ROOM * _SCATTERED) & (count <= _READ_ROWS // 2) & pl.lit(not apart)
-    whole = series.select(fits).to_series()
+    few = pl.col("rows") <= _READ_ROWS // 2
+    whole = series.select(_near() & few & pl.lit(not apart)).to_series()
     columns = ["sid", *SERIES, "lo", "hi", "rows", "most"]
     entire = series.filter(whole).with_columns(most="rows").select(columns)
     if whole.all():
