@@ -19,7 +19,8 @@ import polars as pl
 from loader import bars
 from loader.chunks import Stretch, stretches
 from loader.db import Connection
-from loader.series import SERIES, Asked, series_of, stored_pieces, wanted_json
+from loader.series import SERIES, Asked, series_of, stored_pieces
+from loader.wanted import wanted_json
 
 #: Slices that a cell of the strip is looked at in, where there are not too many series.
 _FINEST: Final = 8

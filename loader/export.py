@@ -16,7 +16,8 @@ from loader import bars
 from loader.db import Connection, cancellable, cancelling, connect
 from loader.flow import ahead
 from loader.packed import counts, unpacked, unpacked_times
-from loader.series import SERIES, Asked, stored_series, wanted_json
+from loader.series import SERIES, Asked, stored_series
+from loader.wanted import wanted_json
 
 #: Bars of a series that the server packs at a time. Twice as many cost it a third more for each.
 PIECE: Final = 30_000

@@ -18,8 +18,9 @@ from loader.calendars import calendar
 from loader.db import Connection
 from loader.expected import PERIODS, UNKNOWN, Anchor, Bound, Way, period, ways_of
 from loader.packed import unpacked_times
-from loader.series import SERIES, wanted_json
+from loader.series import SERIES
 from loader.waivers import Waiver
+from loader.wanted import wanted_json
 
 #: Times to read with one query, but for a series that has more.
 _READ_TIMES = 1_000_000

@@ -108,12 +108,6 @@ def _frame(connection: Connection, name: str, *times: datetime) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema=_PIECES), *(frame.cast(_PIECES) for frame in frames)])
 
 
-def wanted_json(wanted: pl.DataFrame) -> str:
-    """Rows for `wanted_set`: times become text that PostgreSQL reads exactly."""
-    stamps = [name for name, dtype in wanted.schema.items() if isinstance(dtype, pl.Datetime)]
-    return wanted.with_columns(pl.col(stamps).dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ")).write_json()
-
-
 def _none_stored(asked: Asked, absent: Sequence[str]) -> str:
     what = f" of {', '.join(absent)}" if absent else ""
     kind = f" {asked.interval}" if asked.interval else ""

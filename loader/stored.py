@@ -15,7 +15,7 @@ from loader.chunks import chunked
 from loader.db import Connection
 from loader.duplicates import SERIES, TS, Unique, runs
 from loader.packed import repeated, unpacked
-from loader.series import wanted_json
+from loader.wanted import wanted_json
 
 #: Series of fewer bars than this share of what their interval has room for are taken apart: markets
 #: that open for six hours and a half on weekdays trade a fifth of the time.
