@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 import polars as pl
 
@@ -19,8 +21,7 @@ class Words:
     @staticmethod
     def of(rows: pl.Series) -> Words:
         """The words of `rows`; files mostly repeat the one before, and what is left is short."""
-        opens = rows[1:].ne_missing(rows[:-1])
-        return Words(rows, pl.concat([rows[:1], rows[1:].filter(opens)]).unique())
+        return Words(rows, rows.filter(changes([rows])).unique())
 
     @staticmethod
     def all(word: str | None, height: int) -> Words:
@@ -49,6 +50,19 @@ class Words:
             return Words(words.new_from_index(0, len(rows)).alias(rows.name), words)
         dtype = meanings.dtype
         return Words(rows.replace_strict(self.distinct, meanings, return_dtype=dtype), words)
+
+
+def changes(columns: Sequence[pl.Series]) -> pl.Series:
+    """The first row, and where a row differs from the one before it in any of the columns. Null is
+    a value like others."""
+    first = pl.Series([True])[: len(columns[0])]
+    return pl.concat([first, reduce(or_, map(_differs, columns))])
+
+
+def _differs(column: pl.Series) -> pl.Series:
+    """Whether each row but the first differs from the one before it."""
+    now, before = column[1:], column[:-1]
+    return now.ne_missing(before) if column.null_count() else now != before
 
 
 def by_distinct(values: pl.Series, transform: Callable[[pl.Series], pl.Series]) -> pl.Series:

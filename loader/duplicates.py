@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from loader import bars
+from loader.distinct import changes
 from loader.spool import Partitions
 from loader.validate import Checked
 
@@ -183,9 +184,7 @@ _RISE = _rise()
 
 def _opens(frame: pl.DataFrame) -> pl.Series:
     """Whether a row is of another series than the one before it."""
-    changes = [frame[name][1:] != frame[name][:-1] for name in SERIES]
-    first = pl.Series([True]).new_from_index(0, min(frame.height, 1))
-    return pl.concat([first, changes[0] | changes[1] | changes[2]])
+    return changes([frame[name] for name in SERIES])
 
 
 def _series(frame: pl.DataFrame, opens: pl.Series) -> pl.DataFrame:

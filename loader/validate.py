@@ -11,6 +11,7 @@ import polars as pl
 
 from loader import rawjson
 from loader.batch import RawBatch
+from loader.distinct import changes
 from loader.naming import Naming
 from loader.normalise import Normalised
 from loader.rules import Rule, RuleSettings, rules
@@ -99,7 +100,6 @@ def _spellings(good: pl.DataFrame, source_symbols: pl.Series, naming: Naming) ->
     )
     if spelled.height > _FEW:
         # Rows mostly repeat the one before: the few that do not are quickly made distinct.
-        other = [column[1:].ne_missing(column[:-1]) for column in spelled]
-        spelled = pl.concat([spelled[:1], spelled[1:].filter(other[0] | other[1] | other[2])])
+        spelled = spelled.filter(changes(spelled.get_columns()))
     distinct = spelled.unique(maintain_order=True)
     return distinct.hstack([naming.origins(distinct).alias("convention")])

@@ -99,19 +99,25 @@ def test_a_store_denser_than_its_interval_says(
     check(database_url, tmp_path, before, rows, check_grid=False)
 
 
-@pytest.mark.parametrize("hours", [range(24), range(14, 20)], ids=["all hours", "the same hours"])
-def test_a_store_and_a_file_of_the_hours_of_an_exchange(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: range
-) -> None:
-    """The days are read apart where the store has the nights too."""
-    asked = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Of each piece whether its series were taken apart."""
+    found: list[bool] = []
 
     def noted(rows: pl.DataFrame, series: pl.DataFrame, *, apart: bool) -> pl.DataFrame:
-        asked.append(apart)
+        found.append(apart)
         return stretches(rows, series, apart=apart)
 
     stretches = stored._stretches
     monkeypatch.setattr(stored, "_stretches", noted)
+    return found
+
+
+@pytest.mark.parametrize("hours", [range(24), range(14, 20)], ids=["all hours", "the same hours"])
+def test_a_store_and_a_file_of_the_hours_of_an_exchange(
+    database_url: str, tmp_path: Path, asked: list[bool], hours: range
+) -> None:
+    """The days are read apart where the store has the nights too."""
     minutes = [T0 + timedelta(minutes=n) for n in range(5 * 1440)]
     before = [("A", "1m", ts, 10.0) for ts in minutes if ts.hour in hours]
     rows = [("A", "1m", ts, 10.0 + (ts.minute == 7)) for ts in minutes if 14 <= ts.hour < 20]
@@ -120,17 +126,9 @@ def test_a_store_and_a_file_of_the_hours_of_an_exchange(
 
 
 def test_a_store_that_turns_out_to_be_denser(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str, tmp_path: Path, asked: list[bool]
 ) -> None:
     """Its first series says nothing of the others."""
-    asked = []
-
-    def noted(rows: pl.DataFrame, series: pl.DataFrame, *, apart: bool) -> pl.DataFrame:
-        asked.append(apart)
-        return stretches(rows, series, apart=apart)
-
-    stretches = stored._stretches
-    monkeypatch.setattr(stored, "_stretches", noted)
     minutes = [T0 + timedelta(minutes=n) for n in range(2 * 1440)]
     open_ = [ts for ts in minutes if 14 <= ts.hour < 20]
     before = [("A", "1m", ts, 10.0) for ts in open_]

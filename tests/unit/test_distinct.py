@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loader.distinct import Words, by_distinct
+from loader.distinct import Words, by_distinct, changes
 
 COLUMNS = st.lists(st.sampled_from(["a", "A", "b", "", " a", None]), max_size=12)
 
@@ -41,3 +41,10 @@ def test_one_word_in_every_row() -> None:
     assert Words.all("a", 3).to(upper).rows.to_list() == ["A", "A", "A"]
     assert Words.all(None, 2).to(upper).rows.to_list() == [None, None]
     assert Words.all("a", 0).to(upper).rows.to_list() == []
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.sampled_from(["x", "y"]))))
+def test_changes_from_row_to_row(rows: list[tuple[str | None, str]]) -> None:
+    columns = [pl.Series([row[n] for row in rows], dtype=pl.String) for n in range(2)]
+    expected = [at == 0 or row != rows[at - 1] for at, row in enumerate(rows)]
+    assert changes(columns).to_list() == expected
