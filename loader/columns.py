@@ -11,8 +11,8 @@ from typing import Final
 import polars as pl
 
 from loader import bars
+from loader.bars.numbers import is_text
 from loader.errors import ColumnMismatch, SettingsError
-from loader.numbers import is_text
 from loader.providers.dialect import Dialect, fold
 
 #: Fields of a bar, and the time of day that completes a `ts` that is a date.

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from loader import bars
-from loader.distinct import changes
+from loader.bars.words import changes
 from loader.spool import Partitions
 from loader.validate import Checked
 

@@ -9,10 +9,11 @@ from typing import Final
 
 import polars as pl
 
-from loader import bars, keys
+from loader import bars
+from loader.bars import names
+from loader.bars.times import spacing
 from loader.errors import ColumnMismatch, SettingsError
 from loader.providers.dialect import fold
-from loader.times import spacing
 
 _NO_WORDS: Final[Mapping[str, str]] = MappingProxyType({})
 _VOCABULARY: Final = " ".join(bars.INTERVALS)
@@ -94,7 +95,7 @@ def refuse_several_symbols(
         return
     for name in frame.columns:
         column = frame.get_column(name)
-        if name in columns.values() or not keys.is_word(column.dtype):
+        if name in columns.values() or not names.is_word(column.dtype):
             continue
         with_times = pl.DataFrame([times.alias("time"), column.alias("other")])
         if column.n_unique() * 3 <= rows and with_times.n_unique() > 0.99 * rows:
@@ -184,7 +185,7 @@ def _said(frame: pl.DataFrame, column: str | None) -> list[str]:
     """The distinct words in a column, trimmed, in order of appearance; none without a column."""
     if column is None:
         return []
-    text = keys.trimmed(keys.spelled(frame, column, None)).rows
+    text = names.trimmed(names.spelled(frame, column, None)).rows
     return [w for w in text.unique(maintain_order=True) if w]
 
 

@@ -9,20 +9,21 @@ from typing import Final
 
 import polars as pl
 
-from loader import bars, fills, keys, numbers, scales
+from loader import bars, fills, scales
+from loader.bars import names, numbers
+from loader.bars.names import Naming, known_convention
+from loader.bars.numbers import NumberFormat
+from loader.bars.symbol_map import SymbolMap
+from loader.bars.times import plan as timeplan
+from loader.bars.times import stamps as times
+from loader.bars.times.stamps import TimePlan
+from loader.bars.times.zones import UTC, Zone, parse_zone
 from loader.batch import RawBatch
 from loader.columns import check_fields, choose
 from loader.errors import ColumnMismatch
 from loader.fills import Hint
-from loader.naming import Naming, known_convention
-from loader.numbers import NumberFormat
 from loader.providers.dialect import Dialect, Stamp, fold
 from loader.recognition import PLAIN, Taken, known_dialect, plain
-from loader.renames import SymbolMap
-from loader.times import plan as timeplan
-from loader.times import stamps as times
-from loader.times.stamps import TimePlan
-from loader.times.zones import UTC, Zone, parse_zone
 
 _UTC_NAMES: Final = {"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu", "GMT", "Etc/GMT"}
 
@@ -131,14 +132,14 @@ def decide(first: RawBatch, hints: Hints, taken: Taken | None = None) -> Layout:
     fills.refuse_several_symbols(frame, columns, stamps.shown, where)
     hinted = _interval(hints, taken)
     interval = fills.interval(frame, columns, hinted, stamps.shown, where, dialect.intervals)
-    said = keys.intervals(
-        keys.spelled(frame, columns.get("interval"), interval.value), dialect.intervals
+    said = names.intervals(
+        names.spelled(frame, columns.get("interval"), interval.value), dialect.intervals
     )
     zone, zone_notes = _zone(clock[0], plan, hints.timezone, dialect)
     plan, settled_notes = timeplan.settled(
         plan,
         stamps,
-        daily=_column(keys.daily(said), frame.height),
+        daily=_column(names.daily(said), frame.height),
         zone=zone,
         asked=hints.timezone is not None,
         own_zone=_own_zone(frame.schema[clock[0]]),
@@ -228,7 +229,7 @@ def _check_types(
         if name not in columns:
             continue
         column = frame.get_column(columns[name])
-        fits = keys.is_word if name in bars.KEY else numbers.is_number
+        fits = names.is_word if name in bars.KEY else numbers.is_number
         if not fits(column.dtype):
             raise ColumnMismatch(
                 f"{where}: column {columns[name]!r} is of type {column.dtype}, which cannot be "

@@ -7,14 +7,15 @@ from datetime import timedelta
 
 import polars as pl
 
-from loader import bars, keys, numbers
+from loader import bars
+from loader.bars import names, numbers
+from loader.bars.names import Naming
+from loader.bars.times import ends
+from loader.bars.times import stamps as times
+from loader.bars.words import constant
 from loader.batch import RawBatch
-from loader.distinct import constant
 from loader.errors import ColumnMismatch
 from loader.layout import Layout
-from loader.naming import Naming
-from loader.times import ends
-from loader.times import stamps as times
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,11 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
                 f"{batch.location.source}: column {name!r} is gone from row "
                 f"{batch.location.start_row:,} on"
             )
-    spelled = keys.spelled(frame, columns.get("symbol"), layout.symbol)
-    said = keys.spelled(frame, columns.get("interval"), layout.interval)
-    interval = keys.intervals(said, layout.dialect.intervals)
+    spelled = names.spelled(frame, columns.get("symbol"), layout.symbol)
+    said = names.spelled(frame, columns.get("interval"), layout.interval)
+    interval = names.intervals(said, layout.dialect.intervals)
     cells = times.cells_of(frame, layout.times.columns)
-    starts = times.starts(times.read(cells, layout.times), layout.times, keys.daily(interval))
+    starts = times.starts(times.read(cells, layout.times), layout.times, names.daily(interval))
     ts = ends.to_starts(starts.ts, interval.rows) if layout.stamp == "end" else starts.ts
     raw = {
         field: numbers.unformatted(frame.get_column(columns[field]), layout.dialect.numbers)
@@ -79,7 +80,7 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
     }
     values = {field: _number(column, field, layout) for field, column in raw.items()}
     lost = {field: numbers.unparsable(raw[field], values[field]) for field in values}
-    provider = keys.trimmed(keys.spelled(frame, columns.get("provider"), layout.provider))
+    provider = names.trimmed(names.spelled(frame, columns.get("provider"), layout.provider))
     symbol = layout.naming.symbols(provider, spelled, ts)
     normal = {
         "provider": provider.rows,
@@ -92,7 +93,7 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
         },
     }
     faults = {
-        "key_unreadable": keys.unreadable(provider) | keys.unreadable(symbol),
+        "key_unreadable": names.unreadable(provider) | names.unreadable(symbol),
         "interval_unknown": numbers.unparsable(said.rows, interval.rows),
         "ts_nonexistent": starts.nonexistent,
         "ts_ambiguous": starts.ambiguous,

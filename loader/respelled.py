@@ -6,9 +6,9 @@ from typing import Final
 
 import polars as pl
 
+from loader.bars.conventions import is_lowered
+from loader.bars.names import MAP
 from loader.errors import SymbolCollision
-from loader.naming import MAP
-from loader.symbols import is_lowered
 
 #: Of spellings: what was read, what it came to, and `map` or the convention that made it so.
 SCHEMA: Final = {

@@ -7,7 +7,8 @@ from typing import Final
 
 import polars as pl
 
-from loader import bars, numbers
+from loader import bars
+from loader.bars import numbers
 from loader.errors import ColumnMismatch
 
 #: No price in whole units of a currency is usually above this; 1.00 in 1e-9 units is ten times it.

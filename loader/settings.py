@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
+from loader.bars.symbol_map import SymbolMap
 from loader.errors import SettingsError
-from loader.renames import SymbolMap
 
 
 @dataclass(frozen=True, slots=True)

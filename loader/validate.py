@@ -10,9 +10,9 @@ from typing import Final
 import polars as pl
 
 from loader import rawjson
+from loader.bars.names import Naming
+from loader.bars.words import changes
 from loader.batch import RawBatch
-from loader.distinct import changes
-from loader.naming import Naming
 from loader.normalise import Normalised
 from loader.rules import Rule, RuleSettings, rules
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from loader.renames import SymbolMap
+    from loader.bars.symbol_map import SymbolMap
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -92,7 +92,7 @@ def meaning(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _symbol_map(path: str | None) -> SymbolMap | None:
-    from loader.symbolmap import read
+    from loader.bars.symbol_map import read
 
     return None if path is None else read(path)
 

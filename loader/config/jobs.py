@@ -51,7 +51,7 @@ class JobConfig:
         Raises:
             SettingsError: the symbol map cannot be read.
         """
-        from loader import symbolmap  # noqa: PLC0415 - so that reading the file stays quick
+        from loader.bars import symbol_map  # noqa: PLC0415 - so that reading the file stays quick
         from loader.settings import RejectLimit, Settings  # noqa: PLC0415
 
         same = ("provider", "interval", "symbol", "timezone", "dialect", "symbol_convention",
@@ -62,7 +62,7 @@ class JobConfig:
             **{name: self[name] for name in same},
             columns=self["columns"] or {},
             own_dialects=self.dialects,
-            symbol_map=None if names is None else symbolmap.read(names),
+            symbol_map=None if names is None else symbol_map.read(names),
             price_exponent=None if price is None else 1 - len(price),
             volume_exponent=None if volume is None else len(volume) - 1,
             check_grid=not self["off_grid"],

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import polars as pl
 
 from loader import bars
-from loader.numbers import PLAIN, NumberFormat
+from loader.bars.numbers import PLAIN, NumberFormat
 
 #: Which end of a bar its stamp is. What is stamped with a date is a session's, whichever is said.
 Stamp = Literal["start", "end"]
@@ -124,7 +124,7 @@ class Dialect:
         left_out: names of columns that are known and are no part of a bar, each with the reason.
         provider: the name under which bars are stored, with facts in braces: `dukascopy-{side}`;
             by default the dialect's own.
-        symbol_convention: a name in `loader.symbols.CONVENTIONS`.
+        symbol_convention: a name in `loader.bars.conventions.CONVENTIONS`.
         stamp: whether a stamp is the start or the end of its bar; None where the person must say.
         time_format: strptime's, or the unit of numbers; None where the values show it.
         timezone: zone of naive stamps, and of the sessions of daily bars; None where the file or

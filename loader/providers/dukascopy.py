@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import polars as pl
 
+from loader.bars.numbers import to_count
 from loader.errors import UnreadableFile
-from loader.numbers import to_count
 from loader.providers.dialect import OHLCV, Dialect, Opening, Refused, Reshape, Shape
 from loader.providers.dukascopy_points import duka_exponent, exponent
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loader.numbers import NumberFormat
+from loader.bars.numbers import NumberFormat
 from loader.providers.dialect import OHLCV, Dialect, Shape
 
 DIALECT = Dialect(

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from loader.bars.times import spacing
 from loader.providers.dialect import OHLCV, Dialect, Opening, Reshape, Shape
-from loader.times import spacing
 
 _COLUMNS = ("date", "time", "open", "high", "low", "close", "volume")
 #: A count of price changes is never 0; HistData's files for MetaTrader look alike, and always are.

@@ -1,6 +1,6 @@
 """Nasdaq.com: the historical quotes that its site gives out."""
 
-from loader.numbers import NumberFormat
+from loader.bars.numbers import NumberFormat
 from loader.providers import tickers
 from loader.providers.dialect import Dialect, Shape
 

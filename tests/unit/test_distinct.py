@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loader.distinct import Words, by_distinct, changes
+from loader.bars.words import Words, by_distinct, changes
 
 COLUMNS = st.lists(st.sampled_from(["a", "A", "b", "", " a", None]), max_size=12)
 

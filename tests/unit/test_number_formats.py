@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loader.numbers import NumberFormat, is_blank, to_float, unformatted, unparsable
+from loader.bars.numbers import NumberFormat, is_blank, to_float, unformatted, unparsable
 
 SITE = NumberFormat(grouping=",", currency="$", suffixes={"K": 3, "M": 6}, empty=("-", "N/A"))
 GERMAN = NumberFormat(grouping=".", decimal=",")

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from loader import numbers
-from loader.numbers import is_blank, is_number, to_count, to_float, unparsable
+from loader.bars import numbers
+from loader.bars.numbers import is_blank, is_number, to_count, to_float, unparsable
 
 #: The numbers that text may hold: Python's, in ASCII and without underscores.
 ASCII_NUMBER = re.compile(r"[ \t\n\r]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t\n\r]*")

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loader.distinct import Words
-from loader.keys import symbols
-from loader.symbols import CONVENTIONS
+from loader.bars.conventions import CONVENTIONS
+from loader.bars.names import symbols
+from loader.bars.words import Words
 
 #: canonical, then the spelling under each of NAMES; "" where the convention is not known to have it
 NAMES = ("cqs", "cms", "inet", "yahoo", "tiingo", "bloomberg")

@@ -10,14 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loader.distinct import Words
+from loader.bars.names import Naming
+from loader.bars.symbol_map import Rename, SymbolMap, parse, read
+from loader.bars.words import Words
 from loader.errors import SettingsError
 from loader.fingerprint import compute_config_fingerprint
-from loader.naming import Naming
-from loader.renames import Rename, SymbolMap
 from loader.respelled import notes
 from loader.settings import Settings
-from loader.symbolmap import parse, read
 
 FB = Rename("FB", "META", None, None, date(2022, 6, 9))
 

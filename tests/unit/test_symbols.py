@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loader.distinct import Words
-from loader.keys import symbols, unreadable
-from loader.symbols import CONVENTIONS
+from loader.bars.conventions import CONVENTIONS
+from loader.bars.names import symbols, unreadable
+from loader.bars.words import Words
 
 
 def plain(*spellings: str | None) -> list[str | None]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from loader.times.ends import to_starts
+from loader.bars.times.ends import to_starts
 
 
 def moments(*texts: str | None) -> pl.Series:

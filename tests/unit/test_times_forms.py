@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loader.times import forms as timeforms
-from loader.times.forms import Form
+from loader.bars.times import forms as timeforms
+from loader.bars.times.forms import Form
 
 MOMENTS = st.datetimes(datetime(1901, 1, 1), datetime(2099, 12, 31)).map(
     lambda moment: moment.replace(microsecond=0)

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from loader import bars
-from loader.times.spacing import infer
+from loader.bars.times.spacing import infer
 
 
 def times(start: datetime, step: timedelta, count: int) -> list[datetime]:

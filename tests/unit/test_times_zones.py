@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loader.bars.times.zones import Zone, parse_zone, to_utc, to_wall
 from loader.errors import SettingsError
-from loader.times.zones import Zone, parse_zone, to_utc, to_wall
 
 ZONES = ["America/New_York", "Europe/Warsaw", "Asia/Kolkata", "Australia/Lord_Howe", "Etc/GMT+5"]
 MOMENTS = st.datetimes(datetime(1971, 1, 1), datetime(2037, 12, 31)).map(

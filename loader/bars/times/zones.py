@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from loader.distinct import constant
+from loader.bars.words import constant
 from loader.errors import SettingsError
 
 

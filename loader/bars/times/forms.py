@@ -14,7 +14,7 @@ from typing import Final
 
 import polars as pl
 
-from loader.distinct import by_distinct
+from loader.bars.words import by_distinct
 
 _Y, _N, _60 = "[0-9]{4}", "[0-9]{1,2}", "[0-5]?[0-9]"
 #: Each style's pattern, and strptime's words for it.

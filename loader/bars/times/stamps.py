@@ -7,12 +7,12 @@ from typing import Literal
 
 import polars as pl
 
-from loader.distinct import constant
+from loader.bars.numbers import is_text, to_count
+from loader.bars.times import epochs, forms, zones
+from loader.bars.times.forms import Form
+from loader.bars.times.zones import Zone
+from loader.bars.words import constant
 from loader.errors import ColumnMismatch
-from loader.numbers import is_text, to_count
-from loader.times import epochs, forms, zones
-from loader.times.forms import Form
-from loader.times.zones import Zone
 
 #: `date`: session dates. `wall`: local times that do not say of which zone. `offset`: local
 #: times, each with its offset from UTC, as a column of a zone has for its sessions. `instant`:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import polars as pl
 
 from loader import bars
-from loader.distinct import constant
+from loader.bars.words import constant
 
 
 def to_starts(ts: pl.Series, interval: pl.Series) -> pl.Series:

@@ -7,12 +7,12 @@ from typing import Final
 
 import polars as pl
 
+from loader.bars.numbers import is_blank, is_text, to_count
+from loader.bars.times import epochs, forms
+from loader.bars.times.forms import Form
+from loader.bars.times.stamps import Kind, Stamps, TimePlan, cells_of, no_zone
+from loader.bars.times.zones import Zone
 from loader.errors import ColumnMismatch, SettingsError
-from loader.numbers import is_blank, is_text, to_count
-from loader.times import epochs, forms
-from loader.times.forms import Form
-from loader.times.stamps import Kind, Stamps, TimePlan, cells_of, no_zone
-from loader.times.zones import Zone
 
 _SAMPLE: Final = 2_000
 _DIGITS: Final = r"^[+-]?[0-9]+(\.0*)?$"

@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from loader.distinct import constant
+from loader.bars.words import constant
 
 #: 1.2E+09, as spreadsheets write large counts.
 _EXPONENT: Final = r"^[+-]?[0-9]+(\.[0-9]+)?[eE]\+?[0-9]+$"

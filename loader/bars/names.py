@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 import polars as pl
 
 from loader import bars
-from loader.distinct import Words
-from loader.numbers import is_text
-from loader.symbols import CONVENTIONS
+from loader.bars.conventions import CONVENTIONS
+from loader.bars.numbers import is_text
+from loader.bars.symbol_map import SymbolMap
+from loader.bars.words import Words, constant
+from loader.errors import SettingsError
 
 _NO_WORDS: Final[Mapping[str, str]] = MappingProxyType({})
 #: Characters that nobody can see in a name, and the one that stands for those that were lost.
@@ -39,7 +43,7 @@ def trimmed(text: Words) -> Words:
 
 
 def symbols(source_symbols: Words, convention: str) -> Words:
-    """The symbols (String) that the spellings come to under a convention of `loader.symbols`."""
+    """The symbol (String) of each spelling under `convention`, a name in `bars.conventions`."""
     convert = CONVENTIONS[convention]
     return source_symbols.to(
         lambda words: words.to_frame("word").select(convert(pl.col("word"))).to_series()
@@ -75,3 +79,44 @@ def daily(interval: Words) -> pl.Series | bool:
 def _filled(words: pl.Series, fill: str | None) -> pl.Series:
     blank = words.is_null() | (words.str.strip_chars() == "")
     return words.set(blank, fill)
+
+
+#: Stands where the name of a convention does, for spellings that the map has.
+MAP: Final = "map"
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """`convention` is a name in `loader.bars.conventions.CONVENTIONS`; `renames` go before it."""
+
+    convention: str = "plain"
+    renames: SymbolMap | None = None
+
+    def symbols(self, provider: Words, spelled: Words, ts: pl.Series) -> Words:
+        """The symbol of each row; `ts` is UTC, its date the bar's session."""
+        converted = symbols(spelled, self.convention)
+        if self.renames is None:
+            return converted
+        return Words.of(self.renames.symbols(provider.rows, spelled, ts, converted.rows))
+
+    def origins(self, spellings: pl.DataFrame) -> pl.Series:
+        """For rows of provider, source_symbol and symbol: `map`, or else the convention."""
+        if self.renames is None:
+            return constant(self.convention, spellings.height, pl.String())
+        says = spellings.select(pl.when(self.renames.says(spellings)).then(pl.lit(MAP)))
+        return says.to_series().fill_null(self.convention)
+
+
+def known_convention(name: str) -> str:
+    """Raises:
+    SettingsError: there is no convention of that name.
+    """
+    if name not in CONVENTIONS:
+        near = difflib.get_close_matches(name.strip().lower(), CONVENTIONS, n=3)
+        raise SettingsError(
+            f"there is no symbol convention {name!r}",
+            hint=f"did you mean {' or '.join(near)}?"
+            if near
+            else f"one of {', '.join(CONVENTIONS)}",
+        )
+    return name

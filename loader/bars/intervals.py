@@ -1,4 +1,4 @@
-"""The bar: its columns, dtypes, key and interval vocabulary. Everything else asks here."""
+"""Bar intervals: the vocabulary, its synonyms, and the grid that bars start on."""
 
 from __future__ import annotations
 
@@ -6,30 +6,6 @@ import math
 import re
 from datetime import timedelta
 from typing import Final
-
-import polars as pl
-
-KEY: Final = ("provider", "symbol", "interval", "ts")
-PRICES: Final = ("open", "high", "low", "close")
-#: What a bar says; these are compared and updated.
-VALUES: Final = (*PRICES, "volume", "vwap", "trade_count")
-COLUMNS: Final = (*KEY, *VALUES)
-OPTIONAL: Final = ("volume", "vwap", "trade_count")
-
-#: `ts` is the bar's start, UTC, microseconds; prices in quote currency; volume in units traded.
-SCHEMA: Final[dict[str, pl.DataType]] = {
-    "provider": pl.String(),
-    "symbol": pl.String(),
-    "interval": pl.String(),
-    "ts": pl.Datetime("us", "UTC"),
-    "open": pl.Float64(),
-    "high": pl.Float64(),
-    "low": pl.Float64(),
-    "close": pl.Float64(),
-    "volume": pl.Float64(),
-    "vwap": pl.Float64(),
-    "trade_count": pl.Int64(),
-}
 
 _DAY = 86_400
 #: Seconds of each interval; a month is 30 days and a year 365 here, for estimates only.
