@@ -14,9 +14,9 @@ import psycopg
 from psycopg import sql
 
 from loader import schema
-from loader.server import embedded, status, stop
+from loader.db.embedded import embedded, status, stop
 
-#: Beside what mdload's embedded server has anyway (loader/server/cluster.py): nothing may start
+#: Added to the settings of loader/db/embedded/cluster.py, so that nothing starts
 #: by itself in the middle of a measurement.
 SETTINGS = {"autovacuum": "off", "checkpoint_timeout": "1h", "max_wal_size": "16GB"}
 #: Beside those, where the bars are to be in a hypertable. Contenders that know nothing of

@@ -6,7 +6,8 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-from loader import files, retries
+from loader import files
+from loader.db import retries
 from loader.duplicates import MayRepeat
 from loader.errors import (
     Cancelled,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from loader import files, quarantine, spellings
-from loader.db import Connection
+from loader.db.arrow import Connection
 from loader.errors import MergeFailed, TooManyRejects
 from loader.redact import redact
 from loader.results import Counts, FileResult

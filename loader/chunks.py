@@ -10,7 +10,7 @@ from typing import Final, Self
 import polars as pl
 
 from loader import bars
-from loader.db import Connection
+from loader.db.arrow import Connection
 
 TS = bars.SCHEMA["ts"]
 _SCHEMA = pl.Schema(

@@ -18,7 +18,7 @@ import polars as pl
 
 from loader import bars
 from loader.chunks import Stretch, stretches
-from loader.db import Connection
+from loader.db.arrow import Connection
 from loader.series import SERIES, Asked, series_of, stored_pieces
 from loader.wanted import wanted_json
 

@@ -13,7 +13,8 @@ import polars as pl
 import pyarrow as pa
 
 from loader import bars
-from loader.db import Connection, cancellable, cancelling, connect
+from loader.db.arrow import Connection, connect
+from loader.db.cancelling import cancellable, cancelling
 from loader.flow import ahead
 from loader.packed import counts, unpacked, unpacked_times
 from loader.series import SERIES, Asked, stored_series

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from loader.db import Connection
+from loader.db.arrow import Connection
 from loader.results import Counts, FileResult
 from loader.sources import Source
 

@@ -15,7 +15,7 @@ import polars as pl
 from loader import bars, booking, files, merge, quarantine, respelled, spellings
 from loader.checking import Checking
 from loader.chunks import Hours
-from loader.db import Connection
+from loader.db.arrow import Connection
 from loader.duplicates import in_order, partitioned
 from loader.errors import Cancelled, TooManyRejects, Unfinished
 from loader.events import Committed, FileNote, FileOpened, RowsDone

@@ -15,7 +15,7 @@ import polars as pl
 
 from loader import bars
 from loader.calendars import calendar
-from loader.db import Connection
+from loader.db.arrow import Connection
 from loader.expected import PERIODS, UNKNOWN, Anchor, Bound, Way, period, ways_of
 from loader.packed import unpacked_times
 from loader.series import SERIES

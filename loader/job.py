@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
-from loader.db import Connection, connect
+from loader.db.arrow import Connection, connect
 from loader.errors import DatabaseError
 from loader.events import Event
 from loader.filenames import said_by

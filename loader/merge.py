@@ -10,7 +10,7 @@ from itertools import chain
 import polars as pl
 
 from loader import bars, chunks
-from loader.db import Connection
+from loader.db.arrow import Connection
 from loader.errors import Contended
 
 #: Rows per COPY, about. The driver does not hear the server during one, so a conflict is noticed at

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from loader.db import Connection, Executor
+from loader.db.arrow import Connection
+from loader.db.executor import Executor
 
 #: Rows of one statement.
 _ROWS_AT_ONCE = 10_000

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Final
 
 from loader.chunks import Hours, Touched, chunked, chunks, touched
-from loader.db import Connection
+from loader.db.arrow import Connection
 from loader.errors import DatabaseError
 from loader.results import ChunkWrites
 

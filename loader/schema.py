@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
 
 import psycopg
 
-from loader.conninfo import conninfo
+from loader.db.conninfo import conninfo
+from loader.db.queries import resource
 from loader.errors import DatabaseError, SchemaOutOfDate
-from loader.queries import resource
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -101,7 +101,7 @@ def upgrade(
 ) -> list[str]:
     """Brings a database up to `revision`, in one transaction. Two at once do not collide.
 
-    `url` is libpq's (`loader.target` makes it of other spellings).
+    `url` is libpq's (`loader.db.target` makes it of other spellings).
     Returns the revisions applied, oldest first: none where there was nothing to do. `notice` gets
     what the server says on the way, such as that its TimescaleDB cannot compress.
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from loader import bars
 from loader.chunks import ALL_TIME, Stretch, stretches
-from loader.db import Connection
+from loader.db.arrow import Connection
 from loader.errors import NothingStored
 
 SERIES: Final = bars.KEY[:3]

@@ -6,7 +6,7 @@ import json
 
 import polars as pl
 
-from loader.db import Executor
+from loader.db.executor import Executor
 from loader.respelled import SCHEMA, refuse_collisions
 
 __all__ = ["COLLISION", "SCHEMA", "check", "keep"]

@@ -12,7 +12,7 @@ import polars as pl
 
 from loader import bars
 from loader.chunks import chunked
-from loader.db import Connection
+from loader.db.arrow import Connection
 from loader.duplicates import SERIES, TS, Unique, runs
 from loader.packed import repeated, unpacked
 from loader.wanted import wanted_json

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from loader.db import Connection
+from loader.db.arrow import Connection
 from loader.errors import SettingsError
 from loader.expected import Bound
 

@@ -4,9 +4,9 @@ from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData, Table, text
 
+from loader.db.target import named
 from loader.errors import SettingsError
 from loader.schema import LOCK, VERSION_TABLE, engine
-from loader.target import named
 
 
 def migrate(connection: Connection) -> None:

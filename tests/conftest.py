@@ -20,7 +20,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from loader.server import embedded, stop
+from loader.db.embedded import embedded, stop
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT.parent / "shared" / "samples"

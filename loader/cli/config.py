@@ -59,8 +59,8 @@ def _problems(found: Config) -> Iterator[tuple[int, str, str | None]]:
     """Line, message and hint of each, in any order."""
     from loader.config import job, wrong_values
     from loader.config.read import ConfigError
+    from loader.db.target import libpq_url
     from loader.providers.own import TableError, from_table
-    from loader.target import libpq_url
 
     def of(error: MdloadError, *path: str) -> tuple[int, str, str | None]:
         if isinstance(error, ConfigError):
@@ -156,7 +156,7 @@ def show(
 
 
 def _database(ctx: Context) -> dict[str, str]:
-    from loader.target import masked, named
+    from loader.db.target import masked, named
 
     chosen = named(ctx.database, ctx.configured)
     if chosen is None:

@@ -43,7 +43,7 @@ class Context:
     def configured(self) -> str | None:
         """The configuration's database; None where it has none, or where the option or the
         environment precedes it, so that its variables need not be set."""
-        from loader.target import named
+        from loader.db.target import named
 
         return None if named(self.database) else self.config.database
 

@@ -37,7 +37,8 @@ def coverage(
     from loader.cli import interrupts
     from loader.cli.store import store
     from loader.coverage import coverage
-    from loader.db import cancellable, connect
+    from loader.db.arrow import connect
+    from loader.db.cancelling import cancellable
     from loader.render_coverage import cells_that_fit, print_coverage
     from loader.series import Asked
 

@@ -27,9 +27,9 @@ def db() -> None:
 def url(context: Context, show_password: bool, as_json: bool) -> None:
     """Print the URL of the database in use."""
     from loader import logs
-    from loader.server import status
-    from loader.server.binaries import find
-    from loader.target import Target, masked, named
+    from loader.db.embedded import status
+    from loader.db.embedded.binaries import find
+    from loader.db.target import Target, masked, named
 
     chosen = named(context.database, context.configured)
     if chosen is None:
@@ -51,8 +51,8 @@ def status(context: Context, as_json: bool) -> None:
     """Show which database is in use and how the embedded server is."""
     from dataclasses import asdict
 
-    from loader.server import status
-    from loader.target import masked, named
+    from loader.db.embedded import status
+    from loader.db.target import masked, named
 
     chosen = named(context.database, context.configured)
     server = status(context.home)
@@ -87,8 +87,8 @@ def status(context: Context, as_json: bool) -> None:
 def start(context: Context, as_json: bool) -> None:
     """Start the embedded server and keep it running until 'mdload db stop'."""
     from loader import logs
-    from loader.server import start
-    from loader.target import named
+    from loader.db.embedded import start
+    from loader.db.target import named
 
     url = start(context.home)
     chosen = named(context.database, context.configured)
@@ -102,7 +102,7 @@ def start(context: Context, as_json: bool) -> None:
 @click.pass_obj
 def stop(context: Context, as_json: bool) -> None:
     """Stop the embedded server; one in use stops when its last user ends."""
-    from loader.server import status, stop
+    from loader.db.embedded import status, stop
 
     stopped = stop(context.home)
     running = not stopped and status(context.home).running
@@ -131,8 +131,8 @@ def psql(context: Context, args: tuple[str, ...]) -> NoReturn:
 
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-    from loader.server.binaries import client
-    from loader.target import target
+    from loader.db.embedded.binaries import client
+    from loader.db.target import target
 
     with target(context.database, context.home, context.configured) as chosen:
         parts = conninfo_to_dict(chosen.url)

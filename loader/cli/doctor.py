@@ -20,10 +20,10 @@ def doctor(ctx: Context, /, as_json: bool) -> None:
     next step, often SQL to run as it is. Exit code 6 if a check fails; a warning is none.
     """
     from loader.cli.doctor_view import show
+    from loader.db.target import Target, masked, named, target
     from loader.doctor import examine, unreachable
     from loader.errors import CheckFailed, MdloadError
     from loader.report import counted
-    from loader.target import Target, masked, named, target
 
     chosen = named(ctx.database, ctx.configured)  # a URL that is none is the person's fault
     with ExitStack() as stack:

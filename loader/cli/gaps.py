@@ -58,7 +58,8 @@ def gaps(
     from loader import waivers
     from loader.cli import interrupts
     from loader.cli.store import store
-    from loader.db import cancellable, connect
+    from loader.db.arrow import connect
+    from loader.db.cancelling import cancellable
     from loader.gaps import Span, check, unknown
     from loader.render_gaps import print_gaps, print_waivers
     from loader.report import counted

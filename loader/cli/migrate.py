@@ -21,7 +21,7 @@ def migrate(ctx: Context, sql: bool, as_json: bool) -> None:
     alone. On a database with TimescaleDB installed the bars become a hypertable.
     """
     from loader import logs, schema
-    from loader.target import masked, target
+    from loader.db.target import masked, target
 
     if sql:
         script = schema.offline_sql()

@@ -17,8 +17,8 @@ def store(ctx: Context, *, checked: bool = True) -> Iterator[str]:
         SchemaOutOfDate: a server of the user's own does not have the schema.
     """
     from loader import schema
+    from loader.db.target import target
     from loader.errors import SchemaOutOfDate
-    from loader.target import target
 
     with target(ctx.database, ctx.home, ctx.configured) as chosen:
         try:

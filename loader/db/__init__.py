@@ -1,10 +1,5 @@
-"""The database as the loader sees it: named queries, frames in, frames out, transactions.
+"""PostgreSQL, whichever driver: `arrow` streams frames over ADBC, `rows` asks through psycopg.
 
-The only room that imports ADBC.
+The only room that imports a driver. This page imports nothing, so that a command that asks for one
+row does not wait for ADBC.
 """
-
-from loader.db.cancelling import cancellable, cancelling
-from loader.db.connection import Connection, connect
-from loader.db.executor import Executor, Param
-
-__all__ = ["Connection", "Executor", "Param", "cancellable", "cancelling", "connect"]

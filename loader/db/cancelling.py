@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
-from loader.db.connection import Connection
+from loader.db.arrow import Connection
 
 T = TypeVar("T")
 

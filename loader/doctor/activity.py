@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from loader.db.rows import Row, Session
 from loader.doctor.check import Check
 from loader.report import counted, duration
 from loader.runs.records import JobRun
-from loader.runs.session import Row, Session
 from loader.schema import LOCK
 
 _SILENT_MINUTES: Final = 15  # as mdload job-runs stuck has it

@@ -7,13 +7,13 @@ from typing import Final
 
 import psycopg
 
-from loader.conninfo import conninfo
+from loader.db.conninfo import conninfo
+from loader.db.rows import Session
 from loader.db.translate import translate_psycopg
 from loader.doctor import activity, disk, server, software, tables, timescale, tuning
 from loader.doctor.check import Check
 from loader.doctor.rights import rights
 from loader.errors import DatabaseError, MdloadError, SchemaOutOfDate
-from loader.runs.session import Session
 
 #: What is asked of a server that answers, under the name by which a refusal is reported.
 _LOOKS: Final[dict[str, Callable[[Session], list[Check]]]] = {

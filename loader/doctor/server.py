@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import Final
 
+from loader.db.rows import Session
 from loader.doctor.check import Check
 from loader.report import duration
-from loader.runs.session import Session
 
 #: PostgreSQL majors that the tests run on.
 _OLDEST: Final = 15

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from loader.db.rows import Session
 from loader.doctor.check import Check
-from loader.runs.session import Session
 from loader.schema import REVISIONS, head
 
 _MIGRATE = "run: mdload migrate"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from loader.db.rows import Row, Session
 from loader.doctor.check import Check, State
 from loader.report import duration, utc
-from loader.runs.session import Row, Session
 from loader.timescale import OLDEST, Extension
 
 #: A policy that is due for longer has nobody who runs it.

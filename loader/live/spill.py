@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from loader.server.home import Home
+from loader.db.embedded.home import Home
 
 _SUFFIX: Final = ".ndjson"
 

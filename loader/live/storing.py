@@ -11,7 +11,8 @@ from typing import Final
 
 import polars as pl
 
-from loader import bars, booking, retries
+from loader import bars, booking
+from loader.db import retries
 from loader.errors import Cancelled, ConnectionLost, DatabaseError
 from loader.events import Event, FileNote, RowsDone
 from loader.live.lines import Lines

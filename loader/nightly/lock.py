@@ -14,10 +14,10 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import dict_row
 
-from loader.conninfo import conninfo
+from loader.db.conninfo import conninfo
+from loader.db.queries import query
 from loader.db.translate import translate_psycopg
 from loader.errors import JobHeld
-from loader.queries import query
 from loader.report import utc
 
 _log: Final = logging.getLogger(__name__)

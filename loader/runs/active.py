@@ -9,9 +9,9 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from loader.db.rows import Session
 from loader.errors import Cancelled, ConnectionLost, MdloadError, RunFinished
 from loader.results import RunStatus
-from loader.runs.session import Session
 
 if TYPE_CHECKING:
     from loader.runs.tracker import JobRunTracker

@@ -11,7 +11,7 @@ from loader.errors import MergeFailed
 from loader.results import Counts
 
 if TYPE_CHECKING:
-    from loader.db import Executor
+    from loader.db.executor import Executor
 
 
 def add_counts(

@@ -13,13 +13,13 @@ from typing import Any, Self, get_args
 import psycopg
 
 from loader import __version__
+from loader.db.rows import Session
 from loader.errors import RunFinished, UnknownRun
 from loader.redact import redact
 from loader.results import RunStatus
 from loader.runs.active import ActiveRun, Heart, outcome
 from loader.runs.counts import as_json
 from loader.runs.records import STATUSES, ExpiredRuns, JobRun, JobRunFile, Mode, RunSummary
-from loader.runs.session import Session
 
 
 class JobRunTracker:

@@ -11,9 +11,9 @@ from typing import Any, Self
 
 import polars as pl
 
-from loader import retries
 from loader.batch import Location, RawBatch
-from loader.conninfo import conninfo
+from loader.db import retries
+from loader.db.conninfo import conninfo
 from loader.errors import Cancelled, ConnectionLost, Contended, MdloadError
 from loader.events import Event as Told
 from loader.events import FileNote, Listener

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from loader.db import Connection, connect
-from loader.store.prepared import Prepared
+from loader.db.arrow import Connection, connect
+from loader.db.prepared import Prepared
 
 
 class Sessions:

@@ -11,7 +11,9 @@ from typing import Final
 import polars as pl
 
 from loader import bars, merge, quarantine, rawjson, spellings
-from loader.db import Connection, Executor
+from loader.db.arrow import Connection
+from loader.db.executor import Executor
+from loader.db.prepared import Prepared
 from loader.duplicates import Unique, made_unique
 from loader.errors import (
     BarsCompressed,
@@ -24,7 +26,6 @@ from loader.errors import (
 from loader.events import BarsWritten, Committed, Event, Method
 from loader.results import Counts
 from loader.runs.counts import add_counts
-from loader.store.prepared import Prepared
 from loader.store.sessions import Sessions
 from loader.stored import Stored, compare
 from loader.validate import Checked

@@ -10,10 +10,10 @@ from typing import Any, Final
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
-from loader.conninfo import conninfo
+from loader.db.conninfo import conninfo
+from loader.db.queries import query
 from loader.db.translate import translate_psycopg
 from loader.errors import DatabaseError
-from loader.queries import query
 
 Connection = psycopg.Connection[DictRow]
 #: The oldest version that has what mdload asks for.

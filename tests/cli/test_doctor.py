@@ -12,10 +12,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from loader.db.rows import Session
 from loader.doctor.disk import room
 from loader.doctor.rights import needed, rights
 from loader.doctor.server import skew
-from loader.runs.session import Session
 from loader.schema import LOCK, head
 from tests.cli.jobs import STALLED, bars, config, running, stalled
 from tests.conftest import TIMESCALE, plain_only

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 
 from loader import schema
-from loader.server import start, status, stop
+from loader.db.embedded import start, status, stop
 from tests.cli.feeding import COUNT, RUN, feeding, line, lines, until_stored, wait_until
 from tests.sql import fetch
 

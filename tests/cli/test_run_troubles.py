@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import polars as pl
 import pytest
 
-from loader import retries
 from loader.config import job, read
+from loader.db import retries
 from loader.nightly import Asked, JobResult, run_job
 from tests.cli.jobs import bars, config, running, stalled
 from tests.conftest import Ran

@@ -18,7 +18,7 @@ import pytest
 
 from loader import filework
 from loader.bars import KEY, SCHEMA, VALUES
-from loader.db import Connection
+from loader.db.arrow import Connection
 from loader.events import Event, FileNote, RowsDone
 from loader.pipeline import load
 from loader.results import Counts, LoadResult
@@ -422,7 +422,7 @@ def test_a_writer_that_never_yields_ends_in_a_clear_error(
     with psycopg.connect(database_url, autocommit=True) as admin:
         name = admin.info.dbname
         admin.execute(f"ALTER DATABASE {name} SET lock_timeout = '20ms'".encode())
-    monkeypatch.setattr("loader.retries.ATTEMPTS", 2)
+    monkeypatch.setattr("loader.db.retries.ATTEMPTS", 2)
     with psycopg.connect(database_url) as other:
         other.execute("SELECT FROM bars_ohlcv WHERE symbol = 'OLD' FOR UPDATE")
         result = loaded(database_url, [meeting])

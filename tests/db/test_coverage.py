@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from loader.bars import INTERVAL_SECONDS
 from loader.coverage import Coverage, coverage
-from loader.db import connect
+from loader.db.arrow import connect
 from loader.errors import NothingStored
 from loader.series import Asked, stored_series
 from tests.conftest import database

@@ -151,8 +151,8 @@ def test_a_commit_without_an_answer(
         )
 
     monkeypatch.setattr(Session, "commit", lose)
-    monkeypatch.setattr("loader.retries.ATTEMPTS", 50)
-    monkeypatch.setattr("loader.retries.pause", lambda _: 0.0)
+    monkeypatch.setattr("loader.db.retries.ATTEMPTS", 50)
+    monkeypatch.setattr("loader.db.retries.pause", lambda _: 0.0)
     with database(server_url, prepared) as url:
         result = loaded(SMALL, url, files[order], in_parts=in_parts)
         assert number >= (2 if not committed else 1)

@@ -25,7 +25,7 @@ from pathlib import Path
 import pytest
 
 from loader import schema
-from loader.server import embedded
+from loader.db.embedded import embedded
 from tests.conftest import database, hurried, temporary_home
 from tests.db.crashing import (
     HUGE,

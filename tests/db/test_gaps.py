@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loader.db import connect
+from loader.db.arrow import connect
 from loader.errors import SettingsError
 from loader.gaps import Checked, Gap, Span, check, unknown
 from loader.series import Asked, stored_series

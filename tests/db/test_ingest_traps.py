@@ -12,7 +12,7 @@ import pytest
 from adbc_driver_postgresql import dbapi
 
 from loader import bars, quarantine
-from loader.db import Connection, connect
+from loader.db.arrow import Connection, connect
 from loader.errors import MdloadError
 
 BAR = {

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from loader import bars
-from loader.db import Connection
+from loader.db.arrow import Connection
 from loader.errors import DatabaseError
 from loader.job import Job
 from loader.packed import counts

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from loader.bars import OPTIONAL, SCHEMA, VALUES
-from loader.db import connect
+from loader.db.arrow import connect
 from loader.packed import unpacked
 
 T0 = datetime(1999, 12, 31, 23, 58, 59, 999_999, tzinfo=UTC)

@@ -13,9 +13,9 @@ import psycopg
 import pytest
 
 from loader.bars import KEY, SCHEMA, VALUES
+from loader.db.queries import query
 from loader.job import Way
 from loader.pipeline import load
-from loader.queries import query
 from loader.results import Counts, LoadResult
 from loader.settings import Settings
 from loader.sources import find

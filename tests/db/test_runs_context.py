@@ -16,9 +16,9 @@ import psycopg
 import pytest
 
 from loader import schema
+from loader.db.embedded import embedded
 from loader.errors import Cancelled, ConnectionLost, InputError, RunFinished
 from loader.runs import JobRunTracker
-from loader.server import embedded
 from tests.conftest import temporary_home
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from loader.db import Connection, connect
+from loader.db.arrow import Connection, connect
 from loader.runs import JobRunTracker
 
 JAN_2 = datetime(2024, 1, 2, tzinfo=UTC)

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from loader import schema
+from loader.db.rows import Session
 from loader.doctor.timescale import timescaledb
-from loader.runs.session import Session
 from loader.timescale import connected, hypertable
 from tests.conftest import database, needs_timescale
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from loader.db.embedded import binaries, embedded, start, status, stop
 from loader.errors import SettingsError
-from loader.server import binaries, embedded, start, status, stop
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="needs root; the other tests ran as an ordinary user instead"

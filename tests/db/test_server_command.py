@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from loader.target import libpq_url
+from loader.db.target import libpq_url
 
 Mdload = Callable[..., Any]
 

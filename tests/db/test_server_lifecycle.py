@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from loader.server import embedded, start, status, stop
+from loader.db.embedded import embedded, start, status, stop
 
 USE_UNTIL_TOLD = """
 import sys

@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from loader.db.embedded import binaries, embedded, status, stop
 from loader.errors import SettingsError
-from loader.server import binaries, embedded, status, stop
 
 
 def works(home: Path) -> int:

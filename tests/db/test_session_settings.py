@@ -16,7 +16,7 @@ import pytest
 
 from loader import filework, schema
 from loader.bars import SCHEMA
-from loader.db import connect
+from loader.db.arrow import connect
 from loader.errors import DatabaseError
 from loader.events import Event, FileNote
 from loader.pipeline import load

@@ -17,11 +17,11 @@ from urllib.parse import unquote
 import psycopg
 import pytest
 
-from loader import retries
+from loader.db import retries
+from loader.db.embedded import embedded, start, stop
 from loader.errors import Cancelled, ConnectionLost, Contended, DatabaseError
 from loader.events import BarsWritten, Event
 from loader.runs import JobRunTracker
-from loader.server import embedded, start, stop
 from loader.store import AsyncStoreClient, StoreClient, transaction
 from tests.db.candles import Candle, minutes
 from tests.sql import fetch, wait_for
@@ -188,7 +188,8 @@ def test_a_commit_without_an_answer(
 
 def test_a_server_that_restarts(warm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batch after batch while it goes down and comes up again; nothing is lost or counted twice."""
-    from loader import retries, schema
+    from loader import schema
+    from loader.db import retries
 
     monkeypatch.setattr(retries, "ATTEMPTS", 30)  # a busy machine starts a server slowly
     url = start(warm)

@@ -12,7 +12,7 @@ import pytest
 from loader.bars import INTERVAL_SECONDS, KEY
 from loader.chunks import stretches
 from loader.coverage import coverage
-from loader.db import connect
+from loader.db.arrow import connect
 from loader.export import export
 from loader.series import Asked, stored_series
 from tests.conftest import database, needs_timescale

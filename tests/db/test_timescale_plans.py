@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from loader.queries import query
+from loader.db.queries import query
 from tests.conftest import compress, database, needs_timescale
 
 pytestmark = needs_timescale

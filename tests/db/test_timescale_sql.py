@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from loader import schema
-from loader.queries import query
+from loader.db.queries import query
 from tests.conftest import ROOT
 
 DIRECTORY = os.environ.get("MDLOAD_TEST_PGLITE", "")

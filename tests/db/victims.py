@@ -19,7 +19,7 @@ from typing import Any
 
 import psycopg
 
-from loader.server import start
+from loader.db.embedded import start
 from tests.conftest import environment
 from tests.db.crashing import Size
 

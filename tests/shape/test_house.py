@@ -7,8 +7,8 @@ import re
 import psycopg
 import pytest
 
+from loader.db.queries import parse, queries
 from loader.errors import MdloadError
-from loader.queries import parse, queries
 from tests.conftest import ROOT
 
 MODULES = sorted((ROOT / "loader").rglob("*.py"))
@@ -35,7 +35,7 @@ def test_only_the_database_room_knows_the_driver() -> None:
 
 def test_migrations_do_not_depend_on_the_loader_s_sql() -> None:
     for path in (ROOT / "migrations").rglob("*.py"):
-        assert "loader.queries" not in path.read_text()
+        assert "loader.db.queries" not in path.read_text()
 
 
 @pytest.mark.parametrize(

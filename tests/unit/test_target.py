@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from loader.db.target import Target, libpq_url, masked, named
 from loader.errors import SettingsError
-from loader.target import Target, libpq_url, masked, named
 
 VARIABLES = (
     "MDLOAD_DATABASE_URL",

@@ -9,9 +9,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from loader.db.embedded.account import Account
+from loader.db.embedded.binaries import Binaries
 from loader.errors import SettingsError
-from loader.server.account import Account
-from loader.server.binaries import Binaries
 
 
 @dataclass(frozen=True)

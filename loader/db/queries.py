@@ -25,7 +25,7 @@ _NAME = re.compile(r"^-- (\w+) --$", re.MULTILINE)
 def resource(name: str) -> Traversable:
     """`sql` or `migrations`: inside the installed package, or beside it in a checkout."""
     packaged = files("loader") / name
-    return packaged if packaged.is_dir() else Path(__file__).parent.parent / name
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / name
 
 
 def parse(text: str, where: str) -> dict[str, str]:

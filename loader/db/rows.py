@@ -12,9 +12,9 @@ from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
-from loader.conninfo import conninfo
+from loader.db.conninfo import conninfo
+from loader.db.queries import query
 from loader.errors import DatabaseError
-from loader.queries import query
 
 Row = dict[str, Any]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import psycopg
 
-from loader.conninfo import conninfo
-from loader.db import Param
+from loader.db.conninfo import conninfo
+from loader.db.executor import Param
+from loader.db.queries import query
 from loader.db.translate import translate_psycopg
 from loader.errors import MdloadError
-from loader.queries import query
 
 
 class Prepared:

@@ -54,7 +54,7 @@ def target(
     if chosen := named(database, configured):
         yield chosen
     else:
-        from loader.server import embedded  # noqa: PLC0415 - not what a server of one's own needs
+        from loader.db.embedded import embedded  # noqa: PLC0415 - not what a server of one's own needs
 
         with embedded(home) as url:
             yield Target(url, "the embedded server", embedded=True)

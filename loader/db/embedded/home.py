@@ -15,9 +15,9 @@ from pathlib import Path
 
 import platformdirs
 
+from loader.db.embedded.account import Account
+from loader.db.embedded.postmaster import SOCKET
 from loader.errors import SettingsError
-from loader.server.account import Account
-from loader.server.postmaster import SOCKET
 
 _SOCKET_PATH_LIMIT = 104  # bytes with the closing NUL on macOS; Linux has 108
 

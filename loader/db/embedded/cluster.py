@@ -11,10 +11,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from loader.db.embedded import postmaster
+from loader.db.embedded.postmaster import Postmaster
+from loader.db.embedded.tools import Tools
 from loader.errors import DatabaseError
-from loader.server import postmaster
-from loader.server.postmaster import Postmaster
-from loader.server.tools import Tools
 
 _PATIENCE = 300.0  # seconds: a recovery after a crash in the middle of a load takes its time
 

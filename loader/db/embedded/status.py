@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from loader.db.embedded import binaries, postmaster
+from loader.db.embedded.account import account
+from loader.db.embedded.home import Home, usable
 from loader.errors import SettingsError
-from loader.server import binaries, postmaster
-from loader.server.account import account
-from loader.server.home import Home, usable
 
 
 @dataclass(frozen=True)

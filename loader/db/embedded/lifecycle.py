@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from loader.db.embedded import binaries, cluster
+from loader.db.embedded.account import account, private_directory
+from loader.db.embedded.home import Home, usable
+from loader.db.embedded.locks import Lock, exclusive
+from loader.db.embedded.tools import tools
 from loader.errors import SettingsError
-from loader.server import binaries, cluster
-from loader.server.account import account, private_directory
-from loader.server.home import Home, usable
-from loader.server.locks import Lock, exclusive
-from loader.server.tools import tools
 
 _MOVE = (
     "to go on as before, set MDLOAD_PG_BIN to the bin directory of a PostgreSQL {major}; to move,"

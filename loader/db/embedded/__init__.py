@@ -4,7 +4,7 @@ It runs while an mdload uses it and stops with the last one, unless `mdload db s
 Why it is as it is: docs/decisions/0003-embedded-server.md.
 """
 
-from loader.server.lifecycle import embedded, start, stop
-from loader.server.status import ServerStatus, status
+from loader.db.embedded.lifecycle import embedded, start, stop
+from loader.db.embedded.status import ServerStatus, status
 
 __all__ = ["ServerStatus", "embedded", "start", "status", "stop"]

@@ -11,11 +11,11 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from loader.conninfo import conninfo
+from loader.db.conninfo import conninfo
+from loader.db.queries import query
 from loader.db.session import Error, Session
 from loader.db.translate import translate
 from loader.errors import MdloadError
-from loader.queries import query
 
 Param = int | str | float | datetime | None
 _OLDEST = pl.CompatLevel.oldest()  # string_view is not understood by the driver's encoder
