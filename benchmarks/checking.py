@@ -14,9 +14,9 @@ from benchmarks.cases import base
 from benchmarks.data_files import made
 from benchmarks.made_bars import Universe
 from loader.checking import Checking
-from loader.readers import read
+from loader.read.formats import read
+from loader.read.sources import find
 from loader.settings import Settings
-from loader.sources import find
 
 _HEADS = ("file", "reading, s", "CPU s", "and checking, s", "CPU s", "checking alone, s")
 

@@ -17,9 +17,9 @@ import polars as pl
 from benchmarks.made_bars import Stretch, Universe
 from loader import bars
 from loader.checking import Checking
-from loader.readers import read
+from loader.read.formats import read
+from loader.read.sources import find
 from loader.settings import Settings
-from loader.sources import find
 
 _HEADS = ("form", "dialect", "bytes/bar", "CPU µs/bar", "of plain CSV")
 _OHLC = ("open", "high", "low", "close")

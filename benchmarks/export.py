@@ -28,9 +28,9 @@ from loader import bars
 from loader.export import export
 from loader.export_files import writing
 from loader.pipeline import load
+from loader.read.sources import find
 from loader.series import Asked
 from loader.settings import Settings
-from loader.sources import find
 
 _COPY = f"""
     COPY (SELECT {", ".join(f'"{name}"' for name in bars.COLUMNS)} FROM bars_ohlcv)

@@ -21,9 +21,9 @@ from loader.errors import (
 from loader.events import FileDone, FileNote, FileStarted
 from loader.filework import STOPPED, FileWork, identity
 from loader.job import Job, Way
+from loader.read.sources import Source, content_hash
 from loader.redact import redact
 from loader.results import Counts, FileResult, FileState
-from loader.sources import Source, content_hash
 
 FIRST_WAY = Way()
 #: Nobody writes to a file with longer pauses.

@@ -9,11 +9,11 @@ from typing import Literal
 from loader import files, quarantine, spellings
 from loader.db.arrow import Connection
 from loader.errors import MergeFailed, TooManyRejects
+from loader.read.spool import Spool
 from loader.redact import redact
 from loader.results import Counts, FileResult
 from loader.runs.counts import add_counts
 from loader.settings import RejectLimit
-from loader.spool import Spool
 from loader.tally import Tally, only
 
 Ending = Literal["loaded", "partial"]

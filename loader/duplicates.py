@@ -15,7 +15,7 @@ import polars as pl
 
 from loader import bars
 from loader.bars.words import changes
-from loader.spool import Partitions
+from loader.read.spool import Partitions
 from loader.validate import Checked
 
 SERIES = ["provider", "symbol", "interval"]

@@ -15,8 +15,8 @@ import pyarrow as pa
 from loader import bars
 from loader.db.arrow import Connection, connect
 from loader.db.cancelling import cancellable, cancelling
-from loader.flow import ahead
 from loader.packed import counts, unpacked, unpacked_times
+from loader.read.ahead import ahead
 from loader.series import SERIES, Asked, stored_series
 from loader.wanted import wanted_json
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from loader.db.arrow import Connection
+from loader.read.sources import Source
 from loader.results import Counts, FileResult
-from loader.sources import Source
 
 
 @dataclass(frozen=True, slots=True)

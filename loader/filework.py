@@ -19,13 +19,13 @@ from loader.db.arrow import Connection
 from loader.duplicates import in_order, partitioned
 from loader.errors import Cancelled, TooManyRejects, Unfinished
 from loader.events import Committed, FileNote, FileOpened, RowsDone
-from loader.flow import ahead
 from loader.job import Job, Way
-from loader.readers import Reading, read
+from loader.read.ahead import ahead
+from loader.read.formats import Reading, read
+from loader.read.sources import Source
+from loader.read.sources.source import no_access
+from loader.read.spool import Spool
 from loader.results import FileResult
-from loader.sources import Source
-from loader.sources.source import no_access
-from loader.spool import Spool
 from loader.stored import Beside, Compared, Stored, compare
 from loader.tally import Tally
 from loader.writes import Write, telling

@@ -11,9 +11,9 @@ import polars as pl
 from loader import bars, respelled
 from loader.checking import Checking
 from loader.errors import MdloadError, SymbolCollision
-from loader.readers import read
+from loader.read.formats import read
+from loader.read.sources import Source
 from loader.settings import Settings
-from loader.sources import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from loader.events import Event
 from loader.filenames import said_by
 from loader.fingerprint import compute_config_fingerprint
 from loader.providers.own import from_tables
+from loader.read.sources import Source
 from loader.recognition import known_dialects
 from loader.recompress import Behind
 from loader.settings import Settings
-from loader.sources import Source
 
 
 class Job:

@@ -15,7 +15,7 @@ from typing import Final
 import polars as pl
 
 from loader import rawjson
-from loader.batch import RawBatch
+from loader.read.batch import RawBatch
 from loader.validate import Checked
 
 TOO_SHORT: Final = "row_too_short"

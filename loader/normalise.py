@@ -13,9 +13,9 @@ from loader.bars.names import Naming
 from loader.bars.times import ends
 from loader.bars.times import stamps as times
 from loader.bars.words import constant
-from loader.batch import RawBatch
 from loader.errors import ColumnMismatch
 from loader.layout import Layout
+from loader.read.batch import RawBatch
 
 
 @dataclass(frozen=True, slots=True)

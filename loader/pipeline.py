@@ -21,10 +21,10 @@ from loader.errors import Cancelled, DatabaseError
 from loader.events import Event, FileNote, Listener, RunDone, RunStarted
 from loader.fingerprint import compute_config_fingerprint
 from loader.job import Job
+from loader.read.sources import Source
 from loader.results import ChunkWrites, FileResult, LoadResult, RunStatus
 from loader.runs import JobRunTracker
 from loader.settings import Settings
-from loader.sources import Source
 
 #: Sources that are named in the run's metadata; the ledger has them all.
 LISTED = 20

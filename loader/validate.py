@@ -12,8 +12,8 @@ import polars as pl
 from loader import rawjson
 from loader.bars.names import Naming
 from loader.bars.words import changes
-from loader.batch import RawBatch
 from loader.normalise import Normalised
+from loader.read.batch import RawBatch
 from loader.rules import Rule, RuleSettings, rules
 
 __all__ = ["Checked", "RuleSettings", "validate"]

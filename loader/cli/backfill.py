@@ -49,9 +49,9 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
     from loader.cli.store import store
     from loader.pipeline import load
     from loader.progress import listeners
+    from loader.read.sources import find
     from loader.render import print_load
     from loader.settings import RejectLimit, Settings
-    from loader.sources import find
 
     gc.freeze()
     gc.enable()

@@ -30,9 +30,9 @@ def inspect(
     from loader.checking import check_settings
     from loader.emit import dialect_table
     from loader.inspection import first_look
+    from loader.read.sources import find
     from loader.render_look import print_look
     from loader.settings import Settings
-    from loader.sources import find
 
     settings = Settings(**meaning(given), own_dialects=ctx.dialects)
     check_settings(settings)

@@ -11,12 +11,12 @@ from typing import Any, Final, NamedTuple
 import polars as pl
 
 from loader import rawjson, spellings
-from loader.batch import Location, RawBatch
 from loader.checking import hints
 from loader.duplicates import BARS_AND_ROW
 from loader.errors import ColumnMismatch, InputError, SettingsError
 from loader.layout import Layout, decide
 from loader.normalise import normalise
+from loader.read.batch import Location, RawBatch
 from loader.settings import Settings
 from loader.validate import Checked, RuleSettings, validate
 

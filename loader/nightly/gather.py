@@ -15,8 +15,8 @@ from typing import Final
 from loader.config import JobConfig
 from loader.errors import NotThere, UnreadableFile
 from loader.filework import Identity, identity
+from loader.read.sources import Source, find
 from loader.redact import redact
-from loader.sources import Source, find
 
 _log: Final = logging.getLogger(__name__)
 

@@ -22,12 +22,12 @@ from loader.nightly.gather import Gathered, gather
 from loader.nightly.lock import HOST, JobLock
 from loader.nightly.result import JobResult
 from loader.pipeline import LISTED, load
+from loader.read.sources import Source
 from loader.redact import redact
 from loader.report import duration
 from loader.results import FileResult, LoadResult, RunStatus
 from loader.runs import JobRunTracker
 from loader.settings import Settings
-from loader.sources import Source
 
 _log: Final = logging.getLogger(__name__)
 NOTHING: Final = Gathered([], [], [])

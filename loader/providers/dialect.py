@@ -30,7 +30,7 @@ class Opening:
     Attributes:
         name: as people know the file, for messages.
         path: its absolute path, with `/` between folders; a member of an archive after `!`.
-        container, place, metadata: see `loader.readers.Reading`.
+        container, place, metadata: see `loader.read.formats.Reading`.
         first: its first rows as the reader has them; without a header under `column_1` and so on,
             or once a shape is found under that shape's `positions`.
         facts: what the file's name says (`symbol`, `interval`, `date`, `side` …), see
@@ -56,7 +56,7 @@ class Shape:
     """One form in which files of a dialect come. A file has it that meets all that is said here.
 
     Attributes:
-        containers: of `loader.readers.Reading.container`.
+        containers: of `loader.read.formats.Reading.container`.
         header: names of columns that the file has, compared folded (see `fold`), in this order.
         exact: whether it has no other columns than `header`.
         named: pattern of the names of all of its columns, each in full.

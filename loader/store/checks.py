@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from loader.batch import Location, RawBatch
+from loader.read.batch import Location, RawBatch
 from loader.store.bar import Bar, Columns, columns, frame
 from loader.store.keys import KnownKeys
 from loader.validate import Checked, RuleSettings, validate

@@ -11,7 +11,6 @@ from typing import Any, Self
 
 import polars as pl
 
-from loader.batch import Location, RawBatch
 from loader.db import retries
 from loader.db.conninfo import conninfo
 from loader.errors import Cancelled, ConnectionLost, Contended, MdloadError
@@ -19,6 +18,7 @@ from loader.events import Event as Told
 from loader.events import FileNote, Listener
 from loader.layout import Hints, decide
 from loader.normalise import normalise
+from loader.read.batch import Location, RawBatch
 from loader.results import Counts
 from loader.store import checks
 from loader.store.bar import Bar, Row, columns

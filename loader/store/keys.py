@@ -7,10 +7,10 @@ from typing import Any, Final
 import polars as pl
 
 from loader import bars
-from loader.batch import Location, RawBatch
 from loader.duplicates import SERIES
 from loader.layout import Hints, Layout, decide
 from loader.normalise import Normalised, normalise
+from loader.read.batch import Location, RawBatch
 
 #: Of more rows than that the whole is normalised as quickly as their keys are looked up.
 _FEW: Final = 1_500

@@ -15,9 +15,9 @@ import psycopg
 from loader.bars import SCHEMA, VALUES
 from loader.events import Event
 from loader.pipeline import load
+from loader.read.sources import find
 from loader.results import LoadResult
 from loader.settings import RejectLimit, Settings
-from loader.sources import find
 from tests.sql import fetch
 
 COUNTS: Final = ("inserted", "updated", "unchanged", "duplicate", "skipped", "failed")

@@ -21,9 +21,9 @@ from loader.bars import KEY, SCHEMA, VALUES
 from loader.db.arrow import Connection
 from loader.events import Event, FileNote, RowsDone
 from loader.pipeline import load
+from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import Settings
-from loader.sources import find
 from tests.conftest import TIMESCALE, Ran
 from tests.sql import fetch
 

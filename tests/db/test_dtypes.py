@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from loader.pipeline import load
+from loader.read.sources import find
 from loader.results import FileResult
 from loader.settings import RejectLimit, Settings
-from loader.sources import find
 from tests.conftest import database
 
 MOMENT = datetime(2024, 7, 1, 13, 30, tzinfo=UTC)

@@ -20,10 +20,10 @@ from loader.errors import MdloadError, NothingStored, SettingsError
 from loader.export import Exported, export
 from loader.export_files import writing
 from loader.pipeline import load
+from loader.read.sources import find
 from loader.results import Counts
 from loader.series import Asked
 from loader.settings import Settings
-from loader.sources import find
 
 T0 = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)
 Row = tuple[Any, ...]

@@ -20,9 +20,9 @@ from loader.errors import UnreadableFile
 from loader.events import Event, FileNote, RowsDone
 from loader.job import Job
 from loader.pipeline import load
+from loader.read.sources import Source, find
 from loader.results import Counts, FileResult, LoadResult
 from loader.settings import RejectLimit, Settings
-from loader.sources import Source, find
 from tests.sql import fetch
 
 T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)

@@ -19,9 +19,9 @@ from loader import attempts, merge
 from loader.bars import SCHEMA
 from loader.job import Way
 from loader.pipeline import load
+from loader.read.sources import find
 from loader.results import LoadResult
 from loader.settings import RejectLimit, Settings
-from loader.sources import find
 from tests.conftest import compress
 
 T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)

@@ -15,9 +15,9 @@ import pytest
 from psycopg.rows import dict_row
 
 from loader.pipeline import load
+from loader.read.sources import find
 from loader.runs import JobRunTracker
 from loader.settings import RejectLimit, Settings
-from loader.sources import find
 from tests.conftest import ROOT, database
 
 DASHBOARD = json.loads((ROOT / "observability" / "grafana" / "mdload.json").read_text("utf-8"))

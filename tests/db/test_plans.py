@@ -16,9 +16,9 @@ from loader.bars import KEY, SCHEMA, VALUES
 from loader.db.queries import query
 from loader.job import Way
 from loader.pipeline import load
+from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import Settings
-from loader.sources import find
 from tests.conftest import database, plain_only
 from tests.db.accesses import accesses
 from tests.sql import fetch

@@ -19,9 +19,9 @@ from loader.bars import SCHEMA
 from loader.duplicates import Unique
 from loader.errors import UnreadableFile
 from loader.pipeline import load
+from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import Settings
-from loader.sources import find
 from loader.validate import Checked
 from tests.conftest import compress
 

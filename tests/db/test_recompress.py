@@ -9,9 +9,9 @@ import polars as pl
 
 from loader.bars import SCHEMA
 from loader.pipeline import load
+from loader.read.sources import find
 from loader.results import Counts
 from loader.settings import Settings
-from loader.sources import find
 from tests.conftest import plain_only
 
 pytestmark = plain_only

@@ -20,10 +20,10 @@ from loader.db.arrow import connect
 from loader.errors import DatabaseError
 from loader.events import Event, FileNote
 from loader.pipeline import load
+from loader.read.sources import find
 from loader.results import LoadResult
 from loader.runs import JobRunTracker
 from loader.settings import RejectLimit, Settings
-from loader.sources import find
 
 # Two instants around each change of the clocks in London and New York, and one of 1901.
 INSTANTS = [

@@ -13,9 +13,9 @@ import pytest
 from loader import recompress
 from loader.bars import SCHEMA
 from loader.pipeline import load
+from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import Settings
-from loader.sources import find
 from tests.conftest import compress, needs_timescale
 
 pytestmark = needs_timescale

@@ -14,8 +14,8 @@ import pytest
 from loader import schema
 from loader.bars import SCHEMA
 from loader.pipeline import load
+from loader.read.sources import find
 from loader.settings import Settings
-from loader.sources import find
 from tests.conftest import Ran, compress, database, needs_timescale
 
 pytestmark = needs_timescale

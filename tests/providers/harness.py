@@ -15,9 +15,9 @@ import pytest
 from loader import bars
 from loader.checking import Checking
 from loader.errors import MdloadError
-from loader.readers import read
+from loader.read.formats import read
+from loader.read.sources import find
 from loader.settings import Settings
-from loader.sources import find
 
 #: A row under `loader.bars.COLUMNS`.
 Bar = tuple[Any, ...]

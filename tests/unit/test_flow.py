@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from loader.flow import ahead
+from loader.read.ahead import ahead
 
 
 def threads() -> list[str]:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from loader.checking import Checking
 from loader.errors import SettingsError
-from loader.readers import read
+from loader.read.formats import read
+from loader.read.sources import find
 from loader.settings import Settings
-from loader.sources import find
 from loader.validate import Checked
 from tests.providers.harness import written
 

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from loader.errors import MdloadError, NotThere, SettingsError, SourceLost
-from loader.objects import buckets
-from loader.sources import content_hash, find, open_source
+from loader.read.objects import buckets
+from loader.read.sources import content_hash, find, open_source
 from tests.stores import NO_CREDENTIALS, S3
 
 CSV = b"ts,open,high,low,close\n2024-01-02,1,2,0.5,1.5\n"

@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 
 from loader.errors import NotThere, Unfinished
-from loader.objects import buckets
-from loader.objects.path import BLOCK
-from loader.readers import read
-from loader.sources import content_hash, find, open_source
+from loader.read.formats import read
+from loader.read.objects import buckets
+from loader.read.objects.path import BLOCK
+from loader.read.sources import content_hash, find, open_source
 from tests.stores import S3
 
 CSV = b"ts,open,high,low,close\n2024-01-02,1,2,0.5,1.5\n"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from loader.errors import NotThere
-from loader.sources import find, open_source
+from loader.read.sources import find, open_source
 
 CSV = b"ts,open,high,low,close\n2024-01-02,1,2,0.5,1.5\n"
 #: Its wheels are for Linux and macOS.

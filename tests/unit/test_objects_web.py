@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from loader.errors import MdloadError, NotThere, SourceLost, Unfinished
-from loader.objects import web as room
-from loader.sources import Source, content_hash, find
+from loader.read.objects import web as room
+from loader.read.sources import Source, content_hash, find
 from tests.stores import Web, web_server
 
 CSV = b"ts,open,high,low,close\n2024-01-02,1,2,0.5,1.5\n"

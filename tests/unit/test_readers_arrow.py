@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.errors import UnreadableFile
-from loader.readers import Reading, arrow, read
-from loader.sources import Source, find
+from loader.read.formats import Reading, arrow, read
+from loader.read.sources import Source, find
 
 SOURCE = Source(Path("f.arrow"), "f.arrow", None, 0)
 

@@ -20,8 +20,8 @@ import pyarrow as pa
 import pytest
 
 from loader.errors import UnreadableFile
-from loader.readers import read
-from loader.sources import find
+from loader.read.formats import read
+from loader.read.sources import find
 
 TEXT = b"Date,Open,High\n2024-01-02,1,2\n2024-01-03,3,4\n"
 ROWS = [("2024-01-02", "1", "2"), ("2024-01-03", "3", "4")]

@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.errors import UnreadableFile
-from loader.readers import Reading, read
-from loader.sources import find
+from loader.read.formats import Reading, read
+from loader.read.sources import find
 
 BAR = struct.Struct("<BBHIQqqqqQ")
 NANOS = 1_000_000_000

@@ -14,8 +14,8 @@ import polars as pl
 import pytest
 
 from loader.errors import UnreadableFile
-from loader.readers import Reading, read
-from loader.sources import find
+from loader.read.formats import Reading, read
+from loader.read.sources import find
 
 NAMES = ("datetime", "openPrice", "highPrice", "lowPrice", "closePrice", "transCount")
 KIND = [("datetime", "<u8"), *[(name, "<u4") for name in NAMES[1:5]], ("transCount", "<u8")]

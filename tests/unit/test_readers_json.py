@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.errors import UnreadableFile
-from loader.readers import json as reader
-from loader.readers import read
-from loader.readers.json import values
-from loader.readers.json.place import is_key
-from loader.sources import Source, find
+from loader.read.formats import json as reader
+from loader.read.formats import read
+from loader.read.formats.json import values
+from loader.read.formats.json.place import is_key
+from loader.read.sources import Source, find
 
 Cells = tuple[str | None, ...]
 

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.errors import UnreadableFile
-from loader.readers import json as reader
-from loader.readers.json import inside, values
-from loader.readers.json.values import Values
-from loader.sources import Source
+from loader.read.formats import json as reader
+from loader.read.formats.json import inside, values
+from loader.read.formats.json.values import Values
+from loader.read.sources import Source
 
 Found = tuple[Any, ...] | str
 

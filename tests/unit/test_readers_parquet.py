@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.errors import UnreadableFile
-from loader.readers import Reading, parquet, read
-from loader.sources import Source, find
+from loader.read.formats import Reading, parquet, read
+from loader.read.sources import Source, find
 
 SOURCE = Source(Path("f.parquet"), "f.parquet", None, 0)
 

@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.errors import UnreadableFile
-from loader.readers import fixed, read
-from loader.sources import Source, find
+from loader.read.formats import fixed, read
+from loader.read.sources import Source, find
 
 I32, U32 = st.integers(-(2**31), 2**31 - 1), st.integers(0, 2**32 - 1)
 I64 = st.integers(-(2**63), 2**63 - 1)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from loader.readers import read
-from loader.sources import find
+from loader.read.formats import read
+from loader.read.sources import find
 
 #: Lines above the data: a header unless said otherwise.
 ABOVE = {

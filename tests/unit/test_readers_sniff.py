@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loader.errors import UnreadableFile
-from loader.readers.sniff import TextFormat, sniff
+from loader.read.formats.sniff import TextFormat, sniff
 
 
 def layout(text: str) -> TextFormat:

@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 
 from loader.errors import UnreadableFile
-from loader.readers import text
-from loader.readers.reading import Reading
-from loader.sources import Source
+from loader.read.batch import Reading
+from loader.read.formats import text
+from loader.read.sources import Source
 
 SOURCE = Source(Path("f.csv"), "f.csv", None, 0)
 HEADER = "Date,Open,High\n"

@@ -10,14 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loader.batch import RawBatch
 from loader.errors import UnreadableFile
 from loader.misfits import fitting
-from loader.readers import text
-from loader.readers.reading import batches
-from loader.readers.rows import Rows
-from loader.readers.sniff import TextFormat
-from loader.sources import Source
+from loader.read.batch import RawBatch, batches
+from loader.read.formats import text
+from loader.read.formats.rows import Rows
+from loader.read.formats.sniff import TextFormat
+from loader.read.sources import Source
 
 SOURCE = Source(Path("f.csv"), "f.csv", None, 0)
 

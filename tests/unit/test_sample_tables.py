@@ -13,9 +13,9 @@ import pytest
 from loader.errors import ColumnMismatch
 from loader.layout import Hints, decide
 from loader.normalise import normalise
-from loader.readers import read
+from loader.read.formats import read
+from loader.read.sources import Source
 from loader.rules import RuleSettings
-from loader.sources import Source
 from loader.validate import Checked, validate
 
 

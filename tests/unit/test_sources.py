@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import pytest
 
 from loader.errors import UnreadableFile
-from loader.sources import Source, content_hash, find
+from loader.read.sources import Source, content_hash, find
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ class TestStreams:
             assert names("-") == ["stdin!a.csv", "stdin!b.csv"]
 
     def test_stdin_that_is_closed(self) -> None:
-        code = "from loader.sources import find\nwith find(['-']): pass"
+        code = "from loader.read.sources import find\nwith find(['-']): pass"
         run = subprocess.run(
             [sys.executable, "-c", f"import sys; sys.stdin = None\n{code}"],
             capture_output=True, text=True, check=False,

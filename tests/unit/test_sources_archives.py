@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from loader.errors import UnreadableFile
-from loader.sources import Source, content_hash, find, open_source
+from loader.read.sources import Source, content_hash, find, open_source
 
 
 @pytest.fixture

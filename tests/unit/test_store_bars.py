@@ -21,9 +21,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader import bars
-from loader.batch import Location, RawBatch
 from loader.layout import Hints, decide
 from loader.normalise import normalise
+from loader.read.batch import Location, RawBatch
 from loader.results import Counts
 from loader.store import Bar, WriteResult
 from loader.store.bar import checked_row, columns, frame

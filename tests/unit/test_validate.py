@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader import bars
-from loader.batch import Location, RawBatch
 from loader.layout import Hints, decide
 from loader.normalise import normalise
+from loader.read.batch import Location, RawBatch
 from loader.rules import RuleSettings
 from loader.validate import Checked, validate
 

@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Final
 
 from loader.errors import MdloadError, UnreadableFile
-from loader.objects.path import Head, ObjectPath
-from loader.objects.refusals import NoCredentials, of_store
+from loader.read.objects.path import Head, ObjectPath
+from loader.read.objects.refusals import NoCredentials, of_store
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from loader.errors import NotThere, SettingsError
-from loader.objects import buckets, web
-from loader.objects.path import ObjectPath
+from loader.read.objects import buckets, web
+from loader.read.objects.path import ObjectPath
 
 _WEB: Final = ("http", "https")
 

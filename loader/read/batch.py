@@ -9,7 +9,31 @@ from typing import Final, Literal
 
 import polars as pl
 
-from loader.batch import Location, RawBatch
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """`source` names the file (and the member of an archive); `batch` counts from 0; `start_row` is
+    the number of the batch's first data row in the source, counted from 1 without header lines."""
+
+    source: str
+    batch: int
+    start_row: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawBatch:
+    """Rows as the source has them: its own column names and dtypes (text formats: all String).
+
+    `misfits` are the rows that have more or fewer cells than there are columns, None where no row
+    has: `at` (UInt32, the row's place in `frame`, from 0), `cells` (UInt32, how many it has) and
+    `line` (String, the row as text). In `frame` such a row is no more than a guess: one with too
+    few cells has nulls at its end, one with too many stands whole in its first column.
+    """
+
+    frame: pl.DataFrame
+    location: Location
+    misfits: pl.DataFrame | None = None
+
 
 NO_ROWS: Final = "the file has no rows"
 #: A column in which a frame says what is told by `RawBatch.misfits`, as no file's column is called.

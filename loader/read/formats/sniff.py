@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Final
 
 from loader.errors import UnreadableFile
-from loader.readers.reading import unique_names
+from loader.read.batch import unique_names
 
 #: Where two fit equally well the earlier wins: a comma may be a decimal comma, a tab hardly is.
 _DELIMITERS: Final = {"\t": "tabs", ";": "semicolons", "|": "vertical bars", ",": "commas"}

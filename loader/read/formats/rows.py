@@ -16,8 +16,8 @@ from typing import Final
 import polars as pl
 
 from loader.errors import Unfinished, UnreadableFile
-from loader.readers.reading import marked
-from loader.readers.sniff import Record, TextFormat
+from loader.read.batch import marked
+from loader.read.formats.sniff import Record, TextFormat
 
 _LONGEST_ROW: Final = 1 << 26
 _QUOTED: Final = re.compile(rb'"[^"]*"')

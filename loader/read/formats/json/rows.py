@@ -12,9 +12,9 @@ from typing import Any, Final
 import polars as pl
 
 from loader.errors import UnreadableFile
-from loader.readers.json.place import Place, Step, nests, plain_arrays
-from loader.readers.json.values import DECODER, Values
-from loader.readers.reading import marked, unique_names
+from loader.read.batch import marked, unique_names
+from loader.read.formats.json.place import Place, Step, nests, plain_arrays
+from loader.read.formats.json.values import DECODER, Values
 
 Row = Any  # an object flattened, or an array; anything else is a misfit
 Group = tuple[list[Row], dict[str, Any]]

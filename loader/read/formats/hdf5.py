@@ -9,8 +9,8 @@ from typing import Any, Final
 import polars as pl
 
 from loader.errors import UnreadableFile
-from loader.readers.reading import NO_ROWS, Reading, batches, unique_names
-from loader.sources import Source
+from loader.read.batch import NO_ROWS, Reading, batches, unique_names
+from loader.read.sources import Source
 
 _BLOCK_ROWS: Final = 1 << 16
 #: A table of bars has a time and four prices; an index into one has less.

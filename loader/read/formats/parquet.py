@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
-from loader.readers.arrow import Translation, damaged
-from loader.readers.reading import NO_ROWS, Reading, batches
-from loader.sources import Source
+from loader.read.batch import NO_ROWS, Reading, batches
+from loader.read.formats.arrow import Translation, damaged
+from loader.read.sources import Source
 
 
 def read(file: Any, source: Source, batch_rows: int) -> Reading:

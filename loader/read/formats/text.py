@@ -9,12 +9,12 @@ from itertools import chain
 from typing import Final
 
 from loader.errors import UnreadableFile
-from loader.readers.reading import NO_ROWS, Reading, batches
-from loader.readers.recognise import text_encoding
-from loader.readers.rows import Rows, not_utf8
-from loader.readers.sniff import sniff
-from loader.sources import Source
-from loader.sources.compression import damage
+from loader.read.batch import NO_ROWS, Reading, batches
+from loader.read.formats.recognise import text_encoding
+from loader.read.formats.rows import Rows, not_utf8
+from loader.read.formats.sniff import sniff
+from loader.read.sources import Source
+from loader.read.sources.compression import damage
 
 #: Parsed at a time: large enough for Polars to be fast, small enough for flat memory.
 BLOCK: Final = 2 << 20

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZipInfo
 
-from loader import objects
 from loader.errors import NotThere, UnreadableFile
-from loader.scratch import copy, room
-from loader.sources import archives
-from loader.sources.place import Place
-from loader.sources.source import Source, no_access
+from loader.read import objects
+from loader.read.scratch import copy, room
+from loader.read.sources import archives
+from loader.read.sources.place import Place
+from loader.read.sources.source import Source, no_access
 
 COMPRESSED = frozenset({".gz", ".zst", ".xz", ".bz2"})
 TABLES = frozenset(
@@ -69,7 +69,7 @@ def _paths(pattern: str, stack: ExitStack) -> list[tuple[Place, str]]:
             raise UnreadableFile("standard input is closed", hint="pipe a file into mdload")
         return [(_spool(sys.stdin.buffer, stack), "stdin")]
     if objects.is_url(pattern):
-        from loader.objects.find import find as find_objects  # noqa: PLC0415 - takes its time
+        from loader.read.objects.find import find as find_objects  # noqa: PLC0415 - takes its time
 
         found = find_objects(pattern, known)
         return [_kept(at, stack) for at in sorted(found, key=lambda at: _natural(str(at)))]

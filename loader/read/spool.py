@@ -10,7 +10,7 @@ from typing import IO, Any
 import polars as pl
 import pyarrow as pa
 
-from loader.scratch import room, scratch_file
+from loader.read.scratch import room, scratch_file
 
 _OLDEST = pl.CompatLevel.oldest()
 

@@ -11,10 +11,10 @@ from typing import Final
 import polars as pl
 
 from loader.errors import UnreadableFile
-from loader.readers import records
-from loader.readers.reading import Reading
-from loader.readers.records import BYTES, Finish, Number, Records, header
-from loader.sources import Source
+from loader.read.batch import Reading
+from loader.read.formats import records
+from loader.read.formats.records import BYTES, Finish, Number, Records, header
+from loader.read.sources import Source
 
 
 def _in_a_row(number: Number, names: str, start: int) -> dict[str, tuple[int, Number]]:

@@ -12,9 +12,9 @@ import polars as pl
 import pyarrow as pa
 
 from loader.errors import Unfinished
-from loader.readers.reading import NO_ROWS, Reading, batches
-from loader.sources import Source
-from loader.sources.compression import damage
+from loader.read.batch import NO_ROWS, Reading, batches
+from loader.read.sources import Source
+from loader.read.sources.compression import damage
 
 #: Decoded at a time: large enough to be fast, small enough for flat memory.
 BLOCK_ROWS: Final = 1 << 16

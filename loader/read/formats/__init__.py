@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from loader.errors import UnreadableFile
-from loader.readers import arrow, dbn, fixed, hdf5, json, parquet, text
-from loader.readers.reading import Reading
-from loader.readers.recognise import container
-from loader.sources import Source, open_source
-from loader.sources.archives import is_zip, members
-from loader.sources.compression import PEEK, damage, unwrap
+from loader.read.batch import Reading
+from loader.read.formats import arrow, dbn, fixed, hdf5, json, parquet, text
+from loader.read.formats.recognise import container
+from loader.read.sources import Source, open_source
+from loader.read.sources.archives import is_zip, members
+from loader.read.sources.compression import PEEK, damage, unwrap
 
 __all__ = ["Reading", "read"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from loader.objects.path import ObjectPath
+from loader.read.objects.path import ObjectPath
 
 __all__ = ["ObjectPath", "is_url"]
 
 
 def is_url(pattern: str) -> bool:
-    """Whether it is to be looked for by `loader.objects.find`, which takes long to import."""
+    """Whether it is to be looked for by `loader.read.objects.find`, which takes long to import."""
     return re.match(r"[a-z][a-z0-9+.-]*://", pattern) is not None

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO, Final, TypeVar, cast
 from urllib import error, parse, request
 
 from loader.errors import UnreadableFile
-from loader.objects.path import Head, ObjectPath
-from loader.objects.refusals import lost, not_there, replaced
+from loader.read.objects.path import Head, ObjectPath
+from loader.read.objects.refusals import lost, not_there, replaced
 from loader.redact import redact
 
 _ATTEMPTS: Final = 5

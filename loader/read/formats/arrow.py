@@ -12,10 +12,10 @@ import polars as pl
 import pyarrow as pa
 
 from loader.errors import Unfinished, UnreadableFile
-from loader.readers.reading import NO_ROWS, Reading, batches, unique_names
-from loader.scratch import copy, scratch_file
-from loader.sources import Source
-from loader.sources.compression import damage
+from loader.read.batch import NO_ROWS, Reading, batches, unique_names
+from loader.read.scratch import copy, scratch_file
+from loader.read.sources import Source
+from loader.read.sources.compression import damage
 
 
 def seekable(

@@ -1,7 +1,6 @@
 """JSON and lines of JSON: any document that holds rows, as a table of text.
 
-Nothing here knows providers: `loader.readers.json.place` says by structure alone where the rows
-of a document stand.
+Nothing here knows providers: `place` finds by structure alone where the rows of a document stand.
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ from typing import Any, Final
 import polars as pl
 
 from loader.errors import UnreadableFile
-from loader.readers.json import inside
-from loader.readers.json.inside import Around, Inside
-from loader.readers.json.place import Place, find
-from loader.readers.json.rows import Group, Rows, groups
-from loader.readers.json.values import BLOCK, LIMIT, Values, too_deep
-from loader.readers.reading import NO_ROWS, Reading, batches
-from loader.readers.recognise import ASK_AGAIN, text_encoding
-from loader.sources import Source, open_source
-from loader.sources.compression import damage, unwrap
-from loader.sources.patterns import printable
+from loader.read.batch import NO_ROWS, Reading, batches
+from loader.read.formats.json import inside
+from loader.read.formats.json.inside import Around, Inside
+from loader.read.formats.json.place import Place, find
+from loader.read.formats.json.rows import Group, Rows, groups
+from loader.read.formats.json.values import BLOCK, LIMIT, Values, too_deep
+from loader.read.formats.recognise import ASK_AGAIN, text_encoding
+from loader.read.sources import Source, open_source
+from loader.read.sources.compression import damage, unwrap
+from loader.read.sources.patterns import printable
 
 _LONGEST_MESSAGE: Final = 1000
 #: Where answers say why they have no data, and what they say where nothing is wrong.

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from loader.errors import UnreadableFile
-from loader.readers import records
-from loader.readers.reading import Reading
-from loader.readers.records import Finish, Number, Records, header
-from loader.sources import Source
+from loader.read.batch import Reading
+from loader.read.formats import records
+from loader.read.formats.records import Finish, Number, Records, header
+from loader.read.sources import Source
 
 if TYPE_CHECKING:
     from databento_dbn import Metadata

@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from loader.errors import UnreadableFile
-from loader.sources import Source
+from loader.read.sources import Source
 
 #: Binary containers that are read, by their first bytes.
 _READ: Final = {
