@@ -8,14 +8,14 @@ from dataclasses import replace
 import polars as pl
 
 from loader import misfits
+from loader.dialects.dialect import Opening
+from loader.dialects.own import from_tables
+from loader.dialects.recognition import Taken, recognise
 from loader.layout import Hints, Layout, check, decide
 from loader.normalise import normalise
-from loader.providers.dialect import Opening
-from loader.providers.own import from_tables
 from loader.read.batch import Location, RawBatch
 from loader.read.formats import Reading
 from loader.read.sources import Source
-from loader.recognition import Taken, recognise
 from loader.respelled import brought_together, refuse_meeting
 from loader.settings import Settings
 from loader.validate import Checked, RuleSettings, validate

@@ -12,8 +12,8 @@ import polars as pl
 
 from loader import bars
 from loader.bars.numbers import is_text
+from loader.dialects.dialect import Dialect, fold
 from loader.errors import ColumnMismatch, SettingsError
-from loader.providers.dialect import Dialect, fold
 
 #: Fields of a bar, and the time of day that completes a `ts` that is a date.
 _FIELDS: Final = (*bars.KEY, "time_of_day", *bars.VALUES)

@@ -8,10 +8,10 @@ from pathlib import PurePath
 from typing import Final
 
 from loader import bars
+from loader.dialects.dialect import fold
+from loader.dialects.known import dialects
+from loader.dialects.recognition import PLAIN
 from loader.inspection import Look
-from loader.providers import dialects
-from loader.providers.dialect import fold
-from loader.recognition import PLAIN
 
 _NEEDED: Final = ("ts", *bars.PRICES)
 

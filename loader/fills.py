@@ -12,8 +12,8 @@ import polars as pl
 from loader import bars
 from loader.bars import names
 from loader.bars.times import spacing
+from loader.dialects.dialect import fold
 from loader.errors import ColumnMismatch, SettingsError
-from loader.providers.dialect import fold
 
 _NO_WORDS: Final[Mapping[str, str]] = MappingProxyType({})
 _VOCABULARY: Final = " ".join(bars.INTERVALS)

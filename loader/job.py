@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from loader.db.arrow import Connection, connect
+from loader.dialects.filenames import said_by
+from loader.dialects.own import from_tables
+from loader.dialects.recognition import known_dialects
 from loader.errors import DatabaseError
 from loader.events import Event
-from loader.filenames import said_by
 from loader.fingerprint import compute_config_fingerprint
-from loader.providers.own import from_tables
 from loader.read.sources import Source
-from loader.recognition import known_dialects
 from loader.recompress import Behind
 from loader.settings import Settings
 

@@ -19,11 +19,11 @@ from loader.bars.times import stamps as times
 from loader.bars.times.stamps import TimePlan
 from loader.bars.times.zones import UTC, Zone, parse_zone
 from loader.columns import check_fields, choose
+from loader.dialects.dialect import Dialect, Stamp, fold
+from loader.dialects.recognition import PLAIN, Taken, known_dialect, plain
 from loader.errors import ColumnMismatch
 from loader.fills import Hint
-from loader.providers.dialect import Dialect, Stamp, fold
 from loader.read.batch import RawBatch
-from loader.recognition import PLAIN, Taken, known_dialect, plain
 
 _UTC_NAMES: Final = {"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu", "GMT", "Etc/GMT"}
 

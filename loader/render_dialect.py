@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from loader import report
-from loader.providers.dialect import ONLY_IF_SAID, Dialect, Shape
+from loader.dialects.dialect import ONLY_IF_SAID, Dialect, Shape
 from loader.report import Column
 
 _STAMP: Final = {

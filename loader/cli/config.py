@@ -60,7 +60,7 @@ def _problems(found: Config) -> Iterator[tuple[int, str, str | None]]:
     from loader.config import job, wrong_values
     from loader.config.read import ConfigError
     from loader.db.target import libpq_url
-    from loader.providers.own import TableError, from_table
+    from loader.dialects.own import TableError, from_table
 
     def of(error: MdloadError, *path: str) -> tuple[int, str, str | None]:
         if isinstance(error, ConfigError):
@@ -199,6 +199,6 @@ def schema() -> None:
     """Print the JSON Schema of mdload.toml, for editors that complete and check by it."""
     from loader import report
     from loader.config.schema import json_schema
-    from loader.providers.own import KEYS
+    from loader.dialects.own import KEYS
 
     report.print_json(json_schema(KEYS))

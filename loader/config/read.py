@@ -49,7 +49,7 @@ class Config:
     """What the file says; all empty where there is no file.
 
     Variables (`${NAME}`) are put in when a value is asked for, so that a command which needs none
-    of them works without. `dialects` has a table for each, as `loader.providers.own` reads them;
+    of them works without. `dialects` has a table for each, as `loader.dialects.own` reads them;
     no variables are put into those, whose patterns use the dollar themselves.
     """
 

@@ -18,7 +18,7 @@ _OWN: Final[dict[str, dict[str, Any]]] = {
 
 
 def json_schema(dialect_keys: Mapping[str, str]) -> dict[str, Any]:
-    """The schema; `dialect_keys` are `loader.providers.own.KEYS`."""
+    """The schema; `dialect_keys` are `loader.dialects.own.KEYS`."""
     own = {name: _OWN[word] for name, word in dialect_keys.items()}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",

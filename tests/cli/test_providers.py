@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from loader.dialects.known import dialects
+from loader.dialects.own import from_table
 from loader.errors import SettingsError
-from loader.providers import dialects
-from loader.providers.own import from_table
 from tests.conftest import Ran
 
 FILE = """Stamp,Ticker,O,H,L,C,Lots,Junk

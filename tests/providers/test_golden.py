@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from loader import bars
+from loader.dialects.known import dialects
 from loader.errors import MdloadError
-from loader.providers import dialects
 from loader.settings import Settings
 from tests.providers.harness import taken_in
 

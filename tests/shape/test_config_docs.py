@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from loader.config.keys import DATABASE, DEFAULTS, JOB, Key
 from loader.config.schema import json_schema
-from loader.providers.own import KEYS
+from loader.dialects.own import KEYS
 from tests.conftest import ROOT
 
 

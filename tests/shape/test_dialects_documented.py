@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from loader.providers import dialects
-from loader.providers.dialect import ONLY_IF_SAID
+from loader.dialects.dialect import ONLY_IF_SAID
+from loader.dialects.known import dialects
 from tests.conftest import ROOT
 
 LINES = {

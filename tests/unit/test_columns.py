@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from loader.columns import choose
+from loader.dialects.known import dialects
 from loader.errors import ColumnMismatch, SettingsError
-from loader.providers import dialects
 
 CANONICAL = dialects()["canonical"]
 

@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from loader import recognition
+from loader.dialects import recognition
+from loader.dialects.dialect import Dialect, Opening, Refused, Shape
+from loader.dialects.recognition import recognise
 from loader.errors import ColumnMismatch, UnknownDialect, UnreadableFile
-from loader.providers.dialect import Dialect, Opening, Refused, Shape
-from loader.recognition import recognise
 
 COLUMNS = {name: (name,) for name in ("ts", "open", "high", "low", "close", "volume")}
 HEADED = Dialect(

@@ -1,0 +1,41 @@
+"""Plain tables of bars: mdload's own column names and the common words for them."""
+
+from loader.dialects.dialect import Dialect
+
+_ADJUSTED = "adjusted for splits and dividends after the fact"
+_ACTIONS = "corporate actions are no part of a bar"
+
+DIALECT = Dialect(
+    name="canonical",
+    title="Bars under their plain column names",
+    columns={
+        "provider": ("provider",),
+        "symbol": ("symbol", "ticker", "sym", "instrument", "security", "tic"),
+        "interval": ("interval", "timeframe", "resolution", "barsize", "freq", "frequency"),
+        "ts": (
+            "ts", "timestamp", "datetime", "timestamputc", "datetimeutc", "timestampopen",
+            "opentime", "starttime", "startdate", "bartime", "barstart", "windowstart",
+            "timestampms", "unixtimestamp", "unix", "epoch", "time", "date", "day", "dt", "t",
+            # What is left of a data frame's index; last, as it is often just a row number.
+            "indexlevel0", "index", "unnamed:0", "",
+        ),
+        "time_of_day": ("time", "timeofday"),
+        "open": ("open", "o", "openprice", "priceopen"),
+        "high": ("high", "h", "highprice", "pricehigh"),
+        "low": ("low", "l", "lowprice", "pricelow"),
+        "close": ("close", "c", "closeprice", "priceclose", "last", "latest", "close/last"),
+        "volume": ("volume", "v", "vol"),
+        "vwap": ("vwap", "vw"),
+        "trade_count": ("tradecount", "n", "trades", "transactions", "numtrades", "numberoftrades"),
+    },
+    left_out={
+        **dict.fromkeys(
+            ("adjclose", "adjustedclose", "adjopen", "adjhigh", "adjlow", "adjvolume"), _ADJUSTED
+        ),
+        **dict.fromkeys(
+            ("dividends", "dividend", "dividendamount", "divcash", "exdividend", "stocksplits",
+             "split", "splits", "splitratio", "splitfactor", "splitcoefficient"), _ACTIONS
+        ),
+    },
+    source="mdload's own; synonyms from the files described in docs/formats.md",
+)  # fmt: skip

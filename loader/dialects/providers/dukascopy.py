@@ -1,0 +1,213 @@
+"""Dukascopy: its bi5 candles, the JSON of its newer feed, what dukascopy-node and duka write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import polars as pl
+
+from loader.bars.numbers import to_count
+from loader.dialects.dialect import OHLCV, Dialect, Opening, Refused, Reshape, Shape
+from loader.dialects.providers.dukascopy_points import duka_exponent, exponent
+from loader.errors import UnreadableFile
+
+_PRICES = ("open", "high", "low", "close")
+_NODE = ("timestamp", *_PRICES)
+_NODE_NAME = (
+    r"(?:^|[/!])(?P<symbol>[a-z0-9]+)-(?P<interval>s1|m1|m5|m15|m30|h1|h4|d1|mn1)-"
+    r"(?P<side>bid|ask)-\d{4}-\d\d-\d\d[^/!]*\.(?:csv|json)(?:\.\w+)?$"
+)
+_DUKA = ("time", "open", "close", "high", "low")
+_DUKA_NAME = r"(?:^|[/!])(?P<symbol>[A-Z0-9]+)-\d{4}_\d\d_\d\d-\d{4}_\d\d_\d\d\.csv(?:\.\w+)?$"
+_DELTAS = ("times", "opens", "highs", "lows", "closes", "volumes")
+_SHIFTS = {"60000": "1m", "3600000": "1h", "86400000": "1d"}
+_FLAT = pl.all_horizontal(pl.col("open") == pl.col(name) for name in _PRICES[1:])
+
+
+def _facts(opening: Opening) -> Mapping[str, str]:
+    said = dict(opening.facts)
+    columns = opening.first.columns
+    if "shift" in columns:
+        said["interval"] = _SHIFTS.get(opening.first["shift"][0], "")
+        said["symbol"] = said.get("symbol", "").replace("-", "").replace(".", "")
+    elif opening.container == "bi5":
+        if "symbol" not in said:
+            raise UnreadableFile(
+                f"{opening.name}: only the folders above a bi5 file say its symbol and its day, "
+                "and they are not there",
+                hint="as Dukascopy has it: EURUSD/2019/00/31/BID_candles_min_1.bi5, the month "
+                "counted from 00",
+            )
+        said |= _scale(exponent(said["symbol"]))
+    elif "time" in columns:  # duka
+        said |= {"side": "ask", **_scale(duka_exponent(said["symbol"]))}
+    if "side" in said:
+        said["side"] = said["side"].lower()
+    return {name: text for name, text in said.items() if text}
+
+
+def _scale(power: int | None) -> dict[str, str]:
+    return {} if power is None else {"price_exponent": str(power)}
+
+
+def _from_start(opening: Opening) -> Reshape:
+    """Seconds of a bi5 file count from its start: of its day, month (folder 00 is January) or
+    year."""
+    facts = opening.facts
+    month, day = int(facts.get("month", "0")) + 1, int(facts.get("day", "1"))
+    try:
+        start = datetime(int(facts["year"]), month, day, tzinfo=UTC)
+    except ValueError as exc:
+        raise UnreadableFile(
+            f"{opening.name}: its folders name no day: year {facts['year']}, month {month:02d}, "
+            f"day {day:02d}",
+            hint="Dukascopy counts months from 00: 2019/00 is January",
+        ) from exc
+    since = pl.duration(seconds=pl.col("seconds"), time_unit="us")
+    return lambda batch: batch.select(
+        (pl.lit(start).cast(pl.Datetime("us", "UTC")) + since).alias("time"), *_PRICES, "volume"
+    )
+
+
+def _absolute(opening: Opening) -> Reshape:
+    """Each number is the difference to the row before, in units of `shift` and `multiplier`; what
+    the first differs from stands outside the rows. A number that is lost loses all after it."""
+    first = opening.first.row(0, named=True)
+    unit = Decimal(first["multiplier"]).normalize()
+    if unit.as_tuple().digits != (1,):
+        raise UnreadableFile(f"{opening.name}: multiplier {first['multiplier']} is no power of ten")
+    running: dict[str, int | None] = {"times": 0}
+    running |= {f"{name}s": round(Decimal(first[name]) / unit) for name in _PRICES}
+    scale, shift, start = f"e{unit.as_tuple().exponent}", int(first["shift"]), first["timestamp"]
+
+    def summed(batch: pl.DataFrame, name: str) -> pl.Series:
+        delta, before = to_count(batch[name]), running[name]
+        whole = delta.cum_sum() + (before or 0)
+        whole = whole.set(delta.is_null().cum_max() | (before is None), None)
+        running[name] = whole[-1]
+        return whole
+
+    def bars(batch: pl.DataFrame) -> pl.DataFrame:
+        time = summed(batch, "times") * shift + int(start)
+        prices = [(summed(batch, f"{n}s").cast(pl.String) + scale).alias(n) for n in _PRICES]
+        stamp = time.cast(pl.Datetime("ms", "UTC")).cast(pl.Datetime("us", "UTC"))
+        return pl.DataFrame([stamp.alias("time"), *prices, batch["volumes"].alias("volume")])
+
+    return bars
+
+
+DIALECT = Dialect(
+    name="dukascopy",
+    title="Dukascopy candles",
+    columns={
+        "ts": ("time", "timestamp"),
+        **OHLCV,
+    },
+    shapes=(
+        Shape(containers=("bi5",), reshape=_from_start, note="prices are in points"),
+        Shape(
+            containers=("json",),
+            place=r"\.",
+            header=("timestamp", "multiplier", *_PRICES, "shift", *_DELTAS),
+            price_exponent=0,
+            reshape=_absolute,
+            note="rows are differences, each to the row before",
+        ),
+        *(
+            Shape(
+                containers=(container,),
+                place=place,
+                header=header,
+                exact=True,
+                name=_NODE_NAME,
+                price_exponent=0,
+            )
+            for container, place in (("csv", None), ("json", r"\[\]"))
+            for header in ((*_NODE, "volume"), _NODE)
+        ),
+        *(
+            Shape(
+                containers=("json",),
+                place=r"\[\]",
+                positions=positions,
+                name=_NODE_NAME,
+                values={"timestamp": r"\d{12,13}"},
+                price_exponent=0,
+            )
+            for positions in ((*_NODE, "volume"), _NODE)
+        ),
+        Shape(header=_DUKA, exact=True, name=_DUKA_NAME, note="written by duka, from ask prices"),
+        Shape(positions=_DUKA, name=_DUKA_NAME, note="written by duka, from ask prices"),
+    ),
+    refused=(
+        Refused(
+            Shape(containers=("csv", "json"), header=("timestamp", "askPrice", "bidPrice")), "ticks"
+        ),
+        Refused(
+            Shape(
+                containers=("json",), place=r"\.", header=("multiplier", "times", "asks", "bids")
+            ),
+            "ticks",
+        ),
+        Refused(
+            Shape(
+                name=_DUKA_NAME,
+                positions=("time", "ask", "bid", "ask_volume", "bid_volume"),
+                values={"time": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+"},
+            ),
+            "ticks",
+        ),
+    ),
+    names=(
+        r"(?:^|[/!])(?P<symbol>[A-Z0-9]+)/(?P<year>\d{4})/(?P<month>\d\d)/(?P<day>\d\d)/"
+        r"(?P<side>BID|ASK)_candles_(?P<interval>min)_1(?:\.bi5)?(?:\.\w+)?$",
+        r"(?:^|[/!])(?P<symbol>[A-Z0-9]+)/(?P<year>\d{4})/(?P<month>\d\d)/"
+        r"(?P<side>BID|ASK)_candles_(?P<interval>hour)_1(?:\.bi5)?(?:\.\w+)?$",
+        r"(?:^|[/!])(?P<symbol>[A-Z0-9]+)/(?P<year>\d{4})/"
+        r"(?P<side>BID|ASK)_candles_(?P<interval>day)_1(?:\.bi5)?(?:\.\w+)?$",
+        r"(?:minute|hour|day)[/-](?P<symbol>[A-Z0-9.]+-[A-Z]{3})[/-](?P<side>BID|ASK)[/-]\d{4}",
+        _NODE_NAME,
+        _DUKA_NAME,
+    ),
+    facts=_facts,
+    provider="dukascopy-{side}",
+    intervals={
+        "min": "1m",
+        "hour": "1h",
+        "day": "1d",
+        "s1": "1s",
+        "m1": "1m",
+        "m5": "5m",
+        "m15": "15m",
+        "m30": "30m",
+        "h1": "1h",
+        "h4": "4h",
+        "d1": "1d",
+        "mn1": "1mo",
+    },
+    price_exponent=None,
+    skip={
+        "a flat bar without volume, which fills hours in which the market is closed": _FLAT
+        & (pl.col("volume").cast(pl.Float64, strict=False) == 0)
+    },
+    timezone="UTC",
+    volume="as Dukascopy has it: what was quoted, in millions or the unit asked for",
+    adjusted="nothing",
+    traps=(
+        "bid and ask are files of their own: they are stored as dukascopy-bid and dukascopy-ask",
+        "a bi5 file says neither symbol nor day nor price unit: its folders and a table of "
+        "instruments do; for an instrument that is not in the table --price-divisor must say it",
+        "months in the folders count from 00: 2019/01 is February",
+        "candles of bi5 have their prices in the order open, close, low, high",
+        "closed hours are filled with flat bars without volume; where a file has no volume they "
+        "cannot be told from others and are loaded",
+        "duka writes open, close, high, low, takes a point for 1e-5 whatever the instrument (JPY's "
+        "pairs come out 100 times too small, and are multiplied again), and fills gaps with copies "
+        "of the last candle",
+        "minutes that are absent from the newer feed had no quotes",
+    ),
+    source="bi5 of EURUSD and BTCUSD against the newer feed and dukascopy-node's text; "
+    "dukascopy-node's metadata of instruments; duka's code",
+)

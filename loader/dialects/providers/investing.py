@@ -1,0 +1,55 @@
+"""Investing.com's historical data: the close is called Price and stands before the open."""
+
+from __future__ import annotations
+
+from loader.bars.numbers import NumberFormat
+from loader.dialects.dialect import Dialect, Shape
+
+_PRICES = ("Date", "Price", "Open", "High", "Low")
+_HEADERS = ((*_PRICES, "Vol.", "Change %"), (*_PRICES, "Change %"))
+_SUFFIXES = {"K": 3, "M": 6, "B": 9}
+_WITH_COMMAS = NumberFormat(grouping=".", decimal=",", suffixes=_SUFFIXES, empty=("-",))
+#: The change shows how fractions are written, which 149,123 does not.
+_COMMA = {"Change %": r"[+-]?\d+(?:\.\d{3})*,\d+ ?%"}
+
+DIALECT = Dialect(
+    name="investing",
+    title="Investing.com historical data",
+    columns={
+        "ts": ("date",),
+        "open": ("open",),
+        "high": ("high",),
+        "low": ("low",),
+        "close": ("price",),
+        "volume": ("vol.",),
+    },
+    shapes=(
+        *(Shape(header=header, exact=True) for header in _HEADERS),
+        *(
+            Shape(
+                header=header,
+                exact=True,
+                values=_COMMA,
+                numbers=_WITH_COMMAS,
+                note="numbers have a decimal comma, as the change shows",
+            )
+            for header in _HEADERS
+        ),
+    ),
+    names=(r"(?:^|[/!])(?P<symbol>[^/!]+?) Historical Data(?: ?\(\d+\))?\.csv(?:\.\w+)?$",),
+    left_out={"change%": "the difference to the bar before"},
+    numbers=NumberFormat(grouping=",", suffixes=_SUFFIXES, empty=("-",)),
+    volume="units traded, rounded by the site to five digits or fewer: 190.28M",
+    adjusted="not said in the file",
+    traps=(
+        "Price is the close, and stands before the open",
+        "where the change is written with a comma (0,39%), so are all numbers: 149,123 is then no "
+        "thousands",
+        "the volume is rounded: 190.28M is no exact count; `-` is none",
+        "dates are written as the site's edition writes them, month first or day first: where the "
+        "values do not show which, --time-format '%m/%d/%Y' or '%d/%m/%Y' must say it",
+        "the symbol is what the file's name says, such as `S&P 500`: --symbol gives a better one",
+        "newest first; the file does not say whether its bars are of a day, week or month",
+    ),
+    source="public readers of the site's downloads",
+)

@@ -1,0 +1,65 @@
+"""MetaTrader 5: bars exported as text, between tabs."""
+
+from __future__ import annotations
+
+from loader.dialects.dialect import Dialect, Opening, Refused, Shape, fold
+
+_PRICES = ("<OPEN>", "<HIGH>", "<LOW>", "<CLOSE>")
+_COUNTS = ("<TICKVOL>", "<VOL>", "<SPREAD>")
+_INTRADAY = ("<DATE>", "<TIME>", *_PRICES, *_COUNTS)
+_DAILY = ("<DATE>", *_PRICES, *_COUNTS)
+_FIELDS = {
+    "ts": ("<date>",),
+    "time_of_day": ("<time>",),
+    "open": ("<open>",),
+    "high": ("<high>",),
+    "low": ("<low>",),
+    "close": ("<close>",),
+}
+_TRADED = {**_FIELDS, "volume": ("<vol>",)}
+_TICKS = {**_FIELDS, "volume": ("<tickvol>",)}
+
+
+def _is_traded(opening: Opening) -> bool:
+    """Whether an exchange's volume is there; over the counter there is none, and `<VOL>` is 0."""
+    cells = next(column for column in opening.first if fold(column.name) == "<vol>")
+    return bool(cells.str.contains("[1-9]").any())
+
+
+def _only_ticks(opening: Opening) -> bool:
+    return not _is_traded(opening)
+
+
+DIALECT = Dialect(
+    name="metatrader5",
+    title="MetaTrader 5 bars",
+    columns=_TICKS,
+    shapes=tuple(
+        Shape(header=header, exact=True, accept=accept, columns=columns, note=note)
+        for header in (_INTRADAY, _DAILY)
+        for accept, columns, note in (
+            (_is_traded, _TRADED, "volume is what was traded, <VOL>"),
+            (_only_ticks, _TICKS, "volume is the number of ticks, as <VOL> is always 0"),
+        )
+    ),
+    refused=(Refused(Shape(header=("<DATE>", "<TIME>", "<BID>", "<ASK>")), "ticks"),),
+    names=(
+        r"(?:^|[/!])(?P<symbol>[^/!]+?)_"
+        r"(?P<interval>M(?:1|2|3|4|5|6|10|12|15|20|30)|H(?:1|2|3|4|6|8|12)|D1|W1|MN1)"
+        r"(?:_\d{8,12}){0,2}\.(?:csv|txt)(?:\.\w+)?$",
+    ),
+    left_out={
+        "<tickvol>": "the number of price changes: an exchange's volume stands beside it",
+        "<vol>": "volume of an exchange: there is none",
+        "<spread>": "the spread in points is no part of a bar",
+    },
+    volume="what was traded if an exchange says it (<VOL>), else the number of ticks (<TICKVOL>)",
+    adjusted="nothing",
+    traps=(
+        "times are the broker server's: name its zone. Many servers show New York's clock plus "
+        "seven hours (--timezone America/New_York+7h), others UTC+2 or +3 with Europe's changes",
+        "daily and longer bars have no <TIME> column, and need no zone",
+        "brokers add to symbols: EURUSD.m, EURUSDc, XAUUSD# are kept as they are",
+    ),
+    source="an export of gold by the hour; mql5.com on servers' zones; public readers",
+)

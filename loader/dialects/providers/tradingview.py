@@ -1,0 +1,45 @@
+"""TradingView's export of a chart: the bars, and whatever indicators were drawn on it."""
+
+from collections.abc import Mapping
+
+from loader import bars
+from loader.dialects.dialect import OHLCV, Dialect, Opening, Shape
+
+#: A browser appends ` (1)` to a second download. Symbols may end in `!`, as names of archives do.
+_NAME = (
+    r"(?:^|/|\.(?i:zip)!)(?P<symbol>(?:(?!\.(?i:zip)!)[^/,])+), "
+    r"(?P<interval>\d+[SDWM]?|[DWM])(?: ?\(\d+\))?\.csv(?:\.\w+)?$"
+)
+
+
+def _facts(opening: Opening) -> Mapping[str, str]:
+    """`BINANCE_BTCUSDT` is BINANCE:BTCUSDT; of two underscores nobody knows which was the colon."""
+    facts = dict(opening.facts)
+    if facts.get("symbol", "").count("_") == 1:
+        facts["symbol"] = facts["symbol"].replace("_", ":")
+    return facts
+
+
+DIALECT = Dialect(
+    name="tradingview",
+    title="TradingView's chart export",
+    columns={"ts": ("time",), **OHLCV},
+    shapes=(Shape(header=("time", *bars.PRICES), name=_NAME),),
+    names=(_NAME,),
+    facts=_facts,
+    intervals={
+        "1": "1m", "2": "2m", "3": "3m", "5": "5m", "10": "10m", "15": "15m", "30": "30m",
+        "60": "1h", "120": "2h", "240": "4h", "360": "6h", "480": "8h", "720": "12h",
+        "D": "1d", "W": "1w", "M": "1mo",
+    },
+    volume="as the exchange counts it; absent where the chart did not show it",
+    adjusted="as the chart was set: for splits always, for dividends by a setting",
+    traps=(
+        "times carry the offset of the chart's zone; daily bars and longer are dates",
+        "columns of indicators are left out, a VWAP too: it is the session's so far, not the bar's",
+        "the last row may be of a bar that was still open when the chart was exported",
+        "the name (BINANCE_BTCUSDT, 60.csv) says symbol and interval, a bare number being minutes; "
+        "renamed, the file is a plain table",
+    ),
+    source="exports with indicators",
+)  # fmt: skip

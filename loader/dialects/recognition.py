@@ -1,0 +1,296 @@
+"""Which dialect a file is in: judged by container, columns, name and values, never guessed.
+
+A dialect fits where a file has one of its shapes. Each thing that speaks for it has points, which
+docs/dialects.md lists.
+
+The most points win; two dialects with the same are an error that names both, and so is a dialect
+that wins over the one of the provider that the person named. What fits no dialect,
+or none with three points, is a plain table (`canonical`); but to be refused, a name is enough.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from types import MappingProxyType
+from typing import Final
+
+import polars as pl
+
+from loader.dialects.dialect import Dialect, Opening, Reshape, Shape, fold
+from loader.dialects.known import dialects
+from loader.errors import ColumnMismatch, UnknownDialect, UnreadableFile
+
+#: Rows that are looked at, and the part of them that must look as they should.
+_SAMPLE: Final = 1_000
+_MOST: Final = 0.9
+_ENOUGH: Final = 3
+#: Containers that only one kind of dump has.
+_OWN: Final = frozenset(["dbn", "bi5", "tdx", "scid", "hst", "hdf5"])
+PLAIN: Final = "canonical"
+#: How readers call a column that has no name.
+_UNNAMED: Final = re.compile("column_[0-9]+")
+
+
+def _as_it_is(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a file is taken for.
+
+    Attributes:
+        dialect: as it is for the file's shape.
+        facts: what the file's name says, finished by the dialect.
+        shape: None for plain tables.
+        score, reasons: what spoke for it.
+        reshape: makes one row per bar, under the names that the dialect knows; for each batch.
+        named: only calls columns that have no names as the dialect does.
+        remarks: what the dialect says of this very file.
+    """
+
+    dialect: Dialect
+    facts: Mapping[str, str]
+    shape: Shape | None
+    score: int
+    reasons: tuple[str, ...]
+    reshape: Reshape
+    remarks: tuple[str, ...] = ()
+    named: Reshape = _as_it_is
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if self.shape is None:
+            return ()
+        taken = f"taken for {self.dialect.name} ({'; '.join(self.reasons)})"
+        return (taken, *filter(None, (self.shape.note, *self.remarks)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    dialect: Dialect
+    shape: Shape
+    score: int
+    reasons: tuple[str, ...]
+    no_bars: str | None = None
+
+
+def known_dialects(own: Iterable[Dialect] = ()) -> Mapping[str, Dialect]:
+    """Those of mdload and other packages, and the person's `own`, which go first."""
+    return {**dialects(), **{dialect.name: dialect for dialect in own}}
+
+
+def known_dialect(name: str, own: Iterable[Dialect] = ()) -> Dialect:
+    """Raises:
+    UnknownDialect: there is none of that name.
+    """
+    known = known_dialects(own)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "mdload providers list has them"
+        raise UnknownDialect(f"there is no dialect {name!r}", hint=hint)
+    return known[name]
+
+
+def recognise(
+    opening: Opening, dialect: str | None, provider: str | None, own: Sequence[Dialect] = ()
+) -> Taken:
+    """What the file that begins like `opening` is: the dialect that the person names, else the one
+    that most speaks for. Of two equals one of the person's `own` wins.
+
+    Raises:
+        UnknownDialect: nothing is called `dialect`.
+        ColumnMismatch: the file is not in the dialect named, or fits two equally well.
+        UnreadableFile: it is known, and holds no bars.
+    """
+    if dialect is not None:
+        named = known_dialect(dialect, own)
+        if not named.shapes:
+            return plain(named)
+        fits = _fits([named], opening, provider) or _whatever_its_name(named, opening, provider)
+        if not fits:
+            raise _not_in(named, opening)
+        return _taken(fits[0], opening)
+    candidates = known_dialects(own).values()
+    fits = _fits(candidates, opening, provider)
+    fits = [fit for fit in fits if fit.score >= _ENOUGH or fit.no_bars]
+    fits = [fit for fit in fits if fit.score == fits[0].score and fit.dialect in own] or fits
+    if not fits and opening.container in _OWN:
+        raise UnreadableFile(
+            f"{opening.name} is a {opening.container} file of a kind that mdload does not know",
+            hint=f"it has {', '.join(opening.first.columns)}",
+        )
+    if not fits:
+        return plain(dialects()[PLAIN])
+    best, *others = fits
+    rivals = [
+        fit
+        for fit in others
+        if fit.dialect != best.dialect
+        and (fit.score == best.score or (_is_of(fit.dialect, provider) and best.dialect not in own))
+    ]
+    if rivals:
+        names = sorted({best.dialect.name, *(fit.dialect.name for fit in rivals)})
+        raise ColumnMismatch(
+            f"{opening.name} could be {' or '.join(names)}: {'; '.join(best.reasons)}",
+            hint=f"say which: --dialect {' or --dialect '.join(names)}",
+        )
+    return _taken(best, opening)
+
+
+def _fits(candidates: Iterable[Dialect], opening: Opening, provider: str | None) -> list[_Fit]:
+    """Every shape that the file has, the one with most points first; of equals, one of no bars."""
+    found = []
+    for each in candidates:
+        for shape in each.shapes:
+            if fit := _fit(each, shape, opening, provider):
+                found.append(fit)
+        for refused in each.refused:
+            if fit := _fit(each, refused.shape, opening, provider):
+                found.append(replace(fit, no_bars=refused.what))
+    return sorted(found, key=lambda fit: (-fit.score, fit.no_bars is None))
+
+
+def _whatever_its_name(named: Dialect, opening: Opening, provider: str | None) -> list[_Fit]:
+    """The one shape of the dialect that the file has but for its name; none if it has several."""
+    shapes = tuple(replace(shape, name=None) for shape in named.shapes)
+    fits = _fits([replace(named, shapes=shapes, refused=())], opening, provider)
+    return fits if len(fits) == 1 else []
+
+
+def _fit(dialect: Dialect, shape: Shape, opening: Opening, provider: str | None) -> _Fit | None:
+    if opening.container not in shape.containers:
+        return None
+    reasons: list[tuple[int, str]] = []
+    if opening.container in _OWN:
+        reasons.append((3, f"its container is {opening.container}"))
+    named = replace(opening, first=_named(opening.first, shape, header=opening.header))
+    for look in (_columns, _place, _metadata, _values):
+        seen = look(shape, named)
+        if seen is None:
+            return None
+        reasons += seen
+    if shape.name is not None and not re.search(shape.name, opening.path):
+        return None
+    if shape.name is not None or dialect.said_by_name(opening.path) is not None:
+        reasons.append((2, "its name is like theirs"))
+    if shape.accept is not None and not shape.accept(named):
+        return None
+    if _is_of(dialect, provider):
+        reasons.append((1, f"--provider {provider}"))
+    return _Fit(
+        dialect, shape, sum(points for points, _ in reasons), tuple(text for _, text in reasons)
+    )
+
+
+def _is_of(dialect: Dialect, provider: str | None) -> bool:
+    return provider is not None and provider.strip().lower() == dialect.name
+
+
+_Seen = list[tuple[int, str]] | None
+
+
+def _columns(shape: Shape, opening: Opening) -> _Seen:
+    if shape.positions:
+        fits = not opening.header and set(shape.positions) <= set(opening.first.columns)
+        return [(1, f"{len(shape.positions)} columns without a header")] if fits else None
+    if shape.named is not None:
+        alike = all(re.fullmatch(shape.named, name) for name in opening.first.columns)
+        return [(3, "its columns are named like theirs")] if opening.header and alike else None
+    if not shape.header:
+        return []
+    here, wanted = [fold(name) for name in opening.first.columns], list(map(fold, shape.header))
+    if not opening.header or not set(wanted) <= set(here) or (shape.exact and here != wanted):
+        return None
+    if here == wanted:
+        return [(4, "its header is theirs")]
+    in_order = [name for name in here if name in wanted] == wanted
+    return [(3, "it has their columns") if in_order else (2, "it has their columns, reordered")]
+
+
+def _place(shape: Shape, opening: Opening) -> _Seen:
+    if shape.place is None:
+        return []
+    if not re.fullmatch(shape.place, opening.place):
+        return None
+    return [(3, f"its rows stand in {opening.place}" if opening.place else "it is one object")]
+
+
+def _metadata(shape: Shape, opening: Opening) -> _Seen:
+    for key, pattern in shape.metadata.items():
+        if not re.fullmatch(pattern, opening.metadata.get(key, "")):
+            return None
+    return [(3, f"its metadata says {key}") for key in shape.metadata]
+
+
+def _values(shape: Shape, opening: Opening) -> _Seen:
+    seen = []
+    for name, pattern in shape.values.items():
+        column = next((c for c in opening.first if fold(c.name) == fold(name)), None)
+        if column is None:
+            return None
+        cells = column.head(_SAMPLE).cast(pl.String).str.strip_chars().drop_nulls()
+        if int(cells.str.contains(f"^(?:{pattern})$").sum()) < _MOST * len(cells):
+            return None
+        if len(cells):
+            seen.append((2, f"{column.name} is such as {cells[0]}"))
+    return seen
+
+
+def _taken(fit: _Fit, opening: Opening) -> Taken:
+    if fit.no_bars is not None:
+        raise UnreadableFile(
+            f"{opening.name} holds {fit.no_bars}, not bars ({fit.dialect.title}; "
+            f"{'; '.join(fit.reasons)})",
+            hint="mdload loads open, high, low and close; if they are in it: --dialect canonical",
+        )
+    dialect = fit.dialect.of(fit.shape)
+    shape, header = fit.shape, opening.header
+    opening = replace(
+        opening,
+        first=_named(opening.first, shape, header=header),
+        facts=MappingProxyType(dialect.said_by_name(opening.path) or {}),
+    )
+    if dialect.facts is not None:
+        opening = replace(opening, facts=MappingProxyType(dict(dialect.facts(opening))))
+    dialect = replace(dialect, timezone=opening.facts.get("timezone", dialect.timezone))
+    remarks = dialect.remarks(opening) if dialect.remarks is not None else ()
+    if dialect.naming is not None:
+        dialect = replace(dialect, columns={**dialect.columns, **dialect.naming(opening)})
+    if "price_exponent" in opening.facts:
+        dialect = replace(dialect, price_exponent=int(opening.facts["price_exponent"]))
+    shaped = dialect.reshape(opening) if dialect.reshape is not None else None
+
+    named = partial(_named, shape=shape, header=header)
+
+    def reshape(frame: pl.DataFrame) -> pl.DataFrame:
+        return shaped(named(frame)) if shaped is not None else named(frame)
+
+    return Taken(dialect, opening.facts, shape, fit.score, fit.reasons, reshape, remarks, named)
+
+
+def plain(dialect: Dialect) -> Taken:
+    """Whatever has the columns of `dialect` is taken for it, with no look at shapes."""
+    return Taken(dialect, MappingProxyType({}), None, 0, (), _as_it_is)
+
+
+def _named(frame: pl.DataFrame, shape: Shape, *, header: bool) -> pl.DataFrame:
+    unnamed = [name for name in frame.columns if _UNNAMED.fullmatch(name)]
+    if header or len(shape.positions) != len(unnamed):
+        return frame
+    return frame.rename(dict(zip(unnamed, shape.positions, strict=True)))
+
+
+def _not_in(dialect: Dialect, opening: Opening) -> ColumnMismatch:
+    forms = [", ".join(s.header) or f"{len(s.positions)} columns without a header"
+             for s in dialect.shapes if opening.container in s.containers]  # fmt: skip
+    containers = sorted({name for shape in dialect.shapes for name in shape.containers})
+    wanted = " or ".join(forms[:3]) if forms else f"a file of {' or '.join(containers)}"
+    return ColumnMismatch(
+        f"{opening.name} is not in the dialect {dialect.name}, which wants {wanted}",
+        hint=f"mdload inspect shows what it is; mdload providers show {dialect.name} what it wants",
+    )
