@@ -13,7 +13,7 @@ from statistics import median
 from benchmarks.cases import base
 from benchmarks.data_files import made
 from benchmarks.made_bars import Universe
-from loader.checking import Checking
+from loader.check.file import Checking
 from loader.read.formats import read
 from loader.read.sources import find
 from loader.settings import Settings

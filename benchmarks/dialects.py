@@ -16,7 +16,7 @@ import polars as pl
 
 from benchmarks.made_bars import Stretch, Universe
 from loader import bars
-from loader.checking import Checking
+from loader.check.file import Checking
 from loader.read.formats import read
 from loader.read.sources import find
 from loader.settings import Settings

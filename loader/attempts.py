@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from loader import files
+from loader.check.unique import MayRepeat
 from loader.db import retries
-from loader.duplicates import MayRepeat
 from loader.errors import (
     Cancelled,
     ConnectionLost,

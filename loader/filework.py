@@ -12,11 +12,12 @@ from typing import Final
 
 import polars as pl
 
-from loader import bars, booking, files, merge, quarantine, respelled, spellings
-from loader.checking import Checking
+from loader import bars, booking, files, merge, quarantine, spellings
+from loader.check import spellings as respelled
+from loader.check.file import Checking
+from loader.check.unique import in_order, partitioned
 from loader.chunks import Hours
 from loader.db.arrow import Connection
-from loader.duplicates import in_order, partitioned
 from loader.errors import Cancelled, TooManyRejects, Unfinished
 from loader.events import Committed, FileNote, FileOpened, RowsDone
 from loader.job import Job, Way

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from loader import bars, respelled
-from loader.checking import Checking
+from loader import bars
+from loader.check import spellings
+from loader.check.file import Checking
 from loader.errors import MdloadError, SymbolCollision
 from loader.read.formats import read
 from loader.read.sources import Source
@@ -87,11 +88,11 @@ def first_look(source: Source, settings: Settings) -> Look:
         notes=(
             *look.notes,
             *(note for note in layout.notes if note not in taken.notes[:1]),
-            *respelled.notes(first.spellings),
+            *spellings.notes(first.spellings),
         ),
     )
     try:
-        respelled.refuse_collisions(first.spellings)
+        spellings.refuse_collisions(first.spellings)
     except SymbolCollision as error:
         return replace(look, error=error)
     return look

@@ -16,7 +16,7 @@ from contextlib import ExitStack, suppress
 
 from loader import files as ledger
 from loader.attempts import load_file
-from loader.checking import check_settings
+from loader.check.file import check_settings
 from loader.errors import Cancelled, DatabaseError
 from loader.events import Event, FileNote, Listener, RunDone, RunStarted
 from loader.fingerprint import compute_config_fingerprint

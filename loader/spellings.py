@@ -6,8 +6,8 @@ import json
 
 import polars as pl
 
+from loader.check.spellings import SCHEMA, refuse_collisions
 from loader.db.executor import Executor
-from loader.respelled import SCHEMA, refuse_collisions
 
 __all__ = ["COLLISION", "SCHEMA", "check", "keep"]
 
@@ -19,7 +19,7 @@ def check(session: Executor, spellings: pl.DataFrame) -> None:
     """Compares the spellings (columns of `SCHEMA`) with each other and with those remembered.
 
     Raises:
-        SymbolCollision: see `loader.respelled.refuse_collisions`.
+        SymbolCollision: see `loader.check.spellings.refuse_collisions`.
     """
     if spellings.height:
         (stored,) = session.one("spellings_stored", spellings.select(*SCHEMA).write_json())

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from loader import bars
+from loader.check.unique import SERIES, TS, Unique, runs
 from loader.chunks import chunked
 from loader.db.arrow import Connection
-from loader.duplicates import SERIES, TS, Unique, runs
 from loader.packed import repeated, unpacked
 from loader.wanted import wanted_json
 

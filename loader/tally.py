@@ -10,7 +10,7 @@ from datetime import datetime
 import polars as pl
 
 from loader import spellings
-from loader.duplicates import LISTED
+from loader.check.unique import LISTED
 from loader.stored import Compared
 
 

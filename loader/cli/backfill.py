@@ -44,7 +44,7 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
     rule are kept in bars_rejected, and the run is recorded: see mdload job-runs.
     """
     gc.disable()  # what is imported stays, and is walked over and over by a collector that looks
-    from loader.checking import check_settings
+    from loader.check.file import check_settings
     from loader.cli import interrupts, memory
     from loader.cli.store import store
     from loader.pipeline import load

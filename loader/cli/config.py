@@ -96,7 +96,7 @@ def _misfits(found: JobConfig) -> Iterator[tuple[str, str, str | None]]:
     """What is wrong with a job whose values are each of the right kind: key, or none, message and
     hint."""
     from loader.calendars import require
-    from loader.checking import check_settings
+    from loader.check.file import check_settings
     from loader.config import blamed
     from loader.hooks import misfits
 

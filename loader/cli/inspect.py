@@ -27,7 +27,7 @@ def inspect(
     Reads the first batch only (--batch-rows), and names what that leaves open. With --emit it
     writes down an unknown format as far as it can tell, for you to finish.
     """
-    from loader.checking import check_settings
+    from loader.check.file import check_settings
     from loader.emit import dialect_table
     from loader.inspection import first_look
     from loader.read.sources import find

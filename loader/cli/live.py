@@ -40,7 +40,7 @@ def live(ctx: Context, /, source: str, as_json: bool, **given: Any) -> int:
     is kept in bars_rejected. While the server is away, lines wait on disk.
     """
     ending = _Ending()
-    from loader.checking import check_settings
+    from loader.check.file import check_settings
     from loader.cli.store import store
     from loader.live import Flush, LiveFeed
     from loader.live.spill import directory

@@ -1,4 +1,4 @@
-"""The dialects that are known: mdload's own and those of other packages, discovered, never listed."""
+"""The known dialects: our own and those of other packages. They are discovered, never listed."""
 
 from __future__ import annotations
 

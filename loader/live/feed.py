@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from loader.checking import check_settings
+from loader.check.file import check_settings
 from loader.errors import Cancelled, MdloadError, SettingsError
 from loader.events import Event, FileDone, FileNote, FileStarted, Listener, RunDone, RunStarted
 from loader.fingerprint import compute_config_fingerprint

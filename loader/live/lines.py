@@ -10,15 +10,16 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
-from loader import rawjson, spellings
-from loader.checking import hints
-from loader.duplicates import BARS_AND_ROW
+from loader import spellings
+from loader.check import rawjson
+from loader.check.file import hints
+from loader.check.layout import Layout, decide
+from loader.check.normalise import normalise
+from loader.check.unique import BARS_AND_ROW
+from loader.check.validate import Checked, RuleSettings, validate
 from loader.errors import ColumnMismatch, InputError, SettingsError
-from loader.layout import Layout, decide
-from loader.normalise import normalise
 from loader.read.batch import Location, RawBatch
 from loader.settings import Settings
-from loader.validate import Checked, RuleSettings, validate
 
 #: Rules of lines, beside those of bars: not a JSON object; an object that is no bar.
 NOT_JSON: Final = "line_not_json"

@@ -12,12 +12,12 @@ from typing import Final, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from loader.booking import REFUSED
+from loader.check.rules import RULES
 from loader.events import BarsWritten, Committed, Event, FileDone, Method, RunDone
 from loader.live.lines import LINE_RULES
 from loader.metrics import families
 from loader.metrics.bounded import OTHER, Bounded
 from loader.results import Counts, FileResult, FileState, LoadResult, RunStatus
-from loader.rules import RULES
 from loader.runs.active import outcome
 from loader.runs.records import STATUSES, Mode
 from loader.spellings import COLLISION

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Final
 
 from loader import schema
-from loader.checking import check_settings
+from loader.check.file import check_settings
 from loader.config import JobConfig, blamed
 from loader.errors import Cancelled, DeadlinePassed, InputError, MdloadError, SettingsError
 from loader.events import Event, FileDone, Listener, RunDone, RunStarted

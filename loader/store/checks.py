@@ -11,10 +11,10 @@ from typing import Final
 
 import polars as pl
 
+from loader.check.validate import Checked, RuleSettings, validate
 from loader.read.batch import Location, RawBatch
 from loader.store.bar import Bar, Columns, columns, frame
 from loader.store.keys import KnownKeys
-from loader.validate import Checked, RuleSettings, validate
 
 #: Objects to check at a time where they are at hand anyway: a check costs some milliseconds,
 #: whatever it is of.

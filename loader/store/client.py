@@ -11,13 +11,14 @@ from typing import Any, Self
 
 import polars as pl
 
+from loader.check.layout import Hints, decide
+from loader.check.normalise import normalise
+from loader.check.validate import Checked, RuleSettings, validate
 from loader.db import retries
 from loader.db.conninfo import conninfo
 from loader.errors import Cancelled, ConnectionLost, Contended, MdloadError
 from loader.events import Event as Told
 from loader.events import FileNote, Listener
-from loader.layout import Hints, decide
-from loader.normalise import normalise
 from loader.read.batch import Location, RawBatch
 from loader.results import Counts
 from loader.store import checks
@@ -26,7 +27,6 @@ from loader.store.feed import Feed
 from loader.store.result import WriteResult
 from loader.store.sessions import Sessions
 from loader.store.transaction import Spelling, Transaction
-from loader.validate import Checked, RuleSettings, validate
 
 
 class StoreClient:

@@ -7,9 +7,9 @@ from typing import Any, Final
 import polars as pl
 
 from loader import bars
-from loader.duplicates import SERIES
-from loader.layout import Hints, Layout, decide
-from loader.normalise import Normalised, normalise
+from loader.check.layout import Hints, Layout, decide
+from loader.check.normalise import Normalised, normalise
+from loader.check.unique import SERIES
 from loader.read.batch import Location, RawBatch
 
 #: Of more rows than that the whole is normalised as quickly as their keys are looked up.
@@ -19,8 +19,8 @@ _MOST: Final = 100_000
 
 
 class KnownKeys:
-    """`loader.normalise.normalise` for frames that `loader.store.bar` makes, ten times as fast for
-    small ones: numbers and times are in order by their types, and keys are few."""
+    """`loader.check.normalise.normalise` for frames that `loader.store.bar` makes, ten times as fast
+    for small ones: numbers and times are in order by their types, and keys are few."""
 
     def __init__(self) -> None:
         empty = RawBatch(pl.DataFrame(schema=bars.SCHEMA), Location("bars", 0, 1))

@@ -10,11 +10,13 @@ from typing import Final
 
 import polars as pl
 
-from loader import bars, merge, quarantine, rawjson, spellings
+from loader import bars, merge, quarantine, spellings
+from loader.check import rawjson
+from loader.check.unique import Unique, made_unique
+from loader.check.validate import Checked
 from loader.db.arrow import Connection
 from loader.db.executor import Executor
 from loader.db.prepared import Prepared
-from loader.duplicates import Unique, made_unique
 from loader.errors import (
     BarsCompressed,
     ConnectionLost,
@@ -28,7 +30,6 @@ from loader.results import Counts
 from loader.runs.counts import add_counts
 from loader.store.sessions import Sessions
 from loader.stored import Stored, compare
-from loader.validate import Checked
 
 #: Up to so many bars go as one prepared statement, more by COPY; see docs/store-client.md.
 STATEMENT_ROWS: Final = 1_500

@@ -111,7 +111,7 @@ def test_a_wrong_table_is_refused_by_its_key(table: dict[str, object], message: 
 
 
 PACKAGE = """
-from loader.providers.dialect import Dialect, Shape
+from loader.dialects.dialect import Dialect, Shape
 DIALECT = Dialect("acme", "Acme of another package", {}, shapes=(Shape(header=("a",)),))
 TWIN = Dialect("binance", "A second binance", {})
 NONE = "no dialect"

@@ -16,13 +16,13 @@ import pytest
 
 from loader import filework, stored
 from loader.bars import SCHEMA
-from loader.duplicates import Unique
+from loader.check.unique import Unique
+from loader.check.validate import Checked
 from loader.errors import UnreadableFile
 from loader.pipeline import load
 from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import Settings
-from loader.validate import Checked
 from tests.conftest import compress
 
 T0 = datetime(2000, 1, 1, tzinfo=UTC)

@@ -133,7 +133,7 @@ def test_compression_follows_a_long_backfill(
 ) -> None:
     """In order of time whatever order the file has: when a chunk is compressed it is complete."""
     monkeypatch.setattr(recompress, "_ROWS", 1_000)
-    monkeypatch.setattr("loader.duplicates._LANES", 2)
+    monkeypatch.setattr("loader.check.unique._LANES", 2)
     compressed: list[tuple[str, int]] = []
     catch_up = recompress.Behind._compressed
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from loader import bars
-from loader.checking import Checking
+from loader.check.file import Checking
 from loader.errors import MdloadError
 from loader.read.formats import read
 from loader.read.sources import find

@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 
 from loader.bars.times.forms import Form
+from loader.check.layout import Hints, Layout, check, decide
+from loader.check.normalise import normalise
 from loader.dialects.dialect import Dialect
 from loader.errors import ColumnMismatch, SettingsError, UnknownDialect
-from loader.layout import Hints, Layout, check, decide
-from loader.normalise import normalise
 from loader.read.batch import Location, RawBatch
 
 HINTS: dict[str, Any] = {"provider": "demo", "symbol": "X"}

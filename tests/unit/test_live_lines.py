@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loader.check.validate import Checked
 from loader.live.lines import Lines
 from loader.settings import Settings
-from loader.validate import Checked
 
 BAR = {"provider": "p", "symbol": "AA", "interval": "1m", "ts": "2024-03-04T14:30:00Z",
        "open": 10, "high": 11.5, "low": 9, "close": 10.25, "volume": None}  # fmt: skip

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loader.checking import Checking
+from loader.check.file import Checking
+from loader.check.validate import Checked
 from loader.errors import SettingsError
 from loader.read.formats import read
 from loader.read.sources import find
 from loader.settings import Settings
-from loader.validate import Checked
 from tests.providers.harness import written
 
 HEADER = "timestamp,symbol,open,high,low,close,volume,vwap\n"

@@ -15,11 +15,11 @@ from hypothesis.strategies import DrawFn
 from polars.testing import assert_series_equal
 
 from loader import bars
+from loader.check.layout import Hints, decide
+from loader.check.normalise import Normalised, normalise
+from loader.check.rules import RULES
 from loader.errors import ColumnMismatch
-from loader.layout import Hints, decide
-from loader.normalise import Normalised, normalise
 from loader.read.batch import Location, RawBatch
-from loader.rules import RULES
 
 HINTS: dict[str, Any] = {"provider": "demo", "symbol": "X", "interval": "1d"}
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loader.rawjson import encode
+from loader.check.rawjson import encode
 
 
 def rows(frame: pl.DataFrame) -> list[Any]:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loader.check.misfits import fitting
 from loader.errors import UnreadableFile
-from loader.misfits import fitting
 from loader.read.batch import RawBatch, batches
 from loader.read.formats import text
 from loader.read.formats.rows import Rows

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from loader import bars
-from loader.rules import RULES, RuleSettings, rules
+from loader.check.rules import RULES, RuleSettings, rules
 
 MINUTE, DAY = 60_000_000, 86_400_000_000
 FAULTS = (

@@ -10,13 +10,13 @@ from typing import Any
 import polars as pl
 import pytest
 
+from loader.check.layout import Hints, decide
+from loader.check.normalise import normalise
+from loader.check.rules import RuleSettings
+from loader.check.validate import Checked, validate
 from loader.errors import ColumnMismatch
-from loader.layout import Hints, decide
-from loader.normalise import normalise
 from loader.read.formats import read
 from loader.read.sources import Source
-from loader.rules import RuleSettings
-from loader.validate import Checked, validate
 
 
 @dataclass(frozen=True)

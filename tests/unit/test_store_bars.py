@@ -21,15 +21,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader import bars
-from loader.layout import Hints, decide
-from loader.normalise import normalise
+from loader.check.layout import Hints, decide
+from loader.check.normalise import normalise
+from loader.check.validate import RuleSettings
 from loader.read.batch import Location, RawBatch
 from loader.results import Counts
 from loader.store import Bar, WriteResult
 from loader.store.bar import checked_row, columns, frame
 from loader.store.checks import Checks
 from loader.store.keys import KnownKeys
-from loader.validate import RuleSettings
 from tests.db.candles import T0, Candle, minutes
 
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from loader.bars.names import Naming
 from loader.bars.symbol_map import Rename, SymbolMap, parse, read
 from loader.bars.words import Words
+from loader.check.spellings import notes
 from loader.errors import SettingsError
 from loader.fingerprint import compute_config_fingerprint
-from loader.respelled import notes
 from loader.settings import Settings
 
 FB = Rename("FB", "META", None, None, date(2022, 6, 9))

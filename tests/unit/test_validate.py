@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader import bars
-from loader.layout import Hints, decide
-from loader.normalise import normalise
+from loader.check.layout import Hints, decide
+from loader.check.normalise import normalise
+from loader.check.rules import RuleSettings
+from loader.check.validate import Checked, validate
 from loader.read.batch import Location, RawBatch
-from loader.rules import RuleSettings
-from loader.validate import Checked, validate
 
 HINTS = Hints(provider="demo", symbol="X", interval="1d", timezone="UTC")
 

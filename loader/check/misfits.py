@@ -14,9 +14,9 @@ from typing import Final
 
 import polars as pl
 
-from loader import rawjson
+from loader.check import rawjson
+from loader.check.validate import Checked
 from loader.read.batch import RawBatch
-from loader.validate import Checked
 
 TOO_SHORT: Final = "row_too_short"
 TOO_LONG: Final = "row_too_long"

@@ -9,12 +9,12 @@ from typing import Final
 
 import polars as pl
 
-from loader import rawjson
 from loader.bars.names import Naming
 from loader.bars.words import changes
-from loader.normalise import Normalised
+from loader.check import rawjson
+from loader.check.normalise import Normalised
+from loader.check.rules import Rule, RuleSettings, rules
 from loader.read.batch import RawBatch
-from loader.rules import Rule, RuleSettings, rules
 
 __all__ = ["Checked", "RuleSettings", "validate"]
 
@@ -29,7 +29,7 @@ class Checked:
     Attributes:
         good: `bars.SCHEMA` and `row_number` (Int64, the row's number in the source, from 1).
         bad: `row_number` Int64; `rules` List(String), the names of the rules broken; `raw` String,
-            the row as the file has it, as a JSON object (see `loader.rawjson`).
+            the row as the file has it, as a JSON object (see `loader.check.rawjson`).
         rejected: for each rule that was broken, how many rows broke it.
         spellings: the distinct `provider`, `source_symbol`, `symbol` of the good rows, each with
             the `convention` by which the one was made of the other (all String).

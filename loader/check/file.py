@@ -7,18 +7,18 @@ from dataclasses import replace
 
 import polars as pl
 
-from loader import misfits
+from loader.check import misfits
+from loader.check.layout import Hints, Layout, check, decide
+from loader.check.normalise import normalise
+from loader.check.spellings import brought_together, refuse_meeting
+from loader.check.validate import Checked, RuleSettings, validate
 from loader.dialects.dialect import Opening
 from loader.dialects.own import from_tables
 from loader.dialects.recognition import Taken, recognise
-from loader.layout import Hints, Layout, check, decide
-from loader.normalise import normalise
 from loader.read.batch import Location, RawBatch
 from loader.read.formats import Reading
 from loader.read.sources import Source
-from loader.respelled import brought_together, refuse_meeting
 from loader.settings import Settings
-from loader.validate import Checked, RuleSettings, validate
 
 
 def hints(settings: Settings) -> Hints:

@@ -15,8 +15,8 @@ import polars as pl
 
 from loader import bars
 from loader.bars.words import changes
+from loader.check.validate import Checked
 from loader.read.spool import Partitions
-from loader.validate import Checked
 
 SERIES = ["provider", "symbol", "interval"]
 BARS_AND_ROW = {**bars.SCHEMA, "row_number": pl.Int64()}

@@ -9,7 +9,7 @@ from typing import Final
 
 import polars as pl
 
-from loader import bars, fills, scales
+from loader import bars
 from loader.bars import names, numbers
 from loader.bars.names import Naming, known_convention
 from loader.bars.numbers import NumberFormat
@@ -18,11 +18,12 @@ from loader.bars.times import plan as timeplan
 from loader.bars.times import stamps as times
 from loader.bars.times.stamps import TimePlan
 from loader.bars.times.zones import UTC, Zone, parse_zone
-from loader.columns import check_fields, choose
+from loader.check import fills, scales
+from loader.check.columns import check_fields, choose
+from loader.check.fills import Hint
 from loader.dialects.dialect import Dialect, Stamp, fold
 from loader.dialects.recognition import PLAIN, Taken, known_dialect, plain
 from loader.errors import ColumnMismatch
-from loader.fills import Hint
 from loader.read.batch import RawBatch
 
 _UTC_NAMES: Final = {"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu", "GMT", "Etc/GMT"}
