@@ -18,7 +18,7 @@ from benchmarks.processors import spent
 from benchmarks.server import Server
 from benchmarks.writers import WRITERS, Batch, Candle, Write, Writer, client, feed
 from loader import bars
-from loader.store import StoreClient, transaction
+from loader.client import StoreClient, transaction
 
 #: Bars in a batch, and how many bars in all.
 SIZES = {1: 2_000, 100: 40_000, 1_000: 100_000, 10_000: 210_000}

@@ -12,7 +12,7 @@ from typing import Final
 import psycopg
 
 from loader import bars
-from loader.store import StoreClient
+from loader.client import StoreClient
 
 
 @dataclass(slots=True)

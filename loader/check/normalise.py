@@ -25,7 +25,7 @@ class Normalised:
     Attributes:
         bars: exactly `bars.SCHEMA`, the batch's rows in their order. A cell that is empty or does
             not parse is null.
-        faults: Boolean columns, the same height, named like the rules of `loader.check.rules` that only
+        faults: Boolean columns, the same height, named like the rules of `check.rules` that only
             parsing can tell; true where a row broke one.
         source_symbols: String, each row's symbol as the file (or the person) spells it.
         steps: Int64, microseconds of the grid of each row's interval, null where that is.

@@ -27,7 +27,7 @@ class RuleSettings:
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`holds` is true where a row keeps the rule: an expression over the columns of `bars.SCHEMA`,
-    the faults that `loader.check.normalise` found, and `step` (Int64, microseconds of the interval's
+    the faults that `check.normalise` found, and `step` (Int64, microseconds of the interval's
     grid). `switch` names the field of `RuleSettings` that changes it, if one does."""
 
     name: str

@@ -15,7 +15,7 @@ from loader.cli.context import Context
 from loader.cli.options import PATH, json_option, meaning, meaning_options
 
 if TYPE_CHECKING:
-    from loader.live import LiveFeed
+    from loader.client.live import LiveFeed
 
 
 @click.command(epilog="Example: feed-client | mdload live --provider kraken --interval 1m")
@@ -42,8 +42,8 @@ def live(ctx: Context, /, source: str, as_json: bool, **given: Any) -> int:
     ending = _Ending()
     from loader.check.file import check_settings
     from loader.cli.store import store
-    from loader.live import Flush, LiveFeed
-    from loader.live.spill import directory
+    from loader.client.live import Flush, LiveFeed
+    from loader.client.live.spill import directory
     from loader.progress import listeners
     from loader.render import print_load
     from loader.settings import Settings

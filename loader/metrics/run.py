@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from loader.booking import REFUSED
 from loader.check.rules import RULES
+from loader.client.live.lines import LINE_RULES
 from loader.events import BarsWritten, Committed, Event, FileDone, Method, RunDone
-from loader.live.lines import LINE_RULES
 from loader.metrics import families
 from loader.metrics.bounded import OTHER, Bounded
 from loader.results import Counts, FileResult, FileState, LoadResult, RunStatus

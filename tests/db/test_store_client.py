@@ -14,6 +14,7 @@ import pytest
 
 from loader.bars import SCHEMA
 from loader.check.validate import RuleSettings
+from loader.client import StoreClient, WriteResult, transaction
 from loader.errors import (
     ColumnMismatch,
     ConnectionLost,
@@ -25,7 +26,6 @@ from loader.errors import (
 from loader.events import BarsWritten, Committed, Event
 from loader.metrics import Metrics
 from loader.runs import JobRunTracker
-from loader.store import StoreClient, WriteResult, transaction
 from tests.db.candles import T0, Candle, minutes
 from tests.sql import fetch
 

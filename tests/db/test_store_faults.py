@@ -17,12 +17,12 @@ from urllib.parse import unquote
 import psycopg
 import pytest
 
+from loader.client import AsyncStoreClient, StoreClient, transaction
 from loader.db import retries
 from loader.db.embedded import embedded, start, stop
 from loader.errors import Cancelled, ConnectionLost, Contended, DatabaseError
 from loader.events import BarsWritten, Event
 from loader.runs import JobRunTracker
-from loader.store import AsyncStoreClient, StoreClient, transaction
 from tests.db.candles import Candle, minutes
 from tests.sql import fetch, wait_for
 

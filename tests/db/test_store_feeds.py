@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from loader.client import AsyncStoreClient, StoreClient
 from loader.errors import DatabaseError
-from loader.store import AsyncStoreClient, StoreClient
 from tests.db.candles import Candle, minutes
 from tests.sql import fetch
 

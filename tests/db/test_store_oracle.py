@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.bars import SCHEMA
-from loader.store import AsyncStoreClient, StoreClient, WriteResult, transaction
+from loader.client import AsyncStoreClient, StoreClient, WriteResult, transaction
 from tests.conftest import compress, database
 from tests.db.test_merge_oracle import Oracle, loads, stored
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.check.validate import Checked
-from loader.live.lines import Lines
+from loader.client.live.lines import Lines
 from loader.settings import Settings
 
 BAR = {"provider": "p", "symbol": "AA", "interval": "1m", "ts": "2024-03-04T14:30:00Z",

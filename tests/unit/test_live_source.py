@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loader.client.live.source import Source
 from loader.errors import UnreadableFile
-from loader.live.source import Source
 
 
 class Pipe:
@@ -128,7 +128,7 @@ def test_lines_of_a_stream_however_it_is_cut(chunks: list[bytes]) -> None:
 
 
 def test_a_line_without_end_is_cut(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loader.live.source._LONGEST", 10)
+    monkeypatch.setattr("loader.client.live.source._LONGEST", 10)
     pipe.write(b"x" * 25)
     pipe.source.wait(60)
     pipe.write(b"y\nz")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loader.live.spill import Spill
+from loader.client.live.spill import Spill
 
 
 def numbered(start: int, stop: int) -> list[bytes]:

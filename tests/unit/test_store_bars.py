@@ -24,12 +24,12 @@ from loader import bars
 from loader.check.layout import Hints, decide
 from loader.check.normalise import normalise
 from loader.check.validate import RuleSettings
+from loader.client import Bar, WriteResult
+from loader.client.bar import checked_row, columns, frame
+from loader.client.checks import Checks
+from loader.client.keys import KnownKeys
 from loader.read.batch import Location, RawBatch
 from loader.results import Counts
-from loader.store import Bar, WriteResult
-from loader.store.bar import checked_row, columns, frame
-from loader.store.checks import Checks
-from loader.store.keys import KnownKeys
 from tests.db.candles import T0, Candle, minutes
 
 

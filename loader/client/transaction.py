@@ -14,6 +14,7 @@ from loader import bars, merge, quarantine, spellings
 from loader.check import rawjson
 from loader.check.unique import Unique, made_unique
 from loader.check.validate import Checked
+from loader.client.sessions import Sessions
 from loader.db.arrow import Connection
 from loader.db.executor import Executor
 from loader.db.prepared import Prepared
@@ -28,7 +29,6 @@ from loader.errors import (
 from loader.events import BarsWritten, Committed, Event, Method
 from loader.results import Counts
 from loader.runs.counts import add_counts
-from loader.store.sessions import Sessions
 from loader.stored import Stored, compare
 
 #: Up to so many bars go as one prepared statement, more by COPY; see docs/store-client.md.

@@ -12,15 +12,15 @@ from typing import Final
 import polars as pl
 
 from loader import bars, booking
+from loader.client.live.lines import Lines
+from loader.client.live.source import Source
+from loader.client.live.spill import Spill
+from loader.client.sessions import Sessions
+from loader.client.transaction import Spelling, Transaction
 from loader.db import retries
 from loader.errors import Cancelled, ConnectionLost, DatabaseError
 from loader.events import Event, FileNote, RowsDone
-from loader.live.lines import Lines
-from loader.live.source import Source
-from loader.live.spill import Spill
 from loader.results import Counts, FileResult
-from loader.store.sessions import Sessions
-from loader.store.transaction import Spelling, Transaction
 from loader.stored import Compared
 from loader.tally import Tally
 

@@ -12,9 +12,9 @@ from typing import Final
 import polars as pl
 
 from loader.check.validate import Checked, RuleSettings, validate
+from loader.client.bar import Bar, Columns, columns, frame
+from loader.client.keys import KnownKeys
 from loader.read.batch import Location, RawBatch
-from loader.store.bar import Bar, Columns, columns, frame
-from loader.store.keys import KnownKeys
 
 #: Objects to check at a time where they are at hand anyway: a check costs some milliseconds,
 #: whatever it is of.
@@ -33,7 +33,7 @@ class Checks:
         time is not waited for beyond the batch.
 
         Raises:
-            TypeError, ValueError: see `loader.store.bar`; at the batch that holds the object.
+            TypeError, ValueError: see `loader.client.bar`; at the batch that holds the object.
             ValueError: `size` is not positive.
         """
         positive(size)
@@ -62,7 +62,7 @@ class Checks:
         """One batch, of what objects said before; the first of them is row `first + 1`.
 
         Raises:
-            TypeError, ValueError: see `loader.store.bar`.
+            TypeError, ValueError: see `loader.client.bar`.
         """
         batch = RawBatch(frame(said, first), Location("bars", 0, first + 1))
         return validate(batch, self._keys.normalise(batch), self._rules)

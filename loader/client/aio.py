@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
+from loader.client import checks
+from loader.client.bar import Bar
+from loader.client.client import StoreClient
+from loader.client.feed import Feed
+from loader.client.result import WriteResult
 from loader.results import Counts
-from loader.store import checks
-from loader.store.bar import Bar
-from loader.store.client import StoreClient
-from loader.store.feed import Feed
-from loader.store.result import WriteResult
 
 P = ParamSpec("P")
 T = TypeVar("T")

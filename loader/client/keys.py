@@ -19,7 +19,7 @@ _MOST: Final = 100_000
 
 
 class KnownKeys:
-    """`loader.check.normalise.normalise` for frames that `loader.store.bar` makes, ten times as fast
+    """`check.normalise.normalise` for frames that `client.bar` makes, ten times as fast
     for small ones: numbers and times are in order by their types, and keys are few."""
 
     def __init__(self) -> None:

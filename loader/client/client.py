@@ -14,6 +14,12 @@ import polars as pl
 from loader.check.layout import Hints, decide
 from loader.check.normalise import normalise
 from loader.check.validate import Checked, RuleSettings, validate
+from loader.client import checks
+from loader.client.bar import Bar, Row, columns
+from loader.client.feed import Feed
+from loader.client.result import WriteResult
+from loader.client.sessions import Sessions
+from loader.client.transaction import Spelling, Transaction
 from loader.db import retries
 from loader.db.conninfo import conninfo
 from loader.errors import Cancelled, ConnectionLost, Contended, MdloadError
@@ -21,12 +27,6 @@ from loader.events import Event as Told
 from loader.events import FileNote, Listener
 from loader.read.batch import Location, RawBatch
 from loader.results import Counts
-from loader.store import checks
-from loader.store.bar import Bar, Row, columns
-from loader.store.feed import Feed
-from loader.store.result import WriteResult
-from loader.store.sessions import Sessions
-from loader.store.transaction import Spelling, Transaction
 
 
 class StoreClient:

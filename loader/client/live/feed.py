@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from loader.check.file import check_settings
+from loader.client.live.lines import Lines
+from loader.client.live.source import Source
+from loader.client.live.spill import Spill
+from loader.client.live.storing import Flush, Storing
 from loader.errors import Cancelled, MdloadError, SettingsError
 from loader.events import Event, FileDone, FileNote, FileStarted, Listener, RunDone, RunStarted
 from loader.fingerprint import compute_config_fingerprint
-from loader.live.lines import Lines
-from loader.live.source import Source
-from loader.live.spill import Spill
-from loader.live.storing import Flush, Storing
 from loader.results import FileResult, FileState, LoadResult, RunStatus
 from loader.runs import ActiveRun, JobRunTracker
 from loader.settings import Settings

@@ -8,10 +8,10 @@ from threading import Condition, Lock, Thread
 from types import TracebackType
 from typing import Self
 
+from loader.client.bar import Bar, Row, checked_row
+from loader.client.result import WriteResult
 from loader.errors import MdloadError
 from loader.results import Counts
-from loader.store.bar import Bar, Row, checked_row
-from loader.store.result import WriteResult
 
 
 class Feed:
