@@ -25,12 +25,12 @@ from benchmarks.made_bars import Universe
 from benchmarks.processors import spent
 from benchmarks.server import Server, running
 from loader import bars
-from loader.export import export
-from loader.export_files import writing
 from loader.pipeline import load
 from loader.read.sources import find
-from loader.series import Asked
 from loader.settings import Settings
+from loader.store.export import export
+from loader.store.export_files import writing
+from loader.store.series import Asked
 
 _COPY = f"""
     COPY (SELECT {", ".join(f'"{name}"' for name in bars.COLUMNS)} FROM bars_ohlcv)

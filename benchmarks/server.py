@@ -13,8 +13,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from loader import schema
 from loader.db.embedded import embedded, status, stop
+from loader.store import schema
 
 #: Added to the settings of loader/db/embedded/cluster.py, so that nothing starts
 #: by itself in the middle of a measurement.

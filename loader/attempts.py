@@ -6,7 +6,6 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-from loader import files
 from loader.check.unique import MayRepeat
 from loader.db import retries
 from loader.errors import (
@@ -24,6 +23,7 @@ from loader.job import Job, Way
 from loader.read.sources import Source, content_hash
 from loader.redact import redact
 from loader.results import Counts, FileResult, FileState
+from loader.store.runs import ledger
 
 FIRST_WAY = Way()
 #: Nobody writes to a file with longer pauses.
@@ -124,7 +124,7 @@ class _Attempts:
         assert self._done.content_hash is not None
         with self._job.connection(autocommit=True) as reader:
             fingerprint = self._job.fingerprint_of(self._source)
-            seen = files.known(reader, self._done.content_hash, fingerprint)
+            seen = ledger.known(reader, self._done.content_hash, fingerprint)
         if seen and seen.whole:
             note = (
                 f"loaded already by run {seen.run_id} under the same settings "
@@ -167,8 +167,10 @@ def _recorded(job: Job, source: Source, result: FileResult, rows_resumable: int 
     with job.connection(cancellable=False) as writer, writer.transaction():
         if result.file_id is None:
             fingerprint = job.fingerprint_of(source)
-            file_id = files.begin(writer, job.run_id, source, result.content_hash, fingerprint, 0.0)
+            file_id = ledger.begin(
+                writer, job.run_id, source, result.content_hash, fingerprint, 0.0
+            )
             result = replace(result, file_id=file_id)
         assert result.file_id is not None
-        files.end(writer, result.file_id, result, Counts(), rows_resumable)
+        ledger.end(writer, result.file_id, result, Counts(), rows_resumable)
     return result

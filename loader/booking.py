@@ -6,14 +6,15 @@ from collections import Counter
 from dataclasses import replace
 from typing import Literal
 
-from loader import files, quarantine, spellings
 from loader.db.arrow import Connection
 from loader.errors import MergeFailed, TooManyRejects
 from loader.read.spool import Spool
 from loader.redact import redact
 from loader.results import Counts, FileResult
-from loader.runs.counts import add_counts
 from loader.settings import RejectLimit
+from loader.store import quarantine, spellings
+from loader.store.runs import ledger
+from loader.store.runs.counts import add_counts
 from loader.tally import Tally, only
 
 Ending = Literal["loaded", "partial"]
@@ -140,7 +141,7 @@ def _close(
     writer: Connection, run_id: int, whole: FileResult, part: Counts, rows_resumable: int
 ) -> None:
     assert whole.file_id is not None
-    files.end(writer, whole.file_id, whole, part, rows_resumable)
+    ledger.end(writer, whole.file_id, whole, part, rows_resumable)
     add_counts(
         writer, run_id, part, symbols=whole.symbols, min_ts=whole.min_ts, max_ts=whole.max_ts
     )

@@ -17,10 +17,10 @@ from typing import Final
 import polars as pl
 
 from loader import bars
-from loader.chunks import Stretch, stretches
 from loader.db.arrow import Connection
-from loader.series import SERIES, Asked, series_of, stored_pieces
-from loader.wanted import wanted_json
+from loader.store.packed import wanted_json
+from loader.store.series import SERIES, Asked, series_of, stored_pieces
+from loader.store.timescale.chunks import Stretch, stretches
 
 #: Slices that a cell of the strip is looked at in, where there are not too many series.
 _FINEST: Final = 8

@@ -12,11 +12,10 @@ from typing import Final
 
 import polars as pl
 
-from loader import bars, booking, files, merge, quarantine, spellings
+from loader import bars, booking
 from loader.check import spellings as respelled
 from loader.check.file import Checking
 from loader.check.unique import in_order, partitioned
-from loader.chunks import Hours
 from loader.db.arrow import Connection
 from loader.errors import Cancelled, TooManyRejects, Unfinished
 from loader.events import Committed, FileNote, FileOpened, RowsDone
@@ -27,7 +26,10 @@ from loader.read.sources import Source
 from loader.read.sources.source import no_access
 from loader.read.spool import Spool
 from loader.results import FileResult
-from loader.stored import Beside, Compared, Stored, compare
+from loader.store import merge, quarantine, spellings
+from loader.store.compare import Beside, Compared, Stored, compare
+from loader.store.runs import ledger
+from loader.store.timescale.chunks import Hours
 from loader.tally import Tally
 from loader.writes import Write, telling
 
@@ -110,7 +112,7 @@ class FileWork:
         if self._booked is None or self.job.run_id is None:
             return
         with self.job.connection(autocommit=True) as reader:
-            if files.committed(reader, self.job.run_id, self._booked.done):
+            if ledger.committed(reader, self.job.run_id, self._booked.done):
                 self.job.emit(RowsDone(self.source.name, self._rows_shown))  # taken back too soon
                 self._accept(self._booked)
         self._booked = None
@@ -227,7 +229,7 @@ class FileWork:
         return 0 if self.way.partition else covered
 
     def _begin(self, writer: Connection, run_id: int) -> int:
-        return files.begin(
+        return ledger.begin(
             writer, run_id, self.source, self.done.content_hash,
             self.job.fingerprint_of(self.source), time.monotonic() - self._began,
         )  # fmt: skip

@@ -17,10 +17,9 @@ from loader import bars
 from loader.calendars import calendar
 from loader.db.arrow import Connection
 from loader.expected import PERIODS, UNKNOWN, Anchor, Bound, Way, period, ways_of
-from loader.packed import unpacked_times
-from loader.series import SERIES
+from loader.store.packed import unpacked_times, wanted_json
+from loader.store.series import SERIES
 from loader.waivers import Waiver
-from loader.wanted import wanted_json
 
 #: Times to read with one query, but for a series that has more.
 _READ_TIMES = 1_000_000
@@ -93,7 +92,7 @@ def check(
     span: Span,
     waivers: Sequence[Waiver] = (),
 ) -> Iterator[Checked]:
-    """Each of `series` (as `loader.series.stored_series` has them) beside calendar `name`, by
+    """Each of `series` (as `loader.store.series.stored_series` has them) beside calendar `name`, by
     interval. Those whose interval no calendar knows are left out.
 
     Raises:

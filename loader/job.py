@@ -14,10 +14,10 @@ from loader.dialects.own import from_tables
 from loader.dialects.recognition import known_dialects
 from loader.errors import DatabaseError
 from loader.events import Event
-from loader.fingerprint import compute_config_fingerprint
 from loader.read.sources import Source
-from loader.recompress import Behind
 from loader.settings import Settings
+from loader.store.runs.fingerprint import compute_config_fingerprint
+from loader.store.timescale.recompress import Behind
 
 
 class Job:

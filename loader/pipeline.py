@@ -14,17 +14,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 
-from loader import files as ledger
 from loader.attempts import load_file
 from loader.check.file import check_settings
 from loader.errors import Cancelled, DatabaseError
 from loader.events import Event, FileNote, Listener, RunDone, RunStarted
-from loader.fingerprint import compute_config_fingerprint
 from loader.job import Job
 from loader.read.sources import Source
 from loader.results import ChunkWrites, FileResult, LoadResult, RunStatus
-from loader.runs import JobRunTracker
 from loader.settings import Settings
+from loader.store.runs import JobRunTracker, ledger
+from loader.store.runs.fingerprint import compute_config_fingerprint
 
 #: Sources that are named in the run's metadata; the ledger has them all.
 LISTED = 20

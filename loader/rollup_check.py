@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from loader.errors import NothingStored
-from loader.series import Asked
-from loader.timescale.rollups import Rollup, rollups
-from loader.timescale.session import Connection, ask
+from loader.store.series import Asked
+from loader.store.timescale.rollups import Rollup, rollups
+from loader.store.timescale.session import Connection, ask
 
 #: What `Difference.stored` and `made` hold, in this order.
 FIELDS = ("open", "high", "low", "close", "volume")

@@ -9,9 +9,9 @@ from datetime import datetime
 
 import polars as pl
 
-from loader import spellings
 from loader.check.unique import LISTED
-from loader.stored import Compared
+from loader.store import spellings
+from loader.store.compare import Compared
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Runs the migrations, on a connection that `loader.schema` hands over or for plain alembic."""
+"""Runs the migrations, on a connection that `store.schema` hands over or for plain alembic."""
 
 from alembic import context
 from alembic.util import CommandError
@@ -6,7 +6,7 @@ from sqlalchemy import Connection, MetaData, Table, text
 
 from loader.db.target import named
 from loader.errors import SettingsError
-from loader.schema import LOCK, VERSION_TABLE, engine
+from loader.store.schema import LOCK, VERSION_TABLE, engine
 
 
 def migrate(connection: Connection) -> None:

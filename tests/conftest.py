@@ -157,7 +157,7 @@ def database(server_url: str, template: str = "template0") -> Iterator[str]:
 @pytest.fixture(scope="session")
 def template(server_url: str) -> Iterator[str]:
     """Name of a database that was migrated to head once."""
-    from loader import schema
+    from loader.store import schema
 
     with database(server_url) as url:
         name = url.split("?")[0].split("/")[-1]

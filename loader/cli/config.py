@@ -167,8 +167,8 @@ def _database(ctx: Context) -> dict[str, str]:
 
 
 def _job(found: JobConfig, day: date | None) -> dict[str, Any]:
-    from loader.fingerprint import compute_config_fingerprint
     from loader.redact import redact
+    from loader.store.runs.fingerprint import compute_config_fingerprint
 
     days = found.days(day)
     return {

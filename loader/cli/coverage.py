@@ -40,7 +40,7 @@ def coverage(
     from loader.db.arrow import connect
     from loader.db.cancelling import cancellable
     from loader.render_coverage import cells_that_fit, print_coverage
-    from loader.series import Asked
+    from loader.store.series import Asked
 
     interrupts.heed()
     asked = Asked(provider, symbols, interval, *bounds(since, until))

@@ -12,7 +12,7 @@ from loader.cli.options import json_option
 from loader.cli.series_options import bounds, series_options
 
 if TYPE_CHECKING:
-    from loader.export import Exported
+    from loader.store.export import Exported
 
 
 @click.command(
@@ -47,9 +47,9 @@ def export(
 
     from loader.cli import interrupts
     from loader.cli.store import store
-    from loader.export import export
-    from loader.export_files import kind_of, writing
-    from loader.series import Asked
+    from loader.store.export import export
+    from loader.store.export_files import kind_of, writing
+    from loader.store.series import Asked
 
     if path == "-" and as_json:
         raise click.UsageError("--json and --to - would both write to standard output")

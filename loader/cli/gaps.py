@@ -63,7 +63,7 @@ def gaps(
     from loader.gaps import Span, check, unknown
     from loader.render_gaps import print_gaps, print_waivers
     from loader.report import counted
-    from loader.series import Asked, stored_series
+    from loader.store.series import Asked, stored_series
 
     interrupts.heed()
     if bool(waived) != bool(reason):

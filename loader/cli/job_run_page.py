@@ -19,7 +19,7 @@ from loader.report import (
     span,
     table,
 )
-from loader.runs import JobRun, JobRunFile
+from loader.store.runs import JobRun, JobRunFile
 
 _COUNTS = ("inserted", "updated", "unchanged", "duplicate", "skipped", "rejected")
 

@@ -16,7 +16,7 @@ from loader.errors import CheckFailed
 
 if TYPE_CHECKING:
     from loader.results import RunStatus
-    from loader.runs import JobRunTracker
+    from loader.store.runs import JobRunTracker
 
 
 @click.group("job-runs", epilog="Example: mdload job-runs list --status failure --since 7d")
@@ -154,7 +154,7 @@ def cleanup(context: Context, older_than_days: int, confirm: bool, as_json: bool
 @contextmanager
 def _tracker(context: Context) -> Iterator[JobRunTracker]:
     from loader.cli.store import store
-    from loader.runs import JobRunTracker
+    from loader.store.runs import JobRunTracker
 
     with store(context) as url, JobRunTracker(url) as tracker:
         yield tracker

@@ -17,7 +17,7 @@ from loader.report import (
     table,
     utc,
 )
-from loader.runs import ExpiredRuns, JobRun, RunSummary
+from loader.store.runs import ExpiredRuns, JobRun, RunSummary
 
 
 def show_runs(runs: Sequence[JobRun], as_json: bool) -> None:

@@ -20,8 +20,9 @@ def migrate(ctx: Context, sql: bool, as_json: bool) -> None:
     All of it in one transaction, in the connection's current schema. What is not mdload's is left
     alone. On a database with TimescaleDB installed the bars become a hypertable.
     """
-    from loader import logs, schema
+    from loader import logs
     from loader.db.target import masked, target
+    from loader.store import schema
 
     if sql:
         script = schema.offline_sql()

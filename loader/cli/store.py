@@ -16,9 +16,9 @@ def store(ctx: Context, *, checked: bool = True) -> Iterator[str]:
     Raises:
         SchemaOutOfDate: a server of the user's own does not have the schema.
     """
-    from loader import schema
     from loader.db.target import target
     from loader.errors import SchemaOutOfDate
+    from loader.store import schema
 
     with target(ctx.database, ctx.home, ctx.configured) as chosen:
         try:

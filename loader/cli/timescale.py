@@ -28,7 +28,7 @@ def enable(ctx: Context, /, yes: bool, as_json: bool) -> None:
     """
     from loader.cli.store import store
     from loader.cli.timescale_view import show_plan
-    from loader.timescale import connected, hypertable
+    from loader.store.timescale import connected, hypertable
 
     with store(ctx) as url, connected(url) as connection:
         planned = hypertable.plan(connection)
@@ -53,8 +53,8 @@ def rollup(ctx: Context, /, source: str, targets: tuple[str, ...], as_json: bool
     """
     from loader.cli.store import store
     from loader.cli.timescale_view import show_rollups
-    from loader.timescale import connected, create, extension, rollups
-    from loader.timescale.rollups import rollup as made_of
+    from loader.store.timescale import connected, create, extension, rollups
+    from loader.store.timescale.rollups import rollup as made_of
 
     names = [name for target in targets for name in target.split(",") if name]
     wanted = list(dict.fromkeys(made_of(source, name) for name in names))
@@ -74,7 +74,7 @@ def status(ctx: Context, /, as_json: bool) -> None:
     """How the bars are kept: chunks, compression and its policy, sizes, rollups."""
     from loader.cli.store import store
     from loader.cli.timescale_view import show_status
-    from loader.timescale import connected, hypertable
+    from loader.store.timescale import connected, hypertable
 
     with store(ctx) as url, connected(url) as connection:
         found = hypertable.status(connection)

@@ -9,7 +9,7 @@ from datetime import timedelta
 import click
 
 from loader import logs, report
-from loader.timescale import Extension, Plan, Rollup, Status
+from loader.store.timescale import Extension, Plan, Rollup, Status
 
 
 def show_plan(plan: Plan, refused: str | None, *, done: bool, as_json: bool) -> None:

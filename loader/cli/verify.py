@@ -43,8 +43,8 @@ def verify(
     from loader.cli.store import store
     from loader.errors import CheckFailed
     from loader.rollup_check import FIELDS, check
-    from loader.series import Asked
-    from loader.timescale import connected, extension
+    from loader.store.series import Asked
+    from loader.store.timescale import connected, extension
 
     asked = Asked(provider, symbols, None, *bounds(since, until))
     with store(ctx) as url, connected(url) as connection:

@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from loader import bars, merge, quarantine, spellings
+from loader import bars
 from loader.check import rawjson
 from loader.check.unique import Unique, made_unique
 from loader.check.validate import Checked
@@ -28,8 +28,9 @@ from loader.errors import (
 )
 from loader.events import BarsWritten, Committed, Event, Method
 from loader.results import Counts
-from loader.runs.counts import add_counts
-from loader.stored import Stored, compare
+from loader.store import merge, quarantine, spellings
+from loader.store.compare import Stored, compare
+from loader.store.runs.counts import add_counts
 
 #: Up to so many bars go as one prepared statement, more by COPY; see docs/store-client.md.
 STATEMENT_ROWS: Final = 1_500

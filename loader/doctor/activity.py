@@ -7,8 +7,8 @@ from typing import Final
 from loader.db.rows import Row, Session
 from loader.doctor.check import Check
 from loader.report import counted, duration
-from loader.runs.records import JobRun
-from loader.schema import LOCK
+from loader.store.runs.records import JobRun
+from loader.store.schema import LOCK
 
 _SILENT_MINUTES: Final = 15  # as mdload job-runs stuck has it
 _LISTED: Final = 5

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from loader.db.rows import Session
 from loader.doctor.check import Check
-from loader.schema import REVISIONS, head
+from loader.store.schema import REVISIONS, head
 
 _MIGRATE = "run: mdload migrate"
 

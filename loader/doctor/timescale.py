@@ -8,7 +8,7 @@ from typing import Final
 from loader.db.rows import Row, Session
 from loader.doctor.check import Check, State
 from loader.report import duration, utc
-from loader.timescale import OLDEST, Extension
+from loader.store.timescale import OLDEST, Extension
 
 #: A policy that is due for longer has nobody who runs it.
 _OVERDUE: Final = timedelta(days=1)

@@ -13,7 +13,7 @@ from loader.events import Listener
 from loader.metrics.gateway import Gateway
 from loader.metrics.run import Metrics, RunMetrics
 from loader.metrics.textfile import Textfile
-from loader.runs.records import Mode
+from loader.store.runs.records import Mode
 
 _log = logging.getLogger(__name__)
 

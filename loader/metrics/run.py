@@ -18,9 +18,9 @@ from loader.events import BarsWritten, Committed, Event, FileDone, Method, RunDo
 from loader.metrics import families
 from loader.metrics.bounded import OTHER, Bounded
 from loader.results import Counts, FileResult, FileState, LoadResult, RunStatus
-from loader.runs.active import outcome
-from loader.runs.records import STATUSES, Mode
-from loader.spellings import COLLISION
+from loader.store.runs.active import outcome
+from loader.store.runs.records import STATUSES, Mode
+from loader.store.spellings import COLLISION
 
 _OUTCOMES: Final = tuple(field.name for field in fields(Counts) if field.name != "read")
 _RULES: Final = (*(rule.name for rule in RULES), REFUSED, COLLISION, *LINE_RULES)

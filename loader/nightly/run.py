@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from loader import schema
 from loader.check.file import check_settings
 from loader.config import JobConfig, blamed
 from loader.errors import Cancelled, DeadlinePassed, InputError, MdloadError, SettingsError
@@ -26,8 +25,9 @@ from loader.read.sources import Source
 from loader.redact import redact
 from loader.report import duration
 from loader.results import FileResult, LoadResult, RunStatus
-from loader.runs import JobRunTracker
 from loader.settings import Settings
+from loader.store import schema
+from loader.store.runs import JobRunTracker
 
 _log: Final = logging.getLogger(__name__)
 NOTHING: Final = Gathered([], [], [])

@@ -16,7 +16,7 @@ from loader.db.rows import Session
 from loader.doctor.disk import room
 from loader.doctor.rights import needed, rights
 from loader.doctor.server import skew
-from loader.schema import LOCK, head
+from loader.store.schema import LOCK, head
 from tests.cli.jobs import STALLED, bars, config, running, stalled
 from tests.conftest import TIMESCALE, plain_only
 from tests.db.granted import granted

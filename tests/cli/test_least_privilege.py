@@ -117,7 +117,7 @@ def test_runs_as_the_loader_but_cleaning_up_only_as_the_owner(
 
 
 def test_migrate_as_the_owner(mdload: Run, people: Callable[[str], str], database_url: str) -> None:
-    from loader import schema
+    from loader.store import schema
 
     url = f"{people('keeper')}&options=-crole%3Dmdload_owner"
     schema.downgrade(url, "base")

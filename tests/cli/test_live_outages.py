@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psycopg
 
-from loader import schema
 from loader.db.embedded import start, status, stop
+from loader.store import schema
 from tests.cli.feeding import COUNT, RUN, feeding, line, lines, until_stored, wait_until
 from tests.sql import fetch
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from loader import schema
+from loader.store import schema
 
 
 def test_an_empty_database_then_one_that_is_there(

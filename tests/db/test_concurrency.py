@@ -110,7 +110,7 @@ def side_by_side(*loads: Callable[[], LoadResult]) -> list[LoadResult]:
 @pytest.fixture
 def lock_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on servers before PostgreSQL 18: changed bars are locked and kept, then updated."""
-    monkeypatch.setattr("loader.merge.returns_old", lambda _: False)
+    monkeypatch.setattr("loader.store.merge.returns_old", lambda _: False)
 
 
 @pytest.fixture(params=["in one statement", "locked first"])

@@ -16,7 +16,7 @@ from loader.bars import INTERVAL_SECONDS
 from loader.coverage import Coverage, coverage
 from loader.db.arrow import connect
 from loader.errors import NothingStored
-from loader.series import Asked, stored_series
+from loader.store.series import Asked, stored_series
 from tests.conftest import database
 from tests.db.accesses import accesses
 

@@ -24,8 +24,8 @@ from pathlib import Path
 
 import pytest
 
-from loader import schema
 from loader.db.embedded import embedded
+from loader.store import schema
 from tests.conftest import database, hurried, temporary_home
 from tests.db.crashing import (
     HUGE,

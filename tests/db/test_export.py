@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 
 from loader.bars import COLUMNS, OPTIONAL, PRICES, SCHEMA
 from loader.errors import MdloadError, NothingStored, SettingsError
-from loader.export import Exported, export
-from loader.export_files import writing
 from loader.pipeline import load
 from loader.read.sources import find
 from loader.results import Counts
-from loader.series import Asked
 from loader.settings import Settings
+from loader.store.export import Exported, export
+from loader.store.export_files import writing
+from loader.store.series import Asked
 
 T0 = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)
 Row = tuple[Any, ...]
@@ -151,7 +151,7 @@ def test_every_float_comes_back_bit_for_bit(
 def test_a_series_longer_than_a_piece(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
 ) -> None:
-    monkeypatch.setattr("loader.export.PIECE", piece)
+    monkeypatch.setattr("loader.store.export.PIECE", piece)
     rows = [*bars("A", 100), *bars("B", 3), *bars("C", 101), *bars("D", 7)]
     store(database_url, rows)
     assert written(database_url, tmp_path / "out.parquet").rows == 211
@@ -162,7 +162,7 @@ def test_series_denser_than_their_interval(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bars off the grid: more of them than an interval says there can be."""
-    monkeypatch.setattr("loader.export.PIECE", 10)
+    monkeypatch.setattr("loader.store.export.PIECE", 10)
     rows = [
         ("p", symbol, "1d", T0 + n * timedelta(seconds=1), *[1.0] * 6, n)
         for symbol in ("A", "B", "C")
@@ -217,7 +217,7 @@ def test_columns_in_the_order_they_are_named(database_url: str, tmp_path: Path) 
 def test_all_is_from_one_moment(
     database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("loader.export.PIECE", 5)
+    monkeypatch.setattr("loader.store.export.PIECE", 5)
     rows = [*bars("A", 20), *bars("B", 20)]
     store(database_url, rows)
     frames: list[pl.DataFrame] = []
@@ -236,7 +236,7 @@ def test_all_is_from_one_moment(
 def test_a_failure_in_the_middle_leaves_what_was_there(
     database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("loader.export.PIECE", 5)
+    monkeypatch.setattr("loader.store.export.PIECE", 5)
     store(database_url, bars("A", 100))
     for suffix in ("parquet", "csv"):
         path = tmp_path / f"out.{suffix}"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from loader.db.arrow import connect
 from loader.errors import SettingsError
 from loader.gaps import Checked, Gap, Span, check, unknown
-from loader.series import Asked, stored_series
+from loader.store.series import Asked, stored_series
 from loader.waivers import Bound, Waiver, add, stored_waivers, withdraw
 from tests.conftest import database, plain_only
 from tests.db.accesses import accesses

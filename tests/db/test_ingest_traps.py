@@ -11,9 +11,10 @@ import pyarrow as pa
 import pytest
 from adbc_driver_postgresql import dbapi
 
-from loader import bars, quarantine
+from loader import bars
 from loader.db.arrow import Connection, connect
 from loader.errors import MdloadError
+from loader.store import quarantine
 
 BAR = {
     "provider": "p", "symbol": "AAA", "interval": "1d", "ts": datetime(2024, 3, 4, tzinfo=UTC),

@@ -15,10 +15,10 @@ from loader import bars
 from loader.db.arrow import Connection
 from loader.errors import DatabaseError
 from loader.job import Job
-from loader.packed import counts
 from loader.pipeline import load
 from loader.read.sources import find
 from loader.settings import Settings
+from loader.store.packed import counts
 
 DAY = (datetime(2024, 3, 4, tzinfo=UTC), datetime(2024, 3, 5, tzinfo=UTC))
 

@@ -15,13 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loader import attempts, merge
+from loader import attempts
 from loader.bars import SCHEMA
 from loader.job import Way
 from loader.pipeline import load
 from loader.read.sources import find
 from loader.results import LoadResult
 from loader.settings import RejectLimit, Settings
+from loader.store import merge
 from tests.conftest import compress
 
 T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)

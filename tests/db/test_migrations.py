@@ -16,8 +16,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from psycopg.conninfo import conninfo_to_dict
 
-from loader import schema
 from loader.errors import DatabaseError
+from loader.store import schema
 
 ROOT = Path(__file__).parents[2]
 TABLES = {

@@ -16,8 +16,8 @@ from psycopg.rows import dict_row
 
 from loader.pipeline import load
 from loader.read.sources import find
-from loader.runs import JobRunTracker
 from loader.settings import RejectLimit, Settings
+from loader.store.runs import JobRunTracker
 from tests.conftest import ROOT, database
 
 DASHBOARD = json.loads((ROOT / "observability" / "grafana" / "mdload.json").read_text("utf-8"))

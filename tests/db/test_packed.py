@@ -14,7 +14,7 @@ import pytest
 
 from loader.bars import OPTIONAL, SCHEMA, VALUES
 from loader.db.arrow import connect
-from loader.packed import unpacked
+from loader.store.packed import unpacked
 
 T0 = datetime(1999, 12, 31, 23, 58, 59, 999_999, tzinfo=UTC)
 NUMBERS = [0.0, -0.0, 1.5, -math.pi, math.inf, -math.inf, 5e-324, 1.7976931348623157e308]

@@ -14,7 +14,7 @@ import polars as pl
 import psycopg
 import pytest
 
-from loader import filework, stored
+from loader import filework
 from loader.bars import SCHEMA
 from loader.check.unique import Unique
 from loader.check.validate import Checked
@@ -23,6 +23,7 @@ from loader.pipeline import load
 from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import Settings
+from loader.store import compare
 from tests.conftest import compress
 
 T0 = datetime(2000, 1, 1, tzinfo=UTC)
@@ -73,9 +74,9 @@ def test_stretches_and_groups_of_any_size(
     scattered: float,
 ) -> None:
     """Scattered minutes, of which the file has some and the store others, off the grid too."""
-    monkeypatch.setattr(stored, "_GAP_BARS", gap)
-    monkeypatch.setattr(stored, "_READ_ROWS", read)
-    monkeypatch.setattr(stored, "_SCATTERED", scattered)
+    monkeypatch.setattr(compare, "_GAP_BARS", gap)
+    monkeypatch.setattr(compare, "_READ_ROWS", read)
+    monkeypatch.setattr(compare, "_SCATTERED", scattered)
     seed = random.Random(f"{gap} {read} {batch_rows}")
     stamps = [
         (symbol, "1m", T0 + timedelta(seconds=60 * minute, microseconds=off))
@@ -92,7 +93,7 @@ def test_a_store_denser_than_its_interval_says(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Hourly bars at every second: far more come back than there are rows in the file."""
-    monkeypatch.setattr(stored, "_READ_ROWS", 100)
+    monkeypatch.setattr(compare, "_READ_ROWS", 100)
     before = [("A", "1h", T0 + timedelta(seconds=n), 10.0) for n in range(3 * 3600)]
     rows = [("A", "1h", T0 + timedelta(seconds=n), 11.0) for n in (0, 1, 1800, 7200, 10_799)]
     rows.append(("A", "1h", T0 + timedelta(seconds=1800, microseconds=1), 11.0))
@@ -108,8 +109,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         found.append(apart)
         return stretches(rows, series, apart=apart)
 
-    stretches = stored._stretches
-    monkeypatch.setattr(stored, "_stretches", noted)
+    stretches = compare._stretches
+    monkeypatch.setattr(compare, "_stretches", noted)
     return found
 
 
@@ -149,7 +150,7 @@ def test_days_are_read_together_unless_the_store_is_known_to_be_denser(
          "hi": times[-1], "rows": len(times)},
         schema_overrides={"sid": pl.Int32, "lo": SCHEMA["ts"], "hi": SCHEMA["ts"]},
     )  # fmt: skip
-    found = stored._stretches(rows, series, apart=apart)
+    found = compare._stretches(rows, series, apart=apart)
     assert found["rows"].to_list() == [1950 // expected] * expected
     assert found["most"].to_list() == [1950 // expected] * expected
     assert found.select(pl.col("lo").min(), pl.col("hi").max()).row(0) == (times[0], times[-1])
@@ -199,7 +200,7 @@ def test_a_file_that_fails_while_stored_bars_are_read(
     """Its own error comes out, after the pieces before it, whose stored bars still come in."""
     rows = [("A", "1m", T0 + timedelta(minutes=n), 10.0) for n in range(200)]
     loaded(database_url, tmp_path / "1.parquet", rows)
-    read, in_order = stored.Stored._read, filework.in_order
+    read, in_order = compare.Stored._read, filework.in_order
 
     def slowly(*args: Any) -> list[pl.DataFrame]:
         time.sleep(0.05)
@@ -209,8 +210,8 @@ def test_a_file_that_fails_while_stored_bars_are_read(
         yield from islice(in_order(pieces), 5)
         raise UnreadableFile("the file is damaged after row 50")
 
-    monkeypatch.setattr(stored, "_READ_ROWS", 2)
-    monkeypatch.setattr(stored.Stored, "_read", slowly)
+    monkeypatch.setattr(compare, "_READ_ROWS", 2)
+    monkeypatch.setattr(compare.Stored, "_read", slowly)
     monkeypatch.setattr(filework, "in_order", damaged)
     result = loaded(database_url, tmp_path / "2.parquet", rows, batch_rows=10)
     assert result.files[0].error == "the file is damaged after row 50"

@@ -15,10 +15,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from loader import schema
 from loader.db.embedded import embedded
 from loader.errors import Cancelled, ConnectionLost, InputError, RunFinished
-from loader.runs import JobRunTracker
+from loader.store import schema
+from loader.store.runs import JobRunTracker
 from tests.conftest import temporary_home
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from loader.db.arrow import Connection, connect
-from loader.runs import JobRunTracker
+from loader.store.runs import JobRunTracker
 
 JAN_2 = datetime(2024, 1, 2, tzinfo=UTC)
 JAN_3 = datetime(2024, 1, 3, 9, 30, 0, 1, UTC)

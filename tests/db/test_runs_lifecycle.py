@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from loader.errors import ConnectionLost, DatabaseError, RunFinished, SettingsError, UnknownRun
-from loader.runs import JobRunTracker
+from loader.store.runs import JobRunTracker
 
 JAN_2 = datetime(2024, 1, 2, tzinfo=UTC)
 JAN_3 = datetime(2024, 1, 3, tzinfo=UTC)

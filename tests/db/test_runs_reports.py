@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from loader.runs import JobRunTracker
-from loader.runs.records import JobRunFile
+from loader.store.runs import JobRunTracker
+from loader.store.runs.records import JobRunFile
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from loader import schema
+from loader.store import schema
 
 DOCS = Path(__file__).parents[2] / "docs" / "schema.md"
 

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from loader import schema
 from loader.errors import ConnectionLost, DatabaseError, SchemaOutOfDate
+from loader.store import schema
 
 
 def refused(url: str) -> SchemaOutOfDate:
@@ -108,7 +108,6 @@ def test_no_schema_to_create_in(empty_url: str) -> None:
 
 
 def test_the_check_does_not_import_alembic() -> None:
-    code = (
-        "import sys, loader.schema; assert not {'alembic', 'sqlalchemy', 'polars'} & {*sys.modules}"
-    )
+    heavy = {"alembic", "sqlalchemy", "polars"}
+    code = f"import sys, loader.store.schema; assert not {heavy} & {{*sys.modules}}"
     subprocess.run([sys.executable, "-c", code], check=True)

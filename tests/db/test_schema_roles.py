@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from loader import schema
 from loader.errors import DatabaseError
+from loader.store import schema
 from tests.conftest import TIMESCALE, Ran
 
 ROLES_SQL = Path(__file__).parents[2] / "docs" / "roles.sql"

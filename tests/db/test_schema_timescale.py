@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from loader import schema
 from loader.db.rows import Session
 from loader.doctor.timescale import timescaledb
-from loader.timescale import connected, hypertable
+from loader.store import schema
+from loader.store.timescale import connected, hypertable
 from tests.conftest import database, needs_timescale
 
 pytestmark = needs_timescale

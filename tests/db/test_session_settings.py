@@ -14,7 +14,7 @@ import polars as pl
 import psycopg
 import pytest
 
-from loader import filework, schema
+from loader import filework
 from loader.bars import SCHEMA
 from loader.db.arrow import connect
 from loader.errors import DatabaseError
@@ -22,8 +22,9 @@ from loader.events import Event, FileNote
 from loader.pipeline import load
 from loader.read.sources import find
 from loader.results import LoadResult
-from loader.runs import JobRunTracker
 from loader.settings import RejectLimit, Settings
+from loader.store import schema
+from loader.store.runs import JobRunTracker
 
 # Two instants around each change of the clocks in London and New York, and one of 1901.
 INSTANTS = [

@@ -25,7 +25,7 @@ from loader.errors import (
 )
 from loader.events import BarsWritten, Committed, Event
 from loader.metrics import Metrics
-from loader.runs import JobRunTracker
+from loader.store.runs import JobRunTracker
 from tests.db.candles import T0, Candle, minutes
 from tests.sql import fetch
 

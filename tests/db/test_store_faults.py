@@ -22,7 +22,7 @@ from loader.db import retries
 from loader.db.embedded import embedded, start, stop
 from loader.errors import Cancelled, ConnectionLost, Contended, DatabaseError
 from loader.events import BarsWritten, Event
-from loader.runs import JobRunTracker
+from loader.store.runs import JobRunTracker
 from tests.db.candles import Candle, minutes
 from tests.sql import fetch, wait_for
 
@@ -188,8 +188,8 @@ def test_a_commit_without_an_answer(
 
 def test_a_server_that_restarts(warm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batch after batch while it goes down and comes up again; nothing is lost or counted twice."""
-    from loader import schema
     from loader.db import retries
+    from loader.store import schema
 
     monkeypatch.setattr(retries, "ATTEMPTS", 30)  # a busy machine starts a server slowly
     url = start(warm)

@@ -10,11 +10,11 @@ import psycopg
 import pytest
 
 from loader.bars import INTERVAL_SECONDS, KEY
-from loader.chunks import stretches
 from loader.coverage import coverage
 from loader.db.arrow import connect
-from loader.export import export
-from loader.series import Asked, stored_series
+from loader.store.export import export
+from loader.store.series import Asked, stored_series
+from loader.store.timescale.chunks import stretches
 from tests.conftest import database, needs_timescale
 
 pytestmark = needs_timescale
@@ -132,8 +132,8 @@ def test_counts_and_strips_are_those_of_every_bar(mixed: str, asked: Asked, cell
 def test_an_export_is_the_plain_select_in_order(
     mixed: str, asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loader.export.PIECE", 150)  # less than a week of hours
-    monkeypatch.setattr("loader.export._LEAST", DAY)  # two weeks without a bar are in several
+    monkeypatch.setattr("loader.store.export.PIECE", 150)  # less than a week of hours
+    monkeypatch.setattr("loader.store.export._LEAST", DAY)  # two weeks without a bar are in several
     expected = [(*key, ts) for key, times in within(mixed, asked).items() for ts in times]
     frames: list[pl.DataFrame] = []
     assert export(mixed, asked, KEY, frames.append).rows == len(expected)

@@ -10,12 +10,12 @@ import polars as pl
 import psycopg
 import pytest
 
-from loader import recompress
 from loader.bars import SCHEMA
 from loader.pipeline import load
 from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import Settings
+from loader.store.timescale import recompress
 from tests.conftest import compress, needs_timescale
 
 pytestmark = needs_timescale

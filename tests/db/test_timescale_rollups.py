@@ -11,11 +11,11 @@ import polars as pl
 import psycopg
 import pytest
 
-from loader import schema
 from loader.bars import SCHEMA
 from loader.pipeline import load
 from loader.read.sources import find
 from loader.settings import Settings
+from loader.store import schema
 from tests.conftest import Ran, compress, database, needs_timescale
 
 pytestmark = needs_timescale

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from loader import schema
 from loader.db.queries import query
+from loader.store import schema
 from tests.conftest import ROOT
 
 DIRECTORY = os.environ.get("MDLOAD_TEST_PGLITE", "")

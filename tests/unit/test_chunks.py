@@ -9,7 +9,7 @@ import polars as pl
 from loader.bars import SCHEMA
 from loader.check.unique import partitioned
 from loader.check.validate import Checked
-from loader.chunks import ALL_TIME, Hours, Stretch, Touched, _together, touched
+from loader.store.timescale.chunks import ALL_TIME, Hours, Stretch, Touched, _together, touched
 
 T0 = datetime(2020, 1, 2, tzinfo=UTC)  # a Thursday, on which weeks begin here
 HOUR, WEEK = timedelta(hours=1), timedelta(days=7)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loader.fingerprint import canonical, compute_config_fingerprint
+from loader.store.runs.fingerprint import canonical, compute_config_fingerprint
 
 
 class Word(StrEnum):
@@ -159,7 +159,7 @@ def test_refuses_what_has_no_canonical_form(config: object, message: str) -> Non
 @pytest.mark.parametrize("seed", ["0", "1", "4242"])
 def test_equal_in_every_process(seed: str) -> None:
     program = (
-        "from loader.fingerprint import compute_config_fingerprint as f\n"
+        "from loader.store.runs.fingerprint import compute_config_fingerprint as f\n"
         "print(f({'symbols': {'MSFT', 'AAPL'}, 'timeout': 1.5, 'zone': None, 'strict': True,"
         " 'name': 'B\\u00f6rse \"X\"'}))"
     )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from loader.packed import counts, repeated, unpacked, unpacked_times
+from loader.store.packed import counts, repeated, unpacked, unpacked_times
 
 #: 2000-01-01 and a microsecond, and a microsecond before it: counted from there, big-endian.
 AFTER, BEFORE = bytes(7) + b"\x01", b"\xff" * 8

@@ -15,8 +15,8 @@ from loader.bars.symbol_map import Rename, SymbolMap, parse, read
 from loader.bars.words import Words
 from loader.check.spellings import notes
 from loader.errors import SettingsError
-from loader.fingerprint import compute_config_fingerprint
 from loader.settings import Settings
+from loader.store.runs.fingerprint import compute_config_fingerprint
 
 FB = Rename("FB", "META", None, None, date(2022, 6, 9))
 

@@ -15,10 +15,10 @@ from loader.client.live.spill import Spill
 from loader.client.live.storing import Flush, Storing
 from loader.errors import Cancelled, MdloadError, SettingsError
 from loader.events import Event, FileDone, FileNote, FileStarted, Listener, RunDone, RunStarted
-from loader.fingerprint import compute_config_fingerprint
 from loader.results import FileResult, FileState, LoadResult, RunStatus
-from loader.runs import ActiveRun, JobRunTracker
 from loader.settings import Settings
+from loader.store.runs import ActiveRun, JobRunTracker
+from loader.store.runs.fingerprint import compute_config_fingerprint
 
 #: Seconds for which the record of the end is tried, where the server is away.
 _PATIENCE: Final = 5.0

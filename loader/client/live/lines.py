@@ -10,7 +10,6 @@ from typing import Any, Final, NamedTuple
 
 import polars as pl
 
-from loader import spellings
 from loader.check import rawjson
 from loader.check.file import hints
 from loader.check.layout import Layout, decide
@@ -20,6 +19,7 @@ from loader.check.validate import Checked, RuleSettings, validate
 from loader.errors import ColumnMismatch, InputError, SettingsError
 from loader.read.batch import Location, RawBatch
 from loader.settings import Settings
+from loader.store import spellings
 
 #: Rules of lines, beside those of bars: not a JSON object; an object that is no bar.
 NOT_JSON: Final = "line_not_json"

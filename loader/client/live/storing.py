@@ -21,7 +21,7 @@ from loader.db import retries
 from loader.errors import Cancelled, ConnectionLost, DatabaseError
 from loader.events import Event, FileNote, RowsDone
 from loader.results import Counts, FileResult
-from loader.stored import Compared
+from loader.store.compare import Compared
 from loader.tally import Tally
 
 #: Seconds without a server after which lines go to disk.

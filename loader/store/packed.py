@@ -18,6 +18,13 @@ import pyarrow as pa
 
 from loader import bars
 
+
+def wanted_json(wanted: pl.DataFrame) -> str:
+    """Rows as an array of objects; times become text that PostgreSQL reads exactly."""
+    stamps = [name for name, dtype in wanted.schema.items() if isinstance(dtype, pl.Datetime)]
+    return wanted.with_columns(pl.col(stamps).dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ")).write_json()
+
+
 #: Times count from 2000-01-01 there.
 _EPOCH = 946_684_800_000_000
 _WIDTH = 8

@@ -12,10 +12,9 @@ import polars as pl
 
 from loader import bars
 from loader.check.unique import SERIES, TS, Unique, runs
-from loader.chunks import chunked
 from loader.db.arrow import Connection
-from loader.packed import repeated, unpacked
-from loader.wanted import wanted_json
+from loader.store.packed import repeated, unpacked, wanted_json
+from loader.store.timescale.chunks import chunked
 
 #: Series of fewer bars than this share of what their interval has room for are taken apart: markets
 #: that open for six hours and a half on weekdays trade a fifth of the time.

@@ -8,8 +8,8 @@ from typing import Final
 
 import psycopg
 
-from loader.timescale.rollups import Rollup, rollups
-from loader.timescale.session import Connection, Extension, ask, extension
+from loader.store.timescale.rollups import Rollup, rollups
+from loader.store.timescale.session import Connection, Extension, ask, extension
 
 #: Rows that a small machine moves into chunks in a second.
 _MOVED: Final = 100_000

@@ -17,9 +17,9 @@ from loader.db.rows import Session
 from loader.errors import RunFinished, UnknownRun
 from loader.redact import redact
 from loader.results import RunStatus
-from loader.runs.active import ActiveRun, Heart, outcome
-from loader.runs.counts import as_json
-from loader.runs.records import STATUSES, ExpiredRuns, JobRun, JobRunFile, Mode, RunSummary
+from loader.store.runs.active import ActiveRun, Heart, outcome
+from loader.store.runs.counts import as_json
+from loader.store.runs.records import STATUSES, ExpiredRuns, JobRun, JobRunFile, Mode, RunSummary
 
 
 class JobRunTracker:

@@ -10,7 +10,7 @@ from typing import Final
 
 from loader import bars
 from loader.errors import SettingsError
-from loader.timescale.session import Connection, ask
+from loader.store.timescale.session import Connection, ask
 
 _NAME: Final = re.compile(r"bars_(\w+)_of_(\w+)")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks",

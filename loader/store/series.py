@@ -11,9 +11,9 @@ from typing import Final
 import polars as pl
 
 from loader import bars
-from loader.chunks import ALL_TIME, Stretch, stretches
 from loader.db.arrow import Connection
 from loader.errors import NothingStored
+from loader.store.timescale.chunks import ALL_TIME, Stretch, stretches
 
 SERIES: Final = bars.KEY[:3]
 _TS: Final = bars.SCHEMA["ts"]

@@ -7,14 +7,12 @@ import time
 from functools import partial
 from threading import Event, Thread
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import Any, Final, Protocol, Self
 
 from loader.db.rows import Session
 from loader.errors import Cancelled, ConnectionLost, MdloadError, RunFinished
 from loader.results import RunStatus
-
-if TYPE_CHECKING:
-    from loader.runs.tracker import JobRunTracker
+from loader.store.runs.records import JobRun
 
 _log = logging.getLogger(__name__)
 
@@ -44,13 +42,25 @@ def outcome(error: BaseException | None) -> tuple[RunStatus, str | None]:
             return "cancelled", str(error) or type(error).__name__
 
 
+class Tracker(Protocol):
+    """What an active run needs of its `JobRunTracker`, which says more about each."""
+
+    def update_progress(self, run_id: int, *args: Any, **kwargs: Any) -> None: ...
+
+    def complete_run(
+        self, run_id: int, status: RunStatus = "success", error_message: str | None = None
+    ) -> None: ...
+
+    def get_run(self, run_id: int) -> JobRun: ...
+
+
 class ActiveRun:
     """What `JobRunTracker.run` hands to its block.
 
     `id` is the run's; `update_progress` is the tracker's, for this run.
     """
 
-    def __init__(self, tracker: JobRunTracker, run_id: int, patience_seconds: float) -> None:
+    def __init__(self, tracker: Tracker, run_id: int, patience_seconds: float) -> None:
         self.id = run_id
         self.update_progress = partial(tracker.update_progress, run_id)
         self._tracker = tracker

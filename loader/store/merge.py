@@ -9,9 +9,10 @@ from itertools import chain
 
 import polars as pl
 
-from loader import bars, chunks
+from loader import bars
 from loader.db.arrow import Connection
 from loader.errors import Contended
+from loader.store.timescale import chunks
 
 #: Rows per COPY, about. The driver does not hear the server during one, so a conflict is noticed at
 #: its end; between two of them encoder and server wait for each other.

@@ -15,10 +15,9 @@ import pyarrow as pa
 from loader import bars
 from loader.db.arrow import Connection, connect
 from loader.db.cancelling import cancellable, cancelling
-from loader.packed import counts, unpacked, unpacked_times
 from loader.read.ahead import ahead
-from loader.series import SERIES, Asked, stored_series
-from loader.wanted import wanted_json
+from loader.store.packed import counts, unpacked, unpacked_times, wanted_json
+from loader.store.series import SERIES, Asked, stored_series
 
 #: Bars of a series that the server packs at a time. Twice as many cost it a third more for each.
 PIECE: Final = 30_000

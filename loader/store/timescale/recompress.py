@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager, suppress
 from threading import Lock
 from typing import Final
 
-from loader.chunks import Hours, Touched, chunked, chunks, touched
 from loader.db.arrow import Connection
 from loader.errors import DatabaseError
 from loader.results import ChunkWrites
+from loader.store.timescale.chunks import Hours, Touched, chunked, chunks, touched
 
 #: Rows that may lie uncompressed before compression catches up: some 300 MB.
 _ROWS: Final = 2_000_000
@@ -78,7 +78,7 @@ class Behind:
         )
 
     def _refresh(self) -> None:
-        from loader import timescale  # noqa: PLC0415 - psycopg's part of it, which few loads need
+        from loader.store import timescale  # noqa: PLC0415 - psycopg's part of it, which few loads need
 
         with timescale.connected(self._url) as connection:
             timescale.extension(connection)

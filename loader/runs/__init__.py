@@ -1,7 +1,0 @@
-"""Job runs: who loaded what, when, how much of it, and how it ended."""
-
-from loader.runs.active import ActiveRun
-from loader.runs.records import ExpiredRuns, JobRun, JobRunFile, RunSummary
-from loader.runs.tracker import JobRunTracker
-
-__all__ = ["ActiveRun", "ExpiredRuns", "JobRun", "JobRunFile", "JobRunTracker", "RunSummary"]
