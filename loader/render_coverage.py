@@ -9,8 +9,8 @@ from typing import Final
 import click
 
 from loader import report
-from loader.coverage import Coverage, Covered
 from loader.report import Column
+from loader.survey.coverage import Coverage, Covered
 
 #: From nothing to full; a cell outside of a series' own time is blank.
 _SHADES: Final = "·░▒▓█"

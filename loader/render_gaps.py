@@ -9,9 +9,9 @@ from typing import Final
 import click
 
 from loader import bars, logs, report
-from loader.gaps import Checked, Gap
 from loader.report import Column
-from loader.waivers import Waiver
+from loader.survey.gaps import Checked, Gap
+from loader.survey.waivers import Waiver
 
 #: Gaps in a table that is there to be read; `--json` has all.
 _SHOWN: Final = 40

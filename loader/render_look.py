@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import click
 
-from loader import bars, logs, report, tally
-from loader.inspection import Look
+from loader import bars, logs, report
+from loader.load import books
+from loader.load.inspection import Look
 from loader.render import listed
 from loader.report import Column
 
@@ -77,8 +78,8 @@ def _look(look: Look, rows: int) -> dict[str, Any]:
         "dialect": look.dialect,
         "score": look.score,
         "reasons": list(look.reasons),
-        "provider": tally.only(set(good["provider"])),
-        "interval": tally.only(set(good["interval"])),
+        "provider": books.only(set(good["provider"])),
+        "interval": books.only(set(good["interval"])),
         "rows": look.rows,
         "columns": dict(look.columns),
         "found": list(look.found),

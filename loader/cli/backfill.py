@@ -47,7 +47,7 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
     from loader.check.file import check_settings
     from loader.cli import interrupts, memory
     from loader.cli.store import store
-    from loader.pipeline import load
+    from loader.load.pipeline import load
     from loader.progress import listeners
     from loader.read.sources import find
     from loader.render import print_load

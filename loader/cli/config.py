@@ -95,10 +95,10 @@ def _problems(found: Config) -> Iterator[tuple[int, str, str | None]]:
 def _misfits(found: JobConfig) -> Iterator[tuple[str, str, str | None]]:
     """What is wrong with a job whose values are each of the right kind: key, or none, message and
     hint."""
-    from loader.calendars import require
     from loader.check.file import check_settings
     from loader.config import blamed
     from loader.hooks import misfits
+    from loader.survey.calendars import require
 
     try:
         check_settings(found.settings())

@@ -21,9 +21,9 @@ def doctor(ctx: Context, /, as_json: bool) -> None:
     """
     from loader.cli.doctor_view import show
     from loader.db.target import Target, masked, named, target
-    from loader.doctor import examine, unreachable
     from loader.errors import CheckFailed, MdloadError
     from loader.report import counted
+    from loader.survey.doctor import examine, unreachable
 
     chosen = named(ctx.database, ctx.configured)  # a URL that is none is the person's fault
     with ExitStack() as stack:

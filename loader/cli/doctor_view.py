@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from loader.doctor.check import Check, State
 from loader.report import print_json
+from loader.survey.doctor.check import Check, State
 
 _STYLES: Final[dict[State, str]] = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 _INDENT: Final = 26

@@ -55,15 +55,15 @@ def gaps(
     should have bars from there or up to there. Holidays and half days are known. --waive records
     a gap that is no fault, for --provider and --interval if they are given, else for all.
     """
-    from loader import waivers
     from loader.cli import interrupts
     from loader.cli.store import store
     from loader.db.arrow import connect
     from loader.db.cancelling import cancellable
-    from loader.gaps import Span, check, unknown
     from loader.render_gaps import print_gaps, print_waivers
     from loader.report import counted
     from loader.store.series import Asked, stored_series
+    from loader.survey import waivers
+    from loader.survey.gaps import Span, check, unknown
 
     interrupts.heed()
     if bool(waived) != bool(reason):

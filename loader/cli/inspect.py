@@ -29,7 +29,7 @@ def inspect(
     """
     from loader.check.file import check_settings
     from loader.emit import dialect_table
-    from loader.inspection import first_look
+    from loader.load.inspection import first_look
     from loader.read.sources import find
     from loader.render_look import print_look
     from loader.settings import Settings

@@ -42,9 +42,9 @@ def verify(
     from loader import report
     from loader.cli.store import store
     from loader.errors import CheckFailed
-    from loader.rollup_check import FIELDS, check
     from loader.store.series import Asked
     from loader.store.timescale import connected, extension
+    from loader.survey.verify import FIELDS, check
 
     asked = Asked(provider, symbols, None, *bounds(since, until))
     with store(ctx) as url, connected(url) as connection:
@@ -72,7 +72,7 @@ def _pairs(
     differs: tuple[str, ...], stored: tuple[float | None, ...], made: tuple[float | None, ...]
 ) -> list[str | None]:
     """Per field what is stored and what is made, where they differ or one of them is not there."""
-    from loader.rollup_check import FIELDS
+    from loader.survey.verify import FIELDS
 
     return [
         f"{s:g} / {m:g}" if s is not None and m is not None and name in differs else None

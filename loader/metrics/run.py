@@ -11,10 +11,10 @@ from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from loader.booking import REFUSED
 from loader.check.rules import RULES
 from loader.client.live.lines import LINE_RULES
 from loader.events import BarsWritten, Committed, Event, FileDone, Method, RunDone
+from loader.load.books import REFUSED
 from loader.metrics import families
 from loader.metrics.bounded import OTHER, Bounded
 from loader.results import Counts, FileResult, FileState, LoadResult, RunStatus

@@ -14,7 +14,7 @@ from typing import Final
 
 from loader.config import JobConfig
 from loader.errors import NotThere, UnreadableFile
-from loader.filework import Identity, identity
+from loader.load.file import Identity, identity
 from loader.read.sources import Source, find
 from loader.redact import redact
 
@@ -82,7 +82,7 @@ def _expected(job: JobConfig, absent: Mapping[str, date]) -> list[str]:
         return []
     if job["calendar"] is None:
         return list(absent)
-    from loader.calendars import calendar  # noqa: PLC0415 - it takes its time
+    from loader.survey.calendars import calendar  # noqa: PLC0415 - it takes its time
 
     days = absent.values()
     sessions = set(calendar(job["calendar"], min(days), max(days)).parts["session"])

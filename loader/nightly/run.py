@@ -16,11 +16,11 @@ from loader.config import JobConfig, blamed
 from loader.errors import Cancelled, DeadlinePassed, InputError, MdloadError, SettingsError
 from loader.events import Event, FileDone, Listener, RunDone, RunStarted
 from loader.hooks import announce, notify
+from loader.load.pipeline import LISTED, load
 from loader.nightly.deadline import deadline
 from loader.nightly.gather import Gathered, gather
 from loader.nightly.lock import HOST, JobLock
 from loader.nightly.result import JobResult
-from loader.pipeline import LISTED, load
 from loader.read.sources import Source
 from loader.redact import redact
 from loader.report import duration

@@ -1,1 +1,1 @@
-"""."""
+"""Bars and books in tables: merge, comparison, quarantine, schema, runs."""

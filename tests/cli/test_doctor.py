@@ -13,10 +13,10 @@ import psycopg
 import pytest
 
 from loader.db.rows import Session
-from loader.doctor.disk import room
-from loader.doctor.rights import needed, rights
-from loader.doctor.server import skew
 from loader.store.schema import LOCK, head
+from loader.survey.doctor.disk import room
+from loader.survey.doctor.rights import needed, rights
+from loader.survey.doctor.server import skew
 from tests.cli.jobs import STALLED, bars, config, running, stalled
 from tests.conftest import TIMESCALE, plain_only
 from tests.db.granted import granted

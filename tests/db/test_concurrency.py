@@ -16,11 +16,11 @@ import polars as pl
 import psycopg
 import pytest
 
-from loader import filework
 from loader.bars import KEY, SCHEMA, VALUES
 from loader.db.arrow import Connection
 from loader.events import Event, FileNote, RowsDone
-from loader.pipeline import load
+from loader.load import file as filework
+from loader.load.pipeline import load
 from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import Settings
@@ -381,7 +381,7 @@ def test_a_bar_that_appears_between_our_lock_and_our_upsert(
     database_url: str, meeting: Path, monkeypatch: pytest.MonkeyPatch, same: bool
 ) -> None:
     """Revisions are kept of what was locked: a bar that came after that makes us start again."""
-    monkeypatch.setattr("loader.attempts.FIRST_WAY", filework.Way(direct=False))
+    monkeypatch.setattr("loader.load.attempts.FIRST_WAY", filework.Way(direct=False))
     said: list[Event] = []
     statement = INSERT.format(MINE if same else THEIRS).encode()
     with (

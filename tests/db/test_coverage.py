@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.bars import INTERVAL_SECONDS
-from loader.coverage import Coverage, coverage
 from loader.db.arrow import connect
 from loader.errors import NothingStored
 from loader.store.series import Asked, stored_series
+from loader.survey.coverage import Coverage, coverage
 from tests.conftest import database
 from tests.db.accesses import accesses
 
@@ -197,7 +197,7 @@ def test_what_is_estimated_is_near_and_says_so(large: str, monkeypatch: pytest.M
     days = 522  # from 2023-01-02 to 2024-12-31, without weekends
     assert [s.bars for s in exact.series] == [days * 390, (days - 65) * 390, days * 390]
     for counted in (2_000_000, 1_000_000, 300_000):
-        monkeypatch.setattr("loader.coverage._COUNTED", counted)
+        monkeypatch.setattr("loader.survey.coverage._COUNTED", counted)
         near = covered(large, 48)
         assert not any(s.exact for s in near.series)
         assert [s.cells for s in near.series] == [s.cells for s in exact.series]
@@ -213,8 +213,8 @@ def test_an_estimate_keeps_to_the_bounds(large: str, monkeypatch: pytest.MonkeyP
     asked = Asked(
         since=datetime(2024, 3, 6, tzinfo=UTC), until=datetime(2024, 3, 19, 23, 59, tzinfo=UTC)
     )
-    monkeypatch.setattr("loader.coverage._COUNTED", 1)
-    monkeypatch.setattr("loader.coverage._LEAST", 1)
+    monkeypatch.setattr("loader.survey.coverage._COUNTED", 1)
+    monkeypatch.setattr("loader.survey.coverage._LEAST", 1)
     for series in covered(large, 48, asked).series:
         assert (series.bars, series.exact) == (2 * 5 * 390, False)
 
@@ -230,8 +230,8 @@ def test_a_probe_for_each_slice_and_no_scan(
                 "UPDATE pg_class SET (reltuples, relpages) = (-1, 0)"
                 " WHERE relname IN ('bars_ohlcv', 'bars_ohlcv_pk')"
             )
-    monkeypatch.setattr("loader.coverage._COUNTED", 1)
-    monkeypatch.setattr("loader.coverage._LEAST", 1)
+    monkeypatch.setattr("loader.survey.coverage._COUNTED", 1)
+    monkeypatch.setattr("loader.survey.coverage._LEAST", 1)
     before = accesses(large)
     found = covered(large, 48)
     made = accesses(large) - before
@@ -244,7 +244,7 @@ def test_a_probe_for_each_slice_and_no_scan(
 def test_many_series_are_looked_at_less_closely(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loader.coverage._PROBES", 100)
+    monkeypatch.setattr("loader.survey.coverage._PROBES", 100)
     for number in range(10):
         store(database_url, ("p", f"S{number}", "1h"), every(timedelta(hours=1), 300))
     before = accesses(database_url)

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from loader.db.arrow import connect
 from loader.errors import SettingsError
-from loader.gaps import Checked, Gap, Span, check, unknown
 from loader.store.series import Asked, stored_series
-from loader.waivers import Bound, Waiver, add, stored_waivers, withdraw
+from loader.survey.gaps import Checked, Gap, Span, check, unknown
+from loader.survey.waivers import Bound, Waiver, add, stored_waivers, withdraw
 from tests.conftest import database, plain_only
 from tests.db.accesses import accesses
 
@@ -144,7 +144,7 @@ def test_series_by_series_and_an_interval_that_nobody_knows(database_url: str) -
 
 
 def test_many_series_are_read_in_groups(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loader.gaps._READ_TIMES", 4)
+    monkeypatch.setattr("loader.survey.gaps._READ_TIMES", 4)
     stamps = days("2024-07-01", "2024-07-02", "2024-07-03", "2024-07-05", "2024-07-08")
     for number in range(7):
         store(database_url, "1d", [s for n, s in enumerate(stamps) if n != number], f"S{number}")

@@ -13,13 +13,13 @@ import polars as pl
 import psycopg
 import pytest
 
-from loader import pipeline
-from loader.attempts import load_file
 from loader.bars import SCHEMA
 from loader.errors import UnreadableFile
 from loader.events import Event, FileNote, RowsDone
-from loader.job import Job
-from loader.pipeline import load
+from loader.load import pipeline
+from loader.load.attempts import load_file
+from loader.load.pipeline import load
+from loader.load.run import Job
 from loader.read.sources import Source, find
 from loader.results import Counts, FileResult, LoadResult
 from loader.settings import RejectLimit, Settings

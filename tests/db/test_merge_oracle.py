@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loader import attempts
 from loader.bars import SCHEMA
-from loader.job import Way
-from loader.pipeline import load
+from loader.load import attempts
+from loader.load.pipeline import load
+from loader.load.run import Way
 from loader.read.sources import find
 from loader.results import LoadResult
 from loader.settings import RejectLimit, Settings

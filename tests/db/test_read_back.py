@@ -14,12 +14,12 @@ import polars as pl
 import psycopg
 import pytest
 
-from loader import filework
 from loader.bars import SCHEMA
 from loader.check.unique import Unique
 from loader.check.validate import Checked
 from loader.errors import UnreadableFile
-from loader.pipeline import load
+from loader.load import file as filework
+from loader.load.pipeline import load
 from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import Settings

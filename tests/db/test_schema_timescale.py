@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from loader.db.rows import Session
-from loader.doctor.timescale import timescaledb
 from loader.store import schema
 from loader.store.timescale import connected, hypertable
+from loader.survey.doctor.timescale import timescaledb
 from tests.conftest import database, needs_timescale
 
 pytestmark = needs_timescale

@@ -14,12 +14,12 @@ import polars as pl
 import psycopg
 import pytest
 
-from loader import filework
 from loader.bars import SCHEMA
 from loader.db.arrow import connect
 from loader.errors import DatabaseError
 from loader.events import Event, FileNote
-from loader.pipeline import load
+from loader.load import file as filework
+from loader.load.pipeline import load
 from loader.read.sources import find
 from loader.results import LoadResult
 from loader.settings import RejectLimit, Settings

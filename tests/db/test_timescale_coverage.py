@@ -10,11 +10,11 @@ import psycopg
 import pytest
 
 from loader.bars import INTERVAL_SECONDS, KEY
-from loader.coverage import coverage
 from loader.db.arrow import connect
 from loader.store.export import export
 from loader.store.series import Asked, stored_series
 from loader.store.timescale.chunks import stretches
+from loader.survey.coverage import coverage
 from tests.conftest import database, needs_timescale
 
 pytestmark = needs_timescale
@@ -143,7 +143,7 @@ def test_an_export_is_the_plain_select_in_order(
 def test_only_chunks_that_are_not_compressed_are_estimated(
     mixed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loader.coverage._COUNTED", 1)
+    monkeypatch.setattr("loader.survey.coverage._COUNTED", 1)
     with connect(mixed, autocommit=True) as connection:
         near = coverage(connection, Asked(), 30)
         exact = coverage(connection, Asked(), 30, exact=True)

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
-from loader.calendars import calendar
 from loader.errors import SettingsError
+from loader.survey.calendars import calendar
 from tests.conftest import ROOT
 
 
@@ -103,7 +103,9 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_package_is_imported_only_for_a_calendar() -> None:
-    code = "import sys; import loader.gaps; print([m for m in ('exchange_calendars', 'pandas')"
+    code = (
+        "import sys; import loader.survey.gaps; print([m for m in ('exchange_calendars', 'pandas')"
+    )
     ran = subprocess.run(
         [sys.executable, "-c", f"{code} if m in sys.modules])"],
         cwd=ROOT, capture_output=True, text=True, check=True,

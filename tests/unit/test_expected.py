@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from loader.bars import INTERVAL_SECONDS
-from loader.calendars import calendar
-from loader.expected import UNKNOWN, Anchor, slots, ways_of
+from loader.survey.calendars import calendar
+from loader.survey.expected import UNKNOWN, Anchor, slots, ways_of
 
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
 

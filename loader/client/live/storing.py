@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from loader import bars, booking
+from loader import bars
 from loader.client.live.lines import Lines
 from loader.client.live.source import Source
 from loader.client.live.spill import Spill
@@ -20,9 +20,10 @@ from loader.client.transaction import Spelling, Transaction
 from loader.db import retries
 from loader.errors import Cancelled, ConnectionLost, DatabaseError
 from loader.events import Event, FileNote, RowsDone
+from loader.load import books
+from loader.load.books import Tally
 from loader.results import Counts, FileResult
 from loader.store.compare import Compared
-from loader.tally import Tally
 
 #: Seconds without a server after which lines go to disk.
 _LASTING: Final = 2.0
@@ -89,7 +90,7 @@ class Storing:
 
     def result(self) -> FileResult:
         """What became of the lines that were stored."""
-        return booking.part_result(
+        return books.part_result(
             FileResult(self._source.name, "loaded"), "loaded", self._tally,
             inserted=self._counts.inserted, updated=self._counts.updated,
             raced=self._counts.unchanged,

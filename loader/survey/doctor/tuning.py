@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from loader.db.rows import Session
-from loader.doctor.check import Check
+from loader.survey.doctor.check import Check
 
 _RELOAD: Final = "SELECT pg_reload_conf();"
 _MB: Final = {"kB": 1 / 1024, "MB": 1, "GB": 1024}

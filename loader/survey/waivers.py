@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 from loader.db.arrow import Connection
 from loader.errors import SettingsError
-from loader.expected import Bound
+from loader.survey.expected import Bound
 
 _WHEN = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?\d\d)?)?"
 _SPAN = re.compile(rf"(?P<symbol>.+?):(?P<first>{_WHEN}):(?P<last>{_WHEN})")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from loader.db.rows import Session
-from loader.doctor.check import Check
+from loader.survey.doctor.check import Check
 
 #: What docs/roles.sql gives to mdload_loader; a test compares them.
 _TABLES: Final[Mapping[str, tuple[str, ...]]] = {

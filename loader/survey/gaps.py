@@ -14,12 +14,12 @@ from typing import Any
 import polars as pl
 
 from loader import bars
-from loader.calendars import calendar
 from loader.db.arrow import Connection
-from loader.expected import PERIODS, UNKNOWN, Anchor, Bound, Way, period, ways_of
 from loader.store.packed import unpacked_times, wanted_json
 from loader.store.series import SERIES
-from loader.waivers import Waiver
+from loader.survey.calendars import calendar
+from loader.survey.expected import PERIODS, UNKNOWN, Anchor, Bound, Way, period, ways_of
+from loader.survey.waivers import Waiver
 
 #: Times to read with one query, but for a series that has more.
 _READ_TIMES = 1_000_000

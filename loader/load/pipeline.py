@@ -14,11 +14,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 
-from loader.attempts import load_file
 from loader.check.file import check_settings
 from loader.errors import Cancelled, DatabaseError
 from loader.events import Event, FileNote, Listener, RunDone, RunStarted
-from loader.job import Job
+from loader.load.attempts import load_file
+from loader.load.run import Job
 from loader.read.sources import Source
 from loader.results import ChunkWrites, FileResult, LoadResult, RunStatus
 from loader.settings import Settings

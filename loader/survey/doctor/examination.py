@@ -10,10 +10,10 @@ import psycopg
 from loader.db.conninfo import conninfo
 from loader.db.rows import Session
 from loader.db.translate import translate_psycopg
-from loader.doctor import activity, disk, server, software, tables, timescale, tuning
-from loader.doctor.check import Check
-from loader.doctor.rights import rights
 from loader.errors import DatabaseError, MdloadError, SchemaOutOfDate
+from loader.survey.doctor import activity, disk, server, software, tables, timescale, tuning
+from loader.survey.doctor.check import Check
+from loader.survey.doctor.rights import rights
 
 #: What is asked of a server that answers, under the name by which a refusal is reported.
 _LOOKS: Final[dict[str, Callable[[Session], list[Check]]]] = {

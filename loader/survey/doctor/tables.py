@@ -5,8 +5,8 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from loader.db.rows import Session
-from loader.doctor.check import Check
 from loader.store.schema import REVISIONS, head
+from loader.survey.doctor.check import Check
 
 _MIGRATE = "run: mdload migrate"
 

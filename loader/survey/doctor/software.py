@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Final
 
-from loader.doctor.check import Check
+from loader.survey.doctor.check import Check
 
 #: What the bars go through, and so what a report of a fault should name.
 _TOLD: Final = ("polars", "pyarrow", "psycopg", "adbc-driver-postgresql")

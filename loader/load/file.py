@@ -12,14 +12,17 @@ from typing import Final
 
 import polars as pl
 
-from loader import bars, booking
+from loader import bars
 from loader.check import spellings as respelled
 from loader.check.file import Checking
 from loader.check.unique import in_order, partitioned
 from loader.db.arrow import Connection
 from loader.errors import Cancelled, TooManyRejects, Unfinished
 from loader.events import Committed, FileNote, FileOpened, RowsDone
-from loader.job import Job, Way
+from loader.load import books
+from loader.load.books import Tally
+from loader.load.run import Job, Way
+from loader.load.writes import Write, telling
 from loader.read.ahead import ahead
 from loader.read.formats import Reading, read
 from loader.read.sources import Source
@@ -30,8 +33,6 @@ from loader.store import merge, quarantine, spellings
 from loader.store.compare import Beside, Compared, Stored, compare
 from loader.store.runs import ledger
 from loader.store.timescale.chunks import Hours
-from loader.tally import Tally
-from loader.writes import Write, telling
 
 #: What a row takes at least, in a file that does not say how many it has.
 _ROW_BYTES: Final = 20
@@ -172,7 +173,7 @@ class FileWork:
         self._part(writer, run_id, iter(()), "loaded")
 
     def _part(
-        self, writer: Connection, run_id: int, pieces: Iterator[Compared], state: booking.Ending
+        self, writer: Connection, run_id: int, pieces: Iterator[Compared], state: books.Ending
     ) -> None:
         """One transaction."""
         tally = Tally()
@@ -187,13 +188,13 @@ class FileWork:
                         new = hours.counting(new)
                         copied = merge.copy_new(writer, new)
                     before = replace(self.done, file_id=file_id, notes=self._noted(tally))
-                    booking.check_limit(self.job.settings.max_rejects, tally, before)
+                    books.check_limit(self.job.settings.max_rejects, tally, before)
                     with upsert:
                         staging = hours.counting(upsert.sending(staged))
                         upserted = merge.upsert(writer, staging, run_id, file_id)
                     upsert.bars = upserted.inserted + upserted.updated
                     covered = max(self.covered, tally.last_row)
-                    done = booking.book(
+                    done = books.book(
                         writer, run_id, before, state, tally, bad,
                         inserted=copied + upserted.inserted,
                         updated=upserted.updated,
@@ -205,7 +206,7 @@ class FileWork:
             except TooManyRejects as error:
                 with writer.transaction():
                     file_id = self.done.file_id or self._begin(writer, run_id)
-                    done = booking.refuse(
+                    done = books.refuse(
                         writer, run_id, replace(self.done, file_id=file_id), tally, bad, error,
                         rows_resumable=self._resumable(self.covered),
                     )  # fmt: skip
@@ -257,13 +258,13 @@ class FileWork:
             for _ in self._new_bars(pieces, tally, staged, bad):
                 pass
         try:
-            booking.check_limit(self.job.settings.max_rejects, tally, self.done)
+            books.check_limit(self.job.settings.max_rejects, tally, self.done)
         except TooManyRejects as error:
-            return booking.refused(self.done, tally, error)
+            return books.refused(self.done, tally, error)
         with self.job.connection(autocommit=True) as reader:
             spellings.check(reader, tally.spellings)
         before = replace(self.done, notes=self._noted(tally))
-        return booking.part_result(
+        return books.part_result(
             before, "loaded", tally, inserted=tally.new, updated=tally.changed, raced=0
         )
 

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import polars as pl
 
 from loader import bars
-from loader.calendars import Calendar
+from loader.survey.calendars import Calendar
 
 #: Bars of a session count from its open (and anew after its break), or lie on the clock in UTC. For
 #: minutes it is the same; an hourly bar of New York starts at 13:30 by one and 13:00 by the other.

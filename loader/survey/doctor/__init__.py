@@ -4,7 +4,7 @@ Looks and never touches: no row, table or setting is changed. Each check and its
 docs/doctor.md.
 """
 
-from loader.doctor.check import Check
-from loader.doctor.examination import examine, unreachable
+from loader.survey.doctor.check import Check
+from loader.survey.doctor.examination import examine, unreachable
 
 __all__ = ["Check", "examine", "unreachable"]

@@ -18,8 +18,8 @@ from loader.errors import (
     UnreadableFile,
 )
 from loader.events import FileDone, FileNote, FileStarted
-from loader.filework import STOPPED, FileWork, identity
-from loader.job import Job, Way
+from loader.load.file import STOPPED, FileWork, identity
+from loader.load.run import Job, Way
 from loader.read.sources import Source, content_hash
 from loader.redact import redact
 from loader.results import Counts, FileResult, FileState

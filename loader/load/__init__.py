@@ -1,0 +1,1 @@
+"""One load, file by file: read, check, compare, write, count."""

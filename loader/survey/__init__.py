@@ -1,0 +1,1 @@
+"""What is stored, what is missing, and what is wrong with it."""
