@@ -8,7 +8,8 @@ from datetime import datetime
 
 import click
 
-from loader import logs, report
+from loader import report
+from loader.listen import log
 from loader.report import Column
 from loader.results import Counts, FileResult, LoadResult
 
@@ -103,7 +104,7 @@ def _next_steps(result: LoadResult) -> list[str]:
 
 def print_errors(result: LoadResult) -> None:
     """What went wrong with which file, on stderr."""
-    if logs.speaks_json():  # which heard of each error as its file ended
+    if log.speaks_json():  # which heard of each error as its file ended
         return
     alike: dict[tuple[str, str | None], list[str]] = {}
     for file in result.files:
@@ -113,7 +114,7 @@ def print_errors(result: LoadResult) -> None:
             )
     for (_, hint), (error, *others) in alike.items():
         more = f" (and {report.counted(len(others), 'other file')} likewise)" if others else ""
-        logs.error(error + more, hint)
+        log.error(error + more, hint)
 
 
 def _overlap(files: Iterable[FileResult]) -> bool:

@@ -8,7 +8,8 @@ from typing import Final
 
 import click
 
-from loader import bars, logs, report
+from loader import bars, report
+from loader.listen import log
 from loader.report import Column
 from loader.survey.gaps import Checked, Gap
 from loader.survey.waivers import Waiver
@@ -32,7 +33,7 @@ def print_gaps(
         click.echo()
     click.echo(_sum(calendar, checked))
     for text in _doubts(checked, unknown):
-        logs.note(text)
+        log.note(text)
 
 
 def _print_table(gaps: Sequence[Gap]) -> None:
@@ -105,7 +106,7 @@ def print_waivers(waivers: Sequence[Waiver], *, as_json: bool) -> None:
     if as_json:
         report.print_json(list(waivers))
     elif not waivers:
-        logs.note("nothing is waived")
+        log.note("nothing is waived")
     else:
         report.table(
             None,

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import click
 
-from loader import bars, logs, report
+from loader import bars, report
+from loader.listen import log
 from loader.load import books
 from loader.load.inspection import Look
 from loader.render import listed
@@ -31,7 +32,7 @@ def print_look(looks: Sequence[Look], rows: int, *, as_json: bool) -> None:
             click.echo()
             _print_bars(look, rows)
         if look.error:
-            logs.error(str(look.error), look.error.hint)
+            log.error(str(look.error), look.error.hint)
 
 
 def _facts(look: Look) -> list[tuple[str, str]]:

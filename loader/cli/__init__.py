@@ -93,9 +93,9 @@ def root(
     log_format: Literal["text", "json"],
 ) -> None:
     """Brings OHLCV bars into PostgreSQL and TimescaleDB, exactly, and keeps a record of it."""
-    from loader import logs
+    from loader.listen import log
 
-    logs.configure(log_format, -1 if quiet else verbose)
+    log.configure(log_format, -1 if quiet else verbose)
     ctx.obj = Context(
         database=database,
         config_file=config_file,
@@ -112,29 +112,29 @@ def root(
 
 def main() -> NoReturn:
     """Runs the command line and ends the process."""
-    from loader import logs
+    from loader.listen import log
 
     interrupts.heed()
     try:
         code = root.main(prog_name="mdload", standalone_mode=False)
     except MdloadError as exc:
-        logs.error(str(exc), exc.hint)
+        log.error(str(exc), exc.hint)
         sys.exit(exc.exit_code)
     except click.ClickException as exc:
-        if logs.speaks_json():
-            logs.error(exc.format_message(), "see mdload --help, mdload COMMAND --help")
+        if log.speaks_json():
+            log.error(exc.format_message(), "see mdload --help, mdload COMMAND --help")
         else:
             exc.show()
         sys.exit(exc.exit_code)
     except (click.Abort, KeyboardInterrupt):  # click makes Abort of Ctrl-C
-        logs.error("interrupted")
+        log.error("interrupted")
         sys.exit(130)
     except BrokenPipeError:  # `mdload … | head`: what remains unwritten has no reader
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as exc:
         verbose = any(re.fullmatch("-v+|--verbose", argument) for argument in sys.argv)
-        logs.error(
+        log.error(
             f"mdload failed: {type(exc).__name__}: {exc}",
             "this is a fault of mdload; " + ("please report it with what is above" if verbose
                                              else "mdload -v COMMAND … shows where"),

@@ -47,8 +47,8 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
     from loader.check.file import check_settings
     from loader.cli import interrupts, memory
     from loader.cli.store import store
+    from loader.listen.progress import listeners
     from loader.load.pipeline import load
-    from loader.progress import listeners
     from loader.read.sources import find
     from loader.render import print_load
     from loader.settings import RejectLimit, Settings
@@ -85,6 +85,6 @@ def _metrics(given: dict[str, Any]) -> AbstractContextManager[list[Listener]]:
     textfile, gateway = given["metrics_textfile"], given["push_gateway"]
     if given["dry_run"] or not (textfile or gateway):
         return nullcontext([])
-    from loader.metrics import exporting
+    from loader.listen.metrics import exporting
 
     return exporting(given["job_name"], given["provider"], textfile=textfile, gateway=gateway)

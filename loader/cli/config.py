@@ -15,7 +15,7 @@ from loader.cli.options import json_option
 from loader.errors import MdloadError, SettingsError
 
 if TYPE_CHECKING:
-    from loader.config import Config, JobConfig
+    from loader.jobs.config import Config, JobConfig
 
 
 @click.group(epilog="Example: mdload config show nightly")
@@ -36,8 +36,9 @@ def check(ctx: Context, as_json: bool) -> int:
     """
     from pathlib import Path
 
-    from loader import logs, report
-    from loader.config.read import DEFAULT_NAME, parse
+    from loader import report
+    from loader.jobs.config.read import DEFAULT_NAME, parse
+    from loader.listen import log
 
     found = parse(None if ctx.config_file is None else Path(ctx.config_file))
     if found.path is None:
@@ -51,16 +52,16 @@ def check(ctx: Context, as_json: bool) -> int:
     elif not problems:
         click.echo(f"{found.name}: {report.counted(len(found.jobs), 'job')}, nothing wrong")
     for line, message, hint in problems:
-        logs.error(f"{found.name}:{line}: {message}", hint)
+        log.error(f"{found.name}:{line}: {message}", hint)
     return SettingsError.exit_code if problems else 0
 
 
 def _problems(found: Config) -> Iterator[tuple[int, str, str | None]]:
     """Line, message and hint of each, in any order."""
-    from loader.config import job, wrong_values
-    from loader.config.read import ConfigError
     from loader.db.target import libpq_url
     from loader.dialects.own import TableError, from_table
+    from loader.jobs.config import job, wrong_values
+    from loader.jobs.config.read import ConfigError
 
     def of(error: MdloadError, *path: str) -> tuple[int, str, str | None]:
         if isinstance(error, ConfigError):
@@ -96,8 +97,8 @@ def _misfits(found: JobConfig) -> Iterator[tuple[str, str, str | None]]:
     """What is wrong with a job whose values are each of the right kind: key, or none, message and
     hint."""
     from loader.check.file import check_settings
-    from loader.config import blamed
-    from loader.hooks import misfits
+    from loader.jobs.config import blamed
+    from loader.jobs.hooks import misfits
     from loader.survey.calendars import require
 
     try:
@@ -132,7 +133,7 @@ def show(
     fingerprint is the one that the job's runs are recorded with.
     """
     from loader import report
-    from loader.config import job
+    from loader.jobs.config import job
 
     found = ctx.config
     database = _database(ctx)
@@ -198,7 +199,7 @@ def _text(value: Any) -> str:
 def schema() -> None:
     """Print the JSON Schema of mdload.toml, for editors that complete and check by it."""
     from loader import report
-    from loader.config.schema import json_schema
     from loader.dialects.own import KEYS
+    from loader.jobs.config.schema import json_schema
 
     report.print_json(json_schema(KEYS))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from loader.config import Config
+    from loader.jobs.config import Config
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Context:
     @cached_property
     def config(self) -> Config:
         """What mdload.toml says, checked."""
-        from loader.config.read import read
+        from loader.jobs.config.read import read
 
         return read(self.config_file)
 

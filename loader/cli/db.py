@@ -26,10 +26,10 @@ def db() -> None:
 @click.pass_obj
 def url(context: Context, show_password: bool, as_json: bool) -> None:
     """Print the URL of the database in use."""
-    from loader import logs
     from loader.db.embedded import status
     from loader.db.embedded.binaries import find
     from loader.db.target import Target, masked, named
+    from loader.listen import log
 
     chosen = named(context.database, context.configured)
     if chosen is None:
@@ -38,7 +38,7 @@ def url(context: Context, show_password: bool, as_json: bool) -> None:
             find()  # says what is missing
         chosen = Target(str(server.url), "the embedded server", embedded=True)
         if not server.running:
-            logs.note("the embedded server is not running; 'mdload db start' starts it")
+            log.note("the embedded server is not running; 'mdload db start' starts it")
     shown = chosen.url if show_password else masked(chosen.url)
     found = {"url": shown, "source": chosen.source, "embedded": chosen.embedded}
     click.echo(json.dumps(found) if as_json else shown)
@@ -86,14 +86,14 @@ def status(context: Context, as_json: bool) -> None:
 @click.pass_obj
 def start(context: Context, as_json: bool) -> None:
     """Start the embedded server and keep it running until 'mdload db stop'."""
-    from loader import logs
     from loader.db.embedded import start
     from loader.db.target import named
+    from loader.listen import log
 
     url = start(context.home)
     chosen = named(context.database, context.configured)
     if chosen:
-        logs.note(f"note: mdload uses another database, named by {chosen.source}")
+        log.note(f"note: mdload uses another database, named by {chosen.source}")
     click.echo(json.dumps({"running": True, "url": url}) if as_json else url)
 
 

@@ -82,7 +82,8 @@ def _tell(
     """What was written: on stdout as JSON, else on stderr, for stdout may have the bars."""
     import os
 
-    from loader import logs, report
+    from loader import report
+    from loader.listen import log
 
     size = os.path.getsize(path) if os.path.isfile(path) else None
     if as_json:
@@ -94,7 +95,7 @@ def _tell(
         report.print_json(found)
         return
     if not exported.rows:
-        logs.note(f"{path}: no bars in that time; only the names of the columns were written")
+        log.note(f"{path}: no bars in that time; only the names of the columns were written")
         return
     rate = exported.rows / max(elapsed_ms, 1) * 1000
     facts = [
@@ -103,4 +104,4 @@ def _tell(
         *([report.bytes_(size)] if size is not None else []),
         f"{report.duration(elapsed_ms)} ({rate:,.0f} rows/s)",
     ]
-    logs.note(f"{path}: {', '.join(facts)}")
+    log.note(f"{path}: {', '.join(facts)}")

@@ -86,8 +86,8 @@ def inspect(context: Context, run_id: int, as_json: bool) -> None:
 @click.pass_obj
 def stuck(context: Context, timeout_minutes: float, mark_failed: bool, as_json: bool) -> None:
     """Runs that say running and have stopped beating; exit code 6 if there is one."""
-    from loader import logs
     from loader.cli import job_runs_view as view
+    from loader.listen import log
     from loader.report import counted
 
     minutes = f"{timeout_minutes:g} minutes"
@@ -102,7 +102,7 @@ def stuck(context: Context, timeout_minutes: float, mark_failed: bool, as_json: 
             )
     view.show_stuck(runs, as_json)
     if not runs:
-        logs.note(f"no run has been silent for {minutes}")
+        log.note(f"no run has been silent for {minutes}")
         return
     found = f"found {counted(len(runs), 'stuck run')}"
     if not mark_failed:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from loader import logs
+from loader.listen import log
 from loader.report import (
     Column,
     counted,
@@ -24,7 +24,7 @@ def show_runs(runs: Sequence[JobRun], as_json: bool) -> None:
     if as_json:
         print_json([columns(run) for run in runs])
     elif not runs:
-        logs.note("no runs")
+        log.note("no runs")
     else:
         table(
             None,
@@ -83,7 +83,7 @@ def show_summary(found: Sequence[RunSummary], hours: float, as_json: bool) -> No
     if as_json:
         print_json(found)
     elif not found:
-        logs.note(f"no run was started in the last {hours:g} hours")
+        log.note(f"no run was started in the last {hours:g} hours")
     else:
         table(
             f"Runs of the last {hours:g} hours",
@@ -113,7 +113,7 @@ def show_cleanup(
         print_json({"older_than_days": days, "deleted": deleted, "jobs": expired})
         return
     if not expired:
-        logs.note(f"no run ended more than {number(days)} days ago")
+        log.note(f"no run ended more than {number(days)} days ago")
         return
     table(
         None,
@@ -135,10 +135,10 @@ def show_cleanup(
         ],
     )  # fmt: skip
     if confirmed:
-        logs.note(f"deleted {counted(deleted, 'run')}")
+        log.note(f"deleted {counted(deleted, 'run')}")
     else:
         runs = counted(sum(row.run_count for row in expired), "run")
-        logs.note(
+        log.note(
             f"{runs} would be deleted, with the rejected rows and with the record of which files "
             "are loaded already; add --confirm to delete"
         )

@@ -44,7 +44,7 @@ def live(ctx: Context, /, source: str, as_json: bool, **given: Any) -> int:
     from loader.cli.store import store
     from loader.client.live import Flush, LiveFeed
     from loader.client.live.spill import directory
-    from loader.progress import listeners
+    from loader.listen.progress import listeners
     from loader.render import print_load
     from loader.settings import Settings
 
@@ -55,7 +55,7 @@ def live(ctx: Context, /, source: str, as_json: bool, **given: Any) -> int:
     with ExitStack() as stack:
         measuring = []
         if given["metrics_port"]:
-            from loader.metrics import serve
+            from loader.listen.metrics import serve
 
             port, job_name = given["metrics_port"], given["job_name"]
             measuring = [stack.enter_context(serve(port, job_name, given["provider"]))]

@@ -20,8 +20,8 @@ def migrate(ctx: Context, sql: bool, as_json: bool) -> None:
     All of it in one transaction, in the connection's current schema. What is not mdload's is left
     alone. On a database with TimescaleDB installed the bars become a hypertable.
     """
-    from loader import logs
     from loader.db.target import masked, target
+    from loader.listen import log
     from loader.store import schema
 
     if sql:
@@ -39,7 +39,7 @@ def migrate(ctx: Context, sql: bool, as_json: bool) -> None:
         click.echo(json.dumps({**said, "applied": applied, "notices": notices}))
         return
     for text in notices:
-        logs.note(f"note: {text}")
+        log.note(f"note: {text}")
     if not applied:
         what = f"already at the newest revision, {schema.head()}"
     else:

@@ -13,8 +13,9 @@ from loader.cli.job_options import Day, date_option, set_option
 from loader.cli.options import json_option
 
 if TYPE_CHECKING:
-    from loader.config import JobConfig
-    from loader.nightly import Asked, JobResult
+    from loader.jobs.config import JobConfig
+    from loader.jobs.result import JobResult
+    from loader.jobs.run import Asked
 
 
 class Run(click.Command):
@@ -38,7 +39,7 @@ class Wait(click.ParamType[float]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        from loader.config.kinds import DURATION
+        from loader.jobs.config.kinds import DURATION
 
         if not isinstance(value, str):
             return float(str(value))
@@ -80,8 +81,8 @@ def run(
     """
     from loader import report
     from loader.cli.store import store
-    from loader.config import every_job, job
-    from loader.nightly import Asked
+    from loader.jobs.config import every_job, job
+    from loader.jobs.run import Asked
 
     if bool(jobs) == every:
         raise click.UsageError("name the jobs to run, or --all of them")
@@ -105,8 +106,8 @@ def run(
 
 def _run(ctx: Context, job: JobConfig, url: str, asked: Asked) -> JobResult:
     from loader.cli import interrupts, memory
-    from loader.nightly import run_job
-    from loader.progress import listeners
+    from loader.jobs.run import run_job
+    from loader.listen.progress import listeners
 
     interrupts.heed()
     memory.settle()
@@ -115,7 +116,7 @@ def _run(ctx: Context, job: JobConfig, url: str, asked: Asked) -> JobResult:
 
 
 def _tell(result: JobResult, *, as_json: bool) -> None:
-    from loader import logs
+    from loader.listen import log
     from loader.render import print_errors, print_load
 
     if as_json:
@@ -128,4 +129,4 @@ def _tell(result: JobResult, *, as_json: bool) -> None:
             print_load(result.load, as_json=False)
             click.echo()
     if result.error:
-        logs.error(result.error, result.hint)
+        log.error(result.error, result.hint)

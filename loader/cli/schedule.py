@@ -12,7 +12,7 @@ from loader.cli.context import Context
 from loader.cli.options import json_option
 
 if TYPE_CHECKING:
-    from loader.schedule import Scheduled, Surroundings
+    from loader.jobs.schedule import Scheduled, Surroundings
 
 #: Anything else would end the field of a line in /etc/cron.d.
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?")
@@ -52,7 +52,7 @@ def show(
     its own here: it takes one in the database.
     """
     from loader import report
-    from loader.schedule import crontab_line, failure_unit, units
+    from loader.jobs.schedule import crontab_line, failure_unit, units
 
     if user is not None and not _USER.fullmatch(user):
         raise click.BadParameter(f"{user!r} is no name of a user", param_hint="--user")
@@ -83,10 +83,10 @@ def _scheduled(ctx: Context, jobs: tuple[str, ...]) -> list[Scheduled]:
     Raises:
         SettingsError: there are none, or no such job, or one without a schedule.
     """
-    from loader.config import job
-    from loader.config.keys import JOB
     from loader.errors import SettingsError
-    from loader.schedule import Scheduled
+    from loader.jobs.config import job
+    from loader.jobs.config.keys import JOB
+    from loader.jobs.schedule import Scheduled
 
     found = []
     for name in dict.fromkeys(jobs or ctx.config.jobs):
@@ -110,7 +110,7 @@ def _surroundings(
     import getpass
     import sys
 
-    from loader.schedule import Surroundings
+    from loader.jobs.schedule import Surroundings
 
     assert ctx.config.path is not None  # there is a job in it
     file = ctx.config.path.absolute()

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import click
 
-from loader import logs, report
+from loader import report
+from loader.listen import log
 from loader.store.timescale import Extension, Plan, Rollup, Status
 
 
@@ -36,7 +37,7 @@ def show_plan(plan: Plan, refused: str | None, *, done: bool, as_json: bool) -> 
                 f"about {plan.rows:,} rows, {report.bytes_(plan.bytes)}: some {took}, during which "
                 "nobody can read or write bars, and as much disk again until it ends"
             )
-        logs.note("nothing was done; do it with: mdload timescale enable --yes")
+        log.note("nothing was done; do it with: mdload timescale enable --yes")
 
 
 def show_rollups(wanted: Sequence[Rollup], new: Sequence[Rollup], *, as_json: bool) -> None:

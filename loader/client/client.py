@@ -42,7 +42,7 @@ class StoreClient:
         run_id: a job run that is running; bars, rejects and revisions get its number, and the
             counts of each batch are added to it as they commit.
         rules: what the rules are to allow.
-        listeners: are told what each transaction wrote: `loader.metrics.Metrics` is one.
+        listeners: are told what each transaction wrote: `loader.listen.metrics.Metrics` is one.
 
     Every method that writes raises ConnectionLost when the server stays away and DatabaseError when
     it refuses. Batches before the one that failed are stored.

@@ -125,7 +125,7 @@ def test_what_modules_log_speaks_the_same_format(
     load = ("backfill", EXAMPLE, "--metrics-textfile", tmp_path / "x.txt")
     ran = mdload("--log-format", "json", "--database", database_url, *load)
     (warning,) = (each for each in objects(ran) if each["level"] == "warning")
-    assert (warning["event"], warning["logger"]) == ("log", "loader.metrics.export")
+    assert (warning["event"], warning["logger"]) == ("log", "loader.listen.metrics.export")
     assert ".prom" in warning["message"]
     text = mdload("--database", database_url, *load, "--force").err
     assert text.startswith("warning: node_exporter passes ")

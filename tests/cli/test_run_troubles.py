@@ -16,9 +16,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import polars as pl
 import pytest
 
-from loader.config import job, read
 from loader.db import retries
-from loader.nightly import Asked, JobResult, run_job
+from loader.jobs.config import job, read
+from loader.jobs.result import JobResult
+from loader.jobs.run import Asked, run_job
 from tests.cli.jobs import bars, config, running, stalled
 from tests.conftest import Ran
 from tests.sql import fetch

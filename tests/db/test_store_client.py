@@ -24,7 +24,7 @@ from loader.errors import (
     SettingsError,
 )
 from loader.events import BarsWritten, Committed, Event
-from loader.metrics import Metrics
+from loader.listen.metrics import Metrics
 from loader.store.runs import JobRunTracker
 from tests.db.candles import T0, Candle, minutes
 from tests.sql import fetch

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from loader.config.keys import DATABASE, DEFAULTS, JOB, Key
-from loader.config.schema import json_schema
 from loader.dialects.own import KEYS
+from loader.jobs.config.keys import DATABASE, DEFAULTS, JOB, Key
+from loader.jobs.config.schema import json_schema
 from tests.conftest import ROOT
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loader.config import dates
 from loader.errors import SettingsError
+from loader.jobs.config import dates
 
 DAY = date(2024, 3, 1)
 DAYS = st.dates(min_value=date(1990, 1, 1), max_value=date(2090, 1, 1))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from loader.config import job, read
-from loader.config.places import line_of
-from loader.config.variables import expand
 from loader.errors import SettingsError
+from loader.jobs.config import job, read
+from loader.jobs.config.places import line_of
+from loader.jobs.config.variables import expand
 
 TEXT = """\
 [database]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from loader.cron import Cron
+from loader.jobs.config.cron import Cron
 
 #: Expression, the same for systemd, and the first times from Friday 2024-03-01 00:00 on.
 PAIRS = [

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from loader.config import JobConfig, job, read
-from loader.hooks import announce, notify
+from loader.jobs.config import JobConfig, job, read
+from loader.jobs.hooks import announce, notify
 from tests.listening import Server
 
 GOOD = {"job": "nightly", "exit_code": 0, "rows_written": 1200, "rows_failed": 0, "error": None,

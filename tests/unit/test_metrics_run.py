@@ -16,9 +16,9 @@ from loader.events import (
     RunDone,
     RunStarted,
 )
-from loader.metrics import Metrics
-from loader.metrics.bounded import Bounded
-from loader.metrics.families import FAMILIES
+from loader.listen.metrics import Metrics
+from loader.listen.metrics.bounded import Bounded
+from loader.listen.metrics.families import FAMILIES
 from loader.results import Counts, FileResult, LoadResult
 
 JOB = {"job_name": "nightly", "mode": "backfill"}

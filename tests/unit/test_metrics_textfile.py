@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from loader.errors import SettingsError
 from loader.events import BarsWritten, Committed
-from loader.metrics import exporting
+from loader.listen.metrics import exporting
 from loader.results import Counts
 
 JOB = {"job_name": "nightly", "mode": "backfill"}
@@ -85,7 +85,8 @@ def test_jobs_share_the_file_even_at_once(tmp_path: Path) -> None:
 def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "mdload.prom"
     code = (
-        "import sys\nfrom loader.events import BarsWritten\nfrom loader.metrics import exporting\n"
+        "import sys\nfrom loader.events import BarsWritten\n"
+        "from loader.listen.metrics import exporting\n"
         "for _ in range(10):\n"
         "    with exporting('nightly', 'p', textfile=sys.argv[1]) as (told,):\n"
         "        told(BarsWritten('a', 'COPY', 5, 0.1, True))\n"

@@ -15,7 +15,7 @@ import pytest
 
 from loader.errors import SettingsError
 from loader.events import Committed
-from loader.metrics import exporting, serve
+from loader.listen.metrics import exporting, serve
 from loader.results import Counts
 
 

@@ -1,6 +1,6 @@
 """Prometheus metrics of loads and feeds: what is counted, and the ways out of the process."""
 
-from loader.metrics.export import exporting, serve
-from loader.metrics.run import Metrics
+from loader.listen.metrics.export import exporting, serve
+from loader.listen.metrics.run import Metrics
 
 __all__ = ["Metrics", "exporting", "serve"]

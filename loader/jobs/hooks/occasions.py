@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlunsplit
 
-from loader.config import JobConfig
 from loader.errors import JobHeld
-from loader.hooks.commands import HookError, run, words_of
-from loader.hooks.secrets import masked
-from loader.hooks.web import get, is_url, parts_of, post
+from loader.jobs.config import JobConfig
+from loader.jobs.hooks.commands import HookError, run, words_of
+from loader.jobs.hooks.secrets import masked
+from loader.jobs.hooks.web import get, is_url, parts_of, post
 from loader.report import counted, plain
 
 _log: Final = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from loader.config.keys import DATABASE, DEFAULTS, JOB, Key
+from loader.jobs.config.keys import DATABASE, DEFAULTS, JOB, Key
 
 _VARIABLE: Final = {"type": "string", "pattern": r"\$\{"}
 _OWN: Final[dict[str, dict[str, Any]]] = {

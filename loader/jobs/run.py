@@ -12,15 +12,15 @@ from datetime import date
 from typing import Final
 
 from loader.check.file import check_settings
-from loader.config import JobConfig, blamed
 from loader.errors import Cancelled, DeadlinePassed, InputError, MdloadError, SettingsError
 from loader.events import Event, FileDone, Listener, RunDone, RunStarted
-from loader.hooks import announce, notify
+from loader.jobs.config import JobConfig, blamed
+from loader.jobs.deadline import deadline
+from loader.jobs.gather import Gathered, gather
+from loader.jobs.hooks import announce, notify
+from loader.jobs.lock import HOST, JobLock
+from loader.jobs.result import JobResult
 from loader.load.pipeline import LISTED, load
-from loader.nightly.deadline import deadline
-from loader.nightly.gather import Gathered, gather
-from loader.nightly.lock import HOST, JobLock
-from loader.nightly.result import JobResult
 from loader.read.sources import Source
 from loader.redact import redact
 from loader.report import duration
@@ -187,7 +187,7 @@ class _Work:
         textfile, gateway = self._job["metrics_textfile"], self._job["push_gateway"]
         if self._asked.dry_run or not (textfile or gateway):
             return nullcontext([])
-        from loader.metrics import exporting  # noqa: PLC0415 - most jobs have none
+        from loader.listen.metrics import exporting  # noqa: PLC0415 - most jobs have none
 
         name, provider, mode = self._job.name, self._job["provider"], self._job["mode"]
         return exporting(name, provider, mode, textfile=textfile, gateway=gateway)

@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from loader import __version__
-from loader.hooks.commands import HookError
+from loader.jobs.hooks.commands import HookError
 from loader.report import duration
 
 _SCHEMES: Final = ("http://", "https://")

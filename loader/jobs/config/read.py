@@ -12,10 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from loader.config.keys import DATABASE, DEFAULTS, JOB, OPTIONS, Key
-from loader.config.places import line_of
-from loader.config.variables import expand, refers
 from loader.errors import SettingsError
+from loader.jobs.config.keys import DATABASE, DEFAULTS, JOB, OPTIONS, Key
+from loader.jobs.config.places import line_of
+from loader.jobs.config.variables import expand, refers
 
 DEFAULT_NAME: Final = "mdload.toml"
 _SECTIONS: Final = ("database", "defaults", "jobs", "dialects")

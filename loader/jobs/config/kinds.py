@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from loader.config import dates
-from loader.cron import Cron
+from loader.jobs.config import dates
+from loader.jobs.config.cron import Cron
 
 _SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION: Final = r"(?P<number>\d+(?:\.\d+)?) *(?P<unit>ms|s|m|h|d)"

@@ -3,6 +3,6 @@
 How that goes is logged, and never changes what a run came to.
 """
 
-from loader.hooks.occasions import announce, misfits, notify
+from loader.jobs.hooks.occasions import announce, misfits, notify
 
 __all__ = ["announce", "misfits", "notify"]

@@ -12,8 +12,8 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from loader.config import JobConfig
 from loader.errors import NotThere, UnreadableFile
+from loader.jobs.config import JobConfig
 from loader.load.file import Identity, identity
 from loader.read.sources import Source, find
 from loader.redact import redact

@@ -14,9 +14,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from loader.check.rules import RULES
 from loader.client.live.lines import LINE_RULES
 from loader.events import BarsWritten, Committed, Event, FileDone, Method, RunDone
+from loader.listen.metrics import families
+from loader.listen.metrics.bounded import OTHER, Bounded
 from loader.load.books import REFUSED
-from loader.metrics import families
-from loader.metrics.bounded import OTHER, Bounded
 from loader.results import Counts, FileResult, FileState, LoadResult, RunStatus
 from loader.store.runs.active import outcome
 from loader.store.runs.records import STATUSES, Mode

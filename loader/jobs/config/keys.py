@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from loader.config.kinds import (
+from loader.jobs.config.kinds import (
     COMMAND,
     CRON,
     DURATION,

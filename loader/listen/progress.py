@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from loader import logs
-from loader.eventlog import log_event
 from loader.events import (
     Event,
     FileDone,
@@ -20,6 +18,8 @@ from loader.events import (
     RowsDone,
     RunStarted,
 )
+from loader.listen import log
+from loader.listen.log import log_event
 from loader.redact import redact
 
 if TYPE_CHECKING:
@@ -52,11 +52,11 @@ class Lines:
     def __call__(self, event: Event) -> None:
         match event:
             case FileNote(path, text):
-                logs.note(f"{path}: {text}")
+                log.note(f"{path}: {text}")
             case FileStarted(path, size) if self._verbose:
-                logs.note(f"{path}: reading {size:,} bytes")
+                log.note(f"{path}: reading {size:,} bytes")
             case FileDone(result) if self._verbose:
-                logs.note(f"{result.path}: {result.state}, {result.counts.read:,} rows")
+                log.note(f"{result.path}: {result.state}, {result.counts.read:,} rows")
 
 
 class Bar:

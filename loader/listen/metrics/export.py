@@ -10,9 +10,9 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from loader.errors import SettingsError
 from loader.events import Listener
-from loader.metrics.gateway import Gateway
-from loader.metrics.run import Metrics, RunMetrics
-from loader.metrics.textfile import Textfile
+from loader.listen.metrics.gateway import Gateway
+from loader.listen.metrics.run import Metrics, RunMetrics
+from loader.listen.metrics.textfile import Textfile
 from loader.store.runs.records import Mode
 
 _log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from loader.cron import Cron
+from loader.jobs.config.cron import Cron
 
 
 @dataclass(frozen=True)

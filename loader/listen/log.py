@@ -1,6 +1,6 @@
 """How stderr speaks: lines for people, or one JSON object per event. Configured in one place.
 
-What a load tells (`loader.eventlog`), what modules log and what commands say all come through
+What a load tells (`loader.listen.log`), what modules log and what commands say all come through
 `logging`, and leave it without passwords.
 """
 
@@ -16,7 +16,19 @@ from typing import Final, Literal
 
 import click
 
+from loader.events import (
+    BarsWritten,
+    Committed,
+    Event,
+    FileDone,
+    FileNote,
+    FileStarted,
+    RowsDone,
+    RunDone,
+    RunStarted,
+)
 from loader.redact import redact
+from loader.results import FileResult, LoadResult
 
 _said: Final = logging.getLogger("loader.said")
 
@@ -135,3 +147,69 @@ def _clean(value: object) -> object:
         case PurePath():
             return redact(str(value))
     return redact(str(value))
+
+
+_log: Final = logging.getLogger(__name__)
+
+
+def log_event(event: Event) -> None:
+    """A listener: a record per event, for `logs.JsonLines` to format."""
+    match event:
+        case RunStarted(run_id, files, job_name, provider, mode):
+            _tell(
+                logging.INFO, "run_started", f"run of {job_name} started",
+                run_id=run_id, job_name=job_name, provider=provider, mode=mode, files=files,
+            )  # fmt: skip
+        case FileStarted(path, size):
+            _tell(
+                logging.INFO, "file_started", f"reading {size:,} bytes" if size else "reading",
+                file=path, size_bytes=size,
+            )  # fmt: skip
+        case FileNote(path, text):
+            _tell(logging.INFO, "file_note", text, file=path)
+        case RowsDone(path, rows):
+            _tell(logging.DEBUG, "rows_done", f"{rows:,} more rows", file=path, rows=rows)
+        case BarsWritten(path, method, bars, seconds, committed):
+            what = "written" if committed else "sent, and rolled back,"
+            _tell(
+                logging.DEBUG if committed else logging.WARNING, "bars_written",
+                f"{bars:,} bars {what} by {method}",
+                file=path, method=method, bars=bars, seconds=round(seconds, 6), committed=committed,
+            )  # fmt: skip
+        case Committed(path, counts, rejected):
+            _tell(
+                logging.DEBUG, "committed", f"committed {counts.read:,} rows",
+                file=path, **counts.as_columns(), rejected=rejected,
+            )  # fmt: skip
+        case FileDone(result):
+            _file_done(result)
+        case RunDone(load):
+            _run_done(load)
+
+
+def _file_done(result: FileResult) -> None:
+    _tell(
+        logging.ERROR if result.error else logging.INFO, "file_done",
+        result.error or f"{result.state}, {result.counts.read:,} rows",
+        file=result.path, state=result.state, dialect=result.dialect, provider=result.provider,
+        interval=result.interval, size_bytes=result.size_bytes, content_hash=result.content_hash,
+        **result.counts.as_columns(), rejected=result.rejected, conflicting=result.conflicting,
+        symbols=len(result.symbols), min_ts=result.min_ts, max_ts=result.max_ts,
+        error=result.error, hint=result.hint,
+    )  # fmt: skip
+
+
+def _run_done(load: LoadResult) -> None:
+    counts = load.counts
+    _tell(
+        logging.ERROR if load.status == "failure" else logging.INFO, "run_done",
+        f"run ended: {load.status}, {counts.read:,} rows read, {counts.written:,} written, "
+        f"{counts.rejected:,} rejected",
+        status=load.status, dry_run=load.dry_run, files=len(load.files), **counts.as_columns(),
+        symbols=len(load.symbols), min_ts=load.min_ts, max_ts=load.max_ts,
+        elapsed_ms=load.elapsed_ms, wal_bytes=load.wal_bytes, exit_code=load.exit_code,
+    )  # fmt: skip
+
+
+def _tell(level: int, event: str, message: str, **fields: object) -> None:
+    _log.log(level, "%s", message, extra={"event": event, "fields": fields})

@@ -11,11 +11,11 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from loader.config import dates
-from loader.config.keys import JOB, Key
-from loader.config.read import Config, typed
-from loader.config.variables import expand
 from loader.errors import MdloadError, SettingsError
+from loader.jobs.config import dates
+from loader.jobs.config.keys import JOB, Key
+from loader.jobs.config.read import Config, typed
+from loader.jobs.config.variables import expand
 from loader.redact import redact
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""mdload.toml and its jobs at night: once at a time, retried, in time, all of it recorded."""

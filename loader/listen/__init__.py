@@ -1,0 +1,1 @@
+"""Who hears a load: the terminal, the log, Prometheus."""
