@@ -47,10 +47,10 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
     from loader.check.file import check_settings
     from loader.cli import interrupts, memory
     from loader.cli.store import store
+    from loader.cli.views.load import print_load
     from loader.listen.progress import listeners
     from loader.load.pipeline import load
     from loader.read.sources import find
-    from loader.render import print_load
     from loader.settings import RejectLimit, Settings
 
     gc.freeze()

@@ -36,9 +36,10 @@ def check(ctx: Context, as_json: bool) -> int:
     """
     from pathlib import Path
 
-    from loader import report
+    from loader.cli.views.table import print_json
     from loader.jobs.config.read import DEFAULT_NAME, parse
     from loader.listen import log
+    from loader.text import counted
 
     found = parse(None if ctx.config_file is None else Path(ctx.config_file))
     if found.path is None:
@@ -48,9 +49,9 @@ def check(ctx: Context, as_json: bool) -> int:
     problems = sorted(set(_problems(found)), key=lambda problem: problem[0])
     if as_json:
         told = [dict(zip(("line", "message", "hint"), each, strict=True)) for each in problems]
-        report.print_json({"file": found.name, "jobs": found.jobs, "problems": told})
+        print_json({"file": found.name, "jobs": found.jobs, "problems": told})
     elif not problems:
-        click.echo(f"{found.name}: {report.counted(len(found.jobs), 'job')}, nothing wrong")
+        click.echo(f"{found.name}: {counted(len(found.jobs), 'job')}, nothing wrong")
     for line, message, hint in problems:
         log.error(f"{found.name}:{line}: {message}", hint)
     return SettingsError.exit_code if problems else 0
@@ -132,22 +133,22 @@ def show(
     An option precedes the environment, that the file, that the default. Secrets are masked. The
     fingerprint is the one that the job's runs are recorded with.
     """
-    from loader import report
+    from loader.cli.views.table import Column, print_json, table
     from loader.jobs.config import job
 
     found = ctx.config
     database = _database(ctx)
     shown = [_job(job(found, name, dict(given)), day) for name in jobs or found.jobs]
     if as_json:
-        report.print_json({"file": found.path, "database": database, "jobs": shown})
+        print_json({"file": found.path, "database": database, "jobs": shown})
         return
     click.echo(f"database  {database['url']} ({database['origin']})")
     for each in shown:
         click.echo()
         values = {k: v for k, v in each["values"].items() if v["value"] is not None}
-        report.table(
+        table(
             f"job {each['job']}",
-            ["key", "value", report.Column("from", spare=1)],
+            ["key", "value", Column("from", spare=1)],
             [(key, _text(value["value"]), value["origin"]) for key, value in values.items()],
         )
         click.echo(f"sources for {' to '.join(sorted({each['days'][0], each['days'][-1]}))}:")
@@ -168,8 +169,8 @@ def _database(ctx: Context) -> dict[str, str]:
 
 
 def _job(found: JobConfig, day: date | None) -> dict[str, Any]:
-    from loader.redact import redact
     from loader.store.runs.fingerprint import compute_config_fingerprint
+    from loader.text import redact
 
     days = found.days(day)
     return {
@@ -198,8 +199,8 @@ def _text(value: Any) -> str:
 )
 def schema() -> None:
     """Print the JSON Schema of mdload.toml, for editors that complete and check by it."""
-    from loader import report
+    from loader.cli.views.table import print_json
     from loader.dialects.own import KEYS
     from loader.jobs.config.schema import json_schema
 
-    report.print_json(json_schema(KEYS))
+    print_json(json_schema(KEYS))

@@ -36,9 +36,9 @@ def coverage(
     """
     from loader.cli import interrupts
     from loader.cli.store import store
+    from loader.cli.views.coverage import cells_that_fit, print_coverage
     from loader.db.arrow import connect
     from loader.db.cancelling import cancellable
-    from loader.render_coverage import cells_that_fit, print_coverage
     from loader.store.series import Asked
     from loader.survey.coverage import coverage
 

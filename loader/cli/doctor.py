@@ -19,11 +19,11 @@ def doctor(ctx: Context, /, as_json: bool) -> None:
     Looks as the role that loads, and changes nothing. Under each finding that is not ok stands the
     next step, often SQL to run as it is. Exit code 6 if a check fails; a warning is none.
     """
-    from loader.cli.doctor_view import show
+    from loader.cli.views.doctor import show
     from loader.db.target import Target, masked, named, target
     from loader.errors import CheckFailed, MdloadError
-    from loader.report import counted
     from loader.survey.doctor import examine, unreachable
+    from loader.text import counted
 
     chosen = named(ctx.database, ctx.configured)  # a URL that is none is the person's fault
     with ExitStack() as stack:

@@ -82,8 +82,9 @@ def _tell(
     """What was written: on stdout as JSON, else on stderr, for stdout may have the bars."""
     import os
 
-    from loader import report
+    from loader.cli.views.table import print_json
     from loader.listen import log
+    from loader.text import bytes_, counted, duration, span
 
     size = os.path.getsize(path) if os.path.isfile(path) else None
     if as_json:
@@ -92,16 +93,16 @@ def _tell(
             "min_ts": exported.min_ts, "max_ts": exported.max_ts, "bytes": size,
             "elapsed_ms": elapsed_ms,
         }  # fmt: skip
-        report.print_json(found)
+        print_json(found)
         return
     if not exported.rows:
         log.note(f"{path}: no bars in that time; only the names of the columns were written")
         return
     rate = exported.rows / max(elapsed_ms, 1) * 1000
     facts = [
-        f"{report.counted(exported.rows, 'bar')} of {exported.series:,} series",
-        report.span(exported.min_ts, exported.max_ts),
-        *([report.bytes_(size)] if size is not None else []),
-        f"{report.duration(elapsed_ms)} ({rate:,.0f} rows/s)",
+        f"{counted(exported.rows, 'bar')} of {exported.series:,} series",
+        span(exported.min_ts, exported.max_ts),
+        *([bytes_(size)] if size is not None else []),
+        f"{duration(elapsed_ms)} ({rate:,.0f} rows/s)",
     ]
     log.note(f"{path}: {', '.join(facts)}")

@@ -57,13 +57,13 @@ def gaps(
     """
     from loader.cli import interrupts
     from loader.cli.store import store
+    from loader.cli.views.gaps import print_gaps, print_waivers
     from loader.db.arrow import connect
     from loader.db.cancelling import cancellable
-    from loader.render_gaps import print_gaps, print_waivers
-    from loader.report import counted
     from loader.store.series import Asked, stored_series
     from loader.survey import waivers
     from loader.survey.gaps import Span, check, unknown
+    from loader.text import counted
 
     interrupts.heed()
     if bool(waived) != bool(reason):

@@ -28,10 +28,10 @@ def inspect(
     writes down an unknown format as far as it can tell, for you to finish.
     """
     from loader.check.file import check_settings
-    from loader.emit import dialect_table
+    from loader.cli.views.dialect_table import dialect_table
+    from loader.cli.views.look import print_look
     from loader.load.inspection import first_look
     from loader.read.sources import find
-    from loader.render_look import print_look
     from loader.settings import Settings
 
     settings = Settings(**meaning(given), own_dialects=ctx.dialects)

@@ -46,7 +46,7 @@ def list_(
     as_json: bool,
 ) -> None:
     """The newest runs, newest first."""
-    from loader.cli import job_runs_view as view
+    from loader.cli.views import job_runs as view
 
     with _tracker(context) as tracker:
         runs = tracker.get_recent_runs(limit, job_name, status, since)
@@ -61,7 +61,7 @@ def list_(
 @click.pass_obj
 def inspect(context: Context, run_id: int, as_json: bool) -> None:
     """One run: its counts, files, rejected rows by rule, and its course."""
-    from loader.cli.job_run_page import show_run
+    from loader.cli.views.job_run import show_run
 
     with _tracker(context) as tracker:
         run, files = tracker.get_run(run_id), tracker.get_files(run_id)
@@ -86,9 +86,9 @@ def inspect(context: Context, run_id: int, as_json: bool) -> None:
 @click.pass_obj
 def stuck(context: Context, timeout_minutes: float, mark_failed: bool, as_json: bool) -> None:
     """Runs that say running and have stopped beating; exit code 6 if there is one."""
-    from loader.cli import job_runs_view as view
+    from loader.cli.views import job_runs as view
     from loader.listen import log
-    from loader.report import counted
+    from loader.text import counted
 
     minutes = f"{timeout_minutes:g} minutes"
     with _tracker(context) as tracker:
@@ -123,7 +123,7 @@ def stuck(context: Context, timeout_minutes: float, mark_failed: bool, as_json: 
 @click.pass_obj
 def summary(context: Context, hours: float, as_json: bool) -> None:
     """Runs by job, provider and status: how many, how long, how many rows."""
-    from loader.cli import job_runs_view as view
+    from loader.cli.views import job_runs as view
 
     with _tracker(context) as tracker:
         found = tracker.get_summary(hours)
@@ -143,7 +143,7 @@ def summary(context: Context, hours: float, as_json: bool) -> None:
 @click.pass_obj
 def cleanup(context: Context, older_than_days: int, confirm: bool, as_json: bool) -> None:
     """Deletes old runs with their files and rejected rows; running ones and all bars stay."""
-    from loader.cli import job_runs_view as view
+    from loader.cli.views import job_runs as view
 
     with _tracker(context) as tracker:
         expired = tracker.get_expired_runs(older_than_days)

@@ -42,10 +42,10 @@ def live(ctx: Context, /, source: str, as_json: bool, **given: Any) -> int:
     ending = _Ending()
     from loader.check.file import check_settings
     from loader.cli.store import store
+    from loader.cli.views.load import print_load
     from loader.client.live import Flush, LiveFeed
     from loader.client.live.spill import directory
     from loader.listen.progress import listeners
-    from loader.render import print_load
     from loader.settings import Settings
 
     ending.listen()  # again: Polars has put a handler of its own under Python's

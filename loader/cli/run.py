@@ -79,8 +79,8 @@ def run(
     code 7, or waits. What can succeed on another attempt is tried again. The exit code is that of
     the worst job.
     """
-    from loader import report
     from loader.cli.store import store
+    from loader.cli.views.table import print_json
     from loader.jobs.config import every_job, job
     from loader.jobs.run import Asked
 
@@ -100,7 +100,7 @@ def run(
             _tell(results[-1], as_json=as_json)
     code = max((result.exit_code for result in results), default=0)
     if as_json:
-        report.print_json({"exit_code": code, "jobs": [each.as_object() for each in results]})
+        print_json({"exit_code": code, "jobs": [each.as_object() for each in results]})
     return code
 
 
@@ -116,8 +116,8 @@ def _run(ctx: Context, job: JobConfig, url: str, asked: Asked) -> JobResult:
 
 
 def _tell(result: JobResult, *, as_json: bool) -> None:
+    from loader.cli.views.load import print_errors, print_load
     from loader.listen import log
-    from loader.render import print_errors, print_load
 
     if as_json:
         print_errors(result.load)

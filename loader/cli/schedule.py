@@ -51,7 +51,7 @@ def show(
     Nothing is installed. The times are those of the machine that runs them. A job needs no lock of
     its own here: it takes one in the database.
     """
-    from loader import report
+    from loader.cli.views.table import print_json
     from loader.jobs.schedule import crontab_line, failure_unit, units
 
     if user is not None and not _USER.fullmatch(user):
@@ -61,7 +61,7 @@ def show(
     lines = {each.job: crontab_line(each, around) for each in chosen}
     files = {each.job: units(each, around) for each in chosen}
     if as_json:
-        report.print_json([
+        print_json([
             {"job": each.job, "schedule": each.schedule,
              **({"units": files[each.job]} if style == "systemd" else {"line": lines[each.job]})}
             for each in chosen

@@ -27,7 +27,7 @@ def enable(ctx: Context, /, yes: bool, as_json: bool) -> None:
     again as the table has. Needs the table's owner. Without --yes nothing is done.
     """
     from loader.cli.store import store
-    from loader.cli.timescale_view import show_plan
+    from loader.cli.views.timescale import show_plan
     from loader.store.timescale import connected, hypertable
 
     with store(ctx) as url, connected(url) as connection:
@@ -52,7 +52,7 @@ def rollup(ctx: Context, /, source: str, targets: tuple[str, ...], as_json: bool
     wrote, and the server does every hour. Days and weeks are those of UTC.
     """
     from loader.cli.store import store
-    from loader.cli.timescale_view import show_rollups
+    from loader.cli.views.timescale import show_rollups
     from loader.store.timescale import connected, create, extension, rollups
     from loader.store.timescale.rollups import rollup as made_of
 
@@ -73,7 +73,7 @@ def rollup(ctx: Context, /, source: str, targets: tuple[str, ...], as_json: bool
 def status(ctx: Context, /, as_json: bool) -> None:
     """How the bars are kept: chunks, compression and its policy, sizes, rollups."""
     from loader.cli.store import store
-    from loader.cli.timescale_view import show_status
+    from loader.cli.views.timescale import show_status
     from loader.store.timescale import connected, hypertable
 
     with store(ctx) as url, connected(url) as connection:

@@ -39,12 +39,13 @@ def verify(
     provider's own daily bar may come from other trades than its minutes: the auctions, corrections.
     Exit code 6 if any differ.
     """
-    from loader import report
     from loader.cli.store import store
+    from loader.cli.views.table import Column, print_json, table
     from loader.errors import CheckFailed
     from loader.store.series import Asked
     from loader.store.timescale import connected, extension
     from loader.survey.verify import FIELDS, check
+    from loader.text import counted
 
     asked = Asked(provider, symbols, None, *bounds(since, until))
     with store(ctx) as url, connected(url) as connection:
@@ -52,20 +53,20 @@ def verify(
         found = check(connection, interval or "1d", asked, tolerance)
     if as_json:
         told = {"rollup": found.rollup.name, "compared": found.compared, "by_field": found.by_field}
-        report.print_json({**told, "differences": found.differences})
+        print_json({**told, "differences": found.differences})
     else:
         rows = [
             (d.provider, d.symbol, d.ts, ", ".join(d.differs), *_pairs(d.differs, d.stored, d.made))
             for d in found.differences[:_SHOWN]
         ]
         if rows:
-            time = report.Column("ts", "time")
-            report.table(None, ["provider", "symbol", time, "differs", *FIELDS], rows)
-        click.echo(f"{found.rollup.name}: {report.counted(found.compared, 'bar')} compared, "
+            time = Column("ts", "time")
+            table(None, ["provider", "symbol", time, "differs", *FIELDS], rows)
+        click.echo(f"{found.rollup.name}: {counted(found.compared, 'bar')} compared, "
                    f"{len(found.differences):,} differ")  # fmt: skip
     if found.differences:
         fields = ", ".join(f"{name} {n:,}" for name, n in found.by_field.items())
-        raise CheckFailed(f"{report.counted(len(found.differences), 'bar')} differ ({fields})")
+        raise CheckFailed(f"{counted(len(found.differences), 'bar')} differ ({fields})")
 
 
 def _pairs(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from loader.errors import DeadlinePassed
-from loader.report import duration
+from loader.text import duration
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from loader.errors import NotThere, UnreadableFile
 from loader.jobs.config import JobConfig
 from loader.load.file import Identity, identity
 from loader.read.sources import Source, find
-from loader.redact import redact
+from loader.text import redact
 
 _log: Final = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from loader.db.conninfo import conninfo
 from loader.db.queries import query
 from loader.db.translate import translate_psycopg
 from loader.errors import JobHeld
-from loader.report import utc
+from loader.text import utc
 
 _log: Final = logging.getLogger(__name__)
 #: How PostgreSQL says that `lock_timeout` was up.

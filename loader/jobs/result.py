@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from loader.render import as_object
+from loader.cli.views.load import as_object
 from loader.results import LoadResult
 
 

@@ -22,12 +22,11 @@ from loader.jobs.lock import HOST, JobLock
 from loader.jobs.result import JobResult
 from loader.load.pipeline import LISTED, load
 from loader.read.sources import Source
-from loader.redact import redact
-from loader.report import duration
 from loader.results import FileResult, LoadResult, RunStatus
 from loader.settings import Settings
 from loader.store import schema
 from loader.store.runs import JobRunTracker
+from loader.text import duration, redact
 
 _log: Final = logging.getLogger(__name__)
 NOTHING: Final = Gathered([], [], [])

@@ -27,8 +27,8 @@ from loader.events import (
     RunDone,
     RunStarted,
 )
-from loader.redact import redact
 from loader.results import FileResult, LoadResult
+from loader.text import redact
 
 _said: Final = logging.getLogger("loader.said")
 

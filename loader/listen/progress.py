@@ -20,7 +20,7 @@ from loader.events import (
 )
 from loader.listen import log
 from loader.listen.log import log_event
-from loader.redact import redact
+from loader.text import redact
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -21,9 +21,9 @@ from loader.events import FileDone, FileNote, FileStarted
 from loader.load.file import STOPPED, FileWork, identity
 from loader.load.run import Job, Way
 from loader.read.sources import Source, content_hash
-from loader.redact import redact
 from loader.results import Counts, FileResult, FileState
 from loader.store.runs import ledger
+from loader.text import redact
 
 FIRST_WAY = Way()
 #: Nobody writes to a file with longer pauses.

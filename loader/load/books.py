@@ -14,13 +14,13 @@ from loader.check.unique import LISTED
 from loader.db.arrow import Connection
 from loader.errors import MergeFailed, TooManyRejects
 from loader.read.spool import Spool
-from loader.redact import redact
 from loader.results import Counts, FileResult
 from loader.settings import RejectLimit
 from loader.store import quarantine, spellings
 from loader.store.compare import Compared
 from loader.store.runs import ledger
 from loader.store.runs.counts import add_counts
+from loader.text import redact
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from loader.redact import names_secret, redact
+from loader.text import names_secret, redact
 
 
 @pytest.mark.parametrize(

@@ -9,18 +9,8 @@ from types import MappingProxyType
 
 import pytest
 
-from loader.report import (
-    Column,
-    bytes_,
-    counted,
-    details,
-    duration,
-    number,
-    print_json,
-    span,
-    table,
-    utc,
-)
+from loader.cli.views.table import Column, details, print_json, table
+from loader.text import bytes_, counted, duration, number, span, utc
 
 NOON = datetime(2024, 3, 1, 12, 0, 5, 999_999, tzinfo=UTC)
 DAY = datetime(2024, 3, 1, tzinfo=UTC)

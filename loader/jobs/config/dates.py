@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
 from loader.errors import SettingsError
-from loader.report import counted
+from loader.text import counted
 
 _FIELD: Final = re.compile(
     r"\{\{|\}\}|\{date(?P<shift>[+-]\d{1,5}d)?(?::(?P<form>[^{}]*))?\}|(?P<other>\{[^{}]*\}?|\})"

@@ -16,7 +16,7 @@ from loader.jobs.config import dates
 from loader.jobs.config.keys import JOB, Key
 from loader.jobs.config.read import Config, typed
 from loader.jobs.config.variables import expand
-from loader.redact import redact
+from loader.text import redact
 
 if TYPE_CHECKING:
     from loader.settings import Settings

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import PurePath
 from typing import IO, Final
 
-from loader.report import duration
+from loader.text import duration
 
 #: Of what a command says, so many bytes of its end are kept.
 _KEPT: Final = 2000

@@ -13,7 +13,7 @@ from loader.jobs.config import JobConfig
 from loader.jobs.hooks.commands import HookError, run, words_of
 from loader.jobs.hooks.secrets import masked
 from loader.jobs.hooks.web import get, is_url, parts_of, post
-from loader.report import counted, plain
+from loader.text import counted, plain
 
 _log: Final = logging.getLogger(__name__)
 

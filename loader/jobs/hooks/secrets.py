@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from loader.redact import names_secret, redact
+from loader.text import names_secret, redact
 
 #: Shorter values of secret variables would mask words by accident.
 _SHORTEST: Final = 6

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from loader import __version__
 from loader.jobs.hooks.commands import HookError
-from loader.report import duration
+from loader.text import duration
 
 _SCHEMES: Final = ("http://", "https://")
 _LATE: Final = "late"

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from loader.errors import NotThere, SourceLost, Unfinished, UnreadableFile
-from loader.redact import redact
+from loader.text import redact
 
 
 class NoCredentials(Exception):

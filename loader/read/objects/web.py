@@ -16,7 +16,7 @@ from urllib import error, parse, request
 from loader.errors import UnreadableFile
 from loader.read.objects.path import Head, ObjectPath
 from loader.read.objects.refusals import lost, not_there, replaced
-from loader.redact import redact
+from loader.text import redact
 
 _ATTEMPTS: Final = 5
 _TIMEOUT_SECONDS: Final = 60

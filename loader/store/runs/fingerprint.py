@@ -10,7 +10,7 @@ order:
   of day `"09:30:00"`; a timedelta is the number of its seconds;
 - tuples are lists; a set is the list of its distinct members in the order of their canonical form;
 - a path is its text with `/`; an enum member is its value;
-- entries whose key names a secret (`loader.redact.names_secret`) are left out, and so are user and
+- entries whose key names a secret (`loader.text.names_secret`) are left out, and so are user and
   password of a URL and the secrets in its query, so that a new password makes no new fingerprint.
 """
 
@@ -26,7 +26,7 @@ from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
 
-from loader.redact import names_secret, redact
+from loader.text import names_secret, redact
 
 _MICROSECOND = timedelta(microseconds=1)
 _USERINFO = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#]*@")

@@ -15,11 +15,11 @@ import psycopg
 from loader import __version__
 from loader.db.rows import Session
 from loader.errors import RunFinished, UnknownRun
-from loader.redact import redact
 from loader.results import RunStatus
 from loader.store.runs.active import ActiveRun, Heart, outcome
 from loader.store.runs.counts import as_json
 from loader.store.runs.records import STATUSES, ExpiredRuns, JobRun, JobRunFile, Mode, RunSummary
+from loader.text import redact
 
 
 class JobRunTracker:

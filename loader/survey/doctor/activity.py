@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from loader.db.rows import Row, Session
-from loader.report import counted, duration
 from loader.store.runs.records import JobRun
 from loader.store.schema import LOCK
 from loader.survey.doctor.check import Check
+from loader.text import counted, duration
 
 _SILENT_MINUTES: Final = 15  # as mdload job-runs stuck has it
 _LISTED: Final = 5

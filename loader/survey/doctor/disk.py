@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from loader.db.rows import Session
-from loader.report import bytes_
 from loader.survey.doctor.check import Check
+from loader.text import bytes_
 
 #: Free bytes below which the server's disk is told, and below which loads will fail.
 _SERVER: Final = (10_000_000_000, 1_000_000_000)

@@ -7,8 +7,8 @@ from time import perf_counter
 from typing import Final
 
 from loader.db.rows import Session
-from loader.report import duration
 from loader.survey.doctor.check import Check
+from loader.text import duration
 
 #: PostgreSQL majors that the tests run on.
 _OLDEST: Final = 15

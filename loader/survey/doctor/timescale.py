@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Final
 
 from loader.db.rows import Row, Session
-from loader.report import duration, utc
 from loader.store.timescale import OLDEST, Extension
 from loader.survey.doctor.check import Check, State
+from loader.text import duration, utc
 
 #: A policy that is due for longer has nobody who runs it.
 _OVERDUE: Final = timedelta(days=1)

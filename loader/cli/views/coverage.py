@@ -8,9 +8,9 @@ from typing import Final
 
 import click
 
-from loader import report
-from loader.report import Column
+from loader.cli.views.table import Column, print_json, table
 from loader.survey.coverage import Coverage, Covered
+from loader.text import counted, number, utc
 
 #: From nothing to full; a cell outside of a series' own time is blank.
 _SHADES: Final = "·░▒▓█"
@@ -23,7 +23,7 @@ _NARROW: Final = 116
 
 def cells_that_fit() -> int:
     """How many cells a strip may have on this terminal."""
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
     console = Console()
     if not console.is_terminal:
@@ -35,18 +35,18 @@ def cells_that_fit() -> int:
 def print_coverage(found: Coverage, *, as_json: bool) -> None:
     """An array of series with their cells, or the table."""
     if as_json:
-        report.print_json([_as_object(series, found) for series in found.series])
+        print_json([_as_object(series, found) for series in found.series])
         return
     if not found.series or found.origin is None:
         click.echo("no bars in that time")
         return
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
     console = Console()
     shades = _SHADES if (console.encoding or "").lower().startswith("utf") else _ASCII
     short = console.is_terminal and console.width < _NARROW
     many = len(found.series[0].cells)
-    report.table(
+    table(
         None,
         [
             Column("provider", spare=1),
@@ -100,11 +100,11 @@ def _ends(series: Covered, *, short: bool) -> list[str]:
     )
     if short or midnight:
         return [f"{ts:%Y-%m-%d}" for ts in (series.first, series.last)]
-    return [report.utc(ts, seconds=False) for ts in (series.first, series.last)]
+    return [utc(ts, seconds=False) for ts in (series.first, series.last)]
 
 
 def _bars(series: Covered) -> str:
-    return report.number(series.bars) if series.exact else about(series.bars)
+    return number(series.bars) if series.exact else about(series.bars)
 
 
 def about(n: int) -> str:
@@ -115,9 +115,9 @@ def about(n: int) -> str:
 
 def _sum(series: Sequence[Covered]) -> str:
     total = sum(s.bars for s in series)
-    what = f"{report.number(len(series))} series, "
+    what = f"{number(len(series))} series, "
     if all(s.exact for s in series):
-        return what + report.counted(total, "bar")
+        return what + counted(total, "bar")
     return what + f"{about(total)} bars (~ is estimated from a sample; --exact counts)"
 
 

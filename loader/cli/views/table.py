@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from pathlib import PurePath
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 import click
+
+from loader.text import cell, plain
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-NOTHING: Final = "-"
 #: Text is wrapped down to this width before a column is left out, and then down to the other one
 #: before the terminal has to fold lines.
 _COMFORTABLE: Final = 24
@@ -36,24 +34,6 @@ _STYLES: Final = {
 def print_json(value: object) -> None:
     """`value` on stdout as one JSON document: records as objects, times as ISO 8601 in UTC."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=plain))
-
-
-def plain(value: object) -> object:
-    """What JSON has for `value`: `default` of json.dumps."""
-    match value:
-        case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        case date():
-            return value.isoformat()
-        case Decimal() | PurePath():
-            return str(value)
-        case set() | frozenset():
-            return sorted(value)
-        case Mapping():
-            return dict(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: getattr(value, f.name) for f in fields(value)}
-    raise TypeError(f"a {type(value).__name__} has no JSON form")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +59,7 @@ def table(
 
     Cells: text as it is (no markup), integers with thousands, datetimes as `utc`, None as a dash.
     """
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
     named = [c if isinstance(c, Column) else Column(c) for c in columns]
     body = [[cell(value) for value in row] for row in rows]
@@ -108,7 +88,7 @@ def table(
 
 
 def _width(column: Column, values: Iterable[str], text: int) -> int:
-    from rich.cells import cell_len  # noqa: PLC0415
+    from rich.cells import cell_len
 
     longest = max(cell_len(column.name), *map(cell_len, values), 1)
     return min(longest, text) if column.kind == "text" else longest
@@ -116,8 +96,8 @@ def _width(column: Column, values: Iterable[str], text: int) -> int:
 
 def details(title: str, entries: Mapping[str, str | None]) -> None:
     """Prints a title and what is known under it, one entry a line."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.console import Console
+    from rich.text import Text
 
     console = Console(highlight=False, soft_wrap=True)
     console.print(Text(title, "bold"))
@@ -128,9 +108,9 @@ def details(title: str, entries: Mapping[str, str | None]) -> None:
 
 
 def _drawn(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Table:
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
 
     drawn = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for column in columns:
@@ -146,86 +126,10 @@ def _drawn(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Table:
 
 
 def _styled(column: Column, value: str) -> Text:
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text
 
     text = Text(value, _STYLES.get(value, "") if column.kind == "status" else "")
     if column.kind == "strip":
         text.highlight_regex("[·.]+", "red")
         text.highlight_regex("[░▒=-]+", "yellow")
     return text
-
-
-def cell(value: object) -> str:
-    """A value as a table shows it."""
-    match value:
-        case None:
-            return NOTHING
-        case bool():
-            return "yes" if value else "no"
-        case int() | float():
-            return number(value)
-        case datetime():
-            return utc(value)
-        case list() | tuple():
-            return ", ".join(map(cell, value)) or NOTHING
-    return str(value)
-
-
-def number(n: float | None) -> str:
-    """`1234567` as `1,234,567`; a float in its shortest exact form, without a `.0`."""
-    if isinstance(n, float):
-        return repr(n).removesuffix(".0")
-    return NOTHING if n is None else f"{n:,}"
-
-
-def counted(n: int, thing: str) -> str:
-    """`1 run`, `2 runs`."""
-    return f"{number(n)} {thing}{'' if n == 1 else 's'}"
-
-
-def utc(moment: datetime | None, *, seconds: bool = True) -> str:
-    """`2024-03-01 14:30:05Z`, or without the seconds."""
-    if moment is None:
-        return NOTHING
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M{':%S' if seconds else ''}}Z"
-
-
-def span(first: datetime | None, last: datetime | None) -> str:
-    """From the first bar to the last: `2024-03-01 to 2024-05-31`, with times unless all are
-    midnight."""
-    if first is None or last is None:
-        return NOTHING
-    first, last = first.astimezone(UTC), last.astimezone(UTC)
-    if all((ts.hour, ts.minute, ts.second, ts.microsecond) == (0, 0, 0, 0) for ts in (first, last)):
-        return f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
-    seconds = ":%S" if first.second or last.second else ""
-    return f"{first:%Y-%m-%d %H:%M{seconds}} to {last:%Y-%m-%d %H:%M{seconds}}"
-
-
-def duration(ms: float | None) -> str:
-    """`840 ms`, `12.3 s`, `4m 05s`, `2h 07m`, `3d 04h`."""
-    if ms is None:
-        return NOTHING
-    if ms < 999.5:
-        return f"{ms:.0f} ms"
-    if ms < 59_950:
-        return f"{ms / 1000:.1f} s"
-    seconds = round(ms / 1000)
-    for unit, below, small, smaller in ((60, 3600, "m", "s"), (3600, 86_400, "h", "m")):
-        if seconds < below:
-            return f"{seconds // unit}{small} {seconds % unit // (unit // 60):02}{smaller}"
-    return f"{seconds // 86_400}d {seconds % 86_400 // 3600:02}h"
-
-
-def bytes_(n: int | None) -> str:
-    """`512 B`, `1.5 kB`, `23.4 MB`, by thousands."""
-    if n is None:
-        return NOTHING
-    if n < 1000:
-        return f"{n} B"
-    size = float(n)
-    for unit in ("kB", "MB", "GB"):
-        size /= 1000
-        if size < 999.95:
-            return f"{size:.1f} {unit}"
-    return f"{size / 1000:.1f} TB"

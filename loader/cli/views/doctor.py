@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from loader.report import print_json
+from loader.cli.views.table import print_json
 from loader.survey.doctor.check import Check, State
 
 _STYLES: Final[dict[State, str]] = {"ok": "green", "warn": "yellow", "fail": "bold red"}

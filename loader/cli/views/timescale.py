@@ -8,9 +8,10 @@ from datetime import timedelta
 
 import click
 
-from loader import report
+from loader.cli.views.table import print_json
 from loader.listen import log
 from loader.store.timescale import Extension, Plan, Rollup, Status
+from loader.text import bytes_, counted, duration, utc
 
 
 def show_plan(plan: Plan, refused: str | None, *, done: bool, as_json: bool) -> None:
@@ -18,7 +19,7 @@ def show_plan(plan: Plan, refused: str | None, *, done: bool, as_json: bool) -> 
     if as_json:
         sizes = {name: getattr(plan, name) for name in ("steps", "rows", "bytes", "seconds")}
         told = {"done": done and bool(plan.steps), **sizes, "no_compression": refused}
-        report.print_json({**_extension(plan.extension), **told})
+        print_json({**_extension(plan.extension), **told})
         return
     if not plan.steps:
         click.echo("nothing to do: bars_ohlcv is a hypertable as mdload wants it")
@@ -32,9 +33,9 @@ def show_plan(plan: Plan, refused: str | None, *, done: bool, as_json: bool) -> 
         )
     if plan.steps and not done:
         if not plan.hypertable:
-            took = report.duration(plan.seconds * 1000)
+            took = duration(plan.seconds * 1000)
             click.echo(
-                f"about {plan.rows:,} rows, {report.bytes_(plan.bytes)}: some {took}, during which "
+                f"about {plan.rows:,} rows, {bytes_(plan.bytes)}: some {took}, during which "
                 "nobody can read or write bars, and as much disk again until it ends"
             )
         log.note("nothing was done; do it with: mdload timescale enable --yes")
@@ -42,7 +43,7 @@ def show_plan(plan: Plan, refused: str | None, *, done: bool, as_json: bool) -> 
 
 def show_rollups(wanted: Sequence[Rollup], new: Sequence[Rollup], *, as_json: bool) -> None:
     if as_json:
-        report.print_json([{"name": r.name, **asdict(r), "created": r in new} for r in wanted])
+        print_json([{"name": r.name, **asdict(r), "created": r in new} for r in wanted])
         return
     for each in wanted:
         there = "made and filled" if each in new else "is there already"
@@ -52,22 +53,22 @@ def show_rollups(wanted: Sequence[Rollup], new: Sequence[Rollup], *, as_json: bo
 def show_status(status: Status, *, as_json: bool) -> None:
     if as_json:
         told = {name: _plain(value) for name, value in asdict(status).items()}
-        report.print_json({**told, **_extension(status.extension),
+        print_json({**told, **_extension(status.extension),
                            "rollups": [r.name for r in status.rollups]})  # fmt: skip
         return
     has = status.extension
     facts = [("TimescaleDB", f"{has.version}, {_licence(has.licence)}")]
     if not status.hypertable:
-        facts.append(("bars", f"a plain table of {report.bytes_(status.bytes)}: "
+        facts.append(("bars", f"a plain table of {bytes_(status.bytes)}: "
                               "mdload timescale enable"))  # fmt: skip
     else:
         facts.append(("bars", f"{status.chunks:,} chunks of {_days(status.chunk_width)}, "
                               f"{status.compressed:,} of them compressed, "
-                              f"{report.bytes_(status.bytes)}"))  # fmt: skip
+                              f"{bytes_(status.bytes)}"))  # fmt: skip
         facts.append(("policy", _policy(status)))
     if status.before and status.after:
-        facts.append(("compressed", f"{report.bytes_(status.before)} to "
-                                    f"{report.bytes_(status.after)}, "
+        facts.append(("compressed", f"{bytes_(status.before)} to "
+                                    f"{bytes_(status.after)}, "
                                     f"{status.before / status.after:.1f} to 1"))  # fmt: skip
     facts += [("rollup", f"{r.name}: {r.target} bars of {r.source} bars") for r in status.rollups]
     for name, value in facts:
@@ -79,9 +80,9 @@ def _policy(status: Status) -> str:
         return "no compression"
     if status.compress_after is None:
         return "none: nothing is compressed by itself"
-    ran = f"ran at {report.utc(status.last_run)}" if status.last_run else "has not run yet"
+    ran = f"ran at {utc(status.last_run)}" if status.last_run else "has not run yet"
     if status.last_status == "Failed":
-        ran = f"failed at {report.utc(status.last_run)}" if status.last_run else "failed"
+        ran = f"failed at {utc(status.last_run)}" if status.last_run else "failed"
     return f"compresses what is older than {_days(status.compress_after)}; {ran}"
 
 
@@ -90,7 +91,7 @@ def _licence(name: str) -> str:
 
 
 def _days(width: timedelta | None) -> str:
-    return report.counted(width.days, "day") if width and width.days else str(width)
+    return counted(width.days, "day") if width and width.days else str(width)
 
 
 def _plain(value: object) -> object:

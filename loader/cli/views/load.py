@@ -8,10 +8,10 @@ from datetime import datetime
 
 import click
 
-from loader import report
+from loader.cli.views.table import Column, print_json, table
 from loader.listen import log
-from loader.report import Column
 from loader.results import Counts, FileResult, LoadResult
+from loader.text import NOTHING, bytes_, counted, duration, span
 
 #: Names in a list that is there to be read.
 _SHOWN = 8
@@ -22,7 +22,7 @@ _GIVE_WAY = ("rejected", "unchanged", "duplicate", "updated", "skipped")
 def print_load(result: LoadResult, *, as_json: bool) -> None:
     """The counts of a load on stdout, and what went wrong with which file."""
     if as_json:
-        report.print_json(as_object(result))
+        print_json(as_object(result))
         print_errors(result)
         return
     _print_counts(result)
@@ -45,20 +45,20 @@ def _print_counts(result: LoadResult) -> None:
         zero = getattr(result.counts, name) == 0 and name in _GIVE_WAY
         heads.append(Column(name, "number", spare=_GIVE_WAY.index(name) + 1 if zero else 0))
     title = "Dry run: nothing was written" if result.dry_run else None
-    if hidden := report.table(title, heads, rows):
+    if hidden := table(title, heads, rows):
         click.echo(f"{', '.join(hidden)}: 0")
 
 
 def _facts(result: LoadResult) -> list[tuple[str, str]]:
     seconds = max(result.elapsed_ms, 1) / 1000
     facts = [
-        ("span", report.span(result.min_ts, result.max_ts)),
+        ("span", span(result.min_ts, result.max_ts)),
         ("symbols", listed(result.symbols)),
-        ("time", f"{report.duration(result.elapsed_ms)} "
+        ("time", f"{duration(result.elapsed_ms)} "
                  f"({result.counts.read / seconds:,.0f} rows/s)"),
     ]  # fmt: skip
     if result.wal_bytes is not None:
-        facts.append(("WAL", report.bytes_(result.wal_bytes)))
+        facts.append(("WAL", bytes_(result.wal_bytes)))
     facts += _chunks(result)
     if result.run_id is not None:
         facts.append(("run", str(result.run_id)))
@@ -82,10 +82,10 @@ def _chunks(result: LoadResult) -> list[tuple[str, str]]:
         return []
     rows = sum(chunk.rows for chunk in result.chunks)
     done = sum(chunk.recompressed for chunk in result.chunks)
-    what = f"wrote {rows:,} rows into {report.counted(len(result.chunks), 'compressed chunk')}"
+    what = f"wrote {rows:,} rows into {counted(len(result.chunks), 'compressed chunk')}"
     again = f"{done} compressed again" if done else "--recompress compresses them again"
     facts = [("chunks", f"{what}; {again}:")]
-    facts += [("", f"{report.span(c.first, c.before)}  {c.chunk}  {c.rows:,} rows")
+    facts += [("", f"{span(c.first, c.before)}  {c.chunk}  {c.rows:,} rows")
               for c in result.chunks[:_SHOWN]]  # fmt: skip
     if len(result.chunks) > _SHOWN:
         facts.append(("", f"and {len(result.chunks) - _SHOWN} more: see --json"))
@@ -113,7 +113,7 @@ def print_errors(result: LoadResult) -> None:
                 file.error
             )
     for (_, hint), (error, *others) in alike.items():
-        more = f" (and {report.counted(len(others), 'other file')} likewise)" if others else ""
+        more = f" (and {counted(len(others), 'other file')} likewise)" if others else ""
         log.error(error + more, hint)
 
 
@@ -139,7 +139,7 @@ def _rules(result: LoadResult) -> dict[str, int]:
 
 def listed(names: list[str]) -> str:
     more = len(names) - _SHOWN
-    listed = ", ".join(names[:_SHOWN]) or report.NOTHING
+    listed = ", ".join(names[:_SHOWN]) or NOTHING
     return f"{len(names):,}: {listed}" + (f" and {more:,} more" if more > 0 else "")
 
 

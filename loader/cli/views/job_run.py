@@ -7,19 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-from loader.cli.job_runs_view import columns, silence
-from loader.report import (
-    Column,
-    bytes_,
-    counted,
-    details,
-    duration,
-    number,
-    print_json,
-    span,
-    table,
-)
+from loader.cli.views.job_runs import columns, silence
+from loader.cli.views.table import Column, details, print_json, table
 from loader.store.runs import JobRun, JobRunFile
+from loader.text import bytes_, counted, duration, number, span
 
 _COUNTS = ("inserted", "updated", "unchanged", "duplicate", "skipped", "rejected")
 

@@ -7,12 +7,13 @@ from typing import Any, Literal
 
 import click
 
-from loader import bars, report
+from loader import bars
+from loader.cli.views.load import listed
+from loader.cli.views.table import Column, print_json, table
 from loader.listen import log
 from loader.load import books
 from loader.load.inspection import Look
-from loader.render import listed
-from loader.report import Column
+from loader.text import number, span
 
 
 def print_look(looks: Sequence[Look], rows: int, *, as_json: bool) -> None:
@@ -20,10 +21,10 @@ def print_look(looks: Sequence[Look], rows: int, *, as_json: bool) -> None:
     are those under `files`."""
     if as_json:
         found = [_look(look, rows) for look in looks]
-        report.print_json(found[0] if len(found) == 1 else {"files": found})
+        print_json(found[0] if len(found) == 1 else {"files": found})
         return
-    for number, look in enumerate(looks):
-        if number:
+    for place, look in enumerate(looks):
+        if place:
             click.echo()
         click.echo(click.style(look.path, bold=True))
         for label, value in _facts(look):
@@ -37,7 +38,7 @@ def print_look(looks: Sequence[Look], rows: int, *, as_json: bool) -> None:
 
 def _facts(look: Look) -> list[tuple[str, str]]:
     notes = [("note", note) for note in look.notes]
-    rows = "more than the first batch" if look.rows is None else report.number(look.rows)
+    rows = "more than the first batch" if look.rows is None else number(look.rows)
     if not look.columns:
         known = {"container": look.container, "found": ", ".join(look.found)}
         known["rows"] = None if look.error else rows
@@ -54,7 +55,7 @@ def _facts(look: Look) -> list[tuple[str, str]]:
         ("rows", rows),
         ("columns", ", ".join(f"{field} = {name}" for field, name in look.columns.items())),
         ("symbols", listed(seen["symbols"])),
-        ("span", report.span(seen["min_ts"], seen["max_ts"])),
+        ("span", span(seen["min_ts"], seen["max_ts"])),
         ("rejected", f"{rejected}{part}"),
         *[("skipped", f"{look.skipped:,}{part}")][: look.skipped],
         *notes,
@@ -68,7 +69,7 @@ def _print_bars(look: Look, rows: int) -> None:
         is_same = name != "ts" and look.good[name].n_unique() == 1  # and told above
         kind: Literal["number", "time", "text"] = "number" if name in bars.VALUES else "text"
         columns.append(Column(name, "time" if name == "ts" else kind, spare if is_same else 0))
-    report.table(None, columns, head.rows())
+    table(None, columns, head.rows())
 
 
 def _look(look: Look, rows: int) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from typing import Final
 
 import click
 
-from loader import bars, report
+from loader import bars
+from loader.cli.views.table import Column, print_json, table
 from loader.listen import log
-from loader.report import Column
 from loader.survey.gaps import Checked, Gap
 from loader.survey.waivers import Waiver
+from loader.text import counted, number, utc
 
 #: Gaps in a table that is there to be read; `--json` has all.
 _SHOWN: Final = 40
@@ -24,12 +25,12 @@ def print_gaps(
     """One object with every series and every gap; or a table of gaps and the sum of it."""
     gaps = [gap for series in checked for gap in series.gaps]
     if as_json:
-        report.print_json(_as_object(calendar, checked, gaps, unknown))
+        print_json(_as_object(calendar, checked, gaps, unknown))
         return
     if gaps:
         _print_table(gaps[:_SHOWN])
         if len(gaps) > _SHOWN:
-            click.echo(f"and {report.counted(len(gaps) - _SHOWN, 'gap')} more; --json has all")
+            click.echo(f"and {counted(len(gaps) - _SHOWN, 'gap')} more; --json has all")
         click.echo()
     click.echo(_sum(calendar, checked))
     for text in _doubts(checked, unknown):
@@ -37,7 +38,7 @@ def print_gaps(
 
 
 def _print_table(gaps: Sequence[Gap]) -> None:
-    report.table(
+    table(
         None,
         [
             Column("provider", spare=1),
@@ -55,7 +56,7 @@ def _print_table(gaps: Sequence[Gap]) -> None:
 def _ends(gap: Gap) -> list[str]:
     if bars.is_daily(gap.interval):
         return [f"{ts:%Y-%m-%d}" for ts in (gap.first, gap.last)]
-    return [report.utc(ts, seconds=bool(ts.second)) for ts in (gap.first, gap.last)]
+    return [utc(ts, seconds=bool(ts.second)) for ts in (gap.first, gap.last)]
 
 
 def _sum(calendar: str, checked: Sequence[Checked]) -> str:
@@ -64,8 +65,8 @@ def _sum(calendar: str, checked: Sequence[Checked]) -> str:
         for name in ("expected", "stored", "waived", "missing")
     )
     parts = [
-        f"{calendar}: {report.number(len(checked))} series, "
-        f"{report.counted(expected, 'bar')} expected, {stored:,} stored"
+        f"{calendar}: {number(len(checked))} series, "
+        f"{counted(expected, 'bar')} expected, {stored:,} stored"
     ]
     if waived:
         parts.append(f"{waived:,} waived")
@@ -104,11 +105,11 @@ def _as_object(
 def print_waivers(waivers: Sequence[Waiver], *, as_json: bool) -> None:
     """An array of waivers, or a table."""
     if as_json:
-        report.print_json(list(waivers))
+        print_json(list(waivers))
     elif not waivers:
         log.note("nothing is waived")
     else:
-        report.table(
+        table(
             None,
             [
                 Column("id", "number"), Column("provider", spare=2), Column("symbol"),

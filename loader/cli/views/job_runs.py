@@ -6,18 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
+from loader.cli.views.table import Column, print_json, table
 from loader.listen import log
-from loader.report import (
-    Column,
-    counted,
-    duration,
-    number,
-    print_json,
-    span,
-    table,
-    utc,
-)
 from loader.store.runs import ExpiredRuns, JobRun, RunSummary
+from loader.text import counted, duration, number, span, utc
 
 
 def show_runs(runs: Sequence[JobRun], as_json: bool) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from loader import report
+from loader.cli.views.table import Column, details, print_json, table
 from loader.dialects.dialect import ONLY_IF_SAID, Dialect, Shape
-from loader.report import Column
 
 _STAMP: Final = {
     "start": "start of the bar",
@@ -18,7 +17,7 @@ _STAMP: Final = {
 
 def print_list(dialects: Mapping[str, Dialect], *, as_json: bool) -> None:
     if as_json:
-        report.print_json([_facts(dialect) for dialect in dialects.values()])
+        print_json([_facts(dialect) for dialect in dialects.values()])
         return
     columns = [Column("name"), Column("title", spare=1), Column("containers"), Column("times"),
                Column("zone"), Column("prices adjusted for", spare=2)]  # fmt: skip
@@ -26,7 +25,7 @@ def print_list(dialects: Mapping[str, Dialect], *, as_json: bool) -> None:
         (d.name, d.title, _containers(d), d.stamp and f"{d.stamp}s", d.timezone, d.adjusted or None)
         for d in dialects.values()
     ]
-    report.table(None, columns, rows)
+    table(None, columns, rows)
 
 
 def _containers(dialect: Dialect) -> str:
@@ -35,9 +34,9 @@ def _containers(dialect: Dialect) -> str:
 
 def print_dialect(dialect: Dialect, *, as_json: bool) -> None:
     if as_json:
-        report.print_json(_facts(dialect))
+        print_json(_facts(dialect))
         return
-    report.details(f"{dialect.name}: {dialect.title}", dict(_page(dialect)))
+    details(f"{dialect.name}: {dialect.title}", dict(_page(dialect)))
 
 
 def _page(dialect: Dialect) -> list[tuple[str, str | None]]:

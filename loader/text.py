@@ -1,0 +1,159 @@
+"""Numbers, times and secrets as people may see them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import PurePath
+from typing import Final
+
+NOTHING: Final = "-"
+
+_WORDS: Final = frozenset({
+    "password", "passwd", "pwd", "passphrase", "secret", "secrets", "token", "tokens",
+    "credential", "credentials", "authorization", "apikey", "accesskey", "authkey", "privatekey",
+    "secretkey", "signature", "sig",
+})  # fmt: skip
+#: `key` ends the name of a secret (`api_key`, `polygon_key`), except after these.
+_PLAIN_KEYS: Final = frozenset({
+    "primary", "foreign", "unique", "natural", "composite", "partition", "cluster", "sort",
+    "order", "group", "join", "merge", "conflict", "dedup", "row", "bar", "cache", "index",
+    "column",
+})  # fmt: skip
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+_USERINFO = re.compile(r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]*://)(?P<userinfo>[^\s/?#]*)@")
+_QUERY = re.compile(r"(?P<name>(?<=[?&])[^=&#\s]+)=(?P<value>[^&#\s]*)")
+_SETTING = re.compile(
+    r"(?P<name>\b(?:password|passwd|pwd|sslpassword|secret|token|api_?key)\b['\"]?\s*[=:]\s*"
+    # variables as a shell sets them (PGPASSWORD=…), and a header of HTTP
+    r"|\b\w*(?:password|passwd|passphrase|secret|token|api_?key|access_?key)="
+    r"|\bauthorization\s*:\s*(?:(?:bearer|basic|token)\s+)?)"
+    r"(?P<value>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s,;&'\"]+)",
+    re.IGNORECASE,
+)
+
+
+def names_secret(name: str) -> bool:
+    """Whether a value under `name` (`password`, `apiKey`, `X-Auth-Token`) must not be shown."""
+    words = [w.lower() for w in re.split(r"[^A-Za-z0-9]+", _CAMEL.sub("_", name)) if w]
+    if any(word in _WORDS for word in words):
+        return True
+    if not words or words[-1] not in ("key", "keys"):
+        return False
+    return words == ["key"] or (len(words) > 1 and words[-2] not in _PLAIN_KEYS)
+
+
+def redact(text: str, mask: str = "***") -> str:
+    """`text` with `mask` for the passwords in it: in URLs, their queries and `password=…`.
+
+    The user's name stays, because it tells a person which account was meant.
+    """
+
+    def userinfo(match: re.Match[str]) -> str:
+        user, colon, _ = match["userinfo"].partition(":")
+        return f"{match['scheme']}{user}{colon}{mask if colon else ''}@"
+
+    def parameter(match: re.Match[str]) -> str:
+        return f"{match['name']}={mask}" if names_secret(match["name"]) else match[0]
+
+    text = _USERINFO.sub(userinfo, text)
+    text = _QUERY.sub(parameter, text)
+    return _SETTING.sub(lambda match: f"{match['name']}{mask}", text)
+
+
+def plain(value: object) -> object:
+    """What JSON has for `value`: `default` of json.dumps."""
+    match value:
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+        case Decimal() | PurePath():
+            return str(value)
+        case set() | frozenset():
+            return sorted(value)
+        case Mapping():
+            return dict(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: getattr(value, f.name) for f in fields(value)}
+    raise TypeError(f"a {type(value).__name__} has no JSON form")
+
+
+def cell(value: object) -> str:
+    """A value as a table shows it."""
+    match value:
+        case None:
+            return NOTHING
+        case bool():
+            return "yes" if value else "no"
+        case int() | float():
+            return number(value)
+        case datetime():
+            return utc(value)
+        case list() | tuple():
+            return ", ".join(map(cell, value)) or NOTHING
+    return str(value)
+
+
+def number(n: float | None) -> str:
+    """`1234567` as `1,234,567`; a float in its shortest exact form, without a `.0`."""
+    if isinstance(n, float):
+        return repr(n).removesuffix(".0")
+    return NOTHING if n is None else f"{n:,}"
+
+
+def counted(n: int, thing: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{number(n)} {thing}{'' if n == 1 else 's'}"
+
+
+def utc(moment: datetime | None, *, seconds: bool = True) -> str:
+    """`2024-03-01 14:30:05Z`, or without the seconds."""
+    if moment is None:
+        return NOTHING
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M{':%S' if seconds else ''}}Z"
+
+
+def span(first: datetime | None, last: datetime | None) -> str:
+    """From the first bar to the last: `2024-03-01 to 2024-05-31`, with times unless all are
+    midnight."""
+    if first is None or last is None:
+        return NOTHING
+    first, last = first.astimezone(UTC), last.astimezone(UTC)
+    if all((ts.hour, ts.minute, ts.second, ts.microsecond) == (0, 0, 0, 0) for ts in (first, last)):
+        return f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    seconds = ":%S" if first.second or last.second else ""
+    return f"{first:%Y-%m-%d %H:%M{seconds}} to {last:%Y-%m-%d %H:%M{seconds}}"
+
+
+def duration(ms: float | None) -> str:
+    """`840 ms`, `12.3 s`, `4m 05s`, `2h 07m`, `3d 04h`."""
+    if ms is None:
+        return NOTHING
+    if ms < 999.5:
+        return f"{ms:.0f} ms"
+    if ms < 59_950:
+        return f"{ms / 1000:.1f} s"
+    seconds = round(ms / 1000)
+    for unit, below, small, smaller in ((60, 3600, "m", "s"), (3600, 86_400, "h", "m")):
+        if seconds < below:
+            return f"{seconds // unit}{small} {seconds % unit // (unit // 60):02}{smaller}"
+    return f"{seconds // 86_400}d {seconds % 86_400 // 3600:02}h"
+
+
+def bytes_(n: int | None) -> str:
+    """`512 B`, `1.5 kB`, `23.4 MB`, by thousands."""
+    if n is None:
+        return NOTHING
+    if n < 1000:
+        return f"{n} B"
+    size = float(n)
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if size < 999.95:
+            return f"{size:.1f} {unit}"
+    return f"{size / 1000:.1f} TB"
