@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from types import MappingProxyType
 from typing import Literal
@@ -156,3 +156,40 @@ class LoadResult:
     def exit_code(self) -> int:
         """0, or the largest of the files' codes."""
         return max((f.exit_code for f in self.files), default=0)
+
+
+def as_object(result: LoadResult) -> dict[str, object]:
+    """The contract's object for `backfill --json`."""
+    return {
+        "run_id": result.run_id,
+        "status": result.status,
+        "dry_run": result.dry_run,
+        **result.counts.as_columns(),
+        "symbols": result.symbols,
+        "min_ts": result.min_ts,
+        "max_ts": result.max_ts,
+        "elapsed_ms": result.elapsed_ms,
+        "wal_bytes": result.wal_bytes,
+        "chunks": [asdict(chunk) for chunk in result.chunks],
+        "files": [_file(file) for file in result.files],
+    }
+
+
+def _file(file: FileResult) -> dict[str, object]:
+    return {
+        "path": file.path,
+        "dialect": file.dialect,
+        "provider": file.provider,
+        "interval": file.interval,
+        "state": file.state,
+        "content_hash": file.content_hash,
+        **file.counts.as_columns(),
+        "rejected": dict(file.rejected),
+        "conflicting": file.conflicting,
+        "conflicts": list(file.conflicts),
+        "min_ts": file.min_ts,
+        "max_ts": file.max_ts,
+        "notes": list(file.notes),
+        "error": file.error,
+        "hint": file.hint,
+    }

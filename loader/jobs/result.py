@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from loader.cli.views.load import as_object
-from loader.results import LoadResult
+from loader.results import LoadResult, as_object
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,7 +218,7 @@ def test_a_success_that_cannot_be_recorded_is_an_error() -> None:
 
 PROGRAM = """
 import sys, time
-from loader.runs import JobRunTracker
+from loader.store.runs import JobRunTracker
 with JobRunTracker(sys.argv[1]).run("feed", heartbeat_seconds=0.01) as run:
     print(run.id, flush=True)
     time.sleep(60)

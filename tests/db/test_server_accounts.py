@@ -26,7 +26,7 @@ AS_NOBODY = """
 import os, pwd, sys
 from pathlib import Path
 import platformdirs, psycopg
-from loader.server import embedded, status
+from loader.db.embedded import embedded, status
 nobody = pwd.getpwnam("nobody")
 os.setgroups([])
 os.setgid(nobody.pw_gid)

@@ -20,7 +20,7 @@ from loader.db.embedded import embedded, start, status, stop
 USE_UNTIL_TOLD = """
 import sys
 from pathlib import Path
-from loader.server import embedded
+from loader.db.embedded import embedded
 with embedded(Path(sys.argv[1])) as url:
     print(url, flush=True)
     sys.stdin.read()

@@ -252,8 +252,8 @@ class TestLeavingEarly:
 
 MEASURED = """
     import sys
-    from loader.readers import read
-    from loader.sources import find
+    from loader.read.formats import read
+    from loader.read.sources import find
 
     for pattern in sys.argv[1:]:
         with find([pattern]) as [source], read(source, 20_000) as reading:

@@ -136,7 +136,7 @@ import sys, platformdirs, psycopg, subprocess, tempfile
 sys.platform = "win32"
 sys.modules["fcntl"] = sys.modules["pwd"] = None
 from loader.errors import SettingsError
-from loader.target import target
+from loader.db.target import target
 with target("postgresql://h/d") as chosen:
     print(chosen.url)
 try:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, astuple, fields
+from dataclasses import astuple, fields
 from datetime import datetime
 
 import click
 
 from loader.cli.views.table import Column, print_json, table
 from loader.listen import log
-from loader.results import Counts, FileResult, LoadResult
+from loader.results import Counts, FileResult, LoadResult, as_object
 from loader.text import NOTHING, bytes_, counted, duration, span
 
 #: Names in a list that is there to be read.
@@ -141,40 +141,3 @@ def listed(names: list[str]) -> str:
     more = len(names) - _SHOWN
     listed = ", ".join(names[:_SHOWN]) or NOTHING
     return f"{len(names):,}: {listed}" + (f" and {more:,} more" if more > 0 else "")
-
-
-def as_object(result: LoadResult) -> dict[str, object]:
-    """The contract's object for `backfill --json`."""
-    return {
-        "run_id": result.run_id,
-        "status": result.status,
-        "dry_run": result.dry_run,
-        **result.counts.as_columns(),
-        "symbols": result.symbols,
-        "min_ts": result.min_ts,
-        "max_ts": result.max_ts,
-        "elapsed_ms": result.elapsed_ms,
-        "wal_bytes": result.wal_bytes,
-        "chunks": [asdict(chunk) for chunk in result.chunks],
-        "files": [_file(file) for file in result.files],
-    }
-
-
-def _file(file: FileResult) -> dict[str, object]:
-    return {
-        "path": file.path,
-        "dialect": file.dialect,
-        "provider": file.provider,
-        "interval": file.interval,
-        "state": file.state,
-        "content_hash": file.content_hash,
-        **file.counts.as_columns(),
-        "rejected": dict(file.rejected),
-        "conflicting": file.conflicting,
-        "conflicts": list(file.conflicts),
-        "min_ts": file.min_ts,
-        "max_ts": file.max_ts,
-        "notes": list(file.notes),
-        "error": file.error,
-        "hint": file.hint,
-    }
