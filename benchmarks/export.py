@@ -30,7 +30,7 @@ from loader.read.sources import find
 from loader.settings import Settings
 from loader.store.export import export
 from loader.store.export_files import writing
-from loader.store.series import Asked
+from loader.store.series import SeriesFilter
 
 _COPY = f"""
     COPY (SELECT {", ".join(f'"{name}"' for name in bars.COLUMNS)} FROM bars_ohlcv)
@@ -65,7 +65,7 @@ def copied(url: str) -> None:
 def exported(path: Path) -> Callable[[str], None]:
     def run(url: str) -> None:
         with writing(str(path), bars.COLUMNS) as write:
-            export(url, Asked(), bars.COLUMNS, write)
+            export(url, SeriesFilter(), bars.COLUMNS, write)
 
     return run
 

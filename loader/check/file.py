@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import polars as pl
 
-from loader.check import misfits
+from loader.check import ragged
 from loader.check.layout import Hints, Layout, check, decide
 from loader.check.normalise import normalise
 from loader.check.spellings import brought_together, refuse_meeting
-from loader.check.validate import Checked, RuleSettings, validate
+from loader.check.validate import CheckedBatch, RuleSettings, validate
 from loader.dialects.dialect import Opening
 from loader.dialects.own import from_tables
-from loader.dialects.recognition import Taken, recognise
+from loader.dialects.recognition import Recognition, recognise
 from loader.read.batch import Location, RawBatch
 from loader.read.formats import Reading
 from loader.read.sources import Source
@@ -58,7 +58,7 @@ class Checking:
         self, reading: Reading, source: Source, settings: Settings, cut_at: int = 0
     ) -> None:
         self.opening: Opening | None = None
-        self.taken: Taken | None = None
+        self.taken: Recognition | None = None
         self.layout: Layout | None = None
         self._reading = reading
         self._source = source
@@ -69,14 +69,14 @@ class Checking:
         )
         self._cut_at = cut_at
 
-    def pieces(self) -> Generator[Checked, None, None]:
-        """One `Checked` per batch; none lies on both sides of raw row `cut_at`."""
+    def pieces(self) -> Generator[CheckedBatch, None, None]:
+        """One `CheckedBatch` per batch; none lies on both sides of raw row `cut_at`."""
         start_row, said = 1, self._hints
-        for read in misfits.from_first_fit(iter(self._reading)):
+        for read in ragged.from_first_fit(iter(self._reading)):
             if self.taken is None:
-                self.opening = self._opening(misfits.fitting(read))
+                self.opening = self._opening(ragged.fitting(read))
                 self.taken = recognise(self.opening, said.dialect, said.provider, said.own)
-            odd = misfits.rejected(read, short_rows=self.taken.dialect.short_rows)
+            odd = ragged.rejected(read, short_rows=self.taken.dialect.short_rows)
             if odd is not None:
                 place = replace(read.location, start_row=start_row)
                 for checked in self._beside(odd, RawBatch(read.frame, place), self.taken):
@@ -94,7 +94,7 @@ class Checking:
             for batch in _cut(raw, self._cut_at):
                 yield self._checked(batch, self.layout)
 
-    def _checked(self, batch: RawBatch, layout: Layout) -> Checked:
+    def _checked(self, batch: RawBatch, layout: Layout) -> CheckedBatch:
         """Raises:
         SymbolCollision: the symbol map brings two securities together.
         """
@@ -109,21 +109,23 @@ class Checking:
             refuse_meeting(checked.good.with_columns(spelled), together)
         return checked
 
-    def _beside(self, odd: pl.DataFrame, read: RawBatch, taken: Taken) -> Iterator[Checked]:
+    def _beside(
+        self, odd: pl.DataFrame, read: RawBatch, taken: Recognition
+    ) -> Iterator[CheckedBatch]:
         """A batch that has rows with more or fewer cells than columns."""
         place, start = read.location, read.location.start_row
         named = taken.named(read.frame)
-        sound = taken.reshape(misfits.others(read.frame, odd))
+        sound = taken.reshape(ragged.others(read.frame, odd))
         if self.layout is None:
             self.layout = decide(RawBatch(sound, place), self._hints, taken)
-        numbers, lost = misfits.numbered(named, odd, sound.height, start, self.layout.skip)
+        numbers, lost = ragged.numbered(named, odd, sound.height, start, self.layout.skip)
         end = start + sound.height + odd.height - 1
         for first, last in _spans(start, end, self._cut_at):
             here = numbers.is_between(first, last)
             part = RawBatch(sound.filter(here), replace(place, start_row=first))
             checked = self._checked(part, self.layout)
             own = lost.filter(pl.col("row_number").is_between(first, last))
-            woven = misfits.woven(checked, numbers.filter(here), own, first)
+            woven = ragged.woven(checked, numbers.filter(here), own, first)
             yield replace(woven, last_row=last)
 
     def _opening(self, first: pl.DataFrame) -> Opening:

@@ -22,7 +22,7 @@ from loader.check import fills, scales
 from loader.check.columns import check_fields, choose
 from loader.check.fills import Hint
 from loader.dialects.dialect import Dialect, Stamp, fold
-from loader.dialects.recognition import PLAIN, Taken, known_dialect, plain
+from loader.dialects.recognition import PLAIN, Recognition, known_dialect, plain
 from loader.errors import ColumnMismatch
 from loader.read.batch import RawBatch
 
@@ -103,7 +103,7 @@ def check(hints: Hints) -> None:
     check_fields(hints.columns)
 
 
-def decide(first: RawBatch, hints: Hints, taken: Taken | None = None) -> Layout:
+def decide(first: RawBatch, hints: Hints, taken: Recognition | None = None) -> Layout:
     """The layout of the file that begins with `first`; it holds for all of its batches.
 
     `taken` is what the file is taken for, and `first` is reshaped by it; without it the columns
@@ -183,7 +183,7 @@ def _provider(dialect: Dialect, facts: Mapping[str, str]) -> str | None:
         return None
 
 
-def _interval(hints: Hints, taken: Taken) -> Hint | None:
+def _interval(hints: Hints, taken: Recognition) -> Hint | None:
     if hints.interval is not None:
         return Hint(hints.interval, "--interval")
     if "interval" in taken.facts:

@@ -15,7 +15,7 @@ import polars as pl
 
 from loader import bars
 from loader.bars.words import changes
-from loader.check.validate import Checked
+from loader.check.validate import CheckedBatch
 from loader.read.spool import Partitions
 
 SERIES = ["provider", "symbol", "interval"]
@@ -34,7 +34,7 @@ class MayRepeat(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Unique:
+class UniqueBatch:
     """Bars of one piece of a file, one row per key, and what was found on the way.
 
     `bars` has `BARS_AND_ROW` and is sorted by key; `series` has, in that order, provider, symbol,
@@ -59,7 +59,7 @@ class Unique:
     conflicts: tuple[str, ...] = ()
 
 
-def in_order(pieces: Iterable[Checked]) -> Generator[Unique, None, None]:
+def in_order(pieces: Iterable[CheckedBatch]) -> Generator[UniqueBatch, None, None]:
     """Each piece made unique, as long as no key can repeat across pieces.
 
     Raises:
@@ -78,8 +78,8 @@ def in_order(pieces: Iterable[Checked]) -> Generator[Unique, None, None]:
 
 
 def partitioned(
-    pieces: Iterable[Checked], rows: int, piece_rows: int, *, by_time: bool = False
-) -> Generator[Unique, None, None]:
+    pieces: Iterable[CheckedBatch], rows: int, piece_rows: int, *, by_time: bool = False
+) -> Generator[UniqueBatch, None, None]:
     """The same for files in any order: all of it is read first, then comes back by partition, cut
     into pieces of `piece_rows`. About how many `rows` there will be decides on the partitions.
     `by_time`: week after week.
@@ -102,11 +102,11 @@ def partitioned(
                 yield replace(part, last_row=number, seen=seen)
 
 
-def _in_pieces(unique: Unique, piece_rows: int) -> Generator[Unique, None, None]:
+def _in_pieces(unique: UniqueBatch, piece_rows: int) -> Generator[UniqueBatch, None, None]:
     """Duplicates are counted with the first one."""
     for at in range(0, unique.bars.height, piece_rows):
         frame = unique.bars[at : at + piece_rows]
-        part = Unique(frame, _series(frame, _opens(frame)), read=frame.height)
+        part = UniqueBatch(frame, _series(frame, _opens(frame)), read=frame.height)
         yield (
             part
             if at
@@ -134,19 +134,19 @@ def _lane(count: int) -> pl.Expr:
     return (pl.struct(*SERIES).hash(seed=0) % count).cast(pl.Int64).alias("lane")
 
 
-def _unique(good: pl.DataFrame) -> Unique:
+def _unique(good: pl.DataFrame) -> UniqueBatch:
     opens = _opens(good)
     series = _series(good, opens)
     if _in_order(good["ts"], opens, series):  # as files mostly are; to sort takes four times longer
-        return Unique(bars=good, series=series)
+        return UniqueBatch(bars=good, series=series)
     frame = good.sort(*bars.KEY, maintain_order=True)
     opens = _opens(frame)
     repeats = (~opens & (frame["ts"] == frame["ts"].shift())).shift(-1, fill_value=False)
     duplicate = int(repeats.sum())
     if not duplicate:
-        return Unique(bars=frame, series=_series(frame, opens))
+        return UniqueBatch(bars=frame, series=_series(frame, opens))
     kept, lost = frame.filter(~repeats), frame.filter(repeats)
-    found = Unique(bars=kept, series=_series(kept, _opens(kept)))
+    found = UniqueBatch(bars=kept, series=_series(kept, _opens(kept)))
     differing = lost.join(kept, on=list(bars.KEY), suffix="_kept").filter(
         pl.any_horizontal(pl.col(v).ne_missing(pl.col(f"{v}_kept")) for v in bars.VALUES)
     )
@@ -206,7 +206,7 @@ def _spans(series: pl.DataFrame) -> pl.DataFrame:
     return series.group_by(SERIES).agg(pl.col("lo").min(), pl.col("hi").max())
 
 
-def made_unique(piece: Checked) -> Unique:
+def made_unique(piece: CheckedBatch) -> UniqueBatch:
     """One row per key of one piece: the last one."""
     return replace(
         _unique(piece.good),

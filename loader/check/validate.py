@@ -16,14 +16,14 @@ from loader.check.normalise import Normalised
 from loader.check.rules import Rule, RuleSettings, rules
 from loader.read.batch import RawBatch
 
-__all__ = ["Checked", "RuleSettings", "validate"]
+__all__ = ["CheckedBatch", "RuleSettings", "validate"]
 
 #: Fewer rows are made distinct at once as quickly as those that repeat are left out first.
 _FEW: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedBatch:
     """One batch after the rules; both frames in the batch's order, together all of its rows.
 
     Attributes:
@@ -45,7 +45,7 @@ class Checked:
     last_row: int = 0
 
 
-def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) -> Checked:
+def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) -> CheckedBatch:
     """Parts the bars of `batch` by the rules. Pure; costs little where every row is good."""
     active = rules(settings)
     start, raw = batch.location.start_row, batch.frame
@@ -61,7 +61,7 @@ def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) ->
     sound = facts.select(_all_hold(settings)).to_series()
     if sound.all():
         spellings = _spellings(numbered, normalised.source_symbols, normalised.naming)
-        return Checked(numbered, _none_bad(), {}, spellings, skipped, last_row)
+        return CheckedBatch(numbered, _none_bad(), {}, spellings, skipped, last_row)
     good = numbered.filter(sound)
     broken = facts.filter(~sound).select(
         (~rule.holds.fill_null(False)).alias(rule.name) for rule in active
@@ -75,7 +75,7 @@ def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) ->
     )
     rejected = {name: count for name, count in broken.sum().row(0, named=True).items() if count}
     spellings = _spellings(good, normalised.source_symbols.filter(sound), normalised.naming)
-    return Checked(good, bad, rejected, spellings, skipped, last_row)
+    return CheckedBatch(good, bad, rejected, spellings, skipped, last_row)
 
 
 @cache

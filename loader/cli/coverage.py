@@ -39,11 +39,11 @@ def coverage(
     from loader.cli.views.coverage import cells_that_fit, print_coverage
     from loader.db.arrow import connect
     from loader.db.cancelling import cancellable
-    from loader.store.series import Asked
+    from loader.store.series import SeriesFilter
     from loader.survey.coverage import coverage
 
     interrupts.heed()
-    asked = Asked(provider, symbols, interval, *bounds(since, until))
+    asked = SeriesFilter(provider, symbols, interval, *bounds(since, until))
     with store(ctx) as url, connect(url, autocommit=True) as connection:
         cells = cells_that_fit()
         found = cancellable(connection, lambda: coverage(connection, asked, cells, exact=exact))

@@ -49,13 +49,13 @@ def export(
     from loader.cli.store import store
     from loader.store.export import export
     from loader.store.export_files import kind_of, writing
-    from loader.store.series import Asked
+    from loader.store.series import SeriesFilter
 
     if path == "-" and as_json:
         raise click.UsageError("--json and --to - would both write to standard output")
     interrupts.heed()
     chosen = _columns(columns)
-    asked = Asked(provider, symbols, interval, *bounds(since, until))
+    asked = SeriesFilter(provider, symbols, interval, *bounds(since, until))
     kind_of(path)  # before a server is started for it
     began = time.perf_counter()
     with store(ctx) as url, writing(path, chosen) as write:

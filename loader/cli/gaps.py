@@ -60,7 +60,7 @@ def gaps(
     from loader.cli.views.gaps import print_gaps, print_waivers
     from loader.db.arrow import connect
     from loader.db.cancelling import cancellable
-    from loader.store.series import Asked, stored_series
+    from loader.store.series import SeriesFilter, stored_series
     from loader.survey import waivers
     from loader.survey.gaps import Span, check, unknown
     from loader.text import counted
@@ -81,7 +81,7 @@ def gaps(
         if listing or withdraw is not None:
             print_waivers(known, as_json=as_json)
             return
-        asked = Asked(provider, symbols, interval)
+        asked = SeriesFilter(provider, symbols, interval)
         span = Span(since, until, datetime.now(UTC))
         try:
             series = cancellable(connection, lambda: stored_series(connection, asked))

@@ -29,15 +29,15 @@ def inspect(
     """
     from loader.check.file import check_settings
     from loader.cli.views.dialect_table import dialect_table
-    from loader.cli.views.look import print_look
-    from loader.load.inspection import first_look
+    from loader.cli.views.inspection import print_look
+    from loader.load.inspection import inspect_source
     from loader.read.sources import find
     from loader.settings import Settings
 
     settings = Settings(**meaning(given), own_dialects=ctx.dialects)
     check_settings(settings)
     with find([source]) as found:
-        looks = [first_look(each, settings) for each in found]
+        looks = [inspect_source(each, settings) for each in found]
     if emit:
         for look in looks[:1]:
             click.echo(dialect_table(look))

@@ -15,7 +15,7 @@ from loader.cli.options import json_option
 if TYPE_CHECKING:
     from loader.jobs.config import JobConfig
     from loader.jobs.result import JobResult
-    from loader.jobs.run import Asked
+    from loader.jobs.run import JobRequest
 
 
 class Run(click.Command):
@@ -82,7 +82,7 @@ def run(
     from loader.cli.store import store
     from loader.cli.views.table import print_json
     from loader.jobs.config import every_job, job
-    from loader.jobs.run import Asked
+    from loader.jobs.run import JobRequest
 
     if bool(jobs) == every:
         raise click.UsageError("name the jobs to run, or --all of them")
@@ -92,7 +92,7 @@ def run(
         raise click.UsageError(f"--since {since} is after --until {until}")
     names = dict.fromkeys(jobs or every_job(ctx.config))
     chosen = [job(ctx.config, name, dict(given)) for name in names]
-    asked = Asked(day, since, until, wait, dry_run, force)
+    asked = JobRequest(day, since, until, wait, dry_run, force)
     results = []
     with store(ctx, checked=False) as url:
         for each in chosen:
@@ -104,7 +104,7 @@ def run(
     return code
 
 
-def _run(ctx: Context, job: JobConfig, url: str, asked: Asked) -> JobResult:
+def _run(ctx: Context, job: JobConfig, url: str, asked: JobRequest) -> JobResult:
     from loader.cli import interrupts, memory
     from loader.jobs.run import run_job
     from loader.listen.progress import listeners

@@ -42,12 +42,12 @@ def verify(
     from loader.cli.store import store
     from loader.cli.views.table import Column, print_json, table
     from loader.errors import CheckFailed
-    from loader.store.series import Asked
+    from loader.store.series import SeriesFilter
     from loader.store.timescale import connected, extension
     from loader.survey.verify import FIELDS, check
     from loader.text import counted
 
-    asked = Asked(provider, symbols, None, *bounds(since, until))
+    asked = SeriesFilter(provider, symbols, None, *bounds(since, until))
     with store(ctx) as url, connected(url) as connection:
         extension(connection)
         found = check(connection, interval or "1d", asked, tolerance)

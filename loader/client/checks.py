@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from loader.check.validate import Checked, RuleSettings, validate
+from loader.check.validate import CheckedBatch, RuleSettings, validate
 from loader.client.bar import Bar, Columns, columns, frame
 from loader.client.keys import KnownKeys
 from loader.read.batch import Location, RawBatch
@@ -28,7 +28,7 @@ class Checks:
         self._rules = rules
         self._keys = KnownKeys()
 
-    def objects(self, given: Iterable[Bar], size: int) -> Iterator[Checked]:
+    def objects(self, given: Iterable[Bar], size: int) -> Iterator[CheckedBatch]:
         """Batches of `size` objects; rows are numbered from 1 over all of them. What arrives over
         time is not waited for beyond the batch.
 
@@ -58,7 +58,7 @@ class Checks:
                 piece = given[start : min(start + size, first + step)]
                 yield self.batch(columns(piece, start), start)
 
-    def batch(self, said: Columns, first: int) -> Checked:
+    def batch(self, said: Columns, first: int) -> CheckedBatch:
         """One batch, of what objects said before; the first of them is row `first + 1`.
 
         Raises:
@@ -68,7 +68,7 @@ class Checks:
         return validate(batch, self._keys.normalise(batch), self._rules)
 
 
-def in_batches(checked: Checked, size: int) -> Iterator[Checked]:
+def in_batches(checked: CheckedBatch, size: int) -> Iterator[CheckedBatch]:
     """`checked` in batches of `size` rows, good and bad."""
     if checked.good.height + checked.bad.height <= size:
         yield checked

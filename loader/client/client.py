@@ -13,7 +13,7 @@ import polars as pl
 
 from loader.check.layout import Hints, decide
 from loader.check.normalise import normalise
-from loader.check.validate import Checked, RuleSettings, validate
+from loader.check.validate import CheckedBatch, RuleSettings, validate
 from loader.client import checks
 from loader.client.bar import Bar, Row, columns
 from loader.client.feed import Feed
@@ -152,7 +152,7 @@ class StoreClient:
     def _write_rows(self, said: Sequence[Row]) -> Counts:
         return self._write(self._checks.batch(list(zip(*said, strict=True)), 0))
 
-    def _write_ahead(self, batches: Iterator[Checked]) -> Counts:
+    def _write_ahead(self, batches: Iterator[CheckedBatch]) -> Counts:
         """Writes each batch while the next one is made, which this thread does."""
         done, stop = Counts(), self._stop
         pending: Future[Counts] | None = None
@@ -171,10 +171,10 @@ class StoreClient:
                 raise
             return done + (pending.result() if pending else Counts())
 
-    def _write(self, batch: Checked) -> Counts:
+    def _write(self, batch: CheckedBatch) -> Counts:
         return self._commit(self._transaction(batch), self._stop)
 
-    def _transaction(self, batch: Checked) -> Transaction:
+    def _transaction(self, batch: CheckedBatch) -> Transaction:
         return Transaction(batch, self._run_id, self._remembered, self._emit, "bars")
 
     def _commit(self, transaction: Transaction, stop: Event) -> Counts:

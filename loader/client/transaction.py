@@ -12,8 +12,8 @@ import polars as pl
 
 from loader import bars
 from loader.check import rawjson
-from loader.check.unique import Unique, made_unique
-from loader.check.validate import Checked
+from loader.check.unique import UniqueBatch, made_unique
+from loader.check.validate import CheckedBatch
 from loader.client.sessions import Sessions
 from loader.db.arrow import Connection
 from loader.db.executor import Executor
@@ -29,7 +29,7 @@ from loader.errors import (
 from loader.events import BarsWritten, Committed, Event, Method
 from loader.results import Counts
 from loader.store import merge, quarantine, spellings
-from loader.store.compare import Stored, compare
+from loader.store.compare import StoredReader, compare
 from loader.store.runs.counts import add_counts
 
 #: Up to so many bars go as one prepared statement, more by COPY; see docs/store-client.md.
@@ -50,7 +50,7 @@ class Transaction:
 
     def __init__(
         self,
-        checked: Checked,
+        checked: CheckedBatch,
         run_id: int | None,
         remembered: set[Spelling],
         emit: Callable[[Event], None],
@@ -67,7 +67,7 @@ class Transaction:
         #: The number of a transaction whose commit was sent off and not answered.
         self._unanswered: str | None = None
 
-    def _take(self, unique: Unique) -> None:
+    def _take(self, unique: UniqueBatch) -> None:
         self.unique = unique
         bars_ = unique.bars
         self._method: Method = "UPSERT" if bars_.height <= STATEMENT_ROWS else "COPY"
@@ -120,7 +120,7 @@ class Transaction:
             with session.transaction():
                 self._merge(session)
         else:
-            with Stored(sessions.reader) as stored:
+            with StoredReader(sessions.reader) as stored:
                 compared = compare(stored.beside(self.unique))
             session = sessions.writer()
             with session.transaction():

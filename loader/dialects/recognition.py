@@ -40,7 +40,7 @@ def _as_it_is(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Recognition:
     """What a file is taken for.
 
     Attributes:
@@ -98,7 +98,7 @@ def known_dialect(name: str, own: Iterable[Dialect] = ()) -> Dialect:
 
 def recognise(
     opening: Opening, dialect: str | None, provider: str | None, own: Sequence[Dialect] = ()
-) -> Taken:
+) -> Recognition:
     """What the file that begins like `opening` is: the dialect that the person names, else the one
     that most speaks for. Of two equals one of the person's `own` wins.
 
@@ -241,7 +241,7 @@ def _values(shape: Shape, opening: Opening) -> _Seen:
     return seen
 
 
-def _taken(fit: _Fit, opening: Opening) -> Taken:
+def _taken(fit: _Fit, opening: Opening) -> Recognition:
     if fit.no_bars is not None:
         raise UnreadableFile(
             f"{opening.name} holds {fit.no_bars}, not bars ({fit.dialect.title}; "
@@ -270,12 +270,14 @@ def _taken(fit: _Fit, opening: Opening) -> Taken:
     def reshape(frame: pl.DataFrame) -> pl.DataFrame:
         return shaped(named(frame)) if shaped is not None else named(frame)
 
-    return Taken(dialect, opening.facts, shape, fit.score, fit.reasons, reshape, remarks, named)
+    return Recognition(
+        dialect, opening.facts, shape, fit.score, fit.reasons, reshape, remarks, named
+    )
 
 
-def plain(dialect: Dialect) -> Taken:
+def plain(dialect: Dialect) -> Recognition:
     """Whatever has the columns of `dialect` is taken for it, with no look at shapes."""
-    return Taken(dialect, MappingProxyType({}), None, 0, (), _as_it_is)
+    return Recognition(dialect, MappingProxyType({}), None, 0, (), _as_it_is)
 
 
 def _named(frame: pl.DataFrame, shape: Shape, *, header: bool) -> pl.DataFrame:

@@ -35,7 +35,7 @@ LONGEST_PAUSE: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class JobRequest:
     """What a person, or cron, asks for.
 
     Attributes:
@@ -53,7 +53,7 @@ class Asked:
 
 
 def run_job(
-    job: JobConfig, url: str, asked: Asked, listeners: Iterable[Listener] = ()
+    job: JobConfig, url: str, asked: JobRequest, listeners: Iterable[Listener] = ()
 ) -> JobResult:
     """Runs `job` in the database at `url`, and tells its hooks; to be called in the main thread.
 
@@ -78,7 +78,7 @@ class _Work:
     """A job, and how far it has come over the attempts so far."""
 
     def __init__(
-        self, job: JobConfig, url: str, asked: Asked, listeners: tuple[Listener, ...]
+        self, job: JobConfig, url: str, asked: JobRequest, listeners: tuple[Listener, ...]
     ) -> None:
         self._job = job
         self._url = url

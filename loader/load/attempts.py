@@ -19,18 +19,18 @@ from loader.errors import (
 )
 from loader.events import FileDone, FileNote, FileStarted
 from loader.load.file import STOPPED, FileWork, identity
-from loader.load.run import Job, Way
+from loader.load.run import LoadMode, LoadRun
 from loader.read.sources import Source, content_hash
 from loader.results import Counts, FileResult, FileState
 from loader.store.runs import ledger
 from loader.text import redact
 
-FIRST_WAY = Way()
+FIRST_WAY = LoadMode()
 #: Nobody writes to a file with longer pauses.
 YOUNG_SECONDS = 900.0
 
 
-def load_file(job: Job, source: Source) -> FileResult:
+def load_file(job: LoadRun, source: Source) -> FileResult:
     """One source file, whatever comes of it: errors of mdload's own kinds become the result."""
     job.emit(FileStarted(source.name, source.size_bytes))
     attempts = _Attempts(job, source)
@@ -45,7 +45,7 @@ def load_file(job: Job, source: Source) -> FileResult:
 class _Attempts:
     """A file, and how far it has come over the attempts so far."""
 
-    def __init__(self, job: Job, source: Source) -> None:
+    def __init__(self, job: LoadRun, source: Source) -> None:
         self._job = job
         self._source = source
         self._done = FileResult(source.name, "loaded", size_bytes=source.size_bytes)
@@ -160,7 +160,9 @@ class _Attempts:
             raise Cancelled("cancelled while waiting to run a file again") from error
 
 
-def _recorded(job: Job, source: Source, result: FileResult, rows_resumable: int = 0) -> FileResult:
+def _recorded(
+    job: LoadRun, source: Source, result: FileResult, rows_resumable: int = 0
+) -> FileResult:
     """The ledger's word on a file of which nothing more was written."""
     if job.run_id is None:
         return result

@@ -17,7 +17,7 @@ from loader.read.spool import Spool
 from loader.results import Counts, FileResult
 from loader.settings import RejectLimit
 from loader.store import quarantine, spellings
-from loader.store.compare import Compared
+from loader.store.compare import Diff
 from loader.store.runs import ledger
 from loader.store.runs.counts import add_counts
 from loader.text import redact
@@ -46,7 +46,7 @@ class Tally:
     max_ts: datetime | None = None
     spellings: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=spellings.SCHEMA))
 
-    def add(self, compared: Compared) -> None:
+    def add(self, compared: Diff) -> None:
         unique = compared.unique
         self.read += unique.read
         self.skipped += unique.skipped

@@ -21,7 +21,7 @@ from loader.errors import Cancelled, TooManyRejects, Unfinished
 from loader.events import Committed, FileNote, FileOpened, RowsDone
 from loader.load import books
 from loader.load.books import Tally
-from loader.load.run import Job, Way
+from loader.load.run import LoadMode, LoadRun
 from loader.load.writes import Write, telling
 from loader.read.ahead import ahead
 from loader.read.formats import Reading, read
@@ -30,9 +30,9 @@ from loader.read.sources.source import no_access
 from loader.read.spool import Spool
 from loader.results import FileResult
 from loader.store import merge, quarantine, spellings
-from loader.store.compare import Beside, Compared, Stored, compare
+from loader.store.compare import Diff, PendingDiff, StoredReader, compare
 from loader.store.runs import ledger
-from loader.store.timescale.chunks import Hours
+from loader.store.timescale.chunks import HourCounts
 
 #: What a row takes at least, in a file that does not say how many it has.
 _ROW_BYTES: Final = 20
@@ -41,13 +41,13 @@ STOPPED: Final = "cancelled before the file was committed; nothing more of it wa
 
 
 @dataclass(frozen=True, slots=True)
-class _Booked:
+class PendingCommit:
     """What the file comes to once the transaction in hand is committed."""
 
     done: FileResult
     covered: int
     rules: Mapping[str, int]
-    hours: Hours
+    hours: HourCounts
 
 
 class FileWork:
@@ -55,12 +55,12 @@ class FileWork:
 
     Attributes:
         done: what is committed of the file so far (parts of earlier attempts of this run included).
-        covered: how far that reaches, in the terms of `Way.resume_at`.
+        covered: how far that reaches, in the terms of `LoadMode.resume_at`.
         ended: whether there is nothing left to do.
     """
 
     def __init__(
-        self, job: Job, source: Source, as_hashed: Identity, done: FileResult, way: Way
+        self, job: LoadRun, source: Source, as_hashed: Identity, done: FileResult, way: LoadMode
     ) -> None:
         self.job = job
         self.source = source
@@ -71,7 +71,7 @@ class FileWork:
         self._began = time.monotonic()
         self._as_hashed = as_hashed
         self._rows_shown = 0
-        self._booked: _Booked | None = None
+        self._booked: PendingCommit | None = None
         self._notes: tuple[str, ...] = ()
         self._spelled = pl.DataFrame(schema=spellings.SCHEMA)
 
@@ -126,9 +126,11 @@ class FileWork:
                 for _ in in_order(pieces):
                     self._stop_if_asked()
 
-    def _beside_stored(self, reading: Reading, checking: Checking) -> Generator[Beside, None, None]:
+    def _beside_stored(
+        self, reading: Reading, checking: Checking
+    ) -> Generator[PendingDiff, None, None]:
         session = partial(self.job.connection, autocommit=True)
-        with closing(ahead(checking.pieces())) as checked, Stored(session) as stored:
+        with closing(ahead(checking.pieces())) as checked, StoredReader(session) as stored:
             if self.way.partition:
                 rows = reading.rows or self.source.size_bytes // _ROW_BYTES
                 settings = self.job.settings
@@ -141,8 +143,8 @@ class FileWork:
                         yield stored.beside(piece)
 
     def _noting(
-        self, pieces: Iterator[Compared], reading: Reading, checking: Checking
-    ) -> Iterator[Compared]:
+        self, pieces: Iterator[Diff], reading: Reading, checking: Checking
+    ) -> Iterator[Diff]:
         """Tells what was understood of the file once its first batch is through."""
         first = next(pieces, None)
         layout = checking.layout
@@ -156,12 +158,10 @@ class FileWork:
             yield first
             yield from pieces
 
-    def _parts(
-        self, writer: Connection, run_id: int, pieces: Iterator[Compared], every: int
-    ) -> None:
+    def _parts(self, writer: Connection, run_id: int, pieces: Iterator[Diff], every: int) -> None:
         rows = 0
 
-        def part_of(piece: Compared) -> int:
+        def part_of(piece: Diff) -> int:
             nonlocal rows
             rows += piece.unique.read or piece.unique.bars.height
             return (rows - 1) // every
@@ -173,12 +173,12 @@ class FileWork:
         self._part(writer, run_id, iter(()), "loaded")
 
     def _part(
-        self, writer: Connection, run_id: int, pieces: Iterator[Compared], state: books.Ending
+        self, writer: Connection, run_id: int, pieces: Iterator[Diff], state: books.Ending
     ) -> None:
         """One transaction."""
         tally = Tally()
         copy, upsert = Write("COPY"), Write("UPSERT")
-        hours = Hours()
+        hours = HourCounts()
         with Spool(bars.SCHEMA) as staged, Spool(quarantine.BAD) as bad:
             try:
                 with telling(self.job.emit, self.source.name, copy, upsert), writer.transaction():
@@ -202,7 +202,7 @@ class FileWork:
                         rows_resumable=self._resumable(covered),
                     )  # fmt: skip
                     self._unchanged_meanwhile()
-                    self._booked = _Booked(done, covered, dict(tally.rules), hours)
+                    self._booked = PendingCommit(done, covered, dict(tally.rules), hours)
             except TooManyRejects as error:
                 with writer.transaction():
                     file_id = self.done.file_id or self._begin(writer, run_id)
@@ -210,10 +210,12 @@ class FileWork:
                         writer, run_id, replace(self.done, file_id=file_id), tally, bad, error,
                         rows_resumable=self._resumable(self.covered),
                     )  # fmt: skip
-                    self._booked = _Booked(done, self.covered, dict(tally.rules), Hours())
+                    self._booked = PendingCommit(
+                        done, self.covered, dict(tally.rules), HourCounts()
+                    )
         self._accept(self._booked)
 
-    def _accept(self, booked: _Booked) -> None:
+    def _accept(self, booked: PendingCommit) -> None:
         """Takes what was booked for committed."""
         counts = booked.done.counts - self.done.counts
         self.done, self.covered = booked.done, booked.covered
@@ -236,7 +238,7 @@ class FileWork:
         )  # fmt: skip
 
     def _new_bars(
-        self, pieces: Iterable[Compared], tally: Tally, staged: Spool, bad: Spool
+        self, pieces: Iterable[Diff], tally: Tally, staged: Spool, bad: Spool
     ) -> Iterator[pl.DataFrame]:
         """Bars that can go straight into the table; all others are set aside."""
         for piece in pieces:
@@ -252,7 +254,7 @@ class FileWork:
             self._rows_shown += piece.unique.read
             self.job.emit(RowsDone(self.source.name, piece.unique.read))
 
-    def _dry(self, pieces: Iterator[Compared]) -> FileResult:
+    def _dry(self, pieces: Iterator[Diff]) -> FileResult:
         tally = Tally()
         with Spool(bars.SCHEMA) as staged, Spool(quarantine.BAD) as bad:
             for _ in self._new_bars(pieces, tally, staged, bad):

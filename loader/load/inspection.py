@@ -18,7 +18,7 @@ from loader.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Inspection:
     """What was seen of a file.
 
     `score` and `reasons` say what spoke for the dialect. `columns` maps each bar field to the
@@ -48,9 +48,9 @@ class Look:
     error: MdloadError | None = None
 
 
-def first_look(source: Source, settings: Settings) -> Look:
+def inspect_source(source: Source, settings: Settings) -> Inspection:
     """The look at `source`'s first batch; an error of mdload's own kinds becomes a part of it."""
-    look = Look(source.name)
+    look = Inspection(source.name)
     try:
         with read(source, settings.batch_rows) as reading:
             look = replace(

@@ -18,7 +18,7 @@ from loader.check.file import check_settings
 from loader.errors import Cancelled, DatabaseError
 from loader.events import Event, FileNote, Listener, RunDone, RunStarted
 from loader.load.attempts import load_file
-from loader.load.run import Job
+from loader.load.run import LoadRun
 from loader.read.sources import Source
 from loader.results import ChunkWrites, FileResult, LoadResult, RunStatus
 from loader.settings import Settings
@@ -74,7 +74,7 @@ def load(
                     },
                 )
             )
-        job = Job(settings, url, run.id if run else None, fingerprint, emit)
+        job = LoadRun(settings, url, run.id if run else None, fingerprint, emit)
         stack.callback(job.close)
         name, provider, mode = settings.job_name, settings.provider, settings.mode
         emit(RunStarted(job.run_id, len(sources), name, provider, mode))
@@ -93,7 +93,7 @@ def load(
     return result
 
 
-def _all_files(job: Job, sources: Sequence[Source]) -> list[FileResult]:
+def _all_files(job: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
     """Results in the order of the sources, `workers` files at a time."""
     with ThreadPoolExecutor(job.settings.workers, thread_name_prefix="mdload-file") as pool:
         pending: list[Future[FileResult]] = [pool.submit(load_file, job, s) for s in sources]
@@ -108,7 +108,7 @@ def _all_files(job: Job, sources: Sequence[Source]) -> list[FileResult]:
             raise
 
 
-def _followed(job: Job) -> tuple[ChunkWrites, ...]:
+def _followed(job: LoadRun) -> tuple[ChunkWrites, ...]:
     """What TimescaleDB does after the load, which stands whatever becomes of that."""
     if job.run_id is None or job.cancelled.is_set():
         return ()
@@ -126,7 +126,7 @@ def _status(files: Sequence[FileResult]) -> RunStatus:
     return "failure" if any(f.exit_code for f in files) else "success"
 
 
-def _wal_position(job: Job) -> int | None:
+def _wal_position(job: LoadRun) -> int | None:
     """Bytes of write-ahead log so far, of the whole server; None where it does not tell."""
     with suppress(DatabaseError), job.connection(autocommit=True) as connection:
         return int(connection.one("wal_position")[0])

@@ -17,10 +17,10 @@ from loader.events import Event
 from loader.read.sources import Source
 from loader.settings import Settings
 from loader.store.runs.fingerprint import compute_config_fingerprint
-from loader.store.timescale.recompress import Behind
+from loader.store.timescale.recompress import ChunkUpkeep
 
 
-class Job:
+class LoadRun:
     """What all files of a run share. `run_id` is None for a dry run; `before` says of a path which
     content (its hash) a recent run of the job found there, and which run."""
 
@@ -40,7 +40,9 @@ class Job:
         self.before: Mapping[str, tuple[str, int]] = {}
         self.cancelled = threading.Event()
         session = partial(self.connection, autocommit=True)
-        self.behind = Behind(url, session, self.cancelled.is_set, recompress=settings.recompress)
+        self.behind = ChunkUpkeep(
+            url, session, self.cancelled.is_set, recompress=settings.recompress
+        )
         self._open: set[Connection] = set()
         self._idle: dict[bool, list[Connection]] = {True: [], False: []}
 
@@ -102,7 +104,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class LoadMode:
     """How to take a file: `partition` where keys may repeat across batches; `direct` lets new bars
     go straight into the table, which another writer of the same keys can spoil; `resume_at` is how
     far committed parts reach: the last raw row (of a partitioned file: the last piece)."""

@@ -24,7 +24,7 @@ class Location:
 class RawBatch:
     """Rows as the source has them: its own column names and dtypes (text formats: all String).
 
-    `misfits` are the rows that have more or fewer cells than there are columns, None where no row
+    `ragged` are the rows that have more or fewer cells than there are columns, None where no row
     has: `at` (UInt32, the row's place in `frame`, from 0), `cells` (UInt32, how many it has) and
     `line` (String, the row as text). In `frame` such a row is no more than a guess: one with too
     few cells has nulls at its end, one with too many stands whole in its first column.
@@ -32,12 +32,12 @@ class RawBatch:
 
     frame: pl.DataFrame
     location: Location
-    misfits: pl.DataFrame | None = None
+    ragged: pl.DataFrame | None = None
 
 
 NO_ROWS: Final = "the file has no rows"
-#: A column in which a frame says what is told by `RawBatch.misfits`, as no file's column is called.
-_MISFIT: Final = "\0misfit"
+#: A column in which a frame says what is told by `RawBatch.ragged`, as no file's column is called.
+_RAGGED: Final = "\0ragged"
 _SAID: Final = pl.Schema({"at": pl.UInt32, "cells": pl.UInt32, "line": pl.String})
 
 
@@ -74,7 +74,7 @@ class Reading:
 
 def batches(frames: Iterable[pl.DataFrame], source: str, batch_rows: int) -> Iterator[RawBatch]:
     """`frames` cut and joined to `batch_rows` rows each; empty ones vanish. What `marked` said of
-    their rows becomes `RawBatch.misfits`."""
+    their rows becomes `RawBatch.ragged`."""
     held: list[pl.DataFrame] = []
     number, start_row = 0, 1
     for last, frame in _with_end(frames):
@@ -82,7 +82,7 @@ def batches(frames: Iterable[pl.DataFrame], source: str, batch_rows: int) -> Ite
         if not last and sum(f.height for f in held) < batch_rows:
             continue
         how: Literal["diagonal", "vertical"]
-        how = "diagonal" if any(_MISFIT in frame.columns for frame in held) else "vertical"
+        how = "diagonal" if any(_RAGGED in frame.columns for frame in held) else "vertical"
         whole = pl.concat(held, how=how, rechunk=True)
         ready = whole.height if last else whole.height - whole.height % batch_rows
         held = [whole[ready:]]
@@ -95,22 +95,22 @@ def batches(frames: Iterable[pl.DataFrame], source: str, batch_rows: int) -> Ite
 
 def marked(frame: pl.DataFrame, odd: pl.DataFrame | list[tuple[int, int, str]]) -> pl.DataFrame:
     """`frame`, which `batches` takes, with its rows that have more or fewer cells than columns: the
-    place of each, how many cells it has, and its text; see `RawBatch.misfits`."""
+    place of each, how many cells it has, and its text; see `RawBatch.ragged`."""
     said = pl.DataFrame(odd, _SAID, orient="row")
     if said.is_empty():
         return frame
     places = pl.DataFrame({"at": pl.int_range(frame.height, dtype=pl.UInt32, eager=True)})
-    said = said.select("at", pl.struct("cells", "line").alias(_MISFIT))
+    said = said.select("at", pl.struct("cells", "line").alias(_RAGGED))
     return frame.hstack(places.join(said, on="at", how="left", maintain_order="left").drop("at"))
 
 
 def _unmarked(
     batch: pl.DataFrame, place: Location
 ) -> tuple[pl.DataFrame, Location, pl.DataFrame | None]:
-    if _MISFIT not in batch.columns:
+    if _RAGGED not in batch.columns:
         return batch, place, None
-    said = batch.select(_MISFIT).with_row_index("at").drop_nulls(_MISFIT).unnest(_MISFIT)
-    return batch.drop(_MISFIT), place, None if said.is_empty() else said
+    said = batch.select(_RAGGED).with_row_index("at").drop_nulls(_RAGGED).unnest(_RAGGED)
+    return batch.drop(_RAGGED), place, None if said.is_empty() else said
 
 
 def _with_end(frames: Iterable[pl.DataFrame]) -> Iterator[tuple[bool, pl.DataFrame]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from loader import bars
-from loader.check.unique import SERIES, TS, Unique, runs
+from loader.check.unique import SERIES, TS, UniqueBatch, runs
 from loader.db.arrow import Connection
 from loader.store.packed import repeated, unpacked, wanted_json
 from loader.store.timescale.chunks import chunked
@@ -34,14 +34,14 @@ _STORED = pl.Schema({"sid": pl.Int32(), "ts": TS, **{v: bars.SCHEMA[v] for v in 
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class PendingDiff:
     """A piece beside the stored bars that it meets, which are still on their way.
 
     `rows` has `bars.SCHEMA`, sorted by key, one row per key, and `sid`, the series' number in the
     piece; it is None where nothing can be stored yet.
     """
 
-    unique: Unique
+    unique: UniqueBatch
     rows: pl.DataFrame | None = None
     parts: Sequence[Future[list[pl.DataFrame]]] = ()
 
@@ -56,16 +56,16 @@ class Beside:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class Diff:
     """`new` and `changed` have `bars.SCHEMA`, sorted by key; `unchanged` counts the rest."""
 
-    unique: Unique
+    unique: UniqueBatch
     new: pl.DataFrame
     changed: pl.DataFrame
     unchanged: int
 
 
-class Stored:
+class StoredReader:
     """Reads stored bars beside the pieces of one file, over sessions of its own.
 
     What it sees is committed by others or was there before: pieces of the file itself must not
@@ -83,7 +83,7 @@ class Stored:
             schema={**{s: pl.String() for s in SERIES}, "stored_lo": TS, "stored_hi": TS}
         )
 
-    def __enter__(self) -> Stored:
+    def __enter__(self) -> StoredReader:
         self._pool = ThreadPoolExecutor(_READERS, "mdload-stored")
         return self
 
@@ -94,7 +94,7 @@ class Stored:
         self._pool.shutdown(cancel_futures=kind is GeneratorExit)
         self._stack.close()
 
-    def beside(self, unique: Unique) -> Beside:
+    def beside(self, unique: UniqueBatch) -> PendingDiff:
         """The piece beside the stored bars between its first and last ts, series by series.
 
         The reading goes on while the next piece is prepared.
@@ -104,7 +104,7 @@ class Stored:
             series = self._with_spans(series)
             met = (pl.col("lo") <= pl.col("stored_hi")) & (pl.col("hi") >= pl.col("stored_lo"))
             if not series.select(met.any()).item():
-                return Beside(unique)
+                return PendingDiff(unique)
         series = series.with_row_index("sid").cast({"sid": pl.Int32})
         rows = unique.bars.select(bars.COLUMNS).with_columns(
             repeated(range(series.height), series["rows"]).alias("sid")
@@ -117,7 +117,7 @@ class Stored:
             self._is_denser = self._has_more(series.filter(_near()).top_k(1, by="rows"))
         groups = _grouped(_stretches(rows, series, apart=bool(self._is_denser)))
         parts = [self._pool.submit(self._read, group, rows) for group in groups]
-        return Beside(unique, rows, parts)
+        return PendingDiff(unique, rows, parts)
 
     def _in_chunks(self) -> bool:
         """Whether the bars are in chunks. Then the ends of a series are as many probes as there are
@@ -173,12 +173,12 @@ class Stored:
         return found
 
 
-def compare(beside: Beside) -> Compared:
+def compare(beside: PendingDiff) -> Diff:
     """Splits a piece into what is new, what is changed and what is stored as it is."""
     unique, rows = beside.unique, beside.rows
     if rows is None:
         bare = unique.bars.select(bars.COLUMNS)
-        return Compared(unique, bare, bare.clear(), 0)
+        return Diff(unique, bare, bare.clear(), 0)
     stored = beside.stored()
     old = stored.with_columns(found=pl.lit(True)).rename({v: f"{v}_old" for v in bars.VALUES})
     if _same_keys(rows, stored):  # nothing but known bars, as in a replay: no need to search
@@ -189,7 +189,7 @@ def compare(beside: Beside) -> Compared:
     marked = joined.select(found=pl.col("found").fill_null(False), differs=differs)
     new = rows.filter(~marked["found"]).select(bars.COLUMNS)
     changed = rows.filter(marked["found"] & marked["differs"]).select(bars.COLUMNS)
-    return Compared(unique, new, changed, rows.height - new.height - changed.height)
+    return Diff(unique, new, changed, rows.height - new.height - changed.height)
 
 
 def _same_keys(rows: pl.DataFrame, stored: pl.DataFrame) -> bool:

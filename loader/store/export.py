@@ -17,7 +17,7 @@ from loader.db.arrow import Connection, connect
 from loader.db.cancelling import cancellable, cancelling
 from loader.read.ahead import ahead
 from loader.store.packed import counts, unpacked, unpacked_times, wanted_json
-from loader.store.series import SERIES, Asked, stored_series
+from loader.store.series import SERIES, SeriesFilter, stored_series
 
 #: Bars of a series that the server packs at a time. Twice as many cost it a third more for each.
 PIECE: Final = 30_000
@@ -39,7 +39,7 @@ class Exported:
 
 
 def export(
-    url: str, asked: Asked, columns: tuple[str, ...], write: Callable[[pl.DataFrame], object]
+    url: str, asked: SeriesFilter, columns: tuple[str, ...], write: Callable[[pl.DataFrame], object]
 ) -> Exported:
     """Gives `write` the bars that are asked for, piece by piece: `columns` of `bars.SCHEMA`, sorted
     by provider, symbol, interval and ts.

@@ -64,7 +64,7 @@ def upsert(
     if first is None:
         return Upserted(0, 0)
     writer.run("stage_create")
-    hours = chunks.Hours()
+    hours = chunks.HourCounts()
     staged = hours.counting(chain([first], pending))
     writer.ingest("mdload_stage", bars.SCHEMA, staged, temporary=True)
     added, spans = 0, [_ALWAYS]
@@ -87,7 +87,9 @@ def returns_old(writer: Connection) -> bool:
     return bool(writer.one("returns_old")[0])
 
 
-def _met(writer: Connection, hours: chunks.Hours) -> tuple[int, list[tuple[datetime, datetime]]]:
+def _met(
+    writer: Connection, hours: chunks.HourCounts
+) -> tuple[int, list[tuple[datetime, datetime]]]:
     """Makes ready what the stage meets in compressed chunks. Gives how many of its bars that
     inserted, and the spans of time in which it meets any: one chunk each, because to find a row the
     server looks at every chunk that it was not told to leave out."""

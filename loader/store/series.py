@@ -23,7 +23,7 @@ _PIECES: Final = pl.Schema(
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SeriesFilter:
     """Which bars are meant. `since` and `until` are moments, both included; None is no limit."""
 
     provider: str | None = None
@@ -41,7 +41,7 @@ class Asked:
         return self.until or ALL_TIME.hi
 
 
-def stored_series(connection: Connection, asked: Asked) -> pl.DataFrame:
+def stored_series(connection: Connection, asked: SeriesFilter) -> pl.DataFrame:
     """The stored series that are asked for, in key order: `sid` (their number), provider, symbol,
     interval, and `first` and `last` (UTC): their bars' ts within the bounds, null where none is.
 
@@ -61,7 +61,9 @@ def series_of(pieces: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def stored_pieces(connection: Connection, asked: Asked, apart: Sequence[Stretch]) -> pl.DataFrame:
+def stored_pieces(
+    connection: Connection, asked: SeriesFilter, apart: Sequence[Stretch]
+) -> pl.DataFrame:
     """`stored_series` stretch by stretch: with the number of the `stretch`, a row for each that has
     bars of the series, within the bounds or not, and `bars`, how many within (null: not counted).
 
@@ -87,7 +89,7 @@ def stored_pieces(connection: Connection, asked: Asked, apart: Sequence[Stretch]
     return series.cast({"sid": pl.Int32()}).join(found, on=SERIES, maintain_order="left_right")
 
 
-def _pieces(connection: Connection, asked: Asked, stretch: Stretch) -> pl.DataFrame:
+def _pieces(connection: Connection, asked: SeriesFilter, stretch: Stretch) -> pl.DataFrame:
     """What of each series lies in the stretch (`_PIECES`)."""
     lo, hi = max(stretch.lo, asked.lo), min(stretch.hi, asked.hi)
     if not stretch.compressed:
@@ -108,7 +110,7 @@ def _frame(connection: Connection, name: str, *times: datetime) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema=_PIECES), *(frame.cast(_PIECES) for frame in frames)])
 
 
-def _none_stored(asked: Asked, absent: Sequence[str]) -> str:
+def _none_stored(asked: SeriesFilter, absent: Sequence[str]) -> str:
     what = f" of {', '.join(absent)}" if absent else ""
     kind = f" {asked.interval}" if asked.interval else ""
     source = f" from {asked.provider}" if asked.provider else ""

@@ -19,7 +19,7 @@ import polars as pl
 from loader import bars
 from loader.db.arrow import Connection
 from loader.store.packed import wanted_json
-from loader.store.series import SERIES, Asked, series_of, stored_pieces
+from loader.store.series import SERIES, SeriesFilter, series_of, stored_pieces
 from loader.store.timescale.chunks import Stretch, stretches
 
 #: Slices that a cell of the strip is looked at in, where there are not too many series.
@@ -73,7 +73,9 @@ class Coverage:
     cell: timedelta
 
 
-def coverage(connection: Connection, asked: Asked, cells: int, *, exact: bool = False) -> Coverage:
+def coverage(
+    connection: Connection, asked: SeriesFilter, cells: int, *, exact: bool = False
+) -> Coverage:
     """What is stored of `asked`, its time cut into `cells`; `exact` counts whatever it takes.
 
     Raises:

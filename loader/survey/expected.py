@@ -69,7 +69,7 @@ def period(ts: pl.Expr, interval: str) -> pl.Expr:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class SlotGrid:
     """The expected bars of an interval, counted in one way.
 
     `ts` and `session` are those of each slot; `begins` and `ends` the slots, first and last, of
@@ -106,9 +106,9 @@ class Way:
         return int(among.search_sorted(pl.Series([bound], dtype=among.dtype), side)[0])
 
 
-def ways_of(sessions: Calendar, interval: str, now: datetime) -> list[Way]:
+def ways_of(sessions: Calendar, interval: str, now: datetime) -> list[SlotGrid]:
     """The ways of counting bars of `interval` that come to different ones; at least one."""
-    ways: list[Way] = []
+    ways: list[SlotGrid] = []
     for anchor in ANCHORS:
         grid = slots(sessions, interval, anchor, now)
         if not any(grid["ts"].equals(way.ts) for way in ways):
@@ -116,5 +116,5 @@ def ways_of(sessions: Calendar, interval: str, now: datetime) -> list[Way]:
                 begins=pl.col("slot").first(), ends=pl.col("slot").last()
             )
             begins, ends = by_session["begins"].to_list(), by_session["ends"].to_list()
-            ways.append(Way(anchor, interval, grid["ts"], grid["session"], begins, ends))
+            ways.append(SlotGrid(anchor, interval, grid["ts"], grid["session"], begins, ends))
     return ways

@@ -18,7 +18,7 @@ from loader.db.arrow import Connection
 from loader.store.packed import unpacked_times, wanted_json
 from loader.store.series import SERIES
 from loader.survey.calendars import calendar
-from loader.survey.expected import PERIODS, UNKNOWN, Anchor, Bound, Way, period, ways_of
+from loader.survey.expected import PERIODS, UNKNOWN, Anchor, Bound, SlotGrid, period, ways_of
 from loader.survey.waivers import Waiver
 
 #: Times to read with one query, but for a series that has more.
@@ -50,7 +50,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class SeriesGaps:
     """One series beside the calendar.
 
     Attributes:
@@ -91,7 +91,7 @@ def check(
     name: str,
     span: Span,
     waivers: Sequence[Waiver] = (),
-) -> Iterator[Checked]:
+) -> Iterator[SeriesGaps]:
     """Each of `series` (as `loader.store.series.stored_series` has them) beside calendar `name`, by
     interval. Those whose interval no calendar knows are left out.
 
@@ -122,7 +122,7 @@ def _day(bound: Bound | None) -> date | None:
     return bound.date() if isinstance(bound, datetime) else bound
 
 
-def _groups(series: pl.DataFrame, ways: Sequence[Way], span: Span) -> list[pl.DataFrame]:
+def _groups(series: pl.DataFrame, ways: Sequence[SlotGrid], span: Span) -> list[pl.DataFrame]:
     """The series with the span of time to read (`lo`, `hi`, null where nothing is expected), in
     groups that hold about `_READ_TIMES` expected bars each, or one series."""
     ends = []
@@ -162,8 +162,8 @@ def _stored_times(connection: Connection, group: pl.DataFrame, interval: str) ->
 
 
 def _compared(
-    way: Way, group: pl.DataFrame, stored: pl.DataFrame, span: Span, waivers: Sequence[Waiver]
-) -> list[Checked]:
+    way: SlotGrid, group: pl.DataFrame, stored: pl.DataFrame, span: Span, waivers: Sequence[Waiver]
+) -> list[SeriesGaps]:
     """Each series of the group beside the slots, in order."""
     ranges = way.ranges(group, span.since, span.until)
     slot_of = pl.DataFrame({"ts": way.ts}).with_row_index("slot").cast({"slot": pl.Int64()})
@@ -201,8 +201,8 @@ def _compared(
 
 
 def _checked(
-    way: Way, row: dict[str, Any], missing: list[tuple[int, int]], waivers: Sequence[Waiver]
-) -> Checked:
+    way: SlotGrid, row: dict[str, Any], missing: list[tuple[int, int]], waivers: Sequence[Waiver]
+) -> SeriesGaps:
     series = (row["provider"], row["symbol"], row["interval"])
     waived = [
         (way.place(waiver.first, "left"), way.place(waiver.last, "right") - 1)
@@ -212,7 +212,7 @@ def _checked(
     left = list(_without(missing, waived))
     expected = max(row["b"] - row["a"] + 1, 0)
     lost, still = (sum(b - a + 1 for a, b in runs) for runs in (missing, left))
-    return Checked(
+    return SeriesGaps(
         *series,
         first=way.ts[row["a"]] if expected else None,
         last=way.ts[row["b"]] if expected else None,
@@ -246,7 +246,7 @@ def _without(
         yield from pieces
 
 
-def _gap(way: Way, series: tuple[str, str, str], a: int, b: int) -> Gap:
+def _gap(way: SlotGrid, series: tuple[str, str, str], a: int, b: int) -> Gap:
     whole = bisect_right(way.ends, b) - bisect_left(way.begins, a)
     return Gap(
         *series, way.ts[a], way.ts[b], b - a + 1, max(whole, 0), way.session[a], way.session[b]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from loader.errors import NothingStored
-from loader.store.series import Asked
+from loader.store.series import SeriesFilter
 from loader.store.timescale.rollups import Rollup, rollups
 from loader.store.timescale.session import Connection, ask
 
@@ -30,7 +30,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class RollupCheck:
     """`compared` bars of series that are stored and rolled up."""
 
     rollup: Rollup
@@ -42,7 +42,9 @@ class Checked:
         return dict(Counter(name for each in self.differences for name in each.differs))
 
 
-def check(connection: Connection, interval: str, asked: Asked, tolerance: float) -> Checked:
+def check(
+    connection: Connection, interval: str, asked: SeriesFilter, tolerance: float
+) -> RollupCheck:
     """Compares stored bars of `interval` with the rollup that has them; a share of `tolerance` is
     no difference.
 
@@ -65,4 +67,4 @@ def check(connection: Connection, interval: str, asked: Asked, tolerance: float)
             break  # these come last
         lists = {name: tuple(found[name]) for name in ("differs", "stored", "made")}
         differences.append(Difference(**{**found, **lists}))
-    return Checked(made[0], compared, tuple(differences))
+    return RollupCheck(made[0], compared, tuple(differences))

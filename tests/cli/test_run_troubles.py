@@ -19,7 +19,7 @@ import pytest
 from loader.db import retries
 from loader.jobs.config import job, read
 from loader.jobs.result import JobResult
-from loader.jobs.run import Asked, run_job
+from loader.jobs.run import JobRequest, run_job
 from tests.cli.jobs import bars, config, running, stalled
 from tests.conftest import Ran
 from tests.sql import fetch
@@ -31,7 +31,7 @@ RUNS = "SELECT status, error_message, metadata ->> 'attempt' FROM job_runs ORDER
 
 def ran(folder: Path, url: str) -> JobResult:
     """What a run of the job `a` comes to, in this process."""
-    return run_job(job(read(str(folder / "mdload.toml")), "a"), url, Asked())
+    return run_job(job(read(str(folder / "mdload.toml")), "a"), url, JobRequest())
 
 
 @contextmanager
@@ -153,7 +153,7 @@ def test_only_files_that_may_succeed_are_tried_again(
     (tmp_path / "dumps/b.csv").write_text("ts,open\n2024-03-04,1\n")
     chosen = job(read(str(tmp_path / "mdload.toml")), "a")
     with stalled(database_url):
-        failed = run_job(chosen, f"{database_url}&options=-clock_timeout%3D50ms", Asked())
+        failed = run_job(chosen, f"{database_url}&options=-clock_timeout%3D50ms", JobRequest())
     assert (failed.exit_code, len(failed.runs)) == (5, 2)
     assert [(Path(f.path).name, f.state, f.retryable) for f in failed.load.files] == [
         ("a.csv", "failed", True),
@@ -161,7 +161,7 @@ def test_only_files_that_may_succeed_are_tried_again(
     ]
     tried = fetch(database_url, "SELECT run_id, path FROM job_run_files ORDER BY id")
     assert {Path(path).name for run, path in tried if run == failed.runs[1]} == {"a.csv"}
-    done = run_job(chosen, database_url, Asked())
+    done = run_job(chosen, database_url, JobRequest())
     assert [f.state for f in done.load.files] == ["loaded", "failed"]
     assert (done.exit_code, done.load.status, len(done.runs)) == (3, "failure", 1)
 

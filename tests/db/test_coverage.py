@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from loader.bars import INTERVAL_SECONDS
 from loader.db.arrow import connect
 from loader.errors import NothingStored
-from loader.store.series import Asked, stored_series
+from loader.store.series import SeriesFilter, stored_series
 from loader.survey.coverage import Coverage, coverage
 from tests.conftest import database
 from tests.db.accesses import accesses
@@ -38,9 +38,9 @@ def every(step: timedelta, number: int, first: datetime = T0) -> list[datetime]:
     return [first + n * step for n in range(number)]
 
 
-def covered(url: str, cells: int = 10, asked: Asked | None = None, **given: Any) -> Coverage:
+def covered(url: str, cells: int = 10, asked: SeriesFilter | None = None, **given: Any) -> Coverage:
     with connect(url, autocommit=True) as connection:
-        return coverage(connection, asked or Asked(), cells, **given)
+        return coverage(connection, asked or SeriesFilter(), cells, **given)
 
 
 def strip(found: Coverage, number: int = 0) -> str:
@@ -73,7 +73,7 @@ def test_minutes_by_day_only(database_url: str) -> None:
     for day in range(100):
         store(database_url, ("p", "A", "1m"), every(timedelta(minutes=10), 72, T0 + day * DAY))
     assert set(strip(covered(database_url, 10))) == {"9"}
-    found = covered(database_url, 4, Asked(until=T0 + DAY - timedelta(microseconds=1)))
+    found = covered(database_url, 4, SeriesFilter(until=T0 + DAY - timedelta(microseconds=1)))
     assert strip(found) == "9999"  # from midnight to noon is all there is
     assert found.series[0].bars == 72
 
@@ -81,12 +81,12 @@ def test_minutes_by_day_only(database_url: str) -> None:
 def test_bounds_narrow_everything(database_url: str) -> None:
     store(database_url, ("p", "A", "1d"), every(DAY, 100))
     store(database_url, ("p", "B", "1d"), every(DAY, 10))
-    found = covered(database_url, asked=Asked(since=T0 + 20 * DAY, until=T0 + 29 * DAY))
+    found = covered(database_url, asked=SeriesFilter(since=T0 + 20 * DAY, until=T0 + 29 * DAY))
     (series,) = found.series
     assert (series.symbol, series.first, series.last, series.bars) == (
         "A", T0 + 20 * DAY, T0 + 29 * DAY, 10
     )  # fmt: skip
-    assert covered(database_url, asked=Asked(since=T0 + 200 * DAY)).series == ()
+    assert covered(database_url, asked=SeriesFilter(since=T0 + 200 * DAY)).series == ()
 
 
 KEYS = [(p, s, i) for p in ("a", "b", "B") for s in ("A", "AA", "B.B") for i in ("1d", "1m", "zz")]
@@ -106,7 +106,7 @@ def test_series_are_found_as_distinct_finds_them(
         connection.execute("TRUNCATE bars_ohlcv")
     for key in keys:
         store(shared_url, key, [T0, T0 + DAY])
-    asked = Asked(provider, sorted(symbols), interval)
+    asked = SeriesFilter(provider, sorted(symbols), interval)
     expected = sorted(
         key
         for key in keys
@@ -210,7 +210,7 @@ def test_what_is_estimated_is_near_and_says_so(large: str, monkeypatch: pytest.M
 
 def test_an_estimate_keeps_to_the_bounds(large: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten days from the middle of a week to the middle of another, all of one week counted."""
-    asked = Asked(
+    asked = SeriesFilter(
         since=datetime(2024, 3, 6, tzinfo=UTC), until=datetime(2024, 3, 19, 23, 59, tzinfo=UTC)
     )
     monkeypatch.setattr("loader.survey.coverage._COUNTED", 1)

@@ -23,7 +23,7 @@ from loader.results import Counts
 from loader.settings import Settings
 from loader.store.export import Exported, export
 from loader.store.export_files import writing
-from loader.store.series import Asked
+from loader.store.series import SeriesFilter
 
 T0 = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)
 Row = tuple[Any, ...]
@@ -52,9 +52,9 @@ def bars(symbol: str, number: int, interval: str = "1m", provider: str = "p") ->
     ]  # fmt: skip
 
 
-def written(url: str, path: Path, asked: Asked | None = None) -> Exported:
+def written(url: str, path: Path, asked: SeriesFilter | None = None) -> Exported:
     with writing(str(path), COLUMNS) as write:
-        return export(url, asked or Asked(), COLUMNS, write)
+        return export(url, asked or SeriesFilter(), COLUMNS, write)
 
 
 def bits(row: Row) -> Row:
@@ -176,16 +176,18 @@ def test_series_denser_than_their_interval(
 @pytest.mark.parametrize(
     ("asked", "count"),
     [
-        (Asked(provider="q"), 5),
-        (Asked(symbols=["B", "A", "B"]), 60),
-        (Asked(symbols=["A"], interval="1m"), 30),
-        (Asked(symbols=["A"], since=T0 + timedelta(minutes=10)), 20),
-        (Asked(symbols=["A"], until=T0 + timedelta(minutes=10)), 11),
-        (Asked(since=T0 + timedelta(minutes=29), until=T0 + timedelta(minutes=29)), 2),
-        (Asked(symbols=["A"], since=T0 + timedelta(days=1)), 0),
+        (SeriesFilter(provider="q"), 5),
+        (SeriesFilter(symbols=["B", "A", "B"]), 60),
+        (SeriesFilter(symbols=["A"], interval="1m"), 30),
+        (SeriesFilter(symbols=["A"], since=T0 + timedelta(minutes=10)), 20),
+        (SeriesFilter(symbols=["A"], until=T0 + timedelta(minutes=10)), 11),
+        (SeriesFilter(since=T0 + timedelta(minutes=29), until=T0 + timedelta(minutes=29)), 2),
+        (SeriesFilter(symbols=["A"], since=T0 + timedelta(days=1)), 0),
     ],
 )
-def test_what_is_asked_for(database_url: str, tmp_path: Path, asked: Asked, count: int) -> None:
+def test_what_is_asked_for(
+    database_url: str, tmp_path: Path, asked: SeriesFilter, count: int
+) -> None:
     store(database_url, [*bars("A", 30), *bars("B", 30), *bars("C", 5, "1m", "q")])
     assert written(database_url, tmp_path / "out.csv", asked).rows == count
     assert len((tmp_path / "out.csv").read_text().splitlines()) == count + 1
@@ -194,12 +196,12 @@ def test_what_is_asked_for(database_url: str, tmp_path: Path, asked: Asked, coun
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (Asked(symbols=["A", "NO", "NONE"]), "no bars of NO, NONE are stored"),
-        (Asked(provider="x", interval="1h"), "no 1h bars from x are stored"),
+        (SeriesFilter(symbols=["A", "NO", "NONE"]), "no bars of NO, NONE are stored"),
+        (SeriesFilter(provider="x", interval="1h"), "no 1h bars from x are stored"),
     ],
 )
 def test_what_is_not_there_is_said_and_leaves_no_file(
-    database_url: str, tmp_path: Path, asked: Asked, message: str
+    database_url: str, tmp_path: Path, asked: SeriesFilter, message: str
 ) -> None:
     store(database_url, bars("A", 3))
     with pytest.raises(NothingStored, match=message):
@@ -210,7 +212,7 @@ def test_what_is_not_there_is_said_and_leaves_no_file(
 def test_columns_in_the_order_they_are_named(database_url: str, tmp_path: Path) -> None:
     store(database_url, bars("A", 2))
     with writing(str(tmp_path / "out.csv"), ("close", "symbol")) as write:
-        export(database_url, Asked(), ("close", "symbol"), write)
+        export(database_url, SeriesFilter(), ("close", "symbol"), write)
     assert (tmp_path / "out.csv").read_text() == "close,symbol\n11.0,A\n11.0,A\n"
 
 
@@ -229,7 +231,7 @@ def test_all_is_from_one_moment(
                 connection.execute("UPDATE bars_ohlcv SET close = 0")
                 connection.execute("DELETE FROM bars_ohlcv WHERE symbol = 'B'")
 
-    assert export(database_url, Asked(), COLUMNS, write).rows == 40
+    assert export(database_url, SeriesFilter(), COLUMNS, write).rows == 40
     assert pl.concat(frames).rows() == rows
 
 
@@ -247,7 +249,7 @@ def test_a_failure_in_the_middle_leaves_what_was_there(
                 write(pl.DataFrame(bars("A", 3), schema=SCHEMA, orient="row"))
                 with psycopg.connect(url) as connection:
                     connection.execute("ALTER TABLE bars_ohlcv RENAME TO elsewhere")
-                export(url, Asked(), COLUMNS, write)
+                export(url, SeriesFilter(), COLUMNS, write)
 
         with pytest.raises(MdloadError, match="bars_ohlcv"):
             fail(database_url)

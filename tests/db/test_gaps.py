@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from loader.db.arrow import connect
 from loader.errors import SettingsError
-from loader.store.series import Asked, stored_series
-from loader.survey.gaps import Checked, Gap, Span, check, unknown
+from loader.store.series import SeriesFilter, stored_series
+from loader.survey.gaps import Gap, SeriesGaps, Span, check, unknown
 from loader.survey.waivers import Bound, Waiver, add, stored_waivers, withdraw
 from tests.conftest import database, plain_only
 from tests.db.accesses import accesses
@@ -41,10 +41,14 @@ def store(url: str, interval: str, stamps: Sequence[datetime], symbol: str = "A"
 
 
 def checked(
-    url: str, name: str, span: Span, waivers: Sequence[Waiver] = (), asked: Asked | None = None
-) -> list[Checked]:
+    url: str,
+    name: str,
+    span: Span,
+    waivers: Sequence[Waiver] = (),
+    asked: SeriesFilter | None = None,
+) -> list[SeriesGaps]:
     with connect(url, autocommit=True) as connection:
-        series = stored_series(connection, asked or Asked())
+        series = stored_series(connection, asked or SeriesFilter())
         return list(check(connection, series, name, span, waivers))
 
 
@@ -139,8 +143,8 @@ def test_series_by_series_and_an_interval_that_nobody_knows(database_url: str) -
     told = checked(database_url, "XNYS", Span(None, None, LATER))
     assert [(c.symbol, c.interval, c.missing) for c in told] == [("A", "1d", 2), ("B", "1d", 0)]
     with connect(database_url, autocommit=True) as connection:
-        assert unknown(stored_series(connection, Asked())) == ["3d"]
-        assert unknown(stored_series(connection, Asked(symbols=["A"]))) == []
+        assert unknown(stored_series(connection, SeriesFilter())) == ["3d"]
+        assert unknown(stored_series(connection, SeriesFilter(symbols=["A"]))) == []
 
 
 def test_many_series_are_read_in_groups(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +207,9 @@ def test_the_index_alone_is_read_and_each_bar_once(database_url: str) -> None:
         connection.execute("CHECKPOINT")  # commits here are not synchronous
         connection.execute("VACUUM bars_ohlcv")
     before = accesses(database_url)
-    (only,) = checked(database_url, "24/7", Span(None, None, LATER), asked=Asked(symbols=["B"]))
+    (only,) = checked(
+        database_url, "24/7", Span(None, None, LATER), asked=SeriesFilter(symbols=["B"])
+    )
     made = accesses(database_url) - before
     assert (only.symbol, only.stored) == ("B", 10_080)
     # Beside B's bars: the provider, the symbol, the interval, and the two ends; of the table only

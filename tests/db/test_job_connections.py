@@ -15,7 +15,7 @@ from loader import bars
 from loader.db.arrow import Connection
 from loader.errors import DatabaseError
 from loader.load.pipeline import load
-from loader.load.run import Job
+from loader.load.run import LoadRun
 from loader.read.sources import find
 from loader.settings import Settings
 from loader.store.packed import counts
@@ -24,8 +24,8 @@ DAY = (datetime(2024, 3, 4, tzinfo=UTC), datetime(2024, 3, 5, tzinfo=UTC))
 
 
 @pytest.fixture
-def job(database_url: str) -> Iterator[Job]:
-    with closing(Job(Settings(), database_url, None, "", lambda event: None)) as job:
+def job(database_url: str) -> Iterator[LoadRun]:
+    with closing(LoadRun(Settings(), database_url, None, "", lambda event: None)) as job:
         yield job
 
 
@@ -37,7 +37,7 @@ def said(connection: Connection, sql: str) -> Any:
     return connection._session.execute(sql).read_all().to_pylist()[0]["said"]
 
 
-def test_a_session_serves_again(job: Job) -> None:
+def test_a_session_serves_again(job: LoadRun) -> None:
     with job.connection(autocommit=True) as one, job.connection(autocommit=True) as other:
         first = {pid(one), pid(other)}
         assert len(first) == 2
@@ -46,7 +46,7 @@ def test_a_session_serves_again(job: Job) -> None:
         assert pid(writing) not in first
 
 
-def test_a_transaction_begins_when_the_session_is_taken_up(job: Job, database_url: str) -> None:
+def test_a_transaction_begins_when_the_session_is_taken_up(job: LoadRun, database_url: str) -> None:
     with job.connection() as writer, writer.transaction():
         before = pid(writer)
     with psycopg.connect(database_url, autocommit=True) as plain:
@@ -57,7 +57,7 @@ def test_a_transaction_begins_when_the_session_is_taken_up(job: Job, database_ur
     assert began > between
 
 
-def test_a_session_that_failed_does_not_serve_again(job: Job) -> None:
+def test_a_session_that_failed_does_not_serve_again(job: LoadRun) -> None:
     with job.connection(autocommit=True) as reader:
         failed = pid(reader)
         with pytest.raises(DatabaseError):
@@ -71,7 +71,9 @@ def test_a_session_that_failed_does_not_serve_again(job: Job) -> None:
         assert pid(reader) not in (failed, after)
 
 
-def test_a_session_with_rows_left_to_read_does_not_serve_again(job: Job, database_url: str) -> None:
+def test_a_session_with_rows_left_to_read_does_not_serve_again(
+    job: LoadRun, database_url: str
+) -> None:
     with psycopg.connect(database_url) as plain:
         plain.execute(
             "INSERT INTO bars_ohlcv (provider, symbol, interval, ts, open, high, low, close) "
@@ -99,7 +101,7 @@ def test_a_session_with_rows_left_to_read_does_not_serve_again(job: Job, databas
 
 @pytest.mark.parametrize("autocommit", [True, False])
 def test_a_session_that_the_server_ended_is_replaced(
-    job: Job, database_url: str, autocommit: bool
+    job: LoadRun, database_url: str, autocommit: bool
 ) -> None:
     with job.connection(autocommit=autocommit) as connection:
         ended = pid(connection)
@@ -109,7 +111,7 @@ def test_a_session_that_the_server_ended_is_replaced(
         assert pid(connection) != ended
 
 
-def test_none_serves_again_once_the_job_is_cancelled(job: Job) -> None:
+def test_none_serves_again_once_the_job_is_cancelled(job: LoadRun) -> None:
     with job.connection(autocommit=True) as reader:
         before = pid(reader)
         job.cancelled.set()

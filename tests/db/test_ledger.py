@@ -19,7 +19,7 @@ from loader.events import Event, FileNote, RowsDone
 from loader.load import pipeline
 from loader.load.attempts import load_file
 from loader.load.pipeline import load
-from loader.load.run import Job
+from loader.load.run import LoadRun
 from loader.read.sources import Source, find
 from loader.results import Counts, FileResult, LoadResult
 from loader.settings import RejectLimit, Settings
@@ -225,9 +225,9 @@ def test_a_run_that_is_cancelled_between_parts(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(tmp_path / "a.parquet", bars([*range(50)]))
-    jobs: list[Job] = []
+    jobs: list[LoadRun] = []
 
-    def noticed(job: Job, source: Source) -> FileResult:
+    def noticed(job: LoadRun, source: Source) -> FileResult:
         jobs.append(job)
         return load_file(job, source)
 

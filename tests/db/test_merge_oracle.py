@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from loader.bars import SCHEMA
 from loader.load import attempts
 from loader.load.pipeline import load
-from loader.load.run import Way
+from loader.load.run import LoadMode
 from loader.read.sources import find
 from loader.results import LoadResult
 from loader.settings import RejectLimit, Settings
@@ -134,11 +134,11 @@ def stored(url: str) -> tuple[dict[Key, Values], list[tuple[Key, Values, Values]
     )
 
 
-WAYS: dict[str, Way] = {
-    "direct": Way(),
-    "partitioned": Way(partition=True),
-    "staged": Way(direct=False),
-    "staged and partitioned": Way(partition=True, direct=False),
+WAYS: dict[str, LoadMode] = {
+    "direct": LoadMode(),
+    "partitioned": LoadMode(partition=True),
+    "staged": LoadMode(direct=False),
+    "staged and partitioned": LoadMode(partition=True, direct=False),
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 from loader.bars import INTERVAL_SECONDS, KEY
 from loader.db.arrow import connect
 from loader.store.export import export
-from loader.store.series import Asked, stored_series
+from loader.store.series import SeriesFilter, stored_series
 from loader.store.timescale.chunks import stretches
 from loader.survey.coverage import coverage
 from tests.conftest import database, needs_timescale
@@ -25,13 +25,13 @@ Key = tuple[str, str, str]
 FIELDS = "(provider, symbol, interval, ts, open, high, low, close)"
 
 ASKED = [
-    Asked(),
-    Asked(symbols=["B", "C"]),
-    Asked(provider="p", interval="1h"),
-    Asked(since=T0 + 3 * WEEK + 5 * HOUR, until=T0 + 17 * WEEK + 7 * HOUR),
-    Asked(since=T0 + 9 * DAY, until=T0 + 9 * DAY + 3 * HOUR),
-    Asked(since=T0 + 27 * WEEK),
-    Asked(symbols=["A"], until=T0 - DAY),
+    SeriesFilter(),
+    SeriesFilter(symbols=["B", "C"]),
+    SeriesFilter(provider="p", interval="1h"),
+    SeriesFilter(since=T0 + 3 * WEEK + 5 * HOUR, until=T0 + 17 * WEEK + 7 * HOUR),
+    SeriesFilter(since=T0 + 9 * DAY, until=T0 + 9 * DAY + 3 * HOUR),
+    SeriesFilter(since=T0 + 27 * WEEK),
+    SeriesFilter(symbols=["A"], until=T0 - DAY),
 ]
 
 
@@ -62,7 +62,7 @@ def mixed(server_url: str, template: str) -> Iterator[str]:
         yield url
 
 
-def within(url: str, asked: Asked) -> dict[Key, list[datetime]]:
+def within(url: str, asked: SeriesFilter) -> dict[Key, list[datetime]]:
     """All ts of each series within the bounds, as a plain SELECT gives them."""
     found: dict[Key, list[datetime]] = {}
     with psycopg.connect(url) as connection:
@@ -90,7 +90,7 @@ def test_chunks_are_told_apart(mixed: str) -> None:
 
 
 @pytest.mark.parametrize("asked", ASKED)
-def test_series_are_those_of_a_plain_select(mixed: str, asked: Asked) -> None:
+def test_series_are_those_of_a_plain_select(mixed: str, asked: SeriesFilter) -> None:
     expected = within(mixed, asked)
     with connect(mixed, autocommit=True) as connection:
         found = stored_series(connection, asked)
@@ -103,7 +103,9 @@ def test_series_are_those_of_a_plain_select(mixed: str, asked: Asked) -> None:
 
 @pytest.mark.parametrize("asked", ASKED)
 @pytest.mark.parametrize("cells", [3, 10, 30])
-def test_counts_and_strips_are_those_of_every_bar(mixed: str, asked: Asked, cells: int) -> None:
+def test_counts_and_strips_are_those_of_every_bar(
+    mixed: str, asked: SeriesFilter, cells: int
+) -> None:
     expected = {key: times for key, times in within(mixed, asked).items() if times}
     with connect(mixed, autocommit=True) as connection:
         found = coverage(connection, asked, cells)
@@ -130,7 +132,7 @@ def test_counts_and_strips_are_those_of_every_bar(mixed: str, asked: Asked, cell
 
 @pytest.mark.parametrize("asked", ASKED)
 def test_an_export_is_the_plain_select_in_order(
-    mixed: str, asked: Asked, monkeypatch: pytest.MonkeyPatch
+    mixed: str, asked: SeriesFilter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("loader.store.export.PIECE", 150)  # less than a week of hours
     monkeypatch.setattr("loader.store.export._LEAST", DAY)  # two weeks without a bar are in several
@@ -145,8 +147,8 @@ def test_only_chunks_that_are_not_compressed_are_estimated(
 ) -> None:
     monkeypatch.setattr("loader.survey.coverage._COUNTED", 1)
     with connect(mixed, autocommit=True) as connection:
-        near = coverage(connection, Asked(), 30)
-        exact = coverage(connection, Asked(), 30, exact=True)
+        near = coverage(connection, SeriesFilter(), 30)
+        exact = coverage(connection, SeriesFilter(), 30, exact=True)
     # Ten weeks of A are not compressed, of which at least six are counted, all of them alike.
     assert [(s.symbol, s.interval) for s in near.series if not s.exact] == [
         ("A", "1h"), ("A", "1d")

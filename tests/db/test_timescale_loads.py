@@ -103,9 +103,9 @@ def test_more_than_the_servers_limit(url: str, tmp_path: Path) -> None:
 def test_old_bars_of_a_new_symbol(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direct: bool
 ) -> None:
-    from loader.load.run import Way
+    from loader.load.run import LoadMode
 
-    monkeypatch.setattr("loader.load.attempts.FIRST_WAY", Way(direct=direct))
+    monkeypatch.setattr("loader.load.attempts.FIRST_WAY", LoadMode(direct=direct))
     result = loaded(url, tmp_path / "2.parquet", hours("AD", 2), recompress=True)
     assert result.counts == Counts(672, 336, unchanged=336)
     assert [(c.first, c.rows, c.recompressed) for c in result.chunks] == [
@@ -135,14 +135,14 @@ def test_compression_follows_a_long_backfill(
     monkeypatch.setattr(recompress, "_ROWS", 1_000)
     monkeypatch.setattr("loader.check.unique._LANES", 2)
     compressed: list[tuple[str, int]] = []
-    catch_up = recompress.Behind._compressed
+    catch_up = recompress.ChunkUpkeep._compressed
 
     def watched(self: Any, session: Any, chunk: Any) -> bool:
         compressed.append((chunk.chunk, chunk.rows))
         assert max(uncompressed(database_url).values()) <= 2_000
         return catch_up(self, session, chunk)
 
-    monkeypatch.setattr(recompress.Behind, "_compressed", watched)
+    monkeypatch.setattr(recompress.ChunkUpkeep, "_compressed", watched)
     rows = hours("ABCD", 12)
     if order == "by time":
         rows.sort(key=lambda row: row[1])

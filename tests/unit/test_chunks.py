@@ -8,8 +8,8 @@ import polars as pl
 
 from loader.bars import SCHEMA
 from loader.check.unique import partitioned
-from loader.check.validate import Checked
-from loader.store.timescale.chunks import ALL_TIME, Hours, Stretch, Touched, _together, touched
+from loader.check.validate import CheckedBatch
+from loader.store.timescale.chunks import ALL_TIME, HourCounts, Stretch, Touched, _together, touched
 
 T0 = datetime(2020, 1, 2, tzinfo=UTC)  # a Thursday, on which weeks begin here
 HOUR, WEEK = timedelta(hours=1), timedelta(days=7)
@@ -32,7 +32,7 @@ CHUNKS = pl.DataFrame(
 
 
 def test_rows_are_counted_by_the_chunk_that_holds_them() -> None:
-    hours = Hours()
+    hours = HourCounts()
     last = WEEK - timedelta(microseconds=1)
     hours.add(times(T0, T0 + last, T0 + WEEK, T0 - timedelta(seconds=1)))
     hours.add(times(T0 + 2 * WEEK, T0 + 3 * WEEK, T0))
@@ -42,11 +42,11 @@ def test_rows_are_counted_by_the_chunk_that_holds_them() -> None:
         Touched("b", T0 + WEEK, T0 + 2 * WEEK, False, False, 1),
         Touched("d", T0 + 3 * WEEK, T0 + 4 * WEEK, False, False, 1),
     ]
-    assert touched(CHUNKS, Hours()) == []
+    assert touched(CHUNKS, HourCounts()) == []
 
 
 def test_spans_join_what_is_less_than_a_week_apart() -> None:
-    hours = Hours()
+    hours = HourCounts()
     assert hours.spans() == []
     hours.add(times(T0 + 5 * HOUR, T0 + timedelta(days=6), T0 + timedelta(days=30, minutes=7)))
     end = HOUR - timedelta(microseconds=1)
@@ -57,7 +57,7 @@ def test_spans_join_what_is_less_than_a_week_apart() -> None:
 
 
 def test_parts_of_the_count() -> None:
-    hours, more = Hours(), Hours()
+    hours, more = HourCounts(), HourCounts()
     hours.add(times(T0, T0 + WEEK))
     more.add(times(T0, T0 + WEEK + HOUR))
     hours += more
@@ -74,7 +74,7 @@ def good(moments: list[datetime], symbol: str) -> pl.DataFrame:
 def test_a_file_by_symbol_comes_back_week_by_week() -> None:
     moments = [T0 + n * WEEK for n in range(6)]
     pieces = [
-        Checked(good(moments, symbol), pl.DataFrame(), {}, pl.DataFrame())
+        CheckedBatch(good(moments, symbol), pl.DataFrame(), {}, pl.DataFrame())
         for symbol in ("A", "B", "C")
     ]
     found = [

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loader.check.validate import Checked
+from loader.check.validate import CheckedBatch
 from loader.client.live.lines import Lines
 from loader.settings import Settings
 
@@ -18,14 +18,14 @@ BAR = {"provider": "p", "symbol": "AA", "interval": "1m", "ts": "2024-03-04T14:3
        "open": 10, "high": 11.5, "low": 9, "close": 10.25, "volume": None}  # fmt: skip
 
 
-def check(*lines: Any, first: int = 1, told: list[str] | None = None, **given: Any) -> Checked:
+def check(*lines: Any, first: int = 1, told: list[str] | None = None, **given: Any) -> CheckedBatch:
     """The lines (objects are written as JSON) as one batch of a feed of their own."""
     raw = [x if isinstance(x, bytes) else json.dumps(x).encode() for x in lines]
     feed = Lines(Settings(**given), "stdin", [].append if told is None else told.append)
     return feed.check(raw, first)
 
 
-def rejects(checked: Checked) -> list[tuple[int, list[str], Any]]:
+def rejects(checked: CheckedBatch) -> list[tuple[int, list[str], Any]]:
     return [(number, rules, json.loads(raw)) for number, rules, raw in checked.bad.rows()]
 
 

@@ -27,7 +27,7 @@ def found(path: Path, block: int, stack: ExitStack | None) -> Found:
     with io.BufferedReader(io.FileIO(path)) as stream:
         try:
             reading = reader.read(stream, source, 7, block, stack)
-            batches = [(b.frame.rows(), b.misfits is None or b.misfits.rows()) for b in reading]
+            batches = [(b.frame.rows(), b.ragged is None or b.ragged.rows()) for b in reading]
         except UnreadableFile as error:
             return f"{error} ({error.hint})"
     said = reading.container, reading.place, reading.columns, reading.header, reading.notes

@@ -82,23 +82,23 @@ class TestRaggedRows:
             ("2024-01-04", "1", "2"),
             ("2024-01-05", None, None),
         ]
-        assert batch.misfits is not None
-        assert batch.misfits.rows() == [(0, 2, "2024-01-02,1"), (1, 1, "2024-01-03")]
+        assert batch.ragged is not None
+        assert batch.ragged.rows() == [(0, 2, "2024-01-02,1"), (1, 1, "2024-01-03")]
 
     def test_beside_quotes(self) -> None:
         data = HEADER + '"2024-01-02",1,""\n"2024-01-03",1\n2024-01-04,"1,2"\n2024-01-05,"1,2",\n'
         (batch,) = opened(data)
-        assert batch.misfits is not None
-        assert batch.misfits.rows() == [(1, 2, "2024-01-03,1"), (2, 2, '2024-01-04,"1,2"')]
+        assert batch.ragged is not None
+        assert batch.ragged.rows() == [(1, 2, "2024-01-03,1"), (2, 2, '2024-01-04,"1,2"')]
 
     def test_nothing_is_told_where_all_rows_have_all_their_cells(self) -> None:
         for row in ("2024-01-02,,\n", '"2024-01-02",,\n', '2024-01-02,,""\n', '"a,b","c,d",\n'):
-            assert [batch.misfits for batch in opened(HEADER + row * 3)] == [None]
+            assert [batch.ragged for batch in opened(HEADER + row * 3)] == [None]
 
     def test_only_the_batches_tell_that_have_such_rows(self) -> None:
         data = HEADER + "2024-01-02,1,2\n" * 5 + "2024-01-03,1\n" + "2024-01-02,1,2\n" * 9
-        told = [batch.misfits for batch in opened(data, batch_rows=4, block=40)]
-        assert [None if misfits is None else misfits.rows() for misfits in told] == [
+        told = [batch.ragged for batch in opened(data, batch_rows=4, block=40)]
+        assert [None if ragged is None else ragged.rows() for ragged in told] == [
             None, [(1, 2, "2024-01-03,1")], None, None,
         ]  # fmt: skip
 

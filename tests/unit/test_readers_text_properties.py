@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loader.check.misfits import fitting
+from loader.check.ragged import fitting
 from loader.errors import UnreadableFile
 from loader.read.batch import RawBatch, batches
 from loader.read.formats import text
@@ -118,8 +118,8 @@ def test_any_mess_is_read_as_the_csv_module_reads_it(
     assert [
         (batch.location.start_row - 1 + at, cells, *csv.reader(io.StringIO(line, newline="")))
         for batch in read
-        if batch.misfits is not None
-        for at, cells, line in batch.misfits.rows()
+        if batch.ragged is not None
+        for at, cells, line in batch.ragged.rows()
     ] == odd
 
 
@@ -140,6 +140,6 @@ def test_short_rows_of_plain_text_are_marked(lines: list[str], end: str, block: 
     assert [
         row
         for batch in batches(frames, "f.csv", 1000)
-        if batch.misfits is not None
-        for row in batch.misfits.rows()
+        if batch.ragged is not None
+        for row in batch.ragged.rows()
     ] == expected

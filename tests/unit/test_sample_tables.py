@@ -13,7 +13,7 @@ import pytest
 from loader.check.layout import Hints, decide
 from loader.check.normalise import normalise
 from loader.check.rules import RuleSettings
-from loader.check.validate import Checked, validate
+from loader.check.validate import CheckedBatch, validate
 from loader.errors import ColumnMismatch
 from loader.read.formats import read
 from loader.read.sources import Source
@@ -162,7 +162,7 @@ SAMPLES = [
 ]  # fmt: skip
 
 
-def load(path: Path, **hints: Any) -> Checked:
+def load(path: Path, **hints: Any) -> CheckedBatch:
     source = Source(path, path.name, None, path.stat().st_size)
     with read(source) as reading:
         (batch,) = reading

@@ -15,7 +15,7 @@ from loader import bars
 from loader.check.layout import Hints, decide
 from loader.check.normalise import normalise
 from loader.check.rules import RuleSettings
-from loader.check.validate import Checked, validate
+from loader.check.validate import CheckedBatch, validate
 from loader.read.batch import Location, RawBatch
 
 HINTS = Hints(provider="demo", symbol="X", interval="1d", timezone="UTC")
@@ -26,7 +26,7 @@ def checked(
     start_row: int = 1,
     settings: RuleSettings | None = None,
     hints: Hints = HINTS,
-) -> Checked:
+) -> CheckedBatch:
     batch = RawBatch(frame, Location("file.csv", 0, start_row))
     return validate(batch, normalise(batch, decide(batch, hints)), settings or RuleSettings())
 

@@ -11,12 +11,12 @@ from loader import bars
 from loader.dialects.dialect import fold
 from loader.dialects.known import dialects
 from loader.dialects.recognition import PLAIN
-from loader.load.inspection import Look
+from loader.load.inspection import Inspection
 
 _NEEDED: Final = ("ts", *bars.PRICES)
 
 
-def dialect_table(look: Look) -> str:
+def dialect_table(look: Inspection) -> str:
     """TOML for mdload.toml. What could not be told is a comment that says what to fill in."""
     stem = re.sub(r"\W+", "_", PurePath(look.path).name.partition(".")[0]).strip("_").lower()
     columns = {field: name for field, name in _columns(look).items() if name in look.found}
@@ -51,7 +51,7 @@ def dialect_table(look: Look) -> str:
     return "\n".join(lines)
 
 
-def _columns(look: Look) -> dict[str, str]:
+def _columns(look: Inspection) -> dict[str, str]:
     """The columns as they were understood, else by the words of plain tables."""
     if look.columns:
         return dict(look.columns)

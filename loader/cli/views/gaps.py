@@ -11,7 +11,7 @@ import click
 from loader import bars
 from loader.cli.views.table import Column, print_json, table
 from loader.listen import log
-from loader.survey.gaps import Checked, Gap
+from loader.survey.gaps import Gap, SeriesGaps
 from loader.survey.waivers import Waiver
 from loader.text import counted, number, utc
 
@@ -20,7 +20,7 @@ _SHOWN: Final = 40
 
 
 def print_gaps(
-    calendar: str, checked: Sequence[Checked], unknown: Sequence[str], *, as_json: bool
+    calendar: str, checked: Sequence[SeriesGaps], unknown: Sequence[str], *, as_json: bool
 ) -> None:
     """One object with every series and every gap; or a table of gaps and the sum of it."""
     gaps = [gap for series in checked for gap in series.gaps]
@@ -59,7 +59,7 @@ def _ends(gap: Gap) -> list[str]:
     return [utc(ts, seconds=bool(ts.second)) for ts in (gap.first, gap.last)]
 
 
-def _sum(calendar: str, checked: Sequence[Checked]) -> str:
+def _sum(calendar: str, checked: Sequence[SeriesGaps]) -> str:
     expected, stored, waived, missing = (
         sum(getattr(c, name) for c in checked)
         for name in ("expected", "stored", "waived", "missing")
@@ -73,7 +73,7 @@ def _sum(calendar: str, checked: Sequence[Checked]) -> str:
     return ", ".join([*parts, f"{missing:,} missing" if missing else "none missing"])
 
 
-def _doubts(checked: Sequence[Checked], unknown: Sequence[str]) -> list[str]:
+def _doubts(checked: Sequence[SeriesGaps], unknown: Sequence[str]) -> list[str]:
     """What a person should know before they trust it."""
     said = []
     if unknown:
@@ -89,9 +89,9 @@ def _doubts(checked: Sequence[Checked], unknown: Sequence[str]) -> list[str]:
 
 
 def _as_object(
-    calendar: str, checked: Sequence[Checked], gaps: Sequence[Gap], unknown: Sequence[str]
+    calendar: str, checked: Sequence[SeriesGaps], gaps: Sequence[Gap], unknown: Sequence[str]
 ) -> dict[str, object]:
-    names = [f.name for f in fields(Checked) if f.name != "gaps"]
+    names = [f.name for f in fields(SeriesGaps) if f.name != "gaps"]
     return {
         "calendar": calendar,
         "missing": sum(c.missing for c in checked),

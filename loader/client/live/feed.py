@@ -12,7 +12,7 @@ from loader.check.file import check_settings
 from loader.client.live.lines import Lines
 from loader.client.live.source import Source
 from loader.client.live.spill import Spill
-from loader.client.live.storing import Flush, Storing
+from loader.client.live.writer import FeedWriter, Flush
 from loader.errors import Cancelled, MdloadError, SettingsError
 from loader.events import Event, FileDone, FileNote, FileStarted, Listener, RunDone, RunStarted
 from loader.results import FileResult, FileState, LoadResult, RunStatus
@@ -59,7 +59,7 @@ class LiveFeed:
         self._listeners = tuple(listeners)
         self._source = Source(path)
         self._spill = Spill(spill_directory, settings.job_name, _identity(settings, url))
-        self._storing: Storing | None = None
+        self._storing: FeedWriter | None = None
         self._stopped = self._interrupted = False
 
     def stop(self, *, interrupted: bool) -> None:
@@ -121,7 +121,7 @@ class LiveFeed:
         self._emit(FileStarted(name, 0))
         self._look_for_leftovers()
         lines = Lines(settings, name, self._note)
-        self._storing = Storing(
+        self._storing = FeedWriter(
             self._source, self._spill, lines, settings.batch_rows, self._flush, self._url, run.id,
             self._emit,
         )  # fmt: skip
@@ -157,7 +157,7 @@ class LiveFeed:
                 "them, with its options"
             )
 
-    def _leave(self, storing: Storing, error: BaseException) -> None:
+    def _leave(self, storing: FeedWriter, error: BaseException) -> None:
         """Leaves in a file what was read and is not stored, and says so."""
         try:
             lines = storing.leave()

@@ -15,7 +15,7 @@ from loader.check.file import hints
 from loader.check.layout import Layout, decide
 from loader.check.normalise import normalise
 from loader.check.unique import BARS_AND_ROW
-from loader.check.validate import Checked, RuleSettings, validate
+from loader.check.validate import CheckedBatch, RuleSettings, validate
 from loader.errors import ColumnMismatch, InputError, SettingsError
 from loader.read.batch import Location, RawBatch
 from loader.settings import Settings
@@ -64,7 +64,7 @@ class Lines:
         self._told: set[str] = set()
         self._layouts: dict[Shape, Layout] = {}
 
-    def check(self, lines: Sequence[bytes], first: int) -> Checked:
+    def check(self, lines: Sequence[bytes], first: int) -> CheckedBatch:
         """The lines as one batch, in their order; `first` is the number of the first one. Blank
         lines are none."""
         groups: dict[Shape, _Group] = {}
@@ -113,7 +113,7 @@ class Lines:
         self._layouts[shape] = layout
         return layout
 
-    def _checked(self, shape: Shape, group: _Group, layout: Layout) -> Checked:
+    def _checked(self, shape: Shape, group: _Group, layout: Layout) -> CheckedBatch:
         batch = _batch(shape, group, self._source)
         checked = validate(batch, normalise(batch, layout), self._rules)
         numbers = pl.Series("row_number", group.numbers, dtype=pl.Int64)
@@ -162,25 +162,25 @@ def _text(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
-def _rejects(lost: list[_Lost]) -> Checked:
+def _rejects(lost: list[_Lost]) -> CheckedBatch:
     numbers = pl.Series("row_number", [one.number for one in lost], dtype=pl.Int64)
     broken = pl.Series("rules", [[one.rule] for one in lost], dtype=pl.List(pl.String))
     texts = [one.line.rstrip(b"\r").decode("utf-8", "backslashreplace") for one in lost]
     said = {"line": texts, "why": [one.why for one in lost]}
     raw = rawjson.encode(pl.DataFrame(said, schema=dict.fromkeys(said, pl.String)))
-    return Checked(
+    return CheckedBatch(
         pl.DataFrame(schema=BARS_AND_ROW), pl.DataFrame([numbers, broken, raw]),
         Counter(one.rule for one in lost),
         pl.DataFrame(schema=spellings.SCHEMA),
     )  # fmt: skip
 
 
-def _joined(parts: list[Checked]) -> Checked:
+def _joined(parts: list[CheckedBatch]) -> CheckedBatch:
     """The parts of one batch, in the order of the lines."""
     good, bad, spelled = (
         pl.concat(getattr(part, name) for part in parts) for name in ("good", "bad", "spellings")
     )
-    return Checked(
+    return CheckedBatch(
         good.sort("row_number"),
         bad.sort("row_number"),
         sum((Counter(part.rejected) for part in parts), Counter()),

@@ -2,7 +2,7 @@
 
 Polars parses a block, and refuses what is irregular: a row with too many cells, a quote inside a
 cell. Such a block, and only it, goes through Python's csv module. Rows with more or fewer cells
-than columns are marked; see `RawBatch.misfits`.
+than columns are marked; see `RawBatch.ragged`.
 """
 
 from __future__ import annotations

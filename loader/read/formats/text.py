@@ -26,7 +26,7 @@ def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = B
     """The table in `stream`: every column String, every cell as it stands, an empty one null.
 
     Nothing else is null: `NA`, `NULL` and `TRUE` are tickers. Rows with more or fewer cells than
-    columns are in the batches' `misfits`. Blank lines are no rows. The metadata has the
+    columns are in the batches' `ragged`. Blank lines are no rows. The metadata has the
     `delimiter`, and as `banner` what stands above the table.
 
     Raises:

@@ -93,7 +93,7 @@ def _together(single: list[Stretch]) -> list[Stretch]:
     return alike or [ALL_TIME]
 
 
-class Hours:
+class HourCounts:
     """How many bars of each hour were counted."""
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ class Hours:
             self.add(frame["ts"])
             yield frame
 
-    def __iadd__(self, other: Hours) -> Self:
+    def __iadd__(self, other: HourCounts) -> Self:
         both = pl.concat([self._counted, other._counted])
         self._counted = both.group_by("ts").agg(pl.col("rows").sum())
         return self
@@ -119,9 +119,9 @@ class Hours:
     def rows(self) -> int:
         return int(self._counted["rows"].sum())
 
-    def between(self, lo: datetime, hi: datetime | None) -> Hours:
+    def between(self, lo: datetime, hi: datetime | None) -> HourCounts:
         """Those from `lo` up to before `hi`."""
-        part = Hours()
+        part = HourCounts()
         part._counted = self._counted.filter(
             (pl.col("ts") >= lo) & (pl.col("ts") < hi if hi else pl.lit(True))
         )
@@ -142,7 +142,7 @@ class Hours:
         return self._counted.sort("ts")
 
 
-def touched(all_chunks: pl.DataFrame, hours: Hours) -> list[Touched]:
+def touched(all_chunks: pl.DataFrame, hours: HourCounts) -> list[Touched]:
     """The chunks that hold any of the hours, in order of time."""
     found = (
         hours.sorted()

@@ -10,13 +10,13 @@ from typing import Final
 from loader.db.arrow import Connection
 from loader.errors import DatabaseError
 from loader.results import ChunkWrites
-from loader.store.timescale.chunks import Hours, Touched, chunked, chunks, touched
+from loader.store.timescale.chunks import HourCounts, Touched, chunked, chunks, touched
 
 #: Rows that may lie uncompressed before compression catches up: some 300 MB.
 _ROWS: Final = 2_000_000
 
 
-class Behind:
+class ChunkUpkeep:
     """What a run has committed, by chunk; files that load side by side share it.
 
     With `recompress` it compresses chunks as the load goes on, so that what lies uncompressed stays
@@ -36,12 +36,12 @@ class Behind:
         self._session = session
         self._recompress = recompress
         self._lock = Lock()
-        self._written = Hours()
-        self._open = Hours()
+        self._written = HourCounts()
+        self._open = HourCounts()
         self._done: set[str] = set()
         self._errors: dict[str, str] = {}
 
-    def committed(self, hours: Hours) -> None:
+    def committed(self, hours: HourCounts) -> None:
         """Takes in what a transaction wrote. Files that commit meanwhile wait for a compression."""
         with self._lock:
             self._written += hours
@@ -91,7 +91,7 @@ class Behind:
             return
         found = touched(chunks(session), self._open)
         newest = None if last or not found else found.pop()
-        left = self._open.between(newest.lo, None) if newest else Hours()
+        left = self._open.between(newest.lo, None) if newest else HourCounts()
         for chunk in found:
             wanted = chunk.compressed or chunk.due
             if wanted and (self._stopped() or not self._compressed(session, chunk)):

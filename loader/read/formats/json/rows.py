@@ -16,7 +16,7 @@ from loader.read.batch import marked, unique_names
 from loader.read.formats.json.place import Place, Step, nests, plain_arrays
 from loader.read.formats.json.values import DECODER, Values
 
-Row = Any  # an object flattened, or an array; anything else is a misfit
+Row = Any  # an object flattened, or an array; anything else is a ragged
 Group = tuple[list[Row], dict[str, Any]]
 
 _ROWS: Final = 20_000  # per frame
@@ -149,7 +149,7 @@ class Rows:
     def frames(self, groups: Iterable[Group]) -> Iterator[pl.DataFrame]:
         """The rows of `groups`. One that does not fit the columns stands in the first of them as
         JSON, and the others are null, so that it becomes a reject that shows what was there. Arrays
-        with more or fewer cells than columns are marked; see `RawBatch.misfits`."""
+        with more or fewer cells than columns are marked; see `RawBatch.ragged`."""
         cells: list[list[Any]] = [[] for _ in self.columns]
         odd: list[tuple[int, int, str]] = []
         for rows, around in groups:

@@ -12,11 +12,11 @@ from loader.cli.views.load import listed
 from loader.cli.views.table import Column, print_json, table
 from loader.listen import log
 from loader.load import books
-from loader.load.inspection import Look
+from loader.load.inspection import Inspection
 from loader.text import number, span
 
 
-def print_look(looks: Sequence[Look], rows: int, *, as_json: bool) -> None:
+def print_look(looks: Sequence[Inspection], rows: int, *, as_json: bool) -> None:
     """What `inspect` saw of each file; `rows` bars of each. In JSON one file is its object, several
     are those under `files`."""
     if as_json:
@@ -36,7 +36,7 @@ def print_look(looks: Sequence[Look], rows: int, *, as_json: bool) -> None:
             log.error(str(look.error), look.error.hint)
 
 
-def _facts(look: Look) -> list[tuple[str, str]]:
+def _facts(look: Inspection) -> list[tuple[str, str]]:
     notes = [("note", note) for note in look.notes]
     rows = "more than the first batch" if look.rows is None else number(look.rows)
     if not look.columns:
@@ -62,7 +62,7 @@ def _facts(look: Look) -> list[tuple[str, str]]:
     ]
 
 
-def _print_bars(look: Look, rows: int) -> None:
+def _print_bars(look: Inspection, rows: int) -> None:
     head = look.good.head(rows).select(bars.COLUMNS)
     columns = []
     for spare, name in enumerate(head.columns, start=1):
@@ -72,7 +72,7 @@ def _print_bars(look: Look, rows: int) -> None:
     table(None, columns, head.rows())
 
 
-def _look(look: Look, rows: int) -> dict[str, Any]:
+def _look(look: Inspection, rows: int) -> dict[str, Any]:
     good = look.good
     return {
         "path": look.path,

@@ -15,7 +15,7 @@ from typing import Final
 import polars as pl
 
 from loader.check import rawjson
-from loader.check.validate import Checked
+from loader.check.validate import CheckedBatch
 from loader.read.batch import RawBatch
 
 TOO_SHORT: Final = "row_too_short"
@@ -38,63 +38,63 @@ def from_first_fit(batches: Iterator[RawBatch]) -> Iterator[RawBatch]:
 
 
 def _joined(one: RawBatch, other: RawBatch) -> RawBatch:
-    misfits = [
-        batch.misfits.with_columns(pl.col("at") + offset)
+    ragged = [
+        batch.ragged.with_columns(pl.col("at") + offset)
         for batch, offset in ((one, 0), (other, one.frame.height))
-        if batch.misfits is not None
+        if batch.ragged is not None
     ]
     frame = pl.concat([one.frame, other.frame], rechunk=True)
-    return RawBatch(frame, one.location, pl.concat(misfits) if misfits else None)
+    return RawBatch(frame, one.location, pl.concat(ragged) if ragged else None)
 
 
 def fitting(batch: RawBatch) -> pl.DataFrame:
     """The rows with as many cells as there are columns."""
-    return batch.frame if batch.misfits is None else others(batch.frame, batch.misfits)
+    return batch.frame if batch.ragged is None else others(batch.frame, batch.ragged)
 
 
 def rejected(batch: RawBatch, *, short_rows: bool) -> pl.DataFrame | None:
-    """`batch.misfits` without the rows that may leave off cells at their end, if `short_rows` says
+    """`batch.ragged` without the rows that may leave off cells at their end, if `short_rows` says
     that they may; None where none is left."""
-    misfits = batch.misfits
-    if misfits is not None and short_rows:
-        misfits = misfits.filter(pl.col("cells") > batch.frame.width)
-    return None if misfits is None or misfits.is_empty() else misfits
+    ragged = batch.ragged
+    if ragged is not None and short_rows:
+        ragged = ragged.filter(pl.col("cells") > batch.frame.width)
+    return None if ragged is None or ragged.is_empty() else ragged
 
 
-def others(frame: pl.DataFrame, misfits: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `frame` that are no misfits."""
-    return frame.filter(_are_others(frame.height, misfits))
+def others(frame: pl.DataFrame, ragged: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `frame` that are no ragged."""
+    return frame.filter(_are_others(frame.height, ragged))
 
 
 def numbered(
     frame: pl.DataFrame,
-    misfits: pl.DataFrame,
+    ragged: pl.DataFrame,
     height: int,
     start: int,
     skip: Mapping[str, pl.Expr],
 ) -> tuple[pl.Series, pl.DataFrame]:
     """The numbers (Int64) of the `height` rows that were made of the others in `frame`, whose first
-    row has the number `start`; and of the misfits `row_number`, `rule`, `line`, `why` and whether
+    row has the number `start`; and of the ragged `row_number`, `rule`, `line`, `why` and whether
     it is `skipped`.
 
-    Where a row became several or none, misfits are counted after all of them. One with too few
+    Where a row became several or none, ragged are counted after all of them. One with too few
     cells is skipped for a reason that looks only at cells that it has: so is a remark under the
     table.
     """
-    if height + misfits.height == frame.height:
-        numbers = _are_others(frame.height, misfits).arg_true().cast(pl.Int64) + start
-        own = misfits["at"].cast(pl.Int64) + start
+    if height + ragged.height == frame.height:
+        numbers = _are_others(frame.height, ragged).arg_true().cast(pl.Int64) + start
+        own = ragged["at"].cast(pl.Int64) + start
     else:
         numbers = pl.int_range(start, start + height, eager=True)
-        own = pl.int_range(start + height, start + height + misfits.height, eager=True)
-    lost = misfits.select(
+        own = pl.int_range(start + height, start + height + ragged.height, eager=True)
+    lost = ragged.select(
         "line",
         row_number=own,
         rule=pl.when(pl.col("cells") < frame.width)
         .then(pl.lit(TOO_SHORT))
         .otherwise(pl.lit(TOO_LONG)),
         why=pl.format("{} cells where {} are expected", "cells", pl.lit(frame.width)),
-        skipped=_skipped(frame[misfits["at"]], misfits["cells"], skip),
+        skipped=_skipped(frame[ragged["at"]], ragged["cells"], skip),
     )
     return numbers, lost
 
@@ -110,13 +110,15 @@ def _skipped(frame: pl.DataFrame, cells: pl.Series, skip: Mapping[str, pl.Expr])
     return skipped
 
 
-def _are_others(height: int, misfits: pl.DataFrame) -> pl.Series:
-    """Boolean, false for misfits."""
+def _are_others(height: int, ragged: pl.DataFrame) -> pl.Series:
+    """Boolean, false for ragged."""
     places = pl.int_range(height, dtype=pl.UInt32, eager=True)
-    return ~places.is_in(misfits["at"].implode())
+    return ~places.is_in(ragged["at"].implode())
 
 
-def woven(checked: Checked, numbers: pl.Series, lost: pl.DataFrame, first: int) -> Checked:
+def woven(
+    checked: CheckedBatch, numbers: pl.Series, lost: pl.DataFrame, first: int
+) -> CheckedBatch:
     """`checked`, whose rows count from `first`, under their own `numbers`, and among them `lost`,
     with their `row_number`."""
     good, bad = (

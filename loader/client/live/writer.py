@@ -23,7 +23,7 @@ from loader.events import Event, FileNote, RowsDone
 from loader.load import books
 from loader.load.books import Tally
 from loader.results import Counts, FileResult
-from loader.store.compare import Compared
+from loader.store.compare import Diff
 
 #: Seconds without a server after which lines go to disk.
 _LASTING: Final = 2.0
@@ -46,7 +46,7 @@ class Flush:
     seconds: float
 
 
-class Storing:
+class FeedWriter:
     """Stores the lines of `source` batch by batch, in their order.
 
     Transactions run in a thread of their own, and lines are read meanwhile: up to `most` of them.
@@ -162,7 +162,7 @@ class Storing:
                 self._note(f"the server is back after {lasted:,.0f} s; {waiting}")
         self._trouble_since = None
         none = pl.DataFrame(schema=bars.SCHEMA)
-        self._tally.add(Compared(transaction.unique, none, none, 0))
+        self._tally.add(Diff(transaction.unique, none, none, 0))
         self._counts += transaction.counts
         self._emit(RowsDone(name, transaction.counts.read))
 

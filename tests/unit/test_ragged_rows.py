@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.check.file import Checking
-from loader.check.validate import Checked
+from loader.check.validate import CheckedBatch
 from loader.errors import SettingsError
 from loader.read.formats import read
 from loader.read.sources import find
@@ -23,7 +23,7 @@ HEADER = "timestamp,symbol,open,high,low,close,volume,vwap\n"
 SAID: dict[str, Any] = {"provider": "acme", "interval": "1m"}
 
 
-def pieces(text: str, batch_rows: int, cut_at: int = 0, **said: Any) -> list[Checked]:
+def pieces(text: str, batch_rows: int, cut_at: int = 0, **said: Any) -> list[CheckedBatch]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bars.csv"
         path.write_text(text)
