@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from tests.conftest import ROOT, Ran, environment
-from tests.sql import fetch, wait_for
+from tests.support.sql import fetch, wait_for
 
 EXAMPLE = ROOT / "examples" / "bars.parquet"
 COUNTS = ("rows_read", "rows_inserted", "rows_updated", "rows_unchanged", "rows_duplicate",

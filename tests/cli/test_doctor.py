@@ -17,10 +17,10 @@ from loader.store.schema import LOCK, head
 from loader.survey.doctor.disk import room
 from loader.survey.doctor.rights import needed, rights
 from loader.survey.doctor.server import skew
-from tests.cli.jobs import STALLED, bars, config, running, stalled
 from tests.conftest import TIMESCALE, plain_only
-from tests.db.granted import granted
-from tests.sql import wait_for
+from tests.support.granted import granted
+from tests.support.jobs import STALLED, bars, config, running, stalled
+from tests.support.sql import wait_for
 
 Run = Callable[..., Any]
 

@@ -3,7 +3,7 @@
 `samples.csv` has a line for each file: the options that its name and content leave to be said, the
 dialect, and how many rows were read, inserted, doubled, skipped and rejected by which rules; or the
 sentence that refuses it. The bars themselves are compared with readings of their own by
-`tests/providers/test_real_files.py` and `test_samples.py`.
+`tests/dialects/test_real_files.py` and `test_samples.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from click.testing import Result
 
 from tests.cli import test_samples as tables
 from tests.cli.test_samples import cli, store
-from tests.providers.by_hand import crypto, engines, equities, fx
+from tests.dialects.by_hand import crypto, engines, equities, fx
 
 __all__ = ["cli", "store"]  # fixtures
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from tests.conftest import ROOT
-from tests.db.granted import granted
+from tests.support.granted import granted
 
 Run = Callable[..., Any]
 

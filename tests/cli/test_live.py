@@ -15,9 +15,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.cli.feeding import COUNT, RUN, feeding, line, lines, until_stored, wait_until
 from tests.conftest import Ran
-from tests.sql import fetch
+from tests.support.feeding import COUNT, RUN, feeding, line, lines, until_stored, wait_until
+from tests.support.sql import fetch
 
 Mdload = Callable[..., Ran]
 

@@ -11,8 +11,8 @@ import psycopg
 
 from loader.db.embedded import start, status, stop
 from loader.store import schema
-from tests.cli.feeding import COUNT, RUN, feeding, line, lines, until_stored, wait_until
-from tests.sql import fetch
+from tests.support.feeding import COUNT, RUN, feeding, line, lines, until_stored, wait_until
+from tests.support.sql import fetch
 
 
 def test_a_second_signal_ends_at_once(database_url: str, home: Path) -> None:

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from tests.conftest import Ran
-from tests.stores import S3, s3_server, web_server
+from tests.support.stores import S3, s3_server, web_server
 
 ROWS = 120_000
 

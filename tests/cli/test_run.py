@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.jobs import bars, config
 from tests.conftest import Ran
-from tests.sql import fetch
+from tests.support.jobs import bars, config
+from tests.support.sql import fetch
 
 Mdload = Callable[..., Ran]
 NIGHTLY = '[jobs.nightly]\nsource = "dumps/{date-1d:%Y%m%d}.csv"\ndataset = "minutes"\n'

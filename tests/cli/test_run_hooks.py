@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.cli.jobs import STALLED, bars, config, running, stalled
 from tests.conftest import Ran
-from tests.listening import Server
-from tests.sql import wait_for
+from tests.support.jobs import STALLED, bars, config, running, stalled
+from tests.support.listening import Server
+from tests.support.sql import wait_for
 
 Mdload = Callable[..., Ran]
 KEEP = "import sys; open(sys.argv[1], 'ab').write(sys.stdin.buffer.read())"

@@ -11,9 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.cli.jobs import STALLED, bars, config, running, stalled
 from tests.conftest import Ran
-from tests.sql import fetch, wait_for
+from tests.support.jobs import STALLED, bars, config, running, stalled
+from tests.support.sql import fetch, wait_for
 
 Mdload = Callable[..., Ran]
 JOBS = ('[jobs.nightly]\nsource = "bars.csv"', '[jobs.other]\nsource = "bars.csv"\nprovider = "q"')

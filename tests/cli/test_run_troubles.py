@@ -20,9 +20,9 @@ from loader.db import retries
 from loader.jobs.config import job, read
 from loader.jobs.result import JobResult
 from loader.jobs.run import JobRequest, run_job
-from tests.cli.jobs import bars, config, running, stalled
 from tests.conftest import Ran
-from tests.sql import fetch
+from tests.support.jobs import bars, config, running, stalled
+from tests.support.sql import fetch
 
 Mdload = Callable[..., Ran]
 ALL = '[jobs.a]\nsource = "dumps/*"'

@@ -1,0 +1,150 @@
+"""Files on the web, on a server of the test's own."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from loader.errors import MdloadError, NotThere, SourceLost, Unfinished
+from loader.read.objects import web as room
+from loader.read.sources import Source, content_hash, find
+from tests.support.stores import Web, web_server
+
+CSV = b"ts,open,high,low,close\n2024-01-02,1,2,0.5,1.5\n"
+BIG = random.Random(1).randbytes(20 << 20)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Web]:
+    with web_server() as web:
+        yield web
+
+
+@pytest.fixture
+def web(server: Web, monkeypatch: pytest.MonkeyPatch) -> Web:
+    monkeypatch.setattr(room, "_pause", lambda _: None)
+    server.files, server.statuses, server.asked = {"/d/a.csv": CSV, "/big.csv": BIG}, {}, []
+    server.moved = {}
+    server.ranges, server.faults, server.breaks = True, 0, 0
+    return server
+
+
+def only(found: list[Source]) -> Source:
+    (source,) = found
+    return source
+
+
+def hashed(url: str) -> str:
+    with find([url]) as found:
+        return content_hash(only(found))
+
+
+def refusal(url: str) -> MdloadError:
+    with pytest.raises(MdloadError) as caught:
+        hashed(url)
+    return caught.value
+
+
+def sha256(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def test_a_file_is_asked_for_in_parts(web: Web) -> None:
+    assert hashed(f"http://{web.address}/big.csv") == sha256(BIG)
+    spans = [span for _, span, _ in web.asked]
+    assert spans == ["bytes=0-0", "bytes=0-8388607", "bytes=8388608-16777215",
+                     "bytes=16777216-20971519"]  # fmt: skip
+
+
+def test_what_a_url_says_and_what_is_told_of_it(web: Web) -> None:
+    url = f"http://me:p%40ss@{web.address}/d/a.csv?symbol=A%20B&apikey=hunter2&sig=hunter3"
+    with find([url]) as found:
+        source = only(found)
+        assert source.name == f"http://{web.address}/d/a.csv?symbol=A%20B&apikey=***&sig=***"
+        assert source.file_name == "a.csv"
+        assert source.path.as_posix() == "/127.0.0.1/d/a.csv"
+        assert source.size_bytes == len(CSV)
+        assert "hunter" not in repr(source)
+    assert web.asked == [
+        ("/d/a.csv?symbol=A%20B&apikey=hunter2&sig=hunter3", "bytes=0-0", "Basic bWU6cEBzcw==")
+    ]
+
+
+def test_a_server_that_gives_no_parts(web: Web) -> None:
+    """The file is kept, like what comes by a pipe, and asked for once."""
+    web.ranges = False
+    with find([f"http://{web.address}/big.csv?x=1"]) as found:
+        source = only(found)
+        assert source.name == f"http://{web.address}/big.csv?x=1"
+        assert source.file_name == "big.csv"
+        assert content_hash(source) == content_hash(source) == sha256(BIG)
+        kept = source.path
+    assert [span for _, span, _ in web.asked] == ["bytes=0-0", None]
+    with pytest.raises(FileNotFoundError):
+        kept.stat()
+
+
+def test_a_file_that_is_elsewhere(web: Web) -> None:
+    """A password is for the server that it was given for."""
+    web.moved = {"/old.csv": f"http://{web.address}/d/a.csv"}
+    assert hashed(f"http://me:hunter2@{web.address}/old.csv") == sha256(CSV)
+    assert web.asked[:2] == [
+        ("/old.csv", "bytes=0-0", "Basic bWU6aHVudGVyMg=="),
+        ("/d/a.csv", "bytes=0-0", None),
+    ]
+
+
+def test_an_empty_file(web: Web) -> None:
+    web.files["/none.csv"] = b""
+    assert hashed(f"http://{web.address}/none.csv") == sha256(b"")
+
+
+def test_what_fails_is_asked_again(web: Web) -> None:
+    web.faults = 3
+    assert hashed(f"http://{web.address}/d/a.csv") == sha256(CSV)
+    web.breaks = 2
+    assert hashed(f"http://{web.address}/big.csv") == sha256(BIG)
+
+
+def test_a_server_that_stays_out_of_order(web: Web) -> None:
+    web.faults = 100
+    error = refusal(f"http://{web.address}/d/a.csv?token=hunter2")
+    assert isinstance(error, SourceLost)
+    assert error.retryable
+    assert str(error) == (
+        f"http://{web.address}/d/a.csv?token=*** cannot be reached: "
+        "its server says 503 Service Unavailable"
+    )
+
+
+def test_a_server_that_is_not_there(web: Web) -> None:
+    error = refusal("https://me:hunter2@127.0.0.1:9/a.csv")
+    assert isinstance(error, SourceLost)
+    assert str(error).startswith("https://127.0.0.1:9/a.csv cannot be reached: ")
+
+
+def test_an_absent_file(web: Web) -> None:
+    error = refusal(f"http://{web.address}/absent.csv")
+    assert isinstance(error, NotThere)
+    assert str(error) == f"http://{web.address}/absent.csv does not exist"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_file_that_is_not_for_us(web: Web, status: int) -> None:
+    web.statuses["/d/a.csv"] = status
+    error = refusal(f"http://{web.address}/d/a.csv?X-Amz-Signature=hunter2")
+    assert f"/d/a.csv?X-Amz-Signature=*** may not be read: its server says {status}" in str(error)
+    assert "signed URL" in (error.hint or "")
+
+
+def test_a_file_that_is_replaced_meanwhile(web: Web) -> None:
+    with find([f"http://{web.address}/d/a.csv"]) as found:
+        web.files["/d/a.csv"] = CSV[::-1]
+        with pytest.raises(Unfinished, match=r"a\.csv was replaced while"):
+            content_hash(only(found))
+        web.files["/d/a.csv"] = CSV[:9]
+        with pytest.raises(Unfinished, match=r"a\.csv was replaced while"):
+            content_hash(only(found))

@@ -1,0 +1,211 @@
+"""Plans do not depend on luck: every access to the bars goes through their key, whatever the
+planner believes of them, and a load touches no more of them than it has rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import psycopg
+import pytest
+
+from loader.bars import KEY, SCHEMA, VALUES
+from loader.db.queries import query
+from loader.load.pipeline import load
+from loader.load.run import LoadMode
+from loader.read.sources import find
+from loader.results import Counts, LoadResult
+from loader.settings import Settings
+from tests.conftest import database, plain_only
+from tests.support.accesses import accesses
+from tests.support.sql import fetch
+
+#: Those of a hypertable are looked at in test_timescale_plans.
+pytestmark = plain_only
+T0 = datetime(2024, 1, 1, tzinfo=UTC)
+SERIES, MINUTES = 500, 4_000
+
+
+def frame(rows: list[tuple[int, int, float]]) -> pl.DataFrame:
+    """Bars of (number of the symbol, minute, price)."""
+    stamps = [("p", f"S{s:03}", "1m", T0 + timedelta(minutes=m)) for s, m, _ in rows]
+    prices = pl.Series("price", [price for *_, price in rows], pl.Float64)
+    return (
+        pl.DataFrame(stamps, schema={k: SCHEMA[k] for k in KEY}, orient="row")
+        .with_columns(prices)
+        .select(*KEY, *(pl.col("price").cast(SCHEMA[v]).alias(v) for v in VALUES))
+    )
+
+
+def loaded(url: str, path: Path, data: pl.DataFrame, **given: Any) -> LoadResult:
+    data.write_parquet(path)
+    with find([str(path)]) as sources:
+        return load(Settings(force=True, **given), url, sources)
+
+
+@pytest.fixture(scope="module")
+def large(server_url: str, template: str) -> Iterator[str]:
+    """Two million stored bars of price 10, and no statistics."""
+    with database(server_url, template) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            for statement in (
+                "ALTER TABLE bars_ohlcv SET (autovacuum_enabled = off)",
+                "ALTER TABLE bars_ohlcv DROP CONSTRAINT bars_ohlcv_pk",
+                f"""
+                INSERT INTO bars_ohlcv
+                SELECT 'p', 'S' || lpad(s::text, 3, '0'), '1m',
+                       '2024-01-01Z'::timestamptz + make_interval(mins => m),
+                       10, 10, 10, 10, 10, 10, 10
+                  FROM generate_series(0, {SERIES - 1}) s, generate_series(0, {MINUTES - 1}) m
+                """,
+                "ALTER TABLE bars_ohlcv ADD CONSTRAINT bars_ohlcv_pk"
+                ' PRIMARY KEY (provider, symbol, "interval", ts)',
+            ):
+                connection.execute(statement.encode())
+        yield url
+
+
+FORGET = "DELETE FROM pg_statistic WHERE starelid = 'bars_ohlcv'::regclass"
+BELIEVE = (
+    "UPDATE pg_class SET (reltuples, relpages) = ({})"
+    " WHERE relname IN ('bars_ohlcv', 'bars_ohlcv_pk')"
+)
+#: What the planner knows of the bars.
+STATISTICS = {
+    "never analyzed": [FORGET, BELIEVE.format("-1, 0")],
+    "analyzed when it was empty": [FORGET, BELIEVE.format("0, 1")],
+    "believed to be hundredfold": [FORGET, BELIEVE.format("2e8, 3000000")],
+    "analyzed": ["ANALYZE bars_ohlcv"],
+}
+
+
+@pytest.fixture(params=STATISTICS)
+def known(large: str, request: pytest.FixtureRequest) -> str:
+    with psycopg.connect(large, autocommit=True) as connection:
+        for statement in STATISTICS[request.param]:
+            connection.execute(statement.encode())
+    return large
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", []):
+        yield from nodes(below)
+
+
+def explained(
+    connection: psycopg.Connection[Any], name: str, *params: int | str
+) -> list[dict[str, Any]]:
+    """The plan's nodes that read bars or write them."""
+    sql = query(name)
+    for number, value in enumerate(params, 1):
+        sql = sql.replace(f"${number}", str(value))
+    ((found,),) = connection.execute(f"EXPLAIN (FORMAT json) {sql}".encode()).fetchall()
+    return [n for n in nodes(found[0]["Plan"]) if n.get("Relation Name") == "bars_ohlcv"]
+
+
+def plans(url: str, data: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    """How a loader's session would go about `data`, every series of which is one stretch."""
+    stretches = (
+        data.group_by(*KEY[:3], maintain_order=True)
+        .agg(lo=pl.col("ts").min(), hi=pl.col("ts").max())
+        .with_row_index("sid")
+        .with_columns(pl.col("lo", "hi").dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ"))
+    )
+    with psycopg.connect(url) as connection:
+        connection.execute(query("session_setup").encode())
+        connection.execute(
+            "SELECT set_config('mdload.wanted', %s, false)", [stretches.write_json()]
+        )
+        connection.execute(query("stage_create").encode())
+        with connection.cursor().copy("COPY mdload_stage FROM STDIN") as copy:
+            for row in data.iter_rows():
+                copy.write_row(row)
+        always = ("'-infinity'", "'infinity'")
+        found = {"stored_spans": explained(connection, "stored_spans")}
+        found["stored_bars"] = explained(connection, "stored_bars", *always)
+        found["revisions_keep"] = explained(connection, "revisions_keep", 1, 1, *always)
+        found["bars_upsert"] = explained(connection, "bars_upsert")
+        if connection.info.server_version >= 180000:
+            found["bars_revise"] = explained(connection, "bars_revise", 1, 1)
+        connection.rollback()
+    return found
+
+
+def assert_through_the_key(found: dict[str, list[dict[str, Any]]]) -> None:
+    for name in {"bars_upsert", "bars_revise"} & found.keys():
+        (upsert,) = found.pop(name)
+        assert (upsert["Node Type"], upsert["Operation"]) == ("ModifyTable", "Insert")
+        assert upsert["Conflict Arbiter Indexes"] == ["bars_ohlcv_pk"]
+    for name, reads in found.items():
+        assert reads, name
+        for node in reads:
+            assert node["Node Type"] in ("Index Scan", "Index Only Scan"), (name, node)
+            assert node["Index Name"] == "bars_ohlcv_pk"
+            for column in KEY[:3] if name == "stored_spans" else KEY:
+                assert f"{column} " in node["Index Cond"].replace('"', ""), (name, node)
+
+
+SMALL = frame([(s, 3_990, 10.0) for s in range(100)])
+BIG = frame([(s, m, 10.0) for s in range(25) for m in range(4_000)])
+
+
+@pytest.mark.parametrize("data", [SMALL, BIG], ids=["100 rows", "100,000 rows"])
+def test_plans_of_a_large_target(known: str, data: pl.DataFrame) -> None:
+    assert_through_the_key(plans(known, data))
+
+
+@pytest.mark.parametrize("data", [SMALL, BIG], ids=["100 rows", "100,000 rows"])
+def test_plans_of_an_empty_target(database_url: str, data: pl.DataFrame) -> None:
+    assert_through_the_key(plans(database_url, data))
+
+
+@pytest.mark.parametrize("direct", [True, False], ids=["direct", "staged"])
+def test_a_small_file_touches_little_of_a_large_target(
+    known: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direct: bool
+) -> None:
+    """A hundred series: of each one bar that is stored alike, one that differs, one that is new."""
+    monkeypatch.setattr("loader.load.attempts.FIRST_WAY", LoadMode(direct=direct))
+    ((price,),) = fetch(known, "SELECT max(open) + 1 FROM bars_ohlcv WHERE symbol = 'S000'")
+    ((last,),) = fetch(
+        known, "SELECT extract(epoch FROM max(ts) - '2024-01-01Z')::int / 60 FROM bars_ohlcv"
+    )
+    data = frame(
+        [row for s in range(100) for row in ((s, 5, 10.0), (s, 7, price), (s, last + 1, price))]
+    )
+    before = accesses(known)
+    result = loaded(known, tmp_path / "small.parquet", data)
+    made = accesses(known) - before
+    assert result.counts == Counts(300, 100, 100, 100), result.files[0].error
+    assert (made.scans, made.scanned) == (0, 0)
+    # Two ends of each series, the two bars that are stored and the changed one twice more.
+    assert made.fetched <= 100 * (2 + 2 + 2) * 2
+
+
+def test_a_fresh_load_reads_no_bars(database_url: str, tmp_path: Path) -> None:
+    data = frame([(s, m, 10.0) for s in range(20) for m in range(1_000)])
+    assert loaded(database_url, tmp_path / "1.parquet", data).counts.inserted == 20_000
+    made = accesses(database_url)
+    assert (made.scans, made.scanned, made.fetched) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("commit_every", [None, 5_000], ids=["whole", "in parts"])
+def test_a_replay_touches_no_row_and_writes_next_to_nothing(
+    database_url: str, tmp_path: Path, commit_every: int | None
+) -> None:
+    data = frame([(s, m, 10.0) for s in range(20) for m in range(1_000)])
+    loaded(database_url, tmp_path / "1.parquet", data)
+    versions = "SELECT ctid, xmin, xmax, updated_at FROM bars_ohlcv ORDER BY ctid"
+    before = fetch(database_url, versions)
+    scans = accesses(database_url).scans
+    result = loaded(
+        database_url, tmp_path / "1.parquet", data, batch_rows=3_000, commit_every=commit_every
+    )
+    assert result.counts == Counts(20_000, 0, 0, 20_000)
+    assert accesses(database_url).scans == scans
+    assert fetch(database_url, versions) == before
+    assert result.wal_bytes is not None
+    assert result.wal_bytes < 256 * 1024
