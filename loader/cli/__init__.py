@@ -11,7 +11,6 @@ from typing import Literal, NoReturn
 import click
 
 from loader.cli import interrupts
-from loader.cli.context import Context
 from loader.errors import MdloadError
 
 # A command's module is imported when the command runs; `mdload --help` needs only this table.
@@ -93,6 +92,7 @@ def root(
     log_format: Literal["text", "json"],
 ) -> None:
     """Brings OHLCV bars into PostgreSQL and TimescaleDB, exactly, and keeps a record of it."""
+    from loader.cli.context import Context
     from loader.listen import log
 
     log.configure(log_format, -1 if quiet else verbose)
@@ -112,33 +112,39 @@ def root(
 
 def main() -> NoReturn:
     """Runs the command line and ends the process."""
-    from loader.listen import log
-
     interrupts.heed()
     try:
         code = root.main(prog_name="mdload", standalone_mode=False)
-    except MdloadError as exc:
-        log.error(str(exc), exc.hint)
-        sys.exit(exc.exit_code)
-    except click.ClickException as exc:
-        if log.speaks_json():
-            log.error(exc.format_message(), "see mdload --help, mdload COMMAND --help")
-        else:
-            exc.show()
-        sys.exit(exc.exit_code)
-    except (click.Abort, KeyboardInterrupt):  # click makes Abort of Ctrl-C
-        log.error("interrupted")
-        sys.exit(130)
-    except BrokenPipeError:  # `mdload … | head`: what remains unwritten has no reader
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except Exception as exc:
-        verbose = any(re.fullmatch("-v+|--verbose", argument) for argument in sys.argv)
-        log.error(
-            f"mdload failed: {type(exc).__name__}: {exc}",
-            "this is a fault of mdload; " + ("please report it with what is above" if verbose
-                                             else "mdload -v COMMAND … shows where"),
-            cause=exc if verbose else None,
-        )  # fmt: skip
-        sys.exit(MdloadError.exit_code)
+    except (Exception, KeyboardInterrupt) as exc:
+        sys.exit(_report(exc))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report(exc: BaseException) -> int:
+    """Prints what ended the command, and returns the exit code."""
+    from loader.listen import log
+
+    match exc:
+        case MdloadError():
+            log.error(str(exc), exc.hint)
+            return exc.exit_code
+        case click.ClickException():
+            if log.speaks_json():
+                log.error(exc.format_message(), "see mdload --help, mdload COMMAND --help")
+            else:
+                exc.show()
+            return exc.exit_code
+        case click.Abort() | KeyboardInterrupt():  # click makes Abort of Ctrl-C
+            log.error("interrupted")
+            return 130
+        case BrokenPipeError():  # `mdload … | head`: what remains unwritten has no reader
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+    verbose = any(re.fullmatch("-v+|--verbose", argument) for argument in sys.argv)
+    log.error(
+        f"mdload failed: {type(exc).__name__}: {exc}",
+        "this is a fault of mdload; " + ("please report it with what is above" if verbose
+                                         else "mdload -v COMMAND … shows where"),
+        cause=exc if verbose else None,
+    )  # fmt: skip
+    return MdloadError.exit_code
