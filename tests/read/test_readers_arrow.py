@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.errors import UnreadableFile
-from loader.read.formats import Reading, arrow, read
+from loader.read.formats import Reading, read
+from loader.read.formats.containers import arrow
 from loader.read.sources import Source, find
 
 SOURCE = Source(Path("f.arrow"), "f.arrow", None, 0)

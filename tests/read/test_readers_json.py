@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.errors import UnreadableFile
-from loader.read.formats import json as reader
 from loader.read.formats import read
-from loader.read.formats.json import values
-from loader.read.formats.json.place import is_key
+from loader.read.formats.containers import json as reader
+from loader.read.formats.containers.json import values
+from loader.read.formats.containers.json.place import is_key
 from loader.read.sources import Source, find
 
 Cells = tuple[str | None, ...]

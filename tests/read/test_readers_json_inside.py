@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.errors import UnreadableFile
-from loader.read.formats import json as reader
-from loader.read.formats.json import inside, values
-from loader.read.formats.json.values import Values
+from loader.read.formats.containers import json as reader
+from loader.read.formats.containers.json import inside, values
+from loader.read.formats.containers.json.values import Values
 from loader.read.sources import Source
 
 Found = tuple[Any, ...] | str

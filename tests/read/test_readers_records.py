@@ -8,6 +8,7 @@ import lzma
 import struct
 import zipfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.errors import UnreadableFile
-from loader.read.formats import fixed, read
+from loader.read.formats import read
+from loader.read.formats.format import Opened
+from loader.read.formats.known import formats
 from loader.read.sources import Source, find
 
 I32, U32 = st.integers(-(2**31), 2**31 - 1), st.integers(0, 2**32 - 1)
@@ -76,8 +79,10 @@ def rows_of(container: str, data: bytes, batch_rows: int = 1000) -> list[tuple[A
     """Read without a disk, for Hypothesis."""
     raw: Any = io.BytesIO(data)
     source = Source(Path("f"), "f", None, len(data))
-    with io.BufferedReader(raw) as stream:
-        reading = fixed.read(container, stream, source, len(data), batch_rows)
+    [form] = [each for each in formats() if container in each.names]
+    with ExitStack() as stack:
+        stream = stack.enter_context(io.BufferedReader(raw))
+        reading = form.read(Opened(stream, source, (), batch_rows, stack))
         rows = [row for batch in reading for row in batch.frame.rows()]
     assert reading.rows == len(rows)
     return rows

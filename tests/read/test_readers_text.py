@@ -12,7 +12,7 @@ import pytest
 
 from loader.errors import UnreadableFile
 from loader.read.batch import Reading
-from loader.read.formats import text
+from loader.read.formats.containers import text
 from loader.read.sources import Source
 
 SOURCE = Source(Path("f.csv"), "f.csv", None, 0)

@@ -17,6 +17,7 @@ import polars as pl
 
 from loader.errors import Unfinished, UnreadableFile
 from loader.read.batch import marked
+from loader.read.formats.plain_text import not_utf8
 from loader.read.formats.sniff import Record, TextFormat
 
 _LONGEST_ROW: Final = 1 << 26
@@ -195,12 +196,3 @@ class Rows:
             f"{self._name} {how}: it is cut short",
             hint="it was not written, copied or downloaded to the end: get it again",
         )
-
-
-def not_utf8(name: str, exc: UnicodeDecodeError, offset: int, where: str) -> UnreadableFile:
-    """The error for text that begins `offset` bytes into the file."""
-    return UnreadableFile(
-        f"{name} is not UTF-8: byte {offset + exc.start + 1:,}, in {where}, "
-        f"is 0x{exc.object[exc.start]:02x}",
-        hint=f"convert it: iconv -f WINDOWS-1252 -t UTF-8 '{name}' > converted.csv",
-    )

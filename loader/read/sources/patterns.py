@@ -17,17 +17,14 @@ from zipfile import ZipInfo
 
 from loader.errors import NotThere, UnreadableFile
 from loader.read import objects
+from loader.read.formats.known import suffixes
+from loader.read.formats.plain_text import printable
 from loader.read.scratch import copy, room
-from loader.read.sources import archives
-from loader.read.sources.place import Place
-from loader.read.sources.source import Source, no_access
+from loader.read.streams import archives
+from loader.read.streams.place import Place
+from loader.read.streams.source import Source, no_access
 
 COMPRESSED = frozenset({".gz", ".zst", ".xz", ".bz2"})
-TABLES = frozenset(
-    {".parquet", ".pq", ".parq", ".arrow", ".feather", ".ipc"}
-    | {".csv", ".tsv", ".tab", ".psv", ".txt", ".json", ".ndjson", ".jsonl"}
-    | {".bi5", ".day", ".scid", ".hst", ".dbn", ".h5", ".hdf5"}
-)
 #: Text that lies beside data and is none.
 _BESIDE = frozenset({"readme", "license", "licence", "changelog", "notice", "checksums", "md5sums"})
 #: HistData's list of gaps beside its bars.
@@ -85,7 +82,7 @@ def _paths(pattern: str, stack: ExitStack) -> list[tuple[Place, str]]:
         if not files:
             raise NotThere(
                 f"the folder {pattern} holds no file that mdload reads",
-                hint=f"it looks for {', '.join(sorted(TABLES))}, these compressed, and .zip",
+                hint=f"it looks for {', '.join(sorted(suffixes()))}, these compressed, and .zip",
             )
         return _named(files)
     if stat.S_ISFIFO(mode):
@@ -147,10 +144,10 @@ def known(name: str) -> bool:
     suffix = path.suffix.lower()
     if suffix in COMPRESSED:
         inner = Path(path.stem)
-        return inner.suffix.lower() in TABLES or not inner.suffix
+        return inner.suffix.lower() in suffixes() or not inner.suffix
     if suffix == ".txt" and (path.stem.lower() in _BESIDE or _GAPS.fullmatch(path.stem)):
         return False
-    return suffix in TABLES or suffix == ".zip"
+    return suffix in suffixes() or suffix == ".zip"
 
 
 def _members(path: Place, name: str) -> Iterator[Source]:
@@ -195,8 +192,3 @@ def _natural(text: str) -> list[tuple[int, str]]:
         for part in re.split(r"([0-9]+)", text)
         if part
     ]
-
-
-def printable(name: str) -> str:
-    """`name` without what would move a cursor or break UTF-8; such characters become `?`."""
-    return "".join(c if c.isprintable() else "?" for c in name)

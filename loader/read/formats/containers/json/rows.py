@@ -13,8 +13,8 @@ import polars as pl
 
 from loader.errors import UnreadableFile
 from loader.read.batch import marked, unique_names
-from loader.read.formats.json.place import Place, Step, nests, plain_arrays
-from loader.read.formats.json.values import DECODER, Values
+from loader.read.formats.containers.json.place import Place, Step, nests, plain_arrays
+from loader.read.formats.containers.json.values import DECODER, Values
 
 Row = Any  # an object flattened, or an array; anything else is a ragged
 Group = tuple[list[Row], dict[str, Any]]

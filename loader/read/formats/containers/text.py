@@ -10,11 +10,12 @@ from typing import Final
 
 from loader.errors import UnreadableFile
 from loader.read.batch import NO_ROWS, Reading, batches
-from loader.read.formats.recognise import text_encoding
-from loader.read.formats.rows import Rows, not_utf8
+from loader.read.formats.format import Format
+from loader.read.formats.plain_text import not_utf8, text_encoding
+from loader.read.formats.rows import Rows
 from loader.read.formats.sniff import sniff
-from loader.read.sources import Source
-from loader.read.sources.compression import damage
+from loader.read.streams.compression import damage
+from loader.read.streams.source import Source
 
 #: Parsed at a time: large enough for Polars to be fast, small enough for flat memory.
 BLOCK: Final = 2 << 20
@@ -94,3 +95,10 @@ def _recoded(pieces: Iterator[bytes], encoding: str, name: str) -> Iterator[byte
             f"{name} begins as {encoding} but does not go on so: {exc}",
             hint="it is cut short, or two files were joined into one: get it again",
         ) from exc
+
+
+FORMAT: Final = Format(
+    names=("csv",),
+    read=lambda opened: read(opened.stream, opened.source, opened.batch_rows),
+    suffixes=(".csv", ".tsv", ".tab", ".psv", ".txt"),
+)

@@ -10,7 +10,8 @@ import polars as pl
 
 from loader.errors import UnreadableFile
 from loader.read.batch import NO_ROWS, Reading, batches, unique_names
-from loader.read.sources import Source
+from loader.read.formats.format import Format
+from loader.read.streams.source import Source
 
 _BLOCK_ROWS: Final = 1 << 16
 #: A table of bars has a time and four prices; an index into one has less.
@@ -112,3 +113,12 @@ def _damaged(name: str) -> Iterator[None]:
             f"{name} is damaged or cut short: {str(exc).splitlines()[0]}",
             hint="get the file again from where it came",
         ) from exc
+
+
+FORMAT: Final = Format(
+    names=("hdf5",),
+    read=lambda opened: read(opened.seekable(), opened.source, opened.batch_rows, opened.stack),
+    magic=(b"\x89HDF",),
+    suffixes=(".h5", ".hdf5"),
+    vendor=True,
+)

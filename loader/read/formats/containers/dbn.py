@@ -12,8 +12,8 @@ import polars as pl
 from loader.errors import UnreadableFile
 from loader.read.batch import Reading
 from loader.read.formats import records
+from loader.read.formats.format import Format, Opened
 from loader.read.formats.records import Finish, Number, Records, header
-from loader.read.sources import Source
 
 if TYPE_CHECKING:
     from databento_dbn import Metadata
@@ -29,8 +29,8 @@ _RTYPES: Final = (0x20, 0x21, 0x22, 0x23, 0x24)  # bars of a second, minute, hou
 _UNDEFINED_PRICE: Final = 2**63 - 1
 
 
-def read(stream: BufferedReader, source: Source, size: int | None, batch_rows: int) -> Reading:
-    """The bars in `stream`, of an `ohlcv` schema.
+def read(opened: Opened) -> Reading:
+    """The bars of an `ohlcv` schema.
 
     Prices are Int64 in units of 1e-9; undefined ones are null. `ts_event`, the start of the bar, is
     Datetime("ns", "UTC"). `symbol` is what the metadata calls the instrument on the day of the bar
@@ -40,8 +40,8 @@ def read(stream: BufferedReader, source: Source, size: int | None, batch_rows: i
         UnreadableFile: it holds something else, is damaged or cut short, an instrument has two
             names on one day, or Databento's library is not there; also while its batches are read.
     """
-    name = source.name
-    head = _head(stream, name)
+    name = opened.source.name
+    head = _head(opened.stream, name)
     metadata, named = _decoded(head, name)
     schema = metadata.schema
     if schema is None or not str(schema).startswith("ohlcv-"):
@@ -62,9 +62,7 @@ def read(stream: BufferedReader, source: Source, size: int | None, batch_rows: i
         metadata={key: str(value) for key, value in said.items() if value is not None},
     )
     notes = () if named.height else ("its metadata names no instrument, so that symbol is empty",)
-    return records.read(
-        layout, stream, source, size, batch_rows, _bars(layout.size, named, name), notes
-    )
+    return records.read(layout, opened, _bars(layout.size, named, name), notes)
 
 
 def _head(stream: BufferedReader, name: str) -> bytes:
@@ -145,3 +143,16 @@ def _symbols(days: pl.DataFrame, named: pl.DataFrame, name: str) -> pl.Series:
             hint="get each from Databento in a file of its own",
         )
     return days.join(known, on=keys, how="left", maintain_order="left")["symbol"]
+
+
+FORMAT: Final = Format(
+    names=("dbn",),
+    read=read,
+    magic=(b"DBN",),
+    suffixes=(".dbn",),
+    no_bars={
+        r"\.dbn\.frag$": "is a fragment of Databento's DBN, "
+        "without the start that says what is in it"
+    },
+    vendor=True,
+)

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import polars as pl
 
-from loader.read.formats.json.place import COLUMNS_OF_A_TABLE, Place, find
-from loader.read.formats.json.rows import Rows, groups
-from loader.read.formats.json.values import DECODER, Values, end_of_blank
+from loader.read.formats.containers.json.place import COLUMNS_OF_A_TABLE, Place, find
+from loader.read.formats.containers.json.rows import Rows, groups
+from loader.read.formats.containers.json.values import DECODER, Values, end_of_blank
 from loader.read.spool import Spool
 
 #: A name that no document has; it makes an object again of what stands after the array.
