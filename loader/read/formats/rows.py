@@ -17,7 +17,7 @@ import polars as pl
 
 from loader.errors import Unfinished, UnreadableFile
 from loader.read.batch import marked
-from loader.read.formats.plain_text import not_utf8
+from loader.read.formats.plain_text import control_character, not_utf8
 from loader.read.formats.sniff import Record, TextFormat
 
 _LONGEST_ROW: Final = 1 << 26
@@ -48,11 +48,14 @@ class Rows:
         """The rows of the text that `pieces` make up, wherever it is cut into them.
 
         Raises:
-            UnreadableFile: it is not UTF-8, ends in the middle of a row, or a cell does not end.
+            UnreadableFile: it is not UTF-8, has a control character that no text has, ends in the
+                middle of a row, or a cell does not end.
         """
         rest = b""
         for piece in pieces:
             block = rest + piece
+            if (at := control_character(piece)) is not None:
+                raise self._control(block, len(rest) + at)
             frame, used = self._parse(block)
             rest = block[used:]
             self._offset += used
@@ -184,9 +187,20 @@ class Rows:
         try:
             text.decode()
         except UnicodeDecodeError as exc:
-            records, _ = self._records(text[: exc.start].decode() + "?\n")
-            row = self._row_after(records) - 1
+            row = self._row_at(text, exc.start)
             raise not_utf8(self._name, exc, self._offset, f"row {row:,}") from exc
+
+    def _control(self, block: bytes, at: int) -> UnreadableFile:
+        return UnreadableFile(
+            f"{self._name} is damaged in row {self._row_at(block, at):,}: byte "
+            f"{self._offset + at + 1:,} is 0x{block[at]:02x}, which no text has",
+            hint="it was not written, copied or downloaded to the end: get it again",
+        )
+
+    def _row_at(self, text: bytes, at: int) -> int:
+        """The number of the row in which the byte `at` of `text` stands."""
+        records, _ = self._records(text[:at].decode("utf-8", "replace"))
+        return self._row_after(records)
 
     def _row_after(self, records: list[Record]) -> int:
         return self._rows + sum(map(bool, records)) + 1

@@ -133,7 +133,17 @@ def _walk(folder: Path) -> Iterator[Path]:
             continue
         seen.add((at.st_dev, at.st_ino))
         folders[:] = [name for name in folders if not name.startswith(".") and name not in _ASIDE]
-        yield from (Path(root, name) for name in files if known(name))
+        found = (Path(root, name) for name in files if known(name))
+        yield from (path for path in found if not _is_device(path))
+
+
+def _is_device(path: Path) -> bool:
+    """Whether it is a pipe, a socket, a device or a link to one: opening it might wait for ever. A
+    file that is gone or out of reach is none; that is told when its turn comes."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def known(name: str) -> bool:

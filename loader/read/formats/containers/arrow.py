@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Final
 import polars as pl
 import pyarrow as pa
 
+from loader.errors import Unfinished, UnreadableFile
 from loader.read.batch import NO_ROWS, Reading, batches
 from loader.read.formats.format import Format, Opened
 from loader.read.formats.translation import Translation, damaged
@@ -15,6 +16,7 @@ from loader.read.streams.source import Source
 
 _FILE: Final = b"ARROW1"
 _STREAM: Final = b"\xff\xff\xff\xff"
+_END: Final = b"\xff\xff\xff\xff\0\0\0\0"
 
 
 def _read(opened: Opened) -> Reading:
@@ -42,9 +44,49 @@ def read_stream(stream: BinaryIO, source: Source, batch_rows: int) -> Reading:
     Raises:
         UnreadableFile: the schema message is damaged.
     """
+    watched = _Watched(stream)
     with damaged(source.name):
-        table = pa.ipc.open_stream(pa.PythonFile(stream, "r"))
-    return _reading(table.schema, iter(table), source, batch_rows, None)
+        table = pa.ipc.open_stream(pa.PythonFile(watched, "r"))
+
+    def record_batches() -> Iterator[Any]:
+        yield from table
+        watched.check_end(source.name)
+
+    return _reading(table.schema, record_batches(), source, batch_rows, None)
+
+
+class _Watched:
+    """The bytes of an IPC stream, as PyArrow asks for them.
+
+    PyArrow takes the end of the file for the end of the stream, and ignores what follows the
+    stream's own end.
+    """
+
+    closed = False
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._last = stream, b""
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        self._last = (self._last + data[-len(_END) :])[-len(_END) :]
+        return data
+
+    def check_end(self, name: str) -> None:
+        """
+        Raises:
+            UnreadableFile: the stream has no end mark, or something follows it.
+        """
+        if self._last != _END:
+            raise Unfinished(
+                f"{name} is cut short: an Arrow stream ends with a mark, and this one does not",
+                hint="get the file again from where it came, or close its writer",
+            )
+        if self._stream.read(1):
+            raise UnreadableFile(
+                f"{name} goes on after the end of its Arrow stream",
+                hint="give each stream a file of its own",
+            )
 
 
 def _reading(

@@ -278,7 +278,7 @@ def _pattern(row: str, columns: list[str]) -> tuple[str, list[str]]:
 def _series(name: str, cells: list[Any]) -> pl.Series:
     try:
         return pl.Series(name, cells, pl.String)
-    except (TypeError, UnicodeEncodeError):  # not all text, or an escaped half of a character
+    except TypeError:  # not all of it is text
         return pl.Series(name, [_spelled(cell) for cell in cells], pl.String)
 
 
@@ -286,5 +286,4 @@ def _spelled(cell: Any) -> str | None:
     """A cell as text; what nests in it as JSON."""
     if cell is None:
         return None
-    text = cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
-    return text.encode("utf-8", "replace").decode()
+    return cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)

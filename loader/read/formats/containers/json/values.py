@@ -17,7 +17,31 @@ BLOCK: Final = 2 << 20
 #: A value may have so many characters: it is held whole, at up to ten times its size.
 LIMIT: Final = 128 << 20
 
-DECODER: Final = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
+#: An escape for half of a character beyond U+FFFF; alone it stands for nothing.
+_ESCAPED_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_HALF: Final = re.compile("[\ud800-\udfff]")
+
+
+class _Decoder(json.JSONDecoder):
+    """Halves of characters become U+FFFD and their code, so that a check refuses the cell. They
+    cannot be stored, and two different ones must not become one name."""
+
+    def raw_decode(self, s: str, idx: int = 0) -> tuple[Any, int]:
+        value, end = super().raw_decode(s, idx)
+        return _whole(value) if _ESCAPED_HALF.search(s, idx, end) else value, end
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return _HALF.sub(lambda half: f"\ufffd{ord(half[0]):x}", value)
+    if isinstance(value, list):
+        return [_whole(each) for each in value]
+    if isinstance(value, dict):
+        return {_whole(key): _whole(each) for key, each in value.items()}
+    return value
+
+
+DECODER: Final = _Decoder(parse_float=str, parse_int=str, parse_constant=str)
 _BLANK: Final = re.compile(r"[ \t\r\n]*")
 #: An error this close to the end may come from where the text was cut, as inside `-Infinity`.
 _LONGEST_WORD: Final = 16
