@@ -608,3 +608,20 @@ def test_the_golden_numbers_are_no_bars(samples: Path) -> None:
         read(source),
     ):
         pass
+
+
+class TestSeldom:
+    def test_the_first_block_has_no_rows(self) -> None:
+        lines = ['{"results": [], "s": "x"}'] * 3 + [
+            '{"results": [{"t": 1, "o": 2, "h": 3, "l": 4}]}'
+        ]
+        found = table("\n".join(lines) + "\n", block=16)
+        assert [row[:4] for row in found.rows] == [("1", "2", "3", "4")]
+
+    def test_rows_that_lack_a_column_by_the_pattern(self) -> None:
+        """The first block has all columns, later ones fewer: the pattern is made anew."""
+        full = ['{"a":1,"b":2,"c":3,"d":4}'] * 4
+        less = ['{"a":5,"c":6,"d":7}'] * 400
+        found = table("[" + ",".join(full + less) + "]", block=64)
+        assert found.columns == ("a", "b", "c", "d")
+        assert found.rows == [("1", "2", "3", "4")] * 4 + [("5", None, "6", "7")] * 400
