@@ -150,7 +150,7 @@ class TestCompressed:
         data = TEXT
         for _ in range(10):
             data = gzip.compress(data)
-        assert "is no table" in str(refusal(rows, data))
+        assert "is not a table" in str(refusal(rows, data))
 
     @compressions
     def test_json_inside(self, rows: Reader, compress: Callable[[bytes], bytes]) -> None:
@@ -291,7 +291,7 @@ class TestForeign:
     )
     def test_it_says_what_it_looks_like(self, rows: Reader, data: bytes, kind: str) -> None:
         error = refusal(rows, data)
-        assert str(error).startswith(f"file is no table: it looks like {kind}")
+        assert str(error).startswith(f"file is not a table: it looks like {kind}")
         assert ("ask the provider" if kind == "a web page or XML" else "Parquet") in str(error.hint)
 
     @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ class TestPlaces:
 
     def test_columns_of_different_lengths(self) -> None:
         assert refusal('{"c": [1, 2], "h": [3], "l": [5, 6], "s": "ok"}') == (
-            "f.json is no table: its arrays should be equally long, and are not: "
+            "f.json is not a table: its arrays should be equally long, and are not: "
             "'c' 2, 'h' 1, 'l' 2"
         )
 
@@ -387,7 +387,7 @@ class TestRefused:
     def test_bottomless_nesting(self, text: str) -> None:
         assert any(
             words in refusal(text)
-            for words in ("nests hundreds of", "is cut short", "is no table", "several places")
+            for words in ("nests hundreds of", "is cut short", "is not a table", "several places")
         )
 
     def test_not_utf_8(self) -> None:

@@ -124,7 +124,7 @@ def test_the_end_is_damaged_beyond_what_is_held_whole(monkeypatch: pytest.Monkey
     assert "has one JSON value of more than 0 MB" in whole
     in_pieces, _ = both(text[:-60], 300)
     assert in_pieces == (
-        f"f.json is no whole JSON, it is cut short: expecting value in line 1, "
+        f"f.json is not complete JSON, it is cut short: expecting value in line 1, "
         f"column {len(text) - 59:,} (get it again from where it came, or mend it there)"
     )
 

@@ -138,7 +138,7 @@ class TestBi5:
         assert heights == [0, 2]
 
     def test_it_is_compressed(self, opened: Reader) -> None:
-        assert "is no table" in str(refusal(opened, "BID_candles_min_1.bi5", self.RECORDS))
+        assert "is not a table" in str(refusal(opened, "BID_candles_min_1.bi5", self.RECORDS))
 
     def test_damaged(self, opened: Reader) -> None:
         data = bytearray(lzma.compress(self.RECORDS * 500, lzma.FORMAT_ALONE))

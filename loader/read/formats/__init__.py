@@ -26,7 +26,7 @@ def read(source: Source, batch_rows: int = 250_000) -> Iterator[Reading]:
     iterator, lets go of files early.
 
     Raises:
-        UnreadableFile: it is no table, is damaged or cut short; also while it is iterated.
+        UnreadableFile: it is not a table, is damaged or cut short; also while it is iterated.
     """
     with ExitStack() as stack:
         raw = stack.enter_context(open_source(source))
@@ -55,5 +55,5 @@ def _complete(reading: Reading, name: str) -> Iterator[RawBatch]:
         raise Unfinished(
             f"{name} is damaged or cut short: it says that it has {reading.rows:,} rows, and "
             f"{rows:,} can be read",
-            hint="get the file again from where it came, or write it anew",
+            hint="get the file again from where it came, or write it again",
         )

@@ -1,4 +1,4 @@
-"""What a container says of itself: how to know its files, and how to read them."""
+"""How a container is declared: how to recognise its files, and how to read them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Opened:
 
     def seekable(self, *, in_place: bool = False) -> Any:
         """A file for containers that are read from their end: the source itself, or a nameless
-        temporary copy of what is inside an archive or compressed as a whole.
+        temporary copy where it is inside an archive or compressed as a whole.
 
         An object far away is copied too, unless it is to be read `in_place`: by a reader that asks
         for few and large pieces.

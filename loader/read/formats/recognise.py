@@ -1,4 +1,4 @@
-"""What a source is, by its first bytes: a container that is read, or why it cannot be."""
+"""Recognises the container of a source by its first bytes, or says why it cannot be read."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _TEXT: Final = {
 
 
 def container(head: bytes, source: Source, layers: tuple[str, ...] = ()) -> Format:
-    """The container that a source beginning with `head` is in; delimited text is what is left.
+    """The container that a source beginning with `head` is in; delimited text where no other fits.
     `layers` are the compressions that were taken off.
 
     Raises:
@@ -111,4 +111,4 @@ def _not_yet(name: str, kind: str) -> UnreadableFile:
 def _no_table(name: str, kind: str) -> UnreadableFile:
     read = "mdload reads Parquet, Arrow IPC and delimited text, also compressed or in a zip"
     hint = ASK_AGAIN if kind == _PAGE else read
-    return UnreadableFile(f"{name} is no table: it looks like {kind}", hint=hint)
+    return UnreadableFile(f"{name} is not a table: it looks like {kind}", hint=hint)

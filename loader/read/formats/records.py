@@ -25,7 +25,7 @@ BYTES: Final[Mapping[Number, int]] = {
     pl.Int32: 4, pl.Int64: 8, pl.Float32: 4, pl.Float64: 8,
 }  # fmt: skip
 
-#: What becomes of a block of rows; it is told how many rows came before. Also called without rows.
+#: Finishes a block of rows; the number is how many rows came before. Also called without rows.
 Finish = Callable[[pl.DataFrame, int], pl.DataFrame]
 
 

@@ -1,7 +1,7 @@
 """From blocks of UTF-8 text to frames of strings: fast where text is plain, exact where it is not.
 
-Polars parses a block, and refuses what is irregular: a row with too many cells, a quote inside a
-cell. Such a block, and only it, goes through Python's csv module. Rows with more or fewer cells
+Polars parses a block and refuses irregular ones: a row with too many cells, a quote inside a cell.
+Only such a block goes through Python's csv module. Rows with more or fewer cells
 than columns are marked; see `RawBatch.ragged`.
 """
 
@@ -64,7 +64,7 @@ class Rows:
                 yield frame
             if len(rest) > _LONGEST_ROW:
                 raise UnreadableFile(
-                    f"{self._name} is no table: row {self._rows + 1:,} does not end within "
+                    f"{self._name} is not a table: row {self._rows + 1:,} does not end within "
                     f"{_LONGEST_ROW:,} bytes"
                 )
         frame = self._tail(rest.rstrip(b"\x1a"))  # Ctrl-Z, with which DOS ended texts

@@ -143,5 +143,5 @@ def damaged(name: str, done: Callable[[], str] = str) -> Iterator[None]:
         reason = str(exc).split("\n")[0].rstrip(".")
         raise Unfinished(
             f"{name} is damaged or cut short{done()}: {reason}",
-            hint="get the file again from where it came, or write it anew",
+            hint="get the file again from where it came, or write it again",
         ) from exc

@@ -25,7 +25,7 @@ from loader.read.streams.place import Place
 from loader.read.streams.source import Source, no_access
 
 COMPRESSED = frozenset({".gz", ".zst", ".xz", ".bz2"})
-#: Text that lies beside data and is none.
+#: Names of text files that lie beside data.
 _BESIDE = frozenset({"readme", "license", "licence", "changelog", "notice", "checksums", "md5sums"})
 #: HistData's list of gaps beside its bars.
 _GAPS = re.compile(r"DAT_[A-Z]+_[A-Z0-9]+_(M1|T)\w*_\d{4,6}")
@@ -45,7 +45,7 @@ def find(patterns: Sequence[str]) -> Iterator[list[Source]]:
 
     Raises:
         NotThere: a pattern names nothing.
-        UnreadableFile: it names something that is no file, or that cannot be reached.
+        UnreadableFile: it names something that is not a file, or cannot be reached.
         SettingsError: it is a URL of a kind that is not read.
         NoRoom: the temporary file does not fit.
     """
@@ -139,7 +139,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _is_device(path: Path) -> bool:
     """Whether it is a pipe, a socket, a device or a link to one: opening it might wait for ever. A
-    file that is gone or out of reach is none; that is told when its turn comes."""
+    file that is gone or out of reach is not; it is reported when its turn comes."""
     try:
         return not stat.S_ISREG(path.stat().st_mode)
     except OSError:
@@ -164,7 +164,7 @@ def _members(path: Place, name: str) -> Iterator[Source]:
     """`path` itself, or the data in it if it is a zip archive that can be opened."""
     size = 0
     infos: list[ZipInfo] = []
-    with suppress(OSError, UnreadableFile):  # told when its turn comes; the other files still load
+    with suppress(OSError, UnreadableFile):  # reported when its turn comes; the others still load
         if isinstance(path, objects.ObjectPath):  # a look into each of a thousand would take long
             size, zipped = path.head.st_size, path.name.lower().endswith(".zip")
         else:

@@ -29,8 +29,9 @@ def _zstd(stream: Any) -> Any:
 class _Streams(io.RawIOBase):
     """The plain bytes of all compressed streams in `file`, one after the other.
 
-    Python's own readers for xz and bzip2 stop in silence at what follows a stream and is none. Here
-    only zeros, which pad xz files and tapes, may stand between streams and at the end.
+    Python's own readers for xz and bzip2 silently stop where the bytes after a stream are not
+    another stream. Here only zeros, which pad xz files and tapes, may stand between streams or at
+    the end.
     """
 
     def __init__(self, file: io.BufferedIOBase, new: Callable[[], Any]) -> None:

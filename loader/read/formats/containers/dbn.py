@@ -18,7 +18,7 @@ from loader.read.formats.records import Finish, Number, Records, header
 if TYPE_CHECKING:
     from databento_dbn import Metadata
 
-#: The length of a record is told in units of 4 bytes; one with a time of sending has 8 bytes more.
+#: A record gives its length in units of 4 bytes. A record with a time of sending is 8 bytes longer.
 _FIELDS: Final[Mapping[str, tuple[int, Number]]] = {
     "length": (0, pl.UInt8), "ts_event": (8, pl.UInt64), "rtype": (1, pl.UInt8),
     "publisher_id": (2, pl.UInt16), "instrument_id": (4, pl.UInt32),
@@ -50,7 +50,7 @@ def read(opened: Opened) -> Reading:
             f"{name} holds Databento's records {what}, not bars",
             hint="bars have one of the schemas ohlcv-1s, ohlcv-1m, ohlcv-1h and ohlcv-1d",
         )
-    said = {
+    facts = {
         "dataset": metadata.dataset, "schema": schema, "stype_in": metadata.stype_in,
         "stype_out": metadata.stype_out, "version": head[3],
     }  # fmt: skip
@@ -59,7 +59,7 @@ def read(opened: Opened) -> Reading:
         size=64 if metadata.ts_out else 56,
         fields=_FIELDS,
         skip=len(head),
-        metadata={key: str(value) for key, value in said.items() if value is not None},
+        metadata={key: str(value) for key, value in facts.items() if value is not None},
     )
     notes = () if named.height else ("its metadata names no instrument, so that symbol is empty",)
     return records.read(layout, opened, _bars(layout.size, named, name), notes)
@@ -113,7 +113,7 @@ def _bars(size: int, named: pl.DataFrame, name: str) -> Finish:
         if alien.any():
             row = alien.arg_max() or 0
             raise UnreadableFile(
-                f"{name} has a record in row {done + row + 1:,} that is no bar: its type is "
+                f"{name} has a record in row {done + row + 1:,} that is not a bar: its type is "
                 f"{frame['rtype'][row]} and its length {frame['length'][row] * 4}"
             )
         prices = pl.col("open", "high", "low", "close")
@@ -139,7 +139,7 @@ def _symbols(days: pl.DataFrame, named: pl.DataFrame, name: str) -> pl.Series:
         number, day, first = two.row(0)
         raise UnreadableFile(
             f"{name} calls instrument {number} both {first!r} and {two['symbol'][1]!r} on {day}, "
-            "so that nobody can know whose its bars are",
+            "and nothing tells which of them its bars belong to",
             hint="get each from Databento in a file of its own",
         )
     return days.join(known, on=keys, how="left", maintain_order="left")["symbol"]

@@ -52,13 +52,18 @@ def _header(stream: BufferedReader, name: str) -> Records:
     version, period, digits = (int.from_bytes(data[at : at + 4], "little") for at in (0, 80, 84))
     if version not in _LAYOUTS:
         raise UnreadableFile(
-            f"{name} is no history file of MetaTrader 4 in version 400 or 401: its first four "
+            f"{name} is not a history file of MetaTrader 4 in version 400 or 401: its first four "
             f"bytes are {version}",
             hint="export it from MetaTrader's History Center as CSV, and load that",
         )
     symbol = data[68:80].split(b"\0")[0].decode("latin-1").strip()
-    said = {"version": str(version), "symbol": symbol, "period": str(period), "digits": str(digits)}
-    return replace(_LAYOUTS[version], metadata=said)
+    metadata = {
+        "version": str(version),
+        "symbol": symbol,
+        "period": str(period),
+        "digits": str(digits),
+    }
+    return replace(_LAYOUTS[version], metadata=metadata)
 
 
 FORMAT: Final = Format(

@@ -19,8 +19,8 @@ def read(file: Any, source: Source, batch_rows: int) -> Reading:
 
     `pre_buffer=False` with a buffer reads pages as they are needed, so that a row group of any size
     passes in flat memory. The default takes all bytes of a row group at once, and Polars' own scan
-    decodes it at once: for 8 million rows in one row group 300, 490 and 1,100 MB. Of what is far
-    away each column asks for megabytes at a time.
+    decodes it at once: for 8 million rows in one row group 300, 490 and 1,100 MB. From a remote
+    object each column reads megabytes at a time.
 
     Raises:
         UnreadableFile: the footer is absent or damaged.

@@ -24,7 +24,7 @@ def read(opened: Opened) -> Reading:
     """Numbers are as the file has them: prices in hundredths, dates as YYYYMMDD.
 
     Raises:
-        UnreadableFile: it is cut short, or is no such file; also while its batches are read.
+        UnreadableFile: it is cut short, or is not such a file; also while its batches are read.
     """
     return records.read(_LAYOUT, opened, _checked(opened.source.name))
 

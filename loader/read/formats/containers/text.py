@@ -27,12 +27,12 @@ def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = B
     """The table in `stream`: every column String, every cell as it stands, an empty one null.
 
     Nothing else is null: `NA`, `NULL` and `TRUE` are tickers. Rows with more or fewer cells than
-    columns are in the batches' `ragged`. Blank lines are no rows. The metadata has the
+    columns are in the batches' `ragged`. Blank lines are skipped. The metadata has the
     `delimiter`, and as `banner` what stands above the table.
 
     Raises:
-        UnreadableFile: it is no table, neither UTF-8 nor UTF-16 with its mark, damaged, or ends in
-            the middle of a row; also while its batches are read.
+        UnreadableFile: it is not a table, neither UTF-8 nor UTF-16 with its mark, damaged, or ends
+            in the middle of a row; also while its batches are read.
     """
     name = source.name
     encoding = text_encoding(stream.peek(2))
@@ -51,7 +51,7 @@ def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = B
     head = begun if whole else begun[: begun.rfind(b"\n", 0, _HEAD) + 1]
     if not whole and not head.strip():
         raise UnreadableFile(
-            f"{name} is no table: its first {_HEAD:,} bytes are blank or one single line"
+            f"{name} is not a table: its first {_HEAD:,} bytes are blank or one single line"
         )
     form = sniff(head, name)
     if form is None:

@@ -1,8 +1,8 @@
 """One large document that is an object around one array of rows, read in flat memory.
 
-What stands after the array is known only at the end, and belongs beside every row. So the rows are
-set aside on disk until then. Only what is certain to give what the whole document would is read so:
-flat rows, all of the first block's columns, and nothing else in the document that may be rows.
+The members after the array belong beside every row, and are known only at the end. So the rows are
+set aside on disk until then. A document is read this way only where the result is certain to be
+that of the whole document: flat rows, all of the first block's columns, and no other possible rows.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def _whole(value: Any, place: Place, around: dict[str, Any], path: str, name: st
     if len(set(map(len, arrays.values()))) > 1:
         lengths = ", ".join(f"{key!r} {len(cells):,}" for key, cells in arrays.items())
         raise UnreadableFile(
-            f"{name} is no table: its arrays should be equally long, and are not: {lengths}",
+            f"{name} is not a table: its arrays should be equally long, and are not: {lengths}",
             hint="it is damaged: get it again from where it came",
         )
     rest = {key: child for key, child in value.items() if key not in arrays}
@@ -147,8 +147,8 @@ class Rows:
         self._pattern, self._names = "", list[str]()
 
     def frames(self, groups: Iterable[Group]) -> Iterator[pl.DataFrame]:
-        """The rows of `groups`. One that does not fit the columns stands in the first of them as
-        JSON, and the others are null, so that it becomes a reject that shows what was there. Arrays
+        """The rows of `groups`. A row that does not fit the columns stands in the first column as
+        JSON, with nulls in the others, so that it becomes a reject that shows its content. Arrays
         with more or fewer cells than columns are marked; see `RawBatch.ragged`."""
         cells: list[list[Any]] = [[] for _ in self.columns]
         odd: list[tuple[int, int, str]] = []
@@ -170,8 +170,8 @@ class Rows:
         """The next rows, taken off the text of `values` by a pattern; None, and nothing taken, if
         they do not all match it.
 
-        The pattern is what one row is written like with a blank for each cell: it takes only
-        what is JSON, and Polars matches it at five times the speed of the json module.
+        The pattern is the text of one row with a blank for each cell. It matches only valid JSON,
+        and Polars matches it at five times the speed of the json module.
         """
         values.fill()
         boundary, text = values.boundary, values.text
@@ -254,7 +254,7 @@ class Rows:
 
 def _pattern(row: str, columns: list[str]) -> tuple[str, list[str]]:
     """A pattern for rows like `row`, without their outer brackets, and the columns of its groups;
-    blank where it cannot be told, or matching would be slow."""
+    blank where there is none, or matching would be slow."""
     try:
         value = flat(DECODER.decode(row))
     except (ValueError, RecursionError):

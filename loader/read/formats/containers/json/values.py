@@ -14,7 +14,7 @@ from loader.errors import Unfinished, UnreadableFile
 
 #: Characters that are parsed at a time: enough for Polars to be fast, few enough for flat memory.
 BLOCK: Final = 2 << 20
-#: A value may have so many characters: it is held whole, at up to ten times its size.
+#: Characters that one value may have: it is held whole, at up to ten times its size.
 LIMIT: Final = 128 << 20
 
 #: An escape for half of a character beyond U+FFFF; alone it stands for nothing.
@@ -54,7 +54,7 @@ class Values:
         array: whether they are the elements of one array.
         ended: whether all of them have been taken.
         drained: whether all of the text has been read.
-        text: what is read but not taken; it begins with a value.
+        text: the part that is read but not taken; it begins with a value.
         size: how many characters have been read.
         after: what follows the array that was entered, once its elements have ended.
         boundary: what stands between two values, with their outer brackets, as `},{` or `]\\n[`;
@@ -203,7 +203,7 @@ class Values:
         line, column = self._position(exc.pos)
         how = "is cut short" if exc.pos >= len(self.text.rstrip()) else "is damaged or cut short"
         return Unfinished(
-            f"{self._name} is no whole JSON, it {how}: "
+            f"{self._name} is not complete JSON, it {how}: "
             f"{exc.msg[0].lower()}{exc.msg[1:].removesuffix(' at')} in line {line:,}, "
             f"column {column:,}",
             hint="get it again from where it came, or mend it there",
@@ -212,7 +212,7 @@ class Values:
 
 def too_deep(name: str) -> UnreadableFile:
     return UnreadableFile(
-        f"{name} is no table: its JSON nests hundreds of arrays or objects into one another"
+        f"{name} is not a table: its JSON nests hundreds of arrays or objects into one another"
     )
 
 
