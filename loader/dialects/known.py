@@ -12,6 +12,7 @@ from typing import Final
 from loader.dialects import providers
 from loader.dialects.dialect import Dialect
 from loader.errors import SettingsError
+from loader.read.formats.known import container_names
 
 #: Where other packages announce dialects: `[project.entry-points."mdload.dialects"]`.
 GROUP: Final = "mdload.dialects"
@@ -22,16 +23,19 @@ def dialects() -> Mapping[str, Dialect]:
     """Every dialect by name, in alphabetical order: mdload's and those of other packages.
 
     Raises:
-        SettingsError: what a package announces cannot be imported, is no dialect, or has the name
-            of another.
+        SettingsError: what a package announces cannot be imported, is not a dialect, has the name
+            of another, or has a shape in a container that is not read.
+        TypeError: one of mdload's own has such a shape.
     """
     found = {}
     for module in pkgutil.iter_modules(providers.__path__):
-        value = getattr(
-            importlib.import_module(f"{providers.__name__}.{module.name}"), "DIALECT", None
-        )
-        if value is not None:
-            found[value.name] = value
+        place = f"{providers.__name__}.{module.name}"
+        value = getattr(importlib.import_module(place), "DIALECT", None)
+        if value is None:
+            continue
+        if unread := unread_containers(value):
+            raise TypeError(f"{place} has a shape in {unread[0]!r}, which no container is called")
+        found[value.name] = value
     for announced in entry_points(group=GROUP):
         try:
             value = announced.load()
@@ -41,8 +45,17 @@ def dialects() -> Mapping[str, Dialect]:
             raise _refused(announced, "is no dialect")
         if value.name in found:
             raise _refused(announced, f"has the name of another, {value.name!r}")
+        if unread := unread_containers(value):
+            raise _refused(announced, f"has a shape in {unread[0]!r}, which no container is called")
         found[value.name] = value
     return dict(sorted(found.items()))
+
+
+def unread_containers(dialect: Dialect) -> list[str]:
+    """The containers that its shapes name and that no reader has."""
+    shapes = (*dialect.shapes, *(refused.shape for refused in dialect.refused))
+    named = {container for shape in shapes for container in shape.containers}
+    return sorted(named - container_names())
 
 
 def _refused(announced: EntryPoint, why: str) -> SettingsError:

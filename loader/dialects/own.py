@@ -11,6 +11,7 @@ import polars as pl
 
 from loader.dialects.dialect import Dialect, Shape, Stamp
 from loader.errors import SettingsError
+from loader.read.formats.known import container_names
 
 #: The keys of a table: what each holds, as a person would say it, and as `_fits` checks it.
 KEYS: Final[dict[str, str]] = {
@@ -74,8 +75,15 @@ def from_table(name: str, table: Mapping[str, Any]) -> Dialect:
     if table.get("stamp", "start") not in get_args(Stamp):
         said = f"dialects.{name}.stamp must be start or end, not {table['stamp']!r}"
         raise TableError(said, key="stamp")
+    containers = tuple(table.get("containers", ["csv"]))
+    if unread := set(containers) - container_names():
+        raise TableError(
+            f"dialects.{name}.containers: no container is called {min(unread)!r}",
+            key="containers",
+            hint=f"known: {', '.join(sorted(container_names()))}",
+        )
     shape = Shape(
-        containers=tuple(table.get("containers", ["csv"])),
+        containers=containers,
         header=tuple(table.get("header", ())),
         positions=tuple(table.get("positions", ())),
         place=table.get("place"),

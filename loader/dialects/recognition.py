@@ -23,13 +23,12 @@ import polars as pl
 from loader.dialects.dialect import Dialect, Opening, Reshape, Shape, fold
 from loader.dialects.known import dialects
 from loader.errors import ColumnMismatch, UnknownDialect, UnreadableFile
+from loader.read.formats.known import vendor_containers
 
 #: Rows that are looked at, and the part of them that must look as they should.
 _SAMPLE: Final = 1_000
 _MOST: Final = 0.9
 _ENOUGH: Final = 3
-#: Containers that only one kind of dump has.
-_OWN: Final = frozenset(["dbn", "bi5", "tdx", "scid", "hst", "hdf5"])
 PLAIN: Final = "canonical"
 #: How readers call a column that has no name.
 _UNNAMED: Final = re.compile("column_[0-9]+")
@@ -119,7 +118,7 @@ def recognise(
     fits = _fits(candidates, opening, provider)
     fits = [fit for fit in fits if fit.score >= _ENOUGH or fit.no_bars]
     fits = [fit for fit in fits if fit.score == fits[0].score and fit.dialect in own] or fits
-    if not fits and opening.container in _OWN:
+    if not fits and opening.container in vendor_containers():
         raise UnreadableFile(
             f"{opening.name} is a {opening.container} file of a kind that mdload does not know",
             hint=f"it has {', '.join(opening.first.columns)}",
@@ -166,7 +165,7 @@ def _fit(dialect: Dialect, shape: Shape, opening: Opening, provider: str | None)
     if opening.container not in shape.containers:
         return None
     reasons: list[tuple[int, str]] = []
-    if opening.container in _OWN:
+    if opening.container in vendor_containers():
         reasons.append((3, f"its container is {opening.container}"))
     named = replace(opening, first=_named(opening.first, shape, header=opening.header))
     for look in (_columns, _place, _metadata, _values):

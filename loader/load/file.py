@@ -26,8 +26,8 @@ from loader.load.writes import Write, telling
 from loader.read.ahead import ahead
 from loader.read.formats import Reading, read
 from loader.read.sources import Source
-from loader.read.sources.source import no_access
 from loader.read.spool import Spool
+from loader.read.streams.source import no_access
 from loader.results import FileResult
 from loader.store import merge, quarantine, spellings
 from loader.store.compare import Diff, PendingDiff, StoredReader, compare

@@ -167,7 +167,7 @@ def test_the_terminal_shows_the_same(mdload: Mdload, database_url: str, folder: 
     assert "high_below_low 6" in ran.out
     assert "1 row repeats a key with other values" in ran.out
     assert "CCC 1m 2024-03-04 09:01:00Z (row 2, row 12 kept)" in ran.out
-    for words in ("07-no-table.csv is no table", "08-cut-short.csv ends in the middle of row 10",
+    for words in ("07-no-table.csv is not a table", "08-cut-short.csv ends in the middle of row 10",
                   "06-refused.csv: 5 of 10 rows were rejected", "--max-rejects"):  # fmt: skip
         assert words in ran.err
     inspected = mdload("--database", database_url, "job-runs", "inspect", "1")

@@ -192,3 +192,14 @@ def test_whole_prices_of_millions_are_prices(tmp_path: Path) -> None:
     """Bitcoin in yen."""
     text = "date,open,high,low,close,volume\n2024-01-02,6231455,6329800,6199000,6300000,7\n"
     assert load(tmp_path, "x.csv", text, **MINE).bars[0][4] == 6_231_455
+
+
+def test_decimals_are_prices_however_large(tmp_path: Path) -> None:
+    """Their scale is said by their type."""
+    prices = {name: ["50500000", "50600000"] for name in ("open", "high", "low", "close")}
+    frame = pl.DataFrame({"date": ["2024-01-02", "2024-01-03"], **prices})
+    frame.cast(dict.fromkeys(prices, pl.Decimal(20, 2))).write_parquet(tmp_path / "x.parquet")
+    loaded = taken_in(
+        tmp_path / "x.parquet", Settings(provider="mine", symbol="x", interval="1d"), 1_000
+    )
+    assert [row[4] for row in loaded.bars] == [50_500_000, 50_600_000]

@@ -58,7 +58,9 @@ class TestDelimiter:
         ],
     )
     def test_prose_is_no_table(self, text: str) -> None:
-        assert str(refusal(text)).startswith("f.csv is no table: no comma, semicolon, tab or bar")
+        assert str(refusal(text)).startswith(
+            "f.csv is not a table: no comma, semicolon, tab or bar"
+        )
 
 
 class TestHeader:

@@ -77,7 +77,10 @@ def _absolute(opening: Opening) -> Reshape:
     first = opening.first.row(0, named=True)
     unit = Decimal(first["multiplier"]).normalize()
     if unit.as_tuple().digits != (1,):
-        raise UnreadableFile(f"{opening.name}: multiplier {first['multiplier']} is no power of ten")
+        raise UnreadableFile(
+            f"{opening.name}: multiplier {first['multiplier']} is not a power of ten",
+            hint="get it again from where it came",
+        )
     running: dict[str, int | None] = {"times": 0}
     running |= {f"{name}s": round(Decimal(first[name]) / unit) for name in _PRICES}
     scale, shift, start = f"e{unit.as_tuple().exponent}", int(first["shift"]), first["timestamp"]

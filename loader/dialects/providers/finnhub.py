@@ -46,7 +46,7 @@ DIALECT = Dialect(
         "symbol and resolution are in the request only: files by ticker, or --symbol",
         "days are instants: midnight in New York for stocks, 22:00 UTC for currencies: say "
         "--timezone",
-        "an answer of no_data has no arrays, and is no table",
+        "an answer of no_data has no arrays, and is not a table",
     ),
     source="the README of Finnhub's Python client; answers in public code",
 )

@@ -31,7 +31,7 @@ def find(url: str, known: Callable[[str], bool]) -> list[ObjectPath]:
     if scheme not in buckets.KINDS:
         kinds = ", ".join(f"{kind}://" for kind in (*buckets.KINDS, *_WEB))
         raise SettingsError(
-            f"{scheme}:// is no kind of URL that mdload reads from: it knows {kinds}",
+            f"{scheme}:// is not a kind of URL that mdload reads: it knows {kinds}",
             hint="download it first, or pipe it in: … | mdload backfill -",
         )
     name, _, key = rest.partition("/")

@@ -33,8 +33,8 @@ _SAID: Final = {
     r"AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|"
     r"AuthenticationFailed|AuthorizationFailure|\b40[13] (?:Forbidden|Unauthorized)": (
         "may not be read: the store says {said}",
-        "check whose the credentials are and what the bucket allows them: to read objects, and to "
-        "list them (without that an absent one is forbidden too)",
+        "check which user the credentials belong to and what the bucket allows it: to read "
+        "objects, and to list them (without that an absent one is forbidden too)",
     ),
 }
 _LOST: Final = re.compile(

@@ -13,8 +13,8 @@ import polars as pl
 
 from loader.errors import UnreadableFile
 from loader.read.batch import marked, unique_names
-from loader.read.formats.json.place import Place, Step, nests, plain_arrays
-from loader.read.formats.json.values import DECODER, Values
+from loader.read.formats.containers.json.place import Place, Step, nests, plain_arrays
+from loader.read.formats.containers.json.values import DECODER, Values
 
 Row = Any  # an object flattened, or an array; anything else is a ragged
 Group = tuple[list[Row], dict[str, Any]]
@@ -88,7 +88,7 @@ def _whole(value: Any, place: Place, around: dict[str, Any], path: str, name: st
     if len(set(map(len, arrays.values()))) > 1:
         lengths = ", ".join(f"{key!r} {len(cells):,}" for key, cells in arrays.items())
         raise UnreadableFile(
-            f"{name} is no table: its arrays should be equally long, and are not: {lengths}",
+            f"{name} is not a table: its arrays should be equally long, and are not: {lengths}",
             hint="it is damaged: get it again from where it came",
         )
     rest = {key: child for key, child in value.items() if key not in arrays}
@@ -147,8 +147,8 @@ class Rows:
         self._pattern, self._names = "", list[str]()
 
     def frames(self, groups: Iterable[Group]) -> Iterator[pl.DataFrame]:
-        """The rows of `groups`. One that does not fit the columns stands in the first of them as
-        JSON, and the others are null, so that it becomes a reject that shows what was there. Arrays
+        """The rows of `groups`. A row that does not fit the columns stands in the first column as
+        JSON, with nulls in the others, so that it becomes a reject that shows its content. Arrays
         with more or fewer cells than columns are marked; see `RawBatch.ragged`."""
         cells: list[list[Any]] = [[] for _ in self.columns]
         odd: list[tuple[int, int, str]] = []
@@ -170,8 +170,8 @@ class Rows:
         """The next rows, taken off the text of `values` by a pattern; None, and nothing taken, if
         they do not all match it.
 
-        The pattern is what one row is written like with a blank for each cell: it takes only
-        what is JSON, and Polars matches it at five times the speed of the json module.
+        The pattern is the text of one row with a blank for each cell. It matches only valid JSON,
+        and Polars matches it at five times the speed of the json module.
         """
         values.fill()
         boundary, text = values.boundary, values.text
@@ -254,7 +254,7 @@ class Rows:
 
 def _pattern(row: str, columns: list[str]) -> tuple[str, list[str]]:
     """A pattern for rows like `row`, without their outer brackets, and the columns of its groups;
-    blank where it cannot be told, or matching would be slow."""
+    blank where there is none, or matching would be slow."""
     try:
         value = flat(DECODER.decode(row))
     except (ValueError, RecursionError):
@@ -278,7 +278,7 @@ def _pattern(row: str, columns: list[str]) -> tuple[str, list[str]]:
 def _series(name: str, cells: list[Any]) -> pl.Series:
     try:
         return pl.Series(name, cells, pl.String)
-    except (TypeError, UnicodeEncodeError):  # not all text, or an escaped half of a character
+    except TypeError:  # not all of it is text
         return pl.Series(name, [_spelled(cell) for cell in cells], pl.String)
 
 
@@ -286,5 +286,4 @@ def _spelled(cell: Any) -> str | None:
     """A cell as text; what nests in it as JSON."""
     if cell is None:
         return None
-    text = cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)
-    return text.encode("utf-8", "replace").decode()
+    return cell if isinstance(cell, str) else json.dumps(cell, ensure_ascii=False)

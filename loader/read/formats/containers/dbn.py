@@ -12,13 +12,13 @@ import polars as pl
 from loader.errors import UnreadableFile
 from loader.read.batch import Reading
 from loader.read.formats import records
+from loader.read.formats.format import Format, Opened
 from loader.read.formats.records import Finish, Number, Records, header
-from loader.read.sources import Source
 
 if TYPE_CHECKING:
     from databento_dbn import Metadata
 
-#: The length of a record is told in units of 4 bytes; one with a time of sending has 8 bytes more.
+#: A record gives its length in units of 4 bytes. A record with a time of sending is 8 bytes longer.
 _FIELDS: Final[Mapping[str, tuple[int, Number]]] = {
     "length": (0, pl.UInt8), "ts_event": (8, pl.UInt64), "rtype": (1, pl.UInt8),
     "publisher_id": (2, pl.UInt16), "instrument_id": (4, pl.UInt32),
@@ -29,8 +29,8 @@ _RTYPES: Final = (0x20, 0x21, 0x22, 0x23, 0x24)  # bars of a second, minute, hou
 _UNDEFINED_PRICE: Final = 2**63 - 1
 
 
-def read(stream: BufferedReader, source: Source, size: int | None, batch_rows: int) -> Reading:
-    """The bars in `stream`, of an `ohlcv` schema.
+def read(opened: Opened) -> Reading:
+    """The bars of an `ohlcv` schema.
 
     Prices are Int64 in units of 1e-9; undefined ones are null. `ts_event`, the start of the bar, is
     Datetime("ns", "UTC"). `symbol` is what the metadata calls the instrument on the day of the bar
@@ -40,8 +40,8 @@ def read(stream: BufferedReader, source: Source, size: int | None, batch_rows: i
         UnreadableFile: it holds something else, is damaged or cut short, an instrument has two
             names on one day, or Databento's library is not there; also while its batches are read.
     """
-    name = source.name
-    head = _head(stream, name)
+    name = opened.source.name
+    head = _head(opened.stream, name)
     metadata, named = _decoded(head, name)
     schema = metadata.schema
     if schema is None or not str(schema).startswith("ohlcv-"):
@@ -50,7 +50,7 @@ def read(stream: BufferedReader, source: Source, size: int | None, batch_rows: i
             f"{name} holds Databento's records {what}, not bars",
             hint="bars have one of the schemas ohlcv-1s, ohlcv-1m, ohlcv-1h and ohlcv-1d",
         )
-    said = {
+    facts = {
         "dataset": metadata.dataset, "schema": schema, "stype_in": metadata.stype_in,
         "stype_out": metadata.stype_out, "version": head[3],
     }  # fmt: skip
@@ -59,12 +59,10 @@ def read(stream: BufferedReader, source: Source, size: int | None, batch_rows: i
         size=64 if metadata.ts_out else 56,
         fields=_FIELDS,
         skip=len(head),
-        metadata={key: str(value) for key, value in said.items() if value is not None},
+        metadata={key: str(value) for key, value in facts.items() if value is not None},
     )
     notes = () if named.height else ("its metadata names no instrument, so that symbol is empty",)
-    return records.read(
-        layout, stream, source, size, batch_rows, _bars(layout.size, named, name), notes
-    )
+    return records.read(layout, opened, _bars(layout.size, named, name), notes)
 
 
 def _head(stream: BufferedReader, name: str) -> bytes:
@@ -115,7 +113,7 @@ def _bars(size: int, named: pl.DataFrame, name: str) -> Finish:
         if alien.any():
             row = alien.arg_max() or 0
             raise UnreadableFile(
-                f"{name} has a record in row {done + row + 1:,} that is no bar: its type is "
+                f"{name} has a record in row {done + row + 1:,} that is not a bar: its type is "
                 f"{frame['rtype'][row]} and its length {frame['length'][row] * 4}"
             )
         prices = pl.col("open", "high", "low", "close")
@@ -141,7 +139,20 @@ def _symbols(days: pl.DataFrame, named: pl.DataFrame, name: str) -> pl.Series:
         number, day, first = two.row(0)
         raise UnreadableFile(
             f"{name} calls instrument {number} both {first!r} and {two['symbol'][1]!r} on {day}, "
-            "so that nobody can know whose its bars are",
+            "and nothing tells which of them its bars belong to",
             hint="get each from Databento in a file of its own",
         )
     return days.join(known, on=keys, how="left", maintain_order="left")["symbol"]
+
+
+FORMAT: Final = Format(
+    names=("dbn",),
+    read=read,
+    magic=(b"DBN",),
+    suffixes=(".dbn",),
+    no_bars={
+        r"\.dbn\.frag$": "is a fragment of Databento's DBN, "
+        "without the start that says what is in it"
+    },
+    vendor=True,
+)

@@ -14,10 +14,34 @@ from loader.errors import Unfinished, UnreadableFile
 
 #: Characters that are parsed at a time: enough for Polars to be fast, few enough for flat memory.
 BLOCK: Final = 2 << 20
-#: A value may have so many characters: it is held whole, at up to ten times its size.
+#: Characters that one value may have: it is held whole, at up to ten times its size.
 LIMIT: Final = 128 << 20
 
-DECODER: Final = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
+#: An escape for half of a character beyond U+FFFF; alone it stands for nothing.
+_ESCAPED_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_HALF: Final = re.compile("[\ud800-\udfff]")
+
+
+class _Decoder(json.JSONDecoder):
+    """Halves of characters become U+FFFD and their code, so that a check refuses the cell. They
+    cannot be stored, and two different ones must not become one name."""
+
+    def raw_decode(self, s: str, idx: int = 0) -> tuple[Any, int]:
+        value, end = super().raw_decode(s, idx)
+        return _whole(value) if _ESCAPED_HALF.search(s, idx, end) else value, end
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return _HALF.sub(lambda half: f"\ufffd{ord(half[0]):x}", value)
+    if isinstance(value, list):
+        return [_whole(each) for each in value]
+    if isinstance(value, dict):
+        return {_whole(key): _whole(each) for key, each in value.items()}
+    return value
+
+
+DECODER: Final = _Decoder(parse_float=str, parse_int=str, parse_constant=str)
 _BLANK: Final = re.compile(r"[ \t\r\n]*")
 #: An error this close to the end may come from where the text was cut, as inside `-Infinity`.
 _LONGEST_WORD: Final = 16
@@ -30,7 +54,7 @@ class Values:
         array: whether they are the elements of one array.
         ended: whether all of them have been taken.
         drained: whether all of the text has been read.
-        text: what is read but not taken; it begins with a value.
+        text: the part that is read but not taken; it begins with a value.
         size: how many characters have been read.
         after: what follows the array that was entered, once its elements have ended.
         boundary: what stands between two values, with their outer brackets, as `},{` or `]\\n[`;
@@ -179,7 +203,7 @@ class Values:
         line, column = self._position(exc.pos)
         how = "is cut short" if exc.pos >= len(self.text.rstrip()) else "is damaged or cut short"
         return Unfinished(
-            f"{self._name} is no whole JSON, it {how}: "
+            f"{self._name} is not complete JSON, it {how}: "
             f"{exc.msg[0].lower()}{exc.msg[1:].removesuffix(' at')} in line {line:,}, "
             f"column {column:,}",
             hint="get it again from where it came, or mend it there",
@@ -188,7 +212,7 @@ class Values:
 
 def too_deep(name: str) -> UnreadableFile:
     return UnreadableFile(
-        f"{name} is no table: its JSON nests hundreds of arrays or objects into one another"
+        f"{name} is not a table: its JSON nests hundreds of arrays or objects into one another"
     )
 
 

@@ -11,9 +11,9 @@ from io import BufferedIOBase
 from pathlib import Path
 
 from loader.errors import NotThere, UnreadableFile
-from loader.read.sources import archives
-from loader.read.sources.compression import damage
-from loader.read.sources.place import Place
+from loader.read.streams import archives
+from loader.read.streams.compression import damage
+from loader.read.streams.place import Place
 
 
 @dataclass(frozen=True, slots=True)

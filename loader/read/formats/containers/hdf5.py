@@ -10,7 +10,8 @@ import polars as pl
 
 from loader.errors import UnreadableFile
 from loader.read.batch import NO_ROWS, Reading, batches, unique_names
-from loader.read.sources import Source
+from loader.read.formats.format import Format
+from loader.read.streams.source import Source
 
 _BLOCK_ROWS: Final = 1 << 16
 #: A table of bars has a time and four prices; an index into one has less.
@@ -36,7 +37,7 @@ def read(file: Any, source: Source, batch_rows: int, stack: ExitStack) -> Readin
             f"{name} is an HDF5 file, which needs the extra", hint="pip install 'mdload[hdf5]'"
         ) from None
     with _damaged(name):
-        # Without a cache, of which each table would have its own.
+        # No cache: each table would have one of its own.
         opened = stack.enter_context(h5py.File(file, "r", rdcc_nbytes=0))
         tables = _tables(opened, h5py, name)
     fields = tables[0].dtype.names
@@ -71,7 +72,7 @@ def _tables(file: Any, h5py: Any, name: str) -> list[Any]:
         if "pandas_type" in thing.attrs:
             raise UnreadableFile(
                 f"{name} is an HDF5 file that pandas wrote, in a form of its own",
-                hint="write it anew from pandas: pandas.read_hdf('…').to_parquet('….parquet')",
+                hint="write it again from pandas: pandas.read_hdf('…').to_parquet('….parquet')",
             )
         table = isinstance(thing, h5py.Dataset) and thing.ndim == 1 and thing.dtype.names
         if table and len(table) >= _LEAST_COLUMNS:
@@ -112,3 +113,12 @@ def _damaged(name: str) -> Iterator[None]:
             f"{name} is damaged or cut short: {str(exc).splitlines()[0]}",
             hint="get the file again from where it came",
         ) from exc
+
+
+FORMAT: Final = Format(
+    names=("hdf5",),
+    read=lambda opened: read(opened.seekable(), opened.source, opened.batch_rows, opened.stack),
+    magic=(b"\x89HDF",),
+    suffixes=(".h5", ".hdf5"),
+    vendor=True,
+)

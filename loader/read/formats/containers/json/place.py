@@ -1,4 +1,4 @@
-"""Where the rows stand in a JSON value whose structure nobody declared.
+"""Where the rows stand in a JSON value of undeclared structure.
 
 | the value holds | the rows | place |
 |---|---|---|
@@ -29,7 +29,7 @@ Step = str  # a name, "*" for any name, "[]" for any element
 _KEY: Final = re.compile(r"(?!.*[a-z]{2})(?=.*[A-Z0-9])", re.DOTALL)
 _NUMBER: Final = re.compile(r"\s*[-+]?[0-9.]+(e[-+]?[0-9]+)?\s*", re.IGNORECASE)
 _NESTED: Final = frozenset({dict, list})
-#: So many columns do not count as rows of bars beside wider ones.
+#: Rows with at most this many columns do not count as bars beside wider ones.
 COLUMNS_OF_A_TABLE: Final = 3
 _NUMBERS_OF_A_BAR: Final = 4
 _CELLS_OF_A_BAR: Final = 50

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from loader.errors import Unfinished, UnreadableFile
-from loader.read.sources.place import Place
+from loader.read.streams.place import Place
 
 
 def is_zip(head: bytes) -> bool:

@@ -1,91 +1,16 @@
-"""Arrow IPC (Feather 2), file and stream; and Arrow's types as Polars has them, value for value."""
+"""Arrow's types as Polars has them, value for value."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import Any, BinaryIO
+from contextlib import contextmanager
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
 from loader.errors import Unfinished, UnreadableFile
-from loader.read.batch import NO_ROWS, Reading, batches, unique_names
-from loader.read.scratch import copy, scratch_file
-from loader.read.sources import Source
-from loader.read.sources.compression import damage
-
-
-def seekable(
-    stream: BinaryIO,
-    source: Source,
-    layers: tuple[str, ...],
-    stack: ExitStack,
-    *,
-    in_place: bool = False,
-) -> Any:
-    """A file for formats that are read from their end: the source itself, or, for what is inside an
-    archive or compressed as a whole, a nameless temporary copy. An object far away is copied too,
-    unless the format asks for few and large pieces, and is to be read `in_place`."""
-    if source.member is None and not layers:
-        if isinstance(source.path, Path):
-            return stack.enter_context(pa.OSFile(os.fsencode(source.path)))
-        if in_place:
-            far = stack.enter_context(source.path.open("rb", buffering=0))
-            return stack.enter_context(pa.PythonFile(far, "r"))
-    kept = stack.enter_context(scratch_file())
-    with damage(source.name):
-        copy(stream, kept)
-    return stack.enter_context(pa.PythonFile(kept, "r"))
-
-
-def read_file(file: Any, source: Source, batch_rows: int) -> Reading:
-    """The record batches of an IPC file, a seekable file whose closing is the caller's.
-
-    Raises:
-        UnreadableFile: the footer is absent or damaged.
-    """
-    with damaged(source.name):
-        table = pa.ipc.open_file(file)
-        rows = table.count_rows()
-    numbers = range(table.num_record_batches)
-    return _reading(table.schema, map(table.get_batch, numbers), source, batch_rows, rows)
-
-
-def read_stream(stream: BinaryIO, source: Source, batch_rows: int) -> Reading:
-    """The record batches of an IPC stream.
-
-    Raises:
-        UnreadableFile: the schema message is damaged.
-    """
-    with damaged(source.name):
-        table = pa.ipc.open_stream(pa.PythonFile(stream, "r"))
-    return _reading(table.schema, iter(table), source, batch_rows, None)
-
-
-def _reading(
-    schema: Any, record_batches: Iterator[Any], source: Source, batch_rows: int, rows: int | None
-) -> Reading:
-    with damaged(source.name):
-        translation = Translation(schema, source.name)
-
-    def frames() -> Iterator[pl.DataFrame]:
-        done = 0
-        with damaged(source.name, lambda: f" after row {done:,}"):
-            for batch in record_batches:
-                yield translation.frame(batch)
-                done += batch.num_rows
-
-    return Reading(
-        container="arrow",
-        columns=translation.columns,
-        rows=rows,
-        notes=translation.notes if rows != 0 else (*translation.notes, NO_ROWS),
-        metadata=translation.metadata,
-        batches=batches(frames(), source.name, batch_rows),
-    )
+from loader.read.batch import unique_names
 
 
 class Translation:
@@ -218,5 +143,5 @@ def damaged(name: str, done: Callable[[], str] = str) -> Iterator[None]:
         reason = str(exc).split("\n")[0].rstrip(".")
         raise Unfinished(
             f"{name} is damaged or cut short{done()}: {reason}",
-            hint="get the file again from where it came, or write it anew",
+            hint="get the file again from where it came, or write it again",
         ) from exc

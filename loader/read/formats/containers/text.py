@@ -10,11 +10,12 @@ from typing import Final
 
 from loader.errors import UnreadableFile
 from loader.read.batch import NO_ROWS, Reading, batches
-from loader.read.formats.recognise import text_encoding
-from loader.read.formats.rows import Rows, not_utf8
+from loader.read.formats.format import Format
+from loader.read.formats.plain_text import not_utf8, text_encoding
+from loader.read.formats.rows import Rows
 from loader.read.formats.sniff import sniff
-from loader.read.sources import Source
-from loader.read.sources.compression import damage
+from loader.read.streams.compression import damage
+from loader.read.streams.source import Source
 
 #: Parsed at a time: large enough for Polars to be fast, small enough for flat memory.
 BLOCK: Final = 2 << 20
@@ -26,12 +27,12 @@ def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = B
     """The table in `stream`: every column String, every cell as it stands, an empty one null.
 
     Nothing else is null: `NA`, `NULL` and `TRUE` are tickers. Rows with more or fewer cells than
-    columns are in the batches' `ragged`. Blank lines are no rows. The metadata has the
+    columns are in the batches' `ragged`. Blank lines are skipped. The metadata has the
     `delimiter`, and as `banner` what stands above the table.
 
     Raises:
-        UnreadableFile: it is no table, neither UTF-8 nor UTF-16 with its mark, damaged, or ends in
-            the middle of a row; also while its batches are read.
+        UnreadableFile: it is not a table, neither UTF-8 nor UTF-16 with its mark, damaged, or ends
+            in the middle of a row; also while its batches are read.
     """
     name = source.name
     encoding = text_encoding(stream.peek(2))
@@ -50,7 +51,7 @@ def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = B
     head = begun if whole else begun[: begun.rfind(b"\n", 0, _HEAD) + 1]
     if not whole and not head.strip():
         raise UnreadableFile(
-            f"{name} is no table: its first {_HEAD:,} bytes are blank or one single line"
+            f"{name} is not a table: its first {_HEAD:,} bytes are blank or one single line"
         )
     form = sniff(head, name)
     if form is None:
@@ -94,3 +95,10 @@ def _recoded(pieces: Iterator[bytes], encoding: str, name: str) -> Iterator[byte
             f"{name} begins as {encoding} but does not go on so: {exc}",
             hint="it is cut short, or two files were joined into one: get it again",
         ) from exc
+
+
+FORMAT: Final = Format(
+    names=("csv",),
+    read=lambda opened: read(opened.stream, opened.source, opened.batch_rows),
+    suffixes=(".csv", ".tsv", ".tab", ".psv", ".txt"),
+)

@@ -18,15 +18,15 @@ import polars as pl
 
 from loader.errors import UnreadableFile
 from loader.read.batch import NO_ROWS, Reading, batches
-from loader.read.formats.json import inside
-from loader.read.formats.json.inside import Around, Inside
-from loader.read.formats.json.place import Place, find
-from loader.read.formats.json.rows import Group, Rows, groups
-from loader.read.formats.json.values import BLOCK, LIMIT, Values, too_deep
-from loader.read.formats.recognise import ASK_AGAIN, text_encoding
-from loader.read.sources import Source, open_source
-from loader.read.sources.compression import damage, unwrap
-from loader.read.sources.patterns import printable
+from loader.read.formats.containers.json import inside
+from loader.read.formats.containers.json.inside import Around, Inside
+from loader.read.formats.containers.json.place import Place, find
+from loader.read.formats.containers.json.rows import Group, Rows, groups
+from loader.read.formats.containers.json.values import BLOCK, LIMIT, Values, too_deep
+from loader.read.formats.format import Format
+from loader.read.formats.plain_text import ASK_AGAIN, printable, text_encoding
+from loader.read.streams.compression import damage, unwrap
+from loader.read.streams.source import Source, open_source
 
 _LONGEST_MESSAGE: Final = 1000
 #: Where answers say why they have no data, and what they say where nothing is wrong.
@@ -196,3 +196,11 @@ def _decoded(stream: BufferedReader, encoding: str, size: int, name: str) -> Ite
                 f"within the {size:,} bytes after byte {done:,}",
                 hint="it is cut short, or written in another encoding: convert it with iconv",
             ) from exc
+
+
+FORMAT: Final = Format(
+    names=("json", "ndjson"),
+    read=lambda opened: read(opened.stream, opened.source, opened.batch_rows, stack=opened.stack),
+    text=rb'\s*(\{\s*["}]|\[\s*([\[{\]"0-9-]|null|true|false))',
+    suffixes=(".json", ".ndjson", ".jsonl"),
+)

@@ -1,8 +1,8 @@
 """One large document that is an object around one array of rows, read in flat memory.
 
-What stands after the array is known only at the end, and belongs beside every row. So the rows are
-set aside on disk until then. Only what is certain to give what the whole document would is read so:
-flat rows, all of the first block's columns, and nothing else in the document that may be rows.
+The members after the array belong beside every row, and are known only at the end. So the rows are
+set aside on disk until then. A document is read this way only where the result is certain to be
+that of the whole document: flat rows, all of the first block's columns, and no other possible rows.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import polars as pl
 
-from loader.read.formats.json.place import COLUMNS_OF_A_TABLE, Place, find
-from loader.read.formats.json.rows import Rows, groups
-from loader.read.formats.json.values import DECODER, Values, end_of_blank
+from loader.read.formats.containers.json.place import COLUMNS_OF_A_TABLE, Place, find
+from loader.read.formats.containers.json.rows import Rows, groups
+from loader.read.formats.containers.json.values import DECODER, Values, end_of_blank
 from loader.read.spool import Spool
 
 #: A name that no document has; it makes an object again of what stands after the array.

@@ -22,5 +22,5 @@ class Place(Protocol):
         ...
 
     def open(self, mode: Any = ..., buffering: int = ...) -> Any:
-        """The bytes, seekable; with `buffering=0` nothing is read but what is asked for."""
+        """The bytes, seekable; with `buffering=0` only the bytes asked for are read."""
         ...

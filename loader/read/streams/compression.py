@@ -26,13 +26,70 @@ def _zstd(stream: Any) -> Any:
     return pa.CompressedInputStream(pa.PythonFile(stream, "r"), "zstd")
 
 
+class _Streams(io.RawIOBase):
+    """The plain bytes of all compressed streams in `file`, one after the other.
+
+    Python's own readers for xz and bzip2 silently stop where the bytes after a stream are not
+    another stream. Here only zeros, which pad xz files and tapes, may stand between streams or at
+    the end.
+    """
+
+    def __init__(self, file: io.BufferedIOBase, new: Callable[[], Any]) -> None:
+        self._file, self._new, self._stream = file, new, new()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _read(self, size: int) -> bytes:
+        """Some bytes, at most `size`; none at the end.
+
+        Raises:
+            EOFError: the last stream is cut short.
+            OSError, lzma.LZMAError: a stream is damaged, or what follows one is none.
+        """
+        while True:
+            given = b""
+            if self._stream.eof:
+                given = self._next_stream()
+                if not given:
+                    return b""
+                self._stream = self._new()
+            elif self._stream.needs_input:
+                given = self._file.read(PEEK)
+                if not given:
+                    raise EOFError
+            data: bytes = self._stream.decompress(given, size)
+            if data:
+                return data
+
+    def _next_stream(self) -> bytes:
+        """The first bytes of the next stream; none where there is no other."""
+        given: bytes = self._stream.unused_data.lstrip(b"\0")
+        while not given and (more := self._file.read(PEEK)):
+            given = more.lstrip(b"\0")
+        return given
+
+
+def _xz(file: io.BufferedIOBase) -> _Streams:
+    return _Streams(file, lzma.LZMADecompressor)
+
+
+def _bzip2(file: io.BufferedIOBase) -> _Streams:
+    return _Streams(file, bz2.BZ2Decompressor)
+
+
 #: Each compression by its first bytes: its name, and what reads it.
 _FORMATS: Final[dict[bytes, tuple[str, Callable[[Any], Any]]]] = {
     rb"\x1f\x8b\x08": ("gzip", gzip.open),
     rb"\x28\xb5\x2f\xfd": ("zstd", _zstd),
-    rb"\xfd7zXZ\x00": ("xz", lzma.open),
-    rb"\x5d\x00\x00": ("lzma", lzma.open),  # xz's forerunner, without a mark of its own
-    rb"BZh[1-9](1AY&SY|\x17rE8P)": ("bzip2", bz2.open),
+    rb"\xfd7zXZ\x00": ("xz", _xz),
+    rb"\x5d\x00\x00": ("lzma", _xz),  # xz's forerunner, without a mark of its own
+    rb"BZh[1-9](1AY&SY|\x17rE8P)": ("bzip2", _bzip2),
 }
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from loader.read.batch import NO_ROWS, Reading, batches
-from loader.read.formats.arrow import Translation, damaged
-from loader.read.sources import Source
+from loader.read.formats.format import Format
+from loader.read.formats.translation import Translation, damaged
+from loader.read.streams.source import Source
 
 
 def read(file: Any, source: Source, batch_rows: int) -> Reading:
@@ -19,12 +19,14 @@ def read(file: Any, source: Source, batch_rows: int) -> Reading:
 
     `pre_buffer=False` with a buffer reads pages as they are needed, so that a row group of any size
     passes in flat memory. The default takes all bytes of a row group at once, and Polars' own scan
-    decodes it at once: for 8 million rows in one row group 300, 490 and 1,100 MB. Of what is far
-    away each column asks for megabytes at a time.
+    decodes it at once: for 8 million rows in one row group 300, 490 and 1,100 MB. From a remote
+    object each column reads megabytes at a time.
 
     Raises:
         UnreadableFile: the footer is absent or damaged.
     """
+    import pyarrow.parquet as pq  # noqa: PLC0415  # no other container needs it
+
     with damaged(source.name):
         table = pq.ParquetFile(
             file,
@@ -50,3 +52,11 @@ def read(file: Any, source: Source, batch_rows: int) -> Reading:
         metadata=translation.metadata,
         batches=batches(frames(), source.name, batch_rows),
     )
+
+
+FORMAT: Final = Format(
+    names=("parquet",),
+    read=lambda opened: read(opened.seekable(in_place=True), opened.source, opened.batch_rows),
+    magic=(b"PAR1",),
+    suffixes=(".parquet", ".pq", ".parq"),
+)
