@@ -10,16 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Final
 
 import polars as pl
 
 from loader.check import rawjson
+from loader.check.reasons import ROW_TOO_LONG, ROW_TOO_SHORT
 from loader.check.validate import CheckedBatch
 from loader.read.batch import RawBatch
-
-TOO_SHORT: Final = "row_too_short"
-TOO_LONG: Final = "row_too_long"
 
 
 def from_first_fit(batches: Iterator[RawBatch]) -> Iterator[RawBatch]:
@@ -91,8 +88,8 @@ def numbered(
         "line",
         row_number=own,
         rule=pl.when(pl.col("cells") < frame.width)
-        .then(pl.lit(TOO_SHORT))
-        .otherwise(pl.lit(TOO_LONG)),
+        .then(pl.lit(ROW_TOO_SHORT))
+        .otherwise(pl.lit(ROW_TOO_LONG)),
         why=pl.format("{} cells where {} are expected", "cells", pl.lit(frame.width)),
         skipped=_skipped(frame[ragged["at"]], ragged["cells"], skip),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from loader.check.reasons import REASONS
 from loader.errors import Cancelled, ConnectionLost
 from loader.events import (
     BarsWritten,
@@ -147,6 +148,19 @@ def test_series_are_there_from_the_start_at_zero() -> None:
         assert value(metrics, "store_rows_rejected_total", **JOB, rule="file_refused") == 0
         assert value(metrics, "store_rows_rejected_total", **JOB, rule="volume_negative") == 0
         assert value(metrics, "store_files_total", **JOB, state="refused") == 0
+
+
+def test_every_reason_to_refuse_a_row_has_a_label_of_its_own() -> None:
+    names = {reason.name for reason in REASONS}
+    assert {"row_too_short", "row_too_long", "line_not_json", "symbol_collision"} < names
+    metrics = Metrics()
+    with metrics.run("nightly", "polygon", "backfill") as told:
+        assert {value(metrics, "store_rows_rejected_total", **JOB, rule=n) for n in names} == {0}
+        for name in names:
+            told(Committed("-", Counts(read=1, rejected=1), {name: 1}))
+    found = [s for f in metrics.registry.collect() for s in f.samples]
+    rejected = [s for s in found if s.name == "store_rows_rejected_total"]
+    assert {s.labels["rule"]: s.value for s in rejected} == dict.fromkeys(names, 1)
 
 
 def test_label_values_are_bounded() -> None:

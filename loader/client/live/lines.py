@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -14,6 +14,7 @@ from loader.check import rawjson
 from loader.check.file import hints
 from loader.check.layout import Layout, decide
 from loader.check.normalise import normalise
+from loader.check.reasons import LINE_NOT_A_BAR, LINE_NOT_JSON
 from loader.check.unique import BARS_AND_ROW
 from loader.check.validate import CheckedBatch, RuleSettings, validate
 from loader.errors import ColumnMismatch, InputError, SettingsError
@@ -21,10 +22,6 @@ from loader.read.batch import Location, RawBatch
 from loader.settings import Settings
 from loader.store import spellings
 
-#: Rules of lines, beside those of bars: not a JSON object; an object that is no bar.
-NOT_JSON: Final = "line_not_json"
-NOT_A_BAR: Final = "line_not_a_bar"
-LINE_RULES: Final = (NOT_JSON, NOT_A_BAR)
 #: Kinds of objects to know the meaning of, and kinds of trouble to name to the person.
 _MOST_SHAPES, _MOST_NOTES = 1_000, 20
 
@@ -75,7 +72,7 @@ class Lines:
             try:
                 cells = _cells(line)
             except (ValueError, RecursionError) as error:
-                lost.append(_Lost(number, NOT_JSON, line, _why(error)))
+                lost.append(_Lost(number, LINE_NOT_JSON, line, _why(error)))
                 continue
             group = groups.setdefault(frozenset(cells), _Group())
             group.objects.append(cells)
@@ -86,7 +83,7 @@ class Lines:
             layout = self._layout(shape, group)
             if isinstance(layout, str):
                 numbered = zip(group.numbers, group.lines, strict=True)
-                lost += [_Lost(number, NOT_A_BAR, line, layout) for number, line in numbered]
+                lost += [_Lost(number, LINE_NOT_A_BAR, line, layout) for number, line in numbered]
             else:
                 parts.append(self._checked(shape, group, layout))
         return _joined([*parts, _rejects(lost)])

@@ -11,19 +11,16 @@ from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from loader.check.rules import RULES
-from loader.client.live.lines import LINE_RULES
+from loader.check.reasons import REASONS
 from loader.events import BarsWritten, Committed, Event, FileDone, Method, RunDone
 from loader.listen.metrics import families
 from loader.listen.metrics.bounded import OTHER, Bounded
-from loader.load.books import REFUSED
 from loader.results import Counts, FileResult, FileState, LoadResult, RunStatus
 from loader.store.runs.active import outcome
 from loader.store.runs.records import STATUSES, Mode
-from loader.store.spellings import COLLISION
 
 _OUTCOMES: Final = tuple(field.name for field in fields(Counts) if field.name != "read")
-_RULES: Final = (*(rule.name for rule in RULES), REFUSED, COLLISION, *LINE_RULES)
+_RULES: Final = tuple(reason.name for reason in REASONS)
 #: A file in one of these states was read to its end, or to where it was given up.
 _READ: Final = ("loaded", "partial", "refused")
 
