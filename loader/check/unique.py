@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from loader import bars
+from loader.bars import SERIES, TS
 from loader.bars.words import changes
 from loader.check.validate import CheckedBatch
 from loader.read.spool import Partitions
 
-SERIES = ["provider", "symbol", "interval"]
 BARS_AND_ROW = {**bars.SCHEMA, "row_number": pl.Int64()}
 #: Conflicting keys that are named to the person; all are counted.
 LISTED = 20
@@ -114,9 +114,6 @@ def _in_pieces(unique: UniqueBatch, piece_rows: int) -> Generator[UniqueBatch, N
                 unique, bars=frame, series=part.series, read=frame.height + unique.duplicate
             )
         )
-
-
-TS = bars.SCHEMA["ts"]
 
 
 def _partition(count: int) -> pl.Expr:

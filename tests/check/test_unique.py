@@ -132,11 +132,12 @@ def test_a_series_may_move_on_either_way_but_not_meet_itself(second: range, repe
 
 
 def test_a_series_is_remembered_over_all_pieces() -> None:
-    spans = [("A", (0, 1, 2)), ("B", (0, 1)), ("A", (3, 4)), ("A", (2,))]
+    spans = [("A", (2, 3, 4)), ("B", (0, 1)), ("A", (5, 6)), ("A", (0, 1))]
     pieces = [piece([row(symbol, n) for n in minutes]) for symbol, minutes in spans]
-    assert len(list(in_order(pieces[:3]))) == 3
-    with pytest.raises(MayRepeat):
-        list(in_order(pieces))
+    assert len(list(in_order(pieces))) == 4
+    for again in range(7):
+        with pytest.raises(MayRepeat):
+            list(in_order([*pieces, piece([row("A", again)])]))
 
 
 @pytest.mark.parametrize("by_time", [False, True])

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import polars as pl
 
+from loader.bars import TS
 from loader.bars.numbers import to_count
 from loader.dialects.dialect import OHLCV, Dialect, Opening, Refused, Reshape, Shape
 from loader.dialects.providers.dukascopy_points import duka_exponent, exponent
@@ -67,7 +68,7 @@ def _from_start(opening: Opening) -> Reshape:
         ) from exc
     since = pl.duration(seconds=pl.col("seconds"), time_unit="us")
     return lambda batch: batch.select(
-        (pl.lit(start).cast(pl.Datetime("us", "UTC")) + since).alias("time"), *_PRICES, "volume"
+        (pl.lit(start).cast(TS) + since).alias("time"), *_PRICES, "volume"
     )
 
 
@@ -92,7 +93,7 @@ def _absolute(opening: Opening) -> Reshape:
     def bars(batch: pl.DataFrame) -> pl.DataFrame:
         time = summed(batch, "times") * shift + int(start)
         prices = [(summed(batch, f"{n}s").cast(pl.String) + scale).alias(n) for n in _PRICES]
-        stamp = time.cast(pl.Datetime("ms", "UTC")).cast(pl.Datetime("us", "UTC"))
+        stamp = time.cast(pl.Datetime("ms", "UTC")).cast(TS)
         return pl.DataFrame([stamp.alias("time"), *prices, batch["volumes"].alias("volume")])
 
     return bars
