@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from loader.results import Counts, FileResult, LoadResult
+from loader.results import Counts, FileResult, LoadResult, Note
 
 #: How bars reach the table: straight, or through the diff-aware upsert.
 Method = Literal["COPY", "UPSERT"]
@@ -41,10 +41,12 @@ class FileOpened:
 
 @dataclass(frozen=True, slots=True)
 class FileNote:
-    """Something a person should know about a file: an inference, a column left out, a retry."""
-
     path: str
-    text: str
+    note: Note
+
+    @property
+    def text(self) -> str:
+        return self.note.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,27 @@ from loader.errors import MergeFailed
 FileState = Literal["loaded", "known", "partial", "refused", "failed", "cancelled", "unfinished"]
 RunStatus = Literal["running", "success", "failure", "cancelled"]
 
+#: The subject of a note: how the source was read; the dialect that was recognised, and what it says
+#: of this file; columns; provider and symbol; times; interval; scale of the numbers; rows left out;
+#: symbols renamed; and the course of a load or feed itself.
+NoteKind = Literal[
+    "reading", "recognition", "dialect", "columns", "key", "times", "interval", "numbers", "rows",
+    "symbols", "run",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something a person should know about a file: an inference, a column left out, a retry."""
+
+    kind: NoteKind
+    text: str
+
+
+def noted(kind: NoteKind, texts: Iterable[str]) -> tuple[Note, ...]:
+    """A note of one kind for each text."""
+    return tuple(Note(kind, text) for text in texts)
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -86,6 +107,8 @@ class FileResult:
     `min_ts` and `max_ts` span the good bars (UTC).
     `rejected` maps each broken rule to its number of rows (a row can break several).
     `conflicts` lists the first keys that the file holds twice with different values.
+    `error` is a sentence; `fault` is the same without the place, so that files with one fault can
+    be told together.
     """
 
     path: str
@@ -102,8 +125,9 @@ class FileResult:
     rejected: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     conflicting: int = 0
     conflicts: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     error: str | None = None
+    fault: str | None = None
     hint: str | None = None
     exit_code: int = 0
     retryable: bool = False
@@ -189,7 +213,7 @@ def _file(file: FileResult) -> dict[str, object]:
         "conflicts": list(file.conflicts),
         "min_ts": file.min_ts,
         "max_ts": file.max_ts,
-        "notes": list(file.notes),
+        "notes": [note.text for note in file.notes],
         "error": file.error,
         "hint": file.hint,
     }

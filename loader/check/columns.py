@@ -116,8 +116,9 @@ def _asked(frame: pl.DataFrame, field: str, name: str, where: str) -> str:
     if len(folded) == 1:
         return folded[0]
     near = difflib.get_close_matches(name, frame.columns, n=3, cutoff=0.5)
-    raise ColumnMismatch(
-        f"{where}: there is no column {name!r} for --column {field}={name}",
+    raise ColumnMismatch.at(
+        where,
+        f"there is no column {name!r} for --column {field}={name}",
         hint=f"did you mean {_list(near, ' or ')}?" if near else f"it has {_list(frame.columns)}",
     )
 
@@ -173,8 +174,9 @@ def _first_of_one_name(
     first, *others = group
     for other in others:
         if not frame[first].equals(frame[other], null_equal=True):
-            raise ColumnMismatch(
-                f"{where}: columns {_list(group, ' and ')} could both be {field}, and differ",
+            raise ColumnMismatch.at(
+                where,
+                f"columns {_list(group, ' and ')} could both be {field}, and differ",
                 hint=f"say which: --column {field}={first!r}",
             )
         notes.append(f"{other!r} left out: it equals {first!r}")
@@ -184,8 +186,9 @@ def _first_of_one_name(
 def _refuse_second_volume(names: Mapping[str, str], free: list[str], where: str) -> None:
     other = next((name for name in free if _OTHER_VOLUME.fullmatch(fold(name))), None)
     if "volume" in names and other is not None:
-        raise ColumnMismatch(
-            f"{where}: columns {names['volume']!r} and {other!r} could both be the volume in units "
+        raise ColumnMismatch.at(
+            where,
+            f"columns {names['volume']!r} and {other!r} could both be the volume in units "
             "traded; one of them is money",
             hint=f"say which: --column volume={other!r}",
         )
@@ -194,8 +197,9 @@ def _refuse_second_volume(names: Mapping[str, str], free: list[str], where: str)
 def _refuse_second_close(names: Mapping[str, str], free: list[str], where: str) -> None:
     settled = next((name for name in free if fold(name) in _SETTLED), None)
     if "close" in names and fold(names["close"]) in _LAST and settled is not None:
-        raise ColumnMismatch(
-            f"{where}: columns {names['close']!r} and {settled!r} could both be the close",
+        raise ColumnMismatch.at(
+            where,
+            f"columns {names['close']!r} and {settled!r} could both be the close",
             hint=f"say which: --column close={settled!r}",
         )
 
@@ -222,21 +226,23 @@ def _missing(
     columns: list[str], names: Mapping[str, str], missing: list[str], where: str
 ) -> ColumnMismatch:
     if all(re.fullmatch(r"column_[0-9]+", name) for name in columns):
-        return ColumnMismatch(
-            f"{where}: no line names its {len(columns)} columns",
+        return ColumnMismatch.at(
+            where,
+            f"no line names its {len(columns)} columns",
             hint="name them: --column ts=column_1 --column open=column_2 and so on",
         )
-    message = f"{where}: no column for {', '.join(missing)} (it has {_list(columns)})"
+    fault = f"no column for {', '.join(missing)} (it has {_list(columns)})"
     if guess := _guess(columns, missing):
-        message += f": {guess}?"
+        fault += f": {guess}?"
     used = set(names.values())
     free = [name for name in columns if name not in used]
     close = [name for word in _MAYBE_CLOSE for name in free if fold(name) == word]
     if missing == ["close"] and close:
-        return ColumnMismatch(message, hint=f"if it is the close: --column close={close[0]!r}")
-    if guess:
-        return ColumnMismatch(message, hint="a bar has open, high, low and close")
-    return ColumnMismatch(message, hint=f"name it: --column {missing[0]}=NAME")
+        hint = f"if it is the close: --column close={close[0]!r}"
+    else:
+        hint = "a bar has open, high, low and close" if guess else ""
+    hint = hint or f"name it: --column {missing[0]}=NAME"
+    return ColumnMismatch.at(where, fault, hint=hint)
 
 
 def _guess(columns: list[str], missing: list[str]) -> str | None:

@@ -18,6 +18,7 @@ from loader.dialects.recognition import Recognition, recognise
 from loader.read.batch import Location, RawBatch
 from loader.read.formats import Reading
 from loader.read.sources import Source
+from loader.results import Note, noted
 from loader.settings import Settings
 
 
@@ -68,6 +69,12 @@ class Checking:
             check_grid=settings.check_grid,
         )
         self._cut_at = cut_at
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """How the source is read, and what is known of the layout so far."""
+        layout = self.layout.notes if self.layout is not None else ()
+        return (*noted("reading", self._reading.notes), *layout)
 
     def pieces(self) -> Generator[CheckedBatch, None, None]:
         """One `CheckedBatch` per batch; none lies on both sides of raw row `cut_at`."""

@@ -13,7 +13,7 @@ from loader import bars
 from loader.bars import names
 from loader.bars.times import spacing
 from loader.dialects.dialect import fold
-from loader.errors import ColumnMismatch, SettingsError
+from loader.errors import ColumnMismatch, ProviderUnknown, SettingsError
 
 _NO_WORDS: Final[Mapping[str, str]] = MappingProxyType({})
 _VOCABULARY: Final = " ".join(bars.INTERVALS)
@@ -55,8 +55,9 @@ def word(
     """The fill of `provider` or `symbol`: the `hint`, else what the file's name says.
 
     Raises:
-        SettingsError: the hint is blank, or nobody says the provider.
-        ColumnMismatch: nobody says the symbol.
+        SettingsError: the hint is blank.
+        ProviderUnknown: neither the file nor the hint names the provider.
+        ColumnMismatch: neither names the symbol.
     """
     check_word(field, hint)
     column = columns.get(field)
@@ -74,12 +75,13 @@ def word(
     if said or (column is not None and not frame.height):
         return Fill(None)
     why = f"column {column!r} is empty" if column is not None else "the file has no column for it"
-    message = f"{where}: the {field} of the bars is not known, {why}"
+    fault = f"the {field} of the bars is not known, {why}"
     if field == "provider":
-        raise SettingsError(message, hint=f"name it: {_EXAMPLES[field]}")
+        raise ProviderUnknown.at(where, fault, column=column, hint=f"name it: {_EXAMPLES[field]}")
     maybe = [name for name in frame.columns if fold(name) in _MAYBE_SYMBOL]
     or_column = f"; or if they stand there: --column symbol={maybe[0]!r}" if maybe else ""
-    raise ColumnMismatch(message, hint=f"name it: {_EXAMPLES[field]}{or_column}")
+    hint = f"name it: {_EXAMPLES[field]}{or_column}"
+    raise ColumnMismatch.at(where, fault, column=column, hint=hint)
 
 
 def refuse_several_symbols(
@@ -99,8 +101,9 @@ def refuse_several_symbols(
             continue
         with_times = pl.DataFrame([times.alias("time"), column.alias("other")])
         if column.n_unique() * 3 <= rows and with_times.n_unique() > 0.99 * rows:
-            raise ColumnMismatch(
-                f"{where}: the rows have only {times.n_unique():,} times in {rows:,}, which column "
+            raise ColumnMismatch.at(
+                where,
+                f"the rows have only {times.n_unique():,} times in {rows:,}, which column "
                 f"{name!r} tells apart: they are not of one symbol",
                 hint=f"if it holds the symbols: --column symbol={name!r}; else load its values as "
                 "files of their own",
@@ -129,8 +132,10 @@ def interval(
     if said := _said(frame, column):
         parsed = {words.get(text) or bars.parse_interval(text) for text in said} - {None}
         if not parsed:
-            raise ColumnMismatch(
-                f"{where}: column {column!r} says {said[0]!r}, which is no interval",
+            raise ColumnMismatch.at(
+                where,
+                f"column {column!r} says {said[0]!r}, which is not an interval",
+                column=column,
                 hint=f"intervals are {_VOCABULARY}; another column: --column interval=NAME",
             )
         overruled = known is not None and parsed != {known}
@@ -145,16 +150,18 @@ def interval(
         if shown.interval in (None, known):
             return Fill(known)
         if bars.is_daily(known) and not bars.is_daily(str(shown.interval)):
-            raise ColumnMismatch(
-                f"{where}: {hint} is one bar a day at most, but the spacing of the bars "
+            raise ColumnMismatch.at(
+                where,
+                f"{hint} is one bar a day at most, but the spacing of the bars "
                 f"is {shown.interval} ({shown.evidence})",
                 hint=f"say --interval {shown.interval}, or leave it out",
             )
         doubt = f"bars are loaded as {known}, but their spacing is {shown.interval}"
         return Fill(known, (f"{doubt} ({shown.evidence})",))
     if shown.interval is None:
-        raise ColumnMismatch(
-            f"{where}: the interval of the bars is not known, {shown.evidence}",
+        raise ColumnMismatch.at(
+            where,
+            f"the interval of the bars is not known, {shown.evidence}",
             hint=f"name it: --interval {shown.likely or '1m'}",
         )
     note = f"interval {shown.interval} inferred from the spacing: {shown.evidence}"

@@ -25,6 +25,7 @@ from loader.dialects.dialect import Dialect, Stamp, fold
 from loader.dialects.recognition import PLAIN, Recognition, known_dialect, plain
 from loader.errors import ColumnMismatch
 from loader.read.batch import RawBatch
+from loader.results import Note, noted
 
 _UTC_NAMES: Final = {"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu", "GMT", "Etc/GMT"}
 
@@ -81,7 +82,7 @@ class Layout:
     volume_exponent: int
     skip: Mapping[str, pl.Expr]
     naming: Naming
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def check(hints: Hints) -> None:
@@ -152,10 +153,13 @@ def decide(first: RawBatch, hints: Hints, taken: Recognition | None = None) -> L
         scales.refuse_fixed_point(frame, columns, where)
     stamp = hints.stamp or dialect.stamp or _neither_end(said.rows, where)
     skip = {} if hints.keep_skipped else _applicable(dialect.skip, frame)
+    keys = (*_symbol_notes(frame, columns), *provider.notes, *symbol.notes)
     notes = (
-        taken.notes, chosen.notes, _symbol_notes(frame, columns), provider.notes, symbol.notes,
-        time_notes, interval.notes, zone_notes, settled_notes,
-        scales.notes(price_exponent, volume_exponent), _meaning_notes(stamp, skip),
+        *taken.notes, *noted("columns", chosen.notes), *noted("key", keys),
+        *noted("times", time_notes), *noted("interval", interval.notes),
+        *noted("times", zone_notes + settled_notes),
+        *noted("numbers", scales.notes(price_exponent, volume_exponent)),
+        *_meaning_notes(stamp, skip),
     )  # fmt: skip
     return Layout(
         dialect=dialect,
@@ -169,7 +173,7 @@ def decide(first: RawBatch, hints: Hints, taken: Recognition | None = None) -> L
         volume_exponent=volume_exponent,
         skip=skip,
         naming=Naming(convention, hints.renames),
-        notes=tuple(note for part in notes for note in part),
+        notes=notes,
     )
 
 
@@ -210,17 +214,18 @@ def _neither_end(intervals: pl.Series, where: str) -> Stamp:
     """
     if (intervals == "1d").all():
         return "start"
-    raise ColumnMismatch(
-        f"{where}: times may be the starts or the ends of the bars, and nothing says which",
+    raise ColumnMismatch.at(
+        where,
+        "times may be the starts or the ends of the bars, and nothing says which",
         hint="say it: --stamp start or --stamp end",
     )
 
 
-def _meaning_notes(stamp: Stamp, skip: Mapping[str, pl.Expr]) -> tuple[str, ...]:
-    skipped = [f"left out and counted as skipped: {reason}" for reason in skip]
-    if stamp == "end":
-        skipped.insert(0, "times are the ends of the bars: each is loaded under its start")
-    return tuple(skipped)
+def _meaning_notes(stamp: Stamp, skip: Mapping[str, pl.Expr]) -> tuple[Note, ...]:
+    skipped = noted("rows", (f"left out and counted as skipped: {reason}" for reason in skip))
+    if stamp == "start":
+        return skipped
+    return Note("times", "times are the ends of the bars: each is loaded under its start"), *skipped
 
 
 def _check_types(
@@ -232,9 +237,11 @@ def _check_types(
         column = frame.get_column(columns[name])
         fits = names.is_word if name in bars.KEY else numbers.is_number
         if not fits(column.dtype):
-            raise ColumnMismatch(
-                f"{where}: column {columns[name]!r} is of type {column.dtype}, which cannot be "
+            raise ColumnMismatch.at(
+                where,
+                f"column {columns[name]!r} is of type {column.dtype}, which cannot be "
                 f"the {name} of a bar",
+                column=columns[name],
                 hint=f"name another column: --column {name}=NAME",
             )
         if name in bars.PRICES:
@@ -249,8 +256,10 @@ def _check_numbers(column: pl.Series, written: NumberFormat, field: str, where: 
     filled = head.filter(~numbers.is_blank(head).fill_null(True))
     number = numbers.to_float(numbers.unformatted(filled, written))
     if len(filled) and number.null_count() == len(filled):
-        raise ColumnMismatch(
-            f"{where}: column {column.name!r} holds no numbers, but for example {filled[0]!r}",
+        raise ColumnMismatch.at(
+            where,
+            f"column {column.name!r} holds no numbers, but for example {filled[0]!r}",
+            column=column.name,
             hint=f"prices are written like 1234.5; if another column is {field}: "
             f"--column {field}=NAME",
         )

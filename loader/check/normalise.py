@@ -63,9 +63,11 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
     frame, columns = batch.frame, layout.columns
     for name in columns.values():
         if name not in frame.columns:
-            raise ColumnMismatch(
-                f"{batch.location.source}: column {name!r} is gone from row "
-                f"{batch.location.start_row:,} on"
+            raise ColumnMismatch.at(
+                batch.location.source,
+                f"column {name!r} is gone from row {batch.location.start_row:,} on",
+                row=batch.location.start_row,
+                column=name,
             )
     spelled = names.spelled(frame, columns.get("symbol"), layout.symbol)
     said = names.spelled(frame, columns.get("interval"), layout.interval)

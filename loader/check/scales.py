@@ -27,8 +27,9 @@ def chosen(asked: int | None, own: int | None, where: str) -> int:
     if asked is not None:
         return asked
     if own is None:
-        raise ColumnMismatch(
-            f"{where}: prices are in units of its instrument, and what one is, is not known",
+        raise ColumnMismatch.at(
+            where,
+            "prices are in units of its instrument, and what one is, is not known",
             hint="say it: --price-divisor 100000 for 1e-5, 1000000000 for 1e-9 (1 if they are "
             "right as they stand)",
         )
@@ -60,8 +61,9 @@ def refuse_fixed_point(frame: pl.DataFrame, columns: Mapping[str, str], where: s
         level = int(whole.abs().cast(pl.Float64).median() or 0)  # type: ignore[arg-type]
         if level <= _HIGHEST and (level <= _LARGE or (whole % _STEP != 0).any()):
             return
-    raise ColumnMismatch(
-        f"{where}: prices are whole numbers such as {whole[0]:,}, which look like multiples of a "
+    raise ColumnMismatch.at(
+        where,
+        f"prices are whole numbers such as {whole[0]:,}, which look like multiples of a "
         "small unit, and nothing in the file says which",
         hint="say it: --price-divisor 1000000000 for 1e-9 (1 if they are right as they stand)",
     )

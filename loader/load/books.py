@@ -105,8 +105,9 @@ def check_limit(limit: RejectLimit, tally: Tally, before: FileResult) -> None:
             if before.counts.read
             else "nothing of the file was merged"
         )
-        raise TooManyRejects(
-            f"{before.path}: {rejected:,} of {read:,} rows were rejected ({rules}), "
+        raise TooManyRejects.at(
+            before.path,
+            f"{rejected:,} of {read:,} rows were rejected ({rules}), "
             f"more than {limit} allows; {kept}",
             hint="see them with: mdload job-runs inspect RUN; or allow more: --max-rejects N|P%",
         )
@@ -181,6 +182,7 @@ def refused(before: FileResult, tally: Tally, error: TooManyRejects) -> FileResu
         _joined(before, tally, counts),
         state="partial" if before.counts.read else "refused",
         error=redact(str(error)),
+        fault=redact(error.fault),
         hint=error.hint,
         exit_code=error.exit_code,
     )

@@ -122,7 +122,7 @@ def test_bars_that_break_a_rule() -> None:
         ({k: v for k, v in BAR.items() if k != "symbol"}, "the symbol of the bars is not known"),
         ({k: v for k, v in BAR.items() if k != "interval"}, "the interval is not known"),
         ({**BAR, "ts": "yesterday"}, "have no form that is known"),
-        ({**BAR, "ts": "2024-03-04 09:30"}, "nothing says of which time zone"),
+        ({**BAR, "ts": "2024-03-04 09:30"}, "no time zone is given"),
     ],
 )
 def test_what_is_not_said_is_not_guessed(line: dict[str, Any], said: str) -> None:

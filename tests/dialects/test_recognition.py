@@ -63,7 +63,7 @@ def test_a_header_is_recognised_whatever_its_case() -> None:
     taken = recognise(opening(BARS.rename(str.upper)), None, None)
     assert taken.dialect.name == "headed"
     assert taken.score == 3  # the volume is more than the header wants
-    assert taken.reasons == ("it has their columns",)
+    assert taken.reasons == ("has all columns",)
 
 
 def test_an_exact_header_counts_more_than_one_with_other_columns_or_in_another_order() -> None:
@@ -75,7 +75,7 @@ def test_a_file_without_a_header_gets_the_names_of_its_positions_in_every_batch(
     taken = recognise(bare("/data/EURUSD_bare.txt"), None, None)
     assert (taken.dialect.name, taken.score) == ("bare", 5)
     assert taken.reasons == (
-        "6 columns without a header", "ts is such as 20240102", "its name is like theirs"
+        "6 columns without a header", "ts has values like 20240102", "file name matches"
     )  # fmt: skip
     assert taken.facts == {"symbol": "EURUSD", "side": "bid"}
     later = bare().first.with_columns(column_1=pl.lit("20240103"))

@@ -20,7 +20,7 @@ from loader.events import (
 from loader.listen.metrics import Metrics
 from loader.listen.metrics.bounded import Bounded
 from loader.listen.metrics.families import FAMILIES
-from loader.results import Counts, FileResult, LoadResult
+from loader.results import Counts, FileResult, LoadResult, Note
 
 JOB = {"job_name": "nightly", "mode": "backfill"}
 RUN = {**JOB, "provider": "polygon"}
@@ -49,7 +49,7 @@ def test_a_run_of_two_parts_and_two_files() -> None:
         for event in (
             RunStarted(7, 2, "nightly", "polygon", "backfill"),
             FileStarted("a.csv", 700),
-            FileNote("a.csv", "a note"),
+            FileNote("a.csv", Note("run", "a note")),
             RowsDone("a.csv", 10),
             BarsWritten("a.csv", "COPY", 4, 0.2, True),
             BarsWritten("a.csv", "UPSERT", 1, 0.03, True),

@@ -109,9 +109,7 @@ def print_errors(result: LoadResult) -> None:
     alike: dict[tuple[str, str | None], list[str]] = {}
     for file in result.files:
         if file.error:
-            alike.setdefault((file.error.replace(file.path, "", 1), file.hint), []).append(
-                file.error
-            )
+            alike.setdefault((file.fault or file.error, file.hint), []).append(file.error)
     for (_, hint), (error, *others) in alike.items():
         more = f" (and {counted(len(others), 'other file')} likewise)" if others else ""
         log.error(error + more, hint)

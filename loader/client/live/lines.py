@@ -19,6 +19,7 @@ from loader.check.unique import BARS_AND_ROW
 from loader.check.validate import CheckedBatch, RuleSettings, validate
 from loader.errors import ColumnMismatch, InputError, SettingsError
 from loader.read.batch import Location, RawBatch
+from loader.results import Note
 from loader.settings import Settings
 from loader.store import spellings
 
@@ -50,7 +51,7 @@ class _Group:
 class Lines:
     """Understands the lines of one feed; `tell` is given what a person should know, once each."""
 
-    def __init__(self, settings: Settings, source: str, tell: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, source: str, tell: Callable[[Note], None]) -> None:
         self._hints = hints(settings)
         self._rules = RuleSettings(
             allow_nonpositive_prices=settings.allow_nonpositive_prices,
@@ -100,8 +101,9 @@ class Lines:
                 # The few lines at hand must not decide what all that come are taken for.
                 raise ColumnMismatch("the interval is not known", hint="name it: --interval 1m")
         except (InputError, SettingsError) as error:
-            why = str(error).removeprefix(f"{place}: ")
-            self._note(place, f"no bar, {why}" + (f"; {error.hint}" if error.hint else ""))
+            why = error.fault
+            said = f"not a bar, {why}" + (f"; {error.hint}" if error.hint else "")
+            self._note(place, Note("columns", said))
             return why
         for note in layout.notes:
             self._note(place, note)
@@ -120,10 +122,10 @@ class Lines:
         )
         return replace(checked, good=good, bad=bad)
 
-    def _note(self, place: str, note: str) -> None:
-        if note not in self._told and len(self._told) < _MOST_NOTES:
-            self._told.add(note)
-            self._tell(f"{place}: {note}")
+    def _note(self, place: str, note: Note) -> None:
+        if note.text not in self._told and len(self._told) < _MOST_NOTES:
+            self._told.add(note.text)
+            self._tell(Note(note.kind, f"{place}: {note.text}"))
 
 
 def _batch(shape: Shape, group: _Group, source: str) -> RawBatch:

@@ -35,8 +35,9 @@ def _facts(opening: Opening) -> Mapping[str, str]:
         said["symbol"] = said.get("symbol", "").replace("-", "").replace(".", "")
     elif opening.container == "bi5":
         if "symbol" not in said:
-            raise UnreadableFile(
-                f"{opening.name}: only the folders above a bi5 file say its symbol and its day, "
+            raise UnreadableFile.at(
+                opening.name,
+                "only the folders above a bi5 file say its symbol and its day, "
                 "and they are not there",
                 hint="as Dukascopy has it: EURUSD/2019/00/31/BID_candles_min_1.bi5, the month "
                 "counted from 00",
@@ -61,9 +62,9 @@ def _from_start(opening: Opening) -> Reshape:
     try:
         start = datetime(int(facts["year"]), month, day, tzinfo=UTC)
     except ValueError as exc:
-        raise UnreadableFile(
-            f"{opening.name}: its folders name no day: year {facts['year']}, month {month:02d}, "
-            f"day {day:02d}",
+        raise UnreadableFile.at(
+            opening.name,
+            f"its folders name no day: year {facts['year']}, month {month:02d}, day {day:02d}",
             hint="Dukascopy counts months from 00: 2019/00 is January",
         ) from exc
     since = pl.duration(seconds=pl.col("seconds"), time_unit="us")
@@ -78,7 +79,9 @@ def _absolute(opening: Opening) -> Reshape:
     first = opening.first.row(0, named=True)
     unit = Decimal(first["multiplier"]).normalize()
     if unit.as_tuple().digits != (1,):
-        raise UnreadableFile(f"{opening.name}: multiplier {first['multiplier']} is no power of ten")
+        raise UnreadableFile.at(
+            opening.name, f"multiplier {first['multiplier']} is no power of ten"
+        )
     running: dict[str, int | None] = {"times": 0}
     running |= {f"{name}s": round(Decimal(first[name]) / unit) for name in _PRICES}
     scale, shift, start = f"e{unit.as_tuple().exponent}", int(first["shift"]), first["timestamp"]

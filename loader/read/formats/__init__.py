@@ -34,7 +34,7 @@ def read(source: Source, batch_rows: int = 250_000) -> Iterator[Reading]:
             head = stream.peek(PEEK)
         if is_zip(head) and source.member is None and not layers:
             members(source.path, source.name)  # which says what is wrong with the archive
-            raise UnreadableFile(f"{source.name} became a zip archive while mdload was starting")
+            raise UnreadableFile.of(source.name, "became a zip archive while mdload was starting")
         size = None if layers else source.size_bytes
         match container(head, source, layers):
             case "parquet":

@@ -93,14 +93,16 @@ def _tdx(name: str) -> Finish:
 
     def checked(frame: pl.DataFrame, done: int) -> pl.DataFrame:
         if frame.height and not 1900_00_00 < (date := frame["date"][0]) < 2200_00_00:
-            raise UnreadableFile(
-                f"{name} is not TDX's daily file that its name makes it: row {done + 1:,} has "
-                f"{date} for a date"
+            raise UnreadableFile.of(
+                name,
+                f"is not TDX's daily file that its name makes it: row {done + 1:,} has "
+                f"{date} for a date",
             )
         # An integer above 2^29 is a price of five million yuan, or a float of about 1.
         if (frame["open"] > 1 << 29).any():
-            raise UnreadableFile(
-                f"{name} is a daily file of TDX's other markets (futures, Hong Kong), whose prices "
+            raise UnreadableFile.of(
+                name,
+                "is a daily file of TDX's other markets (futures, Hong Kong), whose prices "
                 "are floats, and which mdload does not read",
                 hint="export it as text from TDX, and load that",
             )
@@ -114,13 +116,15 @@ def _scid_header(stream: BufferedReader, name: str) -> Records:
     at = {"header": 4, "record": 8, "utc": 16}
     number = {key: int.from_bytes(first[i : i + 4], "little") for key, i in at.items()}
     if number["record"] != SCID.size or not 20 <= number["header"] <= 4096:
-        raise UnreadableFile(
-            f"{name} says that its header has {number['header']:,} bytes and its records "
-            f"{number['record']:,}, where Sierra Chart writes 56 and {SCID.size}"
+        raise UnreadableFile.of(
+            name,
+            f"says that its header has {number['header']:,} bytes and its records "
+            f"{number['record']:,}, where Sierra Chart writes 56 and {SCID.size}",
         )
     if number["utc"]:
-        raise UnreadableFile(
-            f"{name} says that its times are UTC only from row {number['utc'] + 1:,} on",
+        raise UnreadableFile.of(
+            name,
+            f"says that its times are UTC only from row {number['utc'] + 1:,} on",
             hint="export it as text from Sierra Chart, and load that with --timezone",
         )
     header(stream, number["header"] - 20, name)
@@ -142,8 +146,9 @@ def _scid(name: str) -> Finish:
         # The open of a tick is 0, or the mark of a trade that was cut in pieces.
         ticks = ((frame["open"] == 0) | (frame["open"] < -1e37)).sum()
         if ticks * 2 > frame.height:
-            raise UnreadableFile(
-                f"{name} holds ticks, not bars, from about row {done + 1:,}",
+            raise UnreadableFile.of(
+                name,
+                f"holds ticks, not bars, from about row {done + 1:,}",
                 hint="export bars from the chart as text, and load those",
             )
         return frame.with_columns(datetime=stamp).drop("days")
@@ -155,8 +160,9 @@ def _hst_header(stream: BufferedReader, name: str) -> Records:
     data = header(stream, 148, name)
     version, period, digits = (int.from_bytes(data[at : at + 4], "little") for at in (0, 80, 84))
     if version not in HST:
-        raise UnreadableFile(
-            f"{name} is no history file of MetaTrader 4 in version 400 or 401: its first four "
+        raise UnreadableFile.of(
+            name,
+            f"is no history file of MetaTrader 4 in version 400 or 401: its first four "
             f"bytes are {version}",
             hint="export it from MetaTrader's History Center as CSV, and load that",
         )

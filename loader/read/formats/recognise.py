@@ -103,8 +103,8 @@ def _by_name(source: Source) -> str | None:
     plain = _COMPRESSED.sub("", source.file_name)
     for pattern, what in _NO_BARS.items():
         if re.search(pattern, plain, re.IGNORECASE):
-            raise UnreadableFile(
-                f"{source.name} {what}", hint="get bars from where it came, and load those"
+            raise UnreadableFile.of(
+                source.name, f"{what}", hint="get bars from where it came, and load those"
             )
     found = (kind for pattern, kind in _NAMED.items() if re.search(pattern, plain, re.IGNORECASE))
     return next(found, None)
@@ -123,8 +123,9 @@ def _refusal(head: bytes, name: str) -> UnreadableFile:
 
 
 def _not_yet(name: str, kind: str) -> UnreadableFile:
-    return UnreadableFile(
-        f"{name} is {kind}, which mdload does not read yet",
+    return UnreadableFile.of(
+        name,
+        f"is {kind}, which mdload does not read yet",
         hint="convert it to Parquet or CSV, and load that",
     )
 
@@ -132,4 +133,4 @@ def _not_yet(name: str, kind: str) -> UnreadableFile:
 def _no_table(name: str, kind: str) -> UnreadableFile:
     read = "mdload reads Parquet, Arrow IPC and delimited text, also compressed or in a zip"
     hint = ASK_AGAIN if kind == _PAGE else read
-    return UnreadableFile(f"{name} is no table: it looks like {kind}", hint=hint)
+    return UnreadableFile.of(name, f"is no table: it looks like {kind}", hint=hint)

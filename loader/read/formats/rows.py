@@ -59,9 +59,10 @@ class Rows:
             if frame.height:
                 yield frame
             if len(rest) > _LONGEST_ROW:
-                raise UnreadableFile(
-                    f"{self._name} is no table: row {self._rows + 1:,} does not end within "
-                    f"{_LONGEST_ROW:,} bytes"
+                raise UnreadableFile.of(
+                    self._name,
+                    f"is no table: row {self._rows + 1:,} does not end within "
+                    f"{_LONGEST_ROW:,} bytes",
                 )
         frame = self._tail(rest.rstrip(b"\x1a"))  # Ctrl-Z, with which DOS ended texts
         if frame.height:
@@ -130,8 +131,9 @@ class Rows:
                 records.append(record)
                 ends.append(reader.line_num)
         except csv.Error as exc:
-            raise UnreadableFile(
-                f"{self._name} cannot be read in row {self._row_after(records):,}: {exc}",
+            raise UnreadableFile.of(
+                self._name,
+                f"cannot be read in row {self._row_after(records):,}: {exc}",
                 hint="look there for a quote or a carriage return that does not belong",
             ) from exc
         if records.pop() == [_END]:
@@ -191,16 +193,18 @@ class Rows:
         return self._rows + sum(map(bool, records)) + 1
 
     def _cut_short(self, how: str) -> Unfinished:
-        return Unfinished(
-            f"{self._name} {how}: it is cut short",
+        return Unfinished.of(
+            self._name,
+            f"{how}: it is cut short",
             hint="it was not written, copied or downloaded to the end: get it again",
         )
 
 
 def not_utf8(name: str, exc: UnicodeDecodeError, offset: int, where: str) -> UnreadableFile:
     """The error for text that begins `offset` bytes into the file."""
-    return UnreadableFile(
-        f"{name} is not UTF-8: byte {offset + exc.start + 1:,}, in {where}, "
+    return UnreadableFile.of(
+        name,
+        f"is not UTF-8: byte {offset + exc.start + 1:,}, in {where}, "
         f"is 0x{exc.object[exc.start]:02x}",
         hint=f"convert it: iconv -f WINDOWS-1252 -t UTF-8 '{name}' > converted.csv",
     )
