@@ -22,7 +22,8 @@ from loader.check import fills, scales
 from loader.check.columns import check_fields, choose
 from loader.check.fills import Hint
 from loader.dialects.dialect import Dialect, Stamp, fold
-from loader.dialects.recognition import PLAIN, Recognition, known_dialect, plain
+from loader.dialects.known import known_dialect
+from loader.dialects.recognition import PLAIN, Recognition, plain
 from loader.errors import ColumnMismatch
 from loader.read.batch import RawBatch
 from loader.results import Note, noted

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 from loader.dialects import providers
 from loader.dialects.dialect import Dialect
-from loader.errors import SettingsError
+from loader.errors import SettingsError, UnknownDialect
 
 #: Where other packages announce dialects: `[project.entry-points."mdload.dialects"]`.
 GROUP: Final = "mdload.dialects"
@@ -22,8 +23,8 @@ def dialects() -> Mapping[str, Dialect]:
     """Every dialect by name, in alphabetical order: mdload's and those of other packages.
 
     Raises:
-        SettingsError: what a package announces cannot be imported, is no dialect, or has the name
-            of another.
+        SettingsError: what a package announces cannot be imported, is not a dialect, or has the
+            name of another.
     """
     found = {}
     for module in pkgutil.iter_modules(providers.__path__):
@@ -38,11 +39,28 @@ def dialects() -> Mapping[str, Dialect]:
         except Exception as error:  # another package's code: it may raise anything
             raise _refused(announced, f"cannot be imported: {error}") from error
         if not isinstance(value, Dialect):
-            raise _refused(announced, "is no dialect")
+            raise _refused(announced, "is not a dialect")
         if value.name in found:
             raise _refused(announced, f"has the name of another, {value.name!r}")
         found[value.name] = value
     return dict(sorted(found.items()))
+
+
+def known_dialects(own: Iterable[Dialect] = ()) -> Mapping[str, Dialect]:
+    """Every dialect by name; the person's `own` replace others of their name."""
+    return {**dialects(), **{dialect.name: dialect for dialect in own}}
+
+
+def known_dialect(name: str, own: Iterable[Dialect] = ()) -> Dialect:
+    """Raises:
+    UnknownDialect: there is no dialect of that name.
+    """
+    known = known_dialects(own)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "see mdload providers list"
+        raise UnknownDialect(f"there is no dialect {name!r}", hint=hint)
+    return known[name]
 
 
 def _refused(announced: EntryPoint, why: str) -> SettingsError:

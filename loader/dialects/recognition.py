@@ -10,7 +10,6 @@ with three points is a plain table (`canonical`). To be refused, a matching name
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,8 +20,8 @@ from typing import Final
 import polars as pl
 
 from loader.dialects.dialect import Dialect, Opening, Reshape, Shape, fold
-from loader.dialects.known import dialects
-from loader.errors import ColumnMismatch, UnknownDialect, UnreadableFile
+from loader.dialects.known import dialects, known_dialect, known_dialects
+from loader.errors import ColumnMismatch, UnreadableFile
 from loader.results import Note, noted
 
 #: Rows that are examined, and the share of them that must match.
@@ -81,33 +80,16 @@ class _Fit:
     no_bars: str | None = None
 
 
-def known_dialects(own: Iterable[Dialect] = ()) -> Mapping[str, Dialect]:
-    """Those of mdload and other packages, and the person's `own`, which go first."""
-    return {**dialects(), **{dialect.name: dialect for dialect in own}}
-
-
-def known_dialect(name: str, own: Iterable[Dialect] = ()) -> Dialect:
-    """Raises:
-    UnknownDialect: there is none of that name.
-    """
-    known = known_dialects(own)
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else "mdload providers list has them"
-        raise UnknownDialect(f"there is no dialect {name!r}", hint=hint)
-    return known[name]
-
-
 def recognise(
     opening: Opening, dialect: str | None, provider: str | None, own: Sequence[Dialect] = ()
 ) -> Recognition:
-    """What the file that begins like `opening` is: the dialect that the person names, else the one
-    that most speaks for. Of two equals one of the person's `own` wins.
+    """The dialect of the file that begins like `opening`: the one that the person names, else the
+    one with the most points. Of two equals one of the person's `own` wins.
 
     Raises:
-        UnknownDialect: nothing is called `dialect`.
+        UnknownDialect: there is no dialect of that name.
         ColumnMismatch: the file is not in the dialect named, or fits two equally well.
-        UnreadableFile: it is known, and holds no bars.
+        UnreadableFile: the file is recognised as one without bars.
     """
     if dialect is not None:
         named = known_dialect(dialect, own)
@@ -117,10 +99,16 @@ def recognise(
         if not fits:
             raise _not_in(named, opening)
         return _taken(fits[0], opening)
-    candidates = known_dialects(own).values()
-    fits = _fits(candidates, opening, provider)
+    fits = _fits(known_dialects(own).values(), opening, provider)
     fits = [fit for fit in fits if fit.score >= _ENOUGH or fit.no_bars]
     fits = [fit for fit in fits if fit.score == fits[0].score and fit.dialect in own] or fits
+    return _best(fits, opening, provider, own)
+
+
+def _best(
+    fits: list[_Fit], opening: Opening, provider: str | None, own: Sequence[Dialect]
+) -> Recognition:
+    """The first of `fits`, which has the most points, if no other dialect rivals it."""
     if not fits and opening.container in _OWN:
         raise UnreadableFile.of(
             opening.name,

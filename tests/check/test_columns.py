@@ -164,8 +164,8 @@ def test_two_volumes_in_two_units() -> None:
     frame = table("date", *OHLC, "VolumeFrom", "VolumeTo")
     assert "volume" not in chosen(frame)
     assert notes(frame) == [
-        "no volume is read, as nothing says which of 'VolumeFrom', 'VolumeTo' is in units traded: "
-        "--column volume='VolumeFrom' would"
+        "no volume is read, because it is not known which of 'VolumeFrom', 'VolumeTo' is in units "
+        "traded: choose with --column volume='VolumeFrom'"
     ]
     assert chosen(table("date", *OHLC, "volume", "Volume MA"))["volume"] == "volume"
 

@@ -19,7 +19,9 @@ BAR = {"provider": "p", "symbol": "AA", "interval": "1m", "ts": "2024-03-04T14:3
        "open": 10, "high": 11.5, "low": 9, "close": 10.25, "volume": None}  # fmt: skip
 
 
-def check(*lines: Any, first: int = 1, told: list[Note] | None = None, **given: Any) -> CheckedBatch:
+def check(
+    *lines: Any, first: int = 1, told: list[Note] | None = None, **given: Any
+) -> CheckedBatch:
     """The lines (objects are written as JSON) as one batch of a feed of their own."""
     raw = [x if isinstance(x, bytes) else json.dumps(x).encode() for x in lines]
     feed = Lines(Settings(**given), "stdin", [].append if told is None else told.append)

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from loader.dialects import known as registry
 from loader.dialects import recognition
 from loader.dialects.dialect import Dialect, Opening, Refused, Shape
 from loader.dialects.recognition import recognise
@@ -47,7 +48,8 @@ BARS = pl.DataFrame({"ts": ["20240102"], **{name: ["1"] for name in list(COLUMNS
 @pytest.fixture(autouse=True)
 def few_dialects(monkeypatch: pytest.MonkeyPatch) -> None:
     known = {d.name: d for d in (BARE, PLAIN, HEADED, TRADES, TWIN)}
-    monkeypatch.setattr(recognition, "dialects", lambda: known)
+    for module in (registry, recognition):
+        monkeypatch.setattr(module, "dialects", lambda: known)
 
 
 def opening(frame: pl.DataFrame = BARS, path: str = "/data/x.csv", **more: Any) -> Opening:
@@ -106,7 +108,8 @@ def test_more_points_do_not_overrule_the_provider_that_the_person_named(
 ) -> None:
     """NinjaTrader's text without any volume looks like HistData's, five hours away."""
     sure = replace(BARE, shapes=(replace(BARE.shapes[0], values={"ts": r"\d{8}", "open": "1"}),))
-    monkeypatch.setattr(recognition, "dialects", lambda: {"bare": sure, "twin": TWIN})
+    for module in (registry, recognition):
+        monkeypatch.setattr(module, "dialects", lambda: {"bare": sure, "twin": TWIN})
     assert recognise(bare(), None, None).dialect.name == "bare"
     assert recognise(bare(), None, "bare").dialect.name == "bare"
     with pytest.raises(ColumnMismatch, match="could be bare or twin") as refused:
@@ -172,7 +175,8 @@ def test_place_metadata_and_container_are_conditions() -> None:
     def found(**more: Any) -> str:
         given = {"container": "json", "place": "data.*[]", "metadata": {"v": "3"}, **more}
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(recognition, "dialects", lambda: known)
+            for module in (registry, recognition):
+                patch.setattr(module, "dialects", lambda: known)
             return recognise(Opening("x", "/x", first=BARS, **given), None, None).dialect.name
 
     assert found() == "j"
