@@ -1,4 +1,4 @@
-"""What fills provider, symbol and interval where the file is silent; the file's word wins."""
+"""Provider, symbol and interval for files that lack them. Values in the file always win."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from loader.errors import ColumnMismatch, ProviderUnknown, SettingsError
 _NO_WORDS: Final[Mapping[str, str]] = MappingProxyType({})
 _VOCABULARY: Final = " ".join(bars.INTERVALS)
 _EXAMPLES: Final = {"provider": "--provider yahoo", "symbol": "--symbol AAPL"}
-#: Names that may be those of the symbols; offered, never taken.
+#: Names of columns that may hold symbols; suggested in a hint, never assumed.
 _MAYBE_SYMBOL: Final = (
     "name", "code", "stock", "stocksymbol", "pair", "coin", "asset", "product", "contract",
     "market", "ric", "isin", "cusip", "figi", "permno",
@@ -35,7 +35,7 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A word about all bars of a file, and who says it: the person's option, or the file's name."""
+    """A word about all bars of a file and its origin: the person's option, or the file's name."""
 
     word: str
     by: str
@@ -52,7 +52,7 @@ def word(
     where: str,
     by_name: str | None = None,
 ) -> Fill:
-    """The fill of `provider` or `symbol`: the `hint`, else what the file's name says.
+    """The fill of `provider` or `symbol`: the `hint`, else from the file's name.
 
     Raises:
         SettingsError: the hint is blank.
@@ -87,10 +87,10 @@ def word(
 def refuse_several_symbols(
     frame: pl.DataFrame, columns: Mapping[str, str], times: pl.Series, where: str
 ) -> None:
-    """Refuses a table without symbols in which another column tells rows of one time apart.
+    """Refuses a table without symbols if another column distinguishes rows of one time.
 
     Raises:
-        ColumnMismatch: it holds several symbols, which one `--symbol` would throw together.
+        ColumnMismatch: the table holds several symbols, which one `--symbol` would merge.
     """
     rows = frame.height
     if "symbol" in columns or times.n_unique() > 0.9 * rows:
@@ -123,9 +123,9 @@ def interval(
     `words` are the dialect's own for intervals.
 
     Raises:
-        SettingsError: the hint is no interval.
-        ColumnMismatch: the column says none either, the steps do not show one, or they show that
-            there are several bars to a day where the hint says one.
+        SettingsError: the hint is not an interval.
+        ColumnMismatch: the column holds no interval, the steps do not show one, or they show
+            several bars a day where the hint says one.
     """
     known = parse_interval(hint, words) if hint is not None else None
     column = columns.get("interval")

@@ -1,4 +1,4 @@
-"""What a file's columns mean: decided once, from its first batch and what the person said."""
+"""The meaning of a file's columns, decided once: from its first batch and the person's options."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from loader.bars.names import Naming, known_convention
 from loader.bars.numbers import NumberFormat
 from loader.bars.symbol_map import SymbolMap
 from loader.bars.times import plan as timeplan
-from loader.bars.times import stamps as times
+from loader.bars.times import stamps
 from loader.bars.times.stamps import TimePlan
 from loader.bars.times.zones import UTC, Zone, parse_zone
 from loader.check import fills, scales
@@ -60,14 +60,14 @@ class Hints:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How to make bars of one file's rows.
+    """How to turn the rows of one file into bars.
 
     Attributes:
         columns: bar field (and `time_of_day`) to column name.
         provider, symbol, interval: what fills empty cells, or all rows where there is no column.
         times: how the times are read, and `stamp` which end of a bar they are.
         price_exponent, volume_exponent: powers of ten that the file's numbers are multiplied by.
-        skip: rows that are no bars, by the reason; see `Dialect.skip`.
+        skip: rows that are not bars, by the reason; see `Dialect.skip`.
         naming: how the symbols are made of their spellings.
         notes: what a person should know: inferences, columns left out, hints that were overruled.
     """
@@ -87,11 +87,11 @@ class Layout:
 
 
 def check(hints: Hints) -> None:
-    """Finds what is wrong with hints whatever the file, before any file is opened.
+    """Checks hints as far as possible before any file is opened.
 
     Raises:
         UnknownDialect: there is no dialect of the name given.
-        SettingsError: an option is blank, or is no interval, time zone, field or format.
+        SettingsError: an option is blank, or is not an interval, time zone, field or format.
     """
     dialect = known_dialect(hints.dialect or PLAIN, hints.own)
     known_convention(hints.symbol_convention or dialect.symbol_convention)
@@ -108,12 +108,12 @@ def check(hints: Hints) -> None:
 def decide(first: RawBatch, hints: Hints, taken: Recognition | None = None) -> Layout:
     """The layout of the file that begins with `first`; it holds for all of its batches.
 
-    `taken` is what the file is taken for, and `first` is reshaped by it; without it the columns
-    have to be those of the dialect that the person names, or of a plain table.
+    `taken` is the recognised dialect, which has reshaped `first`. Without it the columns must be
+    those of the dialect that the person names, or of a plain table.
 
     Raises:
         UnknownDialect: there is no dialect of the name given.
-        SettingsError: a hint is wrong, or the provider is said neither by the file nor by a hint.
+        SettingsError: a hint is wrong, or neither the file nor a hint names the provider.
         ColumnMismatch: a column that bars need is absent, doubled, of a type that cannot be one, or
             can be read in two ways.
     """
@@ -131,17 +131,17 @@ def decide(first: RawBatch, hints: Hints, taken: Recognition | None = None) -> L
     clock = tuple(columns[name] for name in ("ts", "time_of_day") if name in columns)
     time_format = hints.time_format or dialect.time_format
     plan, time_notes = timeplan.plan(frame, clock, time_format, where)
-    stamps = times.read(times.cells_of(frame, clock), plan)
-    fills.refuse_several_symbols(frame, columns, stamps.shown, where)
+    written = stamps.read(stamps.cells_of(frame, clock), plan)
+    fills.refuse_several_symbols(frame, columns, written.shown, where)
     hinted = _interval(hints, taken)
-    interval = fills.interval(frame, columns, hinted, stamps.shown, where, dialect.intervals)
+    interval = fills.interval(frame, columns, hinted, written.shown, where, dialect.intervals)
     said = names.intervals(
         names.spelled(frame, columns.get("interval"), interval.value), dialect.intervals
     )
     zone, zone_notes = _zone(clock[0], plan, hints.timezone, dialect)
     plan, settled_notes = timeplan.settled(
         plan,
-        stamps,
+        written,
         daily=_column(names.daily(said), frame.height),
         zone=zone,
         asked=hints.timezone is not None,
@@ -179,7 +179,7 @@ def decide(first: RawBatch, hints: Hints, taken: Recognition | None = None) -> L
 
 
 def _provider(dialect: Dialect, facts: Mapping[str, str]) -> str | None:
-    """The name that bars of the dialect go by; None where the file's name does not say enough."""
+    """The provider of the dialect's bars; None if the file's name does not say enough."""
     if not dialect.shapes:
         return None
     try:
@@ -199,7 +199,7 @@ def _interval(hints: Hints, taken: Recognition) -> Hint | None:
 
 
 def _applicable(skip: Mapping[str, pl.Expr], frame: pl.DataFrame) -> Mapping[str, pl.Expr]:
-    """Those that this file has the columns for."""
+    """The reasons whose columns this file has."""
     return {
         reason: expr
         for reason, expr in skip.items()
@@ -208,16 +208,16 @@ def _applicable(skip: Mapping[str, pl.Expr], frame: pl.DataFrame) -> Mapping[str
 
 
 def _neither_end(intervals: pl.Series, where: str) -> Stamp:
-    """Of bars of a day it does not matter which end their stamps are.
+    """For daily bars it does not matter whether a stamp is the start or the end.
 
     Raises:
-        ColumnMismatch: there are others.
+        ColumnMismatch: not all bars are daily.
     """
     if (intervals == "1d").all():
         return "start"
     raise ColumnMismatch.at(
         where,
-        "times may be the starts or the ends of the bars, and nothing says which",
+        "times may be the starts or the ends of the bars",
         hint="say it: --stamp start or --stamp end",
     )
 
@@ -273,7 +273,7 @@ def _symbol_notes(frame: pl.DataFrame, columns: Mapping[str, str]) -> tuple[str,
 
 
 def _own_zone(dtype: pl.DataType) -> Zone | None:
-    """The zone that a typed column carries; UTC is none, as it says nothing of a session's date."""
+    """The zone of a typed column. UTC counts as no zone: it does not give a session's date."""
     own = dtype.time_zone if isinstance(dtype, pl.Datetime) else None
     return None if own is None or own in _UTC_NAMES else Zone(own)
 
@@ -281,7 +281,7 @@ def _own_zone(dtype: pl.DataType) -> Zone | None:
 def _zone(
     column: str, plan: TimePlan, hint: str | None, dialect: Dialect
 ) -> tuple[Zone | None, tuple[str, ...]]:
-    """The zone that the person names, else the column's name, else the dialect."""
+    """The zone from the person's option, else from the column's name, else from the dialect."""
     if hint is not None:
         return parse_zone(hint), ()
     if plan.kind == "wall" and fold(column).endswith(("utc", "gmt")):

@@ -19,17 +19,17 @@ _SAMPLE: Final = 1_000
 
 
 def chosen(asked: int | None, own: int | None, where: str) -> int:
-    """The power of ten that the person asked for, else the dialect's own.
+    """The power of ten from the person's option, else the dialect's own.
 
     Raises:
-        ColumnMismatch: neither is known.
+        ColumnMismatch: neither is given.
     """
     if asked is not None:
         return asked
     if own is None:
         raise ColumnMismatch.at(
             where,
-            "prices are in units of its instrument, and what one is, is not known",
+            "prices are in units that depend on the instrument, and its unit is not known",
             hint="say it: --price-divisor 100000 for 1e-5, 1000000000 for 1e-9 (1 if they are "
             "right as they stand)",
         )
@@ -37,7 +37,7 @@ def chosen(asked: int | None, own: int | None, where: str) -> int:
 
 
 def notes(price_exponent: int, volume_exponent: int) -> tuple[str, ...]:
-    """What is done to the numbers, for people."""
+    """Sentences about what is done to the numbers."""
     exponents = (("prices are", price_exponent), ("volume is", volume_exponent))
     return tuple(
         f"{what} {'multiplied' if exponent > 0 else 'divided'} by {10 ** abs(exponent):,}"

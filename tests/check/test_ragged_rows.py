@@ -144,3 +144,15 @@ def test_a_reason_to_skip_sees_no_cell_that_is_missing() -> None:
     assert skipped(pl.col("b").is_null()) == [False, False]
     assert skipped(pl.col("b") == "x") == [True, False]
     assert skipped((pl.col("a") == "1") & pl.col("c").is_null()) == [False, False]
+
+
+def test_rejects_of_all_kinds_stay_in_the_order_of_the_file() -> None:
+    broken = row(3, 8).replace(",100,", ",-1,")
+    rows = [row(0, 8), row(1, 7), row(2, 8), broken, row(4, 9)]
+    (piece,) = pieces(HEADER + "".join(f"{each}\n" for each in rows), 9)
+    assert piece.bad["row_number"].to_list() == [2, 4, 5]
+    assert piece.bad["rules"].to_list() == [
+        ["row_too_short"],
+        ["volume_negative"],
+        ["row_too_long"],
+    ]
