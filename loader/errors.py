@@ -96,11 +96,11 @@ class UnknownRun(SettingsError):
 
 
 class NothingStored(SettingsError):
-    """No bars are stored of what was asked for."""
+    """No stored bars match the request."""
 
 
 class NoRoom(SettingsError):
-    """The temporary directory cannot hold what is set aside there during a load."""
+    """The temporary directory is too small for the data that a load sets aside there."""
 
 
 class InputError(LocatedError):
@@ -110,11 +110,11 @@ class InputError(LocatedError):
 
 
 class UnreadableFile(InputError):
-    """A file is absent, damaged, cut short or of a kind that mdload does not read."""
+    """A file is missing, damaged, cut short or of a kind that mdload does not read."""
 
 
 class NotThere(UnreadableFile):
-    """A pattern names no file that is there."""
+    """A path or pattern matches no file."""
 
 
 class SourceLost(UnreadableFile):
@@ -132,14 +132,14 @@ class UnknownDialect(InputError):
 
 
 class ColumnMismatch(InputError):
-    """A column that the bars need is absent, doubled or of a type that cannot be one."""
+    """A column that bars need is missing, ambiguous or of the wrong type."""
 
 
 class SymbolCollision(InputError):
-    """Two symbols of one provider come to the same one.
+    """Two spellings of one provider become the same symbol.
 
     Attributes:
-        provider, symbol: the one that they come to.
+        provider, symbol: the symbol that they become.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class DatabaseError(MdloadError):
     """The database refused or went away.
 
     Attributes:
-        sqlstate: PostgreSQL's five-character code, or None where there was no server to give one.
+        sqlstate: PostgreSQL's five-character code, or None if no server answered.
     """
 
     exit_code = 5
@@ -179,7 +179,7 @@ class ConnectionLost(DatabaseError):
 
 
 class SchemaOutOfDate(DatabaseError):
-    """mdload's tables are absent or older than this version needs."""
+    """mdload's tables are missing or older than this version needs."""
 
 
 class MergeFailed(DatabaseError):
@@ -193,7 +193,7 @@ class Contended(DatabaseError):
 
 
 class BarsCompressed(Contended):
-    """Bars to be locked lie in a compressed chunk of TimescaleDB, which has no rows to lock."""
+    """Bars to be locked are in a compressed chunk of TimescaleDB, which has no rows to lock."""
 
 
 class RunFinished(DatabaseError):

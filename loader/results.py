@@ -1,4 +1,4 @@
-"""What a load did, counted: every row that was read is in exactly one of the counts."""
+"""The result of a load in counts: every row that was read is in exactly one of them."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ class FileResult:
 
     `state` is `loaded`; `known` (its content is loaded already under this configuration);
     `partial` (`commit_every` committed some parts before it ended); `refused` (more rejects than
-    allowed); `failed`; `cancelled`; or `unfinished` (it is still being written, and a job leaves it
-    for its next run; not in the ledger). `retryable` says that another attempt may succeed.
+    allowed); `failed`; `cancelled`; or `unfinished` (still being written: a job leaves it for its
+    next run, and it is not in the ledger). `retryable` means that another attempt may succeed.
     `min_ts` and `max_ts` span the good bars (UTC).
     `rejected` maps each broken rule to its number of rows (a row can break several).
     `conflicts` lists the first keys that the file holds twice with different values.
@@ -150,7 +150,7 @@ class ChunkWrites:
 @dataclass(frozen=True, slots=True)
 class LoadResult:
     """One invocation. `run_id` is None for a dry run, which leaves no record. `chunks` are the
-    compressed ones that were written into, in order of time."""
+    compressed chunks that it wrote into, in order of time."""
 
     run_id: int | None
     status: RunStatus

@@ -91,8 +91,8 @@ class Metrics:
 
 
 class RunMetrics:
-    """The listener of one run. Every series that it can move is there from the start, at zero:
-    Prometheus sees no increase in a counter that begins above it."""
+    """The listener of one run. It creates each series at zero when the run starts: Prometheus does
+    not see the increase of a counter that begins above zero."""
 
     def __init__(self, metrics: Metrics, job_name: str, provider: str | None, mode: Mode) -> None:
         self._metrics = metrics
@@ -127,7 +127,7 @@ class RunMetrics:
                 self._run_done(result)
 
     def end(self, status: RunStatus) -> None:
-        """Ends the run now; what comes after it changes nothing."""
+        """Ends the run now; later calls change nothing."""
         with self._lock:
             if self._ended:
                 return
