@@ -12,6 +12,10 @@ lint:
     mypy
     lint-imports
 
+# Write the tables in docs/ that repeat what the code says.
+docs:
+    python -m tests.support.doc_tables --write
+
 # Kill loads, servers and disks at random moments for so long; the figures go to crashes.md.
 crashes MINUTES="10":
     MDLOAD_CRASH_MINUTES={{MINUTES}} MDLOAD_CRASH_FIGURES=crashes.md python -m pytest tests/load/test_crashes_rounds.py -k as_long

@@ -1,7 +1,7 @@
 """What a bar is: columns, dtypes and intervals. Every other room asks here."""
 
 from loader.bars.intervals import INTERVAL_SECONDS, INTERVALS, grid, is_daily, parse_interval
-from loader.bars.schema import COLUMNS, KEY, OPTIONAL, PRICES, SCHEMA, VALUES
+from loader.bars.schema import COLUMNS, KEY, OPTIONAL, PRICES, SCHEMA, SERIES, TS, VALUES
 
 __all__ = [
     "COLUMNS",
@@ -11,6 +11,8 @@ __all__ = [
     "OPTIONAL",
     "PRICES",
     "SCHEMA",
+    "SERIES",
+    "TS",
     "VALUES",
     "grid",
     "is_daily",

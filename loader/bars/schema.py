@@ -7,8 +7,12 @@ from typing import Final
 import polars as pl
 
 KEY: Final = ("provider", "symbol", "interval", "ts")
+#: A series: the bars of one provider, symbol and interval.
+SERIES: Final = KEY[:3]
+#: Every instant: UTC, microseconds.
+TS: Final = pl.Datetime("us", "UTC")
 PRICES: Final = ("open", "high", "low", "close")
-#: What a bar says; these are compared and updated.
+#: The values of a bar, which a load compares and updates.
 VALUES: Final = (*PRICES, "volume", "vwap", "trade_count")
 COLUMNS: Final = (*KEY, *VALUES)
 OPTIONAL: Final = ("volume", "vwap", "trade_count")
@@ -18,7 +22,7 @@ SCHEMA: Final[dict[str, pl.DataType]] = {
     "provider": pl.String(),
     "symbol": pl.String(),
     "interval": pl.String(),
-    "ts": pl.Datetime("us", "UTC"),
+    "ts": TS,
     "open": pl.Float64(),
     "high": pl.Float64(),
     "low": pl.Float64(),

@@ -1,4 +1,4 @@
-"""The left half of the way, for one file: raw batches in, checked bars out. No database here."""
+"""One file up to the database: raw batches in, checked bars out."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from loader.dialects.recognition import Recognition, recognise
 from loader.read.batch import Location, RawBatch
 from loader.read.formats import Reading
 from loader.read.sources import Source
+from loader.results import Note, noted
 from loader.settings import Settings
 
 
@@ -48,10 +49,10 @@ def check_settings(settings: Settings) -> None:
 
 
 class Checking:
-    """Recognises a file and reads what its columns mean from its first batch, then normalises and
-    validates each.
+    """Recognises a file and its layout from the first batch, then normalises and validates each
+    batch.
 
-    `opening`, `taken` and `layout` are known once the first piece came out.
+    `opening`, `taken` and `layout` are known after the first piece.
     """
 
     def __init__(
@@ -69,8 +70,14 @@ class Checking:
         )
         self._cut_at = cut_at
 
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """How the source is read, and what is known of the layout so far."""
+        layout = self.layout.notes if self.layout is not None else ()
+        return (*noted("reading", self._reading.notes), *layout)
+
     def pieces(self) -> Generator[CheckedBatch, None, None]:
-        """One `CheckedBatch` per batch; none lies on both sides of raw row `cut_at`."""
+        """One `CheckedBatch` per batch; one that contains raw row `cut_at` is split."""
         start_row, said = 1, self._hints
         for read in ragged.from_first_fit(iter(self._reading)):
             if self.taken is None:
@@ -86,7 +93,7 @@ class Checking:
             raw = RawBatch(
                 self.taken.reshape(read.frame), replace(read.location, start_row=start_row)
             )
-            if raw.frame.is_empty():  # further lines of a header, and no bar yet
+            if raw.frame.is_empty():  # more lines of a header, and no bar yet
                 continue
             start_row += raw.frame.height
             if self.layout is None:
@@ -112,7 +119,7 @@ class Checking:
     def _beside(
         self, odd: pl.DataFrame, read: RawBatch, taken: Recognition
     ) -> Iterator[CheckedBatch]:
-        """A batch that has rows with more or fewer cells than columns."""
+        """A batch in which some rows have more or fewer cells than columns."""
         place, start = read.location, read.location.start_row
         named = taken.named(read.frame)
         sound = taken.reshape(ragged.others(read.frame, odd))
@@ -142,12 +149,12 @@ class Checking:
 
 
 def _spans(start: int, end: int, after: int) -> list[tuple[int, int]]:
-    """The rows from `start` to `end`, in two spans where row `after` lies among them."""
+    """The rows from `start` to `end`, split after row `after` if it is among them."""
     return [(start, after), (after + 1, end)] if start <= after < end else [(start, end)]
 
 
 def _cut(batch: RawBatch, after: int) -> Iterable[RawBatch]:
-    """The batch, in two where raw row `after` lies inside it."""
+    """The batch, split after raw row `after` if it is inside."""
     first = after - batch.location.start_row + 1
     if not 0 < first < batch.frame.height:
         return [batch]

@@ -1,4 +1,4 @@
-"""What a file's columns mean: decided once, from its first batch and what the person said."""
+"""The meaning of a file's columns, decided once: from its first batch and the person's options."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from loader.bars.names import Naming, known_convention
 from loader.bars.numbers import NumberFormat
 from loader.bars.symbol_map import SymbolMap
 from loader.bars.times import plan as timeplan
-from loader.bars.times import stamps as times
+from loader.bars.times import stamps
 from loader.bars.times.stamps import TimePlan
 from loader.bars.times.zones import UTC, Zone, parse_zone
 from loader.check import fills, scales
 from loader.check.columns import check_fields, choose
 from loader.check.fills import Hint
 from loader.dialects.dialect import Dialect, Stamp, fold
-from loader.dialects.recognition import PLAIN, Recognition, known_dialect, plain
+from loader.dialects.known import known_dialect
+from loader.dialects.recognition import PLAIN, Recognition, plain
 from loader.errors import ColumnMismatch
 from loader.read.batch import RawBatch
+from loader.results import Note, noted
 
 _UTC_NAMES: Final = {"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu", "GMT", "Etc/GMT"}
 
@@ -58,14 +60,14 @@ class Hints:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How to make bars of one file's rows.
+    """How to turn the rows of one file into bars.
 
     Attributes:
         columns: bar field (and `time_of_day`) to column name.
         provider, symbol, interval: what fills empty cells, or all rows where there is no column.
         times: how the times are read, and `stamp` which end of a bar they are.
         price_exponent, volume_exponent: powers of ten that the file's numbers are multiplied by.
-        skip: rows that are no bars, by the reason; see `Dialect.skip`.
+        skip: rows that are not bars, by the reason; see `Dialect.skip`.
         naming: how the symbols are made of their spellings.
         notes: what a person should know: inferences, columns left out, hints that were overruled.
     """
@@ -81,15 +83,15 @@ class Layout:
     volume_exponent: int
     skip: Mapping[str, pl.Expr]
     naming: Naming
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def check(hints: Hints) -> None:
-    """Finds what is wrong with hints whatever the file, before any file is opened.
+    """Checks hints as far as possible before any file is opened.
 
     Raises:
         UnknownDialect: there is no dialect of the name given.
-        SettingsError: an option is blank, or is no interval, time zone, field or format.
+        SettingsError: an option is blank, or is not an interval, time zone, field or format.
     """
     dialect = known_dialect(hints.dialect or PLAIN, hints.own)
     known_convention(hints.symbol_convention or dialect.symbol_convention)
@@ -106,12 +108,12 @@ def check(hints: Hints) -> None:
 def decide(first: RawBatch, hints: Hints, taken: Recognition | None = None) -> Layout:
     """The layout of the file that begins with `first`; it holds for all of its batches.
 
-    `taken` is what the file is taken for, and `first` is reshaped by it; without it the columns
-    have to be those of the dialect that the person names, or of a plain table.
+    `taken` is the recognised dialect, which has reshaped `first`. Without it the columns must be
+    those of the dialect that the person names, or of a plain table.
 
     Raises:
         UnknownDialect: there is no dialect of the name given.
-        SettingsError: a hint is wrong, or the provider is said neither by the file nor by a hint.
+        SettingsError: a hint is wrong, or neither the file nor a hint names the provider.
         ColumnMismatch: a column that bars need is absent, doubled, of a type that cannot be one, or
             can be read in two ways.
     """
@@ -129,17 +131,17 @@ def decide(first: RawBatch, hints: Hints, taken: Recognition | None = None) -> L
     clock = tuple(columns[name] for name in ("ts", "time_of_day") if name in columns)
     time_format = hints.time_format or dialect.time_format
     plan, time_notes = timeplan.plan(frame, clock, time_format, where)
-    stamps = times.read(times.cells_of(frame, clock), plan)
-    fills.refuse_several_symbols(frame, columns, stamps.shown, where)
+    written = stamps.read(stamps.cells_of(frame, clock), plan)
+    fills.refuse_several_symbols(frame, columns, written.shown, where)
     hinted = _interval(hints, taken)
-    interval = fills.interval(frame, columns, hinted, stamps.shown, where, dialect.intervals)
+    interval = fills.interval(frame, columns, hinted, written.shown, where, dialect.intervals)
     said = names.intervals(
         names.spelled(frame, columns.get("interval"), interval.value), dialect.intervals
     )
     zone, zone_notes = _zone(clock[0], plan, hints.timezone, dialect)
     plan, settled_notes = timeplan.settled(
         plan,
-        stamps,
+        written,
         daily=_column(names.daily(said), frame.height),
         zone=zone,
         asked=hints.timezone is not None,
@@ -152,10 +154,13 @@ def decide(first: RawBatch, hints: Hints, taken: Recognition | None = None) -> L
         scales.refuse_fixed_point(frame, columns, where)
     stamp = hints.stamp or dialect.stamp or _neither_end(said.rows, where)
     skip = {} if hints.keep_skipped else _applicable(dialect.skip, frame)
+    keys = (*_symbol_notes(frame, columns), *provider.notes, *symbol.notes)
     notes = (
-        taken.notes, chosen.notes, _symbol_notes(frame, columns), provider.notes, symbol.notes,
-        time_notes, interval.notes, zone_notes, settled_notes,
-        scales.notes(price_exponent, volume_exponent), _meaning_notes(stamp, skip),
+        *taken.notes, *noted("columns", chosen.notes), *noted("key", keys),
+        *noted("times", time_notes), *noted("interval", interval.notes),
+        *noted("times", zone_notes + settled_notes),
+        *noted("numbers", scales.notes(price_exponent, volume_exponent)),
+        *_meaning_notes(stamp, skip),
     )  # fmt: skip
     return Layout(
         dialect=dialect,
@@ -169,12 +174,12 @@ def decide(first: RawBatch, hints: Hints, taken: Recognition | None = None) -> L
         volume_exponent=volume_exponent,
         skip=skip,
         naming=Naming(convention, hints.renames),
-        notes=tuple(note for part in notes for note in part),
+        notes=notes,
     )
 
 
 def _provider(dialect: Dialect, facts: Mapping[str, str]) -> str | None:
-    """The name that bars of the dialect go by; None where the file's name does not say enough."""
+    """The provider of the dialect's bars; None if the file's name does not say enough."""
     if not dialect.shapes:
         return None
     try:
@@ -194,7 +199,7 @@ def _interval(hints: Hints, taken: Recognition) -> Hint | None:
 
 
 def _applicable(skip: Mapping[str, pl.Expr], frame: pl.DataFrame) -> Mapping[str, pl.Expr]:
-    """Those that this file has the columns for."""
+    """The reasons whose columns this file has."""
     return {
         reason: expr
         for reason, expr in skip.items()
@@ -203,24 +208,25 @@ def _applicable(skip: Mapping[str, pl.Expr], frame: pl.DataFrame) -> Mapping[str
 
 
 def _neither_end(intervals: pl.Series, where: str) -> Stamp:
-    """Of bars of a day it does not matter which end their stamps are.
+    """For daily bars it does not matter whether a stamp is the start or the end.
 
     Raises:
-        ColumnMismatch: there are others.
+        ColumnMismatch: not all bars are daily.
     """
     if (intervals == "1d").all():
         return "start"
-    raise ColumnMismatch(
-        f"{where}: times may be the starts or the ends of the bars, and nothing says which",
+    raise ColumnMismatch.at(
+        where,
+        "times may be the starts or the ends of the bars",
         hint="say it: --stamp start or --stamp end",
     )
 
 
-def _meaning_notes(stamp: Stamp, skip: Mapping[str, pl.Expr]) -> tuple[str, ...]:
-    skipped = [f"left out and counted as skipped: {reason}" for reason in skip]
-    if stamp == "end":
-        skipped.insert(0, "times are the ends of the bars: each is loaded under its start")
-    return tuple(skipped)
+def _meaning_notes(stamp: Stamp, skip: Mapping[str, pl.Expr]) -> tuple[Note, ...]:
+    skipped = noted("rows", (f"left out and counted as skipped: {reason}" for reason in skip))
+    if stamp == "start":
+        return skipped
+    return Note("times", "times are the ends of the bars: each is loaded under its start"), *skipped
 
 
 def _check_types(
@@ -232,9 +238,11 @@ def _check_types(
         column = frame.get_column(columns[name])
         fits = names.is_word if name in bars.KEY else numbers.is_number
         if not fits(column.dtype):
-            raise ColumnMismatch(
-                f"{where}: column {columns[name]!r} is of type {column.dtype}, which cannot be "
+            raise ColumnMismatch.at(
+                where,
+                f"column {columns[name]!r} is of type {column.dtype}, which cannot be "
                 f"the {name} of a bar",
+                column=columns[name],
                 hint=f"name another column: --column {name}=NAME",
             )
         if name in bars.PRICES:
@@ -249,8 +257,10 @@ def _check_numbers(column: pl.Series, written: NumberFormat, field: str, where: 
     filled = head.filter(~numbers.is_blank(head).fill_null(True))
     number = numbers.to_float(numbers.unformatted(filled, written))
     if len(filled) and number.null_count() == len(filled):
-        raise ColumnMismatch(
-            f"{where}: column {column.name!r} holds no numbers, but for example {filled[0]!r}",
+        raise ColumnMismatch.at(
+            where,
+            f"column {column.name!r} holds no numbers, but for example {filled[0]!r}",
+            column=column.name,
             hint=f"prices are written like 1234.5; if another column is {field}: "
             f"--column {field}=NAME",
         )
@@ -263,7 +273,7 @@ def _symbol_notes(frame: pl.DataFrame, columns: Mapping[str, str]) -> tuple[str,
 
 
 def _own_zone(dtype: pl.DataType) -> Zone | None:
-    """The zone that a typed column carries; UTC is none, as it says nothing of a session's date."""
+    """The zone of a typed column. UTC counts as no zone: it does not give a session's date."""
     own = dtype.time_zone if isinstance(dtype, pl.Datetime) else None
     return None if own is None or own in _UTC_NAMES else Zone(own)
 
@@ -271,7 +281,7 @@ def _own_zone(dtype: pl.DataType) -> Zone | None:
 def _zone(
     column: str, plan: TimePlan, hint: str | None, dialect: Dialect
 ) -> tuple[Zone | None, tuple[str, ...]]:
-    """The zone that the person names, else the column's name, else the dialect."""
+    """The zone from the person's option, else from the column's name, else from the dialect."""
     if hint is not None:
         return parse_zone(hint), ()
     if plan.kind == "wall" and fold(column).endswith(("utc", "gmt")):

@@ -19,8 +19,8 @@ def providers() -> None:
 def list_(ctx: Context, /, as_json: bool) -> None:
     """Every dialect, with what its times mean and what its prices are adjusted for."""
     from loader.cli.views.dialect import print_list
+    from loader.dialects.known import known_dialects
     from loader.dialects.own import from_tables
-    from loader.dialects.recognition import known_dialects
 
     print_list(known_dialects(from_tables(ctx.dialects)), as_json=as_json)
 
@@ -32,7 +32,7 @@ def list_(ctx: Context, /, as_json: bool) -> None:
 def show(ctx: Context, /, name: str, as_json: bool) -> None:
     """One dialect: how it is known, what its columns mean, and its traps."""
     from loader.cli.views.dialect import print_dialect
+    from loader.dialects.known import known_dialect
     from loader.dialects.own import from_tables
-    from loader.dialects.recognition import known_dialect
 
     print_dialect(known_dialect(name, from_tables(ctx.dialects)), as_json=as_json)

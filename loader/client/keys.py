@@ -7,9 +7,9 @@ from typing import Any, Final
 import polars as pl
 
 from loader import bars
+from loader.bars import SERIES
 from loader.check.layout import Hints, Layout, decide
 from loader.check.normalise import Normalised, normalise
-from loader.check.unique import SERIES
 from loader.read.batch import Location, RawBatch
 
 #: Of more rows than that the whole is normalised as quickly as their keys are looked up.

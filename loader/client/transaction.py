@@ -12,6 +12,7 @@ import polars as pl
 
 from loader import bars
 from loader.check import rawjson
+from loader.check.reasons import SYMBOL_COLLISION
 from loader.check.unique import UniqueBatch, made_unique
 from loader.check.validate import CheckedBatch
 from loader.client.sessions import Sessions
@@ -204,7 +205,7 @@ class Transaction:
         raw = lost.with_columns(symbol="source_symbol").select(bars.COLUMNS)
         bad = lost.select(
             "row_number",
-            pl.lit([spellings.COLLISION], dtype=pl.List(pl.String)).alias("rules"),
+            pl.lit([SYMBOL_COLLISION], dtype=pl.List(pl.String)).alias("rules"),
         ).with_columns(rawjson.encode(raw))
         kept = replace(
             unique,
@@ -212,7 +213,7 @@ class Transaction:
             series=unique.series.filter(~theirs),
             spellings=unique.spellings.filter(~theirs),
             bad=pl.concat([unique.bad, bad]),
-            rejected=Counter(unique.rejected) + Counter({spellings.COLLISION: bad.height}),
+            rejected=Counter(unique.rejected) + Counter({SYMBOL_COLLISION: bad.height}),
         )
         self._take(kept)
 

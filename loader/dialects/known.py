@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 from loader.dialects import providers
 from loader.dialects.dialect import Dialect
-from loader.errors import SettingsError
+from loader.errors import SettingsError, UnknownDialect
 from loader.read.formats.known import container_names
 
 #: Where other packages announce dialects: `[project.entry-points."mdload.dialects"]`.
@@ -42,7 +43,7 @@ def dialects() -> Mapping[str, Dialect]:
         except Exception as error:  # another package's code: it may raise anything
             raise _refused(announced, f"cannot be imported: {error}") from error
         if not isinstance(value, Dialect):
-            raise _refused(announced, "is no dialect")
+            raise _refused(announced, "is not a dialect")
         if value.name in found:
             raise _refused(announced, f"has the name of another, {value.name!r}")
         if unread := unread_containers(value):
@@ -56,6 +57,23 @@ def unread_containers(dialect: Dialect) -> list[str]:
     shapes = (*dialect.shapes, *(refused.shape for refused in dialect.refused))
     named = {container for shape in shapes for container in shape.containers}
     return sorted(named - container_names())
+
+
+def known_dialects(own: Iterable[Dialect] = ()) -> Mapping[str, Dialect]:
+    """Every dialect by name; the person's `own` replace others of their name."""
+    return {**dialects(), **{dialect.name: dialect for dialect in own}}
+
+
+def known_dialect(name: str, own: Iterable[Dialect] = ()) -> Dialect:
+    """Raises:
+    UnknownDialect: there is no dialect of that name.
+    """
+    known = known_dialects(own)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "see mdload providers list"
+        raise UnknownDialect(f"there is no dialect {name!r}", hint=hint)
+    return known[name]
 
 
 def _refused(announced: EntryPoint, why: str) -> SettingsError:

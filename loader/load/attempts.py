@@ -21,7 +21,7 @@ from loader.events import FileDone, FileNote, FileStarted
 from loader.load.file import STOPPED, FileWork, identity
 from loader.load.run import LoadMode, LoadRun
 from loader.read.sources import Source, content_hash
-from loader.results import Counts, FileResult, FileState
+from loader.results import Counts, FileResult, FileState, Note
 from loader.store.runs import ledger
 from loader.text import redact
 
@@ -74,7 +74,7 @@ class _Attempts:
                     self._way = replace(self._way, direct=False)
                 note = f"attempt {attempt} of {retries.ATTEMPTS} failed ({error}); running it again"
                 self._pause(attempt, error)
-            self._job.emit(FileNote(self._source.name, note))
+            self._job.emit(FileNote(self._source.name, Note("run", note)))
         raise AssertionError("unreachable")
 
     def failed(self, error: MdloadError) -> FileResult:
@@ -85,13 +85,14 @@ class _Attempts:
             self._learn()
         if isinstance(error, Unfinished) and self._may_still_be_written():
             note = f"left for the next run, as it seems to be still written: {redact(str(error))}"
-            self._job.emit(FileNote(self._source.name, note))
-            return replace(self._done, state="unfinished", notes=(note,))
+            self._job.emit(FileNote(self._source.name, Note("run", note)))
+            return replace(self._done, state="unfinished", notes=(Note("run", note),))
         state: FileState = "cancelled" if isinstance(error, Cancelled) else "failed"
         result = replace(
             self._done,
             state="partial" if self._done.file_id else state,
-            error=redact(str(error)), hint=error.hint, exit_code=error.exit_code,
+            error=redact(str(error)), fault=redact(error.fault), hint=error.hint,
+            exit_code=error.exit_code,
             retryable=error.retryable,
         )  # fmt: skip
         with suppress(DatabaseError):
@@ -130,19 +131,19 @@ class _Attempts:
                 f"loaded already by run {seen.run_id} under the same settings "
                 "(--force loads it again)"
             )
-            result = replace(self._done, state="known", notes=(note,))
+            result = replace(self._done, state="known", notes=(Note("run", note),))
             result = _recorded(self._job, self._source, result)
-            self._job.emit(FileNote(self._source.name, note))
+            self._job.emit(FileNote(self._source.name, Note("run", note)))
             return result
         self._asks_ledger = False
         before, run_id = self._job.before.get(self._source.name, (None, 0))
         if before not in (None, self._done.content_hash):
             note = f"changed since run {run_id} had it: loaded again"
-            self._job.emit(FileNote(self._source.name, note))
+            self._job.emit(FileNote(self._source.name, Note("run", note)))
         if seen and seen.rows_resumable and self._job.settings.commit_every:
             self._way = replace(self._way, resume_at=seen.rows_resumable)
             note = f"goes on after row {seen.rows_resumable:,}, up to where run {seen.run_id} came"
-            self._job.emit(FileNote(self._source.name, note))
+            self._job.emit(FileNote(self._source.name, Note("run", note)))
         return None
 
     def _once(self) -> FileResult:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import polars as pl
 
+from loader.check.reasons import FILE_REFUSED
 from loader.check.unique import LISTED
 from loader.db.arrow import Connection
 from loader.errors import MergeFailed, TooManyRejects
@@ -86,8 +87,6 @@ def only(values: set[str]) -> str | None:
 
 
 Ending = Literal["loaded", "partial"]
-#: The rule under which a refused file's other rows are counted.
-REFUSED = "file_refused"
 
 
 def check_limit(limit: RejectLimit, tally: Tally, before: FileResult) -> None:
@@ -106,8 +105,9 @@ def check_limit(limit: RejectLimit, tally: Tally, before: FileResult) -> None:
             if before.counts.read
             else "nothing of the file was merged"
         )
-        raise TooManyRejects(
-            f"{before.path}: {rejected:,} of {read:,} rows were rejected ({rules}), "
+        raise TooManyRejects.at(
+            before.path,
+            f"{rejected:,} of {read:,} rows were rejected ({rules}), "
             f"more than {limit} allows; {kept}",
             hint="see them with: mdload job-runs inspect RUN; or allow more: --max-rejects N|P%",
         )
@@ -177,11 +177,12 @@ def refused(before: FileResult, tally: Tally, error: TooManyRejects) -> FileResu
     and the file `partial`."""
     rejected = tally.read - tally.skipped
     counts = Counts(read=tally.read, skipped=tally.skipped, rejected=rejected).check(before.path)
-    tally.rules[REFUSED] = rejected - tally.rejected
+    tally.rules[FILE_REFUSED] = rejected - tally.rejected
     return replace(
         _joined(before, tally, counts),
         state="partial" if before.counts.read else "refused",
         error=redact(str(error)),
+        fault=redact(error.fault),
         hint=error.hint,
         exit_code=error.exit_code,
     )

@@ -28,7 +28,7 @@ from loader.read.formats import Reading, read
 from loader.read.sources import Source
 from loader.read.spool import Spool
 from loader.read.streams.source import no_access
-from loader.results import FileResult
+from loader.results import FileResult, Note
 from loader.store import merge, quarantine, spellings
 from loader.store.compare import Diff, PendingDiff, StoredReader, compare
 from loader.store.runs import ledger
@@ -72,7 +72,7 @@ class FileWork:
         self._as_hashed = as_hashed
         self._rows_shown = 0
         self._booked: PendingCommit | None = None
-        self._notes: tuple[str, ...] = ()
+        self._notes: tuple[Note, ...] = ()
         self._spelled = pl.DataFrame(schema=spellings.SCHEMA)
 
     def load(self) -> None:
@@ -148,7 +148,7 @@ class FileWork:
         """Tells what was understood of the file once its first batch is through."""
         first = next(pieces, None)
         layout = checking.layout
-        notes = (*reading.notes, *(layout.notes if layout else ()))
+        notes = checking.notes
         if self.done.notes[: len(notes)] != notes:  # those of an earlier attempt were told
             for note in notes:
                 self.job.emit(FileNote(self.source.name, note))
@@ -270,7 +270,7 @@ class FileWork:
             before, "loaded", tally, inserted=tally.new, updated=tally.changed, raced=0
         )
 
-    def _noted(self, tally: Tally) -> tuple[str, ...]:
+    def _noted(self, tally: Tally) -> tuple[Note, ...]:
         """The notes on the file's layout, and on the spellings of all its parts up to here."""
         self._spelled = pl.concat([self._spelled, tally.spellings]).unique()
         return (*self._notes, *respelled.notes(self._spelled))
@@ -285,8 +285,9 @@ class FileWork:
 
     def _unchanged_meanwhile(self) -> None:
         if identity(self.source) != self._as_hashed:
-            raise Unfinished(
-                f"{self.source.name} changed while it was being read; nothing of it was kept",
+            raise Unfinished.of(
+                self.source.name,
+                "changed while it was being read; nothing of it was kept",
                 hint="wait until it is written whole, then run the same command again",
             )
 

@@ -14,6 +14,7 @@ from loader.check.file import Checking
 from loader.errors import MdloadError, SymbolCollision
 from loader.read.formats import read
 from loader.read.sources import Source
+from loader.results import Note, noted
 from loader.settings import Settings
 
 
@@ -44,7 +45,7 @@ class Inspection:
     rejected: Mapping[str, int] = field(default_factory=dict)
     skipped: int = 0
     whole: bool = False
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     error: MdloadError | None = None
 
 
@@ -60,7 +61,7 @@ def inspect_source(source: Source, settings: Settings) -> Inspection:
                 header=reading.header,
                 place=reading.place,
                 rows=reading.rows,
-                notes=reading.notes,
+                notes=noted("reading", reading.notes),
             )
             checking = Checking(reading, source, settings)
             with closing(checking.pieces()) as pieces:
@@ -86,8 +87,7 @@ def inspect_source(source: Source, settings: Settings) -> Inspection:
         skipped=first.skipped,
         whole=whole,
         notes=(
-            *look.notes,
-            *(note for note in layout.notes if note not in taken.notes[:1]),
+            *(note for note in checking.notes if note.kind != "recognition"),
             *spellings.notes(first.spellings),
         ),
     )

@@ -20,7 +20,7 @@ from loader.events import Event, FileNote, Listener, RunDone, RunStarted
 from loader.load.attempts import load_file
 from loader.load.run import LoadRun
 from loader.read.sources import Source
-from loader.results import ChunkWrites, FileResult, LoadResult, RunStatus
+from loader.results import ChunkWrites, FileResult, LoadResult, Note, RunStatus
 from loader.settings import Settings
 from loader.store.runs import JobRunTracker, ledger
 from loader.store.runs.fingerprint import compute_config_fingerprint
@@ -116,7 +116,7 @@ def _followed(job: LoadRun) -> tuple[ChunkWrites, ...]:
         return job.behind.finish()
     except DatabaseError as error:
         text = f"chunks may not be compressed and rollups not up to date: {error}"
-        job.emit(FileNote("TimescaleDB", text))
+        job.emit(FileNote("TimescaleDB", Note("run", text)))
         return ()
 
 

@@ -10,8 +10,8 @@ from functools import partial
 
 from loader.db.arrow import Connection, connect
 from loader.dialects.filenames import said_by
+from loader.dialects.known import known_dialects
 from loader.dialects.own import from_tables
-from loader.dialects.recognition import known_dialects
 from loader.errors import DatabaseError
 from loader.events import Event
 from loader.read.sources import Source

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from loader import bars
-from loader.check.unique import SERIES, TS, UniqueBatch, runs
+from loader.bars import SERIES, TS
+from loader.check.unique import UniqueBatch, runs
 from loader.db.arrow import Connection
 from loader.store.packed import repeated, unpacked, wanted_json
 from loader.store.timescale.chunks import chunked

@@ -13,11 +13,12 @@ import polars as pl
 import pyarrow as pa
 
 from loader import bars
+from loader.bars import SERIES
 from loader.db.arrow import Connection, connect
 from loader.db.cancelling import cancellable, cancelling
 from loader.read.ahead import ahead
 from loader.store.packed import counts, unpacked, unpacked_times, wanted_json
-from loader.store.series import SERIES, SeriesFilter, stored_series
+from loader.store.series import SeriesFilter, stored_series
 
 #: Bars of a series that the server packs at a time. Twice as many cost it a third more for each.
 PIECE: Final = 30_000

@@ -74,7 +74,7 @@ _FLOATS = {name for name in bars.VALUES if bars.SCHEMA[name] == pl.Float64}
 
 
 def _rows(sid: Any, ts: Any) -> pl.DataFrame:
-    stamps = (_series(_numbers(ts, "q")) + _EPOCH).cast(bars.SCHEMA["ts"])
+    stamps = (_series(_numbers(ts, "q")) + _EPOCH).cast(bars.TS)
     return pl.DataFrame([repeated(sid.to_pylist(), _counts(ts)).alias("sid"), stamps.alias("ts")])
 
 

@@ -10,15 +10,13 @@ from typing import Final
 
 import polars as pl
 
-from loader import bars
+from loader.bars import SERIES, TS
 from loader.db.arrow import Connection
 from loader.errors import NothingStored
 from loader.store.timescale.chunks import ALL_TIME, Stretch, stretches
 
-SERIES: Final = bars.KEY[:3]
-_TS: Final = bars.SCHEMA["ts"]
 _PIECES: Final = pl.Schema(
-    {**{s: pl.String() for s in SERIES}, "first": _TS, "last": _TS, "bars": pl.Int64()}
+    {**{s: pl.String() for s in SERIES}, "first": TS, "last": TS, "bars": pl.Int64()}
 )
 
 

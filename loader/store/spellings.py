@@ -9,10 +9,7 @@ import polars as pl
 from loader.check.spellings import SCHEMA, refuse_collisions
 from loader.db.executor import Executor
 
-__all__ = ["COLLISION", "SCHEMA", "check", "keep"]
-
-#: The rule of rows whose symbol is another one's already, where they are kept out one by one.
-COLLISION = "symbol_collision"
+__all__ = ["SCHEMA", "check", "keep"]
 
 
 def check(session: Executor, spellings: pl.DataFrame) -> None:

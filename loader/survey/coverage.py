@@ -17,9 +17,10 @@ from typing import Final
 import polars as pl
 
 from loader import bars
+from loader.bars import SERIES
 from loader.db.arrow import Connection
 from loader.store.packed import wanted_json
-from loader.store.series import SERIES, SeriesFilter, series_of, stored_pieces
+from loader.store.series import SeriesFilter, series_of, stored_pieces
 from loader.store.timescale.chunks import Stretch, stretches
 
 #: Slices that a cell of the strip is looked at in, where there are not too many series.
@@ -138,7 +139,7 @@ def _stops(
         assert isinstance(number, int)
         stretch = apart[number]
         ask = _first_of_slices if stretch.compressed else _walked
-        found = ask(connection, own, stretch, grid).cast({"ts": bars.SCHEMA["ts"]})
+        found = ask(connection, own, stretch, grid).cast({"ts": bars.TS})
         frames.append(found.with_columns(stretch=pl.lit(number, pl.Int32())))
     lengths = series_of(pieces).select("sid", length=_length("interval", _LONGEST))
     return pl.concat(frames).sort("sid", "ts").join(lengths, on="sid", maintain_order="left")
@@ -226,7 +227,7 @@ def _counts(
     weeks = stops.select(
         "sid", week=(pl.col("ts") - grid.origin).dt.total_microseconds() // week * week
     ).unique(maintain_order=True)
-    begins = pl.lit(grid.origin).cast(bars.SCHEMA["ts"]) + pl.duration(microseconds="week")
+    begins = pl.lit(grid.origin).cast(bars.TS) + pl.duration(microseconds="week")
     whole = weeks.select("sid", lo=begins, hi=begins + (week - 1) * _MICROSECOND)
     ends = pieces.group_by("sid").agg(lo=pl.col("first").min(), hi=pl.col("last").max())
     scales: dict[int, tuple[int, int]] = {}

@@ -36,12 +36,12 @@ def slots(calendar: Calendar, interval: str, anchor: Anchor, now: datetime) -> p
     """
     parts = calendar.parts
     if interval in PERIODS:
-        begins = pl.col("session").cast(bars.SCHEMA["ts"]).dt.truncate(PERIODS[interval])
+        begins = pl.col("session").cast(bars.TS).dt.truncate(PERIODS[interval])
         found = parts.select(session=begins.dt.date(), ts=begins).unique(maintain_order=True)
         found = found.with_columns(end=pl.col("ts").dt.offset_by(PERIODS[interval]))
     elif bars.is_daily(interval):
         found = parts.group_by("session", maintain_order=True).agg(end=pl.col("close").max())
-        found = found.with_columns(ts=pl.col("session").cast(bars.SCHEMA["ts"]))
+        found = found.with_columns(ts=pl.col("session").cast(bars.TS))
     else:
         step = timedelta(seconds=bars.INTERVAL_SECONDS[interval])
         opens = pl.col("open") if anchor == "open" else pl.col("open").dt.truncate(step)

@@ -14,16 +14,15 @@ from typing import Any
 import polars as pl
 
 from loader import bars
+from loader.bars import SERIES, TS
 from loader.db.arrow import Connection
 from loader.store.packed import unpacked_times, wanted_json
-from loader.store.series import SERIES
 from loader.survey.calendars import calendar
 from loader.survey.expected import PERIODS, UNKNOWN, Anchor, Bound, SlotGrid, period, ways_of
 from loader.survey.waivers import Waiver
 
 #: Times to read with one query, but for a series that has more.
 _READ_TIMES = 1_000_000
-_TS = bars.SCHEMA["ts"]
 _KNOWN = pl.col("interval").is_in([i for i in bars.INTERVALS if i not in UNKNOWN])
 
 
@@ -152,7 +151,7 @@ def _stored_times(connection: Connection, group: pl.DataFrame, interval: str) ->
     if interval in PERIODS:  # whichever day of its week a bar is stamped with
         last = last.dt.offset_by(PERIODS[interval]) - timedelta(microseconds=1)
     wanted = group.select("sid", *SERIES, "lo", hi=last).drop_nulls("lo")
-    frames = [pl.DataFrame(schema={"sid": pl.Int32(), "ts": _TS})]
+    frames = [pl.DataFrame(schema={"sid": pl.Int32(), "ts": TS})]
     if wanted.height:
         connection.run("wanted_set", wanted_json(wanted))
         ends = wanted.select(pl.col("lo").min(), pl.col("hi").max()).row(0)

@@ -17,7 +17,7 @@ from polars.testing import assert_series_equal
 from loader import bars
 from loader.check.layout import Hints, decide
 from loader.check.normalise import Normalised, normalise
-from loader.check.rules import RULES
+from loader.check.reasons import REASONS
 from loader.errors import ColumnMismatch
 from loader.read.batch import Location, RawBatch
 
@@ -62,7 +62,7 @@ def test_the_schema_is_exact_whatever_the_file_has() -> None:
 
 def test_faults_are_named_like_rules() -> None:
     found = normalised(raw(Date=["2024-07-01"], **OHLC))
-    assert set(found.faults.columns) <= {rule.name for rule in RULES}
+    assert set(found.faults.columns) <= {reason.name for reason in REASONS}
     assert set(found.faults.dtypes) == {pl.Boolean}
 
 

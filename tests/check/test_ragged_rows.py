@@ -7,11 +7,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.check.file import Checking
+from loader.check.ragged import numbered
 from loader.check.validate import CheckedBatch
 from loader.errors import SettingsError
 from loader.read.formats import read
@@ -126,3 +128,31 @@ def test_a_row_is_skipped_only_by_cells_that_it_has(batch_rows: int) -> None:
 def test_short_rows_is_true_or_false() -> None:
     with pytest.raises(SettingsError, match="short_rows must be a true or false, not 'yes'"):
         written("AAPL.csv", DAYS, 9, own_dialects={"acme": {**ACME, "short_rows": "yes"}})
+
+
+def test_a_reason_to_skip_sees_no_cell_that_is_missing() -> None:
+    frame = pl.DataFrame({"a": ["1", "2"], "b": ["x", None], "c": [None, None]})
+    ragged = pl.DataFrame(
+        {"at": [0, 1], "cells": [2, 1], "line": ["1,x", "2"]},
+        schema={"at": pl.UInt32, "cells": pl.UInt32, "line": pl.String},
+    )
+
+    def skipped(reason: pl.Expr) -> list[bool]:
+        return numbered(frame, ragged, 0, 1, {"why": reason})[1]["skipped"].to_list()
+
+    assert skipped(pl.col("c").is_null()) == [False, False]
+    assert skipped(pl.col("b").is_null()) == [False, False]
+    assert skipped(pl.col("b") == "x") == [True, False]
+    assert skipped((pl.col("a") == "1") & pl.col("c").is_null()) == [False, False]
+
+
+def test_rejects_of_all_kinds_stay_in_the_order_of_the_file() -> None:
+    broken = row(3, 8).replace(",100,", ",-1,")
+    rows = [row(0, 8), row(1, 7), row(2, 8), broken, row(4, 9)]
+    (piece,) = pieces(HEADER + "".join(f"{each}\n" for each in rows), 9)
+    assert piece.bad["row_number"].to_list() == [2, 4, 5]
+    assert piece.bad["rules"].to_list() == [
+        ["row_too_short"],
+        ["volume_negative"],
+        ["row_too_long"],
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
@@ -180,3 +181,14 @@ def test_every_row_is_good_or_bad_by_a_slow_oracle(
         for name in names:
             counted[name] = counted.get(name, 0) + 1
     assert found.rejected == counted
+
+
+def test_what_a_rule_cannot_decide_counts_as_broken() -> None:
+    batch = RawBatch(table(3), Location("file.csv", 0, 1))
+    normalised = normalise(batch, decide(batch, HINTS))
+    unknown = pl.Series([False, None, False], dtype=pl.Boolean)
+    faults = normalised.faults.with_columns(ts_ambiguous=unknown)
+    found = validate(batch, replace(normalised, faults=faults), RuleSettings())
+    assert found.good["row_number"].to_list() == [1, 3]
+    assert found.bad.drop("raw").rows() == [(2, ["ts_ambiguous"])]
+    assert found.rejected == {"ts_ambiguous": 1}

@@ -47,7 +47,7 @@ def test_a_feed_to_its_end(mdload: Mdload, database_url: str) -> None:
     assert fetch(database_url, "SELECT old_close, new_close, run_id FROM bars_ohlcv_revisions") == [
         (10.5, 10.75, told["run_id"])
     ]
-    assert "stdin: line 2501: no bar, no column for ts" in ran.err
+    assert "stdin: line 2501: not a bar, no column for ts" in ran.err
     inspected = mdload("--database", database_url, "job-runs", "inspect", str(told["run_id"]))
     assert re.search(r"line_not_json\s+1\n", inspected.out), inspected.out
     again = mdload(*args[:-1], "--job-name", "kraken", stdin=data)

@@ -123,7 +123,11 @@ NONE = "no dialect"
     [
         ("DIALECT", 0, "Acme of another package"),
         ("TWIN", 2, "acme_mdload:TWIN, announced under mdload.dialects as 'acme', has the name of"),
-        ("NONE", 2, "acme_mdload:NONE, announced under mdload.dialects as 'acme', is no dialect"),
+        (
+            "NONE",
+            2,
+            "acme_mdload:NONE, announced under mdload.dialects as 'acme', is not a dialect",
+        ),
         ("GONE", 2, "as 'acme', cannot be imported: module 'acme_mdload' has no attribute 'GONE'"),
     ],
 )

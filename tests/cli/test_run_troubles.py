@@ -100,7 +100,7 @@ def test_a_file_that_is_cut_short_is_left_while_it_is_young(
     young = ran(tmp_path, database_url)
     assert (young.exit_code, young.load.status) == (0, "success")
     assert (young.unfinished, young.load.files[0].state) == ((str(path),), "unfinished")
-    assert "left for the next run" in young.load.files[0].notes[0]
+    assert "left for the next run" in young.load.files[0].notes[0].text
     assert fetch(database_url, "SELECT count(*) FROM job_run_files") == [(0,)]
     an_hour_ago = time.time() - 3600
     os.utime(path, (an_hour_ago, an_hour_ago))

@@ -114,7 +114,7 @@ def test_dates_that_do_not_show_the_month_are_not_taken_for_kibots(tmp_path: Pat
 
 def test_decimals_where_lean_has_times_10000_are_asked_about(tmp_path: Path) -> None:
     text = "20240102 00:00,13.63,14.1,13.5,13.9,100\n"
-    with pytest.raises(MdloadError, match="prices are in units of its instrument"):
+    with pytest.raises(MdloadError, match="prices are in units that depend on the instrument"):
         load(tmp_path, "equity/usa/daily/aapl.csv", text)
     loaded = load(tmp_path, "equity/usa/daily/aapl.csv", text, price_exponent=0)
     assert loaded.bars[0][4] == 13.63

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from loader.dialects import known as registry
 from loader.dialects import recognition
 from loader.dialects.dialect import Dialect, Opening, Refused, Shape
 from loader.dialects.filenames import said_by
@@ -48,7 +49,8 @@ BARS = pl.DataFrame({"ts": ["20240102"], **{name: ["1"] for name in list(COLUMNS
 @pytest.fixture(autouse=True)
 def few_dialects(monkeypatch: pytest.MonkeyPatch) -> None:
     known = {d.name: d for d in (BARE, PLAIN, HEADED, TRADES, TWIN)}
-    monkeypatch.setattr(recognition, "dialects", lambda: known)
+    for module in (registry, recognition):
+        monkeypatch.setattr(module, "dialects", lambda: known)
 
 
 def opening(frame: pl.DataFrame = BARS, path: str = "/data/x.csv", **more: Any) -> Opening:
@@ -64,7 +66,7 @@ def test_a_header_is_recognised_whatever_its_case() -> None:
     taken = recognise(opening(BARS.rename(str.upper)), None, None)
     assert taken.dialect.name == "headed"
     assert taken.score == 3  # the volume is more than the header wants
-    assert taken.reasons == ("it has their columns",)
+    assert taken.reasons == ("has all columns",)
 
 
 def test_an_exact_header_counts_more_than_one_with_other_columns_or_in_another_order() -> None:
@@ -76,7 +78,7 @@ def test_a_file_without_a_header_gets_the_names_of_its_positions_in_every_batch(
     taken = recognise(bare("/data/EURUSD_bare.txt"), None, None)
     assert (taken.dialect.name, taken.score) == ("bare", 5)
     assert taken.reasons == (
-        "6 columns without a header", "ts is such as 20240102", "its name is like theirs"
+        "6 columns without a header", "ts has values like 20240102", "file name matches"
     )  # fmt: skip
     assert taken.facts == {"symbol": "EURUSD", "side": "bid"}
     later = bare().first.with_columns(column_1=pl.lit("20240103"))
@@ -107,7 +109,8 @@ def test_more_points_do_not_overrule_the_provider_that_the_person_named(
 ) -> None:
     """NinjaTrader's text without any volume looks like HistData's, five hours away."""
     sure = replace(BARE, shapes=(replace(BARE.shapes[0], values={"ts": r"\d{8}", "open": "1"}),))
-    monkeypatch.setattr(recognition, "dialects", lambda: {"bare": sure, "twin": TWIN})
+    for module in (registry, recognition):
+        monkeypatch.setattr(module, "dialects", lambda: {"bare": sure, "twin": TWIN})
     assert recognise(bare(), None, None).dialect.name == "bare"
     assert recognise(bare(), None, "bare").dialect.name == "bare"
     with pytest.raises(ColumnMismatch, match="could be bare or twin") as refused:
@@ -173,7 +176,8 @@ def test_place_metadata_and_container_are_conditions() -> None:
     def found(**more: Any) -> str:
         given = {"container": "json", "place": "data.*[]", "metadata": {"v": "3"}, **more}
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(recognition, "dialects", lambda: known)
+            for module in (registry, recognition):
+                patch.setattr(module, "dialects", lambda: known)
             return recognise(Opening("x", "/x", first=BARS, **given), None, None).dialect.name
 
     assert found() == "j"

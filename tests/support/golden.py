@@ -50,7 +50,7 @@ def taken_in(path: Path, settings: Settings, batch_rows: int) -> Loaded:
                     loaded.skipped += piece.skipped
                 if checking.layout is not None:
                     loaded.dialect = checking.layout.dialect.name
-                    loaded.notes += checking.layout.notes
+                    loaded.notes += [note.text for note in checking.layout.notes]
     return loaded
 
 

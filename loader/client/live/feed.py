@@ -15,7 +15,7 @@ from loader.client.live.spill import Spill
 from loader.client.live.writer import FeedWriter, Flush
 from loader.errors import Cancelled, MdloadError, SettingsError
 from loader.events import Event, FileDone, FileNote, FileStarted, Listener, RunDone, RunStarted
-from loader.results import FileResult, FileState, LoadResult, RunStatus
+from loader.results import FileResult, FileState, LoadResult, Note, RunStatus
 from loader.settings import Settings
 from loader.store.runs import ActiveRun, JobRunTracker
 from loader.store.runs.fingerprint import compute_config_fingerprint
@@ -120,7 +120,7 @@ class LiveFeed:
         self._emit(RunStarted(run.id, 0, settings.job_name, settings.provider, "live"))
         self._emit(FileStarted(name, 0))
         self._look_for_leftovers()
-        lines = Lines(settings, name, self._note)
+        lines = Lines(settings, name, self._tell)
         self._storing = FeedWriter(
             self._source, self._spill, lines, settings.batch_rows, self._flush, self._url, run.id,
             self._emit,
@@ -181,6 +181,7 @@ class LiveFeed:
             self._storing.result(),
             state=_STATES[self._status(error)],
             error=str(error) if error else None,
+            fault=error.fault if error else None,
             hint=error.hint if error else None,
             exit_code=error.exit_code if error else Cancelled.exit_code if self._interrupted else 0,
         )
@@ -190,8 +191,11 @@ class LiveFeed:
             return "cancelled"
         return "failure" if error else "success"
 
+    def _tell(self, note: Note) -> None:
+        self._emit(FileNote(self._source.name, note))
+
     def _note(self, text: str) -> None:
-        self._emit(FileNote(self._source.name, text))
+        self._tell(Note("run", text))
 
     def _emit(self, event: Event) -> None:
         for listener in self._listeners:

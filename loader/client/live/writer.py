@@ -22,7 +22,7 @@ from loader.errors import Cancelled, ConnectionLost, DatabaseError
 from loader.events import Event, FileNote, RowsDone
 from loader.load import books
 from loader.load.books import Tally
-from loader.results import Counts, FileResult
+from loader.results import Counts, FileResult, Note
 from loader.store.compare import Diff
 
 #: Seconds without a server after which lines go to disk.
@@ -236,4 +236,4 @@ class FeedWriter:
         return self._deadline is not None and time.monotonic() >= self._deadline
 
     def _note(self, text: str) -> None:
-        self._emit(FileNote(self._source.name, text))
+        self._emit(FileNote(self._source.name, Note("run", text)))

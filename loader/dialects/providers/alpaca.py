@@ -47,7 +47,7 @@ DIALECT = Dialect(
     remarks=_remarks,
     left_out={
         "nextpagetoken": "it says whether there are more bars",
-        "currency": "of the prices, which is no part of a bar",
+        "currency": "the currency of the prices is not stored",
     },
     timezone="America/New_York",
     volume="shares; base asset in crypto. Of the feed iex only about what trades there",

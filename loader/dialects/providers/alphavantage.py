@@ -11,8 +11,8 @@ _ADJUSTED_CSV = (
 )  # fmt: skip
 _PRICES = ("key", "1. open", "2. high", "3. low", "4. close")
 _ADJUSTED = "adjusted for splits and dividends after the fact"
-_ACTIONS = "corporate actions are no part of a bar"
-_ABOUT = "the answer says it of itself"
+_ACTIONS = "dividends and splits are not stored"
+_ABOUT = "metadata of the API response"
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:

@@ -41,7 +41,7 @@ DIALECT = Dialect(
     ),
     left_out={
         **dict.fromkeys(("change", "%change", "%chg"), "the difference to the bar before"),
-        "openint": "open interest is no part of a bar",
+        "openint": "open interest is not stored",
     },
     skip={
         "the line that says when it was downloaded": pl.col("Time").str.starts_with(_FOOTER),

@@ -3,7 +3,7 @@
 from loader.dialects.dialect import Dialect
 
 _ADJUSTED = "adjusted for splits and dividends after the fact"
-_ACTIONS = "corporate actions are no part of a bar"
+_ACTIONS = "dividends and splits are not stored"
 
 DIALECT = Dialect(
     name="canonical",

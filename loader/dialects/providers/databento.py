@@ -44,8 +44,9 @@ def _bars(opening: Opening) -> Reshape:
             nameless.update(frame[instrument].drop_nulls().unique().cast(pl.String))
         if len(nameless) > 1:
             numbers = sorted(nameless, key=int)[:3]
-            raise ColumnMismatch(
-                f"{opening.name} holds several instruments ({', '.join(numbers)} …) without their "
+            raise ColumnMismatch.of(
+                opening.name,
+                f"holds several instruments ({', '.join(numbers)} …) without their "
                 "symbols, which nothing in the file resolves",
                 hint="get it again with map_symbols=True, or as DBN, which has the symbols in it",
             )
@@ -57,8 +58,9 @@ def _bars(opening: Opening) -> Reshape:
             points = frame["open"].str.contains(".", literal=True).drop_nulls()
             written.update(points.unique())
         if len(written) > 1:
-            raise ColumnMismatch(
-                f"{opening.name} has prices with a point and prices without one, which are "
+            raise ColumnMismatch.of(
+                opening.name,
+                "has prices with a point and prices without one, which are "
                 "multiples of 1e-9: it is made of two files",
                 hint="load each as a file of its own",
             )

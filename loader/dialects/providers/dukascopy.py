@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import polars as pl
 
+from loader.bars import TS
 from loader.bars.numbers import to_count
 from loader.dialects.dialect import OHLCV, Dialect, Opening, Refused, Reshape, Shape
 from loader.dialects.providers.dukascopy_points import duka_exponent, exponent
@@ -34,8 +35,9 @@ def _facts(opening: Opening) -> Mapping[str, str]:
         said["symbol"] = said.get("symbol", "").replace("-", "").replace(".", "")
     elif opening.container == "bi5":
         if "symbol" not in said:
-            raise UnreadableFile(
-                f"{opening.name}: only the folders above a bi5 file say its symbol and its day, "
+            raise UnreadableFile.at(
+                opening.name,
+                "only the folders above a bi5 file say its symbol and its day, "
                 "and they are not there",
                 hint="as Dukascopy has it: EURUSD/2019/00/31/BID_candles_min_1.bi5, the month "
                 "counted from 00",
@@ -60,14 +62,14 @@ def _from_start(opening: Opening) -> Reshape:
     try:
         start = datetime(int(facts["year"]), month, day, tzinfo=UTC)
     except ValueError as exc:
-        raise UnreadableFile(
-            f"{opening.name}: its folders name no day: year {facts['year']}, month {month:02d}, "
-            f"day {day:02d}",
+        raise UnreadableFile.at(
+            opening.name,
+            f"its folders name no day: year {facts['year']}, month {month:02d}, day {day:02d}",
             hint="Dukascopy counts months from 00: 2019/00 is January",
         ) from exc
     since = pl.duration(seconds=pl.col("seconds"), time_unit="us")
     return lambda batch: batch.select(
-        (pl.lit(start).cast(pl.Datetime("us", "UTC")) + since).alias("time"), *_PRICES, "volume"
+        (pl.lit(start).cast(TS) + since).alias("time"), *_PRICES, "volume"
     )
 
 
@@ -77,8 +79,9 @@ def _absolute(opening: Opening) -> Reshape:
     first = opening.first.row(0, named=True)
     unit = Decimal(first["multiplier"]).normalize()
     if unit.as_tuple().digits != (1,):
-        raise UnreadableFile(
-            f"{opening.name}: multiplier {first['multiplier']} is not a power of ten",
+        raise UnreadableFile.at(
+            opening.name,
+            f"multiplier {first['multiplier']} is not a power of ten",
             hint="get it again from where it came",
         )
     running: dict[str, int | None] = {"times": 0}
@@ -95,7 +98,7 @@ def _absolute(opening: Opening) -> Reshape:
     def bars(batch: pl.DataFrame) -> pl.DataFrame:
         time = summed(batch, "times") * shift + int(start)
         prices = [(summed(batch, f"{n}s").cast(pl.String) + scale).alias(n) for n in _PRICES]
-        stamp = time.cast(pl.Datetime("ms", "UTC")).cast(pl.Datetime("us", "UTC"))
+        stamp = time.cast(pl.Datetime("ms", "UTC")).cast(TS)
         return pl.DataFrame([stamp.alias("time"), *prices, batch["volumes"].alias("volume")])
 
     return bars

@@ -41,7 +41,7 @@ DIALECT = Dialect(
     ),
     facts=_facts,
     provider="firstrate{adjustment}",
-    left_out={"openinterest": "open interest is no part of a bar"},
+    left_out={"openinterest": "open interest is not stored"},
     timezone="America/New_York",
     volume="shares or contracts",
     adjusted="as the file's name says, if it does: adjsplitdiv, adjsplit, UNADJUSTED, continuous_…",

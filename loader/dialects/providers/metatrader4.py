@@ -67,7 +67,7 @@ DIALECT = Dialect(
     ),
     facts=_facts,
     left_out={
-        "spread": "the spread in points is no part of a bar",
+        "spread": "the spread in points is not stored",
         "realvolume": "volume of an exchange, 0 where there is none: `volume` counts ticks",
     },
     intervals=_MINUTES,

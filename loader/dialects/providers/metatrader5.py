@@ -51,7 +51,7 @@ DIALECT = Dialect(
     left_out={
         "<tickvol>": "the number of price changes: an exchange's volume stands beside it",
         "<vol>": "volume of an exchange: there is none",
-        "<spread>": "the spread in points is no part of a bar",
+        "<spread>": "the spread in points is not stored",
     },
     volume="what was traded if an exchange says it (<VOL>), else the number of ticks (<TICKVOL>)",
     adjusted="nothing",

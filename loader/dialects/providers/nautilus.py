@@ -36,8 +36,9 @@ def _facts(opening: Opening) -> Mapping[str, str]:
     interval = said["step"] + said["unit"]
     known = bars.parse_interval(interval)
     if known is not None and bars.is_daily(known) and not _starts(opening):
-        raise ColumnMismatch(
-            f"{opening.name} has bars of {known} whose ts_init is not the bar's end, so that "
+        raise ColumnMismatch.of(
+            opening.name,
+            f"has bars of {known} whose ts_init is not the bar's end, so that "
             "ts_event may be the midnight before or after a day, and nothing says which",
             hint="write it anew with ts_init = ts_event + the interval, or as CSV with dates",
         )

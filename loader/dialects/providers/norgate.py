@@ -32,8 +32,8 @@ DIALECT = Dialect(
     left_out={
         "turnover": "money, not units traded",
         "unadjustedclose": "the close as traded, beside the prices asked for",
-        "dividend": "corporate actions are no part of a bar",
-        "openinterest": "open interest is no part of a bar",
+        "dividend": "dividends and splits are not stored",
+        "openinterest": "open interest is not stored",
         "deliverymonth": "of the contract that a continuous series follows",
     },
     stamp="end",

@@ -18,7 +18,7 @@ _ALL_DAY: Final = "^[XC]:"
 #: Sessions of futures open at 17:00 in Chicago, which is midnight on this clock.
 _SESSIONS: Final = "America/Chicago+7h"
 _NOT_THE_DATE: Final = "other_date"
-_ABOUT: Final = "the answer says it of itself"
+_ABOUT: Final = "metadata of the API response"
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
@@ -185,7 +185,7 @@ DIALECT = Dialect(
             _ABOUT,
         ),
         **dict.fromkeys(("premarket", "afterhours"), "a price, but of none of the day's bar"),
-        "otc": "whether it is traded over the counter is no part of a bar",
+        "otc": "whether it trades over the counter is not stored",
     },
     symbol_convention="cqs",
     timezone="America/New_York",

@@ -3,7 +3,7 @@
 from loader.dialects.dialect import Dialect, Shape
 
 _ADJUSTED = "adjusted for splits and dividends after the fact"
-_ACTIONS = "corporate actions are no part of a bar"
+_ACTIONS = "dividends and splits are not stored"
 _NAME = r"(?:^|[/!])WIKI[-_/](?P<symbol>[A-Za-z0-9_.]+?)(?:-[^/!]*)?\.csv(?:\.\w+)?(?:!.*)?$"
 _FUTURE = r"(?:^|[/!])(?:CHRIS[-_/])(?P<symbol>[A-Z]+_[A-Z0-9]+)\.csv(?:\.\w+)?(?:!.*)?$"
 

@@ -8,7 +8,7 @@ _DAYS = (
     "adjVolume", "divCash", "splitFactor",
 )  # fmt: skip
 _ADJUSTED = "adjusted for splits and dividends after the fact"
-_ACTIONS = "corporate actions are no part of a bar"
+_ACTIONS = "dividends and splits are not stored"
 _JSON = ("json", "ndjson")
 
 DIALECT = Dialect(

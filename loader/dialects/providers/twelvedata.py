@@ -31,9 +31,9 @@ def _of_one_zone(opening: Opening) -> Reshape:
         with_clock = pl.col("datetime").str.contains(":", literal=True)
         others = frame.filter(with_clock & pl.col(_ZONE).ne_missing(said))
         if others.height:
-            raise ColumnMismatch(
-                f"{opening.name} has local times of {said or 'no zone'} and of "
-                f"{others[_ZONE][0] or 'no zone'}",
+            raise ColumnMismatch.of(
+                opening.name,
+                f"has local times of {said or 'no zone'} and of {others[_ZONE][0] or 'no zone'}",
                 hint="save the instruments of each exchange in a file of their own",
             )
         return frame

@@ -21,7 +21,7 @@ _FIELD: Final = "|".join(map(re.escape, _FIELDS))
 _TUPLE: Final = rf"\('(?:{_FIELD})', '[^']+'\)|\('[^']+', '(?:{_FIELD})'\)"
 _TABLES: Final = ("parquet", "arrow")
 _OFFSET: Final = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d"
-_ACTIONS: Final = "corporate actions are no part of a bar"
+_ACTIONS: Final = "dividends and splits are not stored"
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
@@ -126,7 +126,7 @@ DIALECT = Dialect(
     left_out={
         "adjclose": "the close adjusted for dividends too, restated after each of them",
         **dict.fromkeys(("dividends", "stocksplits", "capitalgains"), _ACTIONS),
-        "repaired?": "whether yfinance mended the row is no part of a bar",
+        "repaired?": "whether yfinance repaired the row is not stored",
     },
     provider="yfinance{adjustment}",
     symbol_convention="yahoo",

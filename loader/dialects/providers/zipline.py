@@ -3,7 +3,7 @@
 from loader.dialects import tickers
 from loader.dialects.dialect import OHLCV, Dialect, Shape
 
-_ACTIONS = "corporate actions are no part of a bar"
+_ACTIONS = "dividends and splits are not stored"
 
 DIALECT = Dialect(
     name="zipline",

@@ -35,7 +35,7 @@ def read(source: Source, batch_rows: int = 250_000) -> Iterator[Reading]:
             head = stream.peek(PEEK)
         if is_zip(head) and source.member is None and not layers:
             members(source.path, source.name)  # raises what is wrong with the archive
-            raise UnreadableFile(f"{source.name} became a zip archive while mdload was starting")
+            raise UnreadableFile.of(source.name, "became a zip archive while mdload was starting")
         found = container(head, source, layers)
         reading = found.read(Opened(stream, source, layers, batch_rows, stack))
         yield replace(reading, batches=_complete(reading, source.name))
@@ -52,8 +52,9 @@ def _complete(reading: Reading, name: str) -> Iterator[RawBatch]:
         rows += batch.frame.height
         yield batch
     if reading.rows is not None and rows != reading.rows:
-        raise Unfinished(
-            f"{name} is damaged or cut short: it says that it has {reading.rows:,} rows, and "
+        raise Unfinished.of(
+            name,
+            f"is damaged or cut short: it says that it has {reading.rows:,} rows, and "
             f"{rows:,} can be read",
             hint="get the file again from where it came, or write it again",
         )

@@ -37,8 +37,9 @@ def printable(name: str) -> str:
 
 def not_utf8(name: str, exc: UnicodeDecodeError, offset: int, where: str) -> UnreadableFile:
     """The error for text that begins `offset` bytes into the file."""
-    return UnreadableFile(
-        f"{name} is not UTF-8: byte {offset + exc.start + 1:,}, in {where}, "
+    return UnreadableFile.of(
+        name,
+        f"is not UTF-8: byte {offset + exc.start + 1:,}, in {where}, "
         f"is 0x{exc.object[exc.start]:02x}",
         hint=f"convert it: iconv -f WINDOWS-1252 -t UTF-8 '{name}' > converted.csv",
     )

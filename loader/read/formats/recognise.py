@@ -83,8 +83,8 @@ def _by_name(source: Source) -> Format | None:
 
     for pattern, what in chain.from_iterable(each.no_bars.items() for each in formats()):
         if has(pattern):
-            raise UnreadableFile(
-                f"{source.name} {what}", hint="get bars from where it came, and load those"
+            raise UnreadableFile.of(
+                source.name, f"{what}", hint="get bars from where it came, and load those"
             )
     return next((each for each in formats() if each.file_name and has(each.file_name)), None)
 
@@ -102,8 +102,9 @@ def _refusal(head: bytes, name: str) -> UnreadableFile:
 
 
 def _not_yet(name: str, kind: str) -> UnreadableFile:
-    return UnreadableFile(
-        f"{name} is {kind}, which mdload does not read yet",
+    return UnreadableFile.of(
+        name,
+        f"is {kind}, which mdload does not read yet",
         hint="convert it to Parquet or CSV, and load that",
     )
 
@@ -111,4 +112,4 @@ def _not_yet(name: str, kind: str) -> UnreadableFile:
 def _no_table(name: str, kind: str) -> UnreadableFile:
     read = "mdload reads Parquet, Arrow IPC and delimited text, also compressed or in a zip"
     hint = ASK_AGAIN if kind == _PAGE else read
-    return UnreadableFile(f"{name} is not a table: it looks like {kind}", hint=hint)
+    return UnreadableFile.of(name, f"is not a table: it looks like {kind}", hint=hint)

@@ -130,7 +130,8 @@ def _check_whole(records: Records, name: str, rows: int, left: int) -> None:
 
 
 def _cut_short(what: str) -> Unfinished:
-    return Unfinished(
-        f"{what}: it is cut short",
+    return Unfinished.at(
+        what,
+        "it is cut short",
         hint="it was not written, copied or downloaded to the end: get it again",
     )

@@ -63,9 +63,10 @@ class Rows:
             if frame.height:
                 yield frame
             if len(rest) > _LONGEST_ROW:
-                raise UnreadableFile(
-                    f"{self._name} is not a table: row {self._rows + 1:,} does not end within "
-                    f"{_LONGEST_ROW:,} bytes"
+                raise UnreadableFile.of(
+                    self._name,
+                    f"is not a table: row {self._rows + 1:,} does not end within "
+                    f"{_LONGEST_ROW:,} bytes",
                 )
         frame = self._tail(rest.rstrip(b"\x1a"))  # Ctrl-Z, with which DOS ended texts
         if frame.height:
@@ -134,8 +135,9 @@ class Rows:
                 records.append(record)
                 ends.append(reader.line_num)
         except csv.Error as exc:
-            raise UnreadableFile(
-                f"{self._name} cannot be read in row {self._row_after(records):,}: {exc}",
+            raise UnreadableFile.of(
+                self._name,
+                f"cannot be read in row {self._row_after(records):,}: {exc}",
                 hint="look there for a quote or a carriage return that does not belong",
             ) from exc
         if records.pop() == [_END]:
@@ -191,8 +193,9 @@ class Rows:
             raise not_utf8(self._name, exc, self._offset, f"row {row:,}") from exc
 
     def _control(self, block: bytes, at: int) -> UnreadableFile:
-        return UnreadableFile(
-            f"{self._name} is damaged in row {self._row_at(block, at):,}: byte "
+        return UnreadableFile.of(
+            self._name,
+            f"is damaged in row {self._row_at(block, at):,}: byte "
             f"{self._offset + at + 1:,} is 0x{block[at]:02x}, which no text has",
             hint="it was not written, copied or downloaded to the end: get it again",
         )
@@ -206,7 +209,8 @@ class Rows:
         return self._rows + sum(map(bool, records)) + 1
 
     def _cut_short(self, how: str) -> Unfinished:
-        return Unfinished(
-            f"{self._name} {how}: it is cut short",
+        return Unfinished.of(
+            self._name,
+            f"{how}: it is cut short",
             hint="it was not written, copied or downloaded to the end: get it again",
         )

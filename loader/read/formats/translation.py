@@ -38,7 +38,7 @@ class Translation:
                 self._take.append((index, convert))
                 names.append(field.name)
         if not names:
-            raise UnreadableFile(f"{name} has no column that mdload can hold")
+            raise UnreadableFile.of(name, "has no column that mdload can hold")
         self.columns, renamed = unique_names(names)
         self.notes = (*renamed, *notes)
         self.metadata = {
@@ -141,7 +141,8 @@ def damaged(name: str, done: Callable[[], str] = str) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as exc:
         reason = str(exc).split("\n")[0].rstrip(".")
-        raise Unfinished(
-            f"{name} is damaged or cut short{done()}: {reason}",
+        raise Unfinished.of(
+            name,
+            f"is damaged or cut short{done()}: {reason}",
             hint="get the file again from where it came, or write it again",
         ) from exc

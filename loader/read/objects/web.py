@@ -128,14 +128,15 @@ class _Page:
         if exc.code in (404, 410):
             return not_there(self.shown)
         if exc.code in (401, 403):
-            return UnreadableFile(
-                f"{self.shown} may not be read: its server says {exc.code} {exc.reason}",
+            return UnreadableFile.of(
+                self.shown,
+                f"may not be read: its server says {exc.code} {exc.reason}",
                 hint="a signed URL may have expired; a user and a password go before the host: "
                 "https://USER:PASSWORD@HOST/…",
             )
         if exc.code in _LATER:
             return lost(self.shown, f"its server says {exc.code} {exc.reason}")
-        return UnreadableFile(f"{self.shown} cannot be read: {exc.code} {exc.reason}")
+        return UnreadableFile.of(self.shown, f"cannot be read: {exc.code} {exc.reason}")
 
 
 class _Empty(Exception):

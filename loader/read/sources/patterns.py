@@ -89,7 +89,7 @@ def _paths(pattern: str, stack: ExitStack) -> list[tuple[Place, str]]:
         with path.open("rb") as pipe:
             return [(_spool(pipe, stack), printable(pattern))]
     if not stat.S_ISREG(mode):
-        raise UnreadableFile(f"{pattern} is neither a file nor a folder nor a pipe")
+        raise UnreadableFile.of(pattern, "is neither a file nor a folder nor a pipe")
     return _named([path])
 
 

@@ -28,16 +28,18 @@ def members(path: Place, name: str) -> list[zipfile.ZipInfo]:
     infos = [info for info in _archive(path, name).infolist() if not info.is_dir()]
     names = Counter(info.filename for info in infos)
     if not infos:
-        raise UnreadableFile(f"{name} is an empty zip archive")
+        raise UnreadableFile.of(name, "is an empty zip archive")
     if "[Content_Types].xml" in names:
-        raise UnreadableFile(
-            f"{name} is an Excel or other office document",
+        raise UnreadableFile.of(
+            name,
+            "is an Excel or other office document",
             hint="save the sheet as CSV, and load that",
         )
     twice = next((member for member, count in names.items() if count > 1), None)
     if twice is not None:
-        raise UnreadableFile(
-            f"{name} holds {names[twice]} members called {twice!r}",
+        raise UnreadableFile.of(
+            name,
+            f"holds {names[twice]} members called {twice!r}",
             hint="unpack it, tell them apart by name, and load the folder",
         )
     return infos
@@ -56,17 +58,17 @@ def open_member(path: Place, member: str, name: str) -> Iterator[BufferedIOBase]
         info = archive.getinfo(member)
         stream = archive.open(info)
     except KeyError:
-        raise UnreadableFile(f"{name} is no longer in its archive") from None
+        raise UnreadableFile.of(name, "is no longer in its archive") from None
     except NotImplementedError as exc:
-        raise UnreadableFile(
-            f"{name} cannot be unpacked: {exc}", hint="unpack it with 7z, and load the folder"
+        raise UnreadableFile.of(
+            name, f"cannot be unpacked: {exc}", hint="unpack it with 7z, and load the folder"
         ) from exc
     except RuntimeError as exc:  # zipfile's word for "password required"
-        raise UnreadableFile(
-            f"{name} is encrypted", hint="unpack it with its password, and load the folder"
+        raise UnreadableFile.of(
+            name, "is encrypted", hint="unpack it with its password, and load the folder"
         ) from exc
     except (zipfile.BadZipFile, OSError) as exc:
-        raise UnreadableFile(f"{name} is damaged: {exc}", hint="get the archive again") from exc
+        raise UnreadableFile.of(name, f"is damaged: {exc}", hint="get the archive again") from exc
     with stream:
         yield cast(BufferedIOBase, stream)
 
@@ -76,12 +78,13 @@ def _archive(path: Place, name: str) -> zipfile.ZipFile:
         at = path.stat()
         return _opened(path, at.st_mtime_ns, at.st_size)
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as exc:
-        raise Unfinished(
-            f"{name} is a damaged zip archive: {exc}",
+        raise Unfinished.of(
+            name,
+            f"is a damaged zip archive: {exc}",
             hint="it was not copied or downloaded to the end, or is one part of several",
         ) from exc
     except OSError as exc:
-        raise UnreadableFile(f"{name} cannot be read: {exc.strerror or exc}") from exc
+        raise UnreadableFile.of(name, f"cannot be read: {exc.strerror or exc}") from exc
 
 
 @lru_cache(maxsize=4)

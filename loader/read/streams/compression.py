@@ -126,10 +126,11 @@ def damage(name: str, done: Callable[[], str] = str) -> Iterator[None]:
     except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError) as exc:
         at = done()
         if isinstance(exc, EOFError) or "truncated" in str(exc).lower():
-            raise Unfinished(
-                f"{name} ends in the middle{at}: its compressed data is cut short",
+            raise Unfinished.of(
+                name,
+                f"ends in the middle{at}: its compressed data is cut short",
                 hint="it was not copied or downloaded to the end: get it again",
             ) from exc
-        raise UnreadableFile(
-            f"{name} is damaged{at}: {exc}", hint="get it again from where it came"
+        raise UnreadableFile.of(
+            name, f"is damaged{at}: {exc}", hint="get it again from where it came"
         ) from exc

@@ -90,18 +90,21 @@ def content_hash(source: Source) -> str:
 def no_access(name: str, exc: OSError) -> UnreadableFile:
     """Why a file could not be opened, in one sentence."""
     if isinstance(exc, FileNotFoundError) and os.path.islink(exc.filename or ""):
-        return UnreadableFile(
-            f"{name} is a symbolic link to {os.readlink(exc.filename)}, which does not exist",
+        return UnreadableFile.of(
+            name,
+            f"is a symbolic link to {os.readlink(exc.filename)}, which does not exist",
             hint="mend the link, or name the file itself",
         )
     if isinstance(exc, FileNotFoundError):
-        return NotThere(
-            f"{name} does not exist",
+        return NotThere.of(
+            name,
+            "does not exist",
             hint=f"relative paths start in {Path.cwd()}; check the spelling",
         )
     if isinstance(exc, PermissionError):
-        return UnreadableFile(
-            f"{name} may not be read: permission denied",
+        return UnreadableFile.of(
+            name,
+            "may not be read: permission denied",
             hint=f"give this user the right to read it: ls -ld '{name}' shows who has it",
         )
-    return UnreadableFile(f"{name} cannot be read: {exc.strerror or exc}")
+    return UnreadableFile.of(name, f"cannot be read: {exc.strerror or exc}")

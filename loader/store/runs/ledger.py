@@ -54,7 +54,8 @@ def end(
         "file_end", file_id, whole.state, whole.dialect, whole.provider, whole.interval,
         part.read, part.inserted, part.updated, part.unchanged, part.duplicate, part.skipped,
         part.rejected, rows_resumable, json.dumps(dict(whole.rejected)),
-        json.dumps(list(whole.notes), ensure_ascii=False), whole.min_ts, whole.max_ts, whole.error,
+        json.dumps([note.text for note in whole.notes], ensure_ascii=False),
+        whole.min_ts, whole.max_ts, whole.error,
     )  # fmt: skip
 
 

@@ -9,10 +9,9 @@ from typing import Final, Self
 
 import polars as pl
 
-from loader import bars
+from loader.bars import TS
 from loader.db.arrow import Connection
 
-TS = bars.SCHEMA["ts"]
 _SCHEMA = pl.Schema(
     {"chunk": pl.String(), "lo": TS, "hi": TS, "compressed": pl.Boolean(), "due": pl.Boolean()}
 )

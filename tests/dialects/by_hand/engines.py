@@ -156,7 +156,7 @@ SAMPLES = [
 ]  # fmt: skip
 UNSAID = [
     Unsaid("hikyuu/test_day_data.csv", "the symbol of the bars is not known", "--symbol"),
-    Unsaid("ibkr/nautilus_bars.json.gz", "nothing says of which time zone", "--timezone",
+    Unsaid("ibkr/nautilus_bars.json.gz", "no time zone is given", "--timezone",
            {"symbol": "AAPL"}),
     Unsaid("nautilus_parquet/64-bit/bars.parquet", "the starts or the ends of the bars",
            "--stamp start or --stamp end"),

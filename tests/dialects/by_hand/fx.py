@@ -150,6 +150,6 @@ UNSAID = [
     Unsaid(f"{NODE}/basic-csv.output.csv", "the provider of the bars is not known"),
     Unsaid("fxcm/gbpusd-m1-bid-2012.csv", "the provider of the bars is not known"),
     Unsaid("google_finance/orcl-2010-googlefinance.csv", "the symbol of the bars is not known"),
-    Unsaid("metatrader/mt4_with_header/EURUSD60.csv", "are local, and nothing says of which"),
+    Unsaid("metatrader/mt4_with_header/EURUSD60.csv", "are local, and no time zone"),
     Unsaid("ninjatrader/nt-spy-minute-2011-03.csv", "the symbol of the bars is not known"),
 ]  # fmt: skip

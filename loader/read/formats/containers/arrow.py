@@ -78,13 +78,15 @@ class _Watched:
             UnreadableFile: the stream has no end mark, or something follows it.
         """
         if self._last != _END:
-            raise Unfinished(
-                f"{name} is cut short: an Arrow stream ends with a mark, and this one does not",
+            raise Unfinished.of(
+                name,
+                "is cut short: an Arrow stream ends with a mark, and this one does not",
                 hint="get the file again from where it came, or close its writer",
             )
         if self._stream.read(1):
-            raise UnreadableFile(
-                f"{name} goes on after the end of its Arrow stream",
+            raise UnreadableFile.of(
+                name,
+                "goes on after the end of its Arrow stream",
                 hint="give each stream a file of its own",
             )
 

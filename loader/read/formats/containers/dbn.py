@@ -46,8 +46,9 @@ def read(opened: Opened) -> Reading:
     schema = metadata.schema
     if schema is None or not str(schema).startswith("ohlcv-"):
         what = "of several schemas at once" if schema is None else f"of the schema {schema}"
-        raise UnreadableFile(
-            f"{name} holds Databento's records {what}, not bars",
+        raise UnreadableFile.of(
+            name,
+            f"holds Databento's records {what}, not bars",
             hint="bars have one of the schemas ohlcv-1s, ohlcv-1m, ohlcv-1h and ohlcv-1d",
         )
     facts = {
@@ -76,16 +77,18 @@ def _decoded(head: bytes, name: str) -> tuple[Metadata, pl.DataFrame]:
     try:
         import databento_dbn  # noqa: PLC0415  # an extra
     except ImportError:
-        raise UnreadableFile(
-            f"{name} is Databento's DBN, which needs the extra",
+        raise UnreadableFile.of(
+            name,
+            "is Databento's DBN, which needs the extra",
             hint="pip install 'mdload[databento]'",
         ) from None
     try:
         metadata = databento_dbn.Metadata.decode(head)
         return metadata, _intervals(metadata)
     except (databento_dbn.DBNError, pl.exceptions.PolarsError, ValueError) as exc:
-        raise UnreadableFile(
-            f"{name} has metadata that cannot be read: {str(exc).splitlines()[0]}",
+        raise UnreadableFile.of(
+            name,
+            f"has metadata that cannot be read: {str(exc).splitlines()[0]}",
             hint="get the file again, or a newer library: pip install -U databento-dbn",
         ) from exc
 
@@ -112,9 +115,10 @@ def _bars(size: int, named: pl.DataFrame, name: str) -> Finish:
         alien = (frame["length"] != size // 4) | ~frame["rtype"].is_in(_RTYPES)
         if alien.any():
             row = alien.arg_max() or 0
-            raise UnreadableFile(
-                f"{name} has a record in row {done + row + 1:,} that is not a bar: its type is "
-                f"{frame['rtype'][row]} and its length {frame['length'][row] * 4}"
+            raise UnreadableFile.of(
+                name,
+                f"has a record in row {done + row + 1:,} that is not a bar: its type is "
+                f"{frame['rtype'][row]} and its length {frame['length'][row] * 4}",
             )
         prices = pl.col("open", "high", "low", "close")
         frame = frame.drop("length").with_columns(
@@ -137,8 +141,9 @@ def _symbols(days: pl.DataFrame, named: pl.DataFrame, name: str) -> pl.Series:
     two = known.filter(pl.struct(keys).is_duplicated()).sort(*keys, "symbol")
     if two.height:
         number, day, first = two.row(0)
-        raise UnreadableFile(
-            f"{name} calls instrument {number} both {first!r} and {two['symbol'][1]!r} on {day}, "
+        raise UnreadableFile.of(
+            name,
+            f"calls instrument {number} both {first!r} and {two['symbol'][1]!r} on {day}, "
             "and nothing tells which of them its bars belong to",
             hint="get each from Databento in a file of its own",
         )

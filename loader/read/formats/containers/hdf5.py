@@ -33,8 +33,8 @@ def read(file: Any, source: Source, batch_rows: int, stack: ExitStack) -> Readin
     try:
         import h5py  # noqa: PLC0415  # an extra
     except ImportError:
-        raise UnreadableFile(
-            f"{name} is an HDF5 file, which needs the extra", hint="pip install 'mdload[hdf5]'"
+        raise UnreadableFile.of(
+            name, "is an HDF5 file, which needs the extra", hint="pip install 'mdload[hdf5]'"
         ) from None
     with _damaged(name):
         # No cache: each table would have one of its own.
@@ -70,8 +70,9 @@ def _tables(file: Any, h5py: Any, name: str) -> list[Any]:
 
     def look(_: str, thing: Any) -> None:
         if "pandas_type" in thing.attrs:
-            raise UnreadableFile(
-                f"{name} is an HDF5 file that pandas wrote, in a form of its own",
+            raise UnreadableFile.of(
+                name,
+                "is an HDF5 file that pandas wrote, in a form of its own",
                 hint="write it again from pandas: pandas.read_hdf('…').to_parquet('….parquet')",
             )
         table = isinstance(thing, h5py.Dataset) and thing.ndim == 1 and thing.dtype.names
@@ -81,21 +82,22 @@ def _tables(file: Any, h5py: Any, name: str) -> list[Any]:
     file.visititems(look)
     groups = sorted({table.parent.name for table in found})
     if len(groups) != 1:
-        raise UnreadableFile(
-            f"{name} is an HDF5 file with tables of bars in {', '.join(groups) or 'no group'}, "
+        raise UnreadableFile.of(
+            name,
+            f"is an HDF5 file with tables of bars in {', '.join(groups) or 'no group'}, "
             "where one group is to have them all",
             hint="write the bars as Parquet or CSV, and load those",
         )
     kind = found[0].dtype
     other = next((table.name for table in found if table.dtype != kind), None)
     if other is not None:
-        raise UnreadableFile(
-            f"{name} is not one table: {found[0].name} and {other} have different columns"
+        raise UnreadableFile.of(
+            name, f"is not one table: {found[0].name} and {other} have different columns"
         )
     odd = next((c for c in kind.names if kind[c].kind not in "iuf"), None)
     if odd is not None:
-        raise UnreadableFile(
-            f"{name} cannot be read: column {odd!r} of {found[0].name} is not of numbers"
+        raise UnreadableFile.of(
+            name, f"cannot be read: column {odd!r} of {found[0].name} is not of numbers"
         )
     return found
 
@@ -109,8 +111,9 @@ def _damaged(name: str) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, KeyError, ValueError) as exc:
-        raise UnreadableFile(
-            f"{name} is damaged or cut short: {str(exc).splitlines()[0]}",
+        raise UnreadableFile.of(
+            name,
+            f"is damaged or cut short: {str(exc).splitlines()[0]}",
             hint="get the file again from where it came",
         ) from exc
 

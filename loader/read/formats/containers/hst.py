@@ -51,8 +51,9 @@ def _header(stream: BufferedReader, name: str) -> Records:
     data = header(stream, 148, name)
     version, period, digits = (int.from_bytes(data[at : at + 4], "little") for at in (0, 80, 84))
     if version not in _LAYOUTS:
-        raise UnreadableFile(
-            f"{name} is not a history file of MetaTrader 4 in version 400 or 401: its first four "
+        raise UnreadableFile.of(
+            name,
+            f"is not a history file of MetaTrader 4 in version 400 or 401: its first four "
             f"bytes are {version}",
             hint="export it from MetaTrader's History Center as CSV, and load that",
         )

@@ -39,13 +39,15 @@ def _header(stream: BufferedReader, name: str) -> Records:
     at = {"header": 4, "record": 8, "utc": 16}
     number = {key: int.from_bytes(first[i : i + 4], "little") for key, i in at.items()}
     if number["record"] != _LAYOUT.size or not 20 <= number["header"] <= 4096:
-        raise UnreadableFile(
-            f"{name} says that its header has {number['header']:,} bytes and its records "
-            f"{number['record']:,}, where Sierra Chart writes 56 and {_LAYOUT.size}"
+        raise UnreadableFile.of(
+            name,
+            f"says that its header has {number['header']:,} bytes and its records "
+            f"{number['record']:,}, where Sierra Chart writes 56 and {_LAYOUT.size}",
         )
     if number["utc"]:
-        raise UnreadableFile(
-            f"{name} says that its times are UTC only from row {number['utc'] + 1:,} on",
+        raise UnreadableFile.of(
+            name,
+            f"says that its times are UTC only from row {number['utc'] + 1:,} on",
             hint="export it as text from Sierra Chart, and load that with --timezone",
         )
     header(stream, number["header"] - 20, name)
@@ -67,8 +69,9 @@ def _checked(name: str) -> Finish:
         # The open of a tick is 0, or the mark of a trade that was cut in pieces.
         ticks = ((frame["open"] == 0) | (frame["open"] < -1e37)).sum()
         if ticks * 2 > frame.height:
-            raise UnreadableFile(
-                f"{name} holds ticks, not bars, from about row {done + 1:,}",
+            raise UnreadableFile.of(
+                name,
+                f"holds ticks, not bars, from about row {done + 1:,}",
                 hint="export bars from the chart as text, and load those",
             )
         return frame.with_columns(datetime=stamp).drop("days")

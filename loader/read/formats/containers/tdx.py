@@ -34,14 +34,16 @@ def _checked(name: str) -> Finish:
 
     def checked(frame: pl.DataFrame, done: int) -> pl.DataFrame:
         if frame.height and not 1900_00_00 < (date := frame["date"][0]) < 2200_00_00:
-            raise UnreadableFile(
-                f"{name} is not TDX's daily file that its name makes it: row {done + 1:,} has "
-                f"{date} for a date"
+            raise UnreadableFile.of(
+                name,
+                f"is not TDX's daily file that its name makes it: row {done + 1:,} has "
+                f"{date} for a date",
             )
         # An integer above 2^29 is a price of five million yuan, or a float of about 1.
         if (frame["open"] > 1 << 29).any():
-            raise UnreadableFile(
-                f"{name} is a daily file of TDX's other markets (futures, Hong Kong), whose prices "
+            raise UnreadableFile.of(
+                name,
+                "is a daily file of TDX's other markets (futures, Hong Kong), whose prices "
                 "are floats, and which mdload does not read",
                 hint="export it as text from TDX, and load that",
             )

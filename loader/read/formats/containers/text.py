@@ -50,8 +50,8 @@ def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = B
     whole = len(begun) < _HEAD - mark
     head = begun if whole else begun[: begun.rfind(b"\n", 0, _HEAD) + 1]
     if not whole and not head.strip():
-        raise UnreadableFile(
-            f"{name} is not a table: its first {_HEAD:,} bytes are blank or one single line"
+        raise UnreadableFile.of(
+            name, f"is not a table: its first {_HEAD:,} bytes are blank or one single line"
         )
     form = sniff(head, name)
     if form is None:
@@ -91,8 +91,9 @@ def _recoded(pieces: Iterator[bytes], encoding: str, name: str) -> Iterator[byte
             yield decoder.decode(piece).encode()
         yield decoder.decode(b"", final=True).encode()
     except UnicodeError as exc:
-        raise UnreadableFile(
-            f"{name} begins as {encoding} but does not go on so: {exc}",
+        raise UnreadableFile.of(
+            name,
+            f"begins as {encoding} but does not go on so: {exc}",
             hint="it is cut short, or two files were joined into one: get it again",
         ) from exc
 

@@ -139,8 +139,9 @@ def _first(values: Values, name: str) -> tuple[Any, Place, list[Place]]:
         places, others = find(value)
         if len(places) > 1:
             listed = " and ".join(f"{str(place)!r}" for place in places)
-            raise UnreadableFile(
-                f"{name} has rows in several places: {listed}",
+            raise UnreadableFile.of(
+                name,
+                f"has rows in several places: {listed}",
                 hint="take those that you want: jq -c '.results[]' FILE > FILE.ndjson",
             )
         if not places:
@@ -158,7 +159,7 @@ def _message(text: str, name: str) -> UnreadableFile:
     what = "holds no bars but a message" if len(text) < _LONGEST_MESSAGE else "holds no rows"
     if PurePath(name).suffix.lower() in {".csv", ".txt", ".tsv"}:
         what += ", it looks like a saved error answer"
-    return UnreadableFile(f"{name} {what}: {printable(text[:100])!r}", hint=ASK_AGAIN)
+    return UnreadableFile.of(name, f"{what}: {printable(text[:100])!r}", hint=ASK_AGAIN)
 
 
 def _no_rows(held: list[Group], name: str) -> str:
@@ -191,8 +192,9 @@ def _decoded(stream: BufferedReader, encoding: str, size: int, name: str) -> Ite
                 done += len(piece)
             yield decoder.decode(b"", final=True)
         except UnicodeDecodeError as exc:
-            raise UnreadableFile(
-                f"{name} is not {encoding.upper()}, as JSON is: {exc.reason} "
+            raise UnreadableFile.of(
+                name,
+                f"is not {encoding.upper()}, as JSON is: {exc.reason} "
                 f"within the {size:,} bytes after byte {done:,}",
                 hint="it is cut short, or written in another encoding: convert it with iconv",
             ) from exc

@@ -87,8 +87,9 @@ def _whole(value: Any, place: Place, around: dict[str, Any], path: str, name: st
     arrays = plain_arrays(value)
     if len(set(map(len, arrays.values()))) > 1:
         lengths = ", ".join(f"{key!r} {len(cells):,}" for key, cells in arrays.items())
-        raise UnreadableFile(
-            f"{name} is not a table: its arrays should be equally long, and are not: {lengths}",
+        raise UnreadableFile.of(
+            name,
+            f"is not a table: its arrays should be equally long, and are not: {lengths}",
             hint="it is damaged: get it again from where it came",
         )
     rest = {key: child for key, child in value.items() if key not in arrays}

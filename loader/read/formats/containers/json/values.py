@@ -185,8 +185,9 @@ class Values:
 
     def _grow(self) -> None:
         if len(self.text) >= LIMIT:
-            raise UnreadableFile(
-                f"{self._name} has one JSON value of more than {LIMIT >> 20} MB in line "
+            raise UnreadableFile.of(
+                self._name,
+                f"has one JSON value of more than {LIMIT >> 20} MB in line "
                 f"{self._line:,}, and such a value has to be held whole",
                 hint="make lines of its rows, for example: jq -c '.results[]' FILE > FILE.ndjson",
             )
@@ -202,8 +203,9 @@ class Values:
     def _damaged(self, exc: json.JSONDecodeError) -> Unfinished:
         line, column = self._position(exc.pos)
         how = "is cut short" if exc.pos >= len(self.text.rstrip()) else "is damaged or cut short"
-        return Unfinished(
-            f"{self._name} is not complete JSON, it {how}: "
+        return Unfinished.of(
+            self._name,
+            f"is not complete JSON, it {how}: "
             f"{exc.msg[0].lower()}{exc.msg[1:].removesuffix(' at')} in line {line:,}, "
             f"column {column:,}",
             hint="get it again from where it came, or mend it there",
@@ -211,8 +213,8 @@ class Values:
 
 
 def too_deep(name: str) -> UnreadableFile:
-    return UnreadableFile(
-        f"{name} is not a table: its JSON nests hundreds of arrays or objects into one another"
+    return UnreadableFile.of(
+        name, "is not a table: its JSON nests hundreds of arrays or objects into one another"
     )
 
 
