@@ -1,4 +1,4 @@
-"""The known dialects: our own and those of other packages. They are discovered, never listed."""
+"""The known dialects: mdload's and those of other packages, all discovered rather than listed."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ GROUP: Final = "mdload.dialects"
 
 @cache
 def dialects() -> Mapping[str, Dialect]:
-    """Every dialect by name, in alphabetical order: mdload's and those of other packages.
+    """Every dialect by name, in alphabetical order.
 
     Raises:
-        SettingsError: what a package announces cannot be imported, is no dialect, or has the name
-            of another.
+        SettingsError: an announced object cannot be imported, is not a `Dialect`, or has a name
+            that is already taken.
     """
     found = {}
     for module in pkgutil.iter_modules(providers.__path__):
@@ -38,9 +38,9 @@ def dialects() -> Mapping[str, Dialect]:
         except Exception as error:  # another package's code: it may raise anything
             raise _refused(announced, f"cannot be imported: {error}") from error
         if not isinstance(value, Dialect):
-            raise _refused(announced, "is no dialect")
+            raise _refused(announced, "is not a Dialect")
         if value.name in found:
-            raise _refused(announced, f"has the name of another, {value.name!r}")
+            raise _refused(announced, f"has a name that is already taken, {value.name!r}")
         found[value.name] = value
     return dict(sorted(found.items()))
 
@@ -49,5 +49,5 @@ def _refused(announced: EntryPoint, why: str) -> SettingsError:
     package = announced.dist.name if announced.dist else "that package"
     return SettingsError(
         f"{announced.value}, announced under {GROUP} as {announced.name!r}, {why}",
-        hint=f"mend or uninstall {package}",
+        hint=f"fix or uninstall {package}",
     )

@@ -1,4 +1,4 @@
-"""A file until it is done: known content is passed by, what can be retried is."""
+"""Loads one file to its end: skips known content, and retries what can be retried."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from loader.store.runs import ledger
 from loader.text import redact
 
 FIRST_WAY = LoadMode()
-#: Nobody writes to a file with longer pauses.
+#: A file that has not changed for this long counts as complete.
 YOUNG_SECONDS = 900.0
 
 
 def load_file(job: LoadRun, source: Source) -> FileResult:
-    """One source file, whatever comes of it: errors of mdload's own kinds become the result."""
+    """Loads one source file. An `MdloadError` becomes part of the result."""
     job.emit(FileStarted(source.name, source.size_bytes))
     attempts = _Attempts(job, source)
     try:
@@ -43,7 +43,7 @@ def load_file(job: LoadRun, source: Source) -> FileResult:
 
 
 class _Attempts:
-    """A file, and how far it has come over the attempts so far."""
+    """One file and its progress over all attempts."""
 
     def __init__(self, job: LoadRun, source: Source) -> None:
         self._job = job
@@ -57,7 +57,7 @@ class _Attempts:
     def load(self) -> FileResult:
         if self._source.trouble is not None:
             raise self._source.trouble
-        self._identity = identity(self._source)  # before it is hashed: a change must show
+        self._identity = identity(self._source)  # before hashing, so that a later change shows
         self._done = replace(self._done, content_hash=content_hash(self._source))
         for attempt in range(1, retries.ATTEMPTS + 1):
             try:
@@ -66,25 +66,29 @@ class _Attempts:
             except MayRepeat:
                 self._work = None
                 self._way = replace(self._way, partition=True, resume_at=0)
-                note = "not in order of time within each symbol: read twice, to find repeated keys"
+                note = (
+                    "not sorted by time within each symbol: reading it twice to find repeated keys"
+                )
             except (Contended, ConnectionLost) as error:
                 if attempt == retries.ATTEMPTS:
                     raise
                 if isinstance(error, Contended):
                     self._way = replace(self._way, direct=False)
-                note = f"attempt {attempt} of {retries.ATTEMPTS} failed ({error}); running it again"
+                note = f"attempt {attempt} of {retries.ATTEMPTS} failed ({error}); trying again"
                 self._pause(attempt, error)
             self._job.emit(FileNote(self._source.name, note))
         raise AssertionError("unreachable")
 
     def failed(self, error: MdloadError) -> FileResult:
-        """What is left of the file after `error`: parts that were committed stay."""
+        """The result after `error`: committed parts stay."""
         if self._job.cancelled.is_set() and not isinstance(error, Cancelled):
-            error = Cancelled(STOPPED)  # what the server said of the statement that was stopped
-        with suppress(DatabaseError):  # the error in hand says more than one about the ledger
+            error = Cancelled(
+                STOPPED
+            )  # the error is the server's answer to the cancelled statement
+        with suppress(DatabaseError):  # the first error matters more than one about the ledger
             self._learn()
         if isinstance(error, Unfinished) and self._may_still_be_written():
-            note = f"left for the next run, as it seems to be still written: {redact(str(error))}"
+            note = f"left for the next run: it may still be being written ({redact(str(error))})"
             self._job.emit(FileNote(self._source.name, note))
             return replace(self._done, state="unfinished", notes=(note,))
         state: FileState = "cancelled" if isinstance(error, Cancelled) else "failed"
@@ -100,25 +104,25 @@ class _Attempts:
         return result
 
     def _may_still_be_written(self) -> bool:
-        """Whether the job leaves such a file, nothing of it is committed, and it is young."""
+        """Whether the job leaves such files, nothing of this one is committed, and it is young."""
         left = self._job.settings.leaves_unfinished and not self._source.is_copy
         if not left or self._done.file_id:
             return False
         with suppress(UnreadableFile):
             _, changed_ns = identity(self._source)
             return time.time() - changed_ns / 1e9 < YOUNG_SECONDS
-        return True  # it was renamed or replaced this moment
+        return True  # it was just renamed or replaced
 
     def _learn(self) -> None:
-        """Takes over what the attempt before has committed."""
+        """Takes over the commits of the previous attempt."""
         if self._work is not None:
             self._work.settle()
             self._done = self._work.done
             self._way = replace(self._way, resume_at=self._work.covered)
 
     def _known(self) -> FileResult | None:
-        """The result, if the content is loaded already under this configuration. Where a part of
-        it is, sets the way to go on after that."""
+        """The result, if the content is already loaded under this configuration. If only a part
+        is, this attempt will resume after it."""
         if not self._asks_ledger:
             return None
         assert self._done.content_hash is not None
@@ -127,7 +131,7 @@ class _Attempts:
             seen = ledger.known(reader, self._done.content_hash, fingerprint)
         if seen and seen.whole:
             note = (
-                f"loaded already by run {seen.run_id} under the same settings "
+                f"already loaded by run {seen.run_id} with the same settings "
                 "(--force loads it again)"
             )
             result = replace(self._done, state="known", notes=(note,))
@@ -137,11 +141,11 @@ class _Attempts:
         self._asks_ledger = False
         before, run_id = self._job.before.get(self._source.name, (None, 0))
         if before not in (None, self._done.content_hash):
-            note = f"changed since run {run_id} had it: loaded again"
+            note = f"changed since run {run_id} loaded it: loading it again"
             self._job.emit(FileNote(self._source.name, note))
         if seen and seen.rows_resumable and self._job.settings.commit_every:
             self._way = replace(self._way, resume_at=seen.rows_resumable)
-            note = f"goes on after row {seen.rows_resumable:,}, up to where run {seen.run_id} came"
+            note = f"resuming after row {seen.rows_resumable:,}, where run {seen.run_id} stopped"
             self._job.emit(FileNote(self._source.name, note))
         return None
 
@@ -163,7 +167,7 @@ class _Attempts:
 def _recorded(
     job: LoadRun, source: Source, result: FileResult, rows_resumable: int = 0
 ) -> FileResult:
-    """The ledger's word on a file of which nothing more was written."""
+    """Records in the ledger a file without further writes."""
     if job.run_id is None:
         return result
     with job.connection(cancellable=False) as writer, writer.transaction():

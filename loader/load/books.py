@@ -1,4 +1,4 @@
-"""The books of a file: counts that balance, the ledger, the run's counts, rejects and spellings."""
+"""The books of a file: balanced counts, ledger, the run's counts, rejects and spellings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from loader.text import redact
 
 @dataclass(slots=True)
 class Tally:
-    """Rows of one part of a file. Symbols, span and rules are of its good and bad rows alike."""
+    """Row counts of one part of a file. Symbols, span and rules cover good and bad rows."""
 
     read: int = 0
     skipped: int = 0
@@ -81,17 +81,17 @@ def _greatest(values: Iterable[object]) -> datetime | None:
 
 
 def only(values: set[str]) -> str | None:
-    """The one value, or None where there are none or several."""
+    """The only value, or None if there are none or several."""
     return next(iter(values)) if len(values) == 1 else None
 
 
 Ending = Literal["loaded", "partial"]
-#: The rule under which a refused file's other rows are counted.
+#: The rule that counts the rows of a refused file that broke no other rule.
 REFUSED = "file_refused"
 
 
 def check_limit(limit: RejectLimit, tally: Tally, before: FileResult) -> None:
-    """Parts that were committed `before` count with it, and so do good rows that are set aside.
+    """Checks the rejects, including those of parts committed `before`, against the limit.
 
     Raises:
         TooManyRejects: more rows broke a rule than `limit` allows.
@@ -116,7 +116,7 @@ def check_limit(limit: RejectLimit, tally: Tally, before: FileResult) -> None:
 def part_result(
     before: FileResult, state: Ending, tally: Tally, *, inserted: int, updated: int, raced: int
 ) -> FileResult:
-    """`before` and one more part. `raced` staged rows turned out to be stored already.
+    """`before` plus one more part. `raced` counts staged rows that another writer stored first.
 
     Raises:
         MergeFailed: the counts do not balance.
@@ -161,7 +161,7 @@ def book(
     raced: int,
     rows_resumable: int,
 ) -> FileResult:
-    """Writes a part's rejects, spellings, ledger row and run counts, before they commit with it."""
+    """Writes a part's rejects, spellings, ledger row and run counts in the part's transaction."""
     assert before.file_id is not None
     whole = part_result(before, state, tally, inserted=inserted, updated=updated, raced=raced)
     if bad.rows and quarantine.keep(writer, bad, run_id, before.file_id) != tally.rejected:
@@ -172,9 +172,8 @@ def book(
 
 
 def refused(before: FileResult, tally: Tally, error: TooManyRejects) -> FileResult:
-    """A file that is not merged: all its rows count as rejected, those that broke no rule under
-    `file_refused`. Parts that were committed before stay,
-    and the file `partial`."""
+    """The result of a refused file: all its rows count as rejected, under `file_refused` if they
+    broke no rule. Parts committed before stay, and the file is then `partial`."""
     rejected = tally.read - tally.skipped
     counts = Counts(read=tally.read, skipped=tally.skipped, rejected=rejected).check(before.path)
     tally.rules[REFUSED] = rejected - tally.rejected
@@ -197,7 +196,7 @@ def refuse(
     *,
     rows_resumable: int,
 ) -> FileResult:
-    """Writes a refusal into the books, with the rows that broke a rule."""
+    """Records a refusal, with the rows that broke a rule."""
     assert before.file_id is not None
     whole = refused(before, tally, error)
     quarantine.keep(writer, bad, run_id, before.file_id)

@@ -1,4 +1,4 @@
-"""One source file: read, checked, compared, merged and booked, in one transaction."""
+"""One source file: read, check, compare, merge and book it, in one transaction."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from loader.store.compare import Diff, PendingDiff, StoredReader, compare
 from loader.store.runs import ledger
 from loader.store.timescale.chunks import HourCounts
 
-#: What a row takes at least, in a file that does not say how many it has.
+#: Fewest bytes per row, for files that do not tell their number of rows.
 _ROW_BYTES: Final = 20
 Identity = tuple[int, int]
 STOPPED: Final = "cancelled before the file was committed; nothing more of it was kept"
@@ -42,7 +42,7 @@ STOPPED: Final = "cancelled before the file was committed; nothing more of it wa
 
 @dataclass(frozen=True, slots=True)
 class PendingCommit:
-    """What the file comes to once the transaction in hand is committed."""
+    """The file's state once the current transaction commits."""
 
     done: FileResult
     covered: int
@@ -54,9 +54,9 @@ class FileWork:
     """One attempt at one file.
 
     Attributes:
-        done: what is committed of the file so far (parts of earlier attempts of this run included).
-        covered: how far that reaches, in the terms of `LoadMode.resume_at`.
-        ended: whether there is nothing left to do.
+        done: the committed state of the file, including earlier attempts of this run.
+        covered: how far the commits reach, in terms of `LoadMode.resume_at`.
+        ended: whether the file is finished.
     """
 
     def __init__(
@@ -79,8 +79,8 @@ class FileWork:
         """Loads the file in one part, or in parts of `commit_every` raw rows.
 
         Raises:
-            MayRepeat: the file must be taken the other way; nothing was kept.
-            MdloadError: nothing of the part in hand was kept.
+            MayRepeat: the file needs `LoadMode.partition`; nothing was kept.
+            MdloadError: nothing of the current part was kept.
         """
         settings = self.job.settings
         with read(self.source, settings.piece_rows) as reading:
@@ -101,25 +101,27 @@ class FileWork:
                         self._part(writer, self.job.run_id, noted, "loaded")
 
     def forget_progress(self) -> None:
-        """Takes back what was shown and not committed, for the next attempt shows it again."""
+        """Takes back progress that was shown but not committed: the next attempt shows it again."""
         self.job.emit(RowsDone(self.source.name, -self._rows_shown))
 
     def settle(self) -> None:
-        """Learns what became of a commit that had no answer before the connection was lost.
+        """Finds out whether a commit succeeded when the connection broke before its answer.
 
         Raises:
-            DatabaseError: the server cannot say.
+            DatabaseError: the server cannot tell.
         """
         if self._booked is None or self.job.run_id is None:
             return
         with self.job.connection(autocommit=True) as reader:
             if ledger.committed(reader, self.job.run_id, self._booked.done):
-                self.job.emit(RowsDone(self.source.name, self._rows_shown))  # taken back too soon
+                self.job.emit(
+                    RowsDone(self.source.name, self._rows_shown)
+                )  # forget_progress took it back
                 self._accept(self._booked)
         self._booked = None
 
     def _prove_order(self) -> None:
-        """Parts that are committed cannot be taken back, so repeated keys are looked for first."""
+        """Looks for repeated keys first, because committed parts cannot be undone."""
         with read(self.source, self.job.settings.piece_rows) as reading:
             checking = Checking(reading, self.source, self.job.settings)
             with closing(ahead(checking.pieces())) as pieces:
@@ -145,11 +147,11 @@ class FileWork:
     def _noting(
         self, pieces: Iterator[Diff], reading: Reading, checking: Checking
     ) -> Iterator[Diff]:
-        """Tells what was understood of the file once its first batch is through."""
+        """Emits the notes on the file's layout after its first batch."""
         first = next(pieces, None)
         layout = checking.layout
         notes = (*reading.notes, *(layout.notes if layout else ()))
-        if self.done.notes[: len(notes)] != notes:  # those of an earlier attempt were told
+        if self.done.notes[: len(notes)] != notes:  # unless an earlier attempt emitted them
             for note in notes:
                 self.job.emit(FileNote(self.source.name, note))
         self._notes = notes
@@ -216,7 +218,7 @@ class FileWork:
         self._accept(self._booked)
 
     def _accept(self, booked: PendingCommit) -> None:
-        """Takes what was booked for committed."""
+        """Marks the booked state as committed."""
         counts = booked.done.counts - self.done.counts
         self.done, self.covered = booked.done, booked.covered
         self.ended = self.done.state != "partial" or self.done.error is not None
@@ -228,7 +230,7 @@ class FileWork:
         self.job.behind.committed(booked.hours)
 
     def _resumable(self, covered: int) -> int:
-        """Raw rows that a later run may pass by; pieces of partitions mean nothing to it."""
+        """Raw rows that a later run may skip; it cannot use pieces of partitions."""
         return 0 if self.way.partition else covered
 
     def _begin(self, writer: Connection, run_id: int) -> int:
@@ -240,7 +242,7 @@ class FileWork:
     def _new_bars(
         self, pieces: Iterable[Diff], tally: Tally, staged: Spool, bad: Spool
     ) -> Iterator[pl.DataFrame]:
-        """Bars that can go straight into the table; all others are set aside."""
+        """Yields bars that can go straight into the table, and stages all others."""
         for piece in pieces:
             self._stop_if_asked()
             tally.add(piece)
@@ -271,7 +273,7 @@ class FileWork:
         )
 
     def _noted(self, tally: Tally) -> tuple[str, ...]:
-        """The notes on the file's layout, and on the spellings of all its parts up to here."""
+        """The notes on the file's layout and on the spellings in its parts so far."""
         self._spelled = pl.concat([self._spelled, tally.spellings]).unique()
         return (*self._notes, *respelled.notes(self._spelled))
 
@@ -287,7 +289,7 @@ class FileWork:
         if identity(self.source) != self._as_hashed:
             raise Unfinished(
                 f"{self.source.name} changed while it was being read; nothing of it was kept",
-                hint="wait until it is written whole, then run the same command again",
+                hint="wait until it is complete, then run the same command again",
             )
 
 
@@ -295,7 +297,7 @@ def identity(source: Source) -> Identity:
     """Size and time of the last change, to notice a file that is still being written.
 
     Raises:
-        UnreadableFile: it is not there.
+        UnreadableFile: the file is missing or unreadable.
     """
     try:
         stat = source.path.stat()

@@ -1,10 +1,10 @@
-"""The way of a load, from sources to the recorded run.
+"""The pipeline of a load, from sources to the recorded run.
 
 source -> read -> layout, normalise, validate -> one row per key -> compare with the store
        -> new bars straight in, changed ones through the stage -> rejects, ledger, counts -> commit
 
-This module runs files side by side and keeps the run's record; `attempts` takes one file to its
-end, and `filework` is its transaction.
+This module runs files in parallel and records the run; `attempts` takes one file to its end, and
+`file` is its transaction.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from loader.settings import Settings
 from loader.store.runs import JobRunTracker, ledger
 from loader.store.runs.fingerprint import compute_config_fingerprint
 
-#: Sources that are named in the run's metadata; the ledger has them all.
+#: Most sources to name in the run's metadata; the ledger has them all.
 LISTED = 20
 
 
@@ -36,16 +36,16 @@ def load(
     listeners: Iterable[Listener] = (),
     about: Mapping[str, object] | None = None,
 ) -> LoadResult:
-    """Loads `sources` into the database at `url` and records it as one job run, with what its
-    metadata shall say `about` it.
+    """Loads `sources` into the database at `url` and records one job run; `about` is added to the
+    run's metadata.
 
-    A file that cannot be loaded does not stop the others: it is in the result, with its error.
-    KeyboardInterrupt (or any exception raised in this thread) cancels what is under way, file by
-    file, waits for that, and goes on. A dry run reads, compares and counts, and writes nothing.
+    A file that fails does not stop the others: the result holds its error. KeyboardInterrupt (or
+    any exception in this thread) cancels the running files, waits for them, and propagates. A dry
+    run reads, compares and counts, and writes nothing.
 
     Raises:
-        SettingsError, UnknownDialect: a setting is wrong whatever the files are.
-        DatabaseError: the run could not be recorded at all.
+        SettingsError, UnknownDialect: a setting is wrong for any file.
+        DatabaseError: the run could not be recorded.
     """
     started = time.monotonic()
     check_settings(settings)
@@ -94,7 +94,7 @@ def load(
 
 
 def _all_files(job: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
-    """Results in the order of the sources, `workers` files at a time."""
+    """Loads `workers` files at a time; results are in the order of the sources."""
     with ThreadPoolExecutor(job.settings.workers, thread_name_prefix="mdload-file") as pool:
         pending: list[Future[FileResult]] = [pool.submit(load_file, job, s) for s in sources]
         try:
@@ -103,19 +103,19 @@ def _all_files(job: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
             for future in pending:
                 future.cancel()
             while not all(future.done() for future in pending):
-                job.cancel()  # again and again: a statement may begin just after it was asked
+                job.cancel()  # repeatedly: a statement may begin just after a cancel
                 wait(pending, timeout=0.2)
             raise
 
 
 def _followed(job: LoadRun) -> tuple[ChunkWrites, ...]:
-    """What TimescaleDB does after the load, which stands whatever becomes of that."""
+    """Runs TimescaleDB's upkeep after the load; its failure does not fail the load."""
     if job.run_id is None or job.cancelled.is_set():
         return ()
     try:
         return job.behind.finish()
     except DatabaseError as error:
-        text = f"chunks may not be compressed and rollups not up to date: {error}"
+        text = f"chunks may be uncompressed and rollups out of date: {error}"
         job.emit(FileNote("TimescaleDB", text))
         return ()
 
@@ -127,7 +127,7 @@ def _status(files: Sequence[FileResult]) -> RunStatus:
 
 
 def _wal_position(job: LoadRun) -> int | None:
-    """Bytes of write-ahead log so far, of the whole server; None where it does not tell."""
+    """Bytes of write-ahead log so far, for the whole server; None if unavailable."""
     with suppress(DatabaseError), job.connection(autocommit=True) as connection:
         return int(connection.one("wal_position")[0])
     return None

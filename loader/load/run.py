@@ -1,4 +1,4 @@
-"""What the files of a run share, and how one of them is to be taken."""
+"""State that the files of a run share, and the mode in which a file is loaded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from loader.db.arrow import Connection, connect
-from loader.dialects.filenames import said_by
+from loader.dialects.filenames import path_facts
 from loader.dialects.own import from_tables
 from loader.dialects.recognition import known_dialects
 from loader.errors import DatabaseError
@@ -21,8 +21,8 @@ from loader.store.timescale.recompress import ChunkUpkeep
 
 
 class LoadRun:
-    """What all files of a run share. `run_id` is None for a dry run; `before` says of a path which
-    content (its hash) a recent run of the job found there, and which run."""
+    """State that all files of a run share. `run_id` is None for a dry run; `before` maps a path to
+    the content hash that a recent run of the job found there, and to that run's id."""
 
     def __init__(
         self,
@@ -47,13 +47,13 @@ class LoadRun:
         self._idle: dict[bool, list[Connection]] = {True: [], False: []}
 
     def fingerprint_of(self, source: Source) -> str:
-        """That of the job, and of what the file's name says: symbol, interval, day, side …
+        """The fingerprint of the settings and of the facts in the file's name: symbol, interval …
 
         Raises:
-            SettingsError: a dialect of the person's own, or of another package, is none.
+            SettingsError: a dialect of the person's or of another package is invalid.
         """
         own = from_tables(self.settings.own_dialects)
-        said = said_by(source.full_path, known_dialects(own).values())
+        said = path_facts(source.full_path, known_dialects(own).values())
         if not said:
             return self.fingerprint
         return compute_config_fingerprint({"settings": self.fingerprint, "name": said})
@@ -62,9 +62,9 @@ class LoadRun:
     def connection(
         self, *, autocommit: bool = False, cancellable: bool = True
     ) -> Iterator[Connection]:
-        """A connection that `cancel` reaches, unless it is not `cancellable`.
+        """A connection that `cancel` reaches if `cancellable`.
 
-        One that is given back whole serves again: opening one takes longer than a small file.
+        An intact connection is reused, because opening one takes longer than a small file.
         """
         connection = self._taken_up(autocommit) or connect(self.url, autocommit=autocommit)
         if cancellable:
@@ -92,12 +92,12 @@ class LoadRun:
         return None
 
     def close(self) -> None:
-        """Closes what serves no more; all files must have ended."""
+        """Closes the idle connections; all files must have ended."""
         for connection in (*self._idle[True], *self._idle[False]):
             connection.close()
 
     def cancel(self) -> None:
-        """Stops every file at its next batch, and what the server is doing for it now."""
+        """Stops every file at its next batch, and cancels its running statement."""
         self.cancelled.set()
         for connection in list(self._open):
             connection.cancel()
@@ -105,9 +105,9 @@ class LoadRun:
 
 @dataclass(frozen=True, slots=True)
 class LoadMode:
-    """How to take a file: `partition` where keys may repeat across batches; `direct` lets new bars
-    go straight into the table, which another writer of the same keys can spoil; `resume_at` is how
-    far committed parts reach: the last raw row (of a partitioned file: the last piece)."""
+    """How to load a file: `partition` if keys may repeat across batches; `direct` sends new bars
+    straight into the table, which fails if another writer stores the same keys; `resume_at` is how
+    far committed parts reach: the last raw row (for a partitioned file, the last piece)."""
 
     partition: bool = False
     direct: bool = True

@@ -1,4 +1,4 @@
-"""Lines of JSON into checked bars: what is understood, what is kept as a reject, what is told."""
+"""Lines of JSON into checked bars: accepted lines, rejects and notes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_other_names_and_what_the_options_say() -> None:
 
 
 def test_numbers_are_read_as_they_are_written() -> None:
-    """Never through a float on the way: these would all be changed by one."""
+    """Values never pass through a float, which would change all of these."""
     line = (
         b'{"provider":"p","symbol":600000,"interval":"1m","ts":"2024-03-04T14:30:00Z","open":0.1,'
         b'"high":1e3,"low":0.10000000000000001,"close":123.456,"trade_count":9007199254740993}'
@@ -126,7 +126,7 @@ def test_bars_that_break_a_rule() -> None:
     ],
 )
 def test_what_is_not_said_is_not_guessed(line: dict[str, Any], said: str) -> None:
-    """Not even the interval from many lines at once: the next batch would be too short for it."""
+    """Does not infer the interval even from many lines: the next batch may be too short."""
     told: list[str] = []
     many = [{**line, "ts": line["ts"].replace(":30", f":{n}")} for n in range(30, 60)]
     assert check(*many, told=told).rejected == {"line_not_a_bar": 30}
@@ -140,7 +140,7 @@ def test_a_shape_is_understood_once_and_asked_again_until_then() -> None:
     odd, even = {**BAR, "ts": "?"}, {**BAR, "extra": 1}
     for line, good in ((odd, 0), (BAR, 1), (odd, 0), (even, 1), (even, 1)):
         assert feed.check([json.dumps(line).encode()], 1).good.height == good
-    # The first odd one is no bar yet; the second one breaks a rule of a shape that is known.
+    # The first odd line is not a bar yet; the second breaks a rule of a known shape.
     assert [text.partition(":")[2] for text in told] == [
         " no bar, the times in column 'ts' have no form that is known: '?'; say how they are "
         "written: --time-format '%d.%m.%Y %H:%M'; or name the right column: --column ts=NAME",
@@ -149,7 +149,7 @@ def test_a_shape_is_understood_once_and_asked_again_until_then() -> None:
 
 
 def test_the_order_of_lines_is_kept_over_shapes() -> None:
-    """The last of two bars for a key counts, whatever names the two have."""
+    """The last of two bars for a key wins, whatever spelling each has."""
     lines = [{**BAR, "close": 10.1, "volume": 1}, {**BAR, "close": 10.2}, b"x",
              {**BAR, "close": 10.3, "volume": 2}]  # fmt: skip
     found = check(*lines, first=5)

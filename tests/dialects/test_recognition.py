@@ -1,4 +1,4 @@
-"""Which dialect a file is taken for, and why; nothing is guessed between two."""
+"""Recognition: which dialect a file is read as, and why; ties are never guessed."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def bare(path: str = "/data/x.txt", frame: pl.DataFrame = BARS) -> Opening:
 def test_a_header_is_recognised_whatever_its_case() -> None:
     taken = recognise(opening(BARS.rename(str.upper)), None, None)
     assert taken.dialect.name == "headed"
-    assert taken.score == 3  # the volume is more than the header wants
-    assert taken.reasons == ("it has their columns",)
+    assert taken.score == 3  # the header does not ask for the volume
+    assert taken.reasons == ("columns match",)
 
 
 def test_an_exact_header_counts_more_than_one_with_other_columns_or_in_another_order() -> None:
@@ -75,7 +75,7 @@ def test_a_file_without_a_header_gets_the_names_of_its_positions_in_every_batch(
     taken = recognise(bare("/data/EURUSD_bare.txt"), None, None)
     assert (taken.dialect.name, taken.score) == ("bare", 5)
     assert taken.reasons == (
-        "6 columns without a header", "ts is such as 20240102", "its name is like theirs"
+        "6 columns without a header", "ts values match, such as 20240102", "file name matches"
     )  # fmt: skip
     assert taken.facts == {"symbol": "EURUSD", "side": "bid"}
     later = bare().first.with_columns(column_1=pl.lit("20240103"))
@@ -118,7 +118,7 @@ def test_more_points_do_not_overrule_the_provider_that_the_person_named(
 def test_values_that_do_not_look_right_rule_a_shape_out() -> None:
     wrong = BARS.with_columns(ts=pl.lit("2024-01-02"))
     assert recognise(bare(frame=wrong), None, None).dialect.name == "canonical"
-    with pytest.raises(ColumnMismatch, match="not in the dialect bare, which wants 6 columns"):
+    with pytest.raises(ColumnMismatch, match="not fit the dialect bare, which needs 6 columns"):
         recognise(bare(frame=wrong), "bare", None)
 
 
@@ -155,7 +155,7 @@ def test_what_nothing_speaks_for_is_a_plain_table() -> None:
 
 
 def test_a_container_of_its_own_is_never_a_plain_table() -> None:
-    with pytest.raises(UnreadableFile, match="bi5 file of a kind that mdload does not know"):
+    with pytest.raises(UnreadableFile, match="bi5 file of an unknown kind"):
         recognise(Opening("x", "/x", "bi5", BARS), None, None)
 
 
