@@ -131,10 +131,7 @@ def recognise(
         fit
         for fit in others
         if fit.dialect != best.dialect
-        and (
-            fit.score == best.score
-            or (_is_named(fit.dialect, provider) and best.dialect not in own)
-        )
+        and (fit.score == best.score or (_is_of(fit.dialect, provider) and best.dialect not in own))
     ]
     if rivals:
         names = sorted({best.dialect.name, *(fit.dialect.name for fit in rivals)})
@@ -183,14 +180,14 @@ def _fit(dialect: Dialect, shape: Shape, opening: Opening, provider: str | None)
         reasons.append((2, "file name matches"))
     if shape.accept is not None and not shape.accept(named):
         return None
-    if _is_named(dialect, provider):
+    if _is_of(dialect, provider):
         reasons.append((1, f"--provider {provider}"))
     return _Fit(
         dialect, shape, sum(points for points, _ in reasons), tuple(text for _, text in reasons)
     )
 
 
-def _is_named(dialect: Dialect, provider: str | None) -> bool:
+def _is_of(dialect: Dialect, provider: str | None) -> bool:
     return provider is not None and provider.strip().lower() == dialect.name
 
 

@@ -114,9 +114,7 @@ class FileWork:
             return
         with self.job.connection(autocommit=True) as reader:
             if ledger.committed(reader, self.job.run_id, self._booked.done):
-                self.job.emit(
-                    RowsDone(self.source.name, self._rows_shown)
-                )  # forget_progress took it back
+                self.job.emit(RowsDone(self.source.name, self._rows_shown))  # was taken back
                 self._accept(self._booked)
         self._booked = None
 
