@@ -1,4 +1,4 @@
-"""The known dialects: our own and those of other packages. They are discovered, never listed."""
+"""The known dialects: mdload's and those of other packages, all discovered rather than listed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GROUP: Final = "mdload.dialects"
 
 @cache
 def dialects() -> Mapping[str, Dialect]:
-    """Every dialect by name, in alphabetical order: mdload's and those of other packages.
+    """Every dialect by name, in alphabetical order.
 
     Raises:
         SettingsError: what a package announces cannot be imported, is not a dialect, has the name
@@ -80,5 +80,5 @@ def _refused(announced: EntryPoint, why: str) -> SettingsError:
     package = announced.dist.name if announced.dist else "that package"
     return SettingsError(
         f"{announced.value}, announced under {GROUP} as {announced.name!r}, {why}",
-        hint=f"mend or uninstall {package}",
+        hint=f"fix or uninstall {package}",
     )

@@ -1,4 +1,4 @@
-"""Dialects of one's own: a table `[dialects.NAME]` of mdload.toml, without a line of Python."""
+"""User-defined dialects: a table `[dialects.NAME]` of mdload.toml, without any Python."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loader.dialects.dialect import Dialect, Shape, Stamp
 from loader.errors import SettingsError
 from loader.read.formats.known import container_names
 
-#: The keys of a table: what each holds, as a person would say it, and as `_fits` checks it.
+#: The keys of a table and the kind of value of each, for messages and for `_fits`.
 KEYS: Final[dict[str, str]] = {
     "title": "text",
     "containers": "list of text",
@@ -41,7 +41,7 @@ _PATTERNS: Final = ("place", "name")
 
 
 class TableError(SettingsError):
-    """A table is wrong: what stands under `key`, or all of it where that is None."""
+    """A table is wrong: the value of `key`, or the whole table if that is None."""
 
     def __init__(self, message: str, *, key: str | None = None, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -49,7 +49,7 @@ class TableError(SettingsError):
 
 
 def from_tables(tables: Mapping[str, Mapping[str, Any]]) -> tuple[Dialect, ...]:
-    """The dialects of all `tables`, by their names; raises as `from_table`."""
+    """The dialects of all `tables`, keyed by name; raises as `from_table` does."""
     return tuple(from_table(name, table) for name, table in tables.items())
 
 
@@ -57,19 +57,19 @@ def from_table(name: str, table: Mapping[str, Any]) -> Dialect:
     """The dialect that `[dialects.NAME]` declares; docs/dialects.md has the keys.
 
     Raises:
-        TableError: a key is unknown, a value of the wrong kind, or nothing says how to know such
-            a file or which columns its bars are in.
+        TableError: a key is unknown, a value has the wrong kind, or the table lacks the keys that
+            recognise a file or name the columns of its bars.
     """
     for key, value in table.items():
         _check(f"dialects.{name}.{key}", key, value)
     if not any(table.get(key) for key in ("header", "positions", "place")):
         raise TableError(
-            f"dialects.{name} does not say how to know such a file",
-            hint="give its header, its positions (of a file without one), or its place (in JSON)",
+            f"dialects.{name} does not say how to recognise such a file",
+            hint="give header, or positions (for a file without a header), or place (in JSON)",
         )
     if not table.get("columns"):
         raise TableError(
-            f"dialects.{name} does not say which columns bars are in",
+            f"dialects.{name} does not say which columns hold the bars",
             hint='for example columns = {ts = "Date", open = "Open", …}',
         )
     if table.get("stamp", "start") not in get_args(Stamp):
@@ -119,7 +119,7 @@ def _check(where: str, key: str, value: object) -> None:
     if key not in KEYS:
         near = difflib.get_close_matches(key, KEYS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(KEYS)}"
-        raise TableError(f"{where} is no setting of a dialect", key=key, hint=hint)
+        raise TableError(f"{where} is not a setting of a dialect", key=key, hint=hint)
     if not _fits(KEYS[key], value):
         raise TableError(f"{where} must be a {KEYS[key]}, not {value!r}", key=key)
     patterns: list[object] = [value] if key in _PATTERNS else []
@@ -131,7 +131,9 @@ def _check(where: str, key: str, value: object) -> None:
         try:
             re.compile(str(pattern))
         except re.error as error:
-            raise TableError(f"{where}: {pattern!r} is no pattern: {error}", key=key) from error
+            raise TableError(
+                f"{where}: {pattern!r} is not a valid pattern: {error}", key=key
+            ) from error
 
 
 def _fits(kind: str, value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Which dialect a file is in: judged by container, columns, name and values, never guessed.
+"""Recognises a file's dialect by container, columns, name and values; it never guesses.
 
 A dialect fits if the file has one of its shapes. Each piece of evidence has points, which
 docs/dialects.md lists.
@@ -43,8 +43,8 @@ class Recognition:
     """How a file is read.
 
     Attributes:
-        dialect: as it is for the file's shape.
-        facts: what the file's name says, finished by the dialect.
+        dialect: the dialect, with the overrides of the file's shape.
+        facts: facts from the file's name, completed by the dialect.
         shape: None for plain tables.
         score, reasons: the evidence for it.
         reshape: turns each batch into one row per bar, with the dialect's column names.
@@ -94,7 +94,7 @@ def recognise(
         named = known_dialect(dialect, own)
         if not named.shapes:
             return plain(named)
-        fits = _fits([named], opening, provider) or _whatever_its_name(named, opening, provider)
+        fits = _fits([named], opening, provider) or _ignoring_name(named, opening, provider)
         if not fits:
             raise _not_in(named, opening)
         return _taken(fits[0], opening)
@@ -130,11 +130,11 @@ def _best(
             f"could be {' or '.join(names)}: {'; '.join(best.reasons)}",
             hint=f"say which: --dialect {' or --dialect '.join(names)}",
         )
-    return _taken(best, opening)
+    return _recognition(best, opening)
 
 
 def _fits(candidates: Iterable[Dialect], opening: Opening, provider: str | None) -> list[_Fit]:
-    """Every shape that the file has, the one with most points first; of equals, one of no bars."""
+    """Every shape that the file has, highest score first; of equals, those without bars first."""
     found = []
     for each in candidates:
         for shape in each.shapes:
@@ -146,8 +146,8 @@ def _fits(candidates: Iterable[Dialect], opening: Opening, provider: str | None)
     return sorted(found, key=lambda fit: (-fit.score, fit.no_bars is None))
 
 
-def _whatever_its_name(named: Dialect, opening: Opening, provider: str | None) -> list[_Fit]:
-    """The one shape of the dialect that the file has but for its name; none if it has several."""
+def _ignoring_name(named: Dialect, opening: Opening, provider: str | None) -> list[_Fit]:
+    """The dialect's only shape that fits apart from the file's name; empty if several fit."""
     shapes = tuple(replace(shape, name=None) for shape in named.shapes)
     fits = _fits([replace(named, shapes=shapes, refused=())], opening, provider)
     return fits if len(fits) == 1 else []
@@ -232,19 +232,19 @@ def _values(shape: Shape, opening: Opening) -> _Seen:
     return seen
 
 
-def _taken(fit: _Fit, opening: Opening) -> Recognition:
+def _recognition(fit: _Fit, opening: Opening) -> Recognition:
     if fit.no_bars is not None:
         raise UnreadableFile.of(
             opening.name,
             f"holds {fit.no_bars}, not bars ({fit.dialect.title}; {'; '.join(fit.reasons)})",
             hint="mdload loads open, high, low and close; if they are in it: --dialect canonical",
         )
-    dialect = fit.dialect.of(fit.shape)
+    dialect = fit.dialect.for_shape(fit.shape)
     shape, header = fit.shape, opening.header
     opening = replace(
         opening,
         first=_named(opening.first, shape, header=header),
-        facts=MappingProxyType(dialect.said_by_name(opening.path) or {}),
+        facts=MappingProxyType(dialect.facts_from_path(opening.path) or {}),
     )
     if dialect.facts is not None:
         opening = replace(opening, facts=MappingProxyType(dict(dialect.facts(opening))))

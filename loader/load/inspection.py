@@ -1,4 +1,4 @@
-"""A first look at a file, by the same eyes as a load's and without a database."""
+"""A first look at a file with the code of a load, without a database."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ from loader.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was seen of a file.
+    """The result of a look at a file.
 
-    `score` and `reasons` say what spoke for the dialect. `columns` maps each bar field to the
-    file's column for it; `found` are the file's own columns, without a `header` by their places,
-    and `sample` is its first row. `good` has `bars.SCHEMA` (and the row number) and holds the bars
-    of the first batch, `rejected` and `skipped` count its other rows; `whole` says that the batch
-    was all there is. `error` is why it would not
-    load.
+    `score` and `reasons` are the evidence for the dialect. `columns` maps each bar field to the
+    file's column for it; `found` lists the file's columns, by position if it has no `header`;
+    `sample` is its first row. `good` holds the bars of the first batch (`bars.SCHEMA` and the row
+    number); `rejected` and `skipped` count its other rows; `whole` tells whether the batch was the
+    whole file. `error` is the reason why the file would not load.
     """
 
     path: str
@@ -50,7 +49,7 @@ class Inspection:
 
 
 def inspect_source(source: Source, settings: Settings) -> Inspection:
-    """The look at `source`'s first batch; an error of mdload's own kinds becomes a part of it."""
+    """Inspects the first batch of `source`; an `MdloadError` becomes part of the result."""
     look = Inspection(source.name)
     try:
         with read(source, settings.batch_rows) as reading:

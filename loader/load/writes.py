@@ -1,4 +1,4 @@
-"""What a transaction writes and how long that takes, told once it has ended."""
+"""Measures the writes of a transaction and reports them when it ends."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from loader.events import BarsWritten, Event, Method
 
 
 class Write:
-    """One way into the table during one transaction; entered for as long as it takes.
+    """One method of writing during one transaction; entered while it runs.
 
     Attributes:
-        bars: so many were sent; whoever knows how many of them made a difference sets it to that.
+        bars: the number of bars sent; the caller may lower it to those that changed the table.
     """
 
     def __init__(self, method: Method) -> None:
@@ -40,7 +40,7 @@ class Write:
         self.seconds = time.monotonic() - self._began
 
     def sending(self, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-        """`frames`, counted as they go by."""
+        """Passes `frames` through and counts their bars."""
         for frame in frames:
             self.bars += frame.height
             yield frame
@@ -48,8 +48,8 @@ class Write:
 
 @contextmanager
 def telling(emit: Callable[[Event], None], path: str, *writes: Write) -> Iterator[None]:
-    """Goes around a transaction: tells of its writes when it has committed, or was lost to an
-    error. One that was given up on purpose (cancelled, to be taken another way) is not told."""
+    """Wraps a transaction and reports its writes after a commit or an error. A cancelled
+    transaction is not reported."""
 
     def tell(*, committed: bool) -> None:
         for write in writes:

@@ -1,4 +1,4 @@
-"""A symbol map: read with care, applied point in time, part of what a configuration means."""
+"""A symbol map: validated, applied point in time, and part of the fingerprint."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_point_in_time() -> None:
         (None, "FB", at("2022-06-01T00:00:00")),
         ("p", None, at("2022-06-01T00:00:00")),
     ]
-    # `from` is compared as it is spelled, and FB of another company later stays FB.
+    # `from` compares the original spelling; a later FB of another company stays FB.
     assert named([FB], rows) == ["META", "META", "FB", "FB", "META", "FB", "META", None]
 
 

@@ -1,4 +1,4 @@
-"""Which column is which field, what is left out and said, and what is refused."""
+"""Mapping of columns to fields, reported left-out columns, and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file is taken for, from its first batch and the person's hints."""
+"""The layout of a file, from its first batch and the person's hints."""
 
 from __future__ import annotations
 
@@ -337,7 +337,7 @@ def test_the_session_date_of_an_offset_is_as_written_across_the_change_of_clocks
 
 
 def test_a_daily_instant_at_midnight_utc_keeps_its_date_beside_others() -> None:
-    """Coins by UTC's days in one file with stocks by New York's, whatever the first batch has."""
+    """Coins with UTC days and stocks with New York days in one file, in any order."""
     stamps = ["2024-07-01T04:00:00Z", "2024-07-01T00:00:00Z", "2024-12-02T05:00:00Z"]
     mixed = batch(date=[*stamps, "2024-12-02T00:00:00Z"])
     found = starts(mixed, interval="1d", timezone="America/New_York")

@@ -208,7 +208,7 @@ def test_every_dress_of_a_table_gives_the_same_bars(
     columns = {"time": times[rng.choice(sorted(times))], "vol": dress(pl.Series(volume))}
     columns |= {name[0]: dress(pl.Series(values)) for name, values in prices.items()}
     frame = pl.DataFrame(columns).select(rng.sample(sorted(columns), len(columns)))
-    # prices as they stand: round ones of millions look like fixed point
+    # unscaled prices: round ones in the millions look like fixed point
     found = normalised(RawBatch(frame, Location("file", 0, 1)), interval="1m", price_exponent=0)
     assert found.bars["ts"].to_list() == moments
     for name, values in prices.items():

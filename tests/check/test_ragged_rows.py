@@ -1,4 +1,4 @@
-"""Rows with more or fewer cells than columns: rejects of rules of their own, in their places."""
+"""Rows with more or fewer cells than columns: rejected under separate rules, in file order."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ WIDTHS = st.lists(st.sampled_from([8, 8, 8, 8, 7, 9, 2, 1]), min_size=1, max_siz
 def test_every_row_is_told_once_under_its_number(
     widths: list[int], batch_rows: int, cut_at: int
 ) -> None:
-    widths = [8] * 16 + widths  # the file is judged by what is usual in it
+    widths = [8] * 16 + widths  # the most common length decides
     text = HEADER + "".join(row(minute, cells) + "\n" for minute, cells in enumerate(widths))
     found = pieces(text, batch_rows, cut_at)
     good = [number for piece in found for number in piece.good["row_number"]]

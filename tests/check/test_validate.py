@@ -1,4 +1,4 @@
-"""Good rows and bad rows: together all of them, numbered, with reasons and the raw row."""
+"""Good and bad rows: together all rows, numbered, with reasons and the raw row."""
 
 from __future__ import annotations
 

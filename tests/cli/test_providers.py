@@ -96,13 +96,13 @@ def test_what_emit_writes_reads_the_file(mdload: Callable[..., Ran], tmp_path: P
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ({"headers": ["a"]}, "dialects.x.headers is no setting of a dialect"),
+        ({"headers": ["a"]}, "dialects.x.headers is not a setting of a dialect"),
         ({"header": "a"}, "dialects.x.header must be a list of text, not 'a'"),
-        ({"columns": {"ts": "a"}}, "does not say how to know such a file"),
-        ({"header": ["a"]}, "does not say which columns bars are in"),
+        ({"columns": {"ts": "a"}}, "does not say how to recognise such a file"),
+        ({"header": ["a"]}, "does not say which columns hold the bars"),
         ({"header": ["a"], "columns": {"ts": "a"}, "stamp": "middle"}, "must be start or end"),
         ({"price_divisor": 3}, "dialects.x.price_divisor must be a power of ten, not 3"),
-        ({"names": ["("]}, "is no pattern"),
+        ({"names": ["("]}, "is not a valid pattern"),
     ],
 )
 def test_a_wrong_table_is_refused_by_its_key(table: dict[str, object], message: str) -> None:

@@ -1,4 +1,4 @@
-"""`mdload run`: what a job loads, what its runs are recorded as, and what is missing."""
+"""`mdload run`: the files a job loads, its recorded runs, and missing files."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_a_file_that_changed_under_its_name_is_loaded_and_said_so(
     assert mdload("run", "a").code == 0
     bars(tmp_path / "dumps/20240304.csv", 10, "2024-03-04", close=11.0)
     ran = mdload("run", "a", "--json")
-    assert "dumps/20240304.csv: changed since run 2 had it: loaded again" in ran.err
+    assert "dumps/20240304.csv: changed since run 2 loaded it: loading it again" in ran.err
     assert "20240305.csv: changed" not in ran.err
     (job,) = ran.json()["jobs"]
     assert [(f["state"], f["rows_updated"]) for f in job["files"]] == [("loaded", 10), ("known", 0)]

@@ -57,7 +57,7 @@ def test_another_job_is_free_and_the_worst_code_counts(
     mdload: Mdload, home: Path, folder: Path, database_url: str
 ) -> None:
     with psycopg.connect(database_url) as connection:
-        # The other job's bars are there already, so that it needs to wait for nobody's table.
+        # The other job's bars are stored already, so it does not wait for a table lock.
         assert mdload("run", "other").code == 0
         connection.execute("LOCK TABLE bars_ohlcv IN ACCESS EXCLUSIVE MODE")
         with running(home, folder, "nightly"):
@@ -147,7 +147,7 @@ def test_jobs_of_another_schema_have_locks_of_their_own(
 def test_a_holder_that_lost_its_lock_cannot_commit_beside_the_next_one(
     home: Path, folder: Path, database_url: str
 ) -> None:
-    """As after a restart of the server: the first one lives on, and somebody else has the job."""
+    """As after a server restart: the first process lives on, and another one has the job."""
     with stalled(database_url) as lock, running(home, folder, "nightly") as first:
         wait_for(database_url, STALLED)
         fetch(database_url, f"SELECT pg_terminate_backend(pid) FROM ({HOLDERS}) AS holders")

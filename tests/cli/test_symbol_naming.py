@@ -68,7 +68,7 @@ def test_a_rename_from_one_day_to_another(load: Mdload, database_url: str, tmp_p
     assert any("trimmed/upper-cased: ' aapl' -> AAPL" in note for note in told["files"][0]["notes"])
     assert "by the symbol map: FB -> META" in first.err
 
-    # The same map from elsewhere is the same configuration; a changed one is not.
+    # The same map in another place is the same configuration; a changed map is not.
     elsewhere = tmp_path / "other.csv"
     elsewhere.write_text("valid_to,to,from,provider\n2022-06-09,META,FB,p\n")
     assert load(bars, "--symbol-map", elsewhere).json()["files"][0]["state"] == "known"
@@ -82,7 +82,7 @@ def test_a_rename_from_one_day_to_another(load: Mdload, database_url: str, tmp_p
 
 
 def test_two_spellings_that_fall_together(load: Mdload, database_url: str, tmp_path: Path) -> None:
-    """In one file, and over time; a map says that it is meant."""
+    """In one file and over time; a map declares it as intended."""
     day = "2024-01-02"
     both = daily(tmp_path / "both.csv", (day, "BRK-B"), ("2024-01-03", "BRK.B"))
     names = tmp_path / "map.csv"
@@ -103,7 +103,7 @@ def test_two_spellings_that_fall_together(load: Mdload, database_url: str, tmp_p
         ("BRK-B", "BRK.B", "yahoo"), ("BRK.B", "BRK.B", "map"),
     ]  # fmt: skip
 
-    # Over time: what the map joined stays joined, and a third spelling is an error again.
+    # Over time: the map's join stays, and a third spelling is an error again.
     again = load(
         daily(tmp_path / "again.csv", ("2024-01-04", "BRK-B")), "--symbol-convention", "yahoo"
     )

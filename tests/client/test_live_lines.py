@@ -1,4 +1,4 @@
-"""Lines of JSON into checked bars: what is understood, what is kept as a reject, what is told."""
+"""Lines of JSON into checked bars: accepted lines, rejects and notes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_other_names_and_what_the_options_say() -> None:
 
 
 def test_numbers_are_read_as_they_are_written() -> None:
-    """Never through a float on the way: these would all be changed by one."""
+    """Values never pass through a float, which would change all of these."""
     line = (
         b'{"provider":"p","symbol":600000,"interval":"1m","ts":"2024-03-04T14:30:00Z","open":0.1,'
         b'"high":1e3,"low":0.10000000000000001,"close":123.456,"trade_count":9007199254740993}'
@@ -152,7 +152,7 @@ def test_a_shape_is_understood_once_and_asked_again_until_then() -> None:
 
 
 def test_the_order_of_lines_is_kept_over_shapes() -> None:
-    """The last of two bars for a key counts, whatever names the two have."""
+    """The last of two bars for a key wins, whatever spelling each has."""
     lines = [{**BAR, "close": 10.1, "volume": 1}, {**BAR, "close": 10.2}, b"x",
              {**BAR, "close": 10.3, "volume": 2}]  # fmt: skip
     found = check(*lines, first=5)

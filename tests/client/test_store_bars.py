@@ -1,4 +1,4 @@
-"""Objects into frames: what is taken, what is refused and how that is said."""
+"""Objects into frames: accepted objects, refused ones, and messages."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_known_keys_are_what_normalisation_makes_of_them(batches: list[list[Any]
 
 @pytest.mark.parametrize("size", [1, 3, 7, 10, 100])
 def test_batches_of_a_list_are_those_of_a_stream(size: int) -> None:
-    """A list is checked in larger pieces; what comes out is the same."""
+    """A list is checked in larger pieces with the same result."""
     candles = [replace(c, high=1.0) if n % 4 == 3 else c for n, c in enumerate(minutes(10))]
     checks = Checks(RuleSettings())
     as_list = list(checks.objects(candles, size))

@@ -1,4 +1,4 @@
-"""Files that look like a dialect's and are not, or hold what would go wrong in silence."""
+"""Files that resemble a dialect but are not in it, and values that could go wrong silently."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_databentos_prices_of_two_kinds_in_one_file_are_refused(tmp_path: Path) 
         f"17040672{minute:02}000000000,33,2,1,1.5,3.0,1.0,2.0,5,X\n" for minute in range(40)
     )
     other = "1704070800000000000,33,2,1,1500000000,3000000000,1000000000,2000000000,5,X\n"
-    with pytest.raises(MdloadError, match="it is made of two files"):
+    with pytest.raises(MdloadError, match="two files seem to be joined"):
         load(tmp_path, "glbx.csv", header + one + other)
 
 
@@ -171,7 +171,7 @@ def test_the_spacing_says_whose_end_a_stamp_of_ninjatrader_is(tmp_path: Path) ->
 
 @pytest.mark.parametrize("kind", [pl.Float64, pl.Int64])
 def test_fixed_point_is_no_price_whatever_its_type(kind: Any, tmp_path: Path) -> None:
-    """pandas makes floats of integers beside which a cell is empty."""
+    """pandas turns integers into floats if the column has an empty cell."""
     prices = {name: [5_527_250_000_000] * 3 for name in ("open", "high", "low", "close")}
     days = ["2024-01-02", "2024-01-03", "2024-01-04"]
     path = tmp_path / "x.parquet"

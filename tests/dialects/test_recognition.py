@@ -1,4 +1,4 @@
-"""Which dialect a file is taken for, and why; nothing is guessed between two."""
+"""Recognition: which dialect a file is read as, and why; ties are never guessed."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_more_points_do_not_overrule_the_provider_that_the_person_named(
 def test_values_that_do_not_look_right_rule_a_shape_out() -> None:
     wrong = BARS.with_columns(ts=pl.lit("2024-01-02"))
     assert recognise(bare(frame=wrong), None, None).dialect.name == "canonical"
-    with pytest.raises(ColumnMismatch, match="not in the dialect bare, which wants 6 columns"):
+    with pytest.raises(ColumnMismatch, match="not fit the dialect bare, which needs 6 columns"):
         recognise(bare(frame=wrong), "bare", None)
 
 
@@ -159,7 +159,7 @@ def test_what_nothing_speaks_for_is_a_plain_table() -> None:
 
 
 def test_a_container_of_its_own_is_never_a_plain_table() -> None:
-    with pytest.raises(UnreadableFile, match="bi5 file of a kind that mdload does not know"):
+    with pytest.raises(UnreadableFile, match="bi5 file of an unknown kind"):
         recognise(Opening("x", "/x", "bi5", BARS), None, None)
 
 

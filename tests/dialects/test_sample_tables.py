@@ -1,4 +1,4 @@
-"""Real vendor files that are plain tables: what is made of them, read off the files by hand."""
+"""Real vendor files that are plain tables, with expectations read off the files by hand."""
 
 from __future__ import annotations
 

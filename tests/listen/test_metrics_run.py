@@ -1,4 +1,4 @@
-"""Events in, numbers out: what a scrape says after a run whose events are known."""
+"""Events in, numbers out: a scrape after a run with known events."""
 
 from __future__ import annotations
 

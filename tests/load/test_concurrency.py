@@ -64,7 +64,7 @@ def stored(url: str) -> dict[tuple[Any, ...], tuple[Any, ...]]:
 
 
 def assert_books_balance(url: str) -> None:
-    """What every table says of the others, whoever wrote when."""
+    """Checks that the tables agree, whoever wrote when."""
     counts = [f"rows_{n}" for n in (
         "read", "inserted", "updated", "unchanged", "duplicate", "skipped", "failed")]  # fmt: skip
     sums = ", ".join(f"CAST(coalesce(sum({c}), 0) AS bigint)" for c in counts)
@@ -222,7 +222,7 @@ def test_two_loaders_of_many_files_in_opposite_order(
 def test_two_commands_at_once(
     mdload: Callable[..., Ran], quick_deadlocks: str, tmp_path: Path
 ) -> None:
-    """The real thing: two processes, the same keys, each from the other end."""
+    """Two real processes load the same keys, each from the other end."""
     for price, order in ((10.0, 1), (20.0, -1)):
         for n in range(4):
             frame = bars(SYMBOLS[::order], 300 + n, price)
@@ -356,7 +356,7 @@ def test_another_writer_between_our_comparison_and_our_writing(
 def test_our_copy_waits_for_another_writer_of_the_same_key(
     database_url: str, meeting: Path, monkeypatch: pytest.MonkeyPatch, ends: str
 ) -> None:
-    """Nothing is refused before it is known whether he commits."""
+    """Nothing is refused until the other writer has committed or rolled back."""
     said: list[Event] = []
     with psycopg.connect(database_url) as other:
 

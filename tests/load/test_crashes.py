@@ -1,4 +1,4 @@
-"""Sessions that are ended and commits without an answer: one run, and it ends as if nothing was.
+"""Ended sessions and commits without an answer: the one run ends as if nothing had happened.
 
 MDLOAD_KILLS sets how often sessions are ended in each way.
 """
@@ -75,7 +75,7 @@ TERMINATE = (
 def assert_as_if_nothing_was(
     result: LoadResult, url: str, undisturbed: dict[str, bytes], order: str
 ) -> None:
-    """One run has loaded everything, once."""
+    """Checks that one run has loaded everything once."""
     assert result.status == "success", result.files[0].error
     assert_like(contents(url), undisturbed, SMALL, ordered=order == "ordered")
     assert_run_counts(url)

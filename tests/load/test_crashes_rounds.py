@@ -1,4 +1,4 @@
-"""Whatever is killed, and whenever: after another run everything is as if nothing had happened.
+"""Whatever is killed at any time: after another run everything is as if nothing had happened.
 
 Each round starts the real executable on a file, kills something at a random moment (the client, the
 server, both; or the disk is full for a while), runs the same command again, and compares all that
@@ -51,7 +51,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /pro
 
 @dataclass
 class Figures:
-    """What was tried, and what of it was hit."""
+    """The attempts, and their hits."""
 
     hits: Counter[tuple[str, str]] = field(default_factory=Counter)
     seen: Counter[str] = field(default_factory=Counter)
@@ -200,7 +200,7 @@ class Rounds:
         assert code == 0, again.said
         (file,) = json.loads(out)["files"]
         self.figures.seen["runs after it that went on inside the file"] += any(
-            "goes on after row" in said for said in again.said
+            "resuming after row" in said for said in again.said
         )
         self.figures.seen["runs after it that found all done"] += file["state"] == "known"
         ordered = order == "ordered"

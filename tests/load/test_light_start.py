@@ -1,4 +1,4 @@
-"""What a load does not import: each of these takes as long as all the rest of a small one."""
+"""Modules that a load must not import: each takes as long as the rest of a small load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An object around one array of rows: read in pieces, it is what it is as a whole."""
+"""An object around one array of rows: reading in pieces equals reading as a whole."""
 
 from __future__ import annotations
 

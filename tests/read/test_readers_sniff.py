@@ -1,4 +1,4 @@
-"""What the first lines say of a text: delimiter, header or none, banner, names."""
+"""Facts from the first lines of a text: delimiter, header, banner, names."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ Values = tuple[float, float, float, float, float | None, float | None, int | Non
 
 @dataclass
 class Oracle:
-    """What the store should hold, and what each load should say."""
+    """The expected store, and the expected result of each load."""
 
     bars: dict[Key, Values] = field(default_factory=dict)
     revisions: list[tuple[Key, Values, Values]] = field(default_factory=list)

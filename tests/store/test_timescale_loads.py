@@ -1,4 +1,4 @@
-"""Loads into compressed chunks: what they leave alone, touch, name, and compress again."""
+"""Loads into compressed chunks: chunks left alone, touched, named and compressed again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of dialects share: taking a file in without a database, and real files' bars."""
+"""Shared by the dialect tests: reading a file without a database, and bars of real files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from loader.settings import Settings
 
 #: A row under `loader.bars.COLUMNS`.
 Bar = tuple[Any, ...]
-#: What stands beside the file of a golden case.
+#: The other files in the folder of a golden case.
 OWN = {"expected.csv", "case.toml"}
 
 

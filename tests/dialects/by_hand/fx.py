@@ -1,4 +1,4 @@
-"""Real files of forex and futures platforms and of retail sites, against a reading of their own:
+"""Real files of forex and futures platforms and retail sites, read independently of the package:
 csv, json, lzma, struct, datetime and zoneinfo, row by row."""
 
 from __future__ import annotations
