@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
-import polars as pl
-
-from loader import bars
 from loader.client.live.lines import Lines
 from loader.client.live.source import Source
 from loader.client.live.spill import Spill
@@ -21,9 +18,8 @@ from loader.db import retries
 from loader.errors import Cancelled, ConnectionLost, DatabaseError
 from loader.events import Event, FileNote, RowsDone
 from loader.load import books
-from loader.load.books import Tally
+from loader.load.tally import Tally
 from loader.results import Counts, FileResult
-from loader.store.compare import Diff
 
 #: Seconds without a server after which lines go to disk.
 _LASTING: Final = 2.0
@@ -90,11 +86,7 @@ class FeedWriter:
 
     def result(self) -> FileResult:
         """What became of the lines that were stored."""
-        return books.part_result(
-            FileResult(self._source.name, "loaded"), "loaded", self._tally,
-            inserted=self._counts.inserted, updated=self._counts.updated,
-            raced=self._counts.unchanged,
-        )  # fmt: skip
+        return books.joined(FileResult(self._source.name, "loaded"), self._tally, self._counts)
 
     def run(self) -> None:
         """Stores lines until there are no more to come.
@@ -161,8 +153,7 @@ class FeedWriter:
                 waiting = f"{left:,} lines on disk are stored now" if left else "nothing waits"
                 self._note(f"the server is back after {lasted:,.0f} s; {waiting}")
         self._trouble_since = None
-        none = pl.DataFrame(schema=bars.SCHEMA)
-        self._tally.add(Diff(transaction.unique, none, none, 0))
+        self._tally.add(transaction.batch)
         self._counts += transaction.counts
         self._emit(RowsDone(name, transaction.counts.read))
 
