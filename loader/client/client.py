@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
-from threading import Event, RLock
+from threading import RLock
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
@@ -23,10 +24,13 @@ from loader.client.transaction import Spelling, Transaction
 from loader.db import retries
 from loader.db.conninfo import conninfo
 from loader.errors import Cancelled, ConnectionLost, Contended, MdloadError
-from loader.events import Event as Told
-from loader.events import FileNote, Listener
+from loader.events import Event, FileNote, Listener
 from loader.read.batch import Location, RawBatch
 from loader.results import Counts
+from loader.store.metrics import Registry
+
+if TYPE_CHECKING:
+    from loader.client.metrics import ClientMetrics
 
 
 class StoreClient:
@@ -41,14 +45,18 @@ class StoreClient:
         dsn: a libpq URL or connection string.
         run_id: a job run that is running; bars, rejects and revisions get its number, and the
             counts of each batch are added to it as they commit.
-        rules: what the rules are to allow.
-        listeners: are told what each transaction wrote: `loader.listen.metrics.Metrics` is one.
+        rules: what the rules allow.
+        listeners: called with the events of each transaction, see `loader.events`.
+        metrics: a registry of prometheus_client in which the written bars are counted, and with a
+            `run_id` the rows of its job; by default the library's own. None for no metrics. A
+            listener that counts in the same registry is not doubled.
 
     Every method that writes raises ConnectionLost when the server stays away and DatabaseError when
     it refuses. Batches before the one that failed are stored.
 
     Raises:
-        SettingsError: `dsn` is none.
+        SettingsError: `dsn` is not a valid connection string.
+        ValueError: the registry has a metric of another kind under one of mdload's names.
     """
 
     def __init__(
@@ -58,16 +66,20 @@ class StoreClient:
         run_id: int | None = None,
         rules: RuleSettings | None = None,
         listeners: Iterable[Listener] = (),
+        metrics: Registry = "default",
     ) -> None:
         conninfo(dsn)
         self._run_id = run_id
         self._rules = rules or RuleSettings()
         self._checks = checks.Checks(self._rules)
         self._listeners = tuple(listeners)
+        self._metrics = _metrics(metrics, run_id, self._listeners)
+        if self._metrics is not None:
+            self._listeners += (self._metrics,)
         self._sessions = Sessions(dsn)
         self._remembered: set[Spelling] = set()
         self._turn = RLock()
-        self._stop = Event()
+        self._stop = threading.Event()
 
     def __enter__(self) -> Self:
         """Connects, so that a wrong address shows here."""
@@ -90,7 +102,7 @@ class StoreClient:
 
     def cancel(self) -> None:
         """Makes writes that are under way end with an error. For another thread to call."""
-        stopped, self._stop = self._stop, Event()
+        stopped, self._stop = self._stop, threading.Event()
         stopped.set()
         self._sessions.cancel()
 
@@ -177,16 +189,18 @@ class StoreClient:
     def _transaction(self, batch: CheckedBatch) -> Transaction:
         return Transaction(batch, self._run_id, self._remembered, self._emit, "bars")
 
-    def _commit(self, transaction: Transaction, stop: Event) -> Counts:
+    def _commit(self, transaction: Transaction, stop: threading.Event) -> Counts:
         with self._turn:
             return self._attempts(transaction, stop)
 
-    def _attempts(self, transaction: Transaction, stop: Event) -> Counts:
+    def _attempts(self, transaction: Transaction, stop: threading.Event) -> Counts:
         try:
             for attempt in count(1):
                 if stop.is_set():
                     raise Cancelled("cancelled; batches before this one are stored")
                 try:
+                    if self._metrics is not None:
+                        self._metrics.learn_job(self._sessions)
                     transaction.run(self._sessions)
                     break
                 except (Contended, ConnectionLost) as error:
@@ -202,6 +216,17 @@ class StoreClient:
             raise
         return transaction.counts
 
-    def _emit(self, event: Told) -> None:
+    def _emit(self, event: Event) -> None:
         for listener in self._listeners:
             listener(event)
+
+
+def _metrics(
+    metrics: Registry, run_id: int | None, listeners: Iterable[Listener]
+) -> ClientMetrics | None:
+    if metrics is None:
+        return None
+    # Imports prometheus_client, which a program without metrics does not need.
+    from loader.client.metrics import client_metrics  # noqa: PLC0415
+
+    return client_metrics(metrics, run_id, listeners)

@@ -59,7 +59,7 @@ def load(
     with ExitStack() as stack:
         record = None
         if not settings.dry_run:
-            tracker = stack.enter_context(JobRunTracker(url))
+            tracker = stack.enter_context(JobRunTracker(url, metrics=None))
             record = stack.enter_context(
                 tracker.run(
                     settings.job_name,

@@ -89,7 +89,7 @@ class LiveFeed:
         run_id: int | None = None
         try:
             with (
-                JobRunTracker(self._url) as tracker,
+                JobRunTracker(self._url, metrics=None) as tracker,
                 tracker.run(
                     settings.job_name,
                     provider=settings.provider,

@@ -15,8 +15,10 @@ import psycopg
 from loader import __version__
 from loader.db.rows import Session
 from loader.errors import RunFinished, UnknownRun
-from loader.results import RunStatus
+from loader.results import Counts, RunStatus
+from loader.store.metrics import Registry
 from loader.store.runs.active import ActiveRun, Heart, outcome
+from loader.store.runs.counting import RunCounting
 from loader.store.runs.counts import as_json
 from loader.store.runs.records import STATUSES, ExpiredRuns, JobRun, JobRunFile, Mode, RunSummary
 from loader.text import redact
@@ -30,13 +32,19 @@ class JobRunTracker:
             needed and made again after a loss; or a psycopg connection, which stays the caller's:
             it is never closed here, and where the caller has a transaction open the run's row
             belongs to it.
+        metrics: a registry of prometheus_client in which runs and their rows are counted, by
+            default its own; None for no metrics. They move when a call returns, also where the
+            caller's transaction is rolled back later.
 
     Methods raise ConnectionLost when the server is away, DatabaseError when it refuses. A call
     that was lost on its way is repeated where that cannot count anything twice.
     """
 
-    def __init__(self, database: str | psycopg.Connection[Any]) -> None:
+    def __init__(
+        self, database: str | psycopg.Connection[Any], *, metrics: Registry = "default"
+    ) -> None:
         self._session = Session(database)
+        self._counting = RunCounting(metrics)
 
     def __enter__(self) -> Self:
         return self
@@ -74,6 +82,7 @@ class JobRunTracker:
             "job_run_start", job_name, dataset_name, provider, mode, config_fingerprint,
             pipeline_version or __version__, json.dumps(dict(metadata or {}), allow_nan=False),
         )  # fmt: skip
+        self._counting.started(job_name, provider, mode)
         return int(row["id"])
 
     def update_progress(
@@ -115,6 +124,7 @@ class JobRunTracker:
         )  # fmt: skip
         if not done:
             self._insist_on_running(run_id)
+        self._counting.added(done, Counts(sum(counts), *counts))
 
     def heartbeat(self, run_id: int) -> None:
         """Says that the run is alive, and nothing else.
@@ -139,8 +149,10 @@ class JobRunTracker:
         """
         _one_of("status", status, STATUSES[1:])
         message = None if error_message is None else _storable(error_message)
-        if not self._session.rows("job_run_complete", run_id, status, message):
+        ended = self._session.rows("job_run_complete", run_id, status, message)
+        if not ended:
             self._insist_on_running(run_id)
+        self._counting.ended(ended)
 
     def get_run(self, run_id: int) -> JobRun:
         """The run.
@@ -185,6 +197,7 @@ class JobRunTracker:
             _storable(error_message),
             heartbeat_timeout_minutes,
         )
+        self._counting.ended(marked)
         return sorted(int(row["id"]) for row in marked)
 
     def get_expired_runs(self, days: int = 90) -> list[ExpiredRuns]:
