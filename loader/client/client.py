@@ -1,4 +1,4 @@
-"""`StoreClient`: bars as Python objects, or frames, into the store."""
+"""`StoreClient`: writes bars, as Python objects or frames, into the store."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
 class StoreClient:
     """Writes bars into one database, by the same rules and the same merge as `mdload backfill`.
 
-    Each batch is a transaction: its bars, the revisions of changed ones, its rejects and its new
-    spellings commit together. Where another writer is in the way or the server goes away, the
-    batch is run again, up to eight times in about half a minute. After an error the client can be
-    used again. Threads may share it; their batches go one after the other.
+    Each batch is a transaction: its bars, the revisions of changed bars, its rejects and its new
+    spellings commit together. If another writer is in the way or the server goes away, the batch
+    is run again, up to eight times in about half a minute. After an error the client can be used
+    again. Threads may share it; their batches are written one after the other.
 
     Args:
         dsn: a libpq URL or connection string.
-        run_id: a job run that is running; bars, rejects and revisions get its number, and the
-            counts of each batch are added to it as they commit.
+        run_id: a job run that is running. Rejects and revisions refer to it, and the counts of
+            each batch are added to it in the batch's transaction.
         rules: what the rules allow.
         listeners: called with the events of each transaction, see `loader.events`.
         metrics: a registry of prometheus_client in which the written bars are counted, and with a
@@ -82,7 +82,7 @@ class StoreClient:
         self._stop = threading.Event()
 
     def __enter__(self) -> Self:
-        """Connects, so that a wrong address shows here."""
+        """Connects, so that a wrong address fails here."""
         with self._turn:
             self._sessions.prepared()
         return self
@@ -101,21 +101,21 @@ class StoreClient:
             self._sessions.close()
 
     def cancel(self) -> None:
-        """Makes writes that are under way end with an error. For another thread to call."""
+        """Makes the current writes end with an error. For another thread to call."""
         stopped, self._stop = self._stop, threading.Event()
         stopped.set()
         self._sessions.cancel()
 
     def write_bars(self, bars: Iterable[Bar], batch_size: int = 1000) -> WriteResult:
-        """Writes objects in batches, each a transaction, in the order in which they come.
+        """Writes objects in batches, in their order; each batch is a transaction.
 
-        Of two bars for one key in a batch the last one counts. Bars that break a rule go to
+        If a batch has two bars for one key, the last one counts. Bars that break a rule go to
         `bars_rejected`, with their position (from 1) as row number.
 
         Raises:
-            TypeError: an object lacks an attribute, or has a value of a type that cannot be one;
-                the message names it and the index. Nothing of its batch is stored.
-            ValueError: a `ts` has no time zone, likewise; or `batch_size` is not positive.
+            TypeError: an object lacks an attribute, or a value has a wrong type; the message names
+                the attribute and the object's index. Nothing of its batch is stored.
+            ValueError: a `ts` has no time zone (likewise), or `batch_size` is not positive.
         """
         batches = self._checks.objects(bars, batch_size)
         if isinstance(bars, Sequence) and len(bars) <= batch_size:
@@ -132,14 +132,14 @@ class StoreClient:
         timezone: str | None = None,
         batch_size: int = 100_000,
     ) -> WriteResult:
-        """Writes a Polars frame, an Arrow table, or what else offers Arrow's C stream.
+        """Writes a Polars frame, an Arrow table, or another object with Arrow's C stream.
 
-        Columns go by the names that `mdload backfill` understands; `provider`, `symbol`, `interval`
-        and `timezone` say what they do not.
+        Columns have the names that `mdload backfill` understands. `provider`, `symbol`, `interval`
+        and `timezone` supply what the columns do not say.
 
         Raises:
-            ColumnMismatch: a column is absent, doubled, or of a type that cannot be one.
-            SettingsError: nobody says the provider, or an argument is wrong.
+            ColumnMismatch: a column is missing, doubled, or has a wrong type.
+            SettingsError: the provider is not known, or an argument is wrong.
             ValueError: `batch_size` is not positive.
         """
         done = Counts()
@@ -154,18 +154,18 @@ class StoreClient:
         return WriteResult(done)
 
     def buffered(self, max_rows: int = 1000, max_seconds: float | None = 1.0) -> Feed:
-        """Takes bars one by one, in a `with` block, and writes them together: see `Feed`."""
+        """Takes bars one by one in a `with` block and writes them in batches: see `Feed`."""
         return Feed(self._write_rows, max_rows, max_seconds)
 
     def write_batch(self, bars: Sequence[Bar], first: int) -> Counts:
-        """One batch of a longer stream, in which `first` is the index of its first bar."""
+        """Writes one batch of a longer stream, in which its first bar has the index `first`."""
         return self._write(self._checks.batch(columns(bars, first), first))
 
-    def _write_rows(self, said: Sequence[Row]) -> Counts:
-        return self._write(self._checks.batch(list(zip(*said, strict=True)), 0))
+    def _write_rows(self, rows: Sequence[Row]) -> Counts:
+        return self._write(self._checks.batch(list(zip(*rows, strict=True)), 0))
 
     def _write_ahead(self, batches: Iterator[CheckedBatch]) -> Counts:
-        """Writes each batch while the next one is made, which this thread does."""
+        """Writes each batch in another thread while this one checks the next."""
         done, stop = Counts(), self._stop
         pending: Future[Counts] | None = None
         with ThreadPoolExecutor(1, "mdload-store") as thread:
@@ -174,7 +174,7 @@ class StoreClient:
                     transaction = self._transaction(batch)
                     done += pending.result() if pending else Counts()
                     pending = thread.submit(self._commit, transaction, stop)
-            except Exception:  # of any kind: the bars come from the caller; it is raised on
+            except Exception:  # the bars come from the caller, who may raise anything
                 if pending:
                     pending.result()  # its error comes first
                 raise
@@ -211,7 +211,7 @@ class StoreClient:
                     stop.wait(retries.pause(attempt))
         except MdloadError:
             raise
-        except BaseException:  # in whatever state it left the sessions
+        except BaseException:  # the sessions may be in any state
             self._sessions.close()
             raise
         return transaction.counts

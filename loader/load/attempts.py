@@ -31,7 +31,7 @@ YOUNG_SECONDS = 900.0
 
 
 def load_file(run: LoadRun, source: Source) -> FileResult:
-    """One source file, whatever comes of it: errors of mdload's own kinds become the result."""
+    """Loads one source file. Errors of mdload's own kinds become part of the result."""
     run.emit(FileStarted(source.name, source.size_bytes))
     attempts = _Attempts(run, source)
     try:
@@ -43,7 +43,7 @@ def load_file(run: LoadRun, source: Source) -> FileResult:
 
 
 class _Attempts:
-    """A file, and how far it has come over the attempts so far."""
+    """One file, and how much of it the attempts so far have loaded."""
 
     def __init__(self, run: LoadRun, source: Source) -> None:
         self._run = run
@@ -57,12 +57,12 @@ class _Attempts:
     def load(self) -> FileResult:
         if self._source.trouble is not None:
             raise self._source.trouble
-        self._identity = identity(self._source)  # before it is hashed: a change must show
+        self._identity = identity(self._source)  # before hashing, so that a change shows
         self._done = replace(self._done, content_hash=content_hash(self._source))
         for attempt in range(1, retries.ATTEMPTS + 1):
             try:
-                self._learn()
-                return self._known() or self._once()
+                self._take_over()
+                return self._known() or self._attempt()
             except MayRepeat:
                 self._work = None
                 self._mode = replace(self._mode, partition=True, resume_at=0)
@@ -78,11 +78,13 @@ class _Attempts:
         raise AssertionError("unreachable")
 
     def failed(self, error: MdloadError) -> FileResult:
-        """What is left of the file after `error`: parts that were committed stay."""
+        """The file's result after `error`. Parts that were committed stay."""
         if self._run.cancelled.is_set() and not isinstance(error, Cancelled):
-            error = Cancelled(STOPPED)  # what the server said of the statement that was stopped
-        with suppress(DatabaseError):  # the error in hand says more than one about the ledger
-            self._learn()
+            error = Cancelled(
+                STOPPED
+            )  # the error in hand is the server's, about the cancelled statement
+        with suppress(DatabaseError):  # this error says more than one about the ledger would
+            self._take_over()
         if isinstance(error, Unfinished) and self._may_still_be_written():
             note = f"left for the next run, as it seems to be still written: {redact(str(error))}"
             self._run.emit(FileNote(self._source.name, note))
@@ -100,25 +102,26 @@ class _Attempts:
         return result
 
     def _may_still_be_written(self) -> bool:
-        """Whether the job leaves such a file, nothing of it is committed, and it is young."""
+        """Whether the next run gets the file: the job leaves unfinished files, no part of this one
+        is committed, and it changed a short time ago."""
         left = self._run.settings.leaves_unfinished and not self._source.is_copy
         if not left or self._done.file_id:
             return False
         with suppress(UnreadableFile):
             _, changed_ns = identity(self._source)
             return time.time() - changed_ns / 1e9 < YOUNG_SECONDS
-        return True  # it was renamed or replaced this moment
+        return True  # it has just been renamed or replaced
 
-    def _learn(self) -> None:
-        """Takes over what the attempt before has committed."""
+    def _take_over(self) -> None:
+        """Takes over what the attempt before this one has committed."""
         if self._work is not None:
             self._work.settle()
             self._done = self._work.done
             self._mode = replace(self._mode, resume_at=self._work.covered)
 
     def _known(self) -> FileResult | None:
-        """The result, if the content is loaded already under this configuration. Where a part of
-        it is, sets the way to go on after that."""
+        """The result, if the content is loaded already under this configuration. If a part of it
+        is, the attempts go on after that part."""
         if not self._asks_ledger:
             return None
         assert self._done.content_hash is not None
@@ -145,7 +148,7 @@ class _Attempts:
             self._run.emit(FileNote(self._source.name, note))
         return None
 
-    def _once(self) -> FileResult:
+    def _attempt(self) -> FileResult:
         if self._work is None or not self._work.ended:
             self._work = FileWork(self._run, self._source, self._identity, self._done, self._mode)
             try:
@@ -163,7 +166,7 @@ class _Attempts:
 def _recorded(
     run: LoadRun, source: Source, result: FileResult, rows_resumable: int = 0
 ) -> FileResult:
-    """The ledger's word on a file of which nothing more was written."""
+    """Records a file in the ledger that gets no more parts; returns it with its id."""
     if run.run_id is None:
         return result
     with run.connection(cancellable=False) as writer, writer.transaction():

@@ -1,7 +1,7 @@
 """A load, from its sources to the recorded run.
 
 source -> read -> layout, normalise, validate -> one row per key -> compare with the store
-       -> new bars straight in, changed ones through the stage -> rejects, ledger, counts -> commit
+       -> new bars by COPY, changed ones through the stage -> rejects, ledger, counts -> commit
 
 This module loads files side by side and keeps the run's record; `attempts` loads one file, with
 retries; `file` is one attempt at it, and `part` is its transaction.
@@ -25,7 +25,7 @@ from loader.settings import Settings
 from loader.store.runs import JobRunTracker, ledger
 from loader.store.runs.fingerprint import compute_config_fingerprint
 
-#: Sources that are named in the run's metadata; the ledger has them all.
+#: Sources listed in the run's metadata; the ledger has them all.
 LISTED = 20
 
 
@@ -36,23 +36,24 @@ def load(
     listeners: Iterable[Listener] = (),
     about: Mapping[str, object] | None = None,
 ) -> LoadResult:
-    """Loads `sources` into the database at `url` and records it as one job run, with what its
-    metadata shall say `about` it.
+    """Loads `sources` into the database at `url` and records the load as one job run. `about` is
+    added to the run's metadata.
 
-    A file that cannot be loaded does not stop the others: it is in the result, with its error.
-    KeyboardInterrupt (or any exception raised in this thread) cancels what is under way, file by
-    file, waits for that, and goes on. A dry run reads, compares and counts, and writes nothing.
+    A file that cannot be loaded does not stop the others: the result has it, with its error.
+    KeyboardInterrupt (or any exception raised in this thread) cancels the files that are being
+    loaded, waits for them to end, and is raised on. A dry run reads, compares and counts, and
+    writes nothing.
 
     Raises:
-        SettingsError, UnknownDialect: a setting is wrong whatever the files are.
+        SettingsError, UnknownDialect: a setting is wrong, whatever the files are.
         DatabaseError: the run could not be recorded at all.
     """
     started = time.monotonic()
     check_settings(settings)
-    told = tuple(listeners)
+    listening = tuple(listeners)
 
     def emit(event: Event) -> None:
-        for listener in told:
+        for listener in listening:
             listener(event)
 
     fingerprint = compute_config_fingerprint(settings.meaning())
@@ -83,7 +84,7 @@ def load(
         wal = _wal_position(run)
         files = tuple(_all_files(run, sources))
         wal_bytes = None if wal is None or settings.dry_run else (_wal_position(run) or wal) - wal
-        chunks = _followed(run)
+        chunks = _upkeep(run)
         status = _status(files)
         if record is not None:
             record.end(status, "; ".join(f.error for f in files if f.error)[:2000] or None)
@@ -103,13 +104,13 @@ def _all_files(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
             for future in pending:
                 future.cancel()
             while not all(future.done() for future in pending):
-                run.cancel()  # again and again: a statement may begin just after it was asked
+                run.cancel()  # repeatedly: a statement may begin just after the cancel
                 wait(pending, timeout=0.2)
             raise
 
 
-def _followed(run: LoadRun) -> tuple[ChunkWrites, ...]:
-    """What TimescaleDB does after the load, which stands whatever becomes of that."""
+def _upkeep(run: LoadRun) -> tuple[ChunkWrites, ...]:
+    """Compresses chunks and refreshes rollups after the load, which is committed in any case."""
     if run.run_id is None or run.cancelled.is_set():
         return ()
     try:
@@ -127,7 +128,7 @@ def _status(files: Sequence[FileResult]) -> RunStatus:
 
 
 def _wal_position(run: LoadRun) -> int | None:
-    """Bytes of write-ahead log so far, of the whole server; None where it does not tell."""
+    """Bytes of write-ahead log so far, of the whole server; None if the role may not ask."""
     with suppress(DatabaseError), run.connection(autocommit=True) as connection:
         return int(connection.one("wal_position")[0])
     return None
