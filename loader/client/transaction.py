@@ -142,7 +142,7 @@ class Transaction:
         return pl.DataFrame(new, schema=spellings.SCHEMA, orient="row") if new else None
 
     def _settle(self, session: Executor, number: str) -> bool:
-        """Whether the transaction committed, whose commit had no answer."""
+        """Whether transaction `number`, which had no answer to its commit, has committed."""
         try:
             (status,) = session.one("transaction_status", number)
         except DatabaseError as error:

@@ -62,10 +62,10 @@ class LoadRun:
             SettingsError: a dialect of the user, or of another package, is not valid.
         """
         own = from_tables(self.settings.own_dialects)
-        said = said_by(source.full_path, known_dialects(own).values())
-        if not said:
+        named = said_by(source.full_path, known_dialects(own).values())
+        if not named:
             return self.fingerprint
-        return compute_config_fingerprint({"settings": self.fingerprint, "name": said})
+        return compute_config_fingerprint({"settings": self.fingerprint, "name": named})
 
     @contextmanager
     def connection(

@@ -97,6 +97,23 @@ def test_rejects_of_a_copied_batch_go_with_its_run(
     assert kept == [(3, run_id, None), (4, run_id, None)] * 2
 
 
+@pytest.mark.parametrize("statement_rows", [0, 1_500], ids=["copy", "statement"])
+def test_a_run_has_the_span_and_the_symbols_of_all_its_batches(
+    database_url: str, statement_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loader.client.transaction.STATEMENT_ROWS", statement_rows)
+    with (
+        JobRunTracker(database_url) as tracker,
+        tracker.run("feed") as run,
+        StoreClient(database_url, run_id=run.id) as client,
+    ):
+        client.write_bars([*minutes(3, start=4), *minutes(1, start=6, symbol="BB")])
+        client.write_bars(minutes(2, start=1))
+        client.write_bars(minutes(1, start=3))
+    spans = fetch(database_url, "SELECT symbols, min_ts, max_ts FROM job_runs")
+    assert spans == [(["AA", "BB"], T0 + timedelta(minutes=1), T0 + timedelta(minutes=6))]
+
+
 @pytest.mark.parametrize("commit_every", [None, 2], ids=["whole", "parts"])
 def test_a_run_has_the_span_and_the_symbols_of_all_its_parts(
     database_url: str, tmp_path: Path, commit_every: int | None

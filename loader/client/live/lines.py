@@ -61,7 +61,7 @@ class Lines:
         )
         self._source = source
         self._tell = tell
-        self._told: set[str] = set()
+        self._noted: set[str] = set()
         self._layouts: dict[Shape, Layout] = {}
 
     def check(self, lines: Sequence[bytes], first: int) -> CheckedBatch:
@@ -98,8 +98,8 @@ class Lines:
         place = f"line {group.numbers[0]}"
         try:
             layout = decide(_batch(shape, group, place), self._hints)
-            said = self._hints.interval or layout.dialect.interval
-            if said is None and "interval" not in layout.columns:
+            interval = self._hints.interval or layout.dialect.interval
+            if interval is None and "interval" not in layout.columns:
                 # A few lines are too few to decide the interval of all that follow.
                 raise ColumnMismatch("the interval is not known", hint="name it: --interval 1m")
         except (InputError, SettingsError) as error:
@@ -124,8 +124,8 @@ class Lines:
         return replace(checked, good=good, bad=bad)
 
     def _note(self, place: str, note: str) -> None:
-        if note not in self._told and len(self._told) < _MOST_NOTES:
-            self._told.add(note)
+        if note not in self._noted and len(self._noted) < _MOST_NOTES:
+            self._noted.add(note)
             self._tell(f"{place}: {note}")
 
 
@@ -166,8 +166,8 @@ def _rejects(lost: list[_Lost]) -> CheckedBatch:
     numbers = pl.Series("row_number", [one.number for one in lost], dtype=pl.Int64)
     broken = pl.Series("rules", [[one.rule] for one in lost], dtype=pl.List(pl.String))
     texts = [one.line.rstrip(b"\r").decode("utf-8", "backslashreplace") for one in lost]
-    said = {"line": texts, "why": [one.why for one in lost]}
-    raw = rawjson.encode(pl.DataFrame(said, schema=dict.fromkeys(said, pl.String)))
+    cells = {"line": texts, "why": [one.why for one in lost]}
+    raw = rawjson.encode(pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String)))
     return CheckedBatch(
         pl.DataFrame(schema=BARS_AND_ROW), pl.DataFrame([numbers, broken, raw]),
         Counter(one.rule for one in lost),

@@ -100,7 +100,7 @@ class JobMetrics:
     def ended(
         self, provider: str | None, status: RunStatus, seconds: float, counts: Counts
     ) -> None:
-        """A run has ended after so many `seconds`; `counts` are all of its rows."""
+        """A run has ended, `seconds` after its start; `counts` are all of its rows."""
         labels = (*self._run(provider), status)
         self._to.runs.labels(*labels).inc()
         self._to.run_duration.labels(*labels).observe(seconds)
