@@ -12,7 +12,8 @@ import pytest
 
 from loader.bars import SCHEMA
 from loader.client import StoreClient
-from loader.errors import MergeFailed
+from loader.db import retries
+from loader.errors import Contended, MergeFailed
 from loader.load.pipeline import load
 from loader.read.sources import find
 from loader.results import Counts, LoadResult
@@ -80,6 +81,27 @@ def test_a_batch_with_a_reject_that_is_not_kept_is_not_committed(
             client.write_bars([Candle(), Candle(high=1.0)])
         assert fetch(forgetful_url, STORED) == [(0, 0, 0, 0)]
         assert client.write_bars([Candle(high=1.0), Candle()]) == 1
+
+
+def test_a_changed_bar_without_its_revision_is_not_committed(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The statement counts what it updates and what it keeps of that: the two must agree."""
+    monkeypatch.setattr(retries, "pause", lambda attempt: 0.0)
+    with StoreClient(database_url) as client:
+        client.write_bars(minutes(2))
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute(
+                "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN RETURN NULL; END $$"
+            )
+            connection.execute(
+                "CREATE TRIGGER lose BEFORE INSERT ON bars_ohlcv_revisions "
+                "FOR EACH ROW EXECUTE FUNCTION lose()"
+            )
+        with pytest.raises(Contended):
+            client.write_bars(minutes(2, close=10.25))
+    assert fetch(database_url, "SELECT DISTINCT close FROM bars_ohlcv") == [(10.5,)]
 
 
 def test_rejects_of_a_copied_batch_go_with_its_run(
