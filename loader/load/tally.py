@@ -53,9 +53,9 @@ class Tally:
         self.rules.update(batch.rejected)
         self.rejected += batch.bad.height if batch.bad is not None else 0
         series = batch.series
-        self.symbols.update(series["symbol"])
-        self.providers.update(series["provider"])
-        self.intervals.update(series["interval"])
+        self.symbols.update(series["symbol"].to_list())
+        self.providers.update(series["provider"].to_list())
+        self.intervals.update(series["interval"].to_list())
         self.min_ts = min(_times(self.min_ts, series["lo"].min()), default=None)
         self.max_ts = max(_times(self.max_ts, series["hi"].max()), default=None)
         if batch.spellings is not None and batch.spellings.height:
