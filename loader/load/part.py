@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from loader.check.unique import UniqueBatch
 from loader.db.executor import Executor
 from loader.errors import MergeFailed, TooManyRejects
 from loader.load.books import FileEntry
@@ -26,20 +27,31 @@ class Part:
     Attributes:
         name: of the file or client, for error messages.
         rejects: frames of `quarantine.BAD`.
+
+    Args:
+        only: the part's one batch, if it is at hand. It is counted here and not as it passes: a
+            client's writing thread must not wait for the interpreter lock at each column.
     """
 
-    def __init__(self, name: str, rejects: Frames) -> None:
+    def __init__(self, name: str, rejects: Frames, only: UniqueBatch | None = None) -> None:
         self.name = name
         self.rejects = rejects
         self.tally = Tally()
+        self._is_counted = only is not None
+        if only is not None:
+            self._count(only)
 
     def passing(self, pieces: Iterable[PendingDiff]) -> Iterator[PendingDiff]:
         """The pieces, unchanged."""
         for piece in pieces:
-            self.tally.add(piece.unique)
-            if piece.unique.bad is not None and piece.unique.bad.height:
-                self.rejects.append(piece.unique.bad)
+            if not self._is_counted:
+                self._count(piece.unique)
             yield piece
+
+    def _count(self, batch: UniqueBatch) -> None:
+        self.tally.add(batch)
+        if batch.bad is not None and batch.bad.height:
+            self.rejects.append(batch.bad)
 
 
 def write_part(

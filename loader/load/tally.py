@@ -59,7 +59,9 @@ class Tally:
         self.min_ts = min(_times(self.min_ts, series["lo"].min()), default=None)
         self.max_ts = max(_times(self.max_ts, series["hi"].max()), default=None)
         if batch.spellings is not None and batch.spellings.height:
-            found = batch.spellings.select(*spellings.SCHEMA)
+            found = batch.spellings
+            if found.columns != [*spellings.SCHEMA]:
+                found = found.select(*spellings.SCHEMA)
             known = self.spellings
             self.spellings = found if known is None else pl.concat([known, found]).unique()
 
