@@ -97,7 +97,7 @@ def recognise(
         fits = _fits([named], opening, provider) or _ignoring_name(named, opening, provider)
         if not fits:
             raise _not_in(named, opening)
-        return _taken(fits[0], opening)
+        return _recognition(fits[0], opening)
     fits = _fits(known_dialects(own).values(), opening, provider)
     fits = [fit for fit in fits if fit.score >= _ENOUGH or fit.no_bars]
     fits = [fit for fit in fits if fit.score == fits[0].score and fit.dialect in own] or fits
@@ -167,7 +167,7 @@ def _fit(dialect: Dialect, shape: Shape, opening: Opening, provider: str | None)
         reasons += seen
     if shape.name is not None and not re.search(shape.name, opening.path):
         return None
-    if shape.name is not None or dialect.said_by_name(opening.path) is not None:
+    if shape.name is not None or dialect.facts_from_path(opening.path) is not None:
         reasons.append((2, "file name matches"))
     if shape.accept is not None and not shape.accept(named):
         return None

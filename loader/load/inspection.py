@@ -1,4 +1,4 @@
-"""A first look at a file with the code of a load, without a database."""
+"""A first look at a file: read and checked as a load would, without a database."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ from loader.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """The result of a look at a file.
+    """What was found in a file.
 
-    `score` and `reasons` are the evidence for the dialect. `columns` maps each bar field to the
-    file's column for it; `found` lists the file's columns, by position if it has no `header`;
-    `sample` is its first row. `good` holds the bars of the first batch (`bars.SCHEMA` and the row
-    number); `rejected` and `skipped` count its other rows; `whole` tells whether the batch was the
-    whole file. `error` is the reason why the file would not load.
+    Attributes:
+        score, reasons: the evidence for the dialect.
+        columns: maps each bar field to the file's column for it.
+        found: the file's own columns, or their positions if it has no `header`.
+        sample: the cells of its first row.
+        good: the bars of the first batch (`bars.SCHEMA` and the row number).
+        rejected, skipped: count the other rows of the first batch.
+        whole: whether the first batch is the whole file.
+        error: why the file would not load.
     """
 
     path: str
@@ -49,12 +53,12 @@ class Inspection:
 
 
 def inspect_source(source: Source, settings: Settings) -> Inspection:
-    """Inspects the first batch of `source`; an `MdloadError` becomes part of the result."""
-    look = Inspection(source.name)
+    """Inspects the first batch of `source`. Errors of mdload's own kinds are part of the result."""
+    seen = Inspection(source.name)
     try:
         with read(source, settings.batch_rows) as reading:
-            look = replace(
-                look,
+            seen = replace(
+                seen,
                 container=reading.container,
                 found=tuple(reading.columns),
                 header=reading.header,
@@ -68,19 +72,19 @@ def inspect_source(source: Source, settings: Settings) -> Inspection:
                     first = next(pieces, None)
                     whole = first is None or next(pieces, None) is None
                 finally:
-                    look = replace(look, sample=_sample(checking))
+                    seen = replace(seen, sample=_sample(checking))
     except MdloadError as error:
-        return replace(look, rows=None, error=error)
+        return replace(seen, rows=None, error=error)
     layout, taken = checking.layout, checking.taken
     if first is None or layout is None or taken is None:
-        return replace(look, rows=0, whole=True)
-    look = replace(
-        look,
+        return replace(seen, rows=0, whole=True)
+    seen = replace(
+        seen,
         dialect=layout.dialect.name,
         score=taken.score,
         reasons=taken.reasons,
         columns=dict(layout.columns),
-        rows=look.rows or (first.last_row if whole else None),
+        rows=seen.rows or (first.last_row if whole else None),
         good=first.good,
         rejected=dict(first.rejected),
         skipped=first.skipped,
@@ -93,8 +97,8 @@ def inspect_source(source: Source, settings: Settings) -> Inspection:
     try:
         spellings.refuse_collisions(first.spellings)
     except SymbolCollision as error:
-        return replace(look, error=error)
-    return look
+        return replace(seen, error=error)
+    return seen
 
 
 def _sample(checking: Checking) -> tuple[str, ...]:

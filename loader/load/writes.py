@@ -1,4 +1,4 @@
-"""Measures the writes of a transaction and reports them when it ends."""
+"""Measures what a transaction writes and for how long; emitted once the transaction has ended."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from loader.events import BarsWritten, Event, Method
 
 
 class Write:
-    """One method of writing during one transaction; entered while it runs.
+    """One step of a transaction that writes bars. Enter it for as long as the step takes.
 
     Attributes:
-        bars: the number of bars sent; the caller may lower it to those that changed the table.
+        bars: bars sent; set it to the bars that were inserted or updated, once they are known.
     """
 
     def __init__(self, method: Method) -> None:
@@ -40,7 +40,7 @@ class Write:
         self.seconds = time.monotonic() - self._began
 
     def sending(self, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-        """Passes `frames` through and counts their bars."""
+        """The same frames; counts their bars."""
         for frame in frames:
             self.bars += frame.height
             yield frame
@@ -48,8 +48,8 @@ class Write:
 
 @contextmanager
 def telling(emit: Callable[[Event], None], path: str, *writes: Write) -> Iterator[None]:
-    """Wraps a transaction and reports its writes after a commit or an error. A cancelled
-    transaction is not reported."""
+    """Goes around a transaction and emits its writes once it has committed or failed. A transaction
+    that was given up on purpose (cancelled, or to load the file in another mode) emits nothing."""
 
     def tell(*, committed: bool) -> None:
         for write in writes:
