@@ -11,9 +11,17 @@ SELECT set_config(name, setting, false)
                ('enable_indexonlyscan', 'on'), ('enable_nestloop', 'on'), ('jit', 'off')) AS wanted (name, setting)
  WHERE current_setting(name, true) IS NOT NULL
 
--- session_for_runs --
--- What a session that records runs needs: counts are added beside other writers' (a stricter isolation
--- would refuse), it sits idle for as long as a load lasts, and psycopg reads times in ISO form only.
+-- schema_revision --
+-- The revision of mdload's tables in the connection's current schema.
+SELECT version_num
+  FROM mdload_alembic_version AS version
+  JOIN pg_class ON pg_class.oid = version.tableoid
+  JOIN pg_namespace ON pg_namespace.oid = relnamespace
+ WHERE nspname = current_schema()
+
+-- session_for_rows --
+-- Prepares a session of psycopg. Runs add counts beside other writers, which a stricter isolation would refuse; such a
+-- session is idle for as long as a load lasts; and psycopg reads times in ISO form only.
 SELECT set_config(name, setting, false)
   FROM (VALUES ('default_transaction_isolation', 'read committed'),
                ('idle_session_timeout', '0'), ('DateStyle', 'ISO'), ('TimeZone', 'UTC')) AS wanted (name, setting)

@@ -11,13 +11,13 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from loader.db.adbc import AdbcSession, Error
 from loader.db.conninfo import conninfo
+from loader.db.executor import Param
 from loader.db.queries import query
-from loader.db.session import Error, Session
 from loader.db.translate import translate
 from loader.errors import MdloadError
 
-Param = int | str | float | datetime | None
 _OLDEST = pl.CompatLevel.oldest()  # string_view is not understood by the driver's encoder
 #: Rows that the driver encodes before it sends them. So few fit the socket's buffer (208 kB), and
 #: the server takes them while the next are encoded; with more, each waits for the other.
@@ -32,7 +32,7 @@ def connect(url: str, *, autocommit: bool = False) -> Connection:
         DatabaseError: it refused (password, no such database).
     """
     try:
-        session = Session(conninfo(url), autocommit=autocommit)
+        session = AdbcSession(conninfo(url), autocommit=autocommit)
     except Error as error:
         raise translate(error, "connecting") from error
     connection = Connection(session)
@@ -52,7 +52,7 @@ class Connection:
         failed: whether anything over it went wrong or was left half read.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: AdbcSession) -> None:
         self._session = session
         self.failed = False
         self._closed = False

@@ -1,4 +1,4 @@
-"""The house keeps its shape: small rooms, SQL by name, one room for the driver."""
+"""The house keeps its shape: small rooms, SQL by name, one room for the drivers."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def test_no_drawer_for_everything() -> None:
     assert not {"utils", "common", "helpers", "base"} & {path.stem for path in MODULES}
 
 
-def test_only_the_database_room_knows_the_driver() -> None:
+@pytest.mark.parametrize("driver", ["adbc_", "psycopg"])
+def test_only_the_database_room_knows_the_drivers(driver: str) -> None:
+    imports = re.compile(rf"^\s*(import|from) {driver}", re.MULTILINE)
     knowing = {
-        path.relative_to(ROOT).parts[1]
-        for path in MODULES
-        if re.search(r"^\s*(import|from) adbc_", path.read_text(), re.MULTILINE)
+        path.relative_to(ROOT).parts[1] for path in MODULES if imports.search(path.read_text())
     }
     assert knowing == {"db"}
 

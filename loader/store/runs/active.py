@@ -9,7 +9,7 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
-from loader.db.rows import Session
+from loader.db.reconnecting import ReconnectingSession
 from loader.errors import Cancelled, ConnectionLost, MdloadError, RunFinished
 from loader.results import RunStatus
 from loader.store.runs.records import JobRun
@@ -110,7 +110,7 @@ class ActiveRun:
 class Heart:
     """Beats for a run from a thread of its own while the block lasts."""
 
-    def __init__(self, session: Session, run_id: int, seconds: float) -> None:
+    def __init__(self, session: ReconnectingSession, run_id: int, seconds: float) -> None:
         self._session = session
         self._run_id = run_id
         self._seconds = seconds

@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from datetime import datetime
 from operator import index
 from types import TracebackType
-from typing import Any, Self, get_args
-
-import psycopg
+from typing import Self, get_args
 
 from loader import __version__
-from loader.db.rows import Session
+from loader.db.reconnecting import ReconnectingSession
+from loader.db.rows import PsycopgConnection
 from loader.errors import RunFinished, UnknownRun
 from loader.results import RunStatus
 from loader.store.runs.active import ActiveRun, Heart, outcome
@@ -35,8 +34,8 @@ class JobRunTracker:
     that was lost on its way is repeated where that cannot count anything twice.
     """
 
-    def __init__(self, database: str | psycopg.Connection[Any]) -> None:
-        self._session = Session(database)
+    def __init__(self, database: str | PsycopgConnection) -> None:
+        self._session = ReconnectingSession(database)
 
     def __enter__(self) -> Self:
         return self
@@ -245,7 +244,7 @@ class JobRunTracker:
             job_name, dataset_name, provider, mode, config_fingerprint, pipeline_version, metadata
         )
         active = ActiveRun(self, run_id, patience_seconds)
-        with Heart(Session(self._session.conninfo), run_id, heartbeat_seconds):
+        with Heart(ReconnectingSession(self._session.conninfo), run_id, heartbeat_seconds):
             try:
                 yield active
             except BaseException as error:

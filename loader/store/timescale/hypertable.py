@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-import psycopg
-
+from loader.db.rows import Session
+from loader.errors import DatabaseError
 from loader.store.timescale.rollups import Rollup, rollups
-from loader.store.timescale.session import Connection, Extension, ask, extension
+from loader.store.timescale.session import Extension, extension
 
+#: What PostgreSQL's code for a feature that is not supported means here: the Apache licence.
+_UNLICENSED: Final = "0A000"
 #: Rows that a small machine moves into chunks in a second.
 _MOVED: Final = 100_000
 
@@ -61,49 +63,51 @@ class Status:
     rollups: tuple[Rollup, ...] = ()
 
 
-def plan(connection: Connection) -> Plan:
+def plan(session: Session) -> Plan:
     """What `enable` would do to this database.
 
     Raises:
         DatabaseError: it has no TimescaleDB, or one that is too old.
     """
-    has = extension(connection)
-    (size,) = ask(connection, "bars_size")
-    found = ask(connection, "bars_hypertable")
+    has = extension(session)
+    (size,) = session.rows("bars_size")
+    found = session.rows("bars_hypertable")
     compresses = bool(found) and found[0]["compresses"] and found[0]["after"] is not None
     return Plan(has, bool(found), compresses, size["rows"], size["bytes"])
 
 
-def enable(connection: Connection, planned: Plan) -> str | None:
+def enable(session: Session, planned: Plan) -> str | None:
     """Does what is `planned`, in one transaction; gives the server's words where its licence has no
     compression."""
-    with connection.transaction():
+    with session.transaction():
         if not planned.hypertable:
-            ask(connection, "hypertable_make")
+            session.run("hypertable_make")
         if not planned.compresses:
             try:
-                with connection.transaction():
+                with session.transaction():
                     kind = "columnstore" if planned.extension.number >= (2, 18) else "compression"
-                    ask(connection, f"{kind}_make")
-                    ask(connection, f"{kind}_policy")
-            except psycopg.errors.FeatureNotSupported as error:  # the Apache licence
-                return error.diag.message_primary or str(error)
+                    session.run(f"{kind}_make")
+                    session.run(f"{kind}_policy")
+            except DatabaseError as error:
+                if error.sqlstate != _UNLICENSED:
+                    raise
+                return error.reason
     return None
 
 
-def status(connection: Connection) -> Status:
+def status(session: Session) -> Status:
     """How the bars are kept in this database.
 
     Raises:
         DatabaseError: it has no TimescaleDB, or one that is too old.
     """
-    has = extension(connection)
-    found = ask(connection, "bars_hypertable")
+    has = extension(session)
+    found = session.rows("bars_hypertable")
     if not found:
-        (size,) = ask(connection, "bars_size")
+        (size,) = session.rows("bars_size")
         return Status(has, hypertable=False, bytes=size["bytes"])
     (bars,) = found
-    (sizes,) = ask(connection, "hypertable_bytes") or [{"bytes": 0, "before": 0, "after": 0}]
+    (sizes,) = session.rows("hypertable_bytes") or [{"bytes": 0, "before": 0, "after": 0}]
     return Status(
         has,
         hypertable=True,
@@ -118,5 +122,5 @@ def status(connection: Connection) -> Status:
         bytes=sizes["bytes"],
         before=sizes["before"],
         after=sizes["after"],
-        rollups=tuple(rollups(connection)),
+        rollups=tuple(rollups(session)),
     )

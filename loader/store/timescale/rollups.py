@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Final
 
 from loader import bars
+from loader.db.rows import Session
 from loader.errors import SettingsError
-from loader.store.timescale.session import Connection, ask
 
 _NAME: Final = re.compile(r"bars_(\w+)_of_(\w+)")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks",
@@ -54,32 +54,30 @@ def rollup(source: str, target: str) -> Rollup:
     return Rollup(of, made)
 
 
-def rollups(connection: Connection) -> list[Rollup]:
+def rollups(session: Session) -> list[Rollup]:
     """Those that there are."""
-    found = [_NAME.fullmatch(row["name"]) for row in ask(connection, "rollups_list")]
+    found = [_NAME.fullmatch(row["name"]) for row in session.rows("rollups_list")]
     return [Rollup(source=match[2], target=match[1]) for match in found if match]
 
 
-def create(connection: Connection, wanted: Rollup) -> None:
+def create(session: Session, wanted: Rollup) -> None:
     """Makes the view, fills it, and has the server keep it up to date."""
-    with connection.transaction():
+    with session.transaction():
         params = (wanted.name, wanted.source, wanted.target, wanted.bucket)
-        (row,) = ask(connection, "rollup_statement", *params)
-        connection.execute(row["statement"].encode())
-        ask(connection, "rollup_policy", wanted.name)
-    _refresh(connection, wanted, None, None)
+        (statement,) = session.one("rollup_statement", *params)
+        session.composed(statement)
+        session.run("rollup_policy", wanted.name)
+    _refresh(session, wanted, None, None)
 
 
 def refresh(
-    connection: Connection, made: Iterable[Rollup], spans: Sequence[tuple[datetime, datetime]]
+    session: Session, made: Iterable[Rollup], spans: Sequence[tuple[datetime, datetime]]
 ) -> None:
     """Brings rollups up to date for the bars in `spans` (first and last ts of each)."""
     for each in made:
         for first, last in spans:
-            _refresh(connection, each, first, last)
+            _refresh(session, each, first, last)
 
 
-def _refresh(
-    connection: Connection, made: Rollup, first: datetime | None, last: datetime | None
-) -> None:
-    ask(connection, "rollup_refresh", made.name, made.bucket, first, last)
+def _refresh(session: Session, made: Rollup, first: datetime | None, last: datetime | None) -> None:
+    session.run("rollup_refresh", made.name, made.bucket, first, last)

@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-import psycopg
-
-from loader.db.conninfo import conninfo
-from loader.db.rows import Session
-from loader.db.translate import translate_psycopg
+from loader.db.rows import Session, connect
 from loader.errors import DatabaseError, MdloadError, SchemaOutOfDate
 from loader.survey.doctor import activity, disk, server, software, tables, timescale, tuning
 from loader.survey.doctor.check import Check
@@ -38,13 +34,11 @@ def examine(url: str, *, embedded: bool = False) -> Iterator[Check]:
     `embedded`: it is mdload's own server, which loads migrate by themselves.
     """
     try:
-        connection = psycopg.connect(conninfo(url), autocommit=True, prepare_threshold=None)
-    except psycopg.Error as error:
-        yield from unreachable(translate_psycopg(error, "connecting"))
+        session = connect(url)
+    except DatabaseError as error:
+        yield from unreachable(error)
         return
-    with connection:
-        session = Session(connection)
-        session.rows("session_for_runs")
+    with session:
         session.rows("doctor_session")
         for name, look in _LOOKS.items():
             try:
