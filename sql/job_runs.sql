@@ -52,9 +52,14 @@ UPDATE job_runs
 RETURNING id
 
 -- job_run_complete --
--- Ends a run; gives the id, or no row when it is not running. $1 run, $2 status, $3 error message.
+-- Ends a run. Returns the id, or no row when it is not running. $1 run, $2 status, $3 error message.
+-- A run that was given no provider gets the one that all its files have, if they agree.
 UPDATE job_runs
-   SET status = $2, error_message = $3, completed_at = greatest(clock_timestamp(), started_at)
+   SET status = $2, error_message = $3, completed_at = greatest(clock_timestamp(), started_at),
+       provider = coalesce(provider, (
+           SELECT min(f.provider) FROM job_run_files f
+            WHERE f.run_id = job_runs.id AND (f.provider IS NOT NULL OR f.rows_read > 0)
+           HAVING count(DISTINCT f.provider) = 1 AND bool_and(f.provider IS NOT NULL)))
  WHERE id = CAST($1 AS bigint) AND status = 'running'
 RETURNING id
 
@@ -73,13 +78,16 @@ UPDATE job_runs
 RETURNING id
 
 -- job_runs_find --
--- Runs, newest first; a NULL parameter asks nothing. $1 id, $2 job name, $3 status, $4 started at or
--- after, $5 running without a sign of life (a heartbeat, else its start) for so many minutes, $6 at
--- most so many runs. as_of is the server's time.
+-- Runs, newest first; a NULL parameter does not filter. $1 id, $2 job name, $3 status, $4 started at or after,
+-- $5 running without a sign of life (a heartbeat, or else its start) for this many minutes, $6 at most this many runs.
+-- providers are those of its files, or else its own; as_of is the server's time.
 SELECT id, job_name, dataset_name, provider, mode, status, config_fingerprint, pipeline_version,
        rows_read, rows_written, rows_inserted, rows_updated, rows_unchanged, rows_duplicate,
        rows_skipped, rows_failed, symbols, min_ts, max_ts, error_message, metadata,
        started_at, completed_at, created_at, updated_at, elapsed_ms,
+       coalesce((SELECT array_agg(DISTINCT f.provider ORDER BY f.provider)
+                   FROM job_run_files f WHERE f.run_id = job_runs.id AND f.provider IS NOT NULL),
+                array_remove(ARRAY[provider], NULL)) AS providers,
        statement_timestamp() AS as_of
   FROM job_runs
  WHERE (CAST($1 AS bigint) IS NULL OR id = $1)

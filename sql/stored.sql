@@ -24,14 +24,7 @@ SELECT w.sid, b.*
   FROM json_to_recordset(current_setting('mdload.wanted')::json)
        AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz)
  CROSS JOIN LATERAL (
-       SELECT string_agg(timestamptz_send(s.ts), '') AS ts,
-              string_agg(lseg_send(lseg(point(s.open, s.high), point(s.low, s.close))), '') AS prices,
-              string_agg(float8send(s.volume), '') AS volume,
-              string_agg(float8send(s.vwap), '') AS vwap,
-              string_agg(int8send(s.trade_count), '') AS trade_count,
-              string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.volume IS NULL) AS no_volume,
-              string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.vwap IS NULL) AS no_vwap,
-              string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.trade_count IS NULL) AS no_trade_count
+       SELECT @packed(s.)
          FROM bars_ohlcv s
         WHERE s.provider = w.provider AND s.symbol = w.symbol AND s."interval" = w."interval"
           AND s.ts BETWEEN w.lo AND w.hi AND s.ts BETWEEN $1 AND $2) b
@@ -44,15 +37,8 @@ SELECT w.sid, b.*
   FROM json_to_recordset(current_setting('mdload.wanted')::json)
        AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz, bars integer)
  CROSS JOIN LATERAL (
-       SELECT string_agg(timestamptz_send(s.ts), '') AS ts,
-              string_agg(lseg_send(lseg(point(s.open, s.high), point(s.low, s.close))), '') AS prices,
-              string_agg(float8send(s.volume), '') AS volume,
-              string_agg(float8send(s.vwap), '') AS vwap,
-              string_agg(int8send(s.trade_count), '') AS trade_count,
-              string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.volume IS NULL) AS no_volume,
-              string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.vwap IS NULL) AS no_vwap,
-              string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.trade_count IS NULL) AS no_trade_count
-         FROM (SELECT t.ts, t.open, t.high, t.low, t.close, t.volume, t.vwap, t.trade_count FROM bars_ohlcv t
+       SELECT @packed(s.)
+         FROM (SELECT t.ts, @values(t.) FROM bars_ohlcv t
                 WHERE t.provider = w.provider AND t.symbol = w.symbol AND t."interval" = w."interval"
                   AND t.ts BETWEEN w.lo AND w.hi AND t.ts BETWEEN $1 AND $2
                 ORDER BY t.ts LIMIT w.bars) s) b

@@ -1,4 +1,4 @@
-"""What the database says of runs, as values. Every datetime is UTC, by the server's clock."""
+"""Runs, their files and summaries as values. Every datetime is UTC, by the server's clock."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ class JobRun:
     rows_read = rows_inserted + rows_updated + rows_unchanged + rows_duplicate + rows_skipped +
     rows_failed, and rows_written = rows_inserted + rows_updated. `elapsed_ms` is None while it
     runs; `symbols` are sorted.
+
+    `provider` is the one that the run was given, or, once it has ended, the one that all its files
+    have; None where they have several. `providers` are all those of its files, sorted; where no
+    file has one, the run's own.
     """
 
     id: int
@@ -47,6 +51,7 @@ class JobRun:
     created_at: datetime
     updated_at: datetime
     elapsed_ms: int | None
+    providers: list[str]
     as_of: datetime = field(compare=False)
 
     @property
@@ -102,7 +107,8 @@ class JobRunFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """The runs of one job, provider and status in a span of hours; `total_rows` were written."""
+    """The runs of one job, provider and status in a span of hours; `total_rows` counts the rows
+    written."""
 
     job_name: str
     provider: str | None
@@ -118,7 +124,7 @@ class RunSummary:
 class ExpiredRuns:
     """The runs of one job that a cleanup deletes, and what goes with them.
 
-    `rejects_waiting` are those of the rejected rows that were never replayed.
+    `rejects_waiting` counts the rejected rows that were never replayed.
     """
 
     job_name: str
