@@ -58,7 +58,7 @@ def test_closing_frees_the_lock_before_the_server_sees_the_session_end(
 ) -> None:
     left_open: list[Session] = []
     close = Session.close
-    monkeypatch.setattr(Session, "close", left_open.append)
+    monkeypatch.setattr(Session, "close", lambda self: left_open.append(self))
     first, second = JobLock(database_url, "nightly"), JobLock(database_url, "nightly")
     try:
         first.take(None)
