@@ -16,7 +16,7 @@ Error = adbc.Error
 
 @lru_cache(maxsize=8)
 def _database(uri: str) -> adbc.AdbcDatabase:
-    """What sessions of one database share: the server's types, which cost a connection to learn."""
+    """Sessions of one database share the server's types: learning them takes a connection."""
     database: adbc.AdbcDatabase = adbc_driver_postgresql.connect(uri)
     return database
 
@@ -24,7 +24,7 @@ def _database(uri: str) -> adbc.AdbcDatabase:
 class AdbcSession:
     """A connection and its one statement. Every method raises `Error` when the driver does.
 
-    Not for two threads at once, but for `cancel`.
+    One thread at a time, except for `cancel`.
     """
 
     def __init__(self, uri: str, *, autocommit: bool) -> None:

@@ -1,4 +1,4 @@
-"""Bars into the table: new ones straight, the others through a stage and the diff-aware upsert."""
+"""Writes bars: new ones straight into the table, others by a stage and the diff-aware upsert."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from loader.db.arrow import Connection
 from loader.errors import Contended
 from loader.store.timescale import chunks
 
-#: Rows per COPY, about. The driver does not hear the server during one, so a conflict is noticed at
-#: its end; between two of them encoder and server wait for each other.
+#: Rows per COPY, about. The driver does not listen to the server during a COPY, so a conflict is
+#: noticed at its end; between two of them encoder and server wait for each other.
 _COPY_ROWS = 1_000_000
 _ALWAYS = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 
@@ -27,10 +27,10 @@ class Upserted:
 
 
 def copy_new(writer: Connection, frames: Iterable[pl.DataFrame]) -> int:
-    """Copies bars straight into the table, and gives their number.
+    """Copies bars straight into the table. Returns their number.
 
     Raises:
-        Contended: a key is there already, so another writer was faster; the transaction is lost.
+        Contended: another writer has stored one of the keys; the transaction is lost.
     """
     rows = 0
     pending = iter(frames)
@@ -54,10 +54,10 @@ def upsert(
     run_id: int | None,
     file_id: int | None,
 ) -> Upserted:
-    """Merges bars that meet stored ones, or may; old and new values of changed bars are kept.
+    """Merges bars that may be stored already, and keeps old and new values of those that change.
 
     Raises:
-        Contended: another writer added one of these keys in between; run the transaction again.
+        Contended: another writer changed these bars in between; run the transaction again.
     """
     pending: Iterator[pl.DataFrame] = iter(frames)
     first = next(pending, None)
@@ -83,16 +83,16 @@ def upsert(
 
 
 def returns_old(writer: Connection) -> bool:
-    """Whether one statement can update bars and say what they were: no second search for them."""
+    """Whether one statement can update bars and return their old values: no second search."""
     return bool(writer.one("returns_old")[0])
 
 
 def _met(
     writer: Connection, hours: chunks.HourCounts
 ) -> tuple[int, list[tuple[datetime, datetime]]]:
-    """Makes ready what the stage meets in compressed chunks. Gives how many of its bars that
-    inserted, and the spans of time in which it meets any: one chunk each, because to find a row the
-    server looks at every chunk that it was not told to leave out."""
+    """Prepares compressed chunks for the merge. Returns the number of bars inserted and the time
+    spans to merge: one per chunk, because to find a row the server looks at every chunk that the
+    statement does not exclude."""
     met = chunks.touched(chunks.chunks(writer), hours)
     added = 0
     if compressed := [chunk.hi for chunk in met if chunk.compressed]:

@@ -82,7 +82,7 @@ def upgrade(
 
     `url` is libpq's (`loader.db.conninfo.libpq_url` makes it of other spellings).
     Returns the revisions applied, oldest first: none where there was nothing to do. `notice` gets
-    what the server says on the way, such as that its TimescaleDB cannot compress.
+    the server's notices, such as that its TimescaleDB cannot compress.
 
     Raises:
         SchemaOutOfDate: the database has been migrated by a newer mdload.
@@ -177,7 +177,7 @@ def _config() -> Iterator[Config]:
 
 @contextmanager
 def _hinted() -> Iterator[None]:
-    """Gives refusals the hint that fits a migration."""
+    """Replaces hints of refusals by those that fit a migration."""
     try:
         yield
     except DatabaseError as error:

@@ -58,7 +58,11 @@ def test_closing_frees_the_lock_before_the_server_sees_the_session_end(
 ) -> None:
     left_open: list[Session] = []
     close = Session.close
-    monkeypatch.setattr(Session, "close", lambda self: left_open.append(self))
+
+    def leave_open(self: Session) -> None:
+        left_open.append(self)
+
+    monkeypatch.setattr(Session, "close", leave_open)
     first, second = JobLock(database_url, "nightly"), JobLock(database_url, "nightly")
     try:
         first.take(None)

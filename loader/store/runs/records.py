@@ -56,7 +56,7 @@ class JobRun:
 
     @property
     def last_heartbeat(self) -> datetime | None:
-        """The last beat, or None before the first one (or where it is no time with a zone)."""
+        """The last beat, or None before the first one (or if it is not a time with a zone)."""
         try:
             beat = datetime.fromisoformat(self.metadata["last_heartbeat"])
         except (KeyError, TypeError, ValueError):
@@ -70,7 +70,7 @@ class JobRun:
 
     @property
     def silence(self) -> timedelta:
-        """How long before `as_of` it gave its last sign of life."""
+        """The time from its last sign of life to `as_of`."""
         return self.as_of - (self.completed_at or self.last_heartbeat or self.started_at)
 
 

@@ -1,4 +1,4 @@
-"""`JobRunTracker`: starts, follows and ends the rows of `job_runs`."""
+"""`JobRunTracker` writes and reads the rows of `job_runs`."""
 
 from __future__ import annotations
 
@@ -22,13 +22,12 @@ from loader.text import redact
 
 
 class JobRunTracker:
-    """Speaks `job_runs` for one database; threads may share it.
+    """Records job runs in one database. Threads may share it.
 
     Args:
-        database: a libpq URL or conninfo, for a connection of its own, made when it is first
-            needed and made again after a loss; or a psycopg connection, which stays the caller's:
-            it is never closed here, and where the caller has a transaction open the run's row
-            belongs to it.
+        database: a libpq URL or conninfo, for a connection of its own, which is opened at the first
+            call and again after a loss; or a psycopg connection of the caller. That one is never
+            closed here, and if the caller has a transaction open, the run's row is part of it.
 
     Methods raise ConnectionLost when the server is away, DatabaseError when it refuses. A call
     that was lost on its way is repeated where that cannot count anything twice.
@@ -62,9 +61,9 @@ class JobRunTracker:
         pipeline_version: str | None = None,
         metadata: Mapping[str, object] | None = None,
     ) -> int:
-        """Records a run as running and gives its id.
+        """Records a run as running and returns its id.
 
-        `pipeline_version` is mdload's own where none is given; `metadata` is what JSON can say.
+        `pipeline_version` defaults to that of mdload; `metadata` must be serialisable as JSON.
         """
         if not (isinstance(job_name, str) and job_name.strip()):
             raise ValueError("a run needs a job name")
@@ -97,7 +96,7 @@ class JobRunTracker:
 
         Raises:
             UnknownRun, RunFinished: there is no such run; it has ended.
-            TypeError: a count is no whole number, or symbols are no texts.
+            TypeError: a count is not an integer, or a symbol is not a string.
             ValueError: a count is negative, or a time has no zone.
         """
         counts = tuple(map(index, (
@@ -177,7 +176,7 @@ class JobRunTracker:
         error_message: str,
         heartbeat_timeout_minutes: float = 15,
     ) -> list[int]:
-        """Ends as failed those of the runs that are still stuck at this moment; gives their ids."""
+        """Ends as failed those of the runs that are still stuck now. Returns their ids."""
         marked = self._session.rows(
             "job_runs_mark_failed",
             list(run_ids),
@@ -195,7 +194,7 @@ class JobRunTracker:
 
     def cleanup_old_runs(self, days: int = 90) -> int:
         """Deletes the runs that ended more than `days` times 24 hours ago, with their rows of files
-        and their rejected rows; gives the number of runs. Running ones stay, however old."""
+        and their rejected rows. Returns the number of runs. Running ones stay, however old."""
         return int(self._session.rows("job_runs_cleanup", _days(days))[0]["runs"])
 
     def get_summary(self, hours: float = 24) -> list[RunSummary]:
@@ -213,8 +212,8 @@ class JobRunTracker:
         ]
 
     def get_rejects(self, run_id: int) -> dict[str, int]:
-        """Rejected rows of a run by broken rule, most first, without those of its files, which
-        `get_files` gives: what a live feed or a `StoreClient` rejected."""
+        """Rejected rows of a run that came from a live feed or a `StoreClient`, by broken rule,
+        most first. Those of its files are in `get_files`."""
         rows = self._session.rows("job_run_rejects", run_id, repeatable=True)
         return {str(row["rule"]): int(row["rows"]) for row in rows}
 
@@ -232,10 +231,10 @@ class JobRunTracker:
         heartbeat_seconds: float = 5.0,
         patience_seconds: float = 30.0,
     ) -> Iterator[ActiveRun]:
-        """A run for as long as the block lasts.
+        """A run that lasts as long as the block.
 
-        A thread with a connection of its own beats every `heartbeat_seconds`. The run ends as
-        `success`; as `failure` on an error, which is recorded; or as `cancelled` on Ctrl-C,
+        A thread with its own connection sends a heartbeat every `heartbeat_seconds`. The run ends
+        as `success`; as `failure` on an error, which is recorded; or as `cancelled` on Ctrl-C,
         Cancelled, and whatever else ends a block without being an error. When the server is away
         at the end, that is tried again for `patience_seconds`. An error of the block always comes
         out, whatever becomes of the record.
@@ -288,6 +287,6 @@ def _days(days: int) -> int:
 
 
 def _storable(message: str) -> str:
-    """`message` without passwords, and without what PostgreSQL's text cannot hold."""
+    """`message` without passwords and without characters that PostgreSQL's text cannot hold."""
     clean = redact(message).replace("\0", "\N{SYMBOL FOR NULL}")
     return clean.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""The bars as a hypertable: what making one of a plain table takes, making it, how it stands."""
+"""The bars as a hypertable: plan the conversion of a plain table, do it, and show its state."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from loader.store.timescale.session import Extension, extension
 
 #: What PostgreSQL's code for a feature that is not supported means here: the Apache licence.
 _UNLICENSED: Final = "0A000"
-#: Rows that a small machine moves into chunks in a second.
+#: Rows per second that a small machine moves into chunks.
 _MOVED: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What `enable` would do. `rows` are as the server last counted them, or by their size."""
+    """What `enable` would do. `rows` is the server's last count, or an estimate by size."""
 
     extension: Extension
     hypertable: bool
@@ -29,7 +29,7 @@ class Plan:
 
     @property
     def seconds(self) -> int:
-        """About how long nobody else can use the bars."""
+        """About how long the bars are locked for everyone else."""
         return 0 if self.hypertable else 1 + self.rows // _MOVED
 
     @property
@@ -45,7 +45,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How the bars are kept. Bytes of compressed chunks are `before` and `after` compression."""
+    """How the bars are stored. `before` and `after` are bytes of the compressed chunks before and
+    after compression."""
 
     extension: Extension
     hypertable: bool
@@ -77,8 +78,8 @@ def plan(session: Session) -> Plan:
 
 
 def enable(session: Session, planned: Plan) -> str | None:
-    """Does what is `planned`, in one transaction; gives the server's words where its licence has no
-    compression."""
+    """Does what is `planned`, in one transaction. If the licence of the server has no compression,
+    returns the server's message."""
     with session.transaction():
         if not planned.hypertable:
             session.run("hypertable_make")
@@ -96,7 +97,7 @@ def enable(session: Session, planned: Plan) -> str | None:
 
 
 def status(session: Session) -> Status:
-    """How the bars are kept in this database.
+    """How the bars are stored in this database.
 
     Raises:
         DatabaseError: it has no TimescaleDB, or one that is too old.

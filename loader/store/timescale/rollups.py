@@ -36,7 +36,11 @@ class Rollup:
 
 
 def rollup(source: str, target: str) -> Rollup:
-    """Raises SettingsError where bars of `target` are not made of whole bars of `source`."""
+    """The rollup of `source` to `target`.
+
+    Raises:
+        SettingsError: a bar of `target` is not made of whole bars of `source`.
+    """
     made, of = bars.parse_interval(target), bars.parse_interval(source)
     for text, known in ((target, made), (source, of)):
         if known is None:
@@ -55,13 +59,13 @@ def rollup(source: str, target: str) -> Rollup:
 
 
 def rollups(session: Session) -> list[Rollup]:
-    """Those that there are."""
+    """The rollups in this database."""
     found = [_NAME.fullmatch(row["name"]) for row in session.rows("rollups_list")]
     return [Rollup(source=match[2], target=match[1]) for match in found if match]
 
 
 def create(session: Session, wanted: Rollup) -> None:
-    """Makes the view, fills it, and has the server keep it up to date."""
+    """Creates the view, fills it, and adds the policy that keeps it up to date."""
     with session.transaction():
         params = (wanted.name, wanted.source, wanted.target, wanted.bucket)
         (statement,) = session.one("rollup_statement", *params)
@@ -73,7 +77,7 @@ def create(session: Session, wanted: Rollup) -> None:
 def refresh(
     session: Session, made: Iterable[Rollup], spans: Sequence[tuple[datetime, datetime]]
 ) -> None:
-    """Brings rollups up to date for the bars in `spans` (first and last ts of each)."""
+    """Refreshes rollups for the bars in `spans` (first and last ts of each)."""
     for each in made:
         for first, last in spans:
             _refresh(session, each, first, last)

@@ -1,4 +1,4 @@
-"""The checks in their order; what the server refuses is a finding, and the others go on."""
+"""Runs the checks in order. A refusal of the server is a finding, and the other checks go on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loader.survey.doctor import activity, disk, server, software, tables, times
 from loader.survey.doctor.check import Check
 from loader.survey.doctor.rights import rights
 
-#: What is asked of a server that answers, under the name by which a refusal is reported.
+#: The checks of a server that answers, by the name under which a refusal is reported.
 _LOOKS: Final[dict[str, Callable[[Session], list[Check]]]] = {
     "server": server.server,
     "clock": server.clock,
@@ -24,14 +24,14 @@ _LOOKS: Final[dict[str, Callable[[Session], list[Check]]]] = {
     "locks": lambda session: [activity.locks(session)],
 }
 
-#: PostgreSQL's word for a right that is missing.
+#: PostgreSQL's code for a missing privilege.
 _FORBIDDEN: Final = "42501"
 
 
 def examine(url: str, *, embedded: bool = False) -> Iterator[Check]:
-    """Every check of the database `url` and of this machine, one by one as they are done.
+    """Yields each check of the database `url` and of this machine as it is done.
 
-    `embedded`: it is mdload's own server, which loads migrate by themselves.
+    `embedded`: it is mdload's own server, which loads migrate without being asked.
     """
     try:
         session = connect(url)
@@ -55,7 +55,7 @@ def examine(url: str, *, embedded: bool = False) -> Iterator[Check]:
 
 
 def unreachable(error: MdloadError) -> Iterator[Check]:
-    """The checks where `error` leaves no server to ask."""
+    """The checks that remain when `error` keeps the server from answering."""
     yield Check("server", "fail", str(error), error.hint)
     yield from _of_this_machine()
 
