@@ -1,5 +1,5 @@
 -- job_run_start --
--- Records a run as running and gives its id. $1 job name, $2 dataset name, $3 provider, $4 mode,
+-- Records a run as running. Returns its id. $1 job name, $2 dataset name, $3 provider, $4 mode,
 -- $5 config fingerprint, $6 pipeline version, $7 metadata (JSON). Times come from clock_timestamp()
 -- in all of these queries: now() stands still while a transaction lasts.
 INSERT INTO job_runs (job_name, dataset_name, provider, mode, config_fingerprint,
@@ -9,7 +9,7 @@ VALUES ($1, $2, $3, $4, $5, $6, CAST(CAST($7 AS text) AS jsonb) - 'last_heartbea
 RETURNING id
 
 -- job_run_add_counts --
--- Adds to the counts of a run, merges its symbols and span, and beats where $12 is true; gives the id, or
+-- Adds to the counts of a run, merges its symbols and span, and sends a heartbeat if $12 is true. Returns the id, or
 -- no row when the run is no longer running. $1 run, $2-$8 rows read, inserted, updated, unchanged,
 -- duplicate, skipped, failed, $9 symbols (JSON array), $10 first ts, $11 last ts.
 -- It locks the run's row: run it last in its transaction.
@@ -40,8 +40,8 @@ RETURNING id
 SELECT id FROM job_runs WHERE id = CAST($1 AS bigint) FOR NO KEY UPDATE
 
 -- job_run_heartbeat --
--- Beats; gives the id, or no row when run $1 is not running. No row either, and no waiting, when its
--- row is locked: then another session is at work on it.
+-- Sends a heartbeat. Returns the id, or no row when run $1 is not running. If its row is locked, another session is at
+-- work on it: returns no row and does not wait.
 UPDATE job_runs
    SET metadata = metadata || jsonb_build_object('last_heartbeat',
            to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
@@ -64,8 +64,8 @@ UPDATE job_runs
 RETURNING id
 
 -- job_runs_mark_failed --
--- Ends as failed those of the runs $1 that are still running and still without a sign of life for $3
--- minutes (see job_runs_find); gives their ids. $2 error message.
+-- Ends as failed those of the runs $1 that are still running and have given no sign of life for $3 minutes (see
+-- job_runs_find). Returns their ids. $2 error message.
 UPDATE job_runs
    SET status = 'failure', error_message = $2,
        completed_at = greatest(clock_timestamp(), started_at)
@@ -104,7 +104,7 @@ SELECT id, job_name, dataset_name, provider, mode, status, config_fingerprint, p
  LIMIT CAST($6 AS bigint)
 
 -- job_runs_summary --
--- The last $1 hours, in the columns of the view job_runs_summary, which knows 24 hours only.
+-- The runs of the last $1 hours, in the columns of the view job_runs_summary, which has 24 hours.
 SELECT job_name, provider, status,
        count(*) AS run_count,
        CAST(avg(elapsed_ms) AS double precision) AS avg_duration_ms,
@@ -139,7 +139,7 @@ SELECT job_name,
  ORDER BY job_name
 
 -- job_runs_cleanup --
--- Deletes the runs of job_runs_expired and what hangs on them; gives the number of runs. $1 days.
+-- Deletes the runs of job_runs_expired with their files and rejected rows. Returns the number of runs. $1 days.
 WITH gone AS (
     DELETE FROM job_runs
      WHERE status <> 'running'
@@ -159,7 +159,7 @@ SELECT id, run_id, path, size_bytes, content_hash, config_fingerprint, dialect, 
  ORDER BY started_at, id
 
 -- job_run_rejects --
--- Rejected rows of run $1 that came in no file, by broken rule; a row can break several.
+-- Rejected rows of run $1 that did not come from a file, by broken rule; a row can break several.
 SELECT rule, count(*) AS rows
   FROM bars_rejected
  CROSS JOIN unnest(rules) AS broken (rule)

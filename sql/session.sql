@@ -1,8 +1,8 @@
 -- session_setup --
--- What a session that loads needs, whatever server, database and role are set to. Each statement sees what
--- is committed when it begins: the merge locks, then looks again. A slow file is no idle session. Plans
--- must not depend on statistics: the target may be new, huge or never analyzed, and every access to it
--- goes through the key. lock_timeout stays: what it stops is tried again. Older servers lack some names.
+-- Prepares a session that loads, whatever the server, database and role are set to. Each statement sees what is
+-- committed when it begins: the merge locks, then compares again. A slow file must not end an idle session. Plans must
+-- not depend on statistics: the table may be new, huge or never analyzed, and every access goes through the key.
+-- lock_timeout stays: a statement that it stops is tried again. Older servers lack some of the names.
 SELECT set_config(name, setting, false)
   FROM (VALUES ('default_transaction_isolation', 'read committed'),
                ('statement_timeout', '0'), ('transaction_timeout', '0'),
