@@ -118,7 +118,7 @@ SELECT job_name, provider, status,
  ORDER BY job_name, provider NULLS FIRST, status
 
 -- job_runs_expired --
--- By job, the runs that ended more than $1 days (of 24 hours) ago and what hangs on them: rows of
+-- By job, the runs that ended more than $1 days (of 24 hours) ago, and what is deleted with them: rows of
 -- files, rejected rows, and those of them that were not replayed.
 SELECT job_name,
        count(*) AS run_count,

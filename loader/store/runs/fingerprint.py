@@ -11,7 +11,7 @@ order:
 - tuples are lists; a set is the list of its distinct members in the order of their canonical form;
 - a path is its text with `/`; an enum member is its value;
 - entries with a key that names a secret (`loader.text.names_secret`) are left out, and so are user
-  and password of a URL and the secrets in its query: a new password does not change the fingerprint.
+  and password of a URL and the secrets in its query: a new password makes no new fingerprint.
 """
 
 from __future__ import annotations
