@@ -101,7 +101,7 @@ def start(tools: Tools, data: Path, socket_dir: Path) -> Postmaster:
 
 
 def _settled(data: Path) -> Postmaster | None:
-    """The server on `data`, or None. Waits for one that a killed mdload left starting or stopping."""
+    """The server on `data`, or None. Waits until one that is starting or stopping has done so."""
     deadline = time.monotonic() + _PATIENCE
     while (found := postmaster.running(data)) and not found.ready:
         if time.monotonic() > deadline:

@@ -81,8 +81,8 @@ class Home:
         return sorted(found, key=lambda p: int(p.name[2:]), reverse=True)
 
     def socket_directory(self, data: Path, who: Account | None) -> Path:
-        """`data` itself, which has mode 0700; if its path is too long for a socket, a directory under
-        the system's temporary one."""
+        """`data` itself, which has mode 0700; if its path is too long for a socket, a directory
+        under the system's temporary one."""
         digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
         short = f"mdload-{who.uid if who else os.geteuid()}-{digest}"
         places = (data, Path(tempfile.gettempdir()) / short, Path("/tmp") / short)  # noqa: S108

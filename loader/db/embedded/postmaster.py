@@ -51,7 +51,7 @@ def running(data: Path) -> Postmaster | None:
 
 
 def serves(pid: int, data: Path) -> bool:
-    """Whether `pid` is alive and is the server on `data`, not another process that reuses the pid."""
+    """Whether `pid` is alive and is the server on `data`, not a process that reuses its pid."""
     if not Path("/proc/self/stat").exists():  # macOS
         ps = ["/bin/ps", "-o", "comm=", "-p", str(pid)]
         said = subprocess.run(ps, capture_output=True, text=True, check=False).stdout
