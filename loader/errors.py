@@ -160,16 +160,23 @@ class DatabaseError(MdloadError):
     """The database refused or went away.
 
     Attributes:
-        sqlstate: PostgreSQL's five-character code, or None if no server answered.
+        sqlstate: PostgreSQL's five-character code, or None where there was no server to give one.
+        reason: the server's own sentence, or None where it gave none.
     """
 
     exit_code = 5
 
     def __init__(
-        self, message: str, *, hint: str | None = None, sqlstate: str | None = None
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        sqlstate: str | None = None,
+        reason: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.sqlstate = sqlstate
+        self.reason = reason
 
 
 class ConnectionLost(DatabaseError):

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from loader.errors import MergeFailed
 
 FileState = Literal["loaded", "known", "partial", "refused", "failed", "cancelled", "unfinished"]
 RunStatus = Literal["running", "success", "failure", "cancelled"]
+STATUSES: Final[tuple[RunStatus, ...]] = get_args(RunStatus)
+Mode = Literal["live", "backfill"]
 
 #: The subject of a note: how the source was read; the dialect that was recognised, and what it says
 #: of this file; columns; provider and symbol; times; interval; scale of the numbers; rows left out;

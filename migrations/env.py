@@ -4,9 +4,10 @@ from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData, Table, text
 
+from loader.db.engine import engine
 from loader.db.target import named
 from loader.errors import SettingsError
-from loader.store.schema import LOCK, VERSION_TABLE, engine
+from loader.store.schema import LOCK, VERSION_TABLE
 
 
 def migrate(connection: Connection) -> None:

@@ -59,7 +59,7 @@ def check(ctx: Context, as_json: bool) -> int:
 
 def _problems(found: Config) -> Iterator[tuple[int, str, str | None]]:
     """Line, message and hint of each, in any order."""
-    from loader.db.target import libpq_url
+    from loader.db.conninfo import libpq_url
     from loader.dialects.own import TableError, from_table
     from loader.jobs.config import job, wrong_values
     from loader.jobs.config.read import ConfigError
@@ -158,7 +158,8 @@ def show(
 
 
 def _database(ctx: Context) -> dict[str, str]:
-    from loader.db.target import masked, named
+    from loader.db.conninfo import masked
+    from loader.db.target import named
 
     chosen = named(ctx.database, ctx.configured)
     if chosen is None:

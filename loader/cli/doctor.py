@@ -20,7 +20,8 @@ def doctor(ctx: Context, /, as_json: bool) -> None:
     next step, often SQL to run as it is. Exit code 6 if a check fails; a warning is none.
     """
     from loader.cli.views.doctor import show
-    from loader.db.target import Target, masked, named, target
+    from loader.db.conninfo import masked
+    from loader.db.target import Target, named, target
     from loader.errors import CheckFailed, MdloadError
     from loader.survey.doctor import examine, unreachable
     from loader.text import counted

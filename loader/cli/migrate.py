@@ -20,7 +20,8 @@ def migrate(ctx: Context, sql: bool, as_json: bool) -> None:
     All of it in one transaction, in the connection's current schema. What is not mdload's is left
     alone. On a database with TimescaleDB installed the bars become a hypertable.
     """
-    from loader.db.target import masked, target
+    from loader.db.conninfo import masked
+    from loader.db.target import target
     from loader.listen import log
     from loader.store import schema
 

@@ -22,7 +22,7 @@ from loader.store.series import SeriesFilter, stored_series
 
 #: Bars of a series that the server packs at a time. Twice as many cost it a third more for each.
 PIECE: Final = 30_000
-#: Bars of several series to ask for at once; ten times as many if their density deceives.
+#: Bars of several series to ask for at once; ten times as many if their density was overestimated.
 _GROUP: Final = 100_000
 _SPARSEST: Final = 0.1
 #: Time to ask for at once at least: a chunk's.
@@ -42,12 +42,12 @@ class Exported:
 def export(
     url: str, asked: SeriesFilter, columns: tuple[str, ...], write: Callable[[pl.DataFrame], object]
 ) -> Exported:
-    """Gives `write` the bars that are asked for, piece by piece: `columns` of `bars.SCHEMA`, sorted
-    by provider, symbol, interval and ts.
+    """Calls `write` with the selected bars, piece by piece: `columns` of `bars.SCHEMA`, sorted by
+    provider, symbol, interval and ts.
 
     Raises:
-        NothingStored: there are no such series. Series without a bar within the bounds are none.
-        DatabaseError: the server failed; what `write` raises comes out as itself.
+        NothingStored: there are no such series, or none of them has a bar within the bounds.
+        DatabaseError: the server failed. What `write` raises is raised as it is.
     """
     with connect(url) as connection:
         with connection.transaction():
@@ -90,14 +90,14 @@ def _packed(connection: Connection, series: pl.DataFrame) -> Generator[pa.Record
 def _rest(
     connection: Connection, wanted: pl.DataFrame, stretch: pa.RecordBatch
 ) -> Iterator[pa.RecordBatch]:
-    """What follows in a series that is longer than a piece: on, behind the last bar so far."""
+    """The rest of a series that is longer than a piece, from after its last bar so far."""
     one = wanted.filter(sid=stretch["sid"][0].as_py())
     dtype = one["lo"].dtype
     lo, hi = one.select("lo", "hi").row(0)
     last = _last(stretch)
     while last < hi:
-        # In chunks the server plans for all that it was not told to leave out: twice what the
-        # bars so far took.
+        # The server plans for every chunk that the statement does not exclude: so ask for twice
+        # the time of the bars so far.
         span = max(last - lo, _LEAST)
         lo = last + timedelta(microseconds=1)
         last = min(lo + 2 * span, hi)

@@ -1,4 +1,4 @@
-"""Stored series (provider, symbol, interval): which there are, from when to when."""
+"""Stored series (provider, symbol, interval), with their first and last bar."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PIECES: Final = pl.Schema(
 
 @dataclass(frozen=True, slots=True)
 class SeriesFilter:
-    """Which bars are meant. `since` and `until` are moments, both included; None is no limit."""
+    """Selects bars. `since` and `until` are moments, both included; None sets no limit."""
 
     provider: str | None = None
     symbols: Sequence[str] = ()
@@ -44,7 +44,7 @@ def stored_series(connection: Connection, asked: SeriesFilter) -> pl.DataFrame:
     interval, and `first` and `last` (UTC): their bars' ts within the bounds, null where none is.
 
     Costs three index probes per stored series, however many bars; in chunks as many for each
-    that is not compressed, and a look at the batches of those that are.
+    that is not compressed, and the metadata of the batches in those that are.
 
     Raises:
         NothingStored: none is stored at all, or none of one of the named symbols.

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from loader.db.rows import Session
 from loader.errors import NothingStored
 from loader.store.series import SeriesFilter
 from loader.store.timescale.rollups import Rollup, rollups
-from loader.store.timescale.session import Connection, ask
 
 #: The fields in `Difference.stored` and `made`, in this order.
 FIELDS = ("open", "high", "low", "close", "volume")
@@ -42,26 +42,24 @@ class RollupCheck:
         return dict(Counter(name for each in self.differences for name in each.differs))
 
 
-def check(
-    connection: Connection, interval: str, asked: SeriesFilter, tolerance: float
-) -> RollupCheck:
+def check(session: Session, interval: str, asked: SeriesFilter, tolerance: float) -> RollupCheck:
     """Compares stored bars of `interval` with their rollup. Values within the relative `tolerance`
     count as equal.
 
     Raises:
         NothingStored: no rollup makes bars of `interval`.
     """
-    made = [each for each in rollups(connection) if each.target == interval]
+    made = [each for each in rollups(session) if each.target == interval]
     if not made:
         raise NothingStored(
             f"no rollup makes {interval} bars",
             hint=f"to make them from 1m bars: mdload timescale rollup 1m {interval}",
         )
     symbols = list(asked.symbols) or None
-    (row,) = ask(connection, "rollup_check_statement", made[0].name, interval, asked.provider,
+    (statement,) = session.one("rollup_check_statement", made[0].name, interval, asked.provider,
                  asked.since, asked.until, symbols, max(tolerance, 1e-9))  # fmt: skip
     compared, differences = 0, []
-    for found in connection.execute(row["statement"].encode()):
+    for found in session.composed(statement):
         compared = found.pop("compared")
         if not found["differs"]:
             break  # equal rows come last

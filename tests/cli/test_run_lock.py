@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import Ran
 from tests.support.jobs import STALLED, bars, config, running, stalled
+from tests.support.lingering import lingering
 from tests.support.sql import fetch, wait_for
 
 Mdload = Callable[..., Ran]
@@ -101,6 +102,35 @@ def test_a_holder_that_is_killed_frees_the_job(
         (run_id, "failure"),
         (run_id + 1, "success"),
     ]
+
+
+def test_a_run_straight_after_another_does_not_find_its_lock(
+    mdload: Mdload, tmp_path: Path, folder: Path, database_url: str
+) -> None:
+    """Even where the server hears of the end of the first one's sessions much later."""
+    with lingering(database_url, 600.0) as url:
+        config(tmp_path, url, *JOBS)
+        for _ in range(2):
+            ran = mdload("run", "nightly", "--json")
+            assert ran.code == 0, ran.err
+        sessions = "SELECT count(*) > 1 FROM pg_stat_activity WHERE datname = current_database()"
+        assert fetch(database_url, sessions) == [(True,)]
+
+
+def test_a_holder_that_was_killed_a_moment_ago_is_waited_for(
+    mdload: Mdload, home: Path, tmp_path: Path, folder: Path, database_url: str
+) -> None:
+    with lingering(database_url, 1.0) as url:
+        config(tmp_path, url, *JOBS)
+        with stalled(database_url) as lock, running(home, folder, "nightly") as holder:
+            ((run_id,),) = wait_for(database_url, STALLED)
+            holder.kill()
+            holder.wait(60)
+            lock.rollback()
+            ran = mdload("run", "nightly", "--json")
+        assert ran.code == 0, ran.err
+        assert f"run {run_id} of nightly is marked as failed" in ran.err
+        assert ran.json()["jobs"][0]["rows_inserted"] == 20
 
 
 def test_one_who_waits_gets_it_from_one_who_is_killed(

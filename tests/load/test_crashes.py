@@ -16,7 +16,7 @@ import adbc_driver_manager
 import psycopg
 import pytest
 
-from loader.db.session import Session
+from loader.db.adbc import AdbcSession
 from loader.results import LoadResult
 from tests.conftest import database
 from tests.support.crashing import (
@@ -129,10 +129,10 @@ def test_a_commit_without_an_answer(
 ) -> None:
     """Every other commit that books something loses its connection; whether it came through or not,
     nothing is counted twice."""
-    commit = Session.commit
+    commit = AdbcSession.commit
     number = 0
 
-    def lose(self: Session) -> None:
+    def lose(self: AdbcSession) -> None:
         nonlocal number
         held = self.execute(
             "SELECT 1 FROM pg_locks WHERE pid = pg_backend_pid()"
@@ -150,7 +150,7 @@ def test_a_commit_without_an_answer(
             status_code=adbc_driver_manager.AdbcStatusCode.IO,
         )
 
-    monkeypatch.setattr(Session, "commit", lose)
+    monkeypatch.setattr(AdbcSession, "commit", lose)
     monkeypatch.setattr("loader.db.retries.ATTEMPTS", 50)
     monkeypatch.setattr("loader.db.retries.pause", lambda _: 0.0)
     with database(server_url, prepared) as url:

@@ -1,4 +1,4 @@
-"""The house keeps its shape: small rooms, SQL by name, one room for the driver."""
+"""The house keeps its shape: small rooms, SQL by name, one room for the drivers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import statistics
 import psycopg
 import pytest
 
+from loader.bars.columns import OPTIONAL, TYPES
 from loader.db.queries import parse, queries
 from loader.errors import MdloadError
 from tests.conftest import ROOT
@@ -39,11 +40,11 @@ def test_no_drawer_for_everything() -> None:
     assert not {"utils", "common", "helpers", "base"} & {path.stem for path in MODULES}
 
 
-def test_only_the_database_room_knows_the_driver() -> None:
+@pytest.mark.parametrize("driver", ["adbc_", "psycopg"])
+def test_only_the_database_room_knows_the_drivers(driver: str) -> None:
+    imports = re.compile(rf"^\s*(import|from) {driver}", re.MULTILINE)
     knowing = {
-        path.relative_to(ROOT).parts[1]
-        for path in MODULES
-        if re.search(r"^\s*(import|from) adbc_", path.read_text(), re.MULTILINE)
+        path.relative_to(ROOT).parts[1] for path in MODULES if imports.search(path.read_text())
     }
     assert knowing == {"db"}
 
@@ -60,11 +61,47 @@ def test_migrations_do_not_depend_on_the_loader_s_sql() -> None:
         ("-- a --\n-- One.\nSELECT 1; SELECT 2", "more than one statement"),
         ("-- a --\n-- One.\nSELECT 1\n-- a --\n-- Two.\nSELECT 2", "defined twice"),
         ("SELECT 1", "before the first"),
+        ("-- a --\n-- One.\nSELECT @valeus(b.)", "query a: there is no fragment @valeus"),
+        ("-- a --\n-- One.\nSELECT @same_key(a.)", "query a: the fragment @same_key.* arguments"),
     ],
 )
 def test_a_file_of_queries_that_is_wrong_is_refused(text: str, complaint: str) -> None:
     with pytest.raises(MdloadError, match=complaint):
         parse(text, "x.sql")
+
+
+def test_fragments_name_every_column_of_a_bar() -> None:
+    described = "-- a --\n-- One.\n"
+    names = ("open", "high", "low", "close", "volume", "vwap", "trade_count")
+    for given, expected in {
+        "@key": '"provider", "symbol", "interval", "ts"',
+        "@values": ", ".join(f'"{name}"' for name in names),
+        "@values(b.)": ", ".join(f'b."{name}"' for name in names),
+        "@values(old_)": ", ".join(f'"old_{name}"' for name in names),
+        "@values(b., old_)": ", ".join(f'b."{name}" AS "old_{name}"' for name in names),
+        "@set(EXCLUDED.)": ", ".join(f'"{name}" = EXCLUDED."{name}"' for name in names),
+        "a @> b AND @ c": "a @> b AND @ c",
+    }.items():
+        assert parse(f"{described}SELECT {given}", "x.sql") == {"a": f"SELECT {expected}"}
+
+
+def test_no_query_lists_the_values_of_a_bar_by_hand() -> None:
+    """But those of rollups, which make each value in a way of its own."""
+    for path in (ROOT / "sql").glob("*.sql"):
+        assert path.name == "rollups.sql" or "trade_count" not in path.read_text(), path
+
+
+def test_the_table_has_the_columns_of_the_list(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute(
+            "SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute"
+            " WHERE attrelid = 'bars_ohlcv'::regclass AND attnum > 0 AND NOT attisdropped"
+            " AND attname NOT IN ('created_at', 'updated_at') ORDER BY attnum"
+        ).fetchall()
+    types = {"timestamp with time zone": "timestamptz"}
+    columns = {name: types.get(kind, kind) for name, kind, _ in found}
+    assert list(columns.items()) == list(TYPES.items())
+    assert {name for name, _, required in found if not required} == set(OPTIONAL)
 
 
 TEMPORARY = ("stage_create", "rejected_create")

@@ -13,7 +13,7 @@ from loader.events import Listener
 from loader.listen.metrics.gateway import Gateway
 from loader.listen.metrics.run import Metrics, RunMetrics
 from loader.listen.metrics.textfile import Textfile
-from loader.store.runs.records import Mode
+from loader.results import Mode
 
 _log = logging.getLogger(__name__)
 

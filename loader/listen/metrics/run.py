@@ -13,11 +13,10 @@ from prometheus_client import CollectorRegistry
 
 from loader.check.reasons import REASONS
 from loader.events import BarsWritten, Committed, Event, FileDone, RunDone
-from loader.results import Counts, FileResult, FileState, LoadResult, RunStatus
+from loader.results import Counts, FileResult, FileState, LoadResult, Mode, RunStatus
 from loader.store.metrics.bounded import OTHER
 from loader.store.metrics.collectors import collectors
 from loader.store.runs.active import outcome
-from loader.store.runs.records import Mode
 
 _RULES: Final = tuple(reason.name for reason in REASONS)
 #: A file in one of these states was read to its end, or to where it was given up.

@@ -1,4 +1,4 @@
-"""The counts of a run grow in the transaction that writes what they count."""
+"""Adds to the counts of a run in the transaction that writes the counted rows."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def add_counts(
     min_ts: datetime | None,
     max_ts: datetime | None,
 ) -> None:
-    """Adds `counts` to the run's, symbols to its symbols, and widens its span. It locks the run's
-    row, so it comes last in its transaction.
+    """Adds `counts` and `symbols` to the run and widens its span. It locks the run's row: call it
+    last in its transaction.
 
     Raises:
         MergeFailed: the run is no longer running; the transaction must not commit.
@@ -42,10 +42,10 @@ def add_counts(
 
 
 def as_json(symbols: Iterable[str]) -> str:
-    """An array of the distinct ones, sorted.
+    """The distinct symbols, sorted, as a JSON array.
 
     Raises:
-        TypeError: it is one text, whose letters are no symbols, or one of them is no text.
+        TypeError: `symbols` is a single string, or one of them is not a string.
     """
     if isinstance(symbols, str):
         raise TypeError(f"symbols are a set or list of symbols, not one text: {symbols!r}")

@@ -8,6 +8,7 @@ from typing import Final
 
 import polars as pl
 
+from loader import bars
 from loader.errors import UnreadableFile
 from loader.read.batch import Reading
 from loader.read.formats import records
@@ -63,7 +64,7 @@ def _checked(name: str) -> Finish:
         pl.when(micros.is_between(0, 10**17)).then(micros)
         .when(days.is_between(1, 10**6)).then(millis * 1000)
     )  # fmt: skip
-    stamp = (since - 25_569 * 86_400_000_000).cast(pl.Datetime("us", "UTC"))
+    stamp = (since - 25_569 * 86_400_000_000).cast(bars.TS)
 
     def checked(frame: pl.DataFrame, done: int) -> pl.DataFrame:
         # The open of a tick is 0, or the mark of a trade that was cut in pieces.

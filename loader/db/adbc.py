@@ -1,5 +1,5 @@
-"""One session of the driver. Its DB-API is left aside: importing that imports pyarrow.dataset, and
-pandas where there is one, which takes as long as everything else that a small load does."""
+"""One session of the ADBC driver, without its DB-API: that imports pyarrow.dataset and, if there is
+one, pandas, which takes as long as everything else that a small load does."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Error = adbc.Error
 
 @lru_cache(maxsize=8)
 def _database(uri: str) -> adbc.AdbcDatabase:
-    """What sessions of one database share: the server's types, which cost a connection to learn."""
+    """Sessions of one database share the server's types: learning them takes a connection."""
     database: adbc.AdbcDatabase = adbc_driver_postgresql.connect(uri)
     return database
 
 
-class Session:
+class AdbcSession:
     """A connection and its one statement. Every method raises `Error` when the driver does.
 
-    Not for two threads at once, but for `cancel`.
+    One thread at a time, except for `cancel`.
     """
 
     def __init__(self, uri: str, *, autocommit: bool) -> None:
