@@ -12,6 +12,10 @@ lint:
     mypy
     lint-imports
 
+# Make the tables of docs/configuration.md and the schema for editors anew from the options.
+docs:
+    python -m tests.support.config_tables
+
 # Kill loads, servers and disks at random moments for so long; the figures go to crashes.md.
 crashes MINUTES="10":
     MDLOAD_CRASH_MINUTES={{MINUTES}} MDLOAD_CRASH_FIGURES=crashes.md python -m pytest tests/load/test_crashes_rounds.py -k as_long

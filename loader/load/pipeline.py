@@ -55,7 +55,7 @@ def load(
         for listener in told:
             listener(event)
 
-    fingerprint = compute_config_fingerprint(settings.meaning())
+    fingerprint = compute_config_fingerprint(settings.meaning.as_config())
     with ExitStack() as stack:
         run = None
         if not settings.dry_run:

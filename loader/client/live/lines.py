@@ -11,11 +11,11 @@ from typing import Any, Final, NamedTuple
 import polars as pl
 
 from loader.check import rawjson
-from loader.check.file import hints
+from loader.check.file import rules_for
 from loader.check.layout import Layout, decide
 from loader.check.normalise import normalise
 from loader.check.unique import BARS_AND_ROW
-from loader.check.validate import CheckedBatch, RuleSettings, validate
+from loader.check.validate import CheckedBatch, validate
 from loader.errors import ColumnMismatch, InputError, SettingsError
 from loader.read.batch import Location, RawBatch
 from loader.settings import Settings
@@ -54,11 +54,8 @@ class Lines:
     """Understands the lines of one feed; `tell` is given what a person should know, once each."""
 
     def __init__(self, settings: Settings, source: str, tell: Callable[[str], None]) -> None:
-        self._hints = hints(settings)
-        self._rules = RuleSettings(
-            allow_nonpositive_prices=settings.allow_nonpositive_prices,
-            check_grid=settings.check_grid,
-        )
+        self._meaning = settings.meaning
+        self._rules = rules_for(self._meaning)
         self._source = source
         self._tell = tell
         self._told: set[str] = set()
@@ -97,8 +94,8 @@ class Lines:
             return self._layouts[shape]
         place = f"line {group.numbers[0]}"
         try:
-            layout = decide(_batch(shape, group, place), self._hints)
-            said = self._hints.interval or layout.dialect.interval
+            layout = decide(_batch(shape, group, place), self._meaning)
+            said = self._meaning.interval or layout.dialect.interval
             if said is None and "interval" not in layout.columns:
                 # The few lines at hand must not decide what all that come are taken for.
                 raise ColumnMismatch("the interval is not known", hint="name it: --interval 1m")
