@@ -17,7 +17,7 @@ from loader.bars.times.zones import parse_zone
 from loader.dialects.dialect import Dialect, Shape, Stamp
 from loader.dialects.known import dialects
 from loader.errors import SettingsError
-from loader.settings.kinds import FLAG, PAIRS, POWER, TEXT, TEXTS, Kind, choice
+from loader.settings.kinds import FLAG, POWER, TABLE, TEXT, TEXTS, Kind, choice
 
 #: The keys of a table, and what each holds.
 KEYS: Final[Mapping[str, Kind]] = {
@@ -27,11 +27,11 @@ KEYS: Final[Mapping[str, Kind]] = {
     "positions": TEXTS,
     "place": TEXT,
     "name": TEXT,
-    "values": PAIRS,
+    "values": TABLE,
     "names": TEXTS,
-    "columns": PAIRS,
-    "left_out": PAIRS,
-    "skip": PAIRS,
+    "columns": TABLE,
+    "left_out": TABLE,
+    "skip": TABLE,
     "short_rows": FLAG,
     "provider": TEXT,
     "symbol_convention": TEXT,
@@ -39,7 +39,7 @@ KEYS: Final[Mapping[str, Kind]] = {
     "time_format": TEXT,
     "timezone": TEXT,
     "interval": TEXT,
-    "intervals": PAIRS,
+    "intervals": TABLE,
     "price_divisor": POWER,
     "volume_factor": POWER,
 }

@@ -51,9 +51,15 @@ def _pairs(value: object) -> dict[str, str]:
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise ValueError
-    return tuple(text(each) for each in value)
+    return tuple(value)
+
+
+def _table(value: object) -> dict[str, str]:
+    if not isinstance(value, Mapping) or not all(isinstance(v, str) for v in value.values()):
+        raise ValueError
+    return dict(value)
 
 
 def _limit(value: object) -> str:
@@ -99,6 +105,8 @@ PAIRS: Final = Kind(
     "a table of text", {"type": "object", "additionalProperties": {"type": "string"}}, _pairs
 )
 TEXTS: Final = Kind("a list of text", {"type": "array", "items": {"type": "string"}}, _texts)
+#: As `PAIRS`, with empty texts: a pattern of empty cells.
+TABLE: Final = Kind(PAIRS.word, PAIRS.schema, _table)
 LIMIT: Final = Kind(
     "a number of rows, or a share such as 0.5%",
     {"anyOf": [{"type": "integer", "minimum": 0},
