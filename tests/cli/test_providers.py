@@ -101,7 +101,7 @@ def test_what_emit_writes_reads_the_file(mdload: Callable[..., Ran], tmp_path: P
         ({"columns": {"ts": "a"}}, "does not say how to know such a file"),
         ({"header": ["a"]}, "does not say which columns bars are in"),
         ({"header": ["a"], "columns": {"ts": "a"}, "stamp": "middle"}, "must be one of start, end"),
-        ({"price_divisor": 3}, "dialects.x.price_divisor must be a power of ten such as 100, not 3"),
+        ({"price_divisor": 3}, "dialects.x.price_divisor must be a power of ten such"),
         ({"names": ["("]}, "is no pattern"),
     ],
 )
