@@ -12,9 +12,10 @@ lint:
     mypy
     lint-imports
 
-# Write the tables in docs/ that repeat what the code says.
+# Write the tables in docs/ that repeat what the code says, and the schema of mdload.toml.
 docs:
     python -m tests.support.doc_tables --write
+    python -m tests.support.config_tables
 
 # Kill loads, servers and disks at random moments for so long; the figures go to crashes.md.
 crashes MINUTES="10":

@@ -82,9 +82,20 @@ class LocatedError(MdloadError):
 
 
 class SettingsError(MdloadError):
-    """An option, an environment variable or the configuration file is wrong."""
+    """An option, an environment variable or the configuration file is wrong.
+
+    Attributes:
+        option: the option that is wrong as it is typed, e.g. `--price-divisor`, or None.
+        problem: what is wrong with it, to stand behind the name of the option, or of the key of
+            mdload.toml that means the same. The message is both.
+    """
 
     exit_code = 2
+
+    def __init__(self, problem: str, *, option: str | None = None, hint: str | None = None) -> None:
+        super().__init__(f"{option} {problem}" if option else problem, hint=hint)
+        self.option = option
+        self.problem = problem
 
 
 class ProviderUnknown(LocatedError, SettingsError):

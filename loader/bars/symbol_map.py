@@ -117,7 +117,7 @@ def read(path: str) -> SymbolMap:
         text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise SettingsError(
-            f"--symbol-map {path} cannot be read: {error.strerror}", hint=_EXAMPLE
+            f"{path} cannot be read: {error.strerror}", option="--symbol-map", hint=_EXAMPLE
         ) from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} is not UTF-8 text: {error}", hint=_EXAMPLE) from error

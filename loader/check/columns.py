@@ -119,7 +119,8 @@ def check_fields(asked: Mapping[str, str]) -> None:
         near = difflib.get_close_matches(field, _FIELDS, n=3)
         fields = ", ".join(_FIELDS)
         raise SettingsError(
-            f"--column {field}={name}: a bar has no field {field!r}",
+            f"{field}={name}: a bar has no field {field!r}",
+            option="--column",
             hint=f"did you mean {' or '.join(near)}?" if near else f"its fields are {fields}",
         )
 

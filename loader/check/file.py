@@ -8,7 +8,7 @@ from dataclasses import replace
 import polars as pl
 
 from loader.check import ragged
-from loader.check.layout import Hints, Layout, check, decide
+from loader.check.layout import Layout, check, decide
 from loader.check.normalise import normalise
 from loader.check.spellings import brought_together, refuse_meeting
 from loader.check.validate import CheckedBatch, RuleSettings, validate
@@ -19,33 +19,21 @@ from loader.read.batch import Location, RawBatch
 from loader.read.formats import Reading
 from loader.read.sources import Source
 from loader.results import Note, noted
-from loader.settings import Settings
-
-
-def hints(settings: Settings) -> Hints:
-    return Hints(
-        provider=settings.provider,
-        interval=settings.interval,
-        symbol=settings.symbol,
-        timezone=settings.timezone,
-        columns=settings.columns,
-        time_format=settings.time_format,
-        dialect=settings.dialect,
-        symbol_convention=settings.symbol_convention,
-        renames=settings.symbol_map,
-        stamp=settings.stamp,
-        price_exponent=settings.price_exponent,
-        volume_exponent=settings.volume_exponent,
-        keep_skipped=settings.keep_skipped,
-        own=from_tables(settings.own_dialects),
-    )
+from loader.settings import Meaning, Settings
 
 
 def check_settings(settings: Settings) -> None:
     """Raises:
     SettingsError, UnknownDialect: a setting is wrong whatever the files are.
     """
-    check(hints(settings))
+    check(settings.meaning)
+
+
+def rules_for(meaning: Meaning) -> RuleSettings:
+    """What the rules are to allow."""
+    return RuleSettings(
+        allow_nonpositive_prices=meaning.allow_nonpositive_prices, check_grid=meaning.check_grid
+    )
 
 
 class Checking:
@@ -63,11 +51,9 @@ class Checking:
         self.layout: Layout | None = None
         self._reading = reading
         self._source = source
-        self._hints = hints(settings)
-        self._rules = RuleSettings(
-            allow_nonpositive_prices=settings.allow_nonpositive_prices,
-            check_grid=settings.check_grid,
-        )
+        self._meaning = settings.meaning
+        self._own = from_tables(settings.own_dialects)
+        self._rules = rules_for(self._meaning)
         self._cut_at = cut_at
 
     @property
@@ -77,12 +63,12 @@ class Checking:
         return (*noted("reading", self._reading.notes), *layout)
 
     def pieces(self) -> Generator[CheckedBatch, None, None]:
-        """One `CheckedBatch` per batch; one that contains raw row `cut_at` is split."""
-        start_row, said = 1, self._hints
+        """One `CheckedBatch` per batch; none lies on both sides of raw row `cut_at`."""
+        start_row, asked = 1, self._meaning
         for read in ragged.from_first_fit(iter(self._reading)):
             if self.taken is None:
                 self.opening = self._opening(ragged.fitting(read))
-                self.taken = recognise(self.opening, said.dialect, said.provider, said.own)
+                self.taken = recognise(self.opening, asked.dialect, asked.provider, self._own)
             odd = ragged.rejected(read, short_rows=self.taken.dialect.short_rows)
             if odd is not None:
                 place = replace(read.location, start_row=start_row)
@@ -97,7 +83,7 @@ class Checking:
                 continue
             start_row += raw.frame.height
             if self.layout is None:
-                self.layout = decide(raw, self._hints, self.taken)
+                self.layout = decide(raw, self._meaning, self.taken)
             for batch in _cut(raw, self._cut_at):
                 yield self._checked(batch, self.layout)
 
@@ -107,7 +93,7 @@ class Checking:
         """
         normalised = normalise(batch, layout)
         checked = validate(batch, normalised, self._rules)
-        if self._hints.renames is None:
+        if self._meaning.symbol_map is None:
             return checked
         together = brought_together(checked.spellings)
         if together.height:
@@ -124,7 +110,7 @@ class Checking:
         named = taken.named(read.frame)
         sound = taken.reshape(ragged.others(read.frame, odd))
         if self.layout is None:
-            self.layout = decide(RawBatch(sound, place), self._hints, taken)
+            self.layout = decide(RawBatch(sound, place), self._meaning, taken)
         numbers, lost = ragged.numbered(named, odd, sound.height, start, self.layout.skip)
         end = start + sound.height + odd.height - 1
         for first, last in _spans(start, end, self._cut_at):

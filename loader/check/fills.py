@@ -17,7 +17,9 @@ from loader.errors import ColumnMismatch, ProviderUnknown, SettingsError
 
 _NO_WORDS: Final[Mapping[str, str]] = MappingProxyType({})
 _VOCABULARY: Final = " ".join(bars.INTERVALS)
-_EXAMPLES: Final = {"provider": "--provider yahoo", "symbol": "--symbol AAPL"}
+_EXAMPLES: Final = {"provider": "yahoo", "symbol": "AAPL"}
+#: The source of an interval that the person gave.
+ASKED: Final = "--interval"
 #: Names of columns that may hold symbols; suggested in a hint, never assumed.
 _MAYBE_SYMBOL: Final = (
     "name", "code", "stock", "stocksymbol", "pair", "coin", "asset", "product", "contract",
@@ -77,10 +79,11 @@ def word(
     why = f"column {column!r} is empty" if column is not None else "the file has no column for it"
     fault = f"the {field} of the bars is not known, {why}"
     if field == "provider":
-        raise ProviderUnknown.at(where, fault, column=column, hint=f"name it: {_EXAMPLES[field]}")
+        hint = f"name it: --provider {_EXAMPLES[field]}"
+        raise ProviderUnknown.at(where, fault, column=column, hint=hint)
     maybe = [name for name in frame.columns if fold(name) in _MAYBE_SYMBOL]
     or_column = f"; or if they stand there: --column symbol={maybe[0]!r}" if maybe else ""
-    hint = f"name it: {_EXAMPLES[field]}{or_column}"
+    hint = f"name it: --symbol {_EXAMPLES[field]}{or_column}"
     raise ColumnMismatch.at(where, fault, column=column, hint=hint)
 
 
@@ -168,12 +171,13 @@ def interval(
     return Fill(shown.interval, (note,))
 
 
-def check_word(option: str, word: str | None) -> None:
+def check_word(field: str, word: str | None) -> None:
     """Raises:
-    SettingsError: the `word` given for `option` is blank.
+    SettingsError: the `word` given for `field` is blank.
     """
     if word is not None and not word.strip():
-        raise SettingsError(f"--{option} is blank", hint=f"for example {_EXAMPLES[option]}")
+        hint = f"for example {_EXAMPLES[field]}"
+        raise SettingsError("is blank", option=f"--{field}", hint=hint)
 
 
 def parse_interval(hint: Hint, words: Mapping[str, str] = _NO_WORDS) -> str:
@@ -184,7 +188,10 @@ def parse_interval(hint: Hint, words: Mapping[str, str] = _NO_WORDS) -> str:
     """
     known = words.get(hint.word) or bars.parse_interval(hint.word)
     if known is None:
-        raise SettingsError(f"{hint.by} {hint.word!r} is no interval", hint=f"one of {_VOCABULARY}")
+        problem, vocabulary = f"{hint.word!r} is no interval", f"one of {_VOCABULARY}"
+        if hint.by == ASKED:
+            raise SettingsError(problem, option=ASKED, hint=vocabulary)
+        raise SettingsError(f"{hint.by} {problem}", hint=vocabulary)
     return known
 
 

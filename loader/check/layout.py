@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -13,7 +13,6 @@ from loader import bars
 from loader.bars import names, numbers
 from loader.bars.names import Naming, known_convention
 from loader.bars.numbers import NumberFormat
-from loader.bars.symbol_map import SymbolMap
 from loader.bars.times import plan as timeplan
 from loader.bars.times import stamps
 from loader.bars.times.stamps import TimePlan
@@ -23,39 +22,14 @@ from loader.check.columns import check_fields, choose
 from loader.check.fills import Hint
 from loader.dialects.dialect import Dialect, Stamp, fold
 from loader.dialects.known import known_dialect
+from loader.dialects.own import from_tables
 from loader.dialects.recognition import PLAIN, Recognition, plain
 from loader.errors import ColumnMismatch
 from loader.read.batch import RawBatch
 from loader.results import Note, noted
+from loader.settings import Meaning
 
 _UTC_NAMES: Final = {"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu", "GMT", "Etc/GMT"}
-
-
-@dataclass(frozen=True, slots=True)
-class Hints:
-    """What the person says about a file; every one fills what the file does not say.
-
-    `columns` maps bar fields (and `time_of_day`) to the file's column names. `time_format` is a
-    strptime format, or the unit of numbers since 1970: s, ms, us, ns. `stamp` says which end of
-    their bars the times are; prices and volume are the file's numbers times ten to the exponents.
-    `keep_skipped` keeps rows that the dialect takes for no bars. `own` are the person's dialects,
-    and `renames` go before the symbols' convention.
-    """
-
-    provider: str | None = None
-    interval: str | None = None
-    symbol: str | None = None
-    timezone: str | None = None
-    columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    time_format: str | None = None
-    dialect: str | None = None
-    symbol_convention: str | None = None
-    renames: SymbolMap | None = None
-    stamp: Stamp | None = None
-    price_exponent: int | None = None
-    volume_exponent: int | None = None
-    keep_skipped: bool = False
-    own: tuple[Dialect, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,74 +60,81 @@ class Layout:
     notes: tuple[Note, ...]
 
 
-def check(hints: Hints) -> None:
-    """Checks hints as far as possible before any file is opened.
+def check(meaning: Meaning) -> None:
+    """Checks the options as far as possible before any file is opened.
 
     Raises:
         UnknownDialect: there is no dialect of the name given.
-        SettingsError: an option is blank, or is not an interval, time zone, field or format.
+        SettingsError: an option is blank, or is not an interval, time zone, field or format; or a
+            table of the person's own dialects is wrong.
     """
-    dialect = known_dialect(hints.dialect or PLAIN, hints.own)
-    known_convention(hints.symbol_convention or dialect.symbol_convention)
-    fills.check_word("provider", hints.provider)
-    fills.check_word("symbol", hints.symbol)
-    if hints.interval is not None:
-        fills.parse_interval(Hint(hints.interval, "--interval"), dialect.intervals)
-    if hints.timezone is not None:
-        parse_zone(hints.timezone)
-    timeplan.check_format(hints.time_format)
-    check_fields(hints.columns)
+    dialect = _named(meaning)
+    known_convention(meaning.symbol_convention or dialect.symbol_convention)
+    fills.check_word("provider", meaning.provider)
+    fills.check_word("symbol", meaning.symbol)
+    if meaning.interval is not None:
+        fills.parse_interval(Hint(meaning.interval, fills.ASKED), dialect.intervals)
+    if meaning.timezone is not None:
+        parse_zone(meaning.timezone)
+    timeplan.check_format(meaning.time_format)
+    check_fields(meaning.columns)
 
 
-def decide(first: RawBatch, hints: Hints, taken: Recognition | None = None) -> Layout:
+def _named(meaning: Meaning) -> Dialect:
+    """The dialect that the person names, else that of a plain table."""
+    return known_dialect(meaning.dialect or PLAIN, from_tables(meaning.own_dialects))
+
+
+def decide(first: RawBatch, meaning: Meaning, taken: Recognition | None = None) -> Layout:
     """The layout of the file that begins with `first`; it holds for all of its batches.
 
-    `taken` is the recognised dialect, which has reshaped `first`. Without it the columns must be
-    those of the dialect that the person names, or of a plain table.
+    `meaning` supplies what the file lacks. `taken` is the recognised dialect, which has reshaped
+    `first`. Without it the columns must be those of the dialect that the person names, or of a
+    plain table.
 
     Raises:
         UnknownDialect: there is no dialect of the name given.
-        SettingsError: a hint is wrong, or neither the file nor a hint names the provider.
+        SettingsError: an option is wrong, or neither the file nor an option names the provider.
         ColumnMismatch: a column that bars need is absent, doubled, of a type that cannot be one, or
             can be read in two ways.
     """
     frame, where = first.frame, first.location.source
-    taken = taken or plain(known_dialect(hints.dialect or PLAIN, hints.own))
+    taken = taken or plain(_named(meaning))
     dialect = taken.dialect
-    convention = known_convention(hints.symbol_convention or dialect.symbol_convention)
-    chosen = choose(frame, dialect, hints.columns, where)
+    convention = known_convention(meaning.symbol_convention or dialect.symbol_convention)
+    chosen = choose(frame, dialect, meaning.columns, where)
     columns = chosen.names
     _check_types(frame, columns, dialect.numbers, where)
     provider = fills.word(
-        frame, columns, "provider", hints.provider, where, _provider(dialect, taken.facts)
+        frame, columns, "provider", meaning.provider, where, _provider(dialect, taken.facts)
     )
-    symbol = fills.word(frame, columns, "symbol", hints.symbol, where, taken.facts.get("symbol"))
+    symbol = fills.word(frame, columns, "symbol", meaning.symbol, where, taken.facts.get("symbol"))
     clock = tuple(columns[name] for name in ("ts", "time_of_day") if name in columns)
-    time_format = hints.time_format or dialect.time_format
+    time_format = meaning.time_format or dialect.time_format
     plan, time_notes = timeplan.plan(frame, clock, time_format, where)
     written = stamps.read(stamps.cells_of(frame, clock), plan)
     fills.refuse_several_symbols(frame, columns, written.shown, where)
-    hinted = _interval(hints, taken)
+    hinted = _interval(meaning, taken)
     interval = fills.interval(frame, columns, hinted, written.shown, where, dialect.intervals)
     said = names.intervals(
         names.spelled(frame, columns.get("interval"), interval.value), dialect.intervals
     )
-    zone, zone_notes = _zone(clock[0], plan, hints.timezone, dialect)
+    zone, zone_notes = _zone(clock[0], plan, meaning.timezone, dialect)
     plan, settled_notes = timeplan.settled(
         plan,
         written,
         daily=_column(names.daily(said), frame.height),
         zone=zone,
-        asked=hints.timezone is not None,
+        asked=meaning.timezone is not None,
         own_zone=_own_zone(frame.schema[clock[0]]),
         where=where,
     )
-    price_exponent = scales.chosen(hints.price_exponent, dialect.price_exponent, where)
-    volume_exponent = scales.chosen(hints.volume_exponent, dialect.volume_exponent, where)
-    if price_exponent == 0 and hints.price_exponent is None:
+    price_exponent = scales.chosen(meaning.price_exponent, dialect.price_exponent, where)
+    volume_exponent = scales.chosen(meaning.volume_exponent, dialect.volume_exponent, where)
+    if price_exponent == 0 and meaning.price_exponent is None:
         scales.refuse_fixed_point(frame, columns, where)
-    stamp = hints.stamp or dialect.stamp or _neither_end(said.rows, where)
-    skip = {} if hints.keep_skipped else _applicable(dialect.skip, frame)
+    stamp = meaning.stamp or dialect.stamp or _neither_end(said.rows, where)
+    skip = {} if meaning.keep_skipped else _applicable(dialect.skip, frame)
     keys = (*_symbol_notes(frame, columns), *provider.notes, *symbol.notes)
     notes = (
         *taken.notes, *noted("columns", chosen.notes), *noted("key", keys),
@@ -173,7 +154,7 @@ def decide(first: RawBatch, hints: Hints, taken: Recognition | None = None) -> L
         price_exponent=price_exponent,
         volume_exponent=volume_exponent,
         skip=skip,
-        naming=Naming(convention, hints.renames),
+        naming=Naming(convention, meaning.symbol_map),
         notes=notes,
     )
 
@@ -188,9 +169,9 @@ def _provider(dialect: Dialect, facts: Mapping[str, str]) -> str | None:
         return None
 
 
-def _interval(hints: Hints, taken: Recognition) -> Hint | None:
-    if hints.interval is not None:
-        return Hint(hints.interval, "--interval")
+def _interval(meaning: Meaning, taken: Recognition) -> Hint | None:
+    if meaning.interval is not None:
+        return Hint(meaning.interval, fills.ASKED)
     if "interval" in taken.facts:
         return Hint(taken.facts["interval"], "the file's name says")
     if taken.dialect.interval is not None:

@@ -17,20 +17,23 @@ from loader.errors import MdloadError
 COMMANDS: dict[str, tuple[str, str]] = {
     "backfill": ("loader.cli.backfill:backfill", "Load bars from files into the store."),
     "run": ("loader.cli.run:run", "Run jobs of mdload.toml, as cron would."),
-    "live": ("loader.cli.live:live", "Store bars as they come, from a pipe."),
-    "inspect": ("loader.cli.inspect:inspect", "Show what a file would be taken for."),
-    "providers": ("loader.cli.providers:providers", "The dumps that are recognised, one by one."),
-    "migrate": ("loader.cli.migrate:migrate", "The schema: to the newest revision, or printed."),
+    "live": ("loader.cli.live:live", "Store bars from a pipe as they arrive."),
+    "inspect": ("loader.cli.inspect:inspect", "Show how mdload would read a file."),
+    "providers": ("loader.cli.providers:providers", "Recognised vendor formats."),
+    "migrate": ("loader.cli.migrate:migrate", "Create or upgrade the tables, or print the SQL."),
     "job-runs": ("loader.cli.job_runs:job_runs", "What was loaded, when, and how it ended."),
-    "coverage": ("loader.cli.coverage:coverage", "What is stored, from when to when."),
-    "gaps": ("loader.cli.gaps:gaps", "What is missing by an exchange's calendar."),
-    "export": ("loader.cli.export:export", "Bars back out, to Parquet or CSV."),
-    "config": ("loader.cli.config:config", "mdload.toml: checked, shown, its schema."),
-    "schedule": ("loader.cli.schedule:schedule", "The jobs as cron and systemd take them."),
-    "verify": ("loader.cli.verify:verify", "Do stored bars agree with one another."),
-    "timescale": ("loader.cli.timescale:timescale", "The bars as a hypertable, and rollups."),
+    "coverage": ("loader.cli.coverage:coverage", "Which bars are stored, and for which time."),
+    "gaps": ("loader.cli.gaps:gaps", "Bars missing from an exchange's calendar."),
+    "export": ("loader.cli.export:export", "Write stored bars to Parquet or CSV."),
+    "config": ("loader.cli.config:config", "Check or show mdload.toml, or print its schema."),
+    "schedule": ("loader.cli.schedule:schedule", "Print the jobs for cron or systemd."),
+    "verify": ("loader.cli.verify:verify", "Compare stored bars with rollups of shorter ones."),
+    "timescale": ("loader.cli.timescale:timescale", "Hypertable and rollups on TimescaleDB."),
     "db": ("loader.cli.db:db", "The database in use, and the embedded server."),
-    "doctor": ("loader.cli.doctor:doctor", "Is everything in place: server, rights, disk, time."),
+    "doctor": (
+        "loader.cli.doctor:doctor",
+        "Check that server, privileges, disk and time are fine.",
+    ),
 }
 
 
@@ -72,15 +75,15 @@ class LazyGroup(click.Group):
     epilog="First steps: mdload backfill bars.parquet --provider NAME",
 )
 @click.option("--database", metavar="URL",
-              help="The server to use; else MDLOAD_DATABASE_URL, DATABASE_URL, libpq's PG* "
+              help="Database to use; else MDLOAD_DATABASE_URL, DATABASE_URL, libpq's PG* "
                    "variables, mdload.toml, or the embedded server.")  # fmt: skip
 @click.option("--config", "config_file", metavar="FILE", type=click.Path(dir_okay=False),
               envvar="MDLOAD_CONFIG",
-              help="Settings; else MDLOAD_CONFIG, or mdload.toml if it is here.")  # fmt: skip
-@click.option("-v", "--verbose", count=True, help="Say more on stderr; -vv for all there is.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors.")
+              help="Configuration; else MDLOAD_CONFIG, or mdload.toml of this folder.")  # fmt: skip
+@click.option("-v", "--verbose", count=True, help="Print more on stderr; -vv prints everything.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only errors on stderr.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text",
-              show_default=True, help="How stderr speaks.")  # fmt: skip
+              show_default=True, help="Format of messages on stderr.")  # fmt: skip
 @click.version_option(package_name="mdload", prog_name="mdload")
 @click.pass_context
 def root(
@@ -91,7 +94,7 @@ def root(
     quiet: bool,
     log_format: Literal["text", "json"],
 ) -> None:
-    """Brings OHLCV bars into PostgreSQL and TimescaleDB, exactly, and keeps a record of it."""
+    """Load OHLCV bars into PostgreSQL and TimescaleDB, exactly, and keep a record of every load."""
     from loader.cli.context import Context
     from loader.listen import log
 

@@ -21,7 +21,7 @@ def db() -> None:
 
 
 @db.command(epilog="Example: mdload db url --json")
-@click.option("--show-password", is_flag=True, help="Print a password that the URL holds.")
+@click.option("--show-password", is_flag=True, help="Print the URL with its password.")
 @_json
 @click.pass_obj
 def url(context: Context, show_password: bool, as_json: bool) -> None:
@@ -45,11 +45,13 @@ def url(context: Context, show_password: bool, as_json: bool) -> None:
     click.echo(json.dumps(found) if as_json else shown)
 
 
-@db.command(epilog="Example: mdload db status", short_help="Which database, and how it is.")
+@db.command(
+    epilog="Example: mdload db status", short_help="Show which database is in use, and its state."
+)
 @_json
 @click.pass_obj
 def status(context: Context, as_json: bool) -> None:
-    """Show which database is in use and how the embedded server is."""
+    """Show which database is in use, and the state of the embedded server."""
     from dataclasses import asdict
 
     from loader.db.conninfo import masked

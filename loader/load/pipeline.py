@@ -56,7 +56,7 @@ def load(
         for listener in listening:
             listener(event)
 
-    fingerprint = compute_config_fingerprint(settings.meaning())
+    fingerprint = compute_config_fingerprint(settings.meaning.as_config())
     with ExitStack() as stack:
         record = None
         if not settings.dry_run:

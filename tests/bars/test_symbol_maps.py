@@ -191,13 +191,13 @@ def test_what_a_map_means_is_its_rows_not_its_file() -> None:
 
     def fingerprint(map_: str | None) -> str:
         settings = Settings(symbol_map=None if map_ is None else parse(map_, "m"))
-        return compute_config_fingerprint(settings.meaning())
+        return compute_config_fingerprint(settings.meaning.as_config())
 
     assert fingerprint(text) == fingerprint(same)
     assert len({fingerprint(each) for each in (None, text, changed, "from,to\n")}) == 4
     assert compute_config_fingerprint(
-        Settings(symbol_convention="cqs").meaning()
-    ) != compute_config_fingerprint(Settings().meaning())
+        Settings(symbol_convention="cqs").meaning.as_config()
+    ) != compute_config_fingerprint(Settings().meaning.as_config())
 
 
 def spelled(*rows: tuple[str, str, str]) -> pl.DataFrame:

@@ -9,11 +9,13 @@ import polars as pl
 import pytest
 
 from loader.bars.times.forms import Form
-from loader.check.layout import Hints, Layout, check, decide
+from loader.check.layout import Layout, check, decide
 from loader.check.normalise import normalise
 from loader.dialects.dialect import Dialect
+from loader.dialects.recognition import plain
 from loader.errors import ColumnMismatch, SettingsError, UnknownDialect
 from loader.read.batch import Location, RawBatch
+from loader.settings import Meaning
 
 HINTS: dict[str, Any] = {"provider": "demo", "symbol": "X"}
 
@@ -26,7 +28,7 @@ def batch(**columns: Any) -> RawBatch:
 
 
 def layout(raw: RawBatch, **hints: Any) -> Layout:
-    return decide(raw, Hints(**{**HINTS, **hints}))
+    return decide(raw, Meaning(**{**HINTS, **hints}))
 
 
 def starts(raw: RawBatch, **hints: Any) -> list[datetime | None]:
@@ -182,23 +184,24 @@ def test_bars_of_minutes_are_not_thrown_together_into_days(interval: str) -> Non
         ({"timezone": "Mars"}, "--timezone 'Mars' is no time zone"),
         ({"time_format": "yyyy-mm-dd"}, "--time-format 'yyyy-mm-dd' is no strptime format"),
         ({"columns": {"clos": "x"}}, "a bar has no field 'clos'"),
-        ({"symbol_convention": "x"}, "no symbol convention 'x'"),
+        ({"symbol_convention": "x"}, "'x' is no symbol convention"),
     ],
 )
 def test_hints_that_are_wrong_for_every_file(hints: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        check(Hints(**hints))
+        check(Meaning(**hints))
 
 
 def test_hints_that_are_right() -> None:
     with pytest.raises(UnknownDialect):
-        check(Hints(dialect="canonicle"))
-    check(Hints())
+        check(Meaning(dialect="canonicle"))
+    check(Meaning())
     check(
-        Hints(
-            "demo", "1Min", "X", "UTC-5", {"close": "Last", "time_of_day": "T"}, "ms", "canonical"
+        Meaning(
+            provider="demo", interval="1Min", symbol="X", timezone="UTC-5", time_format="ms",
+            columns={"close": "Last", "time_of_day": "T"}, dialect="canonical",
         )
-    )
+    )  # fmt: skip
 
 
 def test_spacing_is_that_of_one_symbol() -> None:
@@ -287,10 +290,10 @@ def test_an_unknown_zone() -> None:
 
 def test_stamps_that_a_dialect_cannot_tell_the_meaning_of_are_asked_for() -> None:
     columns = {name: (name,) for name in ("ts", "open", "high", "low", "close")}
-    plain = Dialect("unsaid", "Unsaid", columns, timezone="UTC", stamp=None)
+    unsaid = Dialect("unsaid", "Unsaid", columns, timezone="UTC", stamp=None)
 
     def found(ts: list[str], **hints: Any) -> Layout:
-        return decide(batch(ts=ts), Hints(**HINTS, dialect="unsaid", own=(plain,), **hints))
+        return decide(batch(ts=ts), Meaning(**HINTS, **hints), plain(unsaid))
 
     with pytest.raises(ColumnMismatch, match="the starts or the ends of the bars") as raised:
         found(MINUTES)

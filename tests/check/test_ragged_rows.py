@@ -126,7 +126,7 @@ def test_a_row_is_skipped_only_by_cells_that_it_has(batch_rows: int) -> None:
 
 
 def test_short_rows_is_true_or_false() -> None:
-    with pytest.raises(SettingsError, match="short_rows must be a true or false, not 'yes'"):
+    with pytest.raises(SettingsError, match="short_rows must be true or false, not 'yes'"):
         written("AAPL.csv", DAYS, 9, own_dialects={"acme": {**ACME, "short_rows": "yes"}})
 
 

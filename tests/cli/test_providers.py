@@ -98,10 +98,10 @@ def test_what_emit_writes_reads_the_file(mdload: Callable[..., Ran], tmp_path: P
     [
         ({"headers": ["a"]}, "dialects.x.headers is not a setting of a dialect"),
         ({"header": "a"}, "dialects.x.header must be a list of text, not 'a'"),
-        ({"columns": {"ts": "a"}}, "does not say how to recognise such a file"),
-        ({"header": ["a"]}, "does not say which columns hold the bars"),
-        ({"header": ["a"], "columns": {"ts": "a"}, "stamp": "middle"}, "must be start or end"),
-        ({"price_divisor": 3}, "dialects.x.price_divisor must be a power of ten, not 3"),
+        ({"columns": {"ts": "a"}}, "does not say how to know such a file"),
+        ({"header": ["a"]}, "does not say which columns bars are in"),
+        ({"header": ["a"], "columns": {"ts": "a"}, "stamp": "middle"}, "must be one of start, end"),
+        ({"price_divisor": 3}, "dialects.x.price_divisor must be a power of ten such"),
         ({"names": ["("]}, "is not a valid pattern"),
     ],
 )

@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader import bars
-from loader.check.layout import Hints, decide
+from loader.check.layout import decide
 from loader.check.normalise import normalise
 from loader.check.validate import RuleSettings
 from loader.client import Bar, WriteResult
@@ -30,6 +30,7 @@ from loader.client.checks import Checks
 from loader.client.keys import KnownKeys
 from loader.read.batch import Location, RawBatch
 from loader.results import Counts
+from loader.settings import Meaning
 from tests.support.candles import T0, Candle, minutes
 
 
@@ -181,7 +182,7 @@ def test_known_keys_are_what_normalisation_makes_of_them(batches: list[list[Any]
     for batch in batches:
         candles = [Candle(provider=p, symbol=s, interval=i) for p, s, i in batch]
         raw = RawBatch(framed(*candles), Location("bars", 0, 1))
-        layout = decide(RawBatch(framed(), Location("bars", 0, 1)), Hints())
+        layout = decide(RawBatch(framed(), Location("bars", 0, 1)), Meaning())
         expected, found = normalise(raw, layout), known.normalise(raw)
         assert found.bars.equals(expected.bars)
         assert found.faults.equals(expected.faults)

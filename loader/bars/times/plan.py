@@ -192,8 +192,9 @@ def check_format(time_format: str | None) -> None:
 
 def _no_format(time_format: str) -> SettingsError:
     return SettingsError(
-        f"--time-format {time_format!r} is no strptime format that says a time",
-        hint="for example --time-format '%d.%m.%Y %H:%M', or s, ms, us, ns for numbers",
+        f"{time_format!r} is no strptime format that says a time",
+        option="--time-format",
+        hint="for example '%d.%m.%Y %H:%M', or s, ms, us, ns for numbers",
     )
 
 

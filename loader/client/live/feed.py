@@ -94,7 +94,7 @@ class LiveFeed:
                     settings.job_name,
                     provider=settings.provider,
                     mode="live",
-                    config_fingerprint=compute_config_fingerprint(settings.meaning()),
+                    config_fingerprint=compute_config_fingerprint(settings.meaning.as_config()),
                     metadata={"source": self._source.name},
                     patience_seconds=_PATIENCE,
                 ) as run,
@@ -205,5 +205,5 @@ class LiveFeed:
 def _identity(settings: Settings, url: str) -> str:
     """Equal for feeds whose lines mean the same bars and go to the same database."""
     return compute_config_fingerprint(
-        {"job": settings.job_name, "database": url, "meaning": settings.meaning()}
+        {"job": settings.job_name, "database": url, "meaning": settings.meaning.as_config()}
     )

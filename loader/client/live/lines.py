@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from loader.check import rawjson
-from loader.check.file import hints
+from loader.check.file import rules_for
 from loader.check.layout import Layout, decide
 from loader.check.normalise import normalise
 from loader.check.reasons import LINE_NOT_A_BAR, LINE_NOT_JSON
 from loader.check.unique import BARS_AND_ROW
-from loader.check.validate import CheckedBatch, RuleSettings, validate
+from loader.check.validate import CheckedBatch, validate
 from loader.errors import ColumnMismatch, InputError, SettingsError
 from loader.read.batch import Location, RawBatch
 from loader.results import Note
@@ -52,11 +52,8 @@ class Lines:
     """Checks the lines of one feed. `tell` gets each note for the user once."""
 
     def __init__(self, settings: Settings, source: str, tell: Callable[[Note], None]) -> None:
-        self._hints = hints(settings)
-        self._rules = RuleSettings(
-            allow_nonpositive_prices=settings.allow_nonpositive_prices,
-            check_grid=settings.check_grid,
-        )
+        self._meaning = settings.meaning
+        self._rules = rules_for(self._meaning)
         self._source = source
         self._tell = tell
         self._noted: set[str] = set()
@@ -95,8 +92,8 @@ class Lines:
             return self._layouts[shape]
         place = f"line {group.numbers[0]}"
         try:
-            layout = decide(_batch(shape, group, place), self._hints)
-            interval = self._hints.interval or layout.dialect.interval
+            layout = decide(_batch(shape, group, place), self._meaning)
+            interval = self._meaning.interval or layout.dialect.interval
             if interval is None and "interval" not in layout.columns:
                 # A few lines are too few to decide the interval of all that follow.
                 raise ColumnMismatch("the interval is not known", hint="name it: --interval 1m")

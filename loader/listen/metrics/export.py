@@ -52,6 +52,16 @@ def exporting(
         _send(ways, metrics.registry, logging.WARNING)
 
 
+def check_ways(textfile: str | None, gateway: str | None) -> None:
+    """Raises:
+    SettingsError: `textfile` or `gateway` cannot be one.
+    """
+    if textfile:
+        Textfile(textfile)
+    if gateway:
+        Gateway(gateway, "")
+
+
 @contextmanager
 def serve(
     port: int,
