@@ -19,7 +19,7 @@ docs:
 
 # Kill loads, servers and disks at random moments for so long; the figures go to crashes.md.
 crashes MINUTES="10":
-    MDLOAD_CRASH_MINUTES={{MINUTES}} MDLOAD_CRASH_FIGURES=crashes.md python -m pytest tests/load/test_crashes_rounds.py -k as_long
+    MDLOAD_CRASH_MINUTES={{MINUTES}} MDLOAD_CRASH_FIGURES=crashes.md python -m pytest tests/ingest/test_crashes_rounds.py -k as_long
 
 # Load the sample into the embedded server and look at what happened.
 demo:

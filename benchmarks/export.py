@@ -26,7 +26,7 @@ from benchmarks.made_bars import Universe
 from benchmarks.processors import spent
 from benchmarks.server import Server, running
 from loader import bars
-from loader.load.pipeline import load
+from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.settings import Settings
 from loader.store.export import export

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from loader.client import AsyncStoreClient, Bar, StoreClient, WriteResult
     from loader.dialects.dialect import Dialect, Shape
     from loader.errors import MdloadError
+    from loader.ingest.api import load
     from loader.listen.metrics import Metrics
-    from loader.load.api import load
     from loader.results import LoadResult
     from loader.settings import Settings
     from loader.store.runs import JobRunTracker
@@ -52,7 +52,7 @@ _HOMES = {
     "StoreClient": "loader.client",
     "WriteResult": "loader.client",
     "compute_config_fingerprint": "loader.store.runs.fingerprint",
-    "load": "loader.load.api",
+    "load": "loader.ingest.api",
 }
 
 

@@ -33,8 +33,8 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
     from loader.cli import interrupts, memory
     from loader.cli.store import store
     from loader.cli.views.load import print_load
+    from loader.ingest.pipeline import load
     from loader.listen.progress import listeners
-    from loader.load.pipeline import load
     from loader.read.sources import find
 
     gc.freeze()

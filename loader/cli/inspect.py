@@ -29,7 +29,7 @@ def inspect(
     """
     from loader.cli.views.dialect_table import dialect_table
     from loader.cli.views.inspection import print_look
-    from loader.load.inspection import inspect_source
+    from loader.ingest.inspection import inspect_source
     from loader.read.sources import find
 
     settings = settings_of(ctx, given)

@@ -23,8 +23,8 @@ from loader.errors import (
     SymbolCollision,
 )
 from loader.events import BarsWritten, Committed, Event, Method
-from loader.load.mergers import CopyMerger, Merger, StatementMerger
-from loader.load.part import Part, write_part
+from loader.ingest.mergers import CopyMerger, Merger, StatementMerger
+from loader.ingest.part import Part, write_part
 from loader.results import Counts
 from loader.store import spellings
 from loader.store.compare import PendingDiff, StoredReader

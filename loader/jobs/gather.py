@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from loader.errors import NotThere, SettingsError, UnreadableFile
+from loader.ingest.file import Identity, identity
 from loader.jobs.config import JobConfig
-from loader.load.file import Identity, identity
 from loader.read.sources import Source, find
 from loader.text import redact
 

@@ -14,13 +14,13 @@ from typing import Final
 from loader.check.file import check_settings
 from loader.errors import Cancelled, DeadlinePassed, InputError, MdloadError, SettingsError
 from loader.events import Event, FileDone, Listener, RunDone, RunStarted
+from loader.ingest.pipeline import LISTED, load
 from loader.jobs.config import JobConfig
 from loader.jobs.deadline import deadline
 from loader.jobs.gather import Gathered, gather
 from loader.jobs.hooks import announce, notify
 from loader.jobs.lock import HOST, JobLock
 from loader.jobs.result import JobResult
-from loader.load.pipeline import LISTED, load
 from loader.read.sources import Source
 from loader.results import FileResult, LoadResult, RunStatus
 from loader.store import schema

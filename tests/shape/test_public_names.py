@@ -26,7 +26,7 @@ NAMES = {
     "StoreClient": "loader.client.client",
     "WriteResult": "loader.client.result",
     "compute_config_fingerprint": "loader.store.runs.fingerprint",
-    "load": "loader.load.api",
+    "load": "loader.ingest.api",
 }
 HEAVY = ["polars", "pyarrow", "psycopg", "adbc_driver_manager", "adbc_driver_postgresql", "rich"]
 

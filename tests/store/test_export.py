@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from loader.bars import COLUMNS, OPTIONAL, PRICES, SCHEMA
 from loader.errors import MdloadError, NothingStored, SettingsError
-from loader.load.pipeline import load
+from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.results import Counts
 from loader.settings import Settings

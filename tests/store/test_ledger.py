@@ -16,10 +16,10 @@ import pytest
 from loader.bars import SCHEMA
 from loader.errors import UnreadableFile
 from loader.events import Event, FileNote, RowsDone
-from loader.load import pipeline
-from loader.load.attempts import load_file
-from loader.load.pipeline import load
-from loader.load.run import LoadRun
+from loader.ingest import pipeline
+from loader.ingest.attempts import load_file
+from loader.ingest.pipeline import load
+from loader.ingest.run import LoadRun
 from loader.read.sources import Source, find
 from loader.results import Counts, FileResult, LoadResult
 from loader.settings import RejectLimit, Settings

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.bars import SCHEMA
-from loader.load import attempts
-from loader.load.pipeline import load
-from loader.load.run import LoadMode
+from loader.ingest import attempts
+from loader.ingest.pipeline import load
+from loader.ingest.run import LoadMode
 from loader.read.sources import find
 from loader.results import LoadResult
 from loader.settings import RejectLimit, Settings

@@ -10,9 +10,9 @@ import click
 from loader import bars
 from loader.cli.views.load import listed
 from loader.cli.views.table import Column, print_json, table
+from loader.ingest import books
+from loader.ingest.inspection import Inspection
 from loader.listen import log
-from loader.load import books
-from loader.load.inspection import Inspection
 from loader.text import number, span
 
 

@@ -17,8 +17,8 @@ from loader.client.transaction import Spelling, Transaction
 from loader.db import retries
 from loader.errors import Cancelled, ConnectionLost, DatabaseError
 from loader.events import Event, FileNote, RowsDone
-from loader.load import books
-from loader.load.tally import Tally
+from loader.ingest import books
+from loader.ingest.tally import Tally
 from loader.results import Counts, FileResult, Note
 
 #: Seconds without a server until lines go to disk.

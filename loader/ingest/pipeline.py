@@ -17,8 +17,8 @@ from contextlib import ExitStack, suppress
 from loader.check.file import check_settings
 from loader.errors import Cancelled, DatabaseError
 from loader.events import Event, FileNote, Listener, RunDone, RunStarted
-from loader.load.attempts import load_file
-from loader.load.run import LoadRun
+from loader.ingest.attempts import load_file
+from loader.ingest.run import LoadRun
 from loader.read.sources import Source
 from loader.results import ChunkWrites, FileResult, LoadResult, Note, RunStatus
 from loader.settings import Settings

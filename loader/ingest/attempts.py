@@ -18,8 +18,8 @@ from loader.errors import (
     UnreadableFile,
 )
 from loader.events import FileDone, FileNote, FileStarted
-from loader.load.file import FileWork, identity
-from loader.load.run import STOPPED, LoadMode, LoadRun
+from loader.ingest.file import FileWork, identity
+from loader.ingest.run import STOPPED, LoadMode, LoadRun
 from loader.read.sources import Source, content_hash
 from loader.results import Counts, FileResult, FileState, Note
 from loader.store.runs import ledger

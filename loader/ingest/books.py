@@ -10,8 +10,8 @@ from typing import Literal
 from loader.check.reasons import FILE_REFUSED
 from loader.db.executor import Executor
 from loader.errors import TooManyRejects
-from loader.load.notes import FileNotes
-from loader.load.tally import Tally
+from loader.ingest.notes import FileNotes
+from loader.ingest.tally import Tally
 from loader.results import Counts, FileResult
 from loader.settings import RejectLimit
 from loader.store.runs import ledger

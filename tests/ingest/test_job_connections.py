@@ -14,8 +14,8 @@ import pytest
 from loader import bars
 from loader.db.arrow import Connection
 from loader.errors import DatabaseError
-from loader.load.pipeline import load
-from loader.load.run import LoadRun
+from loader.ingest.pipeline import load
+from loader.ingest.run import LoadRun
 from loader.read.sources import find
 from loader.settings import Settings
 from loader.store.packed import counts

@@ -19,9 +19,9 @@ import pytest
 from loader.bars import KEY, SCHEMA, VALUES
 from loader.db.arrow import Connection
 from loader.events import Event, FileNote, RowsDone
-from loader.load import mergers
-from loader.load.pipeline import load
-from loader.load.run import LoadMode
+from loader.ingest import mergers
+from loader.ingest.pipeline import load
+from loader.ingest.run import LoadMode
 from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import Settings
@@ -382,7 +382,7 @@ def test_a_bar_that_appears_between_our_lock_and_our_upsert(
     database_url: str, meeting: Path, monkeypatch: pytest.MonkeyPatch, same: bool
 ) -> None:
     """Revisions are kept of what was locked: a bar that came after that makes us start again."""
-    monkeypatch.setattr("loader.load.attempts.FIRST_MODE", LoadMode(direct=False))
+    monkeypatch.setattr("loader.ingest.attempts.FIRST_MODE", LoadMode(direct=False))
     said: list[Event] = []
     statement = INSERT.format(MINE if same else THEIRS).encode()
     with (

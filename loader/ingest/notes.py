@@ -8,7 +8,7 @@ import polars as pl
 
 from loader.check import spellings
 from loader.events import Event, FileNote
-from loader.load.tally import Tally
+from loader.ingest.tally import Tally
 from loader.results import Note
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 
 from loader.events import Listener
-from loader.load import pipeline
+from loader.ingest import pipeline
 from loader.read.sources import find
 from loader.results import LoadResult
 from loader.settings import Settings

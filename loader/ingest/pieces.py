@@ -10,7 +10,7 @@ from typing import Final
 
 from loader.check.file import Checking
 from loader.check.unique import in_order, partitioned
-from loader.load.run import LoadMode, LoadRun
+from loader.ingest.run import LoadMode, LoadRun
 from loader.read.ahead import ahead
 from loader.read.formats import Reading, read
 from loader.read.sources import Source

@@ -15,13 +15,13 @@ from loader.check.file import Checking
 from loader.db.arrow import Connection
 from loader.errors import TooManyRejects, Unfinished
 from loader.events import Committed, FileOpened, RowsDone
-from loader.load.books import Ending, FileEntry
-from loader.load.mergers import CopyMerger, DryMerger
-from loader.load.notes import FileNotes
-from loader.load.part import Part, counts_of, refuse_part, write_part
-from loader.load.pieces import compared_pieces, in_parts, prove_order
-from loader.load.run import LoadMode, LoadRun
-from loader.load.writes import telling
+from loader.ingest.books import Ending, FileEntry
+from loader.ingest.mergers import CopyMerger, DryMerger
+from loader.ingest.notes import FileNotes
+from loader.ingest.part import Part, counts_of, refuse_part, write_part
+from loader.ingest.pieces import compared_pieces, in_parts, prove_order
+from loader.ingest.run import LoadMode, LoadRun
+from loader.ingest.writes import telling
 from loader.read.formats import read
 from loader.read.sources import Source
 from loader.read.spool import Spool

@@ -14,7 +14,7 @@ from loader.bars import SCHEMA
 from loader.client import StoreClient
 from loader.db import retries
 from loader.errors import Contended, MergeFailed
-from loader.load.pipeline import load
+from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import RejectLimit, Settings

@@ -9,7 +9,7 @@ import polars as pl
 
 from loader.db.arrow import Connection
 from loader.db.executor import Executor
-from loader.load.writes import Write
+from loader.ingest.writes import Write
 from loader.store import merge
 from loader.store.compare import PendingDiff, compare
 from loader.store.merge import Merged, Statement

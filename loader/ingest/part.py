@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from loader.check.unique import UniqueBatch
 from loader.db.executor import Executor
 from loader.errors import MergeFailed, TooManyRejects
-from loader.load.books import FileEntry
-from loader.load.mergers import Frames, Merger
-from loader.load.tally import Tally
+from loader.ingest.books import FileEntry
+from loader.ingest.mergers import Frames, Merger
+from loader.ingest.tally import Tally
 from loader.results import Counts
 from loader.store import quarantine, spellings
 from loader.store.compare import PendingDiff
