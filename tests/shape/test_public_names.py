@@ -45,6 +45,23 @@ def test_a_public_name_is_the_thing_itself(name: str) -> None:
     assert thing is getattr(importlib.import_module(NAMES[name]), name)
 
 
+@pytest.mark.parametrize(
+    "first",
+    ["", "import loader.ingest.pipeline", "import loader.client", "from loader import StoreClient"],
+)
+def test_load_is_the_function_whatever_was_imported_before(first: str) -> None:
+    code = f"{first}\nimport loader\nfrom loader import load\nprint(load is loader.load, load)"
+    assert run(code).startswith("True <function load at ")
+    code = f"from loader import load\n{first}\nimport loader\nprint(load is loader.load, load)"
+    assert run(code).startswith("True <function load at ")
+
+
+def test_no_room_has_the_name_of_something_public() -> None:
+    """Importing a module of such a room would put the room in the place of the public name."""
+    rooms = {path.stem for path in (ROOT / "loader").iterdir()}
+    assert not rooms & {*loader.__all__}
+
+
 def test_every_public_name_is_listed_and_no_other() -> None:
     assert set(loader.__all__) == {*NAMES, "__version__"}
     assert set(loader.__all__) <= set(dir(loader))
