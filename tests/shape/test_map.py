@@ -42,7 +42,7 @@ def test_the_map_has_every_other_folder_that_is_distributed() -> None:
 PATH = re.compile(r"`((?:loader|sql|tests|migrations|docs|benchmarks|examples)/[\w./-]+)`")
 
 
-@pytest.mark.parametrize("page", ["docs/architecture.md", "docs/glossary.md", "README.md"])
+@pytest.mark.parametrize("page", ["docs/architecture.md", "docs/glossary.md", "README.md", "CONTRIBUTING.md"])
 def test_the_files_that_a_page_names_exist(page: str) -> None:
     named = PATH.findall((ROOT / page).read_text(encoding="utf-8"))
     assert not [path for path in named if not (ROOT / path).exists()]
