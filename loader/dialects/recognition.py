@@ -111,7 +111,7 @@ def _best(
     if not fits and opening.container in vendor_containers():
         raise UnreadableFile.of(
             opening.name,
-            f"is a {opening.container} file of a kind that mdload does not know",
+            f"is a {opening.container} file of an unknown kind",
             hint=f"it has {', '.join(opening.first.columns)}",
         )
     if not fits:
@@ -285,6 +285,6 @@ def _not_in(dialect: Dialect, opening: Opening) -> ColumnMismatch:
     wanted = " or ".join(forms[:3]) if forms else f"a file of {' or '.join(containers)}"
     return ColumnMismatch.of(
         opening.name,
-        f"is not in the dialect {dialect.name}, which wants {wanted}",
-        hint=f"mdload inspect shows what it is; mdload providers show {dialect.name} what it wants",
+        f"does not fit the dialect {dialect.name}, which needs {wanted}",
+        hint=f"compare mdload inspect FILE with mdload providers show {dialect.name}",
     )

@@ -72,7 +72,7 @@ class _Attempts:
                     raise
                 if isinstance(error, Contended):
                     self._mode = replace(self._mode, direct=False)
-                note = f"attempt {attempt} of {retries.ATTEMPTS} failed ({error}); running it again"
+                note = f"attempt {attempt} of {retries.ATTEMPTS} failed ({error}); trying again"
                 self._pause(attempt, error)
             self._run.emit(FileNote(self._source.name, Note("run", note)))
         raise AssertionError("unreachable")
@@ -85,7 +85,7 @@ class _Attempts:
         with suppress(DatabaseError):  # this error says more than one about the ledger would
             self._take_over()
         if isinstance(error, Unfinished) and self._may_still_be_written():
-            note = f"left for the next run, as it seems to be still written: {redact(str(error))}"
+            note = f"left for the next run: it may still be being written ({redact(str(error))})"
             self._run.emit(FileNote(self._source.name, Note("run", note)))
             return replace(self._done, state="unfinished", notes=(Note("run", note),))
         state: FileState = "cancelled" if isinstance(error, Cancelled) else "failed"
@@ -130,7 +130,7 @@ class _Attempts:
             seen = ledger.known(reader, self._done.content_hash, fingerprint)
         if seen and seen.whole:
             note = (
-                f"loaded already by run {seen.run_id} under the same settings "
+                f"already loaded by run {seen.run_id} under the same settings "
                 "(--force loads it again)"
             )
             result = replace(self._done, state="known", notes=(Note("run", note),))
@@ -140,11 +140,11 @@ class _Attempts:
         self._asks_ledger = False
         before, run_id = self._run.earlier.get(self._source.name, (None, 0))
         if before not in (None, self._done.content_hash):
-            note = f"changed since run {run_id} had it: loaded again"
+            note = f"changed since run {run_id} loaded it: loading it again"
             self._run.emit(FileNote(self._source.name, Note("run", note)))
         if seen and seen.rows_resumable and self._run.settings.commit_every:
             self._mode = replace(self._mode, resume_at=seen.rows_resumable)
-            note = f"goes on after row {seen.rows_resumable:,}, up to where run {seen.run_id} came"
+            note = f"resuming after row {seen.rows_resumable:,}, where run {seen.run_id} stopped"
             self._run.emit(FileNote(self._source.name, Note("run", note)))
         return None
 

@@ -222,7 +222,8 @@ def _counts(
     pieces = pieces.filter(pl.col("bars").is_null())
     stops = stops.join(pieces, on=["sid", "stretch"], how="semi", maintain_order="left")
     width = grid.slice // _MICROSECOND
-    possible = (width // stops["length"].dt.total_microseconds()).clip(1).sum()
+    ends = pieces.group_by("sid").agg(lo=pl.col("first").min(), hi=pl.col("last").max())
+    possible = _most(stops.join(ends, on="sid"), grid)
     share = 1.0 if exact else min(1.0, _COUNTED / max(possible, 1))
     week = max(width, _WEEK)
     weeks = stops.select(
@@ -230,7 +231,6 @@ def _counts(
     ).unique(maintain_order=True)
     begins = pl.lit(grid.origin).cast(bars.TS) + pl.duration(microseconds="week")
     whole = weeks.select("sid", lo=begins, hi=begins + (week - 1) * _MICROSECOND)
-    ends = pieces.group_by("sid").agg(lo=pl.col("first").min(), hi=pl.col("last").max())
     scales: dict[int, tuple[int, int]] = {}
     wanted: list[pl.DataFrame] = []
     for own in whole.partition_by("sid", maintain_order=True):
@@ -245,6 +245,13 @@ def _counts(
     for sid, (all_, taken) in scales.items():
         counts[sid] = (counts[sid][0] + round(counted[sid] * all_ / taken), all_ == taken)
     return counts
+
+
+def _most(stops: pl.DataFrame, grid: _Grid) -> int:
+    """The bars that may lie in the slices that begin with `stops`, up to the last one (`hi`)."""
+    within = pl.min_horizontal(pl.lit(grid.slice), pl.col("hi") - pl.col("ts"))
+    many = within.dt.total_microseconds() // pl.col("length").dt.total_microseconds()
+    return int(stops.select(many.clip(1).sum()).item() or 0)
 
 
 def _counted(

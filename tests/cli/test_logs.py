@@ -53,7 +53,7 @@ def test_a_load_as_objects(mdload: Mdload, database_url: str) -> None:
     assert {each["level"] for each in told} == {"info"}
     started, _, note, file, run = told
     assert (started["job_name"], started["mode"], started["files"]) == ("backfill", "backfill", 1)
-    assert "' ECHO ' as ECHO" in note["message"]
+    assert "' ECHO ' -> ECHO" in note["message"]
     assert file["file"] == str(EXAMPLE)
     assert file["state"] == "loaded"
     assert (file["rows_read"], file["rows_inserted"], file["rows_failed"]) == (3903, 3895, 5)

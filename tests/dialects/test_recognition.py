@@ -11,7 +11,7 @@ import pytest
 from loader.dialects import known as registry
 from loader.dialects import recognition
 from loader.dialects.dialect import Dialect, Opening, Refused, Shape
-from loader.dialects.filenames import said_by
+from loader.dialects.filenames import path_facts
 from loader.dialects.recognition import recognise
 from loader.errors import ColumnMismatch, UnknownDialect, UnreadableFile
 
@@ -196,7 +196,8 @@ def test_a_shape_wants_the_columns_whose_values_it_describes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     wants = Dialect("wants", "W", COLUMNS, shapes=(Shape(named=".*", values={"day": ".*"}),))
-    monkeypatch.setattr(recognition, "dialects", lambda: {"wants": wants, "canonical": PLAIN})
+    for module in (registry, recognition):
+        monkeypatch.setattr(module, "dialects", lambda: {"wants": wants, "canonical": PLAIN})
     assert recognise(opening(), None, None).dialect.name == "canonical"
     with pytest.raises(ColumnMismatch):
         recognise(opening(), "wants", None)
@@ -204,10 +205,10 @@ def test_a_shape_wants_the_columns_whose_values_it_describes(
 
 def test_what_a_path_says_tells_equal_bytes_apart() -> None:
     named = replace(TWIN, name="named", shapes=(Shape(name=r"/feed/"),))
-    assert said_by("/a/b/x.csv", [BARE, PLAIN, named]) == {}
-    assert said_by("/a/EURUSD_bare.txt", [BARE, PLAIN, named]) == {
+    assert path_facts("/a/b/x.csv", [BARE, PLAIN, named]) == {}
+    assert path_facts("/a/EURUSD_bare.txt", [BARE, PLAIN, named]) == {
         "name": ["EURUSD_bare.txt", ""], "said": {"bare": {"symbol": "EURUSD"}},
     }  # fmt: skip
-    assert said_by("/feed/d.zip!EURUSD_bare.txt", [BARE, PLAIN, named]) == {
+    assert path_facts("/feed/d.zip!EURUSD_bare.txt", [BARE, PLAIN, named]) == {
         "name": ["d.zip", "EURUSD_bare.txt"], "said": {"bare": {"symbol": "EURUSD"}, "named": {}},
     }  # fmt: skip

@@ -157,8 +157,8 @@ class TestSymbols:
         span = [(date(2024, 7, 1), date(2024, 7, 2), "118")]
         data = metadata({"ES.c.0": span, "ES.n.0": span, "ESU4": [(*span[0][:2], "4")]})
         assert str(refusal(opened, data + bar())) == (
-            "a.dbn calls instrument 118 both 'ES.c.0' and 'ES.n.0' on 2024-07-01, so that nobody "
-            "can know whose its bars are"
+            "a.dbn calls instrument 118 both 'ES.c.0' and 'ES.n.0' on 2024-07-01, and nothing "
+            "tells which of them its bars belong to"
         )
         _, frame = opened(data + bar(LATE, 4))
         assert frame["symbol"].to_list() == ["ESU4"]
@@ -186,7 +186,7 @@ class TestRefused:
     )
     def test_a_record_that_is_no_bar(self, opened: Reader, record: bytes, what: str) -> None:
         message = str(refusal(opened, metadata() + bar() * 3 + record))
-        assert message == f"a.dbn has a record in row 4 that is no bar: {what}"
+        assert message == f"a.dbn has a record in row 4 that is not a bar: {what}"
 
     def test_a_fragment(self, tmp_path: Path) -> None:
         path = tmp_path / "a.dbn.frag"

@@ -33,7 +33,7 @@ def test_counts_of_files_add_up(tracker: JobRunTracker, loading: Connection) -> 
         added = loading.row(
             "job_run_add_counts", run_id, 28, 1, 2, 3, 4, 5, 13, '["ÉA", "B"]', JAN_2, JAN_2, True
         )
-        assert added == (run_id,)
+        assert added == (run_id, "backfill", "live")
         assert tracker.get_run(run_id).rows_read == 0  # not before the commit
     with loading.transaction():
         loading.one("job_run_add_counts", run_id, 0, 0, 0, 0, 0, 0, 0, "[]", None, None, True)
