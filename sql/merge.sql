@@ -20,11 +20,12 @@ WITH kept AS (
     INSERT INTO bars_ohlcv_revisions (
         provider, symbol, "interval", ts,
         old_open, old_high, old_low, old_close, old_volume, old_vwap, old_trade_count,
-        new_open, new_high, new_low, new_close, new_volume, new_vwap, new_trade_count, run_id, file_id)
+        new_open, new_high, new_low, new_close, new_volume, new_vwap, new_trade_count, run_id, file_id,
+        old_created_at, old_updated_at)
     SELECT s.provider, s.symbol, s."interval", s.ts,
            b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trade_count,
            s.open, s.high, s.low, s.close, s.volume, s.vwap, s.trade_count,
-           CAST($1 AS bigint), CAST($2 AS bigint)
+           CAST($1 AS bigint), CAST($2 AS bigint), b.created_at, b.updated_at
       FROM (SELECT * FROM pg_temp.mdload_stage
              WHERE ts >= CAST($3 AS timestamptz) AND ts < CAST($4 AS timestamptz)
              ORDER BY provider, symbol, "interval", ts) s
@@ -93,16 +94,18 @@ WITH written AS (
     RETURNING b.provider, b.symbol, b."interval", b.ts, old.ts IS NULL AS inserted,
               old.open AS old_open, old.high AS old_high, old.low AS old_low, old.close AS old_close,
               old.volume AS old_volume, old.vwap AS old_vwap, old.trade_count AS old_trade_count,
+              old.created_at AS old_created_at, old.updated_at AS old_updated_at,
               b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trade_count
 ), kept AS (
     INSERT INTO bars_ohlcv_revisions (
         provider, symbol, "interval", ts,
         old_open, old_high, old_low, old_close, old_volume, old_vwap, old_trade_count,
-        new_open, new_high, new_low, new_close, new_volume, new_vwap, new_trade_count, run_id, file_id)
+        new_open, new_high, new_low, new_close, new_volume, new_vwap, new_trade_count, run_id, file_id,
+        old_created_at, old_updated_at)
     SELECT provider, symbol, "interval", ts,
            old_open, old_high, old_low, old_close, old_volume, old_vwap, old_trade_count,
            open, high, low, close, volume, vwap, trade_count,
-           CAST($1 AS bigint), CAST($2 AS bigint)
+           CAST($1 AS bigint), CAST($2 AS bigint), old_created_at, old_updated_at
       FROM written
      WHERE NOT inserted)
 SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted)

@@ -40,6 +40,7 @@ WITH given AS MATERIALIZED (
     SELECT m.provider, m.symbol, m."interval", m.ts,
            b.open AS old_open, b.high AS old_high, b.low AS old_low, b.close AS old_close,
            b.volume AS old_volume, b.vwap AS old_vwap, b.trade_count AS old_trade_count,
+           b.created_at AS old_created_at, b.updated_at AS old_updated_at,
            m.open, m.high, m.low, m.close, m.volume, m.vwap, m.trade_count,
            (b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trade_count) IS DISTINCT FROM
            (m.open, m.high, m.low, m.close, m.volume, m.vwap, m.trade_count) AS differs
@@ -53,10 +54,12 @@ WITH given AS MATERIALIZED (
     INSERT INTO bars_ohlcv_revisions (
         provider, symbol, "interval", ts,
         old_open, old_high, old_low, old_close, old_volume, old_vwap, old_trade_count,
-        new_open, new_high, new_low, new_close, new_volume, new_vwap, new_trade_count, run_id)
+        new_open, new_high, new_low, new_close, new_volume, new_vwap, new_trade_count, run_id,
+        old_created_at, old_updated_at)
     SELECT provider, symbol, "interval", ts,
            old_open, old_high, old_low, old_close, old_volume, old_vwap, old_trade_count,
-           open, high, low, close, volume, vwap, trade_count, CAST($2 AS bigint)
+           open, high, low, close, volume, vwap, trade_count, CAST($2 AS bigint),
+           old_created_at, old_updated_at
       FROM locked
      WHERE differs
     RETURNING 1

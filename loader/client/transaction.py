@@ -31,6 +31,7 @@ from loader.results import Counts
 from loader.store import merge, quarantine, spellings
 from loader.store.compare import StoredReader, compare
 from loader.store.runs.counts import add_counts
+from loader.store.versions.loads import Load, record
 
 #: Up to so many bars go as one prepared statement, more by COPY; see docs/store-client.md.
 STATEMENT_ROWS: Final = 1_500
@@ -176,7 +177,10 @@ class Transaction:
             add_counts(
                 session, self._run_id, self.counts, symbols=sorted(set(series["symbol"])),
                 min_ts=series["lo"].min(), max_ts=series["hi"].max(),  # type: ignore[arg-type]
+                load=Load(),
             )  # fmt: skip
+        else:
+            record(session, Load(), self.counts)
         self._unanswered = number or session.one("transaction_id")[0]
 
     def _settle(self, session: Executor, number: str) -> bool:

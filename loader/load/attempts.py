@@ -124,8 +124,8 @@ class _Attempts:
         assert self._done.content_hash is not None
         with self._job.connection(autocommit=True) as reader:
             fingerprint = self._job.fingerprint_of(self._source)
-            seen = ledger.known(reader, self._done.content_hash, fingerprint)
-        if seen and seen.whole:
+            seen = ledger.known(reader, self._done.content_hash, fingerprint, self._source.name)
+        if seen and seen.stands:
             note = (
                 f"loaded already by run {seen.run_id} under the same settings "
                 "(--force loads it again)"
@@ -135,6 +135,8 @@ class _Attempts:
             self._job.emit(FileNote(self._source.name, note))
             return result
         self._asks_ledger = False
+        if seen and seen.whole:
+            self._tell_of_changes(seen)
         before, run_id = self._job.before.get(self._source.name, (None, 0))
         if before not in (None, self._done.content_hash):
             note = f"changed since run {run_id} had it: loaded again"
@@ -144,6 +146,16 @@ class _Attempts:
             note = f"goes on after row {seen.rows_resumable:,}, up to where run {seen.run_id} came"
             self._job.emit(FileNote(self._source.name, note))
         return None
+
+    def _tell_of_changes(self, seen: ledger.Known) -> None:
+        why = (
+            f"run {seen.replaced_by} found another content under this path since"
+            if seen.replaced_by
+            else "bars of its symbols were changed since"
+        )
+        self._job.emit(
+            FileNote(self._source.name, f"loaded before by run {seen.run_id}, and again: {why}")
+        )
 
     def _once(self) -> FileResult:
         if self._work is None or not self._work.ended:

@@ -20,6 +20,7 @@ from loader.store import quarantine, spellings
 from loader.store.compare import Diff
 from loader.store.runs import ledger
 from loader.store.runs.counts import add_counts
+from loader.store.versions.loads import Load
 from loader.text import redact
 
 
@@ -211,5 +212,6 @@ def _close(
     assert whole.file_id is not None
     ledger.end(writer, whole.file_id, whole, part, rows_resumable)
     add_counts(
-        writer, run_id, part, symbols=whole.symbols, min_ts=whole.min_ts, max_ts=whole.max_ts
-    )
+        writer, run_id, part, symbols=whole.symbols, min_ts=whole.min_ts, max_ts=whole.max_ts,
+        load=Load(file_id=whole.file_id),
+    )  # fmt: skip

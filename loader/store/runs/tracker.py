@@ -17,7 +17,7 @@ from loader.db.rows import Session
 from loader.errors import RunFinished, UnknownRun
 from loader.results import RunStatus
 from loader.store.runs.active import ActiveRun, Heart, outcome
-from loader.store.runs.counts import as_json
+from loader.store.runs.counts import NO_LOAD, as_json
 from loader.store.runs.records import STATUSES, ExpiredRuns, JobRun, JobRunFile, Mode, RunSummary
 from loader.text import redact
 
@@ -111,7 +111,7 @@ class JobRunTracker:
             raise ValueError("min_ts and max_ts need a time zone")
         done = self._session.rows(
             "job_run_add_counts", run_id, sum(counts), *counts, as_json(symbols or ()), min_ts,
-            max_ts, heartbeat,
+            max_ts, heartbeat, *NO_LOAD,
         )  # fmt: skip
         if not done:
             self._insist_on_running(run_id)

@@ -13,8 +13,10 @@ from loader.survey.doctor.check import Check
 #: What docs/roles.sql gives to mdload_loader; a test compares them.
 _TABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "bars_gap_waivers": ("SELECT",),
+    "bars_loads": ("SELECT", "INSERT"),
     "bars_ohlcv": ("SELECT", "INSERT", "UPDATE"),
     "bars_ohlcv_revisions": ("SELECT", "INSERT"),
+    "bars_pins": ("SELECT", "INSERT"),
     "bars_rejected": ("SELECT", "INSERT", "UPDATE (replayed_by)"),
     "job_run_files": ("SELECT", "INSERT", "UPDATE"),
     "job_runs": ("SELECT", "INSERT", "UPDATE"),
