@@ -91,6 +91,12 @@ class TooManyRejects(MdloadError):
     exit_code = 4
 
 
+class LaterChanges(MdloadError):
+    """Other loads changed the same bars later, so that a rollback would harm them."""
+
+    exit_code = 4
+
+
 class DatabaseError(MdloadError):
     """The database refused or went away.
 

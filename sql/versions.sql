@@ -9,3 +9,130 @@ SELECT coalesce(CAST($7 AS timestamptz), greatest(clock_timestamp(),
        CAST($4 AS bigint), CAST($5 AS bigint), CAST($6 AS bigint), CAST($2 AS bigint), CAST($3 AS bigint), $1
   FROM held
 RETURNING id
+
+-- settled --
+-- Waits for the loads that are committing, and gives the last instant that no later load can reach.
+SELECT mdload_settled() AS settled
+
+-- past_set --
+-- For the next queries of this session: what bars_ohlcv_as_of and bars_ohlcv_at are asked for. $1 a time, as text, $2 a
+-- pin; and scans of tables, which the joins to loads want.
+SELECT set_config(name, setting, false)
+  FROM (VALUES ('mdload.as_of', coalesce($1, '')), ('mdload.pin', coalesce($2, '')),
+               ('enable_seqscan', 'on'), ('enable_bitmapscan', 'on')) AS wanted (name, setting)
+
+-- pin_make --
+-- Names an instant. $1 name, $2 known at (NULL: the instant that is settled now), $3 that instant, $4 note.
+INSERT INTO bars_pins (name, known_at, load_id, note)
+SELECT $1, coalesce(CAST($2 AS timestamptz), CAST($3 AS timestamptz)),
+       coalesce((SELECT max(id) FROM bars_loads WHERE stamped_at <= CAST($3 AS timestamptz)), 0), $4
+    ON CONFLICT (name) DO NOTHING
+RETURNING name, known_at, load_id, note, created_at, created_by
+
+-- pins --
+-- All pins, or the one of name $1, newest instant first.
+SELECT name, known_at, load_id, note, created_at, created_by
+  FROM bars_pins
+ WHERE CAST($1 AS text) IS NULL OR name = $1
+ ORDER BY known_at DESC, name
+
+-- pin_delete --
+-- Takes the name away; the bars do not change.
+DELETE FROM bars_pins WHERE name = $1 RETURNING name
+
+-- run_loads --
+-- The first and the last load of run $1, NULL where it changed nothing; no row where there is no such run.
+SELECT coalesce(min(l.id), (SELECT max(o.id) + 1 FROM bars_loads o WHERE o.stamped_at <= run.started_at), 1) AS first,
+       coalesce(max(l.id), (SELECT max(o.id) FROM bars_loads o WHERE o.stamped_at <= run.started_at), 0) AS last
+  FROM (SELECT id, started_at FROM job_runs WHERE id = CAST($1 AS bigint)) AS run
+  LEFT JOIN bars_loads l ON l.run_id = run.id
+ GROUP BY run.id, run.started_at
+
+-- loads_of_run --
+-- The loads of run $1, in their order.
+SELECT id, kind, known_at, stamped_at, inserted, updated, deleted, file_id, folded
+  FROM bars_loads
+ WHERE run_id = CAST($1 AS bigint)
+ ORDER BY id
+
+-- rollbacks_of_run --
+-- The runs that rolled run $1 back, and when.
+SELECT id, started_at
+  FROM job_runs
+ WHERE metadata @> jsonb_build_object('rolls_back', jsonb_build_array(CAST($1 AS bigint)))
+   AND status = 'success'
+ ORDER BY id
+
+-- diff_rows --
+-- Bars that differ between two instants, each of them what was known by a time ($1, $3) and by loads up to a number
+-- ($2, $4). Only of provider $5, symbols $6 (JSON array), interval $7, ts from $8 to $9, where these are not NULL. A
+-- version of a bar counts if it held at one instant and not at the other, so that one look at each is enough.
+WITH asked AS MATERIALIZED (
+    SELECT CAST(CAST($1 AS text) AS timestamptz) AS a_at, CAST($2 AS bigint) AS a_load,
+           CAST(CAST($3 AS text) AS timestamptz) AS b_at, CAST($4 AS bigint) AS b_load
+), versions AS (
+    SELECT b.provider, b.symbol, b."interval", b.ts,
+           b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trade_count,
+           coalesce(l.known_at, b.updated_at) <= a_at AND coalesce(l.id, 0) <= a_load AS a,
+           coalesce(l.known_at, b.updated_at) <= b_at AND coalesce(l.id, 0) <= b_load AS b
+      FROM bars_ohlcv b
+      LEFT JOIN bars_loads l ON l.xact_at = b.updated_at
+     CROSS JOIN asked
+     WHERE (CAST($5 AS text) IS NULL OR b.provider = $5)
+       AND (CAST($6 AS text) IS NULL OR b.symbol = ANY (ARRAY(
+            SELECT jsonb_array_elements_text(CAST(CAST($6 AS text) AS jsonb)))))
+       AND (CAST($7 AS text) IS NULL OR b."interval" = $7)
+       AND (CAST($8 AS timestamptz) IS NULL OR b.ts >= $8) AND (CAST($9 AS timestamptz) IS NULL OR b.ts <= $9)
+     UNION ALL
+    SELECT r.provider, r.symbol, r."interval", r.ts,
+           r.old_open, r.old_high, r.old_low, r.old_close, r.old_volume, r.old_vwap, r.old_trade_count,
+           coalesce(o.known_at, r.old_updated_at, '-infinity') <= a_at AND coalesce(o.id, 0) <= a_load
+           AND NOT (coalesce(n.known_at, r.revised_at) <= a_at AND coalesce(n.id, 0) <= a_load),
+           coalesce(o.known_at, r.old_updated_at, '-infinity') <= b_at AND coalesce(o.id, 0) <= b_load
+           AND NOT (coalesce(n.known_at, r.revised_at) <= b_at AND coalesce(n.id, 0) <= b_load)
+      FROM bars_ohlcv_revisions r
+      LEFT JOIN bars_loads o ON o.xact_at = r.old_updated_at
+      LEFT JOIN bars_loads n ON n.xact_at = r.revised_at
+     CROSS JOIN asked
+     WHERE (CAST($5 AS text) IS NULL OR r.provider = $5)
+       AND (CAST($6 AS text) IS NULL OR r.symbol = ANY (ARRAY(
+            SELECT jsonb_array_elements_text(CAST(CAST($6 AS text) AS jsonb)))))
+       AND (CAST($7 AS text) IS NULL OR r."interval" = $7)
+       AND (CAST($8 AS timestamptz) IS NULL OR r.ts >= $8) AND (CAST($9 AS timestamptz) IS NULL OR r.ts <= $9)
+)
+SELECT provider, symbol, "interval", ts,
+       x.open AS old_open, x.high AS old_high, x.low AS old_low, x.close AS old_close,
+       x.volume AS old_volume, x.vwap AS old_vwap, x.trade_count AS old_trade_count,
+       y.open AS new_open, y.high AS new_high, y.low AS new_low, y.close AS new_close,
+       y.volume AS new_volume, y.vwap AS new_vwap, y.trade_count AS new_trade_count
+  FROM (SELECT * FROM versions WHERE a AND NOT b) x
+  FULL JOIN (SELECT * FROM versions WHERE b AND NOT a) y USING (provider, symbol, "interval", ts)
+ WHERE (x.open, x.high, x.low, x.close, x.volume, x.vwap, x.trade_count) IS DISTINCT FROM
+       (y.open, y.high, y.low, y.close, y.volume, y.vwap, y.trade_count)
+ ORDER BY provider, symbol, "interval", ts
+
+-- revisions_found --
+-- What was restated or taken away: of provider $1, symbols $2 (JSON array), interval $3, ts from $4 to $5, by run $6,
+-- known from $7 to $8, by $9 basis points or more of a price; a NULL asks nothing. Largest first, at most $10; `of` says
+-- how many there are.
+SELECT *, count(*) OVER () AS "of"
+  FROM (SELECT r.provider, r.symbol, r."interval", r.ts, r.op, coalesce(n.known_at, r.revised_at) AS known_at,
+               coalesce(r.run_id, n.run_id) AS run_id, r.file_id,
+               r.old_open, r.old_high, r.old_low, r.old_close, r.old_volume, r.old_vwap, r.old_trade_count,
+               r.new_open, r.new_high, r.new_low, r.new_close, r.new_volume, r.new_vwap, r.new_trade_count,
+               10000 * greatest(abs(r.new_open / nullif(r.old_open, 0) - 1), abs(r.new_high / nullif(r.old_high, 0) - 1),
+                                abs(r.new_low / nullif(r.old_low, 0) - 1),
+                                abs(r.new_close / nullif(r.old_close, 0) - 1)) AS bps
+          FROM bars_ohlcv_revisions r
+          LEFT JOIN bars_loads n ON n.xact_at = r.revised_at
+         WHERE (CAST($1 AS text) IS NULL OR r.provider = $1)
+           AND (CAST($2 AS text) IS NULL OR r.symbol = ANY (ARRAY(
+                SELECT jsonb_array_elements_text(CAST(CAST($2 AS text) AS jsonb)))))
+           AND (CAST($3 AS text) IS NULL OR r."interval" = $3)
+           AND (CAST($4 AS timestamptz) IS NULL OR r.ts >= $4) AND (CAST($5 AS timestamptz) IS NULL OR r.ts <= $5)
+           AND (CAST($6 AS bigint) IS NULL OR coalesce(r.run_id, n.run_id) = $6)
+           AND (CAST($7 AS timestamptz) IS NULL OR coalesce(n.known_at, r.revised_at) >= $7)
+           AND (CAST($8 AS timestamptz) IS NULL OR coalesce(n.known_at, r.revised_at) <= $8)) AS sized
+ WHERE CAST($9 AS double precision) IS NULL OR bps >= $9
+ ORDER BY bps DESC NULLS LAST, known_at DESC, provider, symbol, "interval", ts
+ LIMIT CAST($10 AS bigint)

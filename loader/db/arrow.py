@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
@@ -22,6 +23,8 @@ _OLDEST = pl.CompatLevel.oldest()  # string_view is not understood by the driver
 #: Rows that the driver encodes before it sends them. So few fit the socket's buffer (208 kB), and
 #: the server takes them while the next are encoded; with more, each waits for the other.
 _SENT_ROWS = 1_000
+#: The bars where they are read, and not where they are named as text.
+_TABLE = re.compile(r"(?<!')\bbars_ohlcv\b(?!')")
 
 
 def connect(url: str, *, autocommit: bool = False) -> Connection:
@@ -50,11 +53,14 @@ class Connection:
 
     Attributes:
         failed: whether anything over it went wrong or was left half read.
+        bars: what queries read in place of the table `bars_ohlcv`: a call of a function that gives
+            rows of it, or None for the table itself.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self.failed = False
+        self.bars: str | None = None
         self._closed = False
         self._closing = Lock()
 
@@ -104,12 +110,12 @@ class Connection:
     def run(self, name: str, *params: Param) -> None:
         """Executes query `name`, whose rows (if any) are of no interest."""
         with self._translated(f"running {name}"):
-            self._session.execute(query(name), _record(params)).read_all()
+            self._session.execute(self._sql(name), _record(params)).read_all()
 
     def row(self, name: str, *params: Param) -> tuple[Any, ...] | None:
         """The first row of query `name`, or None."""
         with self._translated(f"running {name}"):
-            table = self._session.execute(query(name), _record(params)).read_all()
+            table = self._session.execute(self._sql(name), _record(params)).read_all()
         return next(zip(*(column.to_pylist() for column in table.columns), strict=True), None)
 
     def one(self, name: str, *params: Param) -> tuple[Any, ...]:
@@ -127,7 +133,9 @@ class Connection:
         """All rows of query `name`. Large results want a query without parameters: it comes as one
         binary COPY, three times as fast (docs/decisions/0002-merge.md)."""
         with self._translated(f"running {name}"):
-            frame = pl.from_arrow(self._session.execute(query(name), _record(params)).read_all())
+            frame = pl.from_arrow(
+                self._session.execute(self._sql(name), _record(params)).read_all()
+            )
         assert isinstance(frame, pl.DataFrame)
         return frame
 
@@ -144,7 +152,7 @@ class Connection:
         `times` become literals in place of `$1`, `$2`, …: bound, they would cost what
         `frame` says.
         """
-        sql = query(name)
+        sql = self._sql(name)
         for number, moment in enumerate(times, 1):
             sql = sql.replace(f"${number}", f"TIMESTAMPTZ '{moment.isoformat()}'")
         with self._translated(f"running {name}"):
@@ -198,6 +206,10 @@ class Connection:
                 raise failure from None
             raise translate(error, f"writing into {table}") from error
         return rows
+
+    def _sql(self, name: str) -> str:
+        sql = query(name)
+        return sql if self.bars is None else _TABLE.sub(self.bars, sql)
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:

@@ -18,6 +18,8 @@ from loader.db.cancelling import cancellable, cancelling
 from loader.read.ahead import ahead
 from loader.store.packed import counts, unpacked, unpacked_times, wanted_json
 from loader.store.series import SERIES, SeriesFilter, stored_series
+from loader.store.versions.instants import Instant
+from loader.store.versions.past import read_at
 
 #: Bars of a series that the server packs at a time. Twice as many cost it a third more for each.
 PIECE: Final = 30_000
@@ -39,10 +41,14 @@ class Exported:
 
 
 def export(
-    url: str, asked: SeriesFilter, columns: tuple[str, ...], write: Callable[[pl.DataFrame], object]
+    url: str,
+    asked: SeriesFilter,
+    columns: tuple[str, ...],
+    write: Callable[[pl.DataFrame], object],
+    at: Instant | None = None,
 ) -> Exported:
     """Gives `write` the bars that are asked for, piece by piece: `columns` of `bars.SCHEMA`, sorted
-    by provider, symbol, interval and ts.
+    by provider, symbol, interval and ts; as they are, or were `at` an instant.
 
     Raises:
         NothingStored: there are no such series. Series without a bar within the bounds are none.
@@ -51,6 +57,7 @@ def export(
     with connect(url) as connection:
         with connection.transaction():
             connection.run("session_of_moments")
+            read_at(connection, at)
         series = cancellable(connection, lambda: stored_series(connection, asked))
         series = series.drop_nulls("first")
         names = series.select("sid", *SERIES)

@@ -15,7 +15,7 @@ def test_an_empty_database_then_one_that_is_there(
 ) -> None:
     first = mdload("--database", empty_url, "migrate")
     assert (first.code, first.err) == (0, "")
-    assert first.out.endswith("(--database): from nothing to revision 0002\n")
+    assert first.out.endswith("(--database): from nothing to revision 0003\n")
     again = mdload("migrate", env={"MDLOAD_DATABASE_URL": empty_url})
     assert (again.code, again.err) == (0, "")
     assert again.out.endswith("(MDLOAD_DATABASE_URL): already at the newest revision, 0003\n")
@@ -40,7 +40,7 @@ def test_sql_is_printed_and_nothing_touched(mdload: Callable[..., Any], empty_ur
 
 
 def test_the_embedded_server_needs_no_url(mdload: Callable[..., Any]) -> None:
-    assert "from nothing to revision 0002" in mdload("migrate").out
+    assert "from nothing to revision 0003" in mdload("migrate").out
 
 
 def test_a_database_of_a_newer_mdload(mdload: Callable[..., Any], database_url: str) -> None:

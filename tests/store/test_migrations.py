@@ -160,7 +160,7 @@ def test_a_table_of_ours_that_is_there_already_stops_it_whole(empty_url: str) ->
 
 
 def test_several_at_once_are_one_after_the_other(empty_url: str) -> None:
-    code = f"from loader import schema; print(schema.upgrade({empty_url!r}))"
+    code = f"from loader.store import schema; print(schema.upgrade({empty_url!r}))"
     waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     with psycopg.connect(empty_url, autocommit=True) as gate:
         gate.execute("SELECT pg_advisory_lock(%s)", [schema.LOCK])

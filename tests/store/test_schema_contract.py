@@ -348,7 +348,8 @@ def test_schema_is_the_documented_one(connection: Connection) -> None:
     assert dict(indexes.fetchall()) == INDEXES
 
     functions = connection.execute("""
-        SELECT oid::regprocedure::text, prorettype::regtype::text, proretset, provolatile
+        SELECT oid::regprocedure::text, prorettype::regtype::text, proretset,
+               provolatile::text
         FROM pg_proc WHERE pronamespace = 'public'::regnamespace
           AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')""")
     assert {name: said for name, *said in functions} == FUNCTIONS

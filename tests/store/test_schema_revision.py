@@ -30,7 +30,7 @@ def test_a_database_at_head_is_taken(database_url: str) -> None:
 
 def test_an_empty_database_is_refused(empty_url: str) -> None:
     error = refused(empty_url)
-    assert str(error).endswith("has no tables of mdload yet; this mdload needs revision 0002")
+    assert str(error).endswith("has no tables of mdload yet; this mdload needs revision 0003")
     assert error.hint == "run: mdload migrate"
     assert error.exit_code == 5
 

@@ -213,6 +213,15 @@ class JobRunTracker:
             for row in self._session.rows("job_run_files", run_id, repeatable=True)
         ]
 
+    def get_loads(self, run_id: int) -> list[dict[str, Any]]:
+        """The run's rows of `bars_loads`, in their order: one for each transaction of it that
+        changed a bar."""
+        return self._session.rows("loads_of_run", run_id, repeatable=True)
+
+    def get_rollbacks(self, run_id: int) -> list[dict[str, Any]]:
+        """The runs that rolled this one back: `id` and `started_at`."""
+        return self._session.rows("rollbacks_of_run", run_id, repeatable=True)
+
     def get_rejects(self, run_id: int) -> dict[str, int]:
         """Rejected rows of a run by broken rule, most first, without those of its files, which
         `get_files` gives: what a live feed or a `StoreClient` rejected."""

@@ -1,0 +1,176 @@
+-- undo_session --
+-- For this transaction: joins of whole tables, which a session that loads does without.
+SELECT set_config(name, setting, true)
+  FROM (VALUES ('enable_seqscan', 'on'), ('enable_bitmapscan', 'on'), ('work_mem', '256MB')) AS wanted (name, setting)
+
+-- undo_loads --
+-- The loads to be undone: those of run $1; or written at $2 or later; or those that the state known by $3 and loads up to
+-- $4 does not have. Gives id, run, folded, and bars inserted, updated and deleted.
+SELECT id, run_id, folded, inserted, updated, deleted
+  FROM bars_loads
+ WHERE CASE WHEN CAST($1 AS bigint) IS NOT NULL THEN run_id = $1
+            WHEN CAST($2 AS timestamptz) IS NOT NULL THEN stamped_at >= $2
+            ELSE NOT (known_at <= CAST($3 AS timestamptz) AND id <= CAST($4 AS bigint)) END
+ ORDER BY id
+
+-- undo_later --
+-- Where loads that are not among the wanted ones (JSON array of load ids) changed the same bars later: by run and kind of
+-- load, how many bars, and the first of them. What they superseded cannot be taken back without them.
+WITH undone AS MATERIALIZED (
+    SELECT l.id, l.xact_at FROM bars_loads l
+      JOIN json_array_elements_text(current_setting('mdload.wanted')::json) AS w(id) ON l.id = CAST(w.id AS bigint)
+), later AS MATERIALIZED (
+    SELECT l.id, l.xact_at, l.run_id, l.kind FROM bars_loads l
+     WHERE l.id > (SELECT min(id) FROM undone) AND NOT EXISTS (SELECT FROM undone u WHERE u.id = l.id)
+), theirs AS (
+    -- The wanted load's values, replaced or taken away by a later load.
+    SELECT r.provider, r.symbol, r."interval", r.ts, l.run_id, l.kind
+      FROM later l
+      JOIN bars_ohlcv_revisions r ON r.revised_at = l.xact_at
+      JOIN undone o ON o.xact_at = r.old_updated_at
+     UNION ALL
+    -- Taken away by the wanted load, and there again by a later one.
+    SELECT r.provider, r.symbol, r."interval", r.ts, l.run_id, l.kind
+      FROM undone u
+      JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at AND r.op = 'delete'
+      JOIN bars_ohlcv b ON (b.provider, b.symbol, b."interval", b.ts) = (r.provider, r.symbol, r."interval", r.ts)
+      JOIN later l ON l.xact_at = b.updated_at
+     UNION ALL
+    -- Likewise, and taken away once more.
+    SELECT r.provider, r.symbol, r."interval", r.ts, l.run_id, l.kind
+      FROM undone u
+      JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at AND r.op = 'delete'
+      JOIN bars_ohlcv_revisions s ON (s.provider, s.symbol, s."interval", s.ts) = (r.provider, r.symbol, r."interval", r.ts)
+      JOIN later l ON l.xact_at = s.revised_at AND l.id > u.id
+     WHERE s.op = 'delete'
+), standing AS (
+    SELECT DISTINCT t.provider, t.symbol, t."interval", t.ts, t.run_id, t.kind
+      FROM theirs t
+     WHERE NOT EXISTS (
+           SELECT FROM bars_ohlcv b JOIN undone u ON u.xact_at = b.updated_at
+            WHERE (b.provider, b.symbol, b."interval", b.ts) = (t.provider, t.symbol, t."interval", t.ts))
+)
+SELECT run_id, kind, count(*) AS bars, min(ts) AS first, max(ts) AS last,
+       (array_agg(DISTINCT symbol || ' ' || "interval"))[1:5] AS series,
+       (SELECT count(*) FROM (SELECT DISTINCT provider, symbol, "interval", ts FROM standing) AS s) AS all_bars
+  FROM standing
+ GROUP BY run_id, kind
+ ORDER BY bars DESC, run_id
+
+-- undo_bars --
+-- Takes away the bars that the wanted loads (JSON array of load ids) wrote, and keeps them as revisions: those that were
+-- something else before become it (`undo_restore` writes them), the others are gone. $1 run. Gives how many became
+-- something else, and how many are gone. A bar that another writer has changed in between stays as that made it.
+WITH undone AS MATERIALIZED (
+    SELECT l.id, l.xact_at FROM bars_loads l
+      JOIN json_array_elements_text(current_setting('mdload.wanted')::json) AS w(id) ON l.id = CAST(w.id AS bigint)
+), prior AS MATERIALIZED (
+    SELECT * FROM (
+        SELECT DISTINCT ON (r.provider, r.symbol, r."interval", r.ts) r.*, u.id AS load_id
+          FROM undone u
+          JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at
+         WHERE NOT EXISTS (SELECT FROM undone o WHERE o.xact_at = r.old_updated_at)
+         ORDER BY r.provider, r.symbol, r."interval", r.ts, u.id DESC, r.id DESC) AS newest
+     WHERE NOT EXISTS (
+           SELECT FROM bars_ohlcv_revisions s JOIN bars_loads n ON n.xact_at = s.revised_at
+            WHERE (s.provider, s.symbol, s."interval", s.ts)
+                  = (newest.provider, newest.symbol, newest."interval", newest.ts)
+              AND s.op = 'delete' AND n.id > newest.load_id
+              AND NOT EXISTS (SELECT FROM undone u WHERE u.id = n.id))
+), gone AS (
+    DELETE FROM bars_ohlcv b USING undone u WHERE b.updated_at = u.xact_at
+    RETURNING b.*
+), kept AS (
+    INSERT INTO bars_ohlcv_revisions (
+        provider, symbol, "interval", ts,
+        old_open, old_high, old_low, old_close, old_volume, old_vwap, old_trade_count,
+        new_open, new_high, new_low, new_close, new_volume, new_vwap, new_trade_count,
+        run_id, old_created_at, old_updated_at, op)
+    SELECT g.provider, g.symbol, g."interval", g.ts, g.open, g.high, g.low, g.close, g.volume, g.vwap, g.trade_count,
+           p.old_open, p.old_high, p.old_low, p.old_close, p.old_volume, p.old_vwap, p.old_trade_count,
+           CAST($1 AS bigint), g.created_at, g.updated_at, CASE WHEN p.id IS NULL THEN 'delete' ELSE 'update' END
+      FROM gone g
+      LEFT JOIN prior p ON (p.provider, p.symbol, p."interval", p.ts) = (g.provider, g.symbol, g."interval", g.ts)
+    RETURNING op)
+SELECT count(*) FILTER (WHERE op = 'update'), count(*) FILTER (WHERE op = 'delete') FROM kept
+
+-- undo_restore --
+-- Writes what was there before the wanted loads, where nothing is now. Gives how many bars. Raises where another writer
+-- was faster.
+WITH undone AS MATERIALIZED (
+    SELECT l.id, l.xact_at FROM bars_loads l
+      JOIN json_array_elements_text(current_setting('mdload.wanted')::json) AS w(id) ON l.id = CAST(w.id AS bigint)
+), prior AS MATERIALIZED (
+    SELECT * FROM (
+        SELECT DISTINCT ON (r.provider, r.symbol, r."interval", r.ts) r.*, u.id AS load_id
+          FROM undone u
+          JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at
+         WHERE NOT EXISTS (SELECT FROM undone o WHERE o.xact_at = r.old_updated_at)
+         ORDER BY r.provider, r.symbol, r."interval", r.ts, u.id DESC, r.id DESC) AS newest
+     WHERE NOT EXISTS (
+           SELECT FROM bars_ohlcv_revisions s JOIN bars_loads n ON n.xact_at = s.revised_at
+            WHERE (s.provider, s.symbol, s."interval", s.ts)
+                  = (newest.provider, newest.symbol, newest."interval", newest.ts)
+              AND s.op = 'delete' AND n.id > newest.load_id
+              AND NOT EXISTS (SELECT FROM undone u WHERE u.id = n.id))
+), restored AS (
+    INSERT INTO bars_ohlcv (
+        provider, symbol, "interval", ts, open, high, low, close, volume, vwap, trade_count, created_at)
+    SELECT p.provider, p.symbol, p."interval", p.ts, p.old_open, p.old_high, p.old_low, p.old_close, p.old_volume,
+           p.old_vwap, p.old_trade_count, coalesce(p.old_created_at, p.old_updated_at, now())
+      FROM prior p
+     WHERE NOT EXISTS (
+           SELECT FROM bars_ohlcv b
+            WHERE (b.provider, b.symbol, b."interval", b.ts) = (p.provider, p.symbol, p."interval", p.ts))
+     ORDER BY p.provider, p.symbol, p."interval", p.ts
+    RETURNING 1)
+SELECT count(*) FROM restored
+
+-- undo_spans --
+-- What this transaction has changed so far, by its revisions and new bars: symbols (JSON array), first and last ts.
+SELECT CAST(coalesce(json_agg(DISTINCT r.symbol), '[]') AS text), min(r.ts), max(r.ts)
+  FROM bars_ohlcv_revisions r
+ WHERE r.revised_at = now()
+
+-- delete_bars --
+-- Takes bars away and keeps them as revisions: of provider $2, symbols $3 (JSON array), interval $4, ts from $5 to $6; a
+-- NULL asks nothing. $1 run. Gives how many.
+WITH gone AS (
+    DELETE FROM bars_ohlcv b
+     WHERE (CAST($2 AS text) IS NULL OR b.provider = $2)
+       AND (CAST($3 AS text) IS NULL OR b.symbol = ANY (ARRAY(
+            SELECT jsonb_array_elements_text(CAST(CAST($3 AS text) AS jsonb)))))
+       AND (CAST($4 AS text) IS NULL OR b."interval" = $4)
+       AND (CAST($5 AS timestamptz) IS NULL OR b.ts >= $5) AND (CAST($6 AS timestamptz) IS NULL OR b.ts <= $6)
+    RETURNING b.*
+), kept AS (
+    INSERT INTO bars_ohlcv_revisions (
+        provider, symbol, "interval", ts,
+        old_open, old_high, old_low, old_close, old_volume, old_vwap, old_trade_count,
+        run_id, old_created_at, old_updated_at, op)
+    SELECT provider, symbol, "interval", ts, open, high, low, close, volume, vwap, trade_count,
+           CAST($1 AS bigint), created_at, updated_at, 'delete'
+      FROM gone
+    RETURNING 1)
+SELECT count(*) FROM kept
+
+-- rename_meets --
+-- Bars that stand where a rename of symbol $1 to $2 would put others: how many, the first and last ts. Only of provider
+-- $3, interval $4, ts from $5 to $6, where these are not NULL.
+SELECT count(*), min(b.ts), max(b.ts)
+  FROM bars_ohlcv b
+  JOIN bars_ohlcv t ON (t.provider, t.symbol, t."interval", t.ts) = (b.provider, $2, b."interval", b.ts)
+ WHERE b.symbol = $1
+   AND (CAST($3 AS text) IS NULL OR b.provider = $3) AND (CAST($4 AS text) IS NULL OR b."interval" = $4)
+   AND (CAST($5 AS timestamptz) IS NULL OR b.ts >= $5) AND (CAST($6 AS timestamptz) IS NULL OR b.ts <= $6)
+
+-- rename_bars --
+-- Writes the bars that this transaction took away under symbol $1. Gives how many. Raises where a bar stands there.
+WITH written AS (
+    INSERT INTO bars_ohlcv (provider, symbol, "interval", ts, open, high, low, close, volume, vwap, trade_count)
+    SELECT provider, $1, "interval", ts, old_open, old_high, old_low, old_close, old_volume, old_vwap, old_trade_count
+      FROM bars_ohlcv_revisions
+     WHERE revised_at = now()
+     ORDER BY provider, "interval", ts
+    RETURNING 1)
+SELECT count(*) FROM written
