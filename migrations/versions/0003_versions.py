@@ -55,7 +55,7 @@ ALTER TABLE bars_ohlcv_revisions
     ALTER COLUMN new_close DROP NOT NULL,
     ADD CONSTRAINT bars_ohlcv_revisions_new_check CHECK (
         num_nulls(new_open, new_high, new_low, new_close)
-        = CASE op WHEN 'update' THEN 0 ELSE 4 END);
+        = 4 * CAST(op = 'delete' AS integer));
 COMMENT ON TABLE bars_ohlcv_revisions IS 'bars before each change, and after each update'
 """
 

@@ -217,7 +217,7 @@ CONSTRAINTS = {
         ),
         "bars_ohlcv_revisions_new_check": (
             "CHECK ((num_nulls(new_open, new_high, new_low, new_close) = "
-            "CASE op WHEN 'update'::text THEN 0 ELSE 4 END))"
+            "(4 * ((op = 'delete'::text))::integer)))"
         ),
     },
     "bars_loads": {
