@@ -91,6 +91,12 @@ class TooManyRejects(MdloadError):
     exit_code = 4
 
 
+class KnownLater(MdloadError):
+    """The store knows more of a series than a dump that is said to be older."""
+
+    exit_code = 4
+
+
 class LaterChanges(MdloadError):
     """Other loads changed the same bars later, so that a rollback would harm them."""
 

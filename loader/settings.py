@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -57,7 +58,8 @@ class Settings:
     and `mode` are what the run is recorded as. `batch_rows` is the size of a piece in memory;
     `commit_every` cuts a file into parts that commit one by one. `workers` files load at a time.
     `leaves_unfinished` passes by a file that is cut short and was written to just now.
-    `recompress` compresses the chunks of a hypertable that the load has written into.
+    `known_at` is when the bars were known, where that is not now; `known_at_from` says where each
+    file has it, and files are taken in that order, one at a time. `recompress` compresses the chunks of a hypertable that the load has written into.
     """
 
     provider: str | None = None
@@ -89,6 +91,8 @@ class Settings:
     recompress: bool = False
     force: bool = False
     leaves_unfinished: bool = False
+    known_at: datetime | None = None
+    known_at_from: str | None = None
 
     @property
     def by_time(self) -> bool:

@@ -9,8 +9,8 @@ VALUES ($1, $2, $3, $4, $5, $6, CAST(CAST($7 AS text) AS jsonb) - 'last_heartbea
 RETURNING id
 
 -- job_run_add_counts --
--- Adds to the counts of a run, merges its symbols and span, and beats where $12 is true; gives the id, or
--- no row when the run is no longer running. $1 run, $2-$8 rows read, inserted, updated, unchanged,
+-- Adds to the counts of a run, merges its symbols and span, and beats where $12 is true; gives the id, the job's name
+-- and the mode, or no row when the run is no longer running. $1 run, $2-$8 rows read, inserted, updated, unchanged,
 -- duplicate, skipped, failed, $9 symbols (JSON array), $10 first ts, $11 last ts. Where $13 is a kind of load, it
 -- records the load as load_record does, in the same round trip: $14 file, $15 deleted, $16 known at.
 -- It locks the run's row, and only then waits for who wants a settled store: run it last in its transaction.
@@ -35,7 +35,7 @@ UPDATE job_runs
            to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
            ELSE metadata END
  WHERE id = CAST($1 AS bigint) AND status = 'running'
-RETURNING id, mode
+RETURNING id, job_name, mode
 ), held AS MATERIALIZED (
     SELECT pg_advisory_xact_lock_shared(120278083395941), id, mode FROM counted
      WHERE CAST($13 AS text) IS NOT NULL
@@ -47,7 +47,11 @@ RETURNING id, mode
            CAST($3 AS bigint), CAST($4 AS bigint), CAST($15 AS bigint), id, CAST($14 AS bigint),
            CASE WHEN $13 = 'load' AND mode = 'live' THEN 'live' ELSE $13 END
       FROM held)
-SELECT id FROM counted
+SELECT id, job_name, mode FROM counted
+
+-- job_run_labels --
+-- The job's name and the mode of run $1.
+SELECT job_name, mode FROM job_runs WHERE id = CAST($1 AS bigint)
 
 -- job_run_wait --
 -- Waits for every transaction that has added counts to run $1 and has not ended yet.
@@ -66,15 +70,16 @@ UPDATE job_runs
 RETURNING id
 
 -- job_run_complete --
--- Ends a run; gives the id, or no row when it is not running. $1 run, $2 status, $3 error message.
+-- Ends a run; gives what is counted of it, or no row when it is not running. $1 run, $2 status, $3 error message.
 UPDATE job_runs
    SET status = $2, error_message = $3, completed_at = greatest(clock_timestamp(), started_at)
  WHERE id = CAST($1 AS bigint) AND status = 'running'
-RETURNING id
+RETURNING id, job_name, provider, mode, status, elapsed_ms, rows_read, rows_inserted, rows_updated,
+          rows_unchanged, rows_duplicate, rows_skipped, rows_failed
 
 -- job_runs_mark_failed --
 -- Ends as failed those of the runs $1 that are still running and still without a sign of life for $3
--- minutes (see job_runs_find); gives their ids. $2 error message.
+-- minutes (see job_runs_find); gives the same of each. $2 error message.
 UPDATE job_runs
    SET status = 'failure', error_message = $2,
        completed_at = greatest(clock_timestamp(), started_at)
@@ -84,7 +89,8 @@ UPDATE job_runs
                      THEN CAST(metadata ->> 'last_heartbeat' AS timestamptz) END,
                 started_at)
        < clock_timestamp() - make_interval(secs => 60 * CAST($3 AS double precision))
-RETURNING id
+RETURNING id, job_name, provider, mode, status, elapsed_ms, rows_read, rows_inserted, rows_updated,
+          rows_unchanged, rows_duplicate, rows_skipped, rows_failed
 
 -- job_runs_find --
 -- Runs, newest first; a NULL parameter asks nothing. $1 id, $2 job name, $3 status, $4 started at or

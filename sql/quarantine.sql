@@ -15,9 +15,13 @@ WITH kept AS (
 SELECT count(*) FROM kept
 
 -- rejected_add --
--- Keeps a few rejected rows that are of no file. $1 JSON array of (row_number, rules, raw), $2 run, may be NULL.
-INSERT INTO bars_rejected (run_id, row_number, rules, raw)
-SELECT CAST($2 AS bigint), row_number, rules, CAST(raw AS jsonb)
-  FROM json_to_recordset(CAST(CAST($1 AS text) AS json))
-       AS w(row_number bigint, rules text[], raw text)
- ORDER BY row_number
+-- Keeps a few rejected rows that belong to no file. $1 JSON array of (row_number, rules, raw), $2 run, may be NULL.
+-- Gives how many.
+WITH kept AS (
+    INSERT INTO bars_rejected (run_id, row_number, rules, raw)
+    SELECT CAST($2 AS bigint), row_number, rules, CAST(raw AS jsonb)
+      FROM json_to_recordset(CAST(CAST($1 AS text) AS json))
+           AS w(row_number bigint, rules text[], raw text)
+     ORDER BY row_number
+    RETURNING 1)
+SELECT count(*) FROM kept

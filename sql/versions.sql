@@ -136,3 +136,31 @@ SELECT *, count(*) OVER () AS "of"
  WHERE CAST($9 AS double precision) IS NULL OR bps >= $9
  ORDER BY bps DESC NULLS LAST, known_at DESC, provider, symbol, "interval", ts
  LIMIT CAST($10 AS bigint)
+
+-- known_later --
+-- Whether the store knows more since $4 of the series of providers $1, symbols $2 and intervals $3 (JSON arrays), apart
+-- from what this transaction has written: the series of which it knows most, and until when; else no row.
+WITH series AS MATERIALIZED (
+    SELECT p.provider, s.symbol, i."interval"
+      FROM jsonb_array_elements_text(CAST(CAST($1 AS text) AS jsonb)) AS p (provider)
+     CROSS JOIN jsonb_array_elements_text(CAST(CAST($2 AS text) AS jsonb)) AS s (symbol)
+     CROSS JOIN jsonb_array_elements_text(CAST(CAST($3 AS text) AS jsonb)) AS i ("interval")
+)
+SELECT s.provider, s.symbol, s."interval", k.known_at
+  FROM series s
+ CROSS JOIN LATERAL (
+       SELECT coalesce(l.known_at, b.updated_at) AS known_at
+         FROM bars_ohlcv b
+         LEFT JOIN bars_loads l ON l.xact_at = b.updated_at
+        WHERE b.provider = s.provider AND b.symbol = s.symbol AND b."interval" = s."interval"
+          AND b.updated_at <> now()
+        UNION ALL
+       SELECT greatest(coalesce(o.known_at, r.old_updated_at),
+                       CASE WHEN r.revised_at <> now() THEN coalesce(n.known_at, r.revised_at) END)
+         FROM bars_ohlcv_revisions r
+         LEFT JOIN bars_loads o ON o.xact_at = r.old_updated_at
+         LEFT JOIN bars_loads n ON n.xact_at = r.revised_at
+        WHERE r.provider = s.provider AND r.symbol = s.symbol AND r."interval" = s."interval") AS k
+ WHERE k.known_at > CAST($4 AS timestamptz)
+ ORDER BY k.known_at DESC
+ LIMIT 1

@@ -10,6 +10,7 @@ import click
 
 from loader.cli.context import Context
 from loader.cli.options import PATH, json_option, meaning, meaning_options, metrics_options
+from loader.cli.when import Moment
 
 if TYPE_CHECKING:
     from loader.events import Listener
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 @click.option("--recompress", is_flag=True,
               help="Compress the TimescaleDB chunks again that the load has written into; with "
                    "--commit-every, take a file in order of time and compress behind.")  # fmt: skip
+@click.option("--known-at", metavar="TIME", type=Moment(),
+              help="When the bars were known, for archived files: 2021-03-05.")  # fmt: skip
+@click.option("--known-at-from", metavar="WHERE",
+              help="Where each file says that: 'name:%Y%m%d', 'name:REGEX', or mtime.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Load files again that are loaded already.")
 @metrics_options
 @json_option
@@ -49,6 +54,7 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
     from loader.cli.store import store
     from loader.cli.views.load import print_load
     from loader.listen.progress import listeners
+    from loader.load import known_at
     from loader.load.pipeline import load
     from loader.read.sources import find
     from loader.settings import RejectLimit, Settings
@@ -67,7 +73,10 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
         commit_every=given["commit_every"],
         recompress=given["recompress"],
         force=given["force"],
+        known_at=given["known_at"],
+        known_at_from=given["known_at_from"],
     )
+    known_at.check(settings)
     check_settings(settings)  # before a server is started for it
     with (
         _metrics(given) as measuring,

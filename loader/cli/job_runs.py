@@ -157,5 +157,5 @@ def _tracker(context: Context) -> Iterator[JobRunTracker]:
     from loader.cli.store import store
     from loader.store.runs import JobRunTracker
 
-    with store(context) as url, JobRunTracker(url) as tracker:
+    with store(context) as url, JobRunTracker(url, metrics=None) as tracker:
         yield tracker

@@ -20,11 +20,11 @@ T = TypeVar("T")
 
 
 class AsyncStoreClient:
-    """`StoreClient` for asyncio; takes the same arguments, and its methods mean and raise the same.
+    """`StoreClient` for asyncio, with the same arguments, methods and errors.
 
-    All work is done in one thread, one call after the other, and the event loop goes on meanwhile.
-    A task that is cancelled stops the write that it waits for: of the batch in hand all or nothing
-    is stored, and batches before it are.
+    One thread does all the work, one call after the other, while the event loop goes on. If a task
+    is cancelled, the write that it waits for stops: the current batch is stored as a whole or not
+    at all, and batches before it stay stored.
     """
 
     def __init__(self, dsn: str, **options: Any) -> None:
@@ -44,15 +44,14 @@ class AsyncStoreClient:
         await self.close()
 
     async def close(self) -> None:
-        """Ends the thread and closes the connections; the client is of no use after it."""
+        """Ends the thread and closes the connections; the client cannot be used after that."""
         await self._call(self._client.close)
         self._thread.shutdown(wait=False)
 
     async def write_bars(
         self, bars: Iterable[Bar] | AsyncIterable[Bar], batch_size: int = 1000
     ) -> WriteResult:
-        """As `StoreClient.write_bars`. An iterable that is not asynchronous is consumed in the
-        client's thread."""
+        """As `StoreClient.write_bars`. A plain iterable is consumed in the client's thread."""
         if not isinstance(bars, AsyncIterable):
             return await self._call(self._client.write_bars, bars, batch_size)
         done, batch = Counts(), list[Bar]()
@@ -75,11 +74,11 @@ class AsyncStoreClient:
         return AsyncFeed(self._client.buffered(max_rows, max_seconds), self._call)
 
     async def _call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        job = self._thread.submit(function, *args, **kwargs)
+        call = self._thread.submit(function, *args, **kwargs)
         try:
-            return await asyncio.wrap_future(job)
+            return await asyncio.wrap_future(call)
         except asyncio.CancelledError:
-            if not job.cancelled():  # it has begun
+            if not call.cancelled():  # it has begun
                 await asyncio.to_thread(self._client.cancel)
             raise
 
@@ -105,7 +104,7 @@ class AsyncFeed:
 
     @property
     def result(self) -> WriteResult:
-        """What became of the bars that were written so far."""
+        """What became of the bars written so far."""
         return self._feed.result
 
     @property

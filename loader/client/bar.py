@@ -1,4 +1,4 @@
-"""The objects that a program holds its bars in, and the frame that they become."""
+"""The objects in which a program holds its bars, and how they become a frame."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from loader import bars
 
-#: What one bar says, in the order of `bars.COLUMNS`; and what many say, a sequence for each.
+#: The values of one bar, in the order of `bars.COLUMNS`; of many bars, one sequence per column.
 Row = tuple[Any, ...]
 Columns = Sequence[Sequence[Any]]
 
@@ -27,9 +27,9 @@ class Bar(Protocol):
     """Any object with these attributes is a bar: a dataclass, a named tuple, a model.
 
     `ts` is the start of the bar and has a time zone; prices are in quote currency, volume in units
-    traded. A number is a float, an int, a Decimal, or what else has `__float__`. Two attributes
-    more are read where an object has them: `vwap` (a number) and `trade_count` (an int). None is
-    what is not known; a rule rejects the bar where it has to be.
+    traded. A number is a float, an int, a Decimal, or another object with `__float__`. Two more
+    attributes are read if an object has them: `vwap` (a number) and `trade_count` (an int). None
+    means not known; a rule rejects bars without a value that they need.
     """
 
     @property
@@ -53,14 +53,14 @@ class Bar(Protocol):
 
 
 def columns(objects: Sequence[object], first: int) -> Columns:
-    """What `objects` say at this moment; `first` is the index of the first one.
+    """The values that `objects` have now; `first` is the index of the first one.
 
     Raises:
-        TypeError: one has not all attributes of a bar.
+        TypeError: an object lacks an attribute of a bar.
     """
-    try:  # column by column: a container for each object would be work for the garbage collector
-        said = [list(map(get, objects)) for get in _required]
-        return [*said, *([getattr(o, n, None) for o in objects] for n in ("vwap", "trade_count"))]
+    try:  # by column: a container per object would burden the garbage collector
+        values = [list(map(get, objects)) for get in _required]
+        return [*values, *([getattr(o, n, None) for o in objects] for n in ("vwap", "trade_count"))]
     except AttributeError as error:
         for index, one in enumerate(objects, start=first):
             for name in _REQUIRED:
@@ -72,33 +72,32 @@ def columns(objects: Sequence[object], first: int) -> Columns:
 
 
 def checked_row(one: object, index: int) -> Row:
-    """What one bar says at this moment, of types that `frame` takes.
+    """The values that one bar has now, if `frame` accepts them.
 
     Raises:
         TypeError, ValueError: as `columns` and `frame`.
     """
-    said = columns([one], index)
-    row = tuple(values[0] for values in said)
+    values = columns([one], index)
+    row = tuple(column[0] for column in values)
     if not _is_plain(row):
-        frame(said, index)
+        frame(values, index)
     return row
 
 
-def frame(said: Columns, first: int) -> pl.DataFrame:
-    """Columns and dtypes of `bars.SCHEMA`, `ts` in UTC; `trade_count` is Float64 where it does not
-    hold whole numbers only, which is for validation to judge.
+def frame(values: Columns, first: int) -> pl.DataFrame:
+    """A frame with `bars.SCHEMA`, `ts` in UTC. `trade_count` is Float64 if not all of it are whole
+    numbers: validation rejects the others.
 
     Raises:
-        TypeError: a value is of a type that cannot be one.
-        ValueError: a `ts` has no time zone, or a text is no Unicode.
+        TypeError: a value has a wrong type.
+        ValueError: a `ts` has no time zone, or a text is not valid Unicode.
     """
-    named = zip(bars.COLUMNS, said, strict=True)
-    return pl.DataFrame([_series(name, values, first) for name, values in named])
+    named = zip(bars.COLUMNS, values, strict=True)
+    return pl.DataFrame([_series(name, column, first) for name, column in named])
 
 
 def _is_plain(row: Row) -> bool:
-    """Whether it holds only types that need no closer look, which would take a hundred times as
-    long."""
+    """Whether all values have plain types: the full check takes a hundred times as long."""
     provider, symbol, interval, ts, *numbers = row
     return (
         all(type(word) is str and word.isascii() for word in (provider, symbol, interval))
@@ -131,7 +130,7 @@ def _series(name: str, values: Sequence[Any], first: int) -> pl.Series:
 
 
 def _times(values: Sequence[Any], first: int) -> pl.Series:
-    try:  # zones are few, and looked at once each
+    try:  # zones are few: each is checked once
         by_zone = {id(value.tzinfo): value for value in values}
         sound = None not in {value.utcoffset() for value in by_zone.values()}
     except AttributeError:

@@ -1,4 +1,4 @@
-"""Objects and frames checked as the loader checks files, in batches of the size asked for."""
+"""Checks objects as the loader checks files, in batches of a given size."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from loader.client.bar import Bar, Columns, columns, frame
 from loader.client.keys import KnownKeys
 from loader.read.batch import Location, RawBatch
 
-#: Objects to check at a time where they are at hand anyway: a check costs some milliseconds,
-#: whatever it is of.
+#: Objects to check together if the caller has them in a sequence: a check takes some milliseconds,
+#: however few objects it covers.
 _AT_HAND: Final = 10_000
 
 
 class Checks:
-    """Bars of one program under `rules`."""
+    """Checks the bars of one program by `rules`."""
 
     def __init__(self, rules: RuleSettings) -> None:
         self._rules = rules
         self._keys = KnownKeys()
 
     def objects(self, given: Iterable[Bar], size: int) -> Iterator[CheckedBatch]:
-        """Batches of `size` objects; rows are numbered from 1 over all of them. What arrives over
-        time is not waited for beyond the batch.
+        """Batches of `size` objects; rows are numbered from 1 over all of them. An iterator is read
+        no further than the batch.
 
         Raises:
-            TypeError, ValueError: see `loader.client.bar`; at the batch that holds the object.
+            TypeError, ValueError: see `loader.client.bar`; raised at the batch with the object.
             ValueError: `size` is not positive.
         """
         positive(size)
@@ -52,19 +52,18 @@ class Checks:
             if checked is not None:
                 yield from in_batches(checked, size)
                 continue
-            for start in range(
-                first, min(first + step, len(given)), size
-            ):  # those before it are good
+            # The batches before the one with the error are good.
+            for start in range(first, min(first + step, len(given)), size):
                 piece = given[start : min(start + size, first + step)]
                 yield self.batch(columns(piece, start), start)
 
-    def batch(self, said: Columns, first: int) -> CheckedBatch:
-        """One batch, of what objects said before; the first of them is row `first + 1`.
+    def batch(self, values: Columns, first: int) -> CheckedBatch:
+        """One batch, of values that were read from objects; the first of them is row `first + 1`.
 
         Raises:
             TypeError, ValueError: see `loader.client.bar`.
         """
-        batch = RawBatch(frame(said, first), Location("bars", 0, first + 1))
+        batch = RawBatch(frame(values, first), Location("bars", 0, first + 1))
         return validate(batch, self._keys.normalise(batch), self._rules)
 
 
@@ -85,10 +84,10 @@ def in_batches(checked: CheckedBatch, size: int) -> Iterator[CheckedBatch]:
 
 
 def positive(batch_size: int) -> int:
-    """Itself.
+    """`batch_size`, if it is positive.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is not positive.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be positive, not {batch_size}")

@@ -1,13 +1,14 @@
-"""`StoreClient`: bars as Python objects, or frames, into the store."""
+"""`StoreClient`: writes bars, as Python objects or frames, into the store."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
-from threading import Event, RLock
+from threading import RLock
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
@@ -23,32 +24,39 @@ from loader.client.transaction import Spelling, Transaction
 from loader.db import retries
 from loader.db.conninfo import conninfo
 from loader.errors import Cancelled, ConnectionLost, Contended, MdloadError
-from loader.events import Event as Told
-from loader.events import FileNote, Listener
+from loader.events import Event, FileNote, Listener
 from loader.read.batch import Location, RawBatch
 from loader.results import Counts
+from loader.store.metrics import Registry
+
+if TYPE_CHECKING:
+    from loader.client.metrics import ClientMetrics
 
 
 class StoreClient:
     """Writes bars into one database, by the same rules and the same merge as `mdload backfill`.
 
-    Each batch is a transaction: its bars, the revisions of changed ones, its rejects and its new
-    spellings commit together. Where another writer is in the way or the server goes away, the
-    batch is run again, up to eight times in about half a minute. After an error the client can be
-    used again. Threads may share it; their batches go one after the other.
+    Each batch is a transaction: its bars, the revisions of changed bars, its rejects and its new
+    spellings commit together. If another writer is in the way or the server goes away, the batch
+    is run again, up to eight times in about half a minute. After an error the client can be used
+    again. Threads may share it; their batches are written one after the other.
 
     Args:
         dsn: a libpq URL or connection string.
-        run_id: a job run that is running; bars, rejects and revisions get its number, and the
-            counts of each batch are added to it as they commit.
-        rules: what the rules are to allow.
-        listeners: are told what each transaction wrote: `loader.listen.metrics.Metrics` is one.
+        run_id: a job run that is running. Rejects and revisions refer to it, and the counts of
+            each batch are added to it in the batch's transaction.
+        rules: what the rules allow.
+        listeners: called with the events of each transaction, see `loader.events`.
+        metrics: a registry of prometheus_client in which the written bars are counted, and with a
+            `run_id` the rows of its job; by default the library's own. None for no metrics. A
+            listener that counts in the same registry is not doubled.
 
     Every method that writes raises ConnectionLost when the server stays away and DatabaseError when
     it refuses. Batches before the one that failed are stored.
 
     Raises:
-        SettingsError: `dsn` is none.
+        SettingsError: `dsn` is not a valid connection string.
+        ValueError: the registry has a metric of another kind under one of mdload's names.
     """
 
     def __init__(
@@ -58,19 +66,23 @@ class StoreClient:
         run_id: int | None = None,
         rules: RuleSettings | None = None,
         listeners: Iterable[Listener] = (),
+        metrics: Registry = "default",
     ) -> None:
         conninfo(dsn)
         self._run_id = run_id
         self._rules = rules or RuleSettings()
         self._checks = checks.Checks(self._rules)
         self._listeners = tuple(listeners)
+        self._metrics = _metrics(metrics, run_id, self._listeners)
+        if self._metrics is not None:
+            self._listeners += (self._metrics,)
         self._sessions = Sessions(dsn)
         self._remembered: set[Spelling] = set()
         self._turn = RLock()
-        self._stop = Event()
+        self._stop = threading.Event()
 
     def __enter__(self) -> Self:
-        """Connects, so that a wrong address shows here."""
+        """Connects, so that a wrong address fails here."""
         with self._turn:
             self._sessions.prepared()
         return self
@@ -89,21 +101,21 @@ class StoreClient:
             self._sessions.close()
 
     def cancel(self) -> None:
-        """Makes writes that are under way end with an error. For another thread to call."""
-        stopped, self._stop = self._stop, Event()
+        """Makes the current writes end with an error. For another thread to call."""
+        stopped, self._stop = self._stop, threading.Event()
         stopped.set()
         self._sessions.cancel()
 
     def write_bars(self, bars: Iterable[Bar], batch_size: int = 1000) -> WriteResult:
-        """Writes objects in batches, each a transaction, in the order in which they come.
+        """Writes objects in batches, in their order; each batch is a transaction.
 
-        Of two bars for one key in a batch the last one counts. Bars that break a rule go to
+        If a batch has two bars for one key, the last one counts. Bars that break a rule go to
         `bars_rejected`, with their position (from 1) as row number.
 
         Raises:
-            TypeError: an object lacks an attribute, or has a value of a type that cannot be one;
-                the message names it and the index. Nothing of its batch is stored.
-            ValueError: a `ts` has no time zone, likewise; or `batch_size` is not positive.
+            TypeError: an object lacks an attribute, or a value has a wrong type; the message names
+                the attribute and the object's index. Nothing of its batch is stored.
+            ValueError: a `ts` has no time zone (likewise), or `batch_size` is not positive.
         """
         batches = self._checks.objects(bars, batch_size)
         if isinstance(bars, Sequence) and len(bars) <= batch_size:
@@ -120,14 +132,14 @@ class StoreClient:
         timezone: str | None = None,
         batch_size: int = 100_000,
     ) -> WriteResult:
-        """Writes a Polars frame, an Arrow table, or what else offers Arrow's C stream.
+        """Writes a Polars frame, an Arrow table, or another object with Arrow's C stream.
 
-        Columns go by the names that `mdload backfill` understands; `provider`, `symbol`, `interval`
-        and `timezone` say what they do not.
+        Columns have the names that `mdload backfill` understands. `provider`, `symbol`, `interval`
+        and `timezone` supply what the columns do not say.
 
         Raises:
-            ColumnMismatch: a column is absent, doubled, or of a type that cannot be one.
-            SettingsError: nobody says the provider, or an argument is wrong.
+            ColumnMismatch: a column is missing, doubled, or has a wrong type.
+            SettingsError: the provider is not known, or an argument is wrong.
             ValueError: `batch_size` is not positive.
         """
         done = Counts()
@@ -142,18 +154,18 @@ class StoreClient:
         return WriteResult(done)
 
     def buffered(self, max_rows: int = 1000, max_seconds: float | None = 1.0) -> Feed:
-        """Takes bars one by one, in a `with` block, and writes them together: see `Feed`."""
+        """Takes bars one by one in a `with` block and writes them in batches: see `Feed`."""
         return Feed(self._write_rows, max_rows, max_seconds)
 
     def write_batch(self, bars: Sequence[Bar], first: int) -> Counts:
-        """One batch of a longer stream, in which `first` is the index of its first bar."""
+        """Writes one batch of a longer stream, in which its first bar has the index `first`."""
         return self._write(self._checks.batch(columns(bars, first), first))
 
-    def _write_rows(self, said: Sequence[Row]) -> Counts:
-        return self._write(self._checks.batch(list(zip(*said, strict=True)), 0))
+    def _write_rows(self, rows: Sequence[Row]) -> Counts:
+        return self._write(self._checks.batch(list(zip(*rows, strict=True)), 0))
 
     def _write_ahead(self, batches: Iterator[CheckedBatch]) -> Counts:
-        """Writes each batch while the next one is made, which this thread does."""
+        """Writes each batch in another thread while this one checks the next."""
         done, stop = Counts(), self._stop
         pending: Future[Counts] | None = None
         with ThreadPoolExecutor(1, "mdload-store") as thread:
@@ -162,7 +174,7 @@ class StoreClient:
                     transaction = self._transaction(batch)
                     done += pending.result() if pending else Counts()
                     pending = thread.submit(self._commit, transaction, stop)
-            except Exception:  # of any kind: the bars come from the caller; it is raised on
+            except Exception:  # the bars come from the caller, who may raise anything
                 if pending:
                     pending.result()  # its error comes first
                 raise
@@ -177,16 +189,18 @@ class StoreClient:
     def _transaction(self, batch: CheckedBatch) -> Transaction:
         return Transaction(batch, self._run_id, self._remembered, self._emit, "bars")
 
-    def _commit(self, transaction: Transaction, stop: Event) -> Counts:
+    def _commit(self, transaction: Transaction, stop: threading.Event) -> Counts:
         with self._turn:
             return self._attempts(transaction, stop)
 
-    def _attempts(self, transaction: Transaction, stop: Event) -> Counts:
+    def _attempts(self, transaction: Transaction, stop: threading.Event) -> Counts:
         try:
             for attempt in count(1):
                 if stop.is_set():
                     raise Cancelled("cancelled; batches before this one are stored")
                 try:
+                    if self._metrics is not None:
+                        self._metrics.learn_job(self._sessions)
                     transaction.run(self._sessions)
                     break
                 except (Contended, ConnectionLost) as error:
@@ -197,11 +211,22 @@ class StoreClient:
                     stop.wait(retries.pause(attempt))
         except MdloadError:
             raise
-        except BaseException:  # in whatever state it left the sessions
+        except BaseException:  # the sessions may be in any state
             self._sessions.close()
             raise
         return transaction.counts
 
-    def _emit(self, event: Told) -> None:
+    def _emit(self, event: Event) -> None:
         for listener in self._listeners:
             listener(event)
+
+
+def _metrics(
+    metrics: Registry, run_id: int | None, listeners: Iterable[Listener]
+) -> ClientMetrics | None:
+    if metrics is None:
+        return None
+    # Imports prometheus_client, which a program without metrics does not need.
+    from loader.client.metrics import client_metrics  # noqa: PLC0415
+
+    return client_metrics(metrics, run_id, listeners)

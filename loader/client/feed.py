@@ -1,4 +1,4 @@
-"""Bars one by one, as a live feed brings them, written together."""
+"""Takes bars one by one, as a live feed brings them, and writes them in batches."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from loader.results import Counts
 
 
 class Feed:
-    """Collects bars, and writes them when `max_rows` are there or the first of them has waited for
-    `max_seconds` (None: never because of time), and at the end of the block.
+    """Collects bars and writes them once there are `max_rows`, or once the first of them has waited
+    for `max_seconds` (None: no limit), and at the end of the block.
 
-    Rows that wait are written in one batch by a thread of the feed, or by the one whose bar made
-    them enough; threads may share a feed. What such a write fails with is raised by the next
-    `write`, `flush` or the block's end; the bars stay and go with the next attempt.
+    Waiting bars are written in one batch, by the feed's own thread or by the thread that added the
+    last one; threads may share a feed. If the feed's thread fails to write, the next `write`,
+    `flush` or the end of the block raises the error; the bars stay for the next attempt.
     """
 
     def __init__(
@@ -69,26 +69,26 @@ class Feed:
 
     @property
     def result(self) -> WriteResult:
-        """What became of the bars that were written so far."""
+        """What became of the bars written so far."""
         return WriteResult(self._counts)
 
     @property
     def waiting(self) -> int:
-        """Bars that are not written yet."""
+        """Number of bars not written yet."""
         return len(self._rows)
 
     def write(self, bar: Bar) -> None:
-        """Takes a bar as it is now, and may write those that wait.
+        """Takes a bar with its current values, and may write the waiting bars.
 
         Raises:
-            TypeError, ValueError: it is no bar, as for `StoreClient.write_bars`; it is not taken.
-            MdloadError: bars could not be written; this one was taken and waits with them.
+            TypeError, ValueError: not a bar, see `StoreClient.write_bars`; it is not taken.
+            MdloadError: bars could not be written; this one was taken and waits with the others.
         """
         if self.add(bar):
             self.flush()
 
     def add(self, bar: Bar) -> bool:
-        """Takes a bar and says whether it is time to flush.
+        """Takes a bar. Returns whether it is time to flush.
 
         Raises:
             TypeError, ValueError: as `write`.
@@ -101,10 +101,10 @@ class Feed:
             return len(self._rows) >= self._max_rows or self._failure is not None
 
     def flush(self) -> WriteResult:
-        """Writes what waits, now; gives what became of all bars so far.
+        """Writes the waiting bars now. Returns what became of all bars so far.
 
         Raises:
-            MdloadError: it could not be written, now or by the feed's thread since the last call.
+            MdloadError: bars could not be written, now or by the feed's thread since the last call.
         """
         with self._changed:
             failure, self._failure = self._failure, None

@@ -1,4 +1,4 @@
-"""Keys come again and again in a feed: what normalisation made of them is looked up."""
+"""The keys of a feed repeat: remembers their normalised form instead of computing it again."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from loader.check.normalise import Normalised, normalise
 from loader.check.unique import SERIES
 from loader.read.batch import Location, RawBatch
 
-#: Of more rows than that the whole is normalised as quickly as their keys are looked up.
+#: Above this, normalising all rows is as fast as looking up their keys.
 _FEW: Final = 1_500
-#: Keys to remember; a program has that many instruments only by mistake.
+#: Keys to remember; a program with more instruments makes a mistake.
 _MOST: Final = 100_000
 
 
 class KnownKeys:
-    """`check.normalise.normalise` for frames that `client.bar` makes, ten times as fast
-    for small ones: numbers and times are in order by their types, and keys are few."""
+    """Normalises frames from `client.bar` as `check.normalise` does, small ones ten times as fast:
+    their types leave nothing to do for numbers and times, and keys are few."""
 
     def __init__(self) -> None:
         empty = RawBatch(pl.DataFrame(schema=bars.SCHEMA), Location("bars", 0, 1))
         self._layout: Layout = decide(empty, Hints())
         faults = normalise(empty, self._layout).faults.columns
-        #: Each fault's column where no row has it, but for its length.
+        #: For each fault a column of one row without it, to extend to any length.
         self._sound = {name: pl.Series(name, [False]) for name in faults}
-        #: What a key as given comes to: key, spelling of the symbol, grid, each fault or not.
+        #: By key as given: normalised key, source symbol, grid step, whether it has each fault.
         self._known: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 
     def normalise(self, batch: RawBatch) -> Normalised:
-        """The batch's rows as bars."""
+        """Normalises the rows of `batch`."""
         frame = batch.frame
         counts_are_whole = frame.schema["trade_count"] == bars.SCHEMA["trade_count"]
         if not 0 < frame.height <= _FEW or not counts_are_whole:

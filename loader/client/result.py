@@ -1,4 +1,4 @@
-"""What a client gives back: counts, which are a number too."""
+"""The result of a client's writes: counts, and as an int the rows written."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from loader.results import Counts
 
 
 class WriteResult(int):
-    """What became of the bars of one call; as an int it is how many rows were written.
+    """What became of the bars of one call. As an int, the number of rows written.
 
     submitted = inserted + updated + unchanged + duplicate + rejected, always.
 
     Attributes:
-        submitted: bars that were given.
+        submitted: bars passed in.
         inserted: bars that were not stored before.
         updated: bars whose stored values changed; the old ones are kept as revisions.
         unchanged: bars that were stored already with equal values.
-        duplicate: second bars for a key within one batch; the last one counts.
+        duplicate: further bars for a key within one batch; the last one counts.
         rejected: bars that broke a rule; they are kept in `bars_rejected`.
     """
 

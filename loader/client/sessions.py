@@ -1,4 +1,4 @@
-"""The sessions that a client holds: opened when they are needed, and again after a loss."""
+"""The database sessions of a client: opened on first use, and again after a loss."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from loader.db.prepared import Prepared
 
 
 class Sessions:
-    """Sessions of one client with the server at `url`; for one thread at a time, but for `cancel`.
+    """Sessions of one client with the server at `url`. For one thread at a time, except `cancel`.
 
-    Each method that gives one raises ConnectionLost or DatabaseError where it cannot be had.
+    The methods that return a session raise ConnectionLost or DatabaseError if it cannot be opened.
     """
 
     def __init__(self, url: str) -> None:
@@ -37,19 +37,19 @@ class Sessions:
 
     @contextmanager
     def reader(self) -> Iterator[Connection]:
-        """For reading back what is stored; nobody else has it meanwhile."""
+        """For reading stored bars; the caller has it alone until the block ends."""
         idle = self._idle_readers
         reader = idle.pop() if idle else self._connect(autocommit=True)
         yield reader
         idle.append(reader)
 
     def cancel(self) -> None:
-        """Asks the server to stop what it is doing here. For another thread to call."""
+        """Asks the server to stop the statements of these sessions. For another thread to call."""
         for session in list(self._open):
             session.cancel()
 
     def close(self) -> None:
-        """Closes them all; what was not committed is rolled back. Others are opened at need."""
+        """Closes all sessions and rolls back open transactions. The next use opens new ones."""
         for session in self._open:
             session.close()
         self._open.clear()

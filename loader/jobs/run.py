@@ -177,7 +177,7 @@ class _Work:
         """A run of its own for what failed before any file was begun."""
         about = self._about(attempt, self._gathered or NOTHING)
         job, mode, provider = self._job, self._job["mode"], self._job["provider"]
-        with JobRunTracker(self._url) as tracker:
+        with JobRunTracker(self._url, metrics=None) as tracker:
             run_id = tracker.start_run(job.name, job["dataset"], provider, mode, metadata=about)
             tracker.complete_run(run_id, "failure", str(error))
         self._runs.append(run_id)

@@ -1,48 +1,43 @@
-"""One source file: read, checked, compared, merged and booked, in one transaction."""
+"""One attempt at one source file: each part of it is read, compared and merged in one transaction.
+
+`pieces` feeds it, `part` is the transaction, `books` keeps the file's result.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import groupby
-from typing import Final
-
-import polars as pl
+from itertools import chain
 
 from loader import bars
-from loader.check import spellings as respelled
 from loader.check.file import Checking
-from loader.check.unique import in_order, partitioned
 from loader.db.arrow import Connection
-from loader.errors import Cancelled, TooManyRejects, Unfinished
-from loader.events import Committed, FileNote, FileOpened, RowsDone
-from loader.load import books
-from loader.load.books import Tally
+from loader.errors import TooManyRejects, Unfinished
+from loader.events import Committed, FileOpened, RowsDone
+from loader.load.books import Ending, FileEntry
+from loader.load.mergers import CopyMerger, DryMerger
+from loader.load.notes import FileNotes
+from loader.load.part import Part, counts_of, refuse_part, write_part
+from loader.load.pieces import compared_pieces, in_parts, prove_order
 from loader.load.run import LoadMode, LoadRun
-from loader.load.writes import Write, telling
-from loader.read.ahead import ahead
+from loader.load.writes import telling
 from loader.read.formats import Reading, read
 from loader.read.sources import Source
 from loader.read.sources.source import no_access
 from loader.read.spool import Spool
 from loader.results import FileResult
-from loader.store import merge, quarantine, spellings
-from loader.store.compare import Diff, PendingDiff, StoredReader, compare
+from loader.store import quarantine, spellings
+from loader.store.compare import PendingDiff
 from loader.store.runs import ledger
 from loader.store.timescale.chunks import HourCounts
 
-#: What a row takes at least, in a file that does not say how many it has.
-_ROW_BYTES: Final = 20
 Identity = tuple[int, int]
-STOPPED: Final = "cancelled before the file was committed; nothing more of it was kept"
 
 
 @dataclass(frozen=True, slots=True)
 class PendingCommit:
-    """What the file comes to once the transaction in hand is committed."""
+    """What is true of the file once the current transaction has committed."""
 
     done: FileResult
     covered: int
@@ -54,236 +49,174 @@ class FileWork:
     """One attempt at one file.
 
     Attributes:
-        done: what is committed of the file so far (parts of earlier attempts of this run included).
-        covered: how far that reaches, in the terms of `LoadMode.resume_at`.
+        done: what has been committed of the file, by earlier attempts of this run as well.
+        covered: how far that reaches, as `LoadMode.resume_at`.
         ended: whether there is nothing left to do.
     """
 
     def __init__(
-        self, job: LoadRun, source: Source, as_hashed: Identity, done: FileResult, way: LoadMode
+        self, run: LoadRun, source: Source, as_hashed: Identity, done: FileResult, mode: LoadMode
     ) -> None:
-        self.job = job
+        self.run = run
         self.source = source
-        self.way = way
+        self.mode = mode
         self.done = done
-        self.covered = way.resume_at
+        self.covered = mode.resume_at
         self.ended = False
         self._began = time.monotonic()
         self._as_hashed = as_hashed
         self._rows_shown = 0
-        self._booked: PendingCommit | None = None
-        self._notes: tuple[str, ...] = ()
-        self._spelled = pl.DataFrame(schema=spellings.SCHEMA)
+        self._pending: PendingCommit | None = None
+        self._notes = FileNotes(source.name, run.emit)
 
     def load(self) -> None:
         """Loads the file in one part, or in parts of `commit_every` raw rows.
 
         Raises:
-            MayRepeat: the file must be taken the other way; nothing was kept.
-            MdloadError: nothing of the part in hand was kept.
+            MayRepeat: the file must be partitioned; nothing was kept.
+            MdloadError: nothing of the current part was kept.
         """
-        settings = self.job.settings
+        run, settings = self.run, self.run.settings
         with read(self.source, settings.piece_rows) as reading:
-            self.job.emit(FileOpened(self.source.name, reading.rows))
-            checking = Checking(reading, self.source, settings, self._resumable(self.way.resume_at))
-            if settings.commit_every and not self.way.partition and not self.done.file_id:
-                self._prove_order()
-            with closing(ahead(self._beside_stored(reading, checking))) as pieces:
-                noted = self._noting(map(compare, pieces), reading, checking)
-                if self.job.run_id is None:
-                    self.done, self.ended = self._dry(noted), True
-                    self._tell_spellings()
+            run.emit(FileOpened(self.source.name, reading.rows))
+            resumable = 0 if self.mode.partition else self.mode.resume_at
+            checking = Checking(reading, self.source, settings, resumable)
+            if settings.commit_every and not self.mode.partition and not self.done.file_id:
+                prove_order(run, self.source)
+            with compared_pieces(run, self.source, self.mode, reading, checking) as compared:
+                pieces = self._opened(compared, reading, checking)
+                if run.run_id is None:
+                    self.done, self.ended = self._dry(pieces), True
+                    self._notes.tell_spellings(self.done.notes)
                     return
-                with self.job.connection() as writer:
+                with run.connection() as writer:
                     if settings.commit_every:
-                        self._parts(writer, self.job.run_id, noted, settings.commit_every)
+                        self._parts(writer, run.run_id, pieces, settings.commit_every)
                     else:
-                        self._part(writer, self.job.run_id, noted, "loaded")
+                        self._part(writer, run.run_id, pieces, "loaded")
 
     def forget_progress(self) -> None:
-        """Takes back what was shown and not committed, for the next attempt shows it again."""
-        self.job.emit(RowsDone(self.source.name, -self._rows_shown))
+        """Takes back the progress that was shown and not committed: the next attempt shows it."""
+        self.run.emit(RowsDone(self.source.name, -self._rows_shown))
 
     def settle(self) -> None:
-        """Learns what became of a commit that had no answer before the connection was lost.
+        """Finds out whether a commit came through when the connection was lost before its answer.
 
         Raises:
             DatabaseError: the server cannot say.
         """
-        if self._booked is None or self.job.run_id is None:
+        if self._pending is None or self.run.run_id is None:
             return
-        with self.job.connection(autocommit=True) as reader:
-            if ledger.committed(reader, self.job.run_id, self._booked.done):
-                self.job.emit(RowsDone(self.source.name, self._rows_shown))  # taken back too soon
-                self._accept(self._booked)
-        self._booked = None
+        with self.run.connection(autocommit=True) as reader:
+            if ledger.committed(reader, self.run.run_id, self._pending.done):
+                self.run.emit(RowsDone(self.source.name, self._rows_shown))  # taken back too soon
+                self._accept(self._pending)
+        self._pending = None
 
-    def _prove_order(self) -> None:
-        """Parts that are committed cannot be taken back, so repeated keys are looked for first."""
-        with read(self.source, self.job.settings.piece_rows) as reading:
-            checking = Checking(reading, self.source, self.job.settings)
-            with closing(ahead(checking.pieces())) as pieces:
-                for _ in in_order(pieces):
-                    self._stop_if_asked()
-
-    def _beside_stored(
-        self, reading: Reading, checking: Checking
-    ) -> Generator[PendingDiff, None, None]:
-        session = partial(self.job.connection, autocommit=True)
-        with closing(ahead(checking.pieces())) as checked, StoredReader(session) as stored:
-            if self.way.partition:
-                rows = reading.rows or self.source.size_bytes // _ROW_BYTES
-                settings = self.job.settings
-                unique = partitioned(checked, rows, settings.piece_rows, by_time=settings.by_time)
-            else:
-                unique = in_order(checked)
-            with closing(unique):
-                for piece in unique:
-                    if not 0 < piece.last_row <= self.way.resume_at:
-                        yield stored.beside(piece)
-
-    def _noting(
-        self, pieces: Iterator[Diff], reading: Reading, checking: Checking
-    ) -> Iterator[Diff]:
-        """Tells what was understood of the file once its first batch is through."""
+    def _opened(
+        self, pieces: Iterator[PendingDiff], reading: Reading, checking: Checking
+    ) -> Iterator[PendingDiff]:
+        """The same pieces. The layout is known once the first one is there: notes it."""
         first = next(pieces, None)
         layout = checking.layout
         notes = (*reading.notes, *(layout.notes if layout else ()))
-        if self.done.notes[: len(notes)] != notes:  # those of an earlier attempt were told
-            for note in notes:
-                self.job.emit(FileNote(self.source.name, note))
-        self._notes = notes
+        self._notes.set_layout(notes, self.done.notes)
         self.done = replace(self.done, notes=notes, dialect=layout.dialect.name if layout else None)
-        if first is not None:
-            yield first
-            yield from pieces
+        return chain([first] if first is not None else [], pieces)
 
-    def _parts(self, writer: Connection, run_id: int, pieces: Iterator[Diff], every: int) -> None:
-        rows = 0
+    def _watched(self, pieces: Iterator[PendingDiff]) -> Iterator[PendingDiff]:
+        """The same pieces, until the load is cancelled. Shows progress."""
+        for piece in pieces:
+            self.run.stop_if_cancelled()
+            yield piece
+            self._rows_shown += piece.unique.read
+            self.run.emit(RowsDone(self.source.name, piece.unique.read))
 
-        def part_of(piece: Diff) -> int:
-            nonlocal rows
-            rows += piece.unique.read or piece.unique.bars.height
-            return (rows - 1) // every
-
-        for _, part in groupby(pieces, key=part_of):
+    def _parts(
+        self, writer: Connection, run_id: int, pieces: Iterator[PendingDiff], every: int
+    ) -> None:
+        for part in in_parts(pieces, every):
             self._part(writer, run_id, part, "partial")
             if self.ended:
                 return
         self._part(writer, run_id, iter(()), "loaded")
 
     def _part(
-        self, writer: Connection, run_id: int, pieces: Iterator[Diff], state: books.Ending
+        self, writer: Connection, run_id: int, pieces: Iterator[PendingDiff], state: Ending
     ) -> None:
-        """One transaction."""
-        tally = Tally()
-        copy, upsert = Write("COPY"), Write("UPSERT")
-        hours = HourCounts()
-        with Spool(bars.SCHEMA) as staged, Spool(quarantine.BAD) as bad:
+        """One transaction; and a second one, to record a part that was refused."""
+        name, hours = self.source.name, HourCounts()
+        with Spool(bars.SCHEMA) as staged, Spool(quarantine.BAD) as rejects:
+            part = Part(name, rejects, self.run.known_at_of(self.source))
+            merger = CopyMerger(writer, staged, direct=self.mode.direct, hours=hours)
             try:
-                with telling(self.job.emit, self.source.name, copy, upsert), writer.transaction():
-                    file_id = self.done.file_id or self._begin(writer, run_id)
-                    with copy:
-                        new = copy.sending(self._new_bars(pieces, tally, staged, bad))
-                        new = hours.counting(new)
-                        copied = merge.copy_new(writer, new)
-                    before = replace(self.done, file_id=file_id, notes=self._noted(tally))
-                    books.check_limit(self.job.settings.max_rejects, tally, before)
-                    with upsert:
-                        staging = hours.counting(upsert.sending(staged))
-                        upserted = merge.upsert(writer, staging, run_id, file_id)
-                    upsert.bars = upserted.inserted + upserted.updated
-                    covered = max(self.covered, tally.last_row)
-                    done = books.book(
-                        writer, run_id, before, state, tally, bad,
-                        inserted=copied + upserted.inserted,
-                        updated=upserted.updated,
-                        raced=staged.rows - upserted.inserted - upserted.updated,
-                        rows_resumable=self._resumable(covered),
-                    )  # fmt: skip
-                    self._unchanged_meanwhile()
-                    self._booked = PendingCommit(done, covered, dict(tally.rules), hours)
+                with telling(self.run.emit, name, *merger.writes), writer.transaction():
+                    entry = self._entry(self._begun(writer, run_id), state)
+                    watched = self._watched(pieces)
+                    write_part(writer, watched, run_id, entry, part=part, merger=merger)
+                    self._insist_on_unchanged()
+                    self._expect(entry, part, hours)
             except TooManyRejects as error:
                 with writer.transaction():
-                    file_id = self.done.file_id or self._begin(writer, run_id)
-                    done = books.refuse(
-                        writer, run_id, replace(self.done, file_id=file_id), tally, bad, error,
-                        rows_resumable=self._resumable(self.covered),
-                    )  # fmt: skip
-                    self._booked = PendingCommit(
-                        done, self.covered, dict(tally.rules), HourCounts()
-                    )
-        self._accept(self._booked)
+                    entry = self._entry(self._begun(writer, run_id), state)
+                    refuse_part(writer, error, run_id, entry, part=part)
+                    self._expect(entry, part, HourCounts())
+        assert self._pending is not None
+        self._accept(self._pending)
 
-    def _accept(self, booked: PendingCommit) -> None:
-        """Takes what was booked for committed."""
-        counts = booked.done.counts - self.done.counts
-        self.done, self.covered = booked.done, booked.covered
-        self.ended = self.done.state != "partial" or self.done.error is not None
-        self._booked = None
-        self._rows_shown = 0
-        if self.ended:
-            self._tell_spellings()
-        self.job.emit(Committed(self.source.name, counts, booked.rules))
-        self.job.behind.committed(booked.hours)
-
-    def _resumable(self, covered: int) -> int:
-        """Raw rows that a later run may pass by; pieces of partitions mean nothing to it."""
-        return 0 if self.way.partition else covered
-
-    def _begin(self, writer: Connection, run_id: int) -> int:
-        return ledger.begin(
-            writer, run_id, self.source, self.done.content_hash,
-            self.job.fingerprint_of(self.source), time.monotonic() - self._began,
-        )  # fmt: skip
-
-    def _new_bars(
-        self, pieces: Iterable[Diff], tally: Tally, staged: Spool, bad: Spool
-    ) -> Iterator[pl.DataFrame]:
-        """Bars that can go straight into the table; all others are set aside."""
-        for piece in pieces:
-            self._stop_if_asked()
-            tally.add(piece)
-            if piece.unique.bad is not None:
-                bad.append(piece.unique.bad)
-            staged.append(piece.changed)
-            if self.way.direct and piece.new.height:
-                yield piece.new
-            else:
-                staged.append(piece.new)
-            self._rows_shown += piece.unique.read
-            self.job.emit(RowsDone(self.source.name, piece.unique.read))
-
-    def _dry(self, pieces: Iterator[Diff]) -> FileResult:
-        tally = Tally()
-        with Spool(bars.SCHEMA) as staged, Spool(quarantine.BAD) as bad:
-            for _ in self._new_bars(pieces, tally, staged, bad):
-                pass
+    def _dry(self, pieces: Iterator[PendingDiff]) -> FileResult:
+        """What a load would come to. The pieces are read and compared, and nothing is written."""
+        merger, entry = DryMerger(), self._entry(self.done, "loaded")
+        with Spool(quarantine.BAD) as rejects:
+            part = Part(self.source.name, rejects)
+            merger.send(part.passing(self._watched(pieces)))
         try:
-            books.check_limit(self.job.settings.max_rejects, tally, self.done)
+            entry.check_limit(part.tally)
         except TooManyRejects as error:
-            return books.refused(self.done, tally, error)
-        with self.job.connection(autocommit=True) as reader:
-            spellings.check(reader, tally.spellings)
-        before = replace(self.done, notes=self._noted(tally))
-        return books.part_result(
-            before, "loaded", tally, inserted=tally.new, updated=tally.changed, raced=0
+            entry.refuse(part.tally, counts_of(part, None), error)
+            return entry.result
+        if part.tally.spellings is not None:
+            with self.run.connection(autocommit=True) as reader:
+                spellings.check(reader, part.tally.spellings)
+        entry.add(part.tally, counts_of(part, merger.merge(None, None)))
+        return entry.result
+
+    def _begun(self, writer: Connection, run_id: int) -> FileResult:
+        """The file with its row in the ledger, which the first part of it opens."""
+        if self.done.file_id:
+            return self.done
+        file_id = ledger.begin(
+            writer, run_id, self.source, self.done.content_hash,
+            self.run.fingerprint_of(self.source), time.monotonic() - self._began,
+        )  # fmt: skip
+        return replace(self.done, file_id=file_id)
+
+    def _entry(self, before: FileResult, state: Ending) -> FileEntry:
+        return FileEntry(
+            before,
+            state,
+            limit=self.run.settings.max_rejects,
+            notes=self._notes,
+            covered=self.covered,
+            partitioned=self.mode.partition,
         )
 
-    def _noted(self, tally: Tally) -> tuple[str, ...]:
-        """The notes on the file's layout, and on the spellings of all its parts up to here."""
-        self._spelled = pl.concat([self._spelled, tally.spellings]).unique()
-        return (*self._notes, *respelled.notes(self._spelled))
+    def _expect(self, entry: FileEntry, part: Part, hours: HourCounts) -> None:
+        """Remembers what to accept if the commit succeeds."""
+        self._pending = PendingCommit(entry.result, entry.covered, dict(part.tally.rules), hours)
 
-    def _tell_spellings(self) -> None:
-        for note in self.done.notes[len(self._notes) :]:
-            self.job.emit(FileNote(self.source.name, note))
+    def _accept(self, committed: PendingCommit) -> None:
+        counts = committed.done.counts - self.done.counts
+        self.done, self.covered = committed.done, committed.covered
+        self.ended = self.done.state != "partial" or self.done.error is not None
+        self._pending = None
+        self._rows_shown = 0
+        if self.ended:
+            self._notes.tell_spellings(self.done.notes)
+        self.run.emit(Committed(self.source.name, counts, committed.rules))
+        self.run.upkeep.committed(committed.hours)
 
-    def _stop_if_asked(self) -> None:
-        if self.job.cancelled.is_set():
-            raise Cancelled(STOPPED)
-
-    def _unchanged_meanwhile(self) -> None:
+    def _insist_on_unchanged(self) -> None:
         if identity(self.source) != self._as_hashed:
             raise Unfinished(
                 f"{self.source.name} changed while it was being read; nothing of it was kept",
@@ -292,10 +225,10 @@ class FileWork:
 
 
 def identity(source: Source) -> Identity:
-    """Size and time of the last change, to notice a file that is still being written.
+    """Size in bytes and time of the last change in ns, to notice a file that is still written to.
 
     Raises:
-        UnreadableFile: it is not there.
+        UnreadableFile: the file is not there.
     """
     try:
         stat = source.path.stat()

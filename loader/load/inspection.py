@@ -1,4 +1,4 @@
-"""A first look at a file, by the same eyes as a load's and without a database."""
+"""A first look at a file: read and checked as a load would, without a database."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ from loader.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was seen of a file.
+    """What was found in a file.
 
-    `score` and `reasons` say what spoke for the dialect. `columns` maps each bar field to the
-    file's column for it; `found` are the file's own columns, without a `header` by their places,
-    and `sample` is its first row. `good` has `bars.SCHEMA` (and the row number) and holds the bars
-    of the first batch, `rejected` and `skipped` count its other rows; `whole` says that the batch
-    was all there is. `error` is why it would not
-    load.
+    Attributes:
+        score, reasons: the evidence for the dialect.
+        columns: maps each bar field to the file's column for it.
+        found: the file's own columns, or their positions if it has no `header`.
+        sample: the cells of its first row.
+        good: the bars of the first batch (`bars.SCHEMA` and the row number).
+        rejected, skipped: count the other rows of the first batch.
+        whole: whether the first batch is the whole file.
+        error: why the file would not load.
     """
 
     path: str
@@ -49,12 +52,12 @@ class Inspection:
 
 
 def inspect_source(source: Source, settings: Settings) -> Inspection:
-    """The look at `source`'s first batch; an error of mdload's own kinds becomes a part of it."""
-    look = Inspection(source.name)
+    """Inspects the first batch of `source`. Errors of mdload's own kinds are part of the result."""
+    seen = Inspection(source.name)
     try:
         with read(source, settings.batch_rows) as reading:
-            look = replace(
-                look,
+            seen = replace(
+                seen,
                 container=reading.container,
                 found=tuple(reading.columns),
                 header=reading.header,
@@ -68,25 +71,25 @@ def inspect_source(source: Source, settings: Settings) -> Inspection:
                     first = next(pieces, None)
                     whole = first is None or next(pieces, None) is None
                 finally:
-                    look = replace(look, sample=_sample(checking))
+                    seen = replace(seen, sample=_sample(checking))
     except MdloadError as error:
-        return replace(look, rows=None, error=error)
+        return replace(seen, rows=None, error=error)
     layout, taken = checking.layout, checking.taken
     if first is None or layout is None or taken is None:
-        return replace(look, rows=0, whole=True)
-    look = replace(
-        look,
+        return replace(seen, rows=0, whole=True)
+    seen = replace(
+        seen,
         dialect=layout.dialect.name,
         score=taken.score,
         reasons=taken.reasons,
         columns=dict(layout.columns),
-        rows=look.rows or (first.last_row if whole else None),
+        rows=seen.rows or (first.last_row if whole else None),
         good=first.good,
         rejected=dict(first.rejected),
         skipped=first.skipped,
         whole=whole,
         notes=(
-            *look.notes,
+            *seen.notes,
             *(note for note in layout.notes if note not in taken.notes[:1]),
             *spellings.notes(first.spellings),
         ),
@@ -94,8 +97,8 @@ def inspect_source(source: Source, settings: Settings) -> Inspection:
     try:
         spellings.refuse_collisions(first.spellings)
     except SymbolCollision as error:
-        return replace(look, error=error)
-    return look
+        return replace(seen, error=error)
+    return seen
 
 
 def _sample(checking: Checking) -> tuple[str, ...]:

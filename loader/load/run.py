@@ -1,4 +1,4 @@
-"""What the files of a run share, and how one of them is to be taken."""
+"""What the files of a load share, and how one of them is loaded."""
 
 from __future__ import annotations
 
@@ -6,23 +6,34 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
+from typing import Final
 
 from loader.db.arrow import Connection, connect
 from loader.dialects.filenames import said_by
 from loader.dialects.own import from_tables
 from loader.dialects.recognition import known_dialects
-from loader.errors import DatabaseError
+from loader.errors import Cancelled, DatabaseError
 from loader.events import Event
+from loader.load.known_at import known_at
 from loader.read.sources import Source
 from loader.settings import Settings
 from loader.store.runs.fingerprint import compute_config_fingerprint
 from loader.store.timescale.recompress import ChunkUpkeep
 
+STOPPED: Final = "cancelled before the file was committed; nothing more of it was kept"
+
 
 class LoadRun:
-    """What all files of a run share. `run_id` is None for a dry run; `before` says of a path which
-    content (its hash) a recent run of the job found there, and which run."""
+    """What all files of a load share.
+
+    Attributes:
+        run_id: the run's row in `job_runs`; None for a dry run.
+        earlier: by path, the hash of the content that a recent run of the job found there, and that
+            run's id.
+        upkeep: the chunks to look after once files have been committed.
+    """
 
     def __init__(
         self,
@@ -37,36 +48,44 @@ class LoadRun:
         self.run_id = run_id
         self.fingerprint = fingerprint
         self.emit = emit
-        self.before: Mapping[str, tuple[str, int]] = {}
+        self.earlier: Mapping[str, tuple[str, int]] = {}
         self.cancelled = threading.Event()
         session = partial(self.connection, autocommit=True)
-        self.behind = ChunkUpkeep(
+        self.upkeep = ChunkUpkeep(
             url, session, self.cancelled.is_set, recompress=settings.recompress
         )
         self._open: set[Connection] = set()
         self._idle: dict[bool, list[Connection]] = {True: [], False: []}
 
     def fingerprint_of(self, source: Source) -> str:
-        """That of the job, and of what the file's name says: symbol, interval, day, side …
+        """The fingerprint of the settings and of what the file's name says: symbol, interval, day …
 
         Raises:
-            SettingsError: a dialect of the person's own, or of another package, is none.
+            SettingsError: a dialect of the user, or of another package, is not valid.
         """
         own = from_tables(self.settings.own_dialects)
-        said = said_by(source.full_path, known_dialects(own).values())
-        if not said:
+        named = said_by(source.full_path, known_dialects(own).values())
+        if not named:
             return self.fingerprint
-        return compute_config_fingerprint({"settings": self.fingerprint, "name": said})
+        return compute_config_fingerprint({"settings": self.fingerprint, "name": named})
+
+    def known_at_of(self, source: Source) -> datetime | None:
+        """When the bars of the file were known (UTC); None for now.
+
+        Raises:
+            InputError: the settings look for it in the file's name, which does not say it.
+        """
+        return known_at(self.settings, source)
 
     @contextmanager
     def connection(
         self, *, autocommit: bool = False, cancellable: bool = True
     ) -> Iterator[Connection]:
-        """A connection that `cancel` reaches, unless it is not `cancellable`.
+        """A connection that `cancel` reaches if it is `cancellable`.
 
-        One that is given back whole serves again: opening one takes longer than a small file.
+        It is used again unless it has failed: opening one takes longer than a small file.
         """
-        connection = self._taken_up(autocommit) or connect(self.url, autocommit=autocommit)
+        connection = self._renewed(autocommit) or connect(self.url, autocommit=autocommit)
         if cancellable:
             self._open.add(connection)
         try:
@@ -81,7 +100,7 @@ class LoadRun:
             else:
                 self._idle[autocommit].append(connection)
 
-    def _taken_up(self, autocommit: bool) -> Connection | None:
+    def _renewed(self, autocommit: bool) -> Connection | None:
         while self._idle[autocommit]:
             with suppress(IndexError):  # another thread was faster
                 connection = self._idle[autocommit].pop()
@@ -92,22 +111,35 @@ class LoadRun:
         return None
 
     def close(self) -> None:
-        """Closes what serves no more; all files must have ended."""
+        """Closes the idle connections, once all files have ended."""
         for connection in (*self._idle[True], *self._idle[False]):
             connection.close()
 
     def cancel(self) -> None:
-        """Stops every file at its next batch, and what the server is doing for it now."""
+        """Stops every file at its next batch, and the statements that are running for it."""
         self.cancelled.set()
         for connection in list(self._open):
             connection.cancel()
 
+    def stop_if_cancelled(self) -> None:
+        """Raises:
+        Cancelled: the load was cancelled.
+        """
+        if self.cancelled.is_set():
+            raise Cancelled(STOPPED)
+
 
 @dataclass(frozen=True, slots=True)
 class LoadMode:
-    """How to take a file: `partition` where keys may repeat across batches; `direct` lets new bars
-    go straight into the table, which another writer of the same keys can spoil; `resume_at` is how
-    far committed parts reach: the last raw row (of a partitioned file: the last piece)."""
+    """How to load a file.
+
+    Attributes:
+        partition: whether keys may repeat across batches, so that the file is first split by key.
+        direct: whether new bars go into the table without a stage. If another writer adds one of
+            their keys meanwhile, the transaction is lost.
+        resume_at: how far committed parts reach: the last raw row (of a partitioned file: the last
+            piece).
+    """
 
     partition: bool = False
     direct: bool = True

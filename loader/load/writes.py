@@ -1,4 +1,4 @@
-"""What a transaction writes and how long that takes, told once it has ended."""
+"""Measures what a transaction writes and for how long; emitted once the transaction has ended."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from loader.events import BarsWritten, Event, Method
 
 
 class Write:
-    """One way into the table during one transaction; entered for as long as it takes.
+    """One step of a transaction that writes bars. Enter it for as long as the step takes.
 
     Attributes:
-        bars: so many were sent; whoever knows how many of them made a difference sets it to that.
+        bars: bars sent; set it to the bars that were inserted or updated, once they are known.
     """
 
     def __init__(self, method: Method) -> None:
@@ -40,7 +40,7 @@ class Write:
         self.seconds = time.monotonic() - self._began
 
     def sending(self, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-        """`frames`, counted as they go by."""
+        """The same frames; counts their bars."""
         for frame in frames:
             self.bars += frame.height
             yield frame
@@ -48,8 +48,8 @@ class Write:
 
 @contextmanager
 def telling(emit: Callable[[Event], None], path: str, *writes: Write) -> Iterator[None]:
-    """Goes around a transaction: tells of its writes when it has committed, or was lost to an
-    error. One that was given up on purpose (cancelled, to be taken another way) is not told."""
+    """Goes around a transaction and emits its writes once it has committed or failed. A transaction
+    that was given up on purpose (cancelled, or to load the file in another mode) emits nothing."""
 
     def tell(*, committed: bool) -> None:
         for write in writes:

@@ -1,4 +1,5 @@
-"""Bars into the table: new ones straight, the others through a stage and the diff-aware upsert."""
+"""Writes bars into the table: new ones by COPY, others through a stage and the diff-aware upsert,
+small batches by one statement."""
 
 from __future__ import annotations
 
@@ -11,26 +12,46 @@ import polars as pl
 
 from loader import bars
 from loader.db.arrow import Connection
+from loader.db.executor import Executor
 from loader.errors import Contended
 from loader.store.timescale import chunks
 
-#: Rows per COPY, about. The driver does not hear the server during one, so a conflict is noticed at
-#: its end; between two of them encoder and server wait for each other.
+#: Approximate rows per COPY. The driver learns of a conflict only at the end of a COPY; between two
+#: of them the encoder and the server wait for each other.
 _COPY_ROWS = 1_000_000
 _ALWAYS = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
-class Upserted:
-    inserted: int
-    updated: int
+class Merged:
+    """What became of the bars of one transaction. Each bar is in exactly one of the three."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A small batch, encoded for `merge_statement`.
+
+    Attributes:
+        rows: number of bars.
+        bars: a JSON array of them, one per key, sorted by key.
+        lo, hi: their first and last ts.
+    """
+
+    rows: int
+    bars: str
+    lo: datetime
+    hi: datetime
 
 
 def copy_new(writer: Connection, frames: Iterable[pl.DataFrame]) -> int:
-    """Copies bars straight into the table, and gives their number.
+    """Copies bars straight into the table and returns their number.
 
     Raises:
-        Contended: a key is there already, so another writer was faster; the transaction is lost.
+        Contended: another writer has already inserted one of the keys; the transaction is lost.
     """
     rows = 0
     pending = iter(frames)
@@ -53,25 +74,28 @@ def upsert(
     frames: Iterable[pl.DataFrame],
     run_id: int | None,
     file_id: int | None,
-) -> Upserted:
-    """Merges bars that meet stored ones, or may; old and new values of changed bars are kept.
+) -> Merged:
+    """Merges bars that may be stored already. Changed bars leave their old and new values in the
+    revisions.
 
     Raises:
-        Contended: another writer added one of these keys in between; run the transaction again.
+        Contended: another writer added or changed one of these keys in between; run the transaction
+            again.
     """
     pending: Iterator[pl.DataFrame] = iter(frames)
     first = next(pending, None)
     if first is None:
-        return Upserted(0, 0)
+        return Merged()
     writer.run("stage_create")
     hours = chunks.HourCounts()
     staged = hours.counting(chain([first], pending))
-    writer.ingest("mdload_stage", bars.SCHEMA, staged, temporary=True)
+    rows = writer.ingest("mdload_stage", bars.SCHEMA, staged, temporary=True)
     added, spans = 0, [_ALWAYS]
     if chunks.chunked(writer):
         added, spans = _met(writer, hours)
     elif returns_old(writer):
-        return Upserted(*writer.one("bars_revise", run_id, file_id))
+        inserted, updated = writer.one("bars_revise", run_id, file_id)
+        return Merged(inserted, updated, rows - inserted - updated)
     revised = sum(writer.one("revisions_keep", run_id, file_id, *span)[0] for span in spans)
     inserted, updated = writer.one("bars_upsert")
     if updated != revised:
@@ -79,20 +103,39 @@ def upsert(
             f"another writer changed {abs(updated - revised)} of the bars during the merge",
             hint="run the same command again",
         )
-    return Upserted(added + inserted, updated)
+    inserted += added
+    return Merged(inserted, updated, rows - inserted - updated)
+
+
+def merge_statement(
+    session: Executor, statement: Statement, run_id: int | None
+) -> tuple[Merged, str | None]:
+    """Merges a small batch in one statement. Returns the transaction's number too, which is None if
+    nothing was written.
+
+    Raises:
+        Contended: another writer inserted or changed one of these keys in between; run the
+            transaction again.
+    """
+    inserted, updated, revised, unchanged, number = session.one(
+        "bars_merge", statement.bars, run_id, statement.lo, statement.hi
+    )
+    if inserted + updated + unchanged != statement.rows or updated != revised:
+        raise Contended("another writer changed some of the batch's bars during the merge")
+    return Merged(inserted, updated, unchanged), number
 
 
 def returns_old(writer: Connection) -> bool:
-    """Whether one statement can update bars and say what they were: no second search for them."""
+    """Whether one statement can update bars and return their old values."""
     return bool(writer.one("returns_old")[0])
 
 
 def _met(
     writer: Connection, hours: chunks.HourCounts
 ) -> tuple[int, list[tuple[datetime, datetime]]]:
-    """Makes ready what the stage meets in compressed chunks. Gives how many of its bars that
-    inserted, and the spans of time in which it meets any: one chunk each, because to find a row the
-    server looks at every chunk that it was not told to leave out."""
+    """Prepares compressed chunks for the merge. Returns the number of bars that this inserted, and
+    the time spans to merge: one per chunk, because to find a row the server searches every chunk
+    that the query does not exclude."""
     met = chunks.touched(chunks.chunks(writer), hours)
     added = 0
     if compressed := [chunk.hi for chunk in met if chunk.compressed]:

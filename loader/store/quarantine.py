@@ -1,4 +1,4 @@
-"""Rows that broke a rule: kept with their rules and their raw text, in the file's transaction."""
+"""Rows that broke a rule, kept with their rules and raw text in the transaction of their batch."""
 
 from __future__ import annotations
 
@@ -9,21 +9,28 @@ import polars as pl
 from loader.db.arrow import Connection
 from loader.db.executor import Executor
 
-#: Rows of one statement.
+#: Rows per statement.
 _ROWS_AT_ONCE = 10_000
 BAD = {"row_number": pl.Int64(), "rules": pl.List(pl.String()), "raw": pl.String()}
 
 
-def keep(writer: Connection, frames: Iterable[pl.DataFrame], run_id: int, file_id: int) -> int:
-    """Moves rejected rows (schema `BAD`) into `bars_rejected`, and gives their number."""
-    writer.run("rejected_create")
-    writer.ingest("mdload_rejected", BAD, frames, temporary=True)
-    (kept,) = writer.one("rejected_keep", run_id, file_id)
+def keep(
+    session: Executor, frames: Iterable[pl.DataFrame], run_id: int | None, file_id: int | None
+) -> int:
+    """Moves rejected rows (schema `BAD`) into `bars_rejected` and returns their number.
+
+    A session that can COPY sends them through a stage. Any other session belongs to a client and
+    has small batches without a file, for which a stage would cost more than the rows.
+    """
+    if isinstance(session, Connection):
+        session.run("rejected_create")
+        session.ingest("mdload_rejected", BAD, frames, temporary=True)
+        (kept,) = session.one("rejected_keep", run_id, file_id)
+        return int(kept)
+    assert file_id is None
+    kept = 0
+    for frame in frames:
+        for rows in frame.iter_slices(_ROWS_AT_ONCE):
+            (added,) = session.one("rejected_add", rows.write_json(), run_id)
+            kept += int(added)
     return int(kept)
-
-
-def add(writer: Executor, bad: pl.DataFrame, run_id: int | None) -> None:
-    """Keeps a few rejected rows (schema `BAD`) that are of no file, without a stage, which would
-    cost more than they."""
-    for rows in bad.iter_slices(_ROWS_AT_ONCE):
-        writer.run("rejected_add", rows.write_json(), run_id)

@@ -18,7 +18,7 @@ from loader.bars import SCHEMA
 from loader.db.arrow import connect
 from loader.errors import DatabaseError
 from loader.events import Event, FileNote
-from loader.load import file as filework
+from loader.load import mergers
 from loader.load.pipeline import load
 from loader.read.sources import find
 from loader.results import LoadResult
@@ -198,13 +198,13 @@ def test_a_database_with_a_locale(server_url: str, tmp_path: Path) -> None:
 
 def slow(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """A file whose pieces come slowly: the writer waits in its transaction, and so does a COPY."""
-    compare = filework.compare
+    compare = mergers.compare
 
     def slowly(beside: Any) -> Any:
         time.sleep(seconds)
         return compare(beside)
 
-    monkeypatch.setattr(filework, "compare", slowly)
+    monkeypatch.setattr(mergers, "compare", slowly)
 
 
 TIMEOUTS = {

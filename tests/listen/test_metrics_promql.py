@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from loader.listen.metrics.families import FAMILIES, Family
+from loader.store.metrics.families import FAMILIES, Family
 from tests.conftest import ROOT
 
 OBSERVABILITY = ROOT / "observability"

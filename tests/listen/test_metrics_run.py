@@ -17,9 +17,9 @@ from loader.events import (
     RunStarted,
 )
 from loader.listen.metrics import Metrics
-from loader.listen.metrics.bounded import Bounded
-from loader.listen.metrics.families import FAMILIES
 from loader.results import Counts, FileResult, LoadResult
+from loader.store.metrics.bounded import Bounded
+from loader.store.metrics.families import FAMILIES
 
 JOB = {"job_name": "nightly", "mode": "backfill"}
 RUN = {**JOB, "provider": "polygon"}

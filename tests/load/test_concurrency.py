@@ -19,8 +19,9 @@ import pytest
 from loader.bars import KEY, SCHEMA, VALUES
 from loader.db.arrow import Connection
 from loader.events import Event, FileNote, RowsDone
-from loader.load import file as filework
+from loader.load import mergers
 from loader.load.pipeline import load
+from loader.load.run import LoadMode
 from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import Settings
@@ -249,7 +250,7 @@ def test_two_commands_at_once(
 @contextmanager
 def once_compared(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> Iterator[None]:
     """`act` runs once, after the first piece was compared and before anything of it is written."""
-    compare, pending = filework.compare, [act]
+    compare, pending = mergers.compare, [act]
 
     def compared(beside: Any) -> Any:
         result = compare(beside)
@@ -258,7 +259,7 @@ def once_compared(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> I
         return result
 
     with monkeypatch.context() as patch:
-        patch.setattr(filework, "compare", compared)
+        patch.setattr(mergers, "compare", compared)
         yield
     assert not pending
 
@@ -381,7 +382,7 @@ def test_a_bar_that_appears_between_our_lock_and_our_upsert(
     database_url: str, meeting: Path, monkeypatch: pytest.MonkeyPatch, same: bool
 ) -> None:
     """Revisions are kept of what was locked: a bar that came after that makes us start again."""
-    monkeypatch.setattr("loader.load.attempts.FIRST_WAY", filework.Way(direct=False))
+    monkeypatch.setattr("loader.load.attempts.FIRST_MODE", LoadMode(direct=False))
     said: list[Event] = []
     statement = INSERT.format(MINE if same else THEIRS).encode()
     with (

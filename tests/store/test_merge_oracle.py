@@ -171,7 +171,7 @@ def test_every_way_ends_where_the_oracle_does(
         expected = oracle.load(rows)
         rejected += expected["rejected"]
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(attempts, "FIRST_WAY", WAYS[way])
+            patch.setattr(attempts, "FIRST_MODE", WAYS[way])
             if not returns_old:
                 patch.setattr(merge, "returns_old", lambda _: False)
             result = run(

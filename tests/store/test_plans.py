@@ -168,7 +168,7 @@ def test_a_small_file_touches_little_of_a_large_target(
     known: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direct: bool
 ) -> None:
     """A hundred series: of each one bar that is stored alike, one that differs, one that is new."""
-    monkeypatch.setattr("loader.load.attempts.FIRST_WAY", LoadMode(direct=direct))
+    monkeypatch.setattr("loader.load.attempts.FIRST_MODE", LoadMode(direct=direct))
     ((price,),) = fetch(known, "SELECT max(open) + 1 FROM bars_ohlcv WHERE symbol = 'S000'")
     ((last,),) = fetch(
         known, "SELECT extract(epoch FROM max(ts) - '2024-01-01Z')::int / 60 FROM bars_ohlcv"

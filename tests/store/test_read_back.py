@@ -18,7 +18,7 @@ from loader.bars import SCHEMA
 from loader.check.unique import UniqueBatch
 from loader.check.validate import CheckedBatch
 from loader.errors import UnreadableFile
-from loader.load import file as filework
+from loader.load import pieces
 from loader.load.pipeline import load
 from loader.read.sources import find
 from loader.results import Counts, LoadResult
@@ -200,7 +200,7 @@ def test_a_file_that_fails_while_stored_bars_are_read(
     """Its own error comes out, after the pieces before it, whose stored bars still come in."""
     rows = [("A", "1m", T0 + timedelta(minutes=n), 10.0) for n in range(200)]
     loaded(database_url, tmp_path / "1.parquet", rows)
-    read, in_order = compare.StoredReader._read, filework.in_order
+    read, in_order = compare.StoredReader._read, pieces.in_order
 
     def slowly(*args: Any) -> list[pl.DataFrame]:
         time.sleep(0.05)
@@ -212,7 +212,7 @@ def test_a_file_that_fails_while_stored_bars_are_read(
 
     monkeypatch.setattr(compare, "_READ_ROWS", 2)
     monkeypatch.setattr(compare.StoredReader, "_read", slowly)
-    monkeypatch.setattr(filework, "in_order", damaged)
+    monkeypatch.setattr(pieces, "in_order", damaged)
     result = loaded(database_url, tmp_path / "2.parquet", rows, batch_rows=10)
     assert result.files[0].error == "the file is damaged after row 50"
     assert rows_of_run(database_url) == [(200,), (0,)]

@@ -105,7 +105,7 @@ def test_old_bars_of_a_new_symbol(
 ) -> None:
     from loader.load.run import LoadMode
 
-    monkeypatch.setattr("loader.load.attempts.FIRST_WAY", LoadMode(direct=direct))
+    monkeypatch.setattr("loader.load.attempts.FIRST_MODE", LoadMode(direct=direct))
     result = loaded(url, tmp_path / "2.parquet", hours("AD", 2), recompress=True)
     assert result.counts == Counts(672, 336, unchanged=336)
     assert [(c.first, c.rows, c.recompressed) for c in result.chunks] == [

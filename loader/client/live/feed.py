@@ -20,7 +20,7 @@ from loader.settings import Settings
 from loader.store.runs import ActiveRun, JobRunTracker
 from loader.store.runs.fingerprint import compute_config_fingerprint
 
-#: Seconds for which the record of the end is tried, where the server is away.
+#: Seconds to try to record the end of the run while the server is away.
 _PATIENCE: Final = 5.0
 _STATES: Final[dict[RunStatus, FileState]] = {
     "success": "loaded", "failure": "failed", "cancelled": "cancelled"
@@ -28,19 +28,19 @@ _STATES: Final[dict[RunStatus, FileState]] = {
 
 
 class LiveFeed:
-    """Bars as lines of JSON, stored as they come, in one job run of mode `live`.
+    """Stores bars, which come as lines of JSON, in one job run of mode `live`.
 
-    `settings.batch_rows` lines are held in memory at most; then whoever writes them waits. A
-    server that goes away is waited for, and lines go to a file in `spill_directory` meanwhile. What
-    cannot be stored at all stays there, and the next feed of the same job, database and meaning
-    stores it first. Nothing that a line holds ends the feed.
+    At most `settings.batch_rows` lines are held in memory; then their writer has to wait. If the
+    server goes away, the feed waits for it and puts lines into a file in `spill_directory`. Lines
+    that cannot be stored at all stay there; the next feed with the same job, database and meaning
+    stores them first. No line ends the feed, whatever it holds.
 
     Args:
-        path: of a fifo or file, or `-` for standard input.
+        path: a fifo or file, or `-` for standard input.
 
     Raises:
-        SettingsError, UnknownDialect: a setting is wrong whatever the lines are.
-        UnreadableFile: there is nothing to read from.
+        SettingsError, UnknownDialect: a setting is wrong, whatever the lines are.
+        UnreadableFile: `path` cannot be read.
     """
 
     def __init__(
@@ -59,26 +59,26 @@ class LiveFeed:
         self._listeners = tuple(listeners)
         self._source = Source(path)
         self._spill = Spill(spill_directory, settings.job_name, _identity(settings, url))
-        self._storing: FeedWriter | None = None
+        self._writer: FeedWriter | None = None
         self._stopped = self._interrupted = False
 
     def stop(self, *, interrupted: bool) -> None:
-        """Asks the feed to store what has been read, and end; when asked again, to end at once and
-        leave in a file what is not stored. For a signal handler or another thread to call.
+        """Asks the feed to store the lines read so far and end. Called again, it ends at once and
+        leaves the rest in a file. For a signal handler or another thread to call.
 
-        An `interrupted` one is recorded as cancelled.
+        If `interrupted`, the run is recorded as cancelled.
         """
-        if self._storing is not None:
+        if self._writer is not None:
             if self._stopped:
-                self._storing.end_within(0)
+                self._writer.end_within(0)
             else:
-                self._storing.end_within()
+                self._writer.end_within()
         self._stopped = True
         self._interrupted |= interrupted
         self._source.stop()
 
     def run(self) -> LoadResult:
-        """Stores lines until they end or the feed is stopped; what went wrong is in the result.
+        """Stores lines until they end or the feed is stopped. Errors are part of the result.
 
         Raises:
             DatabaseError: the run could not be recorded at all; no line was read.
@@ -89,7 +89,7 @@ class LiveFeed:
         run_id: int | None = None
         try:
             with (
-                JobRunTracker(self._url) as tracker,
+                JobRunTracker(self._url, metrics=None) as tracker,
                 tracker.run(
                     settings.job_name,
                     provider=settings.provider,
@@ -102,7 +102,7 @@ class LiveFeed:
                 run_id = run.id
                 self._follow(run)
         except MdloadError as raised:
-            if self._storing is None:
+            if self._writer is None:
                 raise
             error = raised
         finally:
@@ -119,25 +119,25 @@ class LiveFeed:
         settings, name = self._settings, self._source.name
         self._emit(RunStarted(run.id, 0, settings.job_name, settings.provider, "live"))
         self._emit(FileStarted(name, 0))
-        self._look_for_leftovers()
+        self._adopt_leftovers()
         lines = Lines(settings, name, self._note)
-        self._storing = FeedWriter(
+        self._writer = FeedWriter(
             self._source, self._spill, lines, settings.batch_rows, self._flush, self._url, run.id,
             self._emit,
         )  # fmt: skip
         if self._stopped:
-            self._storing.end_within()
+            self._writer.end_within()
         try:
-            self._storing.run()
+            self._writer.run()
         except BaseException as error:
-            self._leave(self._storing, error)
+            self._leave(self._writer, error)
             raise
         if self._source.error is not None:
             raise self._source.error
         if self._interrupted:
             run.end(self._status(None), "interrupted; all lines that were read are stored")
 
-    def _look_for_leftovers(self) -> None:
+    def _adopt_leftovers(self) -> None:
         try:
             self._spill.adopt()
         except OSError as error:
@@ -157,28 +157,28 @@ class LiveFeed:
                 "them, with its options"
             )
 
-    def _leave(self, storing: FeedWriter, error: BaseException) -> None:
-        """Leaves in a file what was read and is not stored, and says so."""
+    def _leave(self, writer: FeedWriter, error: BaseException) -> None:
+        """Leaves the lines that are not stored in a file, and notes it."""
         try:
-            lines = storing.leave()
+            lines = writer.leave()
         except OSError as failure:
-            said = f"lines that were read are lost: {self._spill.path} cannot be written: {failure}"
+            left = f"lines that were read are lost: {self._spill.path} cannot be written: {failure}"
         else:
-            said = (
+            left = (
                 f"{lines:,} lines that were read wait in {self._spill.path}; "
                 "the next feed with the same options stores them first"
             )
             if not lines:
                 return
         if isinstance(error, MdloadError):
-            error.hint = f"{error.hint}; {said}" if error.hint else said
+            error.hint = f"{error.hint}; {left}" if error.hint else left
         else:
-            self._note(said)
+            self._note(left)
 
     def _file_result(self, error: MdloadError | None) -> FileResult:
-        assert self._storing is not None
+        assert self._writer is not None
         return replace(
-            self._storing.result(),
+            self._writer.result(),
             state=_STATES[self._status(error)],
             error=str(error) if error else None,
             hint=error.hint if error else None,
@@ -199,7 +199,7 @@ class LiveFeed:
 
 
 def _identity(settings: Settings, url: str) -> str:
-    """Equal where lines mean the same bars and go to the same place."""
+    """Equal for feeds whose lines mean the same bars and go to the same database."""
     return compute_config_fingerprint(
         {"job": settings.job_name, "database": url, "meaning": settings.meaning()}
     )

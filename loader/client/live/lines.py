@@ -1,4 +1,4 @@
-"""From lines of JSON to checked bars. Nothing that a line holds ends a feed: it makes a reject."""
+"""From lines of JSON to checked bars. A line that is not a bar becomes a reject, never an error."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from loader.read.batch import Location, RawBatch
 from loader.settings import Settings
 from loader.store import spellings
 
-#: Rules of lines, beside those of bars: not a JSON object; an object that is no bar.
+#: Rules of lines, besides those of bars: not a JSON object; an object that is not a bar.
 NOT_JSON: Final = "line_not_json"
 NOT_A_BAR: Final = "line_not_a_bar"
 LINE_RULES: Final = (NOT_JSON, NOT_A_BAR)
-#: Kinds of objects to know the meaning of, and kinds of trouble to name to the person.
+#: Shapes of objects to remember, and notes to emit, at most.
 _MOST_SHAPES, _MOST_NOTES = 1_000, 20
 
-#: The names that an object has: lines of one shape mean the same by them.
+#: The names in an object. They mean the same in all lines of one shape.
 Shape = frozenset[str]
 
 
 class _Lost(NamedTuple):
-    """A line that is no bar."""
+    """A line that is not a bar."""
 
     number: int
     rule: str
@@ -43,7 +43,7 @@ class _Lost(NamedTuple):
 
 @dataclass(slots=True)
 class _Group:
-    """Lines of one shape, and their numbers."""
+    """Lines of one shape, with their numbers."""
 
     objects: list[dict[str, str | None]] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
@@ -51,7 +51,7 @@ class _Group:
 
 
 class Lines:
-    """Understands the lines of one feed; `tell` is given what a person should know, once each."""
+    """Checks the lines of one feed. `tell` gets each note for the user once."""
 
     def __init__(self, settings: Settings, source: str, tell: Callable[[str], None]) -> None:
         self._hints = hints(settings)
@@ -61,12 +61,12 @@ class Lines:
         )
         self._source = source
         self._tell = tell
-        self._told: set[str] = set()
+        self._noted: set[str] = set()
         self._layouts: dict[Shape, Layout] = {}
 
     def check(self, lines: Sequence[bytes], first: int) -> CheckedBatch:
         """The lines as one batch, in their order; `first` is the number of the first one. Blank
-        lines are none."""
+        lines do not count."""
         groups: dict[Shape, _Group] = {}
         lost: list[_Lost] = []
         for number, line in enumerate(lines, start=first):
@@ -92,15 +92,15 @@ class Lines:
         return _joined([*parts, _rejects(lost)])
 
     def _layout(self, shape: Shape, group: _Group) -> Layout | str:
-        """What the names mean, decided by the first lines that have them, or why nothing yet."""
+        """The layout of a shape, decided by its first lines; or why it cannot be decided."""
         if shape in self._layouts:
             return self._layouts[shape]
         place = f"line {group.numbers[0]}"
         try:
             layout = decide(_batch(shape, group, place), self._hints)
-            said = self._hints.interval or layout.dialect.interval
-            if said is None and "interval" not in layout.columns:
-                # The few lines at hand must not decide what all that come are taken for.
+            interval = self._hints.interval or layout.dialect.interval
+            if interval is None and "interval" not in layout.columns:
+                # A few lines are too few to decide the interval of all that follow.
                 raise ColumnMismatch("the interval is not known", hint="name it: --interval 1m")
         except (InputError, SettingsError) as error:
             why = str(error).removeprefix(f"{place}: ")
@@ -124,8 +124,8 @@ class Lines:
         return replace(checked, good=good, bad=bad)
 
     def _note(self, place: str, note: str) -> None:
-        if note not in self._told and len(self._told) < _MOST_NOTES:
-            self._told.add(note)
+        if note not in self._noted and len(self._noted) < _MOST_NOTES:
+            self._noted.add(note)
             self._tell(f"{place}: {note}")
 
 
@@ -137,17 +137,17 @@ def _batch(shape: Shape, group: _Group, source: str) -> RawBatch:
 
 
 def _cells(line: bytes) -> dict[str, str | None]:
-    """The object's values as text, exactly as they are written.
+    """The object's values as text, exactly as written.
 
     Raises:
-        ValueError, RecursionError: the line is no JSON object.
+        ValueError, RecursionError: the line is not a JSON object.
     """
     text = line.decode("utf-8-sig")
     found = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
     if not isinstance(found, dict) or not found:
         raise ValueError("it is JSON, and no object with names")
     cells = {name: _text(value) for name, value in found.items()}
-    if "\\u" in text:  # the only way to half of a character
+    if "\\u" in text:  # an escape may be half of a character
         "".join((*cells, *filter(None, cells.values()))).encode()
     return cells
 
@@ -166,8 +166,8 @@ def _rejects(lost: list[_Lost]) -> CheckedBatch:
     numbers = pl.Series("row_number", [one.number for one in lost], dtype=pl.Int64)
     broken = pl.Series("rules", [[one.rule] for one in lost], dtype=pl.List(pl.String))
     texts = [one.line.rstrip(b"\r").decode("utf-8", "backslashreplace") for one in lost]
-    said = {"line": texts, "why": [one.why for one in lost]}
-    raw = rawjson.encode(pl.DataFrame(said, schema=dict.fromkeys(said, pl.String)))
+    cells = {"line": texts, "why": [one.why for one in lost]}
+    raw = rawjson.encode(pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String)))
     return CheckedBatch(
         pl.DataFrame(schema=BARS_AND_ROW), pl.DataFrame([numbers, broken, raw]),
         Counter(one.rule for one in lost),
@@ -176,7 +176,7 @@ def _rejects(lost: list[_Lost]) -> CheckedBatch:
 
 
 def _joined(parts: list[CheckedBatch]) -> CheckedBatch:
-    """The parts of one batch, in the order of the lines."""
+    """One batch of all parts, in the order of the lines."""
     good, bad, spelled = (
         pl.concat(getattr(part, name) for part in parts) for name in ("good", "bad", "spellings")
     )

@@ -1,4 +1,4 @@
-"""Where the lines come from: standard input, a fifo or a file."""
+"""The source of the lines: standard input, a fifo or a file."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from typing import Final
 from loader.errors import MdloadError, UnreadableFile
 
 _CHUNK: Final = 1 << 16
-#: A line is cut there: no bar is that long, and memory is bounded.
+#: Longer lines are cut: no bar is that long, and memory stays bounded.
 _LONGEST: Final = 1 << 20
-#: Once reading is to stop, what has arrived already is read up to that.
+#: Bytes to read at most after a stop, of what has arrived already.
 _LATE: Final = 1 << 20
 
 
 class Source:
-    """Reads lines as they come. For one thread, but for `stop` and `wake`, which signal handlers
-    and other threads may call.
+    """Reads lines as they come. For one thread; signal handlers and other threads may call `stop`
+    and `wake`.
 
     Args:
         path: `-` is standard input.
 
     Attributes:
-        name: of the source, for people.
-        lines: those that were read and not taken yet, without their ends.
-        ended_at: when the lines ended (of `time.monotonic`); None as long as more may come.
-        error: why they ended, where that was no end.
+        name: the name to show for the source.
+        lines: lines read and not yet taken, without line ends.
+        ended_at: when the lines ended (`time.monotonic`); None while more may come.
+        error: why reading failed, if it did.
 
     Raises:
-        UnreadableFile: there is nothing to read from.
+        UnreadableFile: `path` cannot be read.
     """
 
     def __init__(self, path: str) -> None:
@@ -54,16 +54,15 @@ class Source:
         return self.ended_at is not None
 
     def is_due(self, count: int, seconds: float) -> bool:
-        """Whether there are `count` lines, or the first waited for `seconds`, or no more come."""
+        """Whether there are `count` lines, the first has waited `seconds`, or no more will come."""
         return self.ended or len(self.lines) >= count or self.due_in(seconds) == 0
 
     def due_in(self, seconds: float) -> float | None:
-        """When the first line will have waited for `seconds`; None where there is none."""
+        """Seconds until the first line will have waited for `seconds`; None if there is no line."""
         return max(self._arrived + seconds - time.monotonic(), 0) if self.lines else None
 
     def wait(self, seconds: float | None, *, reading: bool = True) -> None:
-        """Waits until something arrives, but no longer than `seconds` and only until `wake`; reads
-        it, unless it is not `reading`."""
+        """Waits until lines arrive, at most `seconds` or until `wake`. If `reading`, reads them."""
         reading = reading and not self.ended
         files = [self._woken, self._file] if reading else [self._woken]
         ready, _, _ = select.select(files, [], [], 0 if reading and self._stopped else seconds)
@@ -86,11 +85,11 @@ class Source:
 
     def wake(self) -> None:
         """Ends a `wait`."""
-        with suppress(OSError):  # it is awake, or closed
+        with suppress(OSError):  # the pipe is full, so it will wake; or it is closed
             os.write(self._wake, b"x")
 
     def close(self) -> None:
-        """Gives up what was opened for it."""
+        """Closes the files it has opened."""
         files, self._woken, self._wake = (self._woken, self._wake), -1, -1
         for file in files if self._file == 0 else (*files, self._file):
             os.close(file)
@@ -124,7 +123,7 @@ class Source:
 
 def _opened(path: str) -> int:
     try:
-        # Opened so, a fifo is not waited for until somebody writes to it: `wait` does that.
+        # Non-blocking, because opening a fifo would wait for a writer: `wait` does that.
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         raise UnreadableFile(f"{path} cannot be read: {error.strerror}") from error

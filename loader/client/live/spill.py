@@ -18,14 +18,15 @@ _SUFFIX: Final = ".ndjson"
 
 
 class Spill:
-    """A queue of lines in a file that only its owner may read, and that is locked as long as its
-    process lives. It exists from the first line on until the last one is `done`.
+    """A queue of lines in a file that only its owner may read, locked while its process lives. The
+    file exists from the first line until the last one is `done`.
 
-    What was done is overwritten with blanks, so that whoever takes the file up goes on after it.
+    Lines that are done are overwritten with blanks, so that whoever adopts the file goes on after
+    them.
 
     Attributes:
-        path: of the file; another one where a living process has the first.
-        lines: so many are not done.
+        path: the file; a second one if another living process holds the first.
+        lines: number of lines that are not done.
     """
 
     def __init__(self, directory: Path, job_name: str, fingerprint: str) -> None:
@@ -37,11 +38,11 @@ class Spill:
 
     @property
     def in_use(self) -> bool:
-        """Whether there are lines that are not done."""
+        """Whether any lines are not done."""
         return self._file is not None
 
     def adopt(self) -> None:
-        """Takes up the lines that an earlier process left, if there are any.
+        """Takes over the lines that an earlier process left, if any.
 
         Raises:
             OSError: the file cannot be read and written.
@@ -60,7 +61,7 @@ class Spill:
         self._file.seek(0)
 
     def others(self) -> Iterator[Path]:
-        """Files that feeds of this job left under other options, or beside each other."""
+        """Files that feeds of this job left, which had other options or ran at the same time."""
         for path in sorted(self.path.parent.glob(f"{self._stem}*{_SUFFIX}")):
             if path != self.path:
                 with suppress(OSError), path.open("rb") as file:
@@ -71,7 +72,7 @@ class Spill:
         """Adds lines (without their ends): all of them, or none.
 
         Raises:
-            OSError: there is no room, or no right to write there.
+            OSError: the disk is full, or the file may not be written.
         """
         if not lines:
             return
@@ -89,7 +90,7 @@ class Spill:
         return lines
 
     def done(self) -> None:
-        """The lines that were taken are of no use any more."""
+        """Removes the lines that were taken."""
         assert self._file is not None
         self.lines -= self._taken
         self._taken = 0
@@ -97,12 +98,12 @@ class Spill:
             self._remove()
             return
         end = self._file.tell()
-        with suppress(OSError):  # they would be stored once more, which changes nothing
+        with suppress(OSError):  # then they are stored once more, which changes nothing
             os.pwrite(self._file.fileno(), b" " * (end - self._done - 1) + b"\n", self._done)
         self._done = end
 
     def close(self) -> None:
-        """Leaves the file to whoever adopts it."""
+        """Closes the file; another feed can adopt it."""
         if self._file is not None:
             self._file.close()
 
@@ -146,5 +147,5 @@ class Spill:
 
 
 def directory(home: Path | None = None) -> Path:
-    """Where files of lines are, unless one is named: in mdload's home."""
+    """The default folder for these files, in mdload's home."""
     return Home.at(home).path / "live"

@@ -1,4 +1,4 @@
-"""The loop of a feed: takes lines as they come, stores them, and keeps them while it cannot."""
+"""The loop of a feed: takes lines as they come and stores them, or keeps them on disk meanwhile."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
-import polars as pl
-
-from loader import bars
 from loader.client.live.lines import Lines
 from loader.client.live.source import Source
 from loader.client.live.spill import Spill
@@ -21,26 +18,25 @@ from loader.db import retries
 from loader.errors import Cancelled, ConnectionLost, DatabaseError
 from loader.events import Event, FileNote, RowsDone
 from loader.load import books
-from loader.load.books import Tally
+from loader.load.tally import Tally
 from loader.results import Counts, FileResult
-from loader.store.compare import Diff
 
-#: Seconds without a server after which lines go to disk.
+#: Seconds without a server until lines go to disk.
 _LASTING: Final = 2.0
-#: Seconds that a server which is away, or does not answer, is waited for once the feed has ended.
+#: Seconds to wait for a server that is away, or does not answer, once the feed has ended.
 _PATIENCE: Final = 10.0
-#: Beside what is retryable anyway: a standby before it is promoted, a full disk or memory.
+#: SQLSTATEs retried here besides the usual: a standby before its promotion; full disk or memory.
 _PASSING: Final = ("25006", "53")
-#: Lines to store at a time that have waited on disk.
+#: Lines from disk to store at a time, at least.
 _FROM_DISK: Final = 10_000
-#: How often a transaction is looked after once the feed is to end.
+#: Seconds between two looks at a transaction once the feed is to end.
 _MOMENT: Final = 0.2
 _INTERRUPTED: Final = "interrupted before all lines were stored"
 
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """When lines are stored: so many of them, or when the first has waited for so long."""
+    """Lines are stored once there are `rows` of them, or the first has waited for `seconds`."""
 
     rows: int
     seconds: float
@@ -49,8 +45,8 @@ class Flush:
 class FeedWriter:
     """Stores the lines of `source` batch by batch, in their order.
 
-    Transactions run in a thread of their own, and lines are read meanwhile: up to `most` of them.
-    Where the server is away for longer they go to `spill`, and from there into the store.
+    Transactions run in their own thread while this one reads on, up to `most` lines. If the server
+    stays away, lines go to `spill` and from there into the store.
     """
 
     def __init__(
@@ -76,36 +72,32 @@ class FeedWriter:
         self._remembered: set[Spelling] = set()
         self._tally = Tally()
         self._counts = Counts()
-        self._number = 1  # of the first line in hand
-        self._in_hand: list[bytes] = []
-        self._is_on_disk = False  # with all that came after it
+        self._number = 1  # of the first current line
+        self._current: list[bytes] = []
+        self._is_on_disk = False  # and so are all lines after them
         self._disk_failed = False
         self._deadline: float | None = None
         self._trouble_since: float | None = None
 
     def end_within(self, seconds: float = _PATIENCE) -> None:
-        """Makes `run` give up what is not stored by then. For signal handlers and other threads."""
+        """Makes `run` give up after `seconds`. For signal handlers and other threads."""
         self._deadline = time.monotonic() + seconds
         self._source.wake()
 
     def result(self) -> FileResult:
-        """What became of the lines that were stored."""
-        return books.part_result(
-            FileResult(self._source.name, "loaded"), "loaded", self._tally,
-            inserted=self._counts.inserted, updated=self._counts.updated,
-            raced=self._counts.unchanged,
-        )  # fmt: skip
+        """What became of the lines stored so far."""
+        return books.joined(FileResult(self._source.name, "loaded"), self._tally, self._counts)
 
     def run(self) -> None:
-        """Stores lines until there are no more to come.
+        """Stores lines until they end.
 
         Raises:
-            DatabaseError: the server refused, or stayed away though the lines have ended.
+            DatabaseError: the server refused, or stayed away after the lines had ended.
             Cancelled: the deadline came first.
         """
         try:
             while self._next():
-                self._store()
+                self._write()
         except BaseException:
             self._sessions.cancel()
             raise
@@ -114,10 +106,10 @@ class FeedWriter:
             self._sessions.close()
 
     def leave(self) -> int:
-        """Leaves what has arrived and is not stored on disk, and says how many lines that is.
+        """Puts the lines that are not stored on disk, and returns their number.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: they cannot be written.
         """
         self._source.stop()
         while not self._source.ended:
@@ -126,23 +118,23 @@ class FeedWriter:
         return self._spill.lines
 
     def _next(self) -> bool:
-        """Takes the next lines in hand; says whether there are any."""
+        """Takes the next lines. Returns whether there are any."""
         source, rows, seconds = self._source, self._flush.rows, self._flush.seconds
-        self._number += len(self._in_hand)
-        self._in_hand = []
+        self._number += len(self._current)
+        self._current = []
         self._is_on_disk = self._spill.in_use
         if self._is_on_disk:
             self._read(0)
-            self._in_hand = self._spill.take(max(rows, _FROM_DISK))
+            self._current = self._spill.take(max(rows, _FROM_DISK))
             return True
         while not source.is_due(rows, seconds):
             source.wait(source.due_in(seconds))
-        self._in_hand = source.take(rows)
-        return bool(self._in_hand)
+        self._current = source.take(rows)
+        return bool(self._current)
 
-    def _store(self) -> None:
+    def _write(self) -> None:
         name = self._source.name
-        checked = self._lines.check(self._in_hand, self._number)
+        checked = self._lines.check(self._current, self._number)
         transaction = Transaction(checked, self._run_id, self._remembered, self._emit, name)
         for attempt in count(1):
             try:
@@ -161,8 +153,7 @@ class FeedWriter:
                 waiting = f"{left:,} lines on disk are stored now" if left else "nothing waits"
                 self._note(f"the server is back after {lasted:,.0f} s; {waiting}")
         self._trouble_since = None
-        none = pl.DataFrame(schema=bars.SCHEMA)
-        self._tally.add(Diff(transaction.unique, none, none, 0))
+        self._tally.add(transaction.batch)
         self._counts += transaction.counts
         self._emit(RowsDone(name, transaction.counts.read))
 
@@ -173,15 +164,15 @@ class FeedWriter:
         attempt.add_done_callback(lambda _: self._source.wake())
         while not attempt.done():
             if self._is_over():
-                self._to_disk()  # before the server is asked to let go of them
+                self._to_disk()  # before the statement is cancelled
                 self._sessions.cancel()
             self._read(None if self._deadline is None else _MOMENT)
         attempt.result()
 
     def _endure(self, error: DatabaseError) -> None:
         """Raises:
-        DatabaseError: trying again is of no use, or was for too long.
-        Cancelled: the deadline has come.
+        DatabaseError: another attempt is useless, or attempts took too long.
+        Cancelled: the deadline has passed.
         """
         if self._is_over():
             raise Cancelled(_INTERRUPTED) from error
@@ -196,20 +187,20 @@ class FeedWriter:
             self._note(f"lines are kept in {self._spill.path} until they can be stored: {error}")
 
     def _pause(self, seconds: float) -> None:
-        """Lets time pass; what arrives meanwhile is read."""
+        """Waits, and reads the lines that arrive meanwhile."""
         until = time.monotonic() + seconds
         while not self._is_over() and (left := until - time.monotonic()) > 0:
             self._read(left)
 
     def _read(self, seconds: float | None) -> None:
-        """Reads what arrives within `seconds`, as far as there is room for it."""
+        """Reads the lines that arrive within `seconds`, as far as memory may hold them."""
         self._source.wait(seconds, reading=len(self._source.lines) < self._most)
         if self._spill.in_use:
             self._to_disk()
 
     def _to_disk(self) -> bool:
-        """Puts all that is not stored on disk; says whether it is there. Once it is, all that is
-        read goes there until the disk holds no more."""
+        """Puts all lines that are not stored on disk. Returns whether it worked; from then on all
+        lines that are read go there, until none wait there."""
         try:
             self._spill_over()
         except OSError as error:
@@ -226,9 +217,9 @@ class FeedWriter:
         waiting = self._source.lines
         if self._is_on_disk:
             self._spill.append(waiting)
-        elif self._in_hand or waiting:
-            self._spill.append([*self._in_hand, *waiting])
-            self._spill.take(len(self._in_hand))
+        elif self._current or waiting:
+            self._spill.append([*self._current, *waiting])
+            self._spill.take(len(self._current))
             self._is_on_disk = True
         waiting.clear()
 

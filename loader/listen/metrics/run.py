@@ -3,36 +3,35 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from threading import Lock
 from typing import Final, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry
 
 from loader.check.rules import RULES
 from loader.client.live.lines import LINE_RULES
-from loader.events import BarsWritten, Committed, Event, FileDone, Method, RunDone
-from loader.listen.metrics import families
-from loader.listen.metrics.bounded import OTHER, Bounded
+from loader.events import BarsWritten, Committed, Event, FileDone, RunDone
 from loader.load.books import REFUSED
 from loader.results import Counts, FileResult, FileState, LoadResult, RunStatus
+from loader.store.metrics.bounded import OTHER
+from loader.store.metrics.collectors import collectors
 from loader.store.runs.active import outcome
-from loader.store.runs.records import STATUSES, Mode
+from loader.store.runs.records import Mode
 from loader.store.spellings import COLLISION
 
-_OUTCOMES: Final = tuple(field.name for field in fields(Counts) if field.name != "read")
 _RULES: Final = (*(rule.name for rule in RULES), REFUSED, COLLISION, *LINE_RULES)
 #: A file in one of these states was read to its end, or to where it was given up.
 _READ: Final = ("loaded", "partial", "refused")
 
 
 class Metrics:
-    """The metrics of `families`, on a registry of their own or one that is given; threads may share
-    it. A listener too, for writers without a job: it hears of bars written.
+    """The metrics of `loader.store.metrics`, on a given registry or one of their own. Threads may
+    share them. A listener as well, for writers without a job: it counts bars written.
 
-    `job_names` and `providers` are in use already and stay what they are: see `Bounded`.
+    `job_names` and `providers` are label values in use already, which are kept: see `Bounded`.
     """
 
     def __init__(
@@ -42,38 +41,14 @@ class Metrics:
         job_names: frozenset[str] = frozenset(),
         providers: frozenset[str] = frozenset(),
     ) -> None:
-        self.registry = reg = registry or CollectorRegistry()
-        self.job_name = Bounded(job_names)
-        self.provider = Bounded(providers)
-        self.bars_written = Counter(*families.BARS_WRITTEN.args, registry=reg)
-        self.write_latency = Histogram(
-            *families.WRITE_LATENCY.args, buckets=families.WRITE_LATENCY.buckets, registry=reg
-        )
-        self.runs = Counter(*families.RUNS.args, registry=reg)
-        self.run_duration = Histogram(
-            *families.RUN_DURATION.args, buckets=families.RUN_DURATION.buckets, registry=reg
-        )
-        self.rows = Counter(*families.ROWS.args, registry=reg)
-        self.rejected = Counter(*families.REJECTED.args, registry=reg)
-        self.files = Counter(*families.FILES.args, registry=reg)
-        self.bytes_read = Counter(*families.BYTES_READ.args, registry=reg)
-        self.wal_bytes = Counter(*families.WAL_BYTES.args, registry=reg)
-        self.last_start = Gauge(*families.LAST_START.args, registry=reg)
-        self.last_commit = Gauge(*families.LAST_COMMIT.args, registry=reg)
-        self.last_end = Gauge(*families.LAST_END.args, registry=reg)
-        self.last_success = Gauge(*families.LAST_SUCCESS.args, registry=reg)
-        self.last_failure = Gauge(*families.LAST_FAILURE.args, registry=reg)
-        self.last_run_rows = Gauge(*families.LAST_RUN_ROWS.args, registry=reg)
-        for method in get_args(Method):
-            self.write_latency.labels(method)
-            for status in ("success", "failure"):
-                self.bars_written.labels(method, status)
+        self.registry = CollectorRegistry() if registry is None else registry
+        self.collectors = collectors(self.registry)
+        self.collectors.job_name.know(job_names)
+        self.collectors.provider.know(providers)
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, BarsWritten):
-            status = "success" if event.committed else "failure"
-            self.bars_written.labels(event.method, status).inc(event.bars)
-            self.write_latency.labels(event.method).observe(event.seconds)
+            self.collectors.count_bars(event)
 
     @contextmanager
     def run(
@@ -98,30 +73,23 @@ class RunMetrics:
     Prometheus sees no increase in a counter that begins above it."""
 
     def __init__(self, metrics: Metrics, job_name: str, provider: str | None, mode: Mode) -> None:
-        self._metrics = metrics
-        self._job = (metrics.job_name(job_name), mode)
-        self._run = (self._job[0], metrics.provider(provider or "unknown"), mode)
+        self.collectors = metrics.collectors
+        self._job = metrics.collectors.job(job_name, mode, _RULES)
+        self._provider = provider
         self._began = time.monotonic()
         self._counts = Counts()
         self._ended = False
         self._lock = Lock()
-        for status in STATUSES[1:]:
-            metrics.runs.labels(*self._run, status)
-        for name in _OUTCOMES:
-            metrics.rows.labels(*self._job, name)
-        for rule in _RULES:
-            metrics.rejected.labels(*self._job, rule)
         for state in get_args(FileState):
-            metrics.files.labels(*self._job, state)
-        metrics.bytes_read.labels(*self._job)
-        metrics.wal_bytes.labels(*self._job)
-        metrics.runs.labels(*self._run, "started").inc()
-        metrics.last_start.labels(*self._job).set_to_current_time()
+            self.collectors.files.labels(*self._job.labels, state)
+        self.collectors.bytes_read.labels(*self._job.labels)
+        self.collectors.wal_bytes.labels(*self._job.labels)
+        self._job.started(provider)
 
     def __call__(self, event: Event) -> None:
         match event:
             case BarsWritten():
-                self._metrics(event)
+                self.collectors.count_bars(event)
             case Committed():
                 self._committed(event)
             case FileDone(result):
@@ -135,31 +103,21 @@ class RunMetrics:
             if self._ended:
                 return
             self._ended = True
-        of, run = self._metrics, (*self._run, status)
-        of.runs.labels(*run).inc()
-        of.run_duration.labels(*run).observe(time.monotonic() - self._began)
-        for name in _OUTCOMES:
-            of.last_run_rows.labels(*self._job, name).set(getattr(self._counts, name))
-        of.last_end.labels(*self._job).set_to_current_time()
-        if status == "success":
-            of.last_success.labels(*self._job).set_to_current_time()
-        elif status == "failure":
-            of.last_failure.labels(*self._job).set_to_current_time()
+        self._job.ended(self._provider, status, time.monotonic() - self._began, self._counts)
 
     def _committed(self, event: Committed) -> None:
         with self._lock:
             self._counts += event.counts
-        for name in _OUTCOMES:
-            self._metrics.rows.labels(*self._job, name).inc(getattr(event.counts, name))
+        rules = Counter[str]()
         for rule, rows in event.rejected.items():
-            self._metrics.rejected.labels(*self._job, rule if rule in _RULES else OTHER).inc(rows)
-        self._metrics.last_commit.labels(*self._job).set_to_current_time()
+            rules[rule if rule in _RULES else OTHER] += rows
+        self._job.committed(event.counts, rules)
 
     def _file_done(self, result: FileResult) -> None:
-        self._metrics.files.labels(*self._job, result.state).inc()
+        self.collectors.files.labels(*self._job.labels, result.state).inc()
         if result.state in _READ:
-            self._metrics.bytes_read.labels(*self._job).inc(result.size_bytes or 0)
+            self.collectors.bytes_read.labels(*self._job.labels).inc(result.size_bytes or 0)
 
     def _run_done(self, result: LoadResult) -> None:
-        self._metrics.wal_bytes.labels(*self._job).inc(max(result.wal_bytes or 0, 0))
+        self.collectors.wal_bytes.labels(*self._job.labels).inc(max(result.wal_bytes or 0, 0))
         self.end(result.status)

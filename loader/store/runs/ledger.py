@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from loader.db.arrow import Connection
+from loader.db.executor import Executor
 from loader.read.sources import Source
 from loader.results import Counts, FileResult
 
@@ -63,7 +64,7 @@ def begin(
 
 
 def end(
-    writer: Connection, file_id: int, whole: FileResult, part: Counts, rows_resumable: int = 0
+    writer: Executor, file_id: int, whole: FileResult, part: Counts, rows_resumable: int = 0
 ) -> None:
     """Adds a part's counts to the file's row; all else is of the whole file so far."""
     writer.one(

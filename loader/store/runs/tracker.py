@@ -15,11 +15,13 @@ import psycopg
 from loader import __version__
 from loader.db.rows import Session
 from loader.errors import RunFinished, UnknownRun
-from loader.results import RunStatus
+from loader.results import Counts, RunStatus
+from loader.store.metrics import Registry
 from loader.store.runs.active import ActiveRun, Heart, outcome
+from loader.store.runs.arguments import not_negative, one_of, storable
+from loader.store.runs.counting import RunCounting
 from loader.store.runs.counts import NO_LOAD, as_json
 from loader.store.runs.records import STATUSES, ExpiredRuns, JobRun, JobRunFile, Mode, RunSummary
-from loader.text import redact
 
 
 class JobRunTracker:
@@ -30,13 +32,19 @@ class JobRunTracker:
             needed and made again after a loss; or a psycopg connection, which stays the caller's:
             it is never closed here, and where the caller has a transaction open the run's row
             belongs to it.
+        metrics: a registry of prometheus_client in which runs and their rows are counted, by
+            default its own; None for no metrics. They move when a call returns, also where the
+            caller's transaction is rolled back later.
 
     Methods raise ConnectionLost when the server is away, DatabaseError when it refuses. A call
     that was lost on its way is repeated where that cannot count anything twice.
     """
 
-    def __init__(self, database: str | psycopg.Connection[Any]) -> None:
+    def __init__(
+        self, database: str | psycopg.Connection[Any], *, metrics: Registry = "default"
+    ) -> None:
         self._session = Session(database)
+        self._counting = RunCounting(metrics)
 
     def __enter__(self) -> Self:
         return self
@@ -69,11 +77,12 @@ class JobRunTracker:
         """
         if not (isinstance(job_name, str) and job_name.strip()):
             raise ValueError("a run needs a job name")
-        _one_of("mode", mode, get_args(Mode))
+        one_of("mode", mode, get_args(Mode))
         (row,) = self._session.rows(
             "job_run_start", job_name, dataset_name, provider, mode, config_fingerprint,
             pipeline_version or __version__, json.dumps(dict(metadata or {}), allow_nan=False),
         )  # fmt: skip
+        self._counting.started(job_name, provider, mode)
         return int(row["id"])
 
     def update_progress(
@@ -115,6 +124,7 @@ class JobRunTracker:
         )  # fmt: skip
         if not done:
             self._insist_on_running(run_id)
+        self._counting.added(done, Counts(sum(counts), *counts))
 
     def heartbeat(self, run_id: int) -> None:
         """Says that the run is alive, and nothing else.
@@ -137,10 +147,12 @@ class JobRunTracker:
             UnknownRun: there is no such run.
             RunFinished: it has ended before; nothing was changed.
         """
-        _one_of("status", status, STATUSES[1:])
-        message = None if error_message is None else _storable(error_message)
-        if not self._session.rows("job_run_complete", run_id, status, message):
+        one_of("status", status, STATUSES[1:])
+        message = None if error_message is None else storable(error_message)
+        ended = self._session.rows("job_run_complete", run_id, status, message)
+        if not ended:
             self._insist_on_running(run_id)
+        self._counting.ended(ended)
 
     def get_run(self, run_id: int) -> JobRun:
         """The run.
@@ -162,7 +174,7 @@ class JobRunTracker:
     ) -> list[JobRun]:
         """The newest `limit` runs, newest first: of one job, of one status, started since then."""
         if status is not None:
-            _one_of("status", status, STATUSES)
+            one_of("status", status, STATUSES)
         if since is not None and since.tzinfo is None:
             raise ValueError("since needs a time zone")
         return self._find(job_name=job_name, status=status, since=since, limit=limit)
@@ -182,22 +194,23 @@ class JobRunTracker:
         marked = self._session.rows(
             "job_runs_mark_failed",
             list(run_ids),
-            _storable(error_message),
+            storable(error_message),
             heartbeat_timeout_minutes,
         )
+        self._counting.ended(marked)
         return sorted(int(row["id"]) for row in marked)
 
     def get_expired_runs(self, days: int = 90) -> list[ExpiredRuns]:
         """What `cleanup_old_runs(days)` would delete, by job."""
         return [
             ExpiredRuns(**row)
-            for row in self._session.rows("job_runs_expired", _days(days), repeatable=True)
+            for row in self._session.rows("job_runs_expired", not_negative(days), repeatable=True)
         ]
 
     def cleanup_old_runs(self, days: int = 90) -> int:
         """Deletes the runs that ended more than `days` times 24 hours ago, with their rows of files
         and their rejected rows; gives the number of runs. Running ones stay, however old."""
-        return int(self._session.rows("job_runs_cleanup", _days(days))[0]["runs"])
+        return int(self._session.rows("job_runs_cleanup", not_negative(days))[0]["runs"])
 
     def get_summary(self, hours: float = 24) -> list[RunSummary]:
         """The runs started in the last `hours`, by job, provider and status."""
@@ -284,20 +297,3 @@ class JobRunTracker:
                 f"job run {run_id} has ended already ({run.status} at "
                 f"{run.completed_at:%Y-%m-%d %H:%M:%S}Z) and cannot change"
             )
-
-
-def _one_of(what: str, value: str, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{what} is one of {', '.join(allowed)}, not {value!r}")
-
-
-def _days(days: int) -> int:
-    if days < 0:
-        raise ValueError(f"days cannot be negative: {days}")
-    return days
-
-
-def _storable(message: str) -> str:
-    """`message` without passwords, and without what PostgreSQL's text cannot hold."""
-    clean = redact(message).replace("\0", "\N{SYMBOL FOR NULL}")
-    return clean.encode("utf-8", "backslashreplace").decode("utf-8")

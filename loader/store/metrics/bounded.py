@@ -19,6 +19,11 @@ class Bounded:
         self._most = most
         self._lock = Lock()
 
+    def know(self, values: Iterable[str]) -> None:
+        """Lets these values through from now on, however many there are."""
+        with self._lock:
+            self._seen.update(values)
+
     def __call__(self, value: str) -> str:
         value = value[:_LONGEST]
         with self._lock:
