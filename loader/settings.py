@@ -58,8 +58,9 @@ class Settings:
     and `mode` are what the run is recorded as. `batch_rows` is the size of a piece in memory;
     `commit_every` cuts a file into parts that commit one by one. `workers` files load at a time.
     `leaves_unfinished` passes by a file that is cut short and was written to just now.
-    `known_at` is when the bars were known, where that is not now; `known_at_from` says where each
-    file has it, and files are taken in that order, one at a time. `recompress` compresses the chunks of a hypertable that the load has written into.
+    `recompress` compresses the chunks of a hypertable that the load has written into. `known_at`
+    is when the bars were known, if that is not now; `known_at_from` says where each file has it,
+    and files are taken in that order, one at a time.
     """
 
     provider: str | None = None
