@@ -31,7 +31,9 @@ WITH forgotten AS (
               FROM bars_ohlcv_revisions r
               JOIN bars_loads n ON n.xact_at = r.revised_at
              WHERE greatest(n.known_at, r.revised_at)
-                   < statement_timestamp() - make_interval(hours => 24 * CAST($1 AS integer))) AS r
+                   < statement_timestamp() - make_interval(hours => 24 * CAST($1 AS integer))
+               AND NOT EXISTS (
+                   SELECT FROM bars_pins p WHERE NOT (n.known_at <= p.known_at AND n.id <= p.load_id))) AS r
      WHERE f.state IN ('loaded', 'partial') AND f.config_fingerprint IS NOT NULL
        AND r.stamped_at > f.started_at AND r.file_id IS DISTINCT FROM f.id
        AND (f.provider IS NULL OR f.provider = r.provider)

@@ -8,8 +8,8 @@ SELECT set_config(name, setting, true)
 -- $4 does not have. Gives id, run, folded, and bars inserted, updated and deleted.
 SELECT id, run_id, folded, inserted, updated, deleted
   FROM bars_loads
- WHERE CASE WHEN CAST($1 AS bigint) IS NOT NULL THEN run_id = $1
-            WHEN CAST($2 AS timestamptz) IS NOT NULL THEN stamped_at >= $2
+ WHERE CASE WHEN CAST($1 AS bigint) IS NOT NULL THEN run_id = CAST($1 AS bigint)
+            WHEN CAST($2 AS timestamptz) IS NOT NULL THEN stamped_at >= CAST($2 AS timestamptz)
             ELSE NOT (known_at <= CAST($3 AS timestamptz) AND id <= CAST($4 AS bigint)) END
  ORDER BY id
 
@@ -59,7 +59,8 @@ SELECT run_id, kind, count(*) AS bars, min(ts) AS first, max(ts) AS last,
 
 -- undo_bars --
 -- Takes away the bars that the wanted loads (JSON array of load ids) wrote, and keeps them as revisions: those that were
--- something else before become it (`undo_restore` writes them), the others are gone. $1 run. Gives how many became
+-- something else before become it (`undo_restore` writes them), the others are gone. A bar that would become what it is
+-- stays. $1 run. Gives how many became
 -- something else, and how many are gone. A bar that another writer has changed in between stays as that made it.
 WITH undone AS MATERIALIZED (
     SELECT l.id, l.xact_at FROM bars_loads l
@@ -78,7 +79,13 @@ WITH undone AS MATERIALIZED (
               AND s.op = 'delete' AND n.id > newest.load_id
               AND NOT EXISTS (SELECT FROM undone u WHERE u.id = n.id))
 ), gone AS (
-    DELETE FROM bars_ohlcv b USING undone u WHERE b.updated_at = u.xact_at
+    DELETE FROM bars_ohlcv b USING undone u
+     WHERE b.updated_at = u.xact_at
+       AND NOT EXISTS (
+           SELECT FROM prior p
+            WHERE (p.provider, p.symbol, p."interval", p.ts) = (b.provider, b.symbol, b."interval", b.ts)
+              AND (p.old_open, p.old_high, p.old_low, p.old_close, p.old_volume, p.old_vwap, p.old_trade_count)
+                  IS NOT DISTINCT FROM (b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trade_count))
     RETURNING b.*
 ), kept AS (
     INSERT INTO bars_ohlcv_revisions (
@@ -141,7 +148,7 @@ WITH gone AS (
        AND (CAST($3 AS text) IS NULL OR b.symbol = ANY (ARRAY(
             SELECT jsonb_array_elements_text(CAST(CAST($3 AS text) AS jsonb)))))
        AND (CAST($4 AS text) IS NULL OR b."interval" = $4)
-       AND (CAST($5 AS timestamptz) IS NULL OR b.ts >= $5) AND (CAST($6 AS timestamptz) IS NULL OR b.ts <= $6)
+       AND (CAST($5 AS timestamptz) IS NULL OR b.ts >= CAST($5 AS timestamptz)) AND (CAST($6 AS timestamptz) IS NULL OR b.ts <= CAST($6 AS timestamptz))
     RETURNING b.*
 ), kept AS (
     INSERT INTO bars_ohlcv_revisions (
@@ -162,7 +169,7 @@ SELECT count(*), min(b.ts), max(b.ts)
   JOIN bars_ohlcv t ON (t.provider, t.symbol, t."interval", t.ts) = (b.provider, $2, b."interval", b.ts)
  WHERE b.symbol = $1
    AND (CAST($3 AS text) IS NULL OR b.provider = $3) AND (CAST($4 AS text) IS NULL OR b."interval" = $4)
-   AND (CAST($5 AS timestamptz) IS NULL OR b.ts >= $5) AND (CAST($6 AS timestamptz) IS NULL OR b.ts <= $6)
+   AND (CAST($5 AS timestamptz) IS NULL OR b.ts >= CAST($5 AS timestamptz)) AND (CAST($6 AS timestamptz) IS NULL OR b.ts <= CAST($6 AS timestamptz))
 
 -- rename_bars --
 -- Writes the bars that this transaction took away under symbol $1. Gives how many. Raises where a bar stands there.
@@ -174,3 +181,16 @@ WITH written AS (
      ORDER BY provider, "interval", ts
     RETURNING 1)
 SELECT count(*) FROM written
+
+-- rollback_runs --
+-- Rollbacks that undid all loads of their runs and left nothing, newest first: the run, and the runs that it undid.
+SELECT id, CAST(metadata -> 'rolls_back' AS text) AS runs
+  FROM job_runs
+ WHERE metadata @> '{"whole": true}' AND metadata ? 'rolls_back' AND status = 'success'
+ ORDER BY id DESC
+
+-- loads_of_runs --
+-- The loads of the runs $1 (JSON array).
+SELECT l.id
+  FROM jsonb_array_elements_text(CAST(CAST($1 AS text) AS jsonb)) AS w (run_id)
+  JOIN bars_loads l ON l.run_id = CAST(w.run_id AS bigint)

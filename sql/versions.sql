@@ -82,7 +82,7 @@ WITH asked AS MATERIALIZED (
        AND (CAST($6 AS text) IS NULL OR b.symbol = ANY (ARRAY(
             SELECT jsonb_array_elements_text(CAST(CAST($6 AS text) AS jsonb)))))
        AND (CAST($7 AS text) IS NULL OR b."interval" = $7)
-       AND (CAST($8 AS timestamptz) IS NULL OR b.ts >= $8) AND (CAST($9 AS timestamptz) IS NULL OR b.ts <= $9)
+       AND (CAST($8 AS timestamptz) IS NULL OR b.ts >= CAST($8 AS timestamptz)) AND (CAST($9 AS timestamptz) IS NULL OR b.ts <= CAST($9 AS timestamptz))
      UNION ALL
     SELECT r.provider, r.symbol, r."interval", r.ts,
            r.old_open, r.old_high, r.old_low, r.old_close, r.old_volume, r.old_vwap, r.old_trade_count,
@@ -98,7 +98,7 @@ WITH asked AS MATERIALIZED (
        AND (CAST($6 AS text) IS NULL OR r.symbol = ANY (ARRAY(
             SELECT jsonb_array_elements_text(CAST(CAST($6 AS text) AS jsonb)))))
        AND (CAST($7 AS text) IS NULL OR r."interval" = $7)
-       AND (CAST($8 AS timestamptz) IS NULL OR r.ts >= $8) AND (CAST($9 AS timestamptz) IS NULL OR r.ts <= $9)
+       AND (CAST($8 AS timestamptz) IS NULL OR r.ts >= CAST($8 AS timestamptz)) AND (CAST($9 AS timestamptz) IS NULL OR r.ts <= CAST($9 AS timestamptz))
 )
 SELECT provider, symbol, "interval", ts,
        x.open AS old_open, x.high AS old_high, x.low AS old_low, x.close AS old_close,
@@ -129,11 +129,11 @@ SELECT *, count(*) OVER () AS "of"
            AND (CAST($2 AS text) IS NULL OR r.symbol = ANY (ARRAY(
                 SELECT jsonb_array_elements_text(CAST(CAST($2 AS text) AS jsonb)))))
            AND (CAST($3 AS text) IS NULL OR r."interval" = $3)
-           AND (CAST($4 AS timestamptz) IS NULL OR r.ts >= $4) AND (CAST($5 AS timestamptz) IS NULL OR r.ts <= $5)
-           AND (CAST($6 AS bigint) IS NULL OR coalesce(r.run_id, n.run_id) = $6)
-           AND (CAST($7 AS timestamptz) IS NULL OR coalesce(n.known_at, r.revised_at) >= $7)
-           AND (CAST($8 AS timestamptz) IS NULL OR coalesce(n.known_at, r.revised_at) <= $8)) AS sized
- WHERE CAST($9 AS double precision) IS NULL OR bps >= $9
+           AND (CAST($4 AS timestamptz) IS NULL OR r.ts >= CAST($4 AS timestamptz)) AND (CAST($5 AS timestamptz) IS NULL OR r.ts <= CAST($5 AS timestamptz))
+           AND (CAST($6 AS bigint) IS NULL OR coalesce(r.run_id, n.run_id) = CAST($6 AS bigint))
+           AND (CAST($7 AS timestamptz) IS NULL OR coalesce(n.known_at, r.revised_at) >= CAST($7 AS timestamptz))
+           AND (CAST($8 AS timestamptz) IS NULL OR coalesce(n.known_at, r.revised_at) <= CAST($8 AS timestamptz))) AS sized
+ WHERE CAST($9 AS double precision) IS NULL OR bps >= CAST($9 AS double precision)
  ORDER BY bps DESC NULLS LAST, known_at DESC, provider, symbol, "interval", ts
  LIMIT CAST($10 AS bigint)
 

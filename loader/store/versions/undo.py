@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,15 +70,20 @@ class Since:
     instant: Instant | None = None
 
 
-def runs_of(url: str, since: Since) -> tuple[int, ...]:
-    """The runs of the loads that a rollback would undo.
+def about(url: str, since: Since, *, keep_later: bool) -> dict[str, object]:
+    """What the metadata of a rollback's run says: the runs that it `rolls_back`, and whether it
+    undoes them `whole`, so that together they come to nothing.
 
     Raises:
         NothingStored: there is nothing to undo.
         SettingsError: as `rollback`.
     """
     with connect(url, autocommit=True) as reader:
-        return _runs(_loads(reader, since))
+        loads = _loads(reader, since)
+        runs = _runs(loads)
+        all_of_them = _of_runs(reader, runs)
+    whole = not keep_later and all_of_them == {load for load, *_ in loads}
+    return {"rolls_back": list(runs), "whole": whole}
 
 
 def rollback(url: str, since: Since, run_id: int | None, *, keep_later: bool = False) -> Undone:
@@ -96,7 +101,9 @@ def rollback(url: str, since: Since, run_id: int | None, *, keep_later: bool = F
     def work(writer: Connection) -> Undone:
         loads = _loads(writer, since)
         runs = _runs(loads)
-        writer.run("wanted_set", json.dumps([load[0] for load in loads]))
+        settled = _cancelled(writer, runs)
+        wanted = {load for load, *_ in loads} | _of_runs(writer, settled)
+        writer.run("wanted_set", json.dumps(sorted(wanted)))
         _refuse_later(later := _later(writer), keep_later)
         updated, deleted = writer.one("undo_bars", run_id)
         (written,) = writer.one("undo_restore")
@@ -212,6 +219,38 @@ def _loads(writer: Connection, since: Since) -> list[tuple[Any, ...]]:
 
 def _runs(loads: Sequence[tuple[Any, ...]]) -> tuple[int, ...]:
     return tuple(sorted({run for _, run, _ in loads if run is not None}))
+
+
+def _of_runs(reader: Connection, runs: Collection[int]) -> set[int]:
+    """The loads of the runs."""
+    if not runs:
+        return set()
+    return set(reader.frame("loads_of_runs", json.dumps(sorted(runs)))["id"].to_list())
+
+
+def _cancelled(reader: Connection, wanted: Sequence[int]) -> set[int]:
+    """Runs that come to nothing together: those that were rolled back, and their rollbacks. One
+    that was rolled back itself does not count, and leaves what it had undone in force.
+
+    To undo them with the `wanted` runs changes nothing of theirs, and they are in nobody's way.
+
+    Raises:
+        SettingsError: the wanted runs are among them.
+    """
+    cancelled: set[int] = set()
+    undone_by: dict[int, int] = {}
+    for run, text in reader.frame("rollback_runs").select("id", "runs").iter_rows():
+        if run not in cancelled:
+            runs = set(json.loads(text)) - cancelled
+            cancelled |= runs | {run}
+            undone_by |= dict.fromkeys(runs, run)
+    if wanted and set(wanted) <= cancelled:
+        by = ", ".join(str(run) for run in sorted({undone_by.get(r, r) for r in wanted}))
+        raise SettingsError(
+            f"run {', '.join(map(str, wanted))} was rolled back already: see run {by}",
+            hint=f"to have it again: mdload rollback {by}",
+        )
+    return cancelled
 
 
 def _later(writer: Connection) -> list[tuple[int, Later]]:
