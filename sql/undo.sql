@@ -14,11 +14,15 @@ SELECT id, run_id, folded, inserted, updated, deleted
  ORDER BY id
 
 -- undo_later --
--- Where loads that are not among the wanted ones (JSON array of load ids) changed the same bars later: by run and kind of
--- load, how many bars, and the first of them. What they superseded cannot be taken back without them.
+-- Where loads that are not among the wanted ones changed the same bars later: by run and kind of load, how many bars, and
+-- the first of them. What they superseded cannot be taken back without them. Wanted is a JSON object: `loads`, the ids of
+-- all loads to be undone, and `core`, those of them whose bars are meant; the others come to nothing together.
 WITH undone AS MATERIALIZED (
     SELECT l.id, l.xact_at FROM bars_loads l
-      JOIN json_array_elements_text(current_setting('mdload.wanted')::json) AS w(id) ON l.id = CAST(w.id AS bigint)
+      JOIN json_array_elements_text(current_setting('mdload.wanted')::json -> 'loads') AS w(id) ON l.id = CAST(w.id AS bigint)
+), core AS MATERIALIZED (
+    SELECT l.xact_at FROM bars_loads l
+      JOIN json_array_elements_text(current_setting('mdload.wanted')::json -> 'core') AS w(id) ON l.id = CAST(w.id AS bigint)
 ), later AS MATERIALIZED (
     SELECT l.id, l.xact_at, l.run_id, l.kind FROM bars_loads l
      WHERE l.id > (SELECT min(id) FROM undone) AND NOT EXISTS (SELECT FROM undone u WHERE u.id = l.id)
@@ -49,6 +53,9 @@ WITH undone AS MATERIALIZED (
      WHERE NOT EXISTS (
            SELECT FROM bars_ohlcv b JOIN undone u ON u.xact_at = b.updated_at
             WHERE (b.provider, b.symbol, b."interval", b.ts) = (t.provider, t.symbol, t."interval", t.ts))
+       AND EXISTS (
+           SELECT FROM bars_ohlcv_revisions r JOIN core c ON c.xact_at IN (r.revised_at, r.old_updated_at)
+            WHERE (r.provider, r.symbol, r."interval", r.ts) = (t.provider, t.symbol, t."interval", t.ts))
 )
 SELECT run_id, kind, count(*) AS bars, min(ts) AS first, max(ts) AS last,
        (array_agg(DISTINCT symbol || ' ' || "interval"))[1:5] AS series,
@@ -58,13 +65,13 @@ SELECT run_id, kind, count(*) AS bars, min(ts) AS first, max(ts) AS last,
  ORDER BY bars DESC, run_id
 
 -- undo_bars --
--- Takes away the bars that the wanted loads (JSON array of load ids) wrote, and keeps them as revisions: those that were
+-- Takes away the bars that the wanted loads (see undo_later) wrote, and keeps them as revisions: those that were
 -- something else before become it (`undo_restore` writes them), the others are gone. A bar that would become what it is
 -- stays. $1 run. Gives how many became
 -- something else, and how many are gone. A bar that another writer has changed in between stays as that made it.
 WITH undone AS MATERIALIZED (
     SELECT l.id, l.xact_at FROM bars_loads l
-      JOIN json_array_elements_text(current_setting('mdload.wanted')::json) AS w(id) ON l.id = CAST(w.id AS bigint)
+      JOIN json_array_elements_text(current_setting('mdload.wanted')::json -> 'loads') AS w(id) ON l.id = CAST(w.id AS bigint)
 ), prior AS MATERIALIZED (
     SELECT * FROM (
         SELECT DISTINCT ON (r.provider, r.symbol, r."interval", r.ts) r.*, u.id AS load_id
@@ -106,7 +113,7 @@ SELECT count(*) FILTER (WHERE op = 'update'), count(*) FILTER (WHERE op = 'delet
 -- was faster.
 WITH undone AS MATERIALIZED (
     SELECT l.id, l.xact_at FROM bars_loads l
-      JOIN json_array_elements_text(current_setting('mdload.wanted')::json) AS w(id) ON l.id = CAST(w.id AS bigint)
+      JOIN json_array_elements_text(current_setting('mdload.wanted')::json -> 'loads') AS w(id) ON l.id = CAST(w.id AS bigint)
 ), prior AS MATERIALIZED (
     SELECT * FROM (
         SELECT DISTINCT ON (r.provider, r.symbol, r."interval", r.ts) r.*, u.id AS load_id

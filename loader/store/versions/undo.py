@@ -101,9 +101,11 @@ def rollback(url: str, since: Since, run_id: int | None, *, keep_later: bool = F
     def work(writer: Connection) -> Undone:
         loads = _loads(writer, since)
         runs = _runs(loads)
-        settled = _cancelled(writer, runs)
-        wanted = {load for load, *_ in loads} | _of_runs(writer, settled)
-        writer.run("wanted_set", json.dumps(sorted(wanted)))
+        cancelled = _cancelled(writer, runs)
+        core = {load for load, *_ in loads}
+        wanted = core | _of_runs(writer, cancelled)
+        as_json = json.dumps({"loads": sorted(wanted), "core": sorted(core)})
+        writer.run("wanted_set", as_json)
         _refuse_later(later := _later(writer), keep_later)
         updated, deleted = writer.one("undo_bars", run_id)
         (written,) = writer.one("undo_restore")
