@@ -95,12 +95,22 @@ def settled(url: str) -> datetime:
 
 @dataclass
 class Oracle:
-    """All states there ever were, and what each run changed: a list of (key, before, after)."""
+    """All states there ever were, what each run changed (run, key, before, after), and which run
+    rolled which back. A run that was rolled back, and that rollback, come to nothing together."""
 
     now: State = field(default_factory=dict)
     asked: dict[datetime, State] = field(default_factory=dict)
     pinned: dict[str, State] = field(default_factory=dict)
     log: list[tuple[int, Key, float | None, float | None]] = field(default_factory=list)
+
+    rollbacks: list[tuple[int, int]] = field(default_factory=list)
+
+    def dead(self) -> set[int]:
+        dead: set[int] = set()
+        for run, target in reversed(self.rollbacks):
+            if run not in dead:
+                dead |= {run, target}
+        return dead
 
     def becomes(self, run: int, after: dict[Key, float | None]) -> None:
         for key, value in after.items():
@@ -115,8 +125,11 @@ class Oracle:
     def before(self, run: int) -> dict[Key, float | None] | None:
         """By key what a rollback of `run` makes of it; None where a later run changed it too."""
         after: dict[Key, float | None] = {}
+        dead = self.dead()
+        if run in dead:
+            return None
         for key in {key for by, key, *_ in self.log if by == run}:
-            own = [entry for entry in self.log if entry[1] == key]
+            own = [entry for entry in self.log if entry[1] == key and entry[0] not in dead]
             if own[-1][0] != run:
                 return None
             while own and own[-1][0] == run:
@@ -131,13 +144,14 @@ step = st.one_of(
     st.tuples(st.just("load"), st.dictionaries(keys, prices, min_size=1, max_size=8)),
     st.tuples(st.just("load"), st.dictionaries(keys, prices, min_size=1, max_size=8)),
     st.tuples(st.just("rollback"), st.integers(0, 9)),
+    st.tuples(st.just("rollback"), st.integers(0, 9)),
     st.tuples(st.just("delete"), symbols),
     st.tuples(st.just("rename"), st.permutations(["A", "B", "C"]).map(lambda p: tuple(p[:2]))),
     st.tuples(st.just("pin"), st.none()),
 )
 
 
-@given(steps=st.lists(step, min_size=1, max_size=9), packed=st.booleans())
+@given(steps=st.lists(step, min_size=1, max_size=12), packed=st.booleans())
 @settings(max_examples=60)
 def test_every_instant_reads_as_it_did(
     module_url: str, steps: list[tuple[str, Any]], packed: bool
@@ -146,7 +160,6 @@ def test_every_instant_reads_as_it_did(
     empty(url)
     oracle = Oracle()
     runs: list[int] = []
-    undone: set[int] = set()
     with JobRunTracker(url) as tracker:
         for number, (what, given) in enumerate(steps):
             run = tracker.start_run("j", mode="backfill")
@@ -158,14 +171,17 @@ def test_every_instant_reads_as_it_did(
                 oracle.becomes(run, given)
                 runs.append(run)
             else:
-                after = expected(oracle, what, given, runs, undone)
+                after = expected(oracle, what, given, runs)
                 try:
-                    act(url, what, given, run, runs)
+                    run = act(url, what, given, tracker, runs)
                 except (LaterChanges, NothingStored, SettingsError):
                     assert not after, (what, given)
                 else:
                     assert after is not None, (what, given)
                     oracle.becomes(run, after)
+                    if what == "rollback":
+                        oracle.rollbacks.append((run, runs[given % len(runs)]))
+                    runs.append(run)
             if packed:
                 compress(url)
             assert stored(url) == oracle.now
@@ -185,7 +201,7 @@ def pin(url: str, name: str) -> None:
 
 
 def expected(
-    oracle: Oracle, what: str, given: Any, runs: list[int], undone: set[int]
+    oracle: Oracle, what: str, given: Any, runs: list[int]
 ) -> dict[Key, float | None] | None:
     if what == "delete":
         return {key: None for key in oracle.now if key[0] == given}
@@ -197,15 +213,23 @@ def expected(
     return oracle.before(runs[given % len(runs)]) if runs else None
 
 
-def act(url: str, what: str, given: Any, run: int, runs: list[int]) -> None:
-    if what == "delete":
-        undo.delete(url, SeriesFilter(symbols=(given,)), run)
-    elif what == "rename":
-        undo.rename(url, given[0], given[1], SeriesFilter(), run)
-    elif runs:
-        undo.rollback(url, undo.Since(run_id=runs[given % len(runs)]), run)
-    else:
+def act(url: str, what: str, given: Any, tracker: JobRunTracker, runs: list[int]) -> int:
+    """Gives the run that did it."""
+    if what != "rollback":
+        run = tracker.start_run(what, mode="backfill")
+        if what == "delete":
+            undo.delete(url, SeriesFilter(symbols=(given,)), run)
+        else:
+            undo.rename(url, given[0], given[1], SeriesFilter(), run)
+        return run
+    if not runs:
         raise NothingStored("no run")
+    since = undo.Since(run_id=runs[given % len(runs)])
+    about = undo.about(url, since, keep_later=False)
+    run = tracker.start_run(what, mode="backfill", metadata=about)
+    undo.rollback(url, since, run)
+    tracker.complete_run(run)
+    return run
 
 
 def test_a_rollback_of_a_rollback_is_the_run_again(database_url: str) -> None:
