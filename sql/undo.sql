@@ -13,6 +13,15 @@ SELECT id, run_id, folded, inserted, updated, deleted
             ELSE NOT (known_at <= CAST($3 AS timestamptz) AND id <= CAST($4 AS bigint)) END
  ORDER BY id
 
+-- undo_is_last --
+-- Whether no load that is not among the wanted ones (see undo_later) came after the first of them.
+SELECT NOT EXISTS (
+       SELECT FROM bars_loads l
+        WHERE l.id > (SELECT min(CAST(w.id AS bigint))
+                        FROM json_array_elements_text(current_setting('mdload.wanted')::json -> 'loads') AS w(id))
+          AND l.id NOT IN (SELECT CAST(w.id AS bigint)
+                             FROM json_array_elements_text(current_setting('mdload.wanted')::json -> 'loads') AS w(id)))
+
 -- undo_later --
 -- Where loads that are not among the wanted ones changed the same bars later: by run and kind of load, how many bars, and
 -- the first of them. What they superseded cannot be taken back without them. Wanted is a JSON object: `loads`, the ids of
@@ -64,10 +73,41 @@ SELECT run_id, kind, count(*) AS bars, min(ts) AS first, max(ts) AS last,
  GROUP BY run_id, kind
  ORDER BY bars DESC, run_id
 
+-- undo_has_prior --
+-- Whether any bar that the wanted loads (see undo_later) changed or took away was something before.
+WITH undone AS MATERIALIZED (
+    SELECT l.xact_at FROM bars_loads l
+      JOIN json_array_elements_text(current_setting('mdload.wanted')::json -> 'loads') AS w(id) ON l.id = CAST(w.id AS bigint)
+)
+SELECT EXISTS (
+       SELECT FROM undone u
+         JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at
+        WHERE NOT EXISTS (SELECT FROM undone o WHERE o.xact_at = r.old_updated_at))
+
+-- undo_new_bars --
+-- Takes away the bars that the wanted loads (see undo_later) wrote, none of which was anything before, and keeps them as
+-- revisions. $1 run. Returns how many.
+WITH undone AS MATERIALIZED (
+    SELECT l.xact_at FROM bars_loads l
+      JOIN json_array_elements_text(current_setting('mdload.wanted')::json -> 'loads') AS w(id) ON l.id = CAST(w.id AS bigint)
+), gone AS (
+    DELETE FROM bars_ohlcv b USING undone u WHERE b.updated_at = u.xact_at
+    RETURNING b.*
+), kept AS (
+    INSERT INTO bars_ohlcv_revisions (
+        provider, symbol, "interval", ts,
+        old_open, old_high, old_low, old_close, old_volume, old_vwap, old_trade_count,
+        run_id, old_created_at, old_updated_at, op)
+    SELECT provider, symbol, "interval", ts, open, high, low, close, volume, vwap, trade_count,
+           CAST($1 AS bigint), created_at, updated_at, 'delete'
+      FROM gone
+    RETURNING 1)
+SELECT count(*) FROM kept
+
 -- undo_bars --
 -- Takes away the bars that the wanted loads (see undo_later) wrote, and keeps them as revisions: those that were
 -- something else before become it (`undo_restore` writes them), the others are gone. A bar that would become what it is
--- stays. $1 run. Gives how many became
+-- stays. NOT IN keeps the bars in the order of the table, so that the revisions' index grows in order. $1 run. Gives how many became
 -- something else, and how many are gone. A bar that another writer has changed in between stays as that made it.
 WITH undone AS MATERIALIZED (
     SELECT l.id, l.xact_at FROM bars_loads l
@@ -85,14 +125,16 @@ WITH undone AS MATERIALIZED (
                   = (newest.provider, newest.symbol, newest."interval", newest.ts)
               AND s.op = 'delete' AND n.id > newest.load_id
               AND NOT EXISTS (SELECT FROM undone u WHERE u.id = n.id))
+), same AS MATERIALIZED (
+    SELECT p.provider, p.symbol, p."interval", p.ts
+      FROM prior p
+      JOIN bars_ohlcv b ON (b.provider, b.symbol, b."interval", b.ts) = (p.provider, p.symbol, p."interval", p.ts)
+     WHERE (p.old_open, p.old_high, p.old_low, p.old_close, p.old_volume, p.old_vwap, p.old_trade_count)
+           IS NOT DISTINCT FROM (b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trade_count)
 ), gone AS (
     DELETE FROM bars_ohlcv b USING undone u
      WHERE b.updated_at = u.xact_at
-       AND NOT EXISTS (
-           SELECT FROM prior p
-            WHERE (p.provider, p.symbol, p."interval", p.ts) = (b.provider, b.symbol, b."interval", b.ts)
-              AND (p.old_open, p.old_high, p.old_low, p.old_close, p.old_volume, p.old_vwap, p.old_trade_count)
-                  IS NOT DISTINCT FROM (b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trade_count))
+       AND (b.provider, b.symbol, b."interval", b.ts) NOT IN (SELECT provider, symbol, "interval", ts FROM same)
     RETURNING b.*
 ), kept AS (
     INSERT INTO bars_ohlcv_revisions (

@@ -46,7 +46,7 @@ def rollback(
     from loader.cli.changes import change
     from loader.db.rows import Session
     from loader.store.versions.instants import pinned
-    from loader.store.versions.undo import Since, about
+    from loader.store.versions.selection import Since, about
     from loader.store.versions.undo import rollback as undo
 
     if sum(given is not None for given in (run_id, since, pin)) != 1:

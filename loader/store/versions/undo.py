@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,8 +17,9 @@ from loader.results import Counts
 from loader.store.runs.counts import add_counts
 from loader.store.series import SeriesFilter
 from loader.store.timescale.chunks import chunked
-from loader.store.versions.instants import Instant
+from loader.store.versions import selection
 from loader.store.versions.loads import Kind, Load
+from loader.store.versions.selection import Since
 
 _T = TypeVar("_T")
 _LISTED: Final = 5
@@ -60,32 +61,6 @@ class Undone:
     later: tuple[Later, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Since:
-    """The loads to be undone: of a run; or written at a time or later; or those that the state at
-    an instant does not have. One of the three."""
-
-    run_id: int | None = None
-    moment: datetime | None = None
-    instant: Instant | None = None
-
-
-def about(url: str, since: Since, *, keep_later: bool) -> dict[str, object]:
-    """What the metadata of a rollback's run says: the runs that it `rolls_back`, and whether it
-    undoes them `whole`, so that together they come to nothing.
-
-    Raises:
-        NothingStored: there is nothing to undo.
-        SettingsError: as `rollback`.
-    """
-    with connect(url, autocommit=True) as reader:
-        loads = _loads(reader, since)
-        runs = _runs(loads)
-        all_of_them = _of_runs(reader, runs)
-    whole = not keep_later and all_of_them == {load for load, *_ in loads}
-    return {"rolls_back": list(runs), "whole": whole}
-
-
 def rollback(url: str, since: Since, run_id: int | None, *, keep_later: bool = False) -> Undone:
     """Undoes loads in one transaction: every bar of theirs becomes what it was without them.
 
@@ -99,16 +74,20 @@ def rollback(url: str, since: Since, run_id: int | None, *, keep_later: bool = F
     """
 
     def work(writer: Connection) -> Undone:
-        loads = _loads(writer, since)
-        runs = _runs(loads)
-        cancelled = _cancelled(writer, runs)
+        loads = selection.loads(writer, since)
+        runs = selection.runs_of(loads)
+        cancelled = selection.cancelled(writer, runs)
         core = {load for load, *_ in loads}
-        wanted = core | _of_runs(writer, cancelled)
+        wanted = core | selection.of_runs(writer, cancelled)
         as_json = json.dumps({"loads": sorted(wanted), "core": sorted(core)})
         writer.run("wanted_set", as_json)
         _refuse_later(later := _later(writer), keep_later)
-        updated, deleted = writer.one("undo_bars", run_id)
-        (written,) = writer.one("undo_restore")
+        updated = written = 0
+        if writer.one("undo_has_prior")[0]:
+            updated, deleted = writer.one("undo_bars", run_id)
+            (written,) = writer.one("undo_restore")
+        else:
+            (deleted,) = writer.one("undo_new_bars", run_id)
         if not keep_later:  # once more: what another writer did meanwhile shows now
             _refuse_later(later := _later(writer), keep_later)
         done = Undone(
@@ -201,62 +180,10 @@ def _transaction(url: str, work: Callable[[Connection], _T], *, dry: bool) -> _T
     raise AssertionError("unreachable")
 
 
-def _loads(writer: Connection, since: Since) -> list[tuple[Any, ...]]:
-    at = since.instant
-    text, load_id = (at.text, at.load_id) if at else (None, None)
-    frame = writer.frame("undo_loads", since.run_id, since.moment, text, load_id)
-    loads = frame.select("id", "run_id", "folded").rows()
-    if not loads:
-        raise NothingStored(
-            "there is no load to undo: nothing was changed",
-            hint="see what was loaded: mdload job-runs list",
-        )
-    if frame["folded"].is_not_null().any():
-        raise SettingsError(
-            "mdload prune has folded loads that this would undo, so that their bars are not known",
-            hint="undo younger loads only: mdload rollback --since TIME",
-        )
-    return loads
-
-
-def _runs(loads: Sequence[tuple[Any, ...]]) -> tuple[int, ...]:
-    return tuple(sorted({run for _, run, _ in loads if run is not None}))
-
-
-def _of_runs(reader: Connection, runs: Collection[int]) -> set[int]:
-    """The loads of the runs."""
-    if not runs:
-        return set()
-    return set(reader.frame("loads_of_runs", json.dumps(sorted(runs)))["id"].to_list())
-
-
-def _cancelled(reader: Connection, wanted: Sequence[int]) -> set[int]:
-    """Runs that come to nothing together: those that were rolled back, and their rollbacks. One
-    that was rolled back itself does not count, and leaves what it had undone in force.
-
-    To undo them with the `wanted` runs changes nothing of theirs, and they are in nobody's way.
-
-    Raises:
-        SettingsError: the wanted runs are among them.
-    """
-    cancelled: set[int] = set()
-    undone_by: dict[int, int] = {}
-    for run, text in reader.frame("rollback_runs").select("id", "runs").iter_rows():
-        if run not in cancelled:
-            runs = set(json.loads(text)) - cancelled
-            cancelled |= runs | {run}
-            undone_by |= dict.fromkeys(runs, run)
-    if wanted and set(wanted) <= cancelled:
-        by = ", ".join(str(run) for run in sorted({undone_by.get(r, r) for r in wanted}))
-        raise SettingsError(
-            f"run {', '.join(map(str, wanted))} was rolled back already: see run {by}",
-            hint=f"to have it again: mdload rollback {by}",
-        )
-    return cancelled
-
-
 def _later(writer: Connection) -> list[tuple[int, Later]]:
     """By run: how many bars in all, and those of the run."""
+    if writer.one("undo_is_last")[0]:
+        return []
     found = writer.frame("undo_later")
     return [
         (row.pop("all_bars"), Later(**{**row, "series": tuple(row["series"])}))
