@@ -12,9 +12,14 @@ lint:
     mypy
     lint-imports
 
+# Write the tables in docs/ that repeat what the code says, and the schema of mdload.toml.
+docs:
+    python -m tests.support.doc_tables --write
+    python -m tests.support.config_tables
+
 # Kill loads, servers and disks at random moments for so long; the figures go to crashes.md.
 crashes MINUTES="10":
-    MDLOAD_CRASH_MINUTES={{MINUTES}} MDLOAD_CRASH_FIGURES=crashes.md python -m pytest tests/load/test_crashes_rounds.py -k as_long
+    MDLOAD_CRASH_MINUTES={{MINUTES}} MDLOAD_CRASH_FIGURES=crashes.md python -m pytest tests/ingest/test_crashes_rounds.py -k as_long
 
 # Load the sample into the embedded server and look at what happened.
 demo:

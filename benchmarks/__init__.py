@@ -1,1 +1,1 @@
-"""mdload beside what people would use instead: the same rows, table, key and server, in turns."""
+"""Compares mdload with its alternatives: same rows, table, key and server, interleaved."""

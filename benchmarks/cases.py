@@ -1,4 +1,4 @@
-"""The cases: what the table holds before, what is loaded, and what it must hold afterwards."""
+"""The cases: the table before, the loaded file, and the required table afterwards."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from benchmarks.made_bars import SESSION, Stretch, Universe
 
 @dataclass(frozen=True)
 class Case:
-    """One question to every contender.
+    """One task for every contender.
 
     Attributes:
         name: as in `--cases` and in the results.
         title: as in the report.
-        source: the bars that are loaded, as one file.
-        after: stretches without a common key that the table holds afterwards.
+        source: the bars to load, as one file.
+        after: the table afterwards, as stretches without common keys.
         full: whether the table holds all bars of the universe before, or none.
-        format: of the file.
-        merges: whether stored bars are met, so that a contender that only appends cannot.
+        format: the file's format.
+        merges: whether the file meets stored bars, which rules out append-only contenders.
     """
 
     name: str
@@ -45,7 +45,7 @@ def _restated(share: float) -> Callable[[Universe], Stretch]:
 
 
 def _last_restated(universe: Universe) -> Stretch:
-    """The last hundredth of each symbol's bars: a late correction of some days."""
+    """The last hundredth of each symbol's bars, like a late correction of some days."""
     return replace(base(universe), restated=1.0, restated_from=universe.bars * 99 // 100)
 
 
@@ -59,7 +59,7 @@ def _from_the_middle(universe: Universe) -> Stretch:
 
 
 def _one_bar(universe: Universe) -> Stretch:
-    # The ticker of a universe of one symbol is every universe's first.
+    # A universe of one symbol has the ticker that is first in every universe.
     return Stretch(replace(universe, rows=1), universe.bars, universe.bars + 1)
 
 
@@ -76,7 +76,7 @@ def _only(source: Callable[[Universe], Stretch]) -> Callable[[Universe], tuple[S
 
 
 def _with(news: Callable[[Universe], Stretch]) -> Callable[[Universe], tuple[Stretch, ...]]:
-    """All bars, and those of `news` that come after them."""
+    """All bars, followed by those of `news`."""
 
     def after(universe: Universe) -> tuple[Stretch, ...]:
         new = news(universe)

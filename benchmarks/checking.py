@@ -1,6 +1,6 @@
-"""What normalising and validating take of a load: reading alone, beside reading and checking.
+"""Measures normalising and validating: reading alone against reading and checking.
 
-No database. Wall and processor time of this process, all threads; medians of rounds in turns.
+No database. Wall and processor time of this process, all threads; medians of interleaved rounds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _HEADS = ("file", "reading, s", "CPU s", "and checking, s", "CPU s", "checking a
 
 
 def measured(universe: Universe, rounds: int, folder: Path) -> Iterator[str]:
-    """The lines of a Markdown table.
+    """Yields the lines of a Markdown table.
 
     Raises:
         AssertionError: not all rows were read, or were good.

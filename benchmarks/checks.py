@@ -1,4 +1,4 @@
-"""What a contender left behind: the right table or not, and how many rows it touched for it."""
+"""Checks the table that a contender left, and counts the rows it touched."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from benchmarks.made_bars import Stretch
 from loader.bars import COLUMNS
 
 _COLUMNS = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
-# Sums of hashes of whole rows: independent of order, and sums of disjoint parts add up.
+# Sums of row hashes do not depend on order, and sums of disjoint parts add up.
 _CHECKSUM = sql.SQL("SELECT count(*), coalesce(sum(hash_record_extended(ROW({}), 0)), 0) FROM {}")
-# Written: versions of rows made since. Locked: old versions that a later transaction has marked
-# (the templates are frozen, so that no row has an xmax before).
+# Written: row versions created since. Locked: old versions marked by a later transaction (the
+# templates are frozen, so no row has an xmax before).
 _TOUCHED = sql.SQL(
     "SELECT count(*) FILTER (WHERE age(xmin) <= age(%(since)s::xid)),"
     " count(*) FILTER (WHERE age(xmin) > age(%(since)s::xid) AND xmax <> 0) FROM {}"
@@ -40,22 +40,22 @@ class Checksum:
 
 @dataclass(frozen=True)
 class Mark:
-    """A moment on the server: the next transaction's number, and the end of the log."""
+    """A moment on the server: its next transaction id, and the end of the log."""
 
     xid: int
     lsn: int
 
 
 def checksum(connection: psycopg.Connection, table: str) -> Checksum:
-    """Of the bars in `table`; created_at and updated_at are not looked at."""
+    """The sums of the bars in `table`, without created_at and updated_at."""
     row = connection.execute(_CHECKSUM.format(_COLUMNS, _name(table))).fetchone()
     assert row
     return Checksum(int(row[0]), int(row[1]))
 
 
 def expected(connection: psycopg.Connection, stretches: Iterable[Stretch]) -> Checksum:
-    """Of the bars as they were made. They come as text, parsed by the server itself: not the way
-    that any contender under test takes."""
+    """The sums of the generated bars. They are sent as text that the server parses, unlike in any
+    contender."""
     total = Checksum(0, 0)
     connection.execute(
         "CREATE TEMPORARY TABLE IF NOT EXISTS made (LIKE bars_ohlcv INCLUDING DEFAULTS)"
@@ -69,7 +69,7 @@ def expected(connection: psycopg.Connection, stretches: Iterable[Stretch]) -> Ch
 
 
 def copy_text(connection: psycopg.Connection, table: str, frame: pl.DataFrame) -> None:
-    """Appends bars as CSV text, which the server parses itself."""
+    """Appends bars as CSV text that the server parses."""
     text = BytesIO()
     frame.write_csv(text)
     copy = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, HEADER match)")
@@ -78,7 +78,7 @@ def copy_text(connection: psycopg.Connection, table: str, frame: pl.DataFrame) -
 
 
 def mark(connection: psycopg.Connection) -> Mark:
-    """Now, after a checkpoint."""
+    """The current moment, after a checkpoint."""
     connection.execute("CHECKPOINT")
     row = connection.execute(
         "SELECT pg_snapshot_xmax(pg_current_snapshot())::text,"
@@ -89,8 +89,8 @@ def mark(connection: psycopg.Connection) -> Mark:
 
 
 def touched(connection: psycopg.Connection, table: str, since: Mark) -> int:
-    """Rows of `table` whose xmin or xmax is of a transaction after `since`: written or locked, or
-    taken out of a compressed chunk."""
+    """Rows of `table` with an xmin or xmax after `since`: written, locked, or taken out of a
+    compressed chunk."""
     since_xid = {"since": str(since.xid)}
     parts = [_name(table)]
     if chunks := connection.execute(_CHUNKS, [table]).fetchall():
@@ -100,7 +100,7 @@ def touched(connection: psycopg.Connection, table: str, since: Mark) -> int:
 
 
 def wal_bytes(connection: psycopg.Connection, since: Mark) -> int:
-    """Bytes of log that the server has written after `since`."""
+    """Bytes of log that the server wrote after `since`."""
     row = connection.execute(
         "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') - %s", [since.lsn]
     ).fetchone()

@@ -1,4 +1,4 @@
-"""The files that are loaded: made once, streamed, named by what they hold."""
+"""The input files: generated once, streamed, and named by their content."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def file_name(stretch: Stretch, format: str) -> str:
 
 
 def made(stretch: Stretch, format: str, directory: Path) -> Path:
-    """The file of a stretch in `directory`, written unless it is there already."""
+    """The file of a stretch in `directory`, written if missing."""
     path = directory / file_name(stretch, format)
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def made(stretch: Stretch, format: str, directory: Path) -> Path:
 
 
 def write_parquet(stretch: Stretch, path: Path) -> None:
-    """Row groups of `CHUNK` rows, zstd: Polars' defaults."""
+    """Writes row groups of `CHUNK` rows with zstd, Polars' defaults."""
     writer = None
     for frame in stretch.frames():
         table = frame.to_arrow()
@@ -47,7 +47,7 @@ def write_parquet(stretch: Stretch, path: Path) -> None:
 
 
 def write_csv(stretch: Stretch, path: Path) -> None:
-    """Header, commas, ISO times with Z; floats in the fewest digits that give them back exactly."""
+    """Writes a header, commas, ISO times with Z, and floats as their shortest exact digits."""
     with path.open("wb") as file:
         for number, frame in enumerate(stretch.frames()):
             frame.write_csv(file, include_header=number == 0, datetime_format="%Y-%m-%dT%H:%M:%SZ")

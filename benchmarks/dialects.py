@@ -1,7 +1,7 @@
-"""Text dialects beside plain CSV: the same bars in each form, and what reading and checking costs.
+"""Compares text dialects with plain CSV: the cost to read and check the same bars in each.
 
-No database: what a dialect costs comes before it. Processor time of this process, all threads, the
-least of some rounds; in turns, so that no form has the machine for itself.
+No database, because a dialect's cost arises before it. Processor time of this process, all threads;
+minimum of several interleaved rounds.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _DAYS = 20_000
 
 @dataclass(frozen=True)
 class Form:
-    """A text file of bars: `columns` are expressions over made bars, whose names are the header's.
+    """A text file of bars: `columns` are expressions over made bars; their names are the header.
 
-    `daily`: one bar a day; the others are of minutes, without an hour that a clock shows twice.
+    `daily`: one bar a day; other files have minutes, without the repeated hour of a DST change.
     """
 
     file: str
@@ -70,7 +70,7 @@ def _whole(name: str = "volume") -> pl.Expr:
 
 
 def _grouped(name: str, price: str, before: str = "") -> pl.Expr:
-    """Two decimals, in groups of three digits."""
+    """Writes two decimals, with groups of three digits."""
     cents = pl.format(f"{before}{{}}", pl.col(price).round(2).cast(pl.Decimal(18, 2)))
     return cents.str.replace(r"(\d)(\d{3})\.", "$1,$2.").alias(name)
 
@@ -194,7 +194,7 @@ FORMS: dict[str, Form] = {
 
 
 def measured(rows: int, rounds: int, folder: Path) -> Iterator[str]:
-    """The lines of a Markdown table.
+    """Yields the lines of a Markdown table.
 
     Raises:
         AssertionError: not all bars of a form were good.
@@ -221,7 +221,7 @@ def write(form: Form, rows: int, folder: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     universe = Universe(rows, 1)
     made = pl.concat(Stretch(universe, 0, universe.bars).frames())
-    if form.daily:  # the same days again and again
+    if form.daily:  # the same days repeatedly
         days = (pl.int_range(rows, dtype=pl.Int64) % _DAYS) * 86_400_000_000
         made = made.with_columns(days.cast(pl.Datetime("us", "UTC")).alias("ts"))
     made.select(form.columns).write_csv(path, include_header=form.header, separator=form.separator)
@@ -229,7 +229,7 @@ def write(form: Form, rows: int, folder: Path) -> Path:
 
 
 def taken_in(path: Path, form: Form, rows: int) -> str:
-    """Reads and checks a file as a load does; the dialect's name."""
+    """Reads and checks a file as a load does, and returns the dialect's name."""
     settings = Settings(**form.options)
     good = 0
     with find([str(path)]) as (source,), read(source, settings.batch_rows) as reading:

@@ -1,9 +1,10 @@
-"""Bars out: `mdload export` beside a bare COPY of the same rows, which throws away what it gets.
+"""Export: `mdload export` against a bare COPY of the same rows that discards its result.
 
     python -m benchmarks.export [--rows 2000000] [--rounds 7]
 
-In turns on a server of this run's own, in one process, so that a busy machine is busy for all and
-nobody's start-up counts; the medians of the rounds and of the ratios within a round are printed.
+Rounds are interleaved on one temporary server and in one process, so that load on the machine
+affects both and start-up does not count. Prints the medians of the rounds and of the ratios within
+a round.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from benchmarks.made_bars import Universe
 from benchmarks.processors import spent
 from benchmarks.server import Server, running
 from loader import bars
-from loader.load.pipeline import load
+from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.settings import Settings
 from loader.store.export import export
@@ -40,7 +41,7 @@ _COPY = f"""
 
 @dataclass(frozen=True)
 class Took:
-    """Seconds on the clock, and of processor time: this process's and the server's."""
+    """Seconds of wall time, and of processor time of this process and the server."""
 
     clock: float
     own: float
@@ -52,7 +53,7 @@ class Took:
 
 
 def copied(url: str) -> None:
-    """The floor: the server sends every row, and nobody looks at it."""
+    """The floor: the server sends every row, and the client discards it."""
     with (
         psycopg.connect(url) as connection,
         connection.cursor() as cursor,
@@ -101,7 +102,7 @@ def main() -> None:
         rounds = [
             {name: measured(server, url, run) for name, run in ways.items()}
             for _ in range(asked.rounds + 1)
-        ][1:]  # the first one warms up
+        ][1:]  # the first round warms up
     print(f"{asked.rows:,} rows, {asked.rounds} rounds, medians")
     for name in ways:
         took = [r[name] for r in rounds]

@@ -1,4 +1,4 @@
-"""The goals of a release, from the medians of one run."""
+"""The goals of a release, evaluated on the medians of one run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Value = Callable[[Results], float | None]
 
 @dataclass(frozen=True)
 class Goal:
-    """`goal` and `stretch` are limits: upper ones, or lower ones where more is better."""
+    """`goal` and `stretch` are upper limits, or lower limits if `more` is better."""
 
     text: str
     value: Value
@@ -44,14 +44,14 @@ def _ratio(above: Value, below: Value) -> Value:
 
 
 def _known(results: Results) -> float | None:
-    """Of a fresh load, beyond what any load costs: a load of one row is all start-up."""
+    """The rate of a fresh load without start-up, which is the time of a load of one row."""
     known = _of("replay", "mdload-known")(results)
     start, fresh = _of("one")(results), _of("fresh")(results)
     return None if None in (known, start, fresh) else (known - start) / fresh  # type: ignore[operator]
 
 
 def _closest(results: Results) -> float | None:
-    """The time of the fastest contender that merges, over mdload's; the worst case of all."""
+    """The time of the fastest merging contender divided by mdload's, in the worst case."""
     ratios = [
         _ratio(_of(case, other), _of(case))(results)
         for case in CASES

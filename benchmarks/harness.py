@@ -1,4 +1,4 @@
-"""Runs the contenders in turns: restore, checkpoint, run one process, look at what it left."""
+"""Runs the contenders in turns: restore, checkpoint, run one process, check the table."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _WARM_UP = 2000  # rows
 
 @dataclass(frozen=True)
 class Options:
-    """`budget`: seconds after which a contender gets no further round of a case; it has one at
-    least. `patience`: seconds after which a process is ended. `files`: where the data is."""
+    """`budget`: seconds per case after which a contender gets no further round; it always has one.
+    `patience`: seconds after which a process is killed. `files`: the folder of the data."""
 
     universe: Universe
     rounds: int
@@ -40,10 +40,10 @@ class Options:
 
 
 class Harness:
-    """Runs cases against one server, and tells `said` of every run as it ends.
+    """Runs cases against one server, and calls `said` after every run.
 
     Attributes:
-        results: so far; complete when `run` returns.
+        results: the results so far; complete when `run` returns.
     """
 
     def __init__(self, server: Server, options: Options, said: Callable[[Results], None]) -> None:
@@ -63,7 +63,7 @@ class Harness:
                 self._case(CASES[name], able)
 
     def _is_able(self, contender: Contender) -> bool:
-        """Whether it is installed and loads a tiny file (untimed: it also warms the caches)."""
+        """Whether it is installed and loads a tiny file, which also warms the caches."""
         self.results.contenders[contender.name] = contender.title
         if contender.merges:
             self.results.merging.append(contender.name)
@@ -128,7 +128,7 @@ class Harness:
     def _timed(
         self, command: list[str], environment: dict[str, str], directory: Path
     ) -> tuple[dict[str, Any], str]:
-        """What the process used (see timed.py), and the end of what it said."""
+        """The resources that the process used (see timed.py), and the end of its output."""
         out, log = directory / "timed.json", directory / "output.log"
         with log.open("wb") as output:
             subprocess.run(
@@ -149,7 +149,7 @@ def _run(case: str, contender: str, round: int, used: dict[str, Any]) -> Run:
 
 
 def _with_others(run: Run, before: Spent | None, after: Spent | None) -> Run:
-    """With the processor time of the server, and of whatever else ran on the machine."""
+    """Adds the processor time of the server and of everything else on the machine."""
     if not before or not after:
         return run
     server = after.server - before.server
@@ -158,7 +158,7 @@ def _with_others(run: Run, before: Spent | None, after: Spent | None) -> Run:
 
 
 def _environment() -> dict[str, str]:
-    """Ours without what names a database, configures mdload, or keeps Python from caching code."""
+    """Our environment without variables of databases, of mdload, or against bytecode caching."""
     foreign = ("PG", "MDLOAD_", "DATABASE_URL", "PYTHON")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
     return kept | {"PYTHONPATH": str(_ROOT)}

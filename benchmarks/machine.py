@@ -1,4 +1,4 @@
-"""What a measurement depends on beside the code: machine, versions."""
+"""The environment of a measurement: machine and versions."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Made minute bars: every number is a function of seed, symbol and position.
+"""Generated minute bars: every number is a function of seed, symbol and position.
 
-So any stretch of any symbol can be made on its own, in any order, without what comes before it:
-a file of 20 million rows streams through a few megabytes, and "the same bars with 1 % restated" is
-the same function with another selection.
+Therefore any stretch of any symbol can be generated on its own and in any order: a file of 20
+million rows streams through a few megabytes, and "the same bars with 1 % restated" is the same
+function with another selection.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 SYMBOLS = 500
 SESSION = 390  # minutes from 09:30 to 16:00 New York
-_OPEN = 14 * 60 + 30  # 09:30 in New York's winter, as minutes of the UTC day
+_OPEN = 14 * 60 + 30  # 09:30 in New York in winter, in minutes of the UTC day
 _FIRST_DAY = np.datetime64("2024-01-02", "D")
-#: Rows made at a time; also the rows of a row group, as Polars' own writer has it.
+#: Rows generated at a time, and rows of a row group (Polars' default).
 CHUNK = 262_144
 
 Floats = NDArray[np.float64]
@@ -27,10 +27,10 @@ Ints = NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class Universe:
-    """Which bars there are: `rows` of them, spread evenly over at most `symbols` symbols.
+    """The set of bars: `rows` of them, spread evenly over at most `symbols` symbols.
 
-    Bars of a symbol are numbered from 0 without end; 0 … `bars`-1 are the table's, the ones after
-    that are news. `rows` that the symbols do not divide are rounded down.
+    A symbol's bars are numbered from 0 without end; 0 … `bars`-1 belong to the table, later ones
+    are news. `rows` is rounded down to a multiple of the symbols.
     """
 
     rows: int
@@ -49,10 +49,9 @@ class Universe:
 
 @dataclass(frozen=True)
 class Stretch:
-    """Bars `start` … `stop`-1 of every symbol. `restated` is the share of them that the vendor has
-    corrected since (volume, trade count and VWAP), among those from `restated_from` on. `by_time`:
-    all symbols of a minute together, as in a recorded feed, instead of symbol after symbol.
-    `provider` is who says it."""
+    """Bars `start` … `stop`-1 of every symbol. `restated` is the share of bars from
+    `restated_from` on that the vendor corrected later (volume, trade count and VWAP). `by_time`
+    groups all symbols of a minute, as in a recorded feed, instead of symbol after symbol."""
 
     universe: Universe
     start: int
@@ -67,7 +66,7 @@ class Stretch:
         return self.universe.width * (self.stop - self.start)
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """The bars in canonical columns, `CHUNK` rows at a time; at least one frame."""
+        """Yields the bars in canonical columns, `CHUNK` rows at a time; at least one frame."""
         width, length = self.universe.width, self.stop - self.start
         names = tickers(width)
         for first in range(0, max(self.rows, 1), CHUNK):
@@ -83,7 +82,7 @@ class Stretch:
 def tickers(count: int) -> list[str]:
     """`count` different four-letter tickers in byte order."""
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    # 20201 has no factor in common with 26⁴, so no number comes twice.
+    # 20201 shares no factor with 26⁴, so no number repeats.
     scattered = (i * 20_201 % 26**4 for i in range(count))
     return sorted("".join(letters[n // 26**p % 26] for p in (3, 2, 1, 0)) for n in scattered)
 
@@ -92,7 +91,7 @@ def _frame(seed: int, names: list[str], symbol: Ints, bar: Ints, restated: Float
     start, end = _price(seed, symbol, bar), _price(seed, symbol, bar + np.uint64(1))
     high = np.maximum(start, end) * (1 + 0.002 * _share(seed, "high", symbol, bar))
     low = np.minimum(start, end) * (1 - 0.002 * _share(seed, "low", symbol, bar))
-    # Rounding keeps the order, so low <= open, close <= high holds for the cents too.
+    # Rounding keeps the order, so low <= open, close <= high holds for cents too.
     prices = {
         name: np.round(value, 2)
         for name, value in (("open", start), ("high", high), ("low", low), ("close", end))
@@ -121,7 +120,7 @@ def _frame(seed: int, names: list[str], symbol: Ints, bar: Ints, restated: Float
 
 
 def _price(seed: int, symbol: Ints, bar: Ints) -> Floats:
-    """Between about 5 and 700: slow waves of each symbol's own, and a little noise per bar."""
+    """Prices between about 5 and 700: slow waves per symbol plus a little noise per bar."""
     level = np.exp(2 + 4 * _share(seed, "level", symbol, symbol))
     position = bar.astype(np.float64)
     wave = np.zeros_like(position)
@@ -133,7 +132,7 @@ def _price(seed: int, symbol: Ints, bar: Ints) -> Floats:
 
 
 def _share(seed: int, name: str, symbol: Ints, bar: Ints) -> Floats:
-    """Numbers in [0, 1), uniform, one for each (seed, name, symbol, bar): splitmix64."""
+    """Uniform numbers in [0, 1), one for each (seed, name, symbol, bar), by splitmix64."""
     salt = int.from_bytes(name.encode(), "little") * 2_654_435_769 + seed
     with np.errstate(over="ignore"):
         z = (symbol << np.uint64(40)) + bar + np.uint64(salt % 2**64)

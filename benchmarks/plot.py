@@ -14,7 +14,7 @@ _COLUMNS = 2
 
 
 def draw(results: Results, directory: Path) -> list[Path]:
-    """Writes `benchmark.svg` and `benchmark.png`; gives their paths, or none without any result or
+    """Writes `benchmark.svg` and `benchmark.png` and returns their paths; none without results or
     without matplotlib."""
     if importlib.util.find_spec("matplotlib") is None:
         return []
@@ -49,7 +49,7 @@ def draw(results: Results, directory: Path) -> list[Path]:
 
 
 def _medians(results: Results, case: str) -> dict[str, float]:
-    """Seconds by contender, the slowest first; wrong and failed ones are not in the picture."""
+    """Seconds by contender, slowest first, without wrong and failed runs."""
     found = {name: results.median(case, name) for name in results.contenders}
     right = {name: seconds for name, seconds in found.items() if seconds is not None}
     return dict(sorted(right.items(), key=lambda item: -item[1]))

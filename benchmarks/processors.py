@@ -1,4 +1,4 @@
-"""Whose processor time it was: the server's, or somebody else's on the same machine. Linux only."""
+"""Splits processor time between the server and the rest of the machine. Linux only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Spent:
 
 
 def spent(postmaster: int) -> Spent | None:
-    """By the server (sessions that have ended as well) and by the whole machine, till now."""
+    """The time so far of the server (including ended sessions) and of the whole machine."""
     if not (_PROC / "stat").exists():
         return None
     tick = os.sysconf("SC_CLK_TCK")
@@ -32,7 +32,7 @@ def spent(postmaster: int) -> Spent | None:
         except OSError:  # it ended meanwhile
             continue
         if int(directory.name) == postmaster:
-            server += sum(map(int, fields[11:15]))  # with waited-for children
+            server += sum(map(int, fields[11:15]))  # including waited-for children
         elif int(fields[1]) == postmaster:
             server += sum(map(int, fields[11:13]))
     user, nice, system, _idle, _iowait, irq, softirq, steal = map(

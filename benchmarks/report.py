@@ -23,21 +23,21 @@ def _headline(results: Results) -> str:
     universe = told["universe"]
     symbols = min(universe["symbols"], universe["rows"])
     return (
-        f"# mdload beside the others\n\n{universe['rows']:,} made minute bars"
+        f"# mdload and its alternatives\n\n{universe['rows']:,} generated minute bars"
         f" ({symbols:,} symbols × {universe['rows'] // symbols:,}, seed {universe['seed']})."
-        f" Medians; rounds in turns, at most {told['rounds']}; each run is a whole process, on a"
+        f" Medians of up to {told['rounds']} interleaved rounds; each run is a whole process, on a"
         f" table restored before it and checked after it.{_noise(results)}"
     )
 
 
 def _noise(results: Results) -> str:
-    """A warning where the machine had other things to do."""
+    """A warning if other processes used the machine."""
     known = [run for run in results.runs if run.other_cpu_seconds is not None]
     time = sum(run.seconds for run in known) * (results.environment["cores"] or 1)
     share = sum(run.other_cpu_seconds or 0.0 for run in known) / time if time else 0.0
     if share < 0.05:
         return ""
-    return f" **Something else took {share:.0%} of the machine meanwhile: expect noise.**"
+    return f" **Other processes used {share:.0%} of the machine: expect noise.**"
 
 
 def _goals(results: Results) -> str:
@@ -104,7 +104,7 @@ def _verdict(runs: list[Run]) -> str:
 
 
 def _ratio(seconds: float, same_case: float | None = None, other: float | None = None) -> str:
-    """Against the same case; in italics against the floor's fresh load, where that cannot run."""
+    """The ratio to the floor in the same case, or in italics to the floor's fresh load."""
     if same_case:
         return f"{seconds / same_case:.2f}"
     return f"*{seconds / other:.2f}*" if other else ""
@@ -129,12 +129,12 @@ def _legend() -> str:
     return (
         "## How to read it\n\n"
         "Seconds: wall time from the start of the process to its end, median (least–most)."
-        " × floor: against the floor in the same case; in italics, where the floor cannot run"
-        " because it meets stored keys, against the floor's fresh load."
-        " Peak memory: of the client, not of the server."
+        " × floor: relative to the floor in the same case; in italics, to the floor's fresh load,"
+        " because the floor cannot run on stored keys."
+        " Peak memory: the client's, not the server's."
         " Rows touched: rows whose xmin or xmax changed."
-        " After every run the table is compared with the bars as they were made: WRONG means that"
-        " it did not hold exactly those."
+        " After every run the table is compared with the generated bars: WRONG means that it"
+        " did not hold exactly those."
     )
 
 

@@ -1,4 +1,4 @@
-"""What was measured, and where: the JSON of a run."""
+"""Measurements and their environment: the JSON of a run."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Run:
     Attributes:
         seconds: wall time from the start of the process to its end.
         cpu_seconds: user and system time of the client.
-        server_cpu_seconds: the same of the server, meanwhile.
-        other_cpu_seconds: of everything else on the machine, meanwhile: noise.
+        server_cpu_seconds: the same for the server during the run.
+        other_cpu_seconds: the same for everything else on the machine: noise.
         peak_bytes: peak resident memory of the client (of its largest process).
-        wal_bytes: write-ahead log that the server wrote meanwhile.
-        rows_touched: rows of the table whose xmin or xmax changed.
+        wal_bytes: write-ahead log that the server wrote during the run.
+        rows_touched: rows of the table with a changed xmin or xmax.
         outcome: `right` if the table held exactly the expected bars afterwards.
-        note: what is wrong, or what the process said last.
+        note: the fault, or the end of the process's output.
     """
 
     case: str
@@ -50,8 +50,8 @@ class Results:
         options: rows, symbols, rounds and the like.
         cases: title and rows of each case, by name, in order.
         contenders: titles by name, in order.
-        merging: names of those that may meet stored bars.
-        missing: why a contender did not run, by name.
+        merging: names of contenders that can meet stored bars.
+        missing: the reason why a contender did not run, by name.
     """
 
     environment: dict[str, Any]
@@ -66,7 +66,7 @@ class Results:
         return [r for r in self.runs if (r.case, r.contender) == (case, contender)]
 
     def median(self, case: str, contender: str, field: str = "seconds") -> float | None:
-        """Of the runs with the right outcome; None if there is none, or if any run was wrong."""
+        """The median of the right runs; None without one, or if any run was wrong."""
         runs = self.of(case, contender)
         values = [getattr(run, field) for run in runs]
         if not runs or any(run.outcome != "right" for run in runs) or None in values:

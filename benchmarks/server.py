@@ -1,4 +1,4 @@
-"""The server of a run: mdload's own lifecycle and settings, a database per measurement."""
+"""The server of a run: mdload's embedded server and settings, one database per measurement."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from psycopg import sql
 from loader.db.embedded import embedded, status, stop
 from loader.store import schema
 
-#: Added to the settings of loader/db/embedded/cluster.py, so that nothing starts
-#: by itself in the middle of a measurement.
+#: Added to the settings of loader/db/embedded/cluster.py, so that no background job starts during
+#: a measurement.
 SETTINGS = {"autovacuum": "off", "checkpoint_timeout": "1h", "max_wal_size": "16GB"}
-#: Beside those, where the bars are to be in a hypertable. Contenders that know nothing of
-#: compressed chunks could not change many rows of them at the limit that the server has by default.
+#: Added for hypertables. With the server's default limit, contenders without support for compressed
+#: chunks could not change many rows in them.
 TIMESCALE = {
     "shared_preload_libraries": "timescaledb", "timescaledb.telemetry_level": "off",
     "timescaledb.max_background_workers": "0", "max_locks_per_transaction": "512",
     "timescaledb.max_tuples_decompressed_per_dml_transaction": "0",
 }  # fmt: skip
-#: Settings that the report names, whoever set them.
+#: Settings that the report lists, whoever set them.
 NAMED = (
     "server_version", "shared_buffers", "work_mem", "maintenance_work_mem", "max_wal_size",
     "checkpoint_timeout", "wal_compression", "wal_buffers", "fsync", "synchronous_commit",
@@ -35,8 +35,8 @@ NAMED = (
 
 
 class Server:
-    """Makes, clones and drops databases of one server; `url` is of its maintenance database, `pid`
-    its first process."""
+    """Makes, clones and drops databases of one server; `url` is its maintenance database, `pid` its
+    first process."""
 
     def __init__(self, url: str, home: Path, pid: int, *, timescale: bool = False) -> None:
         self.timescale = timescale
@@ -49,13 +49,13 @@ class Server:
         return self.url.replace("/postgres?", f"/{name}?")
 
     def clone(self, template: str, name: str) -> str:
-        """The URL of a new database like `template`: its files are copied, no row is written."""
+        """Clones `template` by copying its files, and returns the URL."""
         self.drop(name)
         self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, template)
         return self.database(name)
 
     def make(self, name: str) -> str:
-        """The URL of a new database with mdload's tables in it."""
+        """Makes a database with mdload's tables, and returns its URL."""
         self.drop(name)
         self._run("CREATE DATABASE {} TEMPLATE template0", name)
         if self.timescale:
@@ -68,7 +68,7 @@ class Server:
         self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
     def settings(self) -> dict[str, str]:
-        """The settings that the report names."""
+        """The settings that the report lists."""
         with psycopg.connect(self.url) as connection:
             rows = connection.execute(
                 "SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY(%s)",
@@ -93,10 +93,10 @@ def running(
     *,
     timescale: bool = False,
 ) -> Iterator[Server]:
-    """A server of its own in `home` (default: a temporary directory), stopped and removed at the
-    end. MDLOAD_PG_BIN chooses its programs. `settings` come on top of `SETTINGS`. With
-    `timescale` its programs have TimescaleDB, and bars are in a hypertable."""
-    # Not below a private directory: as root the server runs under another account.
+    """A temporary server in `home` (default: a temporary directory), stopped and removed at the
+    end. MDLOAD_PG_BIN chooses its programs. `settings` extend `SETTINGS`. With `timescale` the
+    programs must have TimescaleDB, and bars are in a hypertable."""
+    # Not in a private directory: as root, the server runs under another account.
     place = Path(tempfile.mkdtemp(prefix="mdload-bench-", dir=home))
     place.chmod(0o755 if os.geteuid() == 0 else 0o700)
     try:
@@ -108,7 +108,7 @@ def running(
                         sql.SQL(".").join(map(sql.Identifier, name.split("."))), value
                     )
                 )
-        with embedded(place) as url:  # started anew, for settings that only take hold then
+        with embedded(place) as url:  # restarted, for settings that need it
             pid = status(place).pid
             assert pid
             yield Server(url.replace("/mdload?", "/postgres?"), place, pid, timescale=timescale)

@@ -1,7 +1,7 @@
-"""Objects in: `StoreClient` beside psycopg written by hand, the same bars in the same batches.
+"""Writing objects: `StoreClient` against hand-written psycopg, same bars in the same batches.
 
-Writers take turns on a server of this run's own, an empty table each time; every table is counted
-at the end. One process writes for all of them, so that only the way of writing differs.
+Writers take turns on one temporary server, each time with an empty table; every table is counted
+at the end. One process writes for all of them, so that only the method of writing differs.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from benchmarks.writers import WRITERS, Batch, Candle, Write, Writer, client, fe
 from loader import bars
 from loader.client import StoreClient, transaction
 
-#: Bars in a batch, and how many bars in all.
+#: Bars in a batch, and bars in total.
 SIZES = {1: 2_000, 100: 40_000, 1_000: 100_000, 10_000: 210_000}
 _HEADS = ("batch", "writer", "bars/s", "p50 ms", "p99 ms", "client CPU µs/bar", "server CPU µs/bar")
 
 
 @dataclass
 class Took:
-    """Seconds of each batch of `size`, and processor time of all."""
+    """Seconds of each batch of `size`, and processor time of all batches."""
 
     size: int
     seconds: list[float]
@@ -43,13 +43,13 @@ class Took:
         return self.bars / sum(self.seconds)
 
     def quantile(self, share: float) -> float | None:
-        """None where one call wrote all batches."""
+        """None if one call wrote all batches."""
         ordered = sorted(self.seconds)
         return ordered[int(share * (len(ordered) - 1))] if len(ordered) > 1 else None
 
 
 def candles(rows: int, size: int) -> list[list[Candle]]:
-    """Minute bars as a feed brings them, all symbols of a minute together, in full batches."""
+    """Minute bars in the order of a feed, all symbols of a minute together, in full batches."""
     universe = Universe(rows)
     frames = Stretch(universe, 0, universe.bars, by_time=True).frames()
     made = [Candle(*row) for frame in frames for row in frame.select(bars.COLUMNS).iter_rows()]
@@ -57,7 +57,7 @@ def candles(rows: int, size: int) -> list[list[Candle]]:
 
 
 def compare(server: Server, rounds: int, sizes: Sequence[int]) -> Iterator[str]:
-    """The lines of a Markdown table, as they become known."""
+    """Yields the lines of a Markdown table as results arrive."""
     yield f"| {' | '.join(_HEADS)} |"
     yield f"|{'--:|' * len(_HEADS)}".replace("--:|--:|", "--:|---|", 1)
     for size in sizes:
@@ -79,7 +79,7 @@ def compare(server: Server, rounds: int, sizes: Sequence[int]) -> Iterator[str]:
 
 
 def threshold(server: Server, rounds: int) -> Iterator[str]:
-    """What a batch takes as a statement and by COPY, by size: new bars, then the same again."""
+    """Times batches by statement and by COPY for each size: new bars, then the same again."""
     for size in (200, 500, 1_000, 1_500, 2_000, 3_000, 5_000):
         batches = candles(size * 30, size)
         took: dict[str, list[float]] = {}
@@ -98,7 +98,7 @@ def threshold(server: Server, rounds: int) -> Iterator[str]:
 def _written(server: Server, writer: Writer, batches: list[list[Candle]]) -> Took:
     url = server.make("contended")
     with writer(url) as write:
-        write(batches[0])  # connects and prepares; its bars are there already then
+        write(batches[0])  # connects and prepares; its bars are already stored then
         took = _measured(server, write, batches[1:])
     _check(url, len(batches) * took.size)
     return took

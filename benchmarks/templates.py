@@ -1,4 +1,4 @@
-"""Databases to clone for each measurement, made when a case first needs them."""
+"""Databases to clone for each measurement, created on first use."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from benchmarks.server import Server
 
 
 class Templates:
-    """Empty and full databases; a contender with a `prepare` of its own gets its own.
+    """Empty and full databases; a contender with its own `prepare` gets separate ones.
 
-    Full ones are vacuumed, frozen and analyzed: the state of a table that has been there a while.
-    Hypertables are compressed, too.
+    Full databases are vacuumed, frozen and analyzed, like a table of some age. Hypertables are
+    also compressed.
     """
 
     def __init__(self, server: Server, universe: Universe, files: Path) -> None:
@@ -34,7 +34,7 @@ class Templates:
         server.clone("empty", "oracle")
 
     def run(self, contender: Contender, *, full: bool) -> tuple[str, Path]:
-        """A new database and directory for one run of a contender: URL and path."""
+        """Makes a database and directory for one run of a contender: URL and path."""
         template = self._template(contender, full=full)
         directory = self._place / "run"
         shutil.rmtree(directory, ignore_errors=True)
@@ -45,7 +45,7 @@ class Templates:
         return self.server.clone(template, "run"), directory
 
     def expected(self, stretches: tuple[Stretch, ...]) -> Checksum:
-        """What a table with just these bars sums up to."""
+        """The sums of a table with exactly these bars."""
         for stretch in stretches:
             if stretch not in self._checksums:
                 with psycopg.connect(self.server.database("oracle"), autocommit=True) as oracle:

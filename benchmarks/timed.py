@@ -1,8 +1,8 @@
-"""Runs one command and says what it cost: `python -I -S timed.py OUT SECONDS COMMAND…`.
+"""Runs one command and measures it: `python -I -S timed.py OUT SECONDS COMMAND…`.
 
-A small process of its own, because a child's peak memory starts from its parent's at the fork: the
-harness, with its frames, would lend every contender a few hundred megabytes. No import that is not
-needed, for the same reason.
+This is a separate small process, because a child's peak memory starts from its parent's at the
+fork: the harness with its frames would add a few hundred megabytes to every contender. For the same
+reason it imports as little as possible.
 """
 
 import json
@@ -13,8 +13,8 @@ import time
 
 
 def main(out: str, patience: str, *command: str) -> None:
-    """Writes to `out`: code (negative: the signal), seconds, cpu_seconds (user and system, with
-    waited-for children), peak_bytes (of the largest process of them), timed_out."""
+    """Writes to `out`: code (negative for a signal), seconds, cpu_seconds (user and system, with
+    children), peak_bytes (of the largest process), timed_out."""
     began = time.perf_counter()
     pid = os.posix_spawnp(command[0], command, os.environ, setpgroup=0)
     timed_out = False

@@ -1,4 +1,4 @@
-"""Ways to write bars that a program holds as objects: `StoreClient`, and psycopg by hand."""
+"""Ways to write bars from objects of a program: `StoreClient`, and hand-written psycopg."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from loader.client import StoreClient
 
 @dataclass(slots=True)
 class Candle:
-    """A bar as a program has it."""
+    """A bar as an object of a program."""
 
     provider: str
     symbol: str
@@ -51,14 +51,14 @@ _values = attrgetter(*bars.COLUMNS)
 
 @contextmanager
 def client(url: str) -> Iterator[Write]:
-    """mdload's: rules, counts, revisions, rejects."""
+    """mdload's client, with rules, counts, revisions and rejects."""
     with StoreClient(url) as store:
         yield lambda batch: store.write_bars(batch, len(batch))
 
 
 @contextmanager
 def feed(url: str) -> Iterator[Write]:
-    """mdload's buffered feed: bars are handed over one by one, and written together."""
+    """mdload's buffered feed: takes bars one by one and writes them together."""
     with StoreClient(url) as store, store.buffered() as buffered:
 
         def write(batch: Batch) -> None:
@@ -70,7 +70,7 @@ def feed(url: str) -> Iterator[Write]:
 
 @contextmanager
 def by_hand(url: str) -> Iterator[Write]:
-    """COPY into a temporary table of each batch, then ON CONFLICT, as it is written mostly."""
+    """COPY into a temporary table per batch, then ON CONFLICT, the most common code."""
     with psycopg.connect(url) as connection:
 
         def write(batch: Batch) -> None:
@@ -82,7 +82,7 @@ def by_hand(url: str) -> Iterator[Write]:
 
 @contextmanager
 def by_hand_kept(url: str) -> Iterator[Write]:
-    """The same with one temporary table for all batches: the best that it can be."""
+    """The same with one temporary table for all batches, its fastest form."""
     with psycopg.connect(url) as connection:
         connection.execute(f"{_STAGE} DELETE ROWS".encode())
         connection.commit()

@@ -1,15 +1,29 @@
-"""What can go wrong, by who can mend it. A message is one sentence; a hint is the next step."""
+"""What can go wrong, by who can fix it. A message is one sentence; a hint is the next step."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A place in the input: `file` as a person knows it (a path, a URL, a member of an archive, a
+    line of a feed), and where known its data row, from 1, and its column."""
+
+    file: str
+    row: int | None = None
+    column: str | None = None
+
 
 class MdloadError(Exception):
-    """A fault of mdload. Subclasses say whose fault it is instead.
+    """A fault in mdload itself; subclasses stand for faults that others can fix.
 
     Attributes:
-        exit_code: what the command line ends with.
-        hint: the next step for the person who reads it, or None.
-        retryable: whether doing the same again can succeed.
+        exit_code: the exit code of the command line.
+        hint: the next step for the reader, or None.
+        retryable: whether the same command can succeed later.
+        fault: the message without the place where it happened; equal for equal faults.
     """
 
     exit_code = 1
@@ -18,12 +32,74 @@ class MdloadError(Exception):
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.hint = hint
+        self.fault = message
+
+
+class LocatedError(MdloadError):
+    """An error at a place in the input.
+
+    Attributes:
+        where: the place, or None where it is not known.
+    """
+
+    def __init__(
+        self, message: str, *, where: Where | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.where = where
+
+    @classmethod
+    def at(
+        cls,
+        file: str,
+        fault: str,
+        *,
+        row: int | None = None,
+        column: str | None = None,
+        hint: str | None = None,
+    ) -> Self:
+        """`a.csv: there is no column 'x'`: the fault is a sentence of its own."""
+        return cls._located(f"{file}: {fault}", fault, Where(file, row, column), hint)
+
+    @classmethod
+    def of(
+        cls,
+        file: str,
+        fault: str,
+        *,
+        row: int | None = None,
+        column: str | None = None,
+        hint: str | None = None,
+    ) -> Self:
+        """`a.csv is cut short`: the file is the subject of the sentence."""
+        return cls._located(f"{file} {fault}", fault, Where(file, row, column), hint)
+
+    @classmethod
+    def _located(cls, message: str, fault: str, where: Where, hint: str | None) -> Self:
+        error = cls(message, where=where, hint=hint)
+        error.fault = fault
+        return error
 
 
 class SettingsError(MdloadError):
-    """An option, an environment variable or the configuration file is wrong."""
+    """An option, an environment variable or the configuration file is wrong.
+
+    Attributes:
+        option: the option that is wrong as it is typed, e.g. `--price-divisor`, or None.
+        problem: what is wrong with it, to stand behind the name of the option, or of the key of
+            mdload.toml that means the same. The message is both.
+    """
 
     exit_code = 2
+
+    def __init__(self, problem: str, *, option: str | None = None, hint: str | None = None) -> None:
+        super().__init__(f"{option} {problem}" if option else problem, hint=hint)
+        self.option = option
+        self.problem = problem
+
+
+class ProviderUnknown(LocatedError, SettingsError):
+    """Neither the file nor an option names the provider of its bars."""
 
 
 class UnknownRun(SettingsError):
@@ -31,25 +107,25 @@ class UnknownRun(SettingsError):
 
 
 class NothingStored(SettingsError):
-    """No bars are stored of what was asked for."""
+    """No stored bars match the request."""
 
 
 class NoRoom(SettingsError):
-    """The temporary directory cannot hold what is set aside there during a load."""
+    """The temporary directory is too small for the data that a load sets aside there."""
 
 
-class InputError(MdloadError):
+class InputError(LocatedError):
     """The input cannot be read, or cannot be understood."""
 
     exit_code = 3
 
 
 class UnreadableFile(InputError):
-    """A file is absent, damaged, cut short or of a kind that mdload does not read."""
+    """A file is missing, damaged, cut short or of a kind that mdload does not read."""
 
 
 class NotThere(UnreadableFile):
-    """A pattern names no file that is there."""
+    """A path or pattern matches no file."""
 
 
 class SourceLost(UnreadableFile):
@@ -67,14 +143,14 @@ class UnknownDialect(InputError):
 
 
 class ColumnMismatch(InputError):
-    """A column that the bars need is absent, doubled or of a type that cannot be one."""
+    """A column that bars need is missing, ambiguous or of the wrong type."""
 
 
 class SymbolCollision(InputError):
-    """Two symbols of one provider come to the same one.
+    """Two spellings of one provider become the same symbol.
 
     Attributes:
-        provider, symbol: the one that they come to.
+        provider, symbol: the symbol that they become.
     """
 
     def __init__(
@@ -85,7 +161,7 @@ class SymbolCollision(InputError):
         self.symbol = symbol
 
 
-class TooManyRejects(MdloadError):
+class TooManyRejects(LocatedError):
     """More rows broke a rule than the settings allow; nothing of the file was merged."""
 
     exit_code = 4
@@ -108,15 +184,22 @@ class DatabaseError(MdloadError):
 
     Attributes:
         sqlstate: PostgreSQL's five-character code, or None where there was no server to give one.
+        reason: the server's own sentence, or None where it gave none.
     """
 
     exit_code = 5
 
     def __init__(
-        self, message: str, *, hint: str | None = None, sqlstate: str | None = None
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        sqlstate: str | None = None,
+        reason: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.sqlstate = sqlstate
+        self.reason = reason
 
 
 class ConnectionLost(DatabaseError):
@@ -126,7 +209,7 @@ class ConnectionLost(DatabaseError):
 
 
 class SchemaOutOfDate(DatabaseError):
-    """mdload's tables are absent or older than this version needs."""
+    """mdload's tables are missing or older than this version needs."""
 
 
 class MergeFailed(DatabaseError):
@@ -140,7 +223,7 @@ class Contended(DatabaseError):
 
 
 class BarsCompressed(Contended):
-    """Bars to be locked lie in a compressed chunk of TimescaleDB, which has no rows to lock."""
+    """Bars to be locked are in a compressed chunk of TimescaleDB, which has no rows to lock."""
 
 
 class RunFinished(DatabaseError):

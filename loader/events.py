@@ -1,4 +1,4 @@
-"""What happens during a load, told to whoever listens: progress bars, logs, metrics."""
+"""The events of a load, for its listeners: progress bars, logs, metrics."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from loader.results import Counts, FileResult, LoadResult
+from loader.results import Counts, FileResult, LoadResult, Note
 
 #: How bars reach the table: straight, or through the diff-aware upsert.
 Method = Literal["COPY", "UPSERT"]
@@ -25,7 +25,7 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class FileStarted:
-    """`size_bytes` is what is on disk."""
+    """`size_bytes` is the size on disk."""
 
     path: str
     size_bytes: int
@@ -33,7 +33,7 @@ class FileStarted:
 
 @dataclass(frozen=True, slots=True)
 class FileOpened:
-    """`rows` is what the file says it holds; None for text, which does not say it."""
+    """`rows` is the number of rows in the file's metadata; None for text, which has none."""
 
     path: str
     rows: int | None
@@ -41,15 +41,17 @@ class FileOpened:
 
 @dataclass(frozen=True, slots=True)
 class FileNote:
-    """Something a person should know about a file: an inference, a column left out, a retry."""
-
     path: str
-    text: str
+    note: Note
+
+    @property
+    def text(self) -> str:
+        return self.note.text
 
 
 @dataclass(frozen=True, slots=True)
 class RowsDone:
-    """`rows` more rows went through; a file that starts over sends a negative number."""
+    """`rows` more rows were processed; negative when a file starts over."""
 
     path: str
     rows: int
@@ -57,9 +59,9 @@ class RowsDone:
 
 @dataclass(frozen=True, slots=True)
 class BarsWritten:
-    """What a transaction sent one way, told once it has ended.
+    """The bars that an ended transaction sent by one method.
 
-    `bars` were inserted or updated, or where it was not `committed` they were sent and rolled back.
+    `bars` were inserted or updated, or if not `committed`, sent and rolled back.
     """
 
     path: str
@@ -71,7 +73,7 @@ class BarsWritten:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """A transaction is committed: what became of its rows, and how many broke which rule."""
+    """A transaction is committed: the counts of its rows, and of its rejects by rule."""
 
     path: str
     counts: Counts

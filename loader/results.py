@@ -1,4 +1,4 @@
-"""What a load did, counted: every row that was read is in exactly one of the counts."""
+"""The result of a load in counts: every row that was read is in exactly one of them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,35 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from loader.errors import MergeFailed
 
 FileState = Literal["loaded", "known", "partial", "refused", "failed", "cancelled", "unfinished"]
 RunStatus = Literal["running", "success", "failure", "cancelled"]
+STATUSES: Final[tuple[RunStatus, ...]] = get_args(RunStatus)
+Mode = Literal["live", "backfill"]
+
+#: The subject of a note: how the source was read; the dialect that was recognised, and what it says
+#: of this file; columns; provider and symbol; times; interval; scale of the numbers; rows left out;
+#: symbols renamed; and the course of a load or feed itself.
+NoteKind = Literal[
+    "reading", "recognition", "dialect", "columns", "key", "times", "interval", "numbers", "rows",
+    "symbols", "run",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something a person should know about a file: an inference, a column left out, a retry."""
+
+    kind: NoteKind
+    text: str
+
+
+def noted(kind: NoteKind, texts: Iterable[str]) -> tuple[Note, ...]:
+    """A note of one kind for each text."""
+    return tuple(Note(kind, text) for text in texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +104,13 @@ class FileResult:
 
     `state` is `loaded`; `known` (its content is loaded already under this configuration);
     `partial` (`commit_every` committed some parts before it ended); `refused` (more rejects than
-    allowed); `failed`; `cancelled`; or `unfinished` (it is still being written, and a job leaves it
-    for its next run; not in the ledger). `retryable` says that another attempt may succeed.
+    allowed); `failed`; `cancelled`; or `unfinished` (still being written: a job leaves it for its
+    next run, and it is not in the ledger). `retryable` means that another attempt may succeed.
     `min_ts` and `max_ts` span the good bars (UTC).
     `rejected` maps each broken rule to its number of rows (a row can break several).
     `conflicts` lists the first keys that the file holds twice with different values.
+    `error` is a sentence; `fault` is the same without the place, so that files with one fault can
+    be told together.
     """
 
     path: str
@@ -102,8 +127,9 @@ class FileResult:
     rejected: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     conflicting: int = 0
     conflicts: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     error: str | None = None
+    fault: str | None = None
     hint: str | None = None
     exit_code: int = 0
     retryable: bool = False
@@ -126,7 +152,7 @@ class ChunkWrites:
 @dataclass(frozen=True, slots=True)
 class LoadResult:
     """One invocation. `run_id` is None for a dry run, which leaves no record. `chunks` are the
-    compressed ones that were written into, in order of time."""
+    compressed chunks that it wrote into, in order of time."""
 
     run_id: int | None
     status: RunStatus
@@ -189,7 +215,7 @@ def _file(file: FileResult) -> dict[str, object]:
         "conflicts": list(file.conflicts),
         "min_ts": file.min_ts,
         "max_ts": file.max_ts,
-        "notes": list(file.notes),
+        "notes": [note.text for note in file.notes],
         "error": file.error,
         "hint": file.hint,
     }

@@ -1,4 +1,4 @@
-"""Numbers, times and secrets as people may see them."""
+"""Numbers and times for people, and text without secrets."""
 
 from __future__ import annotations
 

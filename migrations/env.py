@@ -1,19 +1,20 @@
-"""Runs the migrations, on a connection that `store.schema` hands over or for plain alembic."""
+"""Runs the migrations, on a connection from `store.schema` or for plain alembic."""
 
 from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection, MetaData, Table, text
 
+from loader.db.engine import engine
 from loader.db.target import named
 from loader.errors import SettingsError
-from loader.store.schema import LOCK, VERSION_TABLE, engine
+from loader.store.schema import LOCK, VERSION_TABLE
 
 
 def migrate(connection: Connection) -> None:
-    """All steps in one transaction, one migrator at a time, in the connection's current schema."""
+    """Runs all steps in one transaction, one migrator at a time, in the current schema."""
     with connection.begin():
-        # Before alembic looks which revision the database has: a second migrator waits here, and
-        # then finds the work done.
+        # Taken before alembic reads the revision: a second migrator waits here, and then finds the
+        # work done.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
         schema = connection.scalar(text("SELECT current_schema()"))
         context.configure(
@@ -31,7 +32,7 @@ def print_sql() -> None:
     context.configure(
         dialect_name="postgresql",
         version_table=VERSION_TABLE,
-        dialect_opts={"paramstyle": "named"},  # keeps a % single in what is printed
+        dialect_opts={"paramstyle": "named"},  # prints a % as a single %
     )
     with context.begin_transaction():
         context.run_migrations()
@@ -47,6 +48,6 @@ else:
     except SettingsError as error:
         raise CommandError(str(error)) from error
     if chosen is None:
-        raise CommandError("Set MDLOAD_DATABASE_URL to the database that is to be migrated")
+        raise CommandError("Set MDLOAD_DATABASE_URL to the database to migrate")
     with engine(chosen.url).connect() as connection:
         migrate(connection)

@@ -4,9 +4,8 @@ SELECT EXISTS (SELECT FROM pg_inherits WHERE inhparent = to_regclass('bars_ohlcv
        AND EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
 
 -- bars_chunks --
--- The chunks of the bars in order of time: name, first instant, first one after it, whether compressed (the newest
--- rows of such a chunk may lie beside the compressed ones), whether the policy would compress it. Only where
--- TimescaleDB is installed.
+-- The chunks of the bars in order of time: name, first instant, first instant after it, whether it is compressed (its
+-- newest rows may not be), whether the policy would compress it. Only if TimescaleDB is installed.
 WITH bars AS (
     SELECT n.nspname AS hypertable_schema, c.relname AS hypertable_name
       FROM pg_class c
@@ -21,15 +20,15 @@ SELECT format('%I.%I', chunk_schema, chunk_name) AS chunk, range_start AS lo, ra
  ORDER BY range_start
 
 -- decompression_unlimited --
--- For this transaction alone: how many rows it may take out of compressed chunks. What is the same has been left out
--- before, so that the rest is what the load changes.
+-- Lets this transaction decompress any number of rows. Unchanged bars have been left out before, so these are the ones
+-- that the load changes.
 SELECT set_config('timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true)
 
 -- stage_by_time --
--- For revisions to be kept chunk by chunk.
+-- An index for keeping revisions chunk by chunk.
 CREATE INDEX ON pg_temp.mdload_stage (ts)
 
 -- chunk_compress --
--- Compresses chunk $1, or what lies uncompressed in it; not for long, where another writer holds it.
+-- Compresses chunk $1, or the uncompressed rows in it. Does not wait long for another writer.
 WITH patience AS MATERIALIZED (SELECT set_config('lock_timeout', '10s', true))
 SELECT CAST(compress_chunk(CAST(CAST($1 AS text) AS regclass), true) AS text) FROM patience

@@ -1,10 +1,10 @@
 -- doctor_session --
--- The doctor asks, and never waits long for an answer.
+-- Keeps the doctor's queries from waiting long.
 SELECT set_config(name, setting, false)
   FROM (VALUES ('statement_timeout', '10s'), ('lock_timeout', '5s')) AS wanted (name, setting)
 
 -- doctor_server --
--- What answers, and as whom.
+-- The server and its state, the database and the role.
 SELECT current_setting('server_version') AS version,
        CAST(current_setting('server_version_num') AS integer) AS number,
        pg_is_in_recovery() AS standby,
@@ -17,8 +17,8 @@ SELECT current_setting('server_version') AS version,
 SELECT clock_timestamp() AS now
 
 -- doctor_schemas --
--- The schemas that hold mdload's tables, and how this connection stands to each: whether it works there,
--- whether its search_path names it, whether it may enter. Without a row it has none to look in.
+-- The schemas that hold mdload's tables, and for each: whether it is the current one, whether the search_path names
+-- it, whether this role may use it.
 SELECT n.nspname AS name,
        n.nspname IS NOT DISTINCT FROM current_schema() AS current,
        n.nspname = ANY (SELECT replace(trim(entry, ' "'), '$user', session_user)
@@ -31,8 +31,8 @@ SELECT n.nspname AS name,
  ORDER BY current DESC, searched DESC, n.nspname
 
 -- doctor_rights --
--- Which of the rights $2 (JSON array of {kind, name, right, column}) role $3 lacks on what schema $1 holds, in
--- their order, with the object and the role as SQL writes them. Of a right on no column, column is NULL.
+-- Those of the privileges $2 (JSON array of {kind, name, right, column}) that role $3 lacks in schema $1, in their
+-- order, with the object and the role as SQL writes them. Without a column, column is NULL.
 SELECT CASE kind WHEN 'DATABASE' THEN 'DATABASE ' || quote_ident(current_database())
                  WHEN 'SCHEMA' THEN 'SCHEMA ' || quote_ident(n.nspname)
                  WHEN 'SEQUENCE' THEN 'SEQUENCE ' || format('%I.%I', n.nspname, c.relname)
@@ -57,15 +57,15 @@ SELECT CASE kind WHEN 'DATABASE' THEN 'DATABASE ' || quote_ident(current_databas
 SELECT pg_has_role(oid, 'USAGE') AS held FROM pg_roles WHERE rolname = CAST($1 AS text)
 
 -- doctor_settings --
--- Settings as this connection has them: the number in the setting's own unit, and as people write it.
+-- Settings of this connection: as a number in the setting's own unit, and as people write it.
 SELECT name, setting, unit, current_setting(name) AS shown
   FROM pg_settings
  WHERE name IN ('max_wal_size', 'checkpoint_timeout', 'synchronous_commit', 'synchronous_standby_names',
                 'work_mem', 'fsync', 'full_page_writes', 'autovacuum')
 
 -- doctor_space --
--- The size of the database, and where its files are: NULL where the server does not tell that to this role,
--- or is on another machine.
+-- The size of the database, and the directory of its files: NULL if the server hides it from this role, or is on
+-- another machine.
 SELECT pg_database_size(current_database()) AS bytes,
        CASE WHEN inet_server_addr() IS NULL
             THEN (SELECT setting FROM pg_settings WHERE name = 'data_directory') END AS directory
@@ -75,9 +75,8 @@ SELECT pg_database_size(current_database()) AS bytes,
 SELECT version_num AS revision FROM mdload_alembic_version
 
 -- doctor_locks --
--- The advisory locks that mdload's sessions hold in this database: the server's process, what it is called, for
--- how long it is connected (NULL where this role may not see that), and its run, if it has one going. $1 the key of
--- migrations.
+-- The advisory locks that mdload's sessions hold in this database: the server process, the session's name, for how long
+-- it is connected (NULL if this role may not see that), and its run, if one is under way. $1 the key of migrations.
 SELECT DISTINCT l.pid, l.migrates, a.application_name AS application,
        clock_timestamp() - a.backend_start AS connected,
        run.id AS run_id, run.job_name, run.metadata ->> 'host' AS host

@@ -26,8 +26,8 @@ SELECT f.state, f.rows_resumable, f.run_id,
          LIMIT 1) f
 
 -- files_before --
--- What was under the paths $2 (JSON array) when one of the last 30 runs of job $1 had it: path, content
--- hash and run, the newest of each.
+-- The contents of the paths $2 (JSON array) in the last 30 runs of job $1: path, content hash and run, the newest of
+-- each path.
 SELECT DISTINCT ON (path) path, content_hash, run_id
   FROM job_run_files
  WHERE run_id IN (SELECT id FROM job_runs WHERE job_name = $1 ORDER BY started_at DESC LIMIT 30)
@@ -37,7 +37,7 @@ SELECT DISTINCT ON (path) path, content_hash, run_id
 
 -- file_begin --
 -- Opens a file's row in the ledger. $1 run, $2 path, $3 size, $4 content hash, $5 fingerprint,
--- $6 seconds since the load of it began.
+-- $6 seconds since its load began.
 INSERT INTO job_run_files (run_id, path, size_bytes, content_hash, config_fingerprint, state, started_at)
 VALUES (CAST($1 AS bigint), $2, CAST($3 AS bigint), $4, $5, 'loading',
         now() - make_interval(secs => CAST($6 AS double precision)))
@@ -69,5 +69,5 @@ UPDATE job_run_files
 RETURNING id
 
 -- file_committed --
--- Whether the ledger's row $1 stands at state $2 with $3 rows read.
+-- Whether row $1 of the ledger has state $2 and $3 rows read.
 SELECT state = $2 AND rows_read = CAST($3 AS bigint) FROM job_run_files WHERE id = CAST($1 AS bigint)

@@ -1,7 +1,7 @@
 -- job_lock_session --
--- What the session that holds a job's lock needs: $1 what it is called in pg_stat_activity, $2 how long it
--- may wait for the lock (0: for ever). A machine that is gone is noticed within half a minute, so that its
--- lock does not outlive it by the two hours that TCP would wait.
+-- Prepares the session that holds a job's lock. $1 its name in pg_stat_activity, $2 how long it may wait for the lock
+-- (0: for ever). The server notices within half a minute that a machine is gone; by TCP's defaults the lock would
+-- outlive it by two hours.
 SELECT set_config(name, setting, false)
   FROM (VALUES ('application_name', CAST($1 AS text)), ('lock_timeout', CAST($2 AS text)),
                ('statement_timeout', '0'), ('idle_session_timeout', '0'),
@@ -9,8 +9,8 @@ SELECT set_config(name, setting, false)
                ('tcp_keepalives_count', '3'), ('TimeZone', 'UTC')) AS wanted (name, setting)
 
 -- job_lock_try --
--- Takes the lock of job $1 if nobody has it; says whether, and by which server process. Jobs of other
--- schemas have locks of their own.
+-- Takes the lock of job $1 if nobody has it. Returns whether it did, and the server process. Jobs of other schemas
+-- have locks of their own.
 SELECT pg_try_advisory_lock(hashtextextended(concat('mdload job ', current_schema(), '.', CAST($1 AS text)), 0)) AS taken,
        pg_backend_pid() AS backend
 
@@ -18,9 +18,13 @@ SELECT pg_try_advisory_lock(hashtextextended(concat('mdload job ', current_schem
 -- Takes the lock of job $1 as soon as nobody has it.
 SELECT pg_advisory_lock(hashtextextended(concat('mdload job ', current_schema(), '.', CAST($1 AS text)), 0))
 
+-- job_lock_release --
+-- Gives the lock of job $1 back.
+SELECT pg_advisory_unlock(hashtextextended(concat('mdload job ', current_schema(), '.', CAST($1 AS text)), 0))
+
 -- job_lock_holder --
--- Who holds the lock of job $1: the server process, its name, since when, and its run where it has one
--- under way. What other roles' sessions do is not shown to everybody.
+-- Who holds the lock of job $1: the server process, its name, since when, and its run if one is under way. The server
+-- hides the name and the time of other roles' sessions from most roles.
 SELECT locks.pid AS backend, activity.application_name,
        coalesce(run.started_at, activity.state_change) AS since,
        run.id AS run_id, run.metadata ->> 'host' AS host, run.metadata ->> 'pid' AS pid
@@ -39,8 +43,8 @@ SELECT locks.pid AS backend, activity.application_name,
                       LIMIT 1) AS run ON true
 
 -- job_runs_orphaned --
--- Ends as failed the runs of job $1 that were started under its lock and say that they are running; gives
--- their ids. For the one who holds the lock now: their processes are gone. $2 error message.
+-- Ends as failed the runs of job $1 that were started under its lock and are recorded as running. Returns their ids.
+-- Only for the holder of the lock: their processes are gone. $2 error message.
 UPDATE job_runs
    SET status = 'failure', error_message = $2,
        completed_at = greatest(clock_timestamp(), started_at)

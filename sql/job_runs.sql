@@ -1,5 +1,5 @@
 -- job_run_start --
--- Records a run as running and gives its id. $1 job name, $2 dataset name, $3 provider, $4 mode,
+-- Records a run as running. Returns its id. $1 job name, $2 dataset name, $3 provider, $4 mode,
 -- $5 config fingerprint, $6 pipeline version, $7 metadata (JSON). Times come from clock_timestamp()
 -- in all of these queries: now() stands still while a transaction lasts.
 INSERT INTO job_runs (job_name, dataset_name, provider, mode, config_fingerprint,
@@ -9,11 +9,12 @@ VALUES ($1, $2, $3, $4, $5, $6, CAST(CAST($7 AS text) AS jsonb) - 'last_heartbea
 RETURNING id
 
 -- job_run_add_counts --
--- Adds to the counts of a run, merges its symbols and span, and beats where $12 is true; gives the id, the job's name
--- and the mode, or no row when the run is no longer running. $1 run, $2-$8 rows read, inserted, updated, unchanged,
--- duplicate, skipped, failed, $9 symbols (JSON array), $10 first ts, $11 last ts. Where $13 is a kind of load, it
--- records the load as load_record does, in the same round trip: $14 file, $15 deleted, $16 known at.
--- It locks the run's row, and only then waits for who wants a settled store: run it last in its transaction.
+-- Adds to the counts of a run, merges its symbols and span, and sends a heartbeat if $12 is true. Returns the id, the
+-- job's name and the mode, or no row when the run is no longer running. $1 run, $2-$8 rows read, inserted, updated, unchanged,
+-- duplicate, skipped, failed, $9 symbols (JSON array), $10 first ts, $11 last ts.
+-- If $13 is a kind of load, it records the load as load_record does, in the same round trip: $14 file, $15 deleted,
+-- $16 known at. It locks the run's row, and only then waits for readers that settle the store: run it last in its
+-- transaction.
 WITH counted AS (
 UPDATE job_runs
    SET rows_read = rows_read + CAST($2 AS bigint),
@@ -58,8 +59,8 @@ SELECT job_name, mode FROM job_runs WHERE id = CAST($1 AS bigint)
 SELECT id FROM job_runs WHERE id = CAST($1 AS bigint) FOR NO KEY UPDATE
 
 -- job_run_heartbeat --
--- Beats; gives the id, or no row when run $1 is not running. No row either, and no waiting, when its
--- row is locked: then another session is at work on it.
+-- Sends a heartbeat. Returns the id, or no row when run $1 is not running. If its row is locked, another session is at
+-- work on it: returns no row and does not wait.
 UPDATE job_runs
    SET metadata = metadata || jsonb_build_object('last_heartbeat',
            to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
@@ -70,16 +71,21 @@ UPDATE job_runs
 RETURNING id
 
 -- job_run_complete --
--- Ends a run; gives what is counted of it, or no row when it is not running. $1 run, $2 status, $3 error message.
+-- Ends a run. Returns its counts, or no row when it is not running. $1 run, $2 status, $3 error message.
+-- A run that was given no provider gets the one that all its files have, if they agree.
 UPDATE job_runs
-   SET status = $2, error_message = $3, completed_at = greatest(clock_timestamp(), started_at)
+   SET status = $2, error_message = $3, completed_at = greatest(clock_timestamp(), started_at),
+       provider = coalesce(provider, (
+           SELECT min(f.provider) FROM job_run_files f
+            WHERE f.run_id = job_runs.id AND (f.provider IS NOT NULL OR f.rows_read > 0)
+           HAVING count(DISTINCT f.provider) = 1 AND bool_and(f.provider IS NOT NULL)))
  WHERE id = CAST($1 AS bigint) AND status = 'running'
 RETURNING id, job_name, provider, mode, status, elapsed_ms, rows_read, rows_inserted, rows_updated,
           rows_unchanged, rows_duplicate, rows_skipped, rows_failed
 
 -- job_runs_mark_failed --
--- Ends as failed those of the runs $1 that are still running and still without a sign of life for $3
--- minutes (see job_runs_find); gives the same of each. $2 error message.
+-- Ends as failed those of the runs $1 that are still running and have given no sign of life for $3 minutes (see
+-- job_runs_find). Returns the counts of each. $2 error message.
 UPDATE job_runs
    SET status = 'failure', error_message = $2,
        completed_at = greatest(clock_timestamp(), started_at)
@@ -93,13 +99,16 @@ RETURNING id, job_name, provider, mode, status, elapsed_ms, rows_read, rows_inse
           rows_unchanged, rows_duplicate, rows_skipped, rows_failed
 
 -- job_runs_find --
--- Runs, newest first; a NULL parameter asks nothing. $1 id, $2 job name, $3 status, $4 started at or
--- after, $5 running without a sign of life (a heartbeat, else its start) for so many minutes, $6 at
--- most so many runs. as_of is the server's time.
+-- Runs, newest first; a NULL parameter does not filter. $1 id, $2 job name, $3 status, $4 started at or after,
+-- $5 running without a sign of life (a heartbeat, or else its start) for this many minutes, $6 at most this many runs.
+-- providers are those of its files, or else its own; as_of is the server's time.
 SELECT id, job_name, dataset_name, provider, mode, status, config_fingerprint, pipeline_version,
        rows_read, rows_written, rows_inserted, rows_updated, rows_unchanged, rows_duplicate,
        rows_skipped, rows_failed, symbols, min_ts, max_ts, error_message, metadata,
        started_at, completed_at, created_at, updated_at, elapsed_ms,
+       coalesce((SELECT array_agg(DISTINCT f.provider ORDER BY f.provider)
+                   FROM job_run_files f WHERE f.run_id = job_runs.id AND f.provider IS NOT NULL),
+                array_remove(ARRAY[provider], NULL)) AS providers,
        statement_timestamp() AS as_of
   FROM job_runs
  WHERE (CAST($1 AS bigint) IS NULL OR id = $1)
@@ -116,7 +125,7 @@ SELECT id, job_name, dataset_name, provider, mode, status, config_fingerprint, p
  LIMIT CAST($6 AS bigint)
 
 -- job_runs_summary --
--- The last $1 hours, in the columns of the view job_runs_summary, which knows 24 hours only.
+-- The runs of the last $1 hours, in the columns of the view job_runs_summary, which has 24 hours.
 SELECT job_name, provider, status,
        count(*) AS run_count,
        CAST(avg(elapsed_ms) AS double precision) AS avg_duration_ms,
@@ -130,7 +139,7 @@ SELECT job_name, provider, status,
  ORDER BY job_name, provider NULLS FIRST, status
 
 -- job_runs_expired --
--- By job, the runs that ended more than $1 days (of 24 hours) ago and what hangs on them: rows of
+-- By job, the runs that ended more than $1 days (of 24 hours) ago, and what is deleted with them: rows of
 -- files, rejected rows, and those of them that were not replayed.
 SELECT job_name,
        count(*) AS run_count,
@@ -151,7 +160,7 @@ SELECT job_name,
  ORDER BY job_name
 
 -- job_runs_cleanup --
--- Deletes the runs of job_runs_expired and what hangs on them; gives the number of runs. $1 days.
+-- Deletes the runs of job_runs_expired with their files and rejected rows. Returns the number of runs. $1 days.
 WITH gone AS (
     DELETE FROM job_runs
      WHERE status <> 'running'
@@ -171,7 +180,7 @@ SELECT id, run_id, path, size_bytes, content_hash, config_fingerprint, dialect, 
  ORDER BY started_at, id
 
 -- job_run_rejects --
--- Rejected rows of run $1 that came in no file, by broken rule; a row can break several.
+-- Rejected rows of run $1 that did not come from a file, by broken rule; a row can break several.
 SELECT rule, count(*) AS rows
   FROM bars_rejected
  CROSS JOIN unnest(rules) AS broken (rule)

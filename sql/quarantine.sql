@@ -1,11 +1,11 @@
 -- rejected_create --
--- Where rejected rows land before their raw text becomes jsonb. Gone with the transaction.
+-- The stage of rejected rows, before their raw text becomes jsonb. Gone with the transaction.
 CREATE TEMPORARY TABLE mdload_rejected (
     row_number bigint NOT NULL, rules text[] NOT NULL, raw text NOT NULL
 ) ON COMMIT DROP
 
 -- rejected_keep --
--- Moves them into the quarantine. $1 run, $2 file. Gives how many.
+-- Moves the staged rows into the quarantine. $1 run, $2 file. Returns how many.
 WITH kept AS (
     INSERT INTO bars_rejected (run_id, file_id, row_number, rules, raw)
     SELECT CAST($1 AS bigint), CAST($2 AS bigint), row_number, rules, CAST(raw AS jsonb)

@@ -1,6 +1,6 @@
 -- rollup_statement --
--- The statement that makes a continuous aggregate of bars, in bars' terms. $1 its name, $2 the interval that it is
--- made of, $3 the one that it has, $4 the bucket.
+-- Composes the statement that creates a continuous aggregate with the columns of bars. $1 its name, $2 the interval of
+-- its source, $3 its own interval, $4 the bucket.
 SELECT format($statement$
     CREATE MATERIALIZED VIEW %I WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
     SELECT provider, symbol, CAST(%3$L AS text) COLLATE "C" AS "interval", time_bucket(%4$L::interval, ts) AS ts,
@@ -15,7 +15,7 @@ SELECT format($statement$
     $statement$, CAST($1 AS text), CAST($2 AS text), CAST($3 AS text), CAST($4 AS text)) AS statement
 
 -- rollups_list --
--- The continuous aggregates of the bars that mdload made.
+-- The continuous aggregates of bars that mdload created.
 SELECT view_name AS name
   FROM timescaledb_information.continuous_aggregates
  WHERE hypertable_schema = current_schema() AND hypertable_name = 'bars_ohlcv'
@@ -23,21 +23,21 @@ SELECT view_name AS name
  ORDER BY view_name
 
 -- rollup_refresh --
--- Brings a rollup up to date for the buckets ($2) from the one that has $3 to the one that has $4; NULL for both:
--- all of them. $1 its name. Not within a transaction.
+-- Refreshes rollup $1 from the bucket that holds $3 to the one that holds $4, or all buckets if both are NULL. $2 the
+-- length of a bucket. Not within a transaction.
 CALL refresh_continuous_aggregate(CAST(CAST($1 AS text) AS regclass),
                                   time_bucket(CAST($2 AS interval), CAST($3 AS timestamptz)),
                                   time_bucket(CAST($2 AS interval), CAST($4 AS timestamptz)) + CAST($2 AS interval))
 
 -- rollup_policy --
--- Has the server bring it up to date every hour, for what came by other ways than a load. $1 its name.
+-- Adds an hourly refresh to rollup $1, for bars that no load wrote.
 SELECT add_continuous_aggregate_policy(CAST(CAST($1 AS text) AS regclass), NULL, interval '1 hour',
                                        interval '1 hour', if_not_exists => true)
 
 -- rollup_check_statement --
--- The statement that compares stored bars with a rollup of theirs, by series that both have, between its first and
--- last bar: bars compared, and those that differ as JSON. $1 the rollup's name, $2 the interval; $3 provider, $4 first
--- and $5 last moment, $6 symbols, each NULL for all; $7 how far prices and volume may be apart, as a share.
+-- Composes the statement that compares stored bars with a rollup, by series that both have, between its first and last
+-- bar: the number of bars compared, and those that differ. $1 the rollup's name, $2 the interval; $3 provider, $4 first
+-- and $5 last moment, $6 symbols, each NULL for all; $7 the tolerance of prices and volume, as a share.
 SELECT format($statement$
     WITH rolled AS (
         SELECT * FROM %1$I

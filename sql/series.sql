@@ -1,7 +1,7 @@
 -- series_all --
--- Every series stored between $1 and $2, in key order, and its first and last ts between $3 and $4 (NULL where it has
--- no bar there): from each series the index is asked for the next, so that the cost is three probes per series, however
--- many bars there are. $1 and $2 are the ends of all time or of chunks, which the planner goes by, and no bound.
+-- Every series stored between $1 and $2, in key order, and its first and last ts between $3 and $4 (NULL if it has no
+-- bar there). The index finds the next series from each one, so the cost is three probes per series, however many bars
+-- there are. $1 and $2 are the ends of all time or of chunks: they help the planner and do not bound the result.
 WITH RECURSIVE series AS (
     (SELECT provider, symbol, "interval" FROM bars_ohlcv
       WHERE ts BETWEEN $1 AND $2
@@ -23,8 +23,8 @@ SELECT s.provider, s.symbol, s."interval",
   FROM series s
 
 -- series_of_symbols --
--- As series_all, of the wanted symbols (JSON array of text): a probe per provider, then one per provider and symbol,
--- then three per series.
+-- As series_all, for the wanted symbols (JSON array of text): a probe per provider, one per provider and symbol, and
+-- three per series.
 WITH RECURSIVE providers AS (
     (SELECT provider FROM bars_ohlcv WHERE ts BETWEEN $1 AND $2 ORDER BY provider LIMIT 1)
     UNION ALL
@@ -57,18 +57,18 @@ SELECT s.provider, s.symbol, s."interval",
   FROM series s
 
 -- series_between --
--- Every series that has bars between $1 and $2, its first and last ts there, and how many bars. For compressed chunks,
--- where a probe costs more than a glance at every batch: of whole chunks the batches' bounds and counts tell all.
+-- Every series with bars between $1 and $2, its first and last ts there, and how many bars. For compressed chunks, where
+-- a probe costs more than reading the metadata of every batch: for whole chunks its bounds and counts are enough.
 SELECT provider, symbol, "interval", min(ts) AS first, max(ts) AS last, count(*) AS bars
   FROM bars_ohlcv
  WHERE ts BETWEEN $1 AND $2
  GROUP BY provider, symbol, "interval"
 
 -- coverage_walk --
--- Where the wanted series (sid, provider, symbol, interval) have bars between first and last, two of their bars: from
--- each bar found the index is asked for the first one after the slice of time that it is in (slices are `slice` long,
--- counted from `origin`) and after its own `length`. So a probe per slice, however many bars the slices hold. None of
--- the series reaches beyond $1 and $2, for the planner to leave chunks out.
+-- Samples the times at which the wanted series (sid, provider, symbol, interval) have bars from first to last. From each
+-- bar found, the index finds the first one after its slice of time (slices are `slice` long, counted from `origin`) and
+-- after its own `length`: a probe per slice, however many bars it holds. No series reaches beyond $1 and $2, so that the
+-- planner can leave chunks out.
 SELECT w.sid, stops.ts
   FROM json_to_recordset(current_setting('mdload.wanted')::json)
        AS w(sid integer, provider text, symbol text, "interval" text, first timestamptz, last timestamptz,
@@ -87,8 +87,8 @@ SELECT w.sid, stops.ts
        SELECT ts FROM walk WHERE ts IS NOT NULL) AS stops
 
 -- stretch_counts --
--- How many bars the wanted stretches (sid, provider, symbol, interval, lo, hi) hold, both ends included, none of which
--- reaches beyond $1 and $2; added up by sid: an index range each.
+-- The number of bars in the wanted stretches (sid, provider, symbol, interval, lo, hi), both ends included, added up by
+-- sid: an index range each. No stretch reaches beyond $1 and $2.
 SELECT w.sid, CAST(sum(b.bars) AS bigint) AS bars
   FROM json_to_recordset(current_setting('mdload.wanted')::json)
        AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz)
@@ -99,9 +99,9 @@ SELECT w.sid, CAST(sum(b.bars) AS bigint) AS bars
  GROUP BY w.sid
 
 -- stored_times --
--- The ts of all bars of the wanted stretches (sid, provider, symbol, interval, lo, hi), both ends included, none of
--- which reaches beyond $1 and $2: one row per stretch with its times packed as in stored_bars. The index alone is read,
--- each range once.
+-- The ts of all bars in the wanted stretches (sid, provider, symbol, interval, lo, hi), both ends included: one row per
+-- stretch with its times packed as in stored_bars. No stretch reaches beyond $1 and $2. Reads only the index, each range
+-- once.
 SELECT w.sid, b.ts
   FROM json_to_recordset(current_setting('mdload.wanted')::json)
        AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz)
@@ -112,5 +112,5 @@ SELECT w.sid, b.ts
  WHERE b.ts IS NOT NULL
 
 -- session_of_moments --
--- From its next transaction on this session reads all of a transaction as it was at the first query.
+-- From the next transaction on, all queries of a transaction in this session see one snapshot.
 SELECT set_config('default_transaction_isolation', 'repeatable read', false)

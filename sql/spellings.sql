@@ -1,6 +1,6 @@
 -- spellings_stored --
--- Stored spellings of the given symbols, as a JSON array of (provider, source_symbol, symbol, convention). Those
--- that are given are left out. $1 JSON array of the same.
+-- Other stored spellings of the given symbols, as a JSON array of (provider, source_symbol, symbol, convention). $1 JSON
+-- array of the same.
 SELECT CAST(coalesce(json_agg(DISTINCT jsonb_build_object(
            'provider', p.provider, 'source_symbol', p.source_symbol, 'symbol', p.symbol,
            'convention', p.convention)), '[]') AS text)
@@ -10,8 +10,8 @@ SELECT CAST(coalesce(json_agg(DISTINCT jsonb_build_object(
  WHERE p.source_symbol <> w.source_symbol
 
 -- spellings_keep --
--- Remembers spellings that are new; known ones are not touched. $1 JSON array of (provider, source_symbol,
--- symbol, convention), $2 run. Gives how many were new.
+-- Stores spellings that are new; known ones are not touched. $1 JSON array of (provider, source_symbol,
+-- symbol, convention), $2 run. Returns how many were new.
 WITH kept AS (
     INSERT INTO provider_symbols (provider, source_symbol, symbol, convention, first_run_id)
     SELECT w.provider, w.source_symbol, w.symbol, w.convention, CAST($2 AS bigint)

@@ -1,6 +1,6 @@
 -- wanted_set --
--- Keeps a JSON array in this session for the next queries to read. A result that comes without bound
--- parameters is sent as one binary COPY, three times as fast. $1 the array, as text.
+-- Keeps a JSON array in this session for the next queries to read: without bound parameters their result is one binary
+-- COPY, three times as fast. $1 the array, as text.
 SELECT length(set_config('mdload.wanted', CAST($1 AS text), false))
 
 -- stored_spans --
@@ -14,45 +14,30 @@ SELECT w.sid,
        AS w(sid integer, provider text, symbol text, "interval" text)
 
 -- stored_bars --
--- Stored bars of the wanted stretches (sid, provider, symbol, interval, lo, hi), both ends included, none of which
--- reaches beyond $1 and $2. These stand in the text as literals, for the planner to leave chunks out. One row per
--- stretch that has any: each column's values one after the other, 8 bytes each, as the binary protocol has them, and
--- the four prices of a bar together, which is one call and not four. NULLs are left out, and the times of those rows
--- stand apart. The server packs bars so in less time than it takes to send them row by row, and they are read in a
--- tenth of it. One index range per stretch: an aggregate cannot be flattened.
+-- The bars in the wanted stretches (sid, provider, symbol, interval, lo, hi), both ends included. No stretch reaches
+-- beyond $1 and $2, which become literals, so that the planner can leave chunks out. One row per stretch that has bars:
+-- each column's values one after the other, 8 bytes each, as in the binary protocol; the four prices of a bar together,
+-- which takes one call instead of four. NULLs are left out; the times of those bars are in columns of their own. Packing
+-- takes the server less time than sending row by row, and reading takes a tenth. One index range per stretch: an
+-- aggregate cannot be flattened.
 SELECT w.sid, b.*
   FROM json_to_recordset(current_setting('mdload.wanted')::json)
        AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz)
  CROSS JOIN LATERAL (
-       SELECT string_agg(timestamptz_send(s.ts), '') AS ts,
-              string_agg(lseg_send(lseg(point(s.open, s.high), point(s.low, s.close))), '') AS prices,
-              string_agg(float8send(s.volume), '') AS volume,
-              string_agg(float8send(s.vwap), '') AS vwap,
-              string_agg(int8send(s.trade_count), '') AS trade_count,
-              string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.volume IS NULL) AS no_volume,
-              string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.vwap IS NULL) AS no_vwap,
-              string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.trade_count IS NULL) AS no_trade_count
+       SELECT @packed(s.)
          FROM bars_ohlcv s
         WHERE s.provider = w.provider AND s.symbol = w.symbol AND s."interval" = w."interval"
           AND s.ts BETWEEN w.lo AND w.hi AND s.ts BETWEEN $1 AND $2) b
  WHERE b.ts IS NOT NULL
 
 -- exported_bars --
--- As stored_bars, in order of ts, and of each stretch the first `bars` at most. To have them in order costs the server
--- a fifteenth.
+-- As stored_bars, in order of ts, and at most the first `bars` of each stretch. The order costs the server a fifteenth.
 SELECT w.sid, b.*
   FROM json_to_recordset(current_setting('mdload.wanted')::json)
        AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz, bars integer)
  CROSS JOIN LATERAL (
-       SELECT string_agg(timestamptz_send(s.ts), '') AS ts,
-              string_agg(lseg_send(lseg(point(s.open, s.high), point(s.low, s.close))), '') AS prices,
-              string_agg(float8send(s.volume), '') AS volume,
-              string_agg(float8send(s.vwap), '') AS vwap,
-              string_agg(int8send(s.trade_count), '') AS trade_count,
-              string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.volume IS NULL) AS no_volume,
-              string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.vwap IS NULL) AS no_vwap,
-              string_agg(timestamptz_send(s.ts), '') FILTER (WHERE s.trade_count IS NULL) AS no_trade_count
-         FROM (SELECT t.ts, t.open, t.high, t.low, t.close, t.volume, t.vwap, t.trade_count FROM bars_ohlcv t
+       SELECT @packed(s.)
+         FROM (SELECT t.ts, @values(t.) FROM bars_ohlcv t
                 WHERE t.provider = w.provider AND t.symbol = w.symbol AND t."interval" = w."interval"
                   AND t.ts BETWEEN w.lo AND w.hi AND t.ts BETWEEN $1 AND $2
                 ORDER BY t.ts LIMIT w.bars) s) b

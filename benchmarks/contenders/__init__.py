@@ -1,4 +1,4 @@
-"""What can load the bars, one module each: `CONTENDER`, or `CONTENDERS` where two share code."""
+"""One module per contender: `CONTENDER`, or `CONTENDERS` if several share code."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from benchmarks.contenders.contender import Contender
 
-#: The order of the tables; any other contender comes after these.
+#: The order in tables; any other contender comes after these.
 _FIRST = ("floor", "mdload", "mdload-known", "usual", "merge")
 
 
 def everyone() -> dict[str, Contender]:
-    """All contenders by name, found in this folder; installed or not."""
+    """All contenders in this folder by name, installed or not."""
     found: dict[str, Contender] = {}
     for module in pkgutil.iter_modules(__path__):
         loaded = importlib.import_module(f"{__name__}.{module.name}")

@@ -1,6 +1,6 @@
-"""The usual pattern, and MERGE in its place.
+"""The usual pattern, and the same with MERGE.
 
-All bars over ADBC into a temporary table, which is analyzed; then one statement merges it:
+All bars go over ADBC into a temporary table, which is analyzed; then one statement merges it:
 `INSERT … ON CONFLICT … DO UPDATE … WHERE … IS DISTINCT FROM`, or `MERGE` with the same condition.
 Sources: PostgreSQL's manual, "INSERT" (ON CONFLICT) and "MERGE"; the ADBC driver's, "Bulk
 ingestion".

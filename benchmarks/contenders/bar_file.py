@@ -1,4 +1,4 @@
-"""A file of bars as a frame: Parquet as it is, CSV with its dtypes named (nothing is guessed)."""
+"""Reads a file of bars into a frame: Parquet as it is, CSV with explicit dtypes."""
 
 from __future__ import annotations
 

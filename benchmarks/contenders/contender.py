@@ -1,4 +1,4 @@
-"""What the harness has to know of a contender."""
+"""A contender, as the harness sees it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # a contender's own process must not load what the harness needs
+if TYPE_CHECKING:  # a contender's process must not import the harness's dependencies
     from benchmarks.cases import Case
 
 
 @dataclass(frozen=True)
 class Job:
-    """One load. `directory` is the contender's own: a copy of what `prepare` left there."""
+    """One load. `directory` belongs to the contender: a copy of the one that `prepare` filled."""
 
     url: str
     file: Path
@@ -25,22 +25,22 @@ class Job:
 
 @dataclass(frozen=True)
 class Contender:
-    """A way to bring a file of bars into the table, run as a process of its own.
+    """A way to load a file of bars into the table, run as a separate process.
 
     Attributes:
         name: as in `--contenders` and in the results.
         title: as in the report.
-        command: the process that does a job; it must exit with 0.
+        command: the process for a job; it must exit with 0.
         environment: variables that it needs.
-        modules: Python packages that must be there, by the names that import them.
-        program: an executable that must be there.
-        merges: whether it may meet stored bars.
-        formats: the files that it reads, the best one first.
-        cases: the only cases it is for; none named: all.
-        table: where the bars end up.
-        help: the command that shows its help, where that is to be timed.
-        prepare: makes a database ready that common loading does not: gets the URL of a database
-            with mdload's empty tables, the file to hold already or None, and the directory.
+        modules: required Python packages, by import name.
+        program: a required executable.
+        merges: whether it can meet stored bars.
+        formats: the file formats that it reads, best first.
+        cases: the only cases it takes part in; empty means all.
+        table: the table that receives the bars.
+        help: the command for its help text, if that is timed.
+        prepare: prepares a database if the common way does not suit: takes the URL of a database
+            with mdload's empty tables, the file to load beforehand or None, and the directory.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Contender:
         return (self.merges or not case.merges) and (not self.cases or case.name in self.cases)
 
     def missing(self) -> str | None:
-        """What has to be installed before it can run, or None."""
+        """The missing package or program that it needs, or None."""
         absent = [name for name in self.modules if importlib.util.find_spec(name) is None]
         if absent:
             return f"not installed: {', '.join(absent)}"

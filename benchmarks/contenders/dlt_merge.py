@@ -33,7 +33,7 @@ def _settings(directory: Path) -> dict[str, str]:
 
 
 def _prepare(url: str, file: Path | None, directory: Path, *, keyed: bool) -> None:
-    """dlt's table, which dlt makes itself: empty, or with the bars of `file` loaded by it."""
+    """Lets dlt make its own table: empty, or with the bars of `file`."""
     import psycopg
 
     from benchmarks.data_files import write_parquet
@@ -96,7 +96,7 @@ def load(url: str, path: str) -> None:
     def bars():
         yield bar_file.read(path).to_arrow()
 
-    # dlt insists on a host and a password; libpq takes the socket of the query and asks for none.
+    # dlt requires a host and a password; libpq uses the socket in the query and needs neither.
     credentials = url.replace("postgres@/", "postgres:none@localhost:5432/")
     pipeline = dlt.pipeline(
         pipeline_name="bench",

@@ -1,4 +1,4 @@
-"""The floor: what no loader into this table can be faster than.
+"""The floor: the fastest possible load into this table.
 
 `polars.read_parquet`, then one binary COPY over ADBC straight into `bars_ohlcv` with its key.
 Nothing is checked, merged or recorded, and a stored key makes it fail.

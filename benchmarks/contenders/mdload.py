@@ -1,7 +1,7 @@
 """mdload itself: its own command, from start to exit.
 
-`mdload` passes --force, so that a file it has seen before is read and compared all the same.
-`mdload-known` does not: it recognises the content of a file that it loaded itself.
+`mdload` passes --force, so that it reads and compares a known file again. `mdload-known` does not:
+it recognises the content of a file that it loaded before.
 """
 
 from __future__ import annotations

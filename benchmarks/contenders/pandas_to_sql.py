@@ -1,9 +1,9 @@
-"""`pandas.DataFrame.to_sql` with the two insertion methods of its manual.
+"""`pandas.DataFrame.to_sql` with the two insertion methods in its manual.
 
 `pandas`: a callable with SQLAlchemy's `on_conflict_do_update`, after the reference of `to_sql`; the
-rows go to SQLAlchemy's executemany, which took a seventh of the time of the VALUES list there.
-`pandas-copy`: a callable that COPYs CSV text ("Insertion method" in the user guide); it appends, so
-it is there for fresh loads and appends only.
+rows go to SQLAlchemy's executemany, which took a seventh of the time of the manual's VALUES list.
+`pandas-copy`: a callable that COPYs CSV text ("Insertion method" in the user guide); it only
+appends, so it takes part in fresh loads and appends only.
 """
 
 from __future__ import annotations

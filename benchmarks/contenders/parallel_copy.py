@@ -1,6 +1,6 @@
-"""timescaledb-parallel-copy's way: batches of rows, COPYed by several connections at a time.
+"""The method of timescaledb-parallel-copy: batches of rows, COPYed over several connections.
 
-Its defaults: batches of 5,000 rows, each a transaction of its own; with --on-conflict-do-nothing a
+Its defaults: batches of 5,000 rows, one transaction each; with --on-conflict-do-nothing a
 batch that meets a stored key is COPYed into a temporary table and inserted from there with `ON
 CONFLICT DO NOTHING`. The program itself is written in Go and reads CSV; here Python reads the file,
 and two connections send it. Source: the README of timescale/timescaledb-parallel-copy.

@@ -1,6 +1,6 @@
 """`polars.DataFrame.write_database(engine="adbc", if_table_exists="append")`.
 
-It appends, so it is there for fresh loads and appends only. Source: Polars' reference of
+It only appends, so it takes part in fresh loads and appends only. Source: Polars' reference of
 `write_database`, which advises ADBC for speed.
 """
 

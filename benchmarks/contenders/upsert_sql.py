@@ -1,4 +1,4 @@
-"""The statements that contenders of the "stage, then merge" kind have in common."""
+"""Statements shared by contenders that stage and then merge."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _differs(old: str, new: str) -> str:
     )
 
 
-#: What stands behind `INSERT INTO bars_ohlcv … `: changed bars are updated, equal ones left alone.
+#: The end of `INSERT INTO bars_ohlcv … `: updates changed bars and leaves equal ones alone.
 ON_CONFLICT = (
     f"ON CONFLICT ({', '.join(KEY)}) DO UPDATE SET {_SET.format('excluded')} "
     f"WHERE {_differs('bars_ohlcv', 'excluded')}"
@@ -34,7 +34,7 @@ UPSERT = (
 
 
 def merge(target: str = "bars_ohlcv", source: str = "stage", **also: str) -> str:
-    """The same as MERGE; `also` are columns that only an insert sets, and their expressions."""
+    """The same as MERGE; `also` has columns that only an insert sets, with their expressions."""
     inserted = {name: f"new.{name}" for name in COLUMNS} | also
     return (
         f"MERGE INTO {target} AS stored USING {source} AS new "

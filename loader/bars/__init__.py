@@ -1,7 +1,16 @@
-"""What a bar is: columns, dtypes and intervals. Every other room asks here."""
+"""What a bar is: columns, dtypes and intervals. Every other room asks here.
 
+`SCHEMA` and `TS` are imported when first asked for: they need Polars, which a command without bars
+does not.
+"""
+
+from typing import TYPE_CHECKING
+
+from loader.bars.columns import COLUMNS, KEY, OPTIONAL, PRICES, SERIES, VALUES
 from loader.bars.intervals import INTERVAL_SECONDS, INTERVALS, grid, is_daily, parse_interval
-from loader.bars.schema import COLUMNS, KEY, OPTIONAL, PRICES, SCHEMA, VALUES
+
+if TYPE_CHECKING:
+    from loader.bars.schema import SCHEMA, TS
 
 __all__ = [
     "COLUMNS",
@@ -11,8 +20,21 @@ __all__ = [
     "OPTIONAL",
     "PRICES",
     "SCHEMA",
+    "SERIES",
+    "TS",
     "VALUES",
     "grid",
     "is_daily",
     "parse_interval",
 ]
+
+
+if not TYPE_CHECKING:  # or a name that does not exist would pass
+
+    def __getattr__(name: str) -> object:
+        if name not in ("SCHEMA", "TS"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from loader.bars import schema  # noqa: PLC0415
+
+        globals().update(SCHEMA=schema.SCHEMA, TS=schema.TS)
+        return globals()[name]

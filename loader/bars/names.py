@@ -114,7 +114,8 @@ def known_convention(name: str) -> str:
     if name not in CONVENTIONS:
         near = difflib.get_close_matches(name.strip().lower(), CONVENTIONS, n=3)
         raise SettingsError(
-            f"there is no symbol convention {name!r}",
+            f"{name!r} is no symbol convention that mdload knows",
+            option="--symbol-convention",
             hint=f"did you mean {' or '.join(near)}?"
             if near
             else f"one of {', '.join(CONVENTIONS)}",

@@ -62,7 +62,7 @@ def is_text(dtype: pl.DataType) -> bool:
 
 def unformatted(raw: pl.Series, written: NumberFormat) -> pl.Series:
     """The cells of text as `to_float` reads them, digit for digit: `$1,234.5` is `1234.5`,
-    `190.28M` is `190.28e6`, an `empty` one null. What is not so written stays what it is.
+    `190.28M` is `190.28e6`, an `empty` one null. Other text stays as it is.
     """
     if written == PLAIN or not is_text(raw.dtype):
         return raw
@@ -95,7 +95,7 @@ def _are_numbers(text: pl.Series) -> bool:
 
 
 def to_float(raw: pl.Series) -> pl.Series:
-    """Float64, null where a cell is empty or no number.
+    """Float64, null where a cell is empty or not a number.
 
     Text is what Python's `float` reads, in ASCII digits and without `_`: a sign, an exponent,
     blanks around it, `inf` and `nan` (which the rules reject). Integers above 2^53 and decimals get
@@ -129,7 +129,7 @@ def scaled(raw: pl.Series, exponent: int) -> pl.Series:
 
 
 def _exact(integers: pl.Series) -> bool:
-    """Whether all of them are floats as they stand."""
+    """Whether all of them are exact as floats."""
     limit = int(_EXACT)
     return bool(integers.cast(pl.Int128).is_between(-limit, limit).all())
 
@@ -142,7 +142,7 @@ def _product(number: pl.Series, exponent: int) -> pl.Series:
 
 
 def to_count(raw: pl.Series) -> pl.Series:
-    """Int64, null where a cell is empty, no whole number, or beyond int64. 12.0 is 12."""
+    """Int64, null where a cell is empty, not a whole number, or beyond int64. 12.0 is 12."""
     if raw.dtype.is_float():
         number = raw.cast(pl.Float64)
         return number.set(number != number.floor(), None).cast(pl.Int64, strict=False)
@@ -157,7 +157,7 @@ def to_count(raw: pl.Series) -> pl.Series:
 
 
 def unparsable(raw: pl.Series, parsed: pl.Series) -> pl.Series:
-    """True where a cell has something in it and `parsed` has nothing."""
+    """True where a cell is not empty and `parsed` is null."""
     if parsed.null_count() == raw.null_count():
         return constant(False, len(raw), pl.Boolean())
     lost = parsed.is_null() & raw.is_not_null()

@@ -1,4 +1,4 @@
-"""The bar: its key, values, columns and dtypes."""
+"""The dtypes of a bar's columns in Polars."""
 
 from __future__ import annotations
 
@@ -6,24 +6,17 @@ from typing import Final
 
 import polars as pl
 
-KEY: Final = ("provider", "symbol", "interval", "ts")
-PRICES: Final = ("open", "high", "low", "close")
-#: What a bar says; these are compared and updated.
-VALUES: Final = (*PRICES, "volume", "vwap", "trade_count")
-COLUMNS: Final = (*KEY, *VALUES)
-OPTIONAL: Final = ("volume", "vwap", "trade_count")
+from loader.bars.columns import TYPES, Type
+
+#: Every instant: UTC, microseconds.
+TS: Final = pl.Datetime("us", "UTC")
+
+_DTYPES: Final[dict[Type, pl.DataType]] = {
+    "text": pl.String(),
+    "timestamptz": TS,
+    "double precision": pl.Float64(),
+    "bigint": pl.Int64(),
+}
 
 #: `ts` is the bar's start, UTC, microseconds; prices in quote currency; volume in units traded.
-SCHEMA: Final[dict[str, pl.DataType]] = {
-    "provider": pl.String(),
-    "symbol": pl.String(),
-    "interval": pl.String(),
-    "ts": pl.Datetime("us", "UTC"),
-    "open": pl.Float64(),
-    "high": pl.Float64(),
-    "low": pl.Float64(),
-    "close": pl.Float64(),
-    "volume": pl.Float64(),
-    "vwap": pl.Float64(),
-    "trade_count": pl.Int64(),
-}
+SCHEMA: Final[dict[str, pl.DataType]] = {name: _DTYPES[kind] for name, kind in TYPES.items()}

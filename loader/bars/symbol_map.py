@@ -1,4 +1,4 @@
-"""A symbol map: a CSV file of what becomes what, and from which day to which.
+"""A symbol map: a CSV file of renames, each with the days on which it holds.
 
     from,to,provider,valid_from,valid_to
     FB,META,polygon,,2022-06-09
@@ -111,13 +111,13 @@ def read(path: str) -> SymbolMap:
     """The map in a file.
 
     Raises:
-        SettingsError: the file cannot be read, or is no such map; the message names the line.
+        SettingsError: the file cannot be read or is not such a map; the message names the line.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise SettingsError(
-            f"--symbol-map {path} cannot be read: {error.strerror}", hint=_EXAMPLE
+            f"{path} cannot be read: {error.strerror}", option="--symbol-map", hint=_EXAMPLE
         ) from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} is not UTF-8 text: {error}", hint=_EXAMPLE) from error
@@ -128,7 +128,7 @@ def parse(text: str, place: str) -> SymbolMap:
     """The map that `text` is; `place` names it in errors.
 
     Raises:
-        SettingsError: it is none; the message names the line.
+        SettingsError: the text is not such a map; the message names the line.
     """
     lines = csv.reader(StringIO(text, newline=""), strict=True)
     found: list[tuple[int, Rename]] = []

@@ -12,8 +12,7 @@ import polars as pl
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A column, and what it says: `distinct` has each value of `rows` once, null too where it is
-    one, in any order."""
+    """A column and its `distinct` values, in any order; null is a value too."""
 
     rows: pl.Series
     distinct: pl.Series
@@ -37,7 +36,7 @@ class Words:
         return self.to(transform).rows
 
     def to(self, transform: Callable[[pl.Series], pl.Series]) -> Words:
-        """`each`, and the words that come of it."""
+        """`each`, with the distinct words of the result."""
         rows = self.rows
         if len(self.distinct) == len(rows):
             meanings = transform(rows)

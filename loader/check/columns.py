@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,19 +17,19 @@ from loader.errors import ColumnMismatch, SettingsError
 
 #: Fields of a bar, and the time of day that completes a `ts` that is a date.
 _FIELDS: Final = (*bars.KEY, "time_of_day", *bars.VALUES)
-#: What readers append to the second of two columns of one name.
+#: The suffix that readers add to the second of two columns with one name.
 _COPY: Final = re.compile(r"_\d+$")
 _CLOCK: Final = r"^[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AaPp][Mm])?$|^[0-9]{4}([0-9]{2})?$"
 #: A second volume in another unit: of `volume` and `volume_btc` either can be in units traded.
 _OTHER_VOLUME: Final = re.compile(
     r"volume\(?(btc|eth|ltc|xrp|bnb|usdt?|usdc|busd|eur|gbp|base|quote|currency|from|to)\)?"
 )
-#: Names of a bar's last price: its close, unless a price of settlement stands beside it.
+#: Names of a bar's last price: its close, unless the file has a settlement price too.
 _LAST: Final = ("last", "latest", "close/last")
 _SETTLED: Final = ("settle", "settlement", "settleprice", "settlementprice")
-#: Names that may be the close; offered, never taken.
+#: Names that may be the close; suggested in a hint, never assumed.
 _MAYBE_CLOSE: Final = ("price", *_SETTLED, "adjclose", "adjustedclose")
-#: What tables without prices hold, by the names of columns that such tables have.
+#: Tables without prices, by the names of columns that are typical of them.
 _NO_BARS: Final = {
     "a table of open interest": {"openinterest", "sumopeninterest", "openint", "oi"},
     "a table of funding rates": {"fundingrate", "lastfundingrate"},
@@ -49,10 +49,10 @@ class Columns:
 
 
 def choose(frame: pl.DataFrame, dialect: Dialect, asked: Mapping[str, str], where: str) -> Columns:
-    """The columns of `frame` that bars are made of: as the person `asked`, else by the dialect.
+    """The columns of `frame` that make a bar: as the person `asked`, else by the dialect.
 
-    Where columns go by several names of one field the dialect's first wins and the others are
-    noted; where they go by one name and hold different values, nobody can know.
+    If columns match several names of one field, the dialect's first name wins and the others are
+    noted. If two columns have one name and different values, the person has to say which.
 
     Raises:
         SettingsError: `asked` names a field that bars do not have.
@@ -63,14 +63,7 @@ def choose(frame: pl.DataFrame, dialect: Dialect, asked: Mapping[str, str], wher
     free = [name for name in frame.columns if name not in names.values()]
     notes: list[str] = []
     passed_over: dict[str, str] = {}
-    for field, words in dialect.columns.items():
-        if field in names or (field == "time_of_day" and not dialect.shapes):
-            continue
-        found = _by_name(free, words)
-        if field == "ts" and "time_of_day" not in names and not dialect.shapes:
-            found = _date_and_time(frame, dialect, found, names)
-        if not found:
-            continue
+    for field, found in _candidates(frame, dialect, names, free):
         names[field] = _first_of_one_name(frame, field, found[0], notes, where)
         passed_over |= {name: field for group in found for name in group if name != names[field]}
     if "volume" not in asked and not dialect.shapes:
@@ -79,19 +72,41 @@ def choose(frame: pl.DataFrame, dialect: Dialect, asked: Mapping[str, str], wher
         _refuse_second_close(names, free, where)
     if missing := [field for field in ("ts", *bars.PRICES) if field not in names]:
         raise _missing(frame.columns, names, missing, where)
-    left = [name for name in frame.columns if name not in names.values()]
-    notes += [
+    notes += _not_used(frame.columns, names, passed_over, dialect)
+    return Columns(names, tuple(notes))
+
+
+def _candidates(
+    frame: pl.DataFrame, dialect: Dialect, names: dict[str, str], free: list[str]
+) -> Iterator[tuple[str, list[list[str]]]]:
+    """Each field that is not in `names`, with its columns: best name first, equal names together.
+    Puts `time_of_day` into `names` where a column completes the dates of `ts`."""
+    for field, words in dialect.columns.items():
+        if field in names or (field == "time_of_day" and not dialect.shapes):
+            continue
+        found = _by_name(free, words)
+        if field == "ts" and "time_of_day" not in names and not dialect.shapes:
+            found = _date_and_time(frame, dialect, found, names)
+        if found:
+            yield field, found
+
+
+def _not_used(
+    columns: list[str], names: Mapping[str, str], passed_over: Mapping[str, str], dialect: Dialect
+) -> list[str]:
+    """Notes on the columns that are not read, and on a volume that is not there."""
+    left = [name for name in columns if name not in names.values()]
+    notes = [
         f"{_shown(name)} left out: {passed_over[name]} is read from {names[passed_over[name]]!r}"
         for name in left
-        if name in passed_over and _stem(name, frame.columns) == name
+        if name in passed_over and _stem(name, columns) == name
     ]
     left = [name for name in left if name not in passed_over]
     if "volume" not in names:
         maybe = [name for name in left if _OTHER_VOLUME.fullmatch(fold(name))]
         left = [name for name in left if name not in maybe]
         notes.append(_no_volume(maybe))
-    notes += _left_out(left, dialect)
-    return Columns(names, tuple(notes))
+    return notes + _left_out(left, dialect)
 
 
 def check_fields(asked: Mapping[str, str]) -> None:
@@ -104,7 +119,8 @@ def check_fields(asked: Mapping[str, str]) -> None:
         near = difflib.get_close_matches(field, _FIELDS, n=3)
         fields = ", ".join(_FIELDS)
         raise SettingsError(
-            f"--column {field}={name}: a bar has no field {field!r}",
+            f"{field}={name}: a bar has no field {field!r}",
+            option="--column",
             hint=f"did you mean {' or '.join(near)}?" if near else f"its fields are {fields}",
         )
 
@@ -116,14 +132,15 @@ def _asked(frame: pl.DataFrame, field: str, name: str, where: str) -> str:
     if len(folded) == 1:
         return folded[0]
     near = difflib.get_close_matches(name, frame.columns, n=3, cutoff=0.5)
-    raise ColumnMismatch(
-        f"{where}: there is no column {name!r} for --column {field}={name}",
+    raise ColumnMismatch.at(
+        where,
+        f"there is no column {name!r} for --column {field}={name}",
         hint=f"did you mean {_list(near, ' or ')}?" if near else f"it has {_list(frame.columns)}",
     )
 
 
 def _by_name(free: list[str], words: tuple[str, ...]) -> list[list[str]]:
-    """The columns that go by one of the words, best first; those of one name stand together."""
+    """The columns named by one of the words, best first; columns of one name in one group."""
     groups: dict[str, list[str]] = {}
     for name in free:
         groups.setdefault(fold(_stem(name, free)), []).append(name)
@@ -131,7 +148,7 @@ def _by_name(free: list[str], words: tuple[str, ...]) -> list[list[str]]:
 
 
 def _stem(name: str, names: list[str]) -> str:
-    """`Date` of a `Date_2` that stands beside it."""
+    """`Date` for a `Date_2` in the same file."""
     stem = _COPY.sub("", name)
     return stem if stem in names else name
 
@@ -159,7 +176,7 @@ def _is_clock(column: pl.Series) -> bool:
 
 
 def _is_date(column: pl.Series) -> bool:
-    """Whether it can hold dates only: neither a clock nor seconds since 1970."""
+    """Whether the column holds dates only: no time of day, no seconds since 1970."""
     if is_text(column.dtype):
         return not column.head(1_000).cast(pl.String).str.contains(":|^[0-9]{9}").any()
     if column.dtype.is_integer():
@@ -173,8 +190,9 @@ def _first_of_one_name(
     first, *others = group
     for other in others:
         if not frame[first].equals(frame[other], null_equal=True):
-            raise ColumnMismatch(
-                f"{where}: columns {_list(group, ' and ')} could both be {field}, and differ",
+            raise ColumnMismatch.at(
+                where,
+                f"columns {_list(group, ' and ')} could both be {field}, and differ",
                 hint=f"say which: --column {field}={first!r}",
             )
         notes.append(f"{other!r} left out: it equals {first!r}")
@@ -184,8 +202,9 @@ def _first_of_one_name(
 def _refuse_second_volume(names: Mapping[str, str], free: list[str], where: str) -> None:
     other = next((name for name in free if _OTHER_VOLUME.fullmatch(fold(name))), None)
     if "volume" in names and other is not None:
-        raise ColumnMismatch(
-            f"{where}: columns {names['volume']!r} and {other!r} could both be the volume in units "
+        raise ColumnMismatch.at(
+            where,
+            f"columns {names['volume']!r} and {other!r} could both be the volume in units "
             "traded; one of them is money",
             hint=f"say which: --column volume={other!r}",
         )
@@ -194,8 +213,9 @@ def _refuse_second_volume(names: Mapping[str, str], free: list[str], where: str)
 def _refuse_second_close(names: Mapping[str, str], free: list[str], where: str) -> None:
     settled = next((name for name in free if fold(name) in _SETTLED), None)
     if "close" in names and fold(names["close"]) in _LAST and settled is not None:
-        raise ColumnMismatch(
-            f"{where}: columns {names['close']!r} and {settled!r} could both be the close",
+        raise ColumnMismatch.at(
+            where,
+            f"columns {names['close']!r} and {settled!r} could both be the close",
             hint=f"say which: --column close={settled!r}",
         )
 
@@ -204,8 +224,8 @@ def _no_volume(maybe: list[str]) -> str:
     if not maybe:
         return "no volume in the file: it is NULL in the store"
     return (
-        f"no volume is read, as nothing says which of {_list(maybe)} is in units traded: "
-        f"--column volume={maybe[0]!r} would"
+        f"no volume is read, because it is not known which of {_list(maybe)} is in units traded: "
+        f"choose with --column volume={maybe[0]!r}"
     )
 
 
@@ -222,25 +242,27 @@ def _missing(
     columns: list[str], names: Mapping[str, str], missing: list[str], where: str
 ) -> ColumnMismatch:
     if all(re.fullmatch(r"column_[0-9]+", name) for name in columns):
-        return ColumnMismatch(
-            f"{where}: no line names its {len(columns)} columns",
+        return ColumnMismatch.at(
+            where,
+            f"no line names its {len(columns)} columns",
             hint="name them: --column ts=column_1 --column open=column_2 and so on",
         )
-    message = f"{where}: no column for {', '.join(missing)} (it has {_list(columns)})"
+    fault = f"no column for {', '.join(missing)} (it has {_list(columns)})"
     if guess := _guess(columns, missing):
-        message += f": {guess}?"
+        fault += f": {guess}?"
     used = set(names.values())
     free = [name for name in columns if name not in used]
     close = [name for word in _MAYBE_CLOSE for name in free if fold(name) == word]
     if missing == ["close"] and close:
-        return ColumnMismatch(message, hint=f"if it is the close: --column close={close[0]!r}")
-    if guess:
-        return ColumnMismatch(message, hint="a bar has open, high, low and close")
-    return ColumnMismatch(message, hint=f"name it: --column {missing[0]}=NAME")
+        hint = f"if it is the close: --column close={close[0]!r}"
+    else:
+        hint = "a bar has open, high, low and close" if guess else ""
+    hint = hint or f"name it: --column {missing[0]}=NAME"
+    return ColumnMismatch.at(where, fault, hint=hint)
 
 
 def _guess(columns: list[str], missing: list[str]) -> str | None:
-    """What a file without the columns of a bar probably is."""
+    """A guess at the contents of a file without the columns of a bar."""
     folded = {fold(name) for name in columns}
     known = next((what for what, names in _NO_BARS.items() if folded & names), None)
     if known is not None and set(bars.PRICES) <= set(missing):

@@ -1,4 +1,4 @@
-"""The left half of the way, for one file: raw batches in, checked bars out. No database here."""
+"""One file up to the database: raw batches in, checked bars out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 import polars as pl
 
 from loader.check import ragged
-from loader.check.layout import Hints, Layout, check, decide
+from loader.check.layout import Layout, check, decide
 from loader.check.normalise import normalise
 from loader.check.spellings import brought_together, refuse_meeting
 from loader.check.validate import CheckedBatch, RuleSettings, validate
@@ -18,40 +18,29 @@ from loader.dialects.recognition import Recognition, recognise
 from loader.read.batch import Location, RawBatch
 from loader.read.formats import Reading
 from loader.read.sources import Source
-from loader.settings import Settings
-
-
-def hints(settings: Settings) -> Hints:
-    return Hints(
-        provider=settings.provider,
-        interval=settings.interval,
-        symbol=settings.symbol,
-        timezone=settings.timezone,
-        columns=settings.columns,
-        time_format=settings.time_format,
-        dialect=settings.dialect,
-        symbol_convention=settings.symbol_convention,
-        renames=settings.symbol_map,
-        stamp=settings.stamp,
-        price_exponent=settings.price_exponent,
-        volume_exponent=settings.volume_exponent,
-        keep_skipped=settings.keep_skipped,
-        own=from_tables(settings.own_dialects),
-    )
+from loader.results import Note, noted
+from loader.settings import Meaning, Settings
 
 
 def check_settings(settings: Settings) -> None:
     """Raises:
     SettingsError, UnknownDialect: a setting is wrong whatever the files are.
     """
-    check(hints(settings))
+    check(settings.meaning)
+
+
+def rules_for(meaning: Meaning) -> RuleSettings:
+    """What the rules are to allow."""
+    return RuleSettings(
+        allow_nonpositive_prices=meaning.allow_nonpositive_prices, check_grid=meaning.check_grid
+    )
 
 
 class Checking:
-    """Recognises a file and reads what its columns mean from its first batch, then normalises and
-    validates each.
+    """Recognises a file and its layout from the first batch, then normalises and validates each
+    batch.
 
-    `opening`, `taken` and `layout` are known once the first piece came out.
+    `opening`, `taken` and `layout` are known after the first piece.
     """
 
     def __init__(
@@ -62,20 +51,24 @@ class Checking:
         self.layout: Layout | None = None
         self._reading = reading
         self._source = source
-        self._hints = hints(settings)
-        self._rules = RuleSettings(
-            allow_nonpositive_prices=settings.allow_nonpositive_prices,
-            check_grid=settings.check_grid,
-        )
+        self._meaning = settings.meaning
+        self._own = from_tables(settings.own_dialects)
+        self._rules = rules_for(self._meaning)
         self._cut_at = cut_at
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """How the source is read, and what is known of the layout so far."""
+        layout = self.layout.notes if self.layout is not None else ()
+        return (*noted("reading", self._reading.notes), *layout)
 
     def pieces(self) -> Generator[CheckedBatch, None, None]:
         """One `CheckedBatch` per batch; none lies on both sides of raw row `cut_at`."""
-        start_row, said = 1, self._hints
+        start_row, asked = 1, self._meaning
         for read in ragged.from_first_fit(iter(self._reading)):
             if self.taken is None:
                 self.opening = self._opening(ragged.fitting(read))
-                self.taken = recognise(self.opening, said.dialect, said.provider, said.own)
+                self.taken = recognise(self.opening, asked.dialect, asked.provider, self._own)
             odd = ragged.rejected(read, short_rows=self.taken.dialect.short_rows)
             if odd is not None:
                 place = replace(read.location, start_row=start_row)
@@ -86,11 +79,11 @@ class Checking:
             raw = RawBatch(
                 self.taken.reshape(read.frame), replace(read.location, start_row=start_row)
             )
-            if raw.frame.is_empty():  # further lines of a header, and no bar yet
+            if raw.frame.is_empty():  # more lines of a header, and no bar yet
                 continue
             start_row += raw.frame.height
             if self.layout is None:
-                self.layout = decide(raw, self._hints, self.taken)
+                self.layout = decide(raw, self._meaning, self.taken)
             for batch in _cut(raw, self._cut_at):
                 yield self._checked(batch, self.layout)
 
@@ -100,7 +93,7 @@ class Checking:
         """
         normalised = normalise(batch, layout)
         checked = validate(batch, normalised, self._rules)
-        if self._hints.renames is None:
+        if self._meaning.symbol_map is None:
             return checked
         together = brought_together(checked.spellings)
         if together.height:
@@ -112,12 +105,12 @@ class Checking:
     def _beside(
         self, odd: pl.DataFrame, read: RawBatch, taken: Recognition
     ) -> Iterator[CheckedBatch]:
-        """A batch that has rows with more or fewer cells than columns."""
+        """A batch in which some rows have more or fewer cells than columns."""
         place, start = read.location, read.location.start_row
         named = taken.named(read.frame)
         sound = taken.reshape(ragged.others(read.frame, odd))
         if self.layout is None:
-            self.layout = decide(RawBatch(sound, place), self._hints, taken)
+            self.layout = decide(RawBatch(sound, place), self._meaning, taken)
         numbers, lost = ragged.numbered(named, odd, sound.height, start, self.layout.skip)
         end = start + sound.height + odd.height - 1
         for first, last in _spans(start, end, self._cut_at):
@@ -142,12 +135,12 @@ class Checking:
 
 
 def _spans(start: int, end: int, after: int) -> list[tuple[int, int]]:
-    """The rows from `start` to `end`, in two spans where row `after` lies among them."""
+    """The rows from `start` to `end`, split after row `after` if it is among them."""
     return [(start, after), (after + 1, end)] if start <= after < end else [(start, end)]
 
 
 def _cut(batch: RawBatch, after: int) -> Iterable[RawBatch]:
-    """The batch, in two where raw row `after` lies inside it."""
+    """The batch, split after raw row `after` if it is inside."""
     first = after - batch.location.start_row + 1
     if not 0 < first < batch.frame.height:
         return [batch]

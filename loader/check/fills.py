@@ -1,4 +1,4 @@
-"""What fills provider, symbol and interval where the file is silent; the file's word wins."""
+"""Provider, symbol and interval for files that lack them. Values in the file always win."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from loader import bars
 from loader.bars import names
 from loader.bars.times import spacing
 from loader.dialects.dialect import fold
-from loader.errors import ColumnMismatch, SettingsError
+from loader.errors import ColumnMismatch, ProviderUnknown, SettingsError
 
 _NO_WORDS: Final[Mapping[str, str]] = MappingProxyType({})
 _VOCABULARY: Final = " ".join(bars.INTERVALS)
-_EXAMPLES: Final = {"provider": "--provider yahoo", "symbol": "--symbol AAPL"}
-#: Names that may be those of the symbols; offered, never taken.
+_EXAMPLES: Final = {"provider": "yahoo", "symbol": "AAPL"}
+#: The source of an interval that the person gave.
+ASKED: Final = "--interval"
+#: Names of columns that may hold symbols; suggested in a hint, never assumed.
 _MAYBE_SYMBOL: Final = (
     "name", "code", "stock", "stocksymbol", "pair", "coin", "asset", "product", "contract",
     "market", "ric", "isin", "cusip", "figi", "permno",
@@ -35,7 +37,7 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A word about all bars of a file, and who says it: the person's option, or the file's name."""
+    """A word about all bars of a file and its origin: the person's option, or the file's name."""
 
     word: str
     by: str
@@ -52,11 +54,12 @@ def word(
     where: str,
     by_name: str | None = None,
 ) -> Fill:
-    """The fill of `provider` or `symbol`: the `hint`, else what the file's name says.
+    """The fill of `provider` or `symbol`: the `hint`, else from the file's name.
 
     Raises:
-        SettingsError: the hint is blank, or nobody says the provider.
-        ColumnMismatch: nobody says the symbol.
+        SettingsError: the hint is blank.
+        ProviderUnknown: neither the file nor the hint names the provider.
+        ColumnMismatch: neither names the symbol.
     """
     check_word(field, hint)
     column = columns.get(field)
@@ -74,21 +77,23 @@ def word(
     if said or (column is not None and not frame.height):
         return Fill(None)
     why = f"column {column!r} is empty" if column is not None else "the file has no column for it"
-    message = f"{where}: the {field} of the bars is not known, {why}"
+    fault = f"the {field} of the bars is not known, {why}"
     if field == "provider":
-        raise SettingsError(message, hint=f"name it: {_EXAMPLES[field]}")
+        hint = f"name it: --provider {_EXAMPLES[field]}"
+        raise ProviderUnknown.at(where, fault, column=column, hint=hint)
     maybe = [name for name in frame.columns if fold(name) in _MAYBE_SYMBOL]
     or_column = f"; or if they stand there: --column symbol={maybe[0]!r}" if maybe else ""
-    raise ColumnMismatch(message, hint=f"name it: {_EXAMPLES[field]}{or_column}")
+    hint = f"name it: --symbol {_EXAMPLES[field]}{or_column}"
+    raise ColumnMismatch.at(where, fault, column=column, hint=hint)
 
 
 def refuse_several_symbols(
     frame: pl.DataFrame, columns: Mapping[str, str], times: pl.Series, where: str
 ) -> None:
-    """Refuses a table without symbols in which another column tells rows of one time apart.
+    """Refuses a table without symbols if another column distinguishes rows of one time.
 
     Raises:
-        ColumnMismatch: it holds several symbols, which one `--symbol` would throw together.
+        ColumnMismatch: the table holds several symbols, which one `--symbol` would merge.
     """
     rows = frame.height
     if "symbol" in columns or times.n_unique() > 0.9 * rows:
@@ -99,8 +104,9 @@ def refuse_several_symbols(
             continue
         with_times = pl.DataFrame([times.alias("time"), column.alias("other")])
         if column.n_unique() * 3 <= rows and with_times.n_unique() > 0.99 * rows:
-            raise ColumnMismatch(
-                f"{where}: the rows have only {times.n_unique():,} times in {rows:,}, which column "
+            raise ColumnMismatch.at(
+                where,
+                f"the rows have only {times.n_unique():,} times in {rows:,}, which column "
                 f"{name!r} tells apart: they are not of one symbol",
                 hint=f"if it holds the symbols: --column symbol={name!r}; else load its values as "
                 "files of their own",
@@ -120,17 +126,19 @@ def interval(
     `words` are the dialect's own for intervals.
 
     Raises:
-        SettingsError: the hint is no interval.
-        ColumnMismatch: the column says none either, the steps do not show one, or they show that
-            there are several bars to a day where the hint says one.
+        SettingsError: the hint is not an interval.
+        ColumnMismatch: the column holds no interval, the steps do not show one, or they show
+            several bars a day where the hint says one.
     """
     known = parse_interval(hint, words) if hint is not None else None
     column = columns.get("interval")
     if said := _said(frame, column):
         parsed = {words.get(text) or bars.parse_interval(text) for text in said} - {None}
         if not parsed:
-            raise ColumnMismatch(
-                f"{where}: column {column!r} says {said[0]!r}, which is no interval",
+            raise ColumnMismatch.at(
+                where,
+                f"column {column!r} says {said[0]!r}, which is not an interval",
+                column=column,
                 hint=f"intervals are {_VOCABULARY}; another column: --column interval=NAME",
             )
         overruled = known is not None and parsed != {known}
@@ -145,28 +153,31 @@ def interval(
         if shown.interval in (None, known):
             return Fill(known)
         if bars.is_daily(known) and not bars.is_daily(str(shown.interval)):
-            raise ColumnMismatch(
-                f"{where}: {hint} is one bar a day at most, but the spacing of the bars "
+            raise ColumnMismatch.at(
+                where,
+                f"{hint} is one bar a day at most, but the spacing of the bars "
                 f"is {shown.interval} ({shown.evidence})",
                 hint=f"say --interval {shown.interval}, or leave it out",
             )
         doubt = f"bars are loaded as {known}, but their spacing is {shown.interval}"
         return Fill(known, (f"{doubt} ({shown.evidence})",))
     if shown.interval is None:
-        raise ColumnMismatch(
-            f"{where}: the interval of the bars is not known, {shown.evidence}",
+        raise ColumnMismatch.at(
+            where,
+            f"the interval of the bars is not known, {shown.evidence}",
             hint=f"name it: --interval {shown.likely or '1m'}",
         )
     note = f"interval {shown.interval} inferred from the spacing: {shown.evidence}"
     return Fill(shown.interval, (note,))
 
 
-def check_word(option: str, word: str | None) -> None:
+def check_word(field: str, word: str | None) -> None:
     """Raises:
-    SettingsError: the `word` given for `option` is blank.
+    SettingsError: the `word` given for `field` is blank.
     """
     if word is not None and not word.strip():
-        raise SettingsError(f"--{option} is blank", hint=f"for example {_EXAMPLES[option]}")
+        hint = f"for example {_EXAMPLES[field]}"
+        raise SettingsError("is blank", option=f"--{field}", hint=hint)
 
 
 def parse_interval(hint: Hint, words: Mapping[str, str] = _NO_WORDS) -> str:
@@ -177,7 +188,10 @@ def parse_interval(hint: Hint, words: Mapping[str, str] = _NO_WORDS) -> str:
     """
     known = words.get(hint.word) or bars.parse_interval(hint.word)
     if known is None:
-        raise SettingsError(f"{hint.by} {hint.word!r} is no interval", hint=f"one of {_VOCABULARY}")
+        problem, vocabulary = f"{hint.word!r} is no interval", f"one of {_VOCABULARY}"
+        if hint.by == ASKED:
+            raise SettingsError(problem, option=ASKED, hint=vocabulary)
+        raise SettingsError(f"{hint.by} {problem}", hint=vocabulary)
     return known
 
 

@@ -1,9 +1,9 @@
-"""What a file's columns mean: decided once, from its first batch and what the person said."""
+"""The meaning of a file's columns, decided once: from its first batch and the person's options."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -13,59 +13,35 @@ from loader import bars
 from loader.bars import names, numbers
 from loader.bars.names import Naming, known_convention
 from loader.bars.numbers import NumberFormat
-from loader.bars.symbol_map import SymbolMap
 from loader.bars.times import plan as timeplan
-from loader.bars.times import stamps as times
+from loader.bars.times import stamps
 from loader.bars.times.stamps import TimePlan
 from loader.bars.times.zones import UTC, Zone, parse_zone
 from loader.check import fills, scales
 from loader.check.columns import check_fields, choose
 from loader.check.fills import Hint
 from loader.dialects.dialect import Dialect, Stamp, fold
-from loader.dialects.recognition import PLAIN, Recognition, known_dialect, plain
+from loader.dialects.known import known_dialect
+from loader.dialects.own import from_tables
+from loader.dialects.recognition import PLAIN, Recognition, plain
 from loader.errors import ColumnMismatch
 from loader.read.batch import RawBatch
+from loader.results import Note, noted
+from loader.settings import Meaning
 
 _UTC_NAMES: Final = {"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu", "GMT", "Etc/GMT"}
 
 
 @dataclass(frozen=True, slots=True)
-class Hints:
-    """What the person says about a file; every one fills what the file does not say.
-
-    `columns` maps bar fields (and `time_of_day`) to the file's column names. `time_format` is a
-    strptime format, or the unit of numbers since 1970: s, ms, us, ns. `stamp` says which end of
-    their bars the times are; prices and volume are the file's numbers times ten to the exponents.
-    `keep_skipped` keeps rows that the dialect takes for no bars. `own` are the person's dialects,
-    and `renames` go before the symbols' convention.
-    """
-
-    provider: str | None = None
-    interval: str | None = None
-    symbol: str | None = None
-    timezone: str | None = None
-    columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    time_format: str | None = None
-    dialect: str | None = None
-    symbol_convention: str | None = None
-    renames: SymbolMap | None = None
-    stamp: Stamp | None = None
-    price_exponent: int | None = None
-    volume_exponent: int | None = None
-    keep_skipped: bool = False
-    own: tuple[Dialect, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Layout:
-    """How to make bars of one file's rows.
+    """How to turn the rows of one file into bars.
 
     Attributes:
         columns: bar field (and `time_of_day`) to column name.
         provider, symbol, interval: what fills empty cells, or all rows where there is no column.
         times: how the times are read, and `stamp` which end of a bar they are.
         price_exponent, volume_exponent: powers of ten that the file's numbers are multiplied by.
-        skip: rows that are no bars, by the reason; see `Dialect.skip`.
+        skip: rows that are not bars, by the reason; see `Dialect.skip`.
         naming: how the symbols are made of their spellings.
         notes: what a person should know: inferences, columns left out, hints that were overruled.
     """
@@ -81,81 +57,91 @@ class Layout:
     volume_exponent: int
     skip: Mapping[str, pl.Expr]
     naming: Naming
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
-def check(hints: Hints) -> None:
-    """Finds what is wrong with hints whatever the file, before any file is opened.
+def check(meaning: Meaning) -> None:
+    """Checks the options as far as possible before any file is opened.
 
     Raises:
         UnknownDialect: there is no dialect of the name given.
-        SettingsError: an option is blank, or is no interval, time zone, field or format.
+        SettingsError: an option is blank, or is not an interval, time zone, field or format; or a
+            table of the person's own dialects is wrong.
     """
-    dialect = known_dialect(hints.dialect or PLAIN, hints.own)
-    known_convention(hints.symbol_convention or dialect.symbol_convention)
-    fills.check_word("provider", hints.provider)
-    fills.check_word("symbol", hints.symbol)
-    if hints.interval is not None:
-        fills.parse_interval(Hint(hints.interval, "--interval"), dialect.intervals)
-    if hints.timezone is not None:
-        parse_zone(hints.timezone)
-    timeplan.check_format(hints.time_format)
-    check_fields(hints.columns)
+    dialect = _named(meaning)
+    known_convention(meaning.symbol_convention or dialect.symbol_convention)
+    fills.check_word("provider", meaning.provider)
+    fills.check_word("symbol", meaning.symbol)
+    if meaning.interval is not None:
+        fills.parse_interval(Hint(meaning.interval, fills.ASKED), dialect.intervals)
+    if meaning.timezone is not None:
+        parse_zone(meaning.timezone)
+    timeplan.check_format(meaning.time_format)
+    check_fields(meaning.columns)
 
 
-def decide(first: RawBatch, hints: Hints, taken: Recognition | None = None) -> Layout:
+def _named(meaning: Meaning) -> Dialect:
+    """The dialect that the person names, else that of a plain table."""
+    return known_dialect(meaning.dialect or PLAIN, from_tables(meaning.own_dialects))
+
+
+def decide(first: RawBatch, meaning: Meaning, taken: Recognition | None = None) -> Layout:
     """The layout of the file that begins with `first`; it holds for all of its batches.
 
-    `taken` is what the file is taken for, and `first` is reshaped by it; without it the columns
-    have to be those of the dialect that the person names, or of a plain table.
+    `meaning` supplies what the file lacks. `taken` is the recognised dialect, which has reshaped
+    `first`. Without it the columns must be those of the dialect that the person names, or of a
+    plain table.
 
     Raises:
         UnknownDialect: there is no dialect of the name given.
-        SettingsError: a hint is wrong, or the provider is said neither by the file nor by a hint.
+        SettingsError: an option is wrong, or neither the file nor an option names the provider.
         ColumnMismatch: a column that bars need is absent, doubled, of a type that cannot be one, or
             can be read in two ways.
     """
     frame, where = first.frame, first.location.source
-    taken = taken or plain(known_dialect(hints.dialect or PLAIN, hints.own))
+    taken = taken or plain(_named(meaning))
     dialect = taken.dialect
-    convention = known_convention(hints.symbol_convention or dialect.symbol_convention)
-    chosen = choose(frame, dialect, hints.columns, where)
+    convention = known_convention(meaning.symbol_convention or dialect.symbol_convention)
+    chosen = choose(frame, dialect, meaning.columns, where)
     columns = chosen.names
     _check_types(frame, columns, dialect.numbers, where)
     provider = fills.word(
-        frame, columns, "provider", hints.provider, where, _provider(dialect, taken.facts)
+        frame, columns, "provider", meaning.provider, where, _provider(dialect, taken.facts)
     )
-    symbol = fills.word(frame, columns, "symbol", hints.symbol, where, taken.facts.get("symbol"))
+    symbol = fills.word(frame, columns, "symbol", meaning.symbol, where, taken.facts.get("symbol"))
     clock = tuple(columns[name] for name in ("ts", "time_of_day") if name in columns)
-    time_format = hints.time_format or dialect.time_format
+    time_format = meaning.time_format or dialect.time_format
     plan, time_notes = timeplan.plan(frame, clock, time_format, where)
-    stamps = times.read(times.cells_of(frame, clock), plan)
-    fills.refuse_several_symbols(frame, columns, stamps.shown, where)
-    hinted = _interval(hints, taken)
-    interval = fills.interval(frame, columns, hinted, stamps.shown, where, dialect.intervals)
+    written = stamps.read(stamps.cells_of(frame, clock), plan)
+    fills.refuse_several_symbols(frame, columns, written.shown, where)
+    hinted = _interval(meaning, taken)
+    interval = fills.interval(frame, columns, hinted, written.shown, where, dialect.intervals)
     said = names.intervals(
         names.spelled(frame, columns.get("interval"), interval.value), dialect.intervals
     )
-    zone, zone_notes = _zone(clock[0], plan, hints.timezone, dialect)
+    zone, zone_notes = _zone(clock[0], plan, meaning.timezone, dialect)
     plan, settled_notes = timeplan.settled(
         plan,
-        stamps,
+        written,
         daily=_column(names.daily(said), frame.height),
         zone=zone,
-        asked=hints.timezone is not None,
+        asked=meaning.timezone is not None,
         own_zone=_own_zone(frame.schema[clock[0]]),
         where=where,
     )
-    price_exponent = scales.chosen(hints.price_exponent, dialect.price_exponent, where)
-    volume_exponent = scales.chosen(hints.volume_exponent, dialect.volume_exponent, where)
-    if price_exponent == 0 and hints.price_exponent is None:
+    price_exponent = scales.chosen(meaning.price_exponent, dialect.price_exponent, where)
+    volume_exponent = scales.chosen(meaning.volume_exponent, dialect.volume_exponent, where)
+    if price_exponent == 0 and meaning.price_exponent is None:
         scales.refuse_fixed_point(frame, columns, where)
-    stamp = hints.stamp or dialect.stamp or _neither_end(said.rows, where)
-    skip = {} if hints.keep_skipped else _applicable(dialect.skip, frame)
+    stamp = meaning.stamp or dialect.stamp or _neither_end(said.rows, where)
+    skip = {} if meaning.keep_skipped else _applicable(dialect.skip, frame)
+    keys = (*_symbol_notes(frame, columns), *provider.notes, *symbol.notes)
     notes = (
-        taken.notes, chosen.notes, _symbol_notes(frame, columns), provider.notes, symbol.notes,
-        time_notes, interval.notes, zone_notes, settled_notes,
-        scales.notes(price_exponent, volume_exponent), _meaning_notes(stamp, skip),
+        *taken.notes, *noted("columns", chosen.notes), *noted("key", keys),
+        *noted("times", time_notes), *noted("interval", interval.notes),
+        *noted("times", zone_notes + settled_notes),
+        *noted("numbers", scales.notes(price_exponent, volume_exponent)),
+        *_meaning_notes(stamp, skip),
     )  # fmt: skip
     return Layout(
         dialect=dialect,
@@ -168,13 +154,13 @@ def decide(first: RawBatch, hints: Hints, taken: Recognition | None = None) -> L
         price_exponent=price_exponent,
         volume_exponent=volume_exponent,
         skip=skip,
-        naming=Naming(convention, hints.renames),
-        notes=tuple(note for part in notes for note in part),
+        naming=Naming(convention, meaning.symbol_map),
+        notes=notes,
     )
 
 
 def _provider(dialect: Dialect, facts: Mapping[str, str]) -> str | None:
-    """The name that bars of the dialect go by; None where the file's name does not say enough."""
+    """The provider of the dialect's bars; None if the file's name does not say enough."""
     if not dialect.shapes:
         return None
     try:
@@ -183,9 +169,9 @@ def _provider(dialect: Dialect, facts: Mapping[str, str]) -> str | None:
         return None
 
 
-def _interval(hints: Hints, taken: Recognition) -> Hint | None:
-    if hints.interval is not None:
-        return Hint(hints.interval, "--interval")
+def _interval(meaning: Meaning, taken: Recognition) -> Hint | None:
+    if meaning.interval is not None:
+        return Hint(meaning.interval, fills.ASKED)
     if "interval" in taken.facts:
         return Hint(taken.facts["interval"], "the file's name says")
     if taken.dialect.interval is not None:
@@ -194,7 +180,7 @@ def _interval(hints: Hints, taken: Recognition) -> Hint | None:
 
 
 def _applicable(skip: Mapping[str, pl.Expr], frame: pl.DataFrame) -> Mapping[str, pl.Expr]:
-    """Those that this file has the columns for."""
+    """The reasons whose columns this file has."""
     return {
         reason: expr
         for reason, expr in skip.items()
@@ -203,24 +189,25 @@ def _applicable(skip: Mapping[str, pl.Expr], frame: pl.DataFrame) -> Mapping[str
 
 
 def _neither_end(intervals: pl.Series, where: str) -> Stamp:
-    """Of bars of a day it does not matter which end their stamps are.
+    """For daily bars it does not matter whether a stamp is the start or the end.
 
     Raises:
-        ColumnMismatch: there are others.
+        ColumnMismatch: not all bars are daily.
     """
     if (intervals == "1d").all():
         return "start"
-    raise ColumnMismatch(
-        f"{where}: times may be the starts or the ends of the bars, and nothing says which",
+    raise ColumnMismatch.at(
+        where,
+        "times may be the starts or the ends of the bars",
         hint="say it: --stamp start or --stamp end",
     )
 
 
-def _meaning_notes(stamp: Stamp, skip: Mapping[str, pl.Expr]) -> tuple[str, ...]:
-    skipped = [f"left out and counted as skipped: {reason}" for reason in skip]
-    if stamp == "end":
-        skipped.insert(0, "times are the ends of the bars: each is loaded under its start")
-    return tuple(skipped)
+def _meaning_notes(stamp: Stamp, skip: Mapping[str, pl.Expr]) -> tuple[Note, ...]:
+    skipped = noted("rows", (f"left out and counted as skipped: {reason}" for reason in skip))
+    if stamp == "start":
+        return skipped
+    return Note("times", "times are the ends of the bars: each is loaded under its start"), *skipped
 
 
 def _check_types(
@@ -232,9 +219,11 @@ def _check_types(
         column = frame.get_column(columns[name])
         fits = names.is_word if name in bars.KEY else numbers.is_number
         if not fits(column.dtype):
-            raise ColumnMismatch(
-                f"{where}: column {columns[name]!r} is of type {column.dtype}, which cannot be "
+            raise ColumnMismatch.at(
+                where,
+                f"column {columns[name]!r} is of type {column.dtype}, which cannot be "
                 f"the {name} of a bar",
+                column=columns[name],
                 hint=f"name another column: --column {name}=NAME",
             )
         if name in bars.PRICES:
@@ -249,8 +238,10 @@ def _check_numbers(column: pl.Series, written: NumberFormat, field: str, where: 
     filled = head.filter(~numbers.is_blank(head).fill_null(True))
     number = numbers.to_float(numbers.unformatted(filled, written))
     if len(filled) and number.null_count() == len(filled):
-        raise ColumnMismatch(
-            f"{where}: column {column.name!r} holds no numbers, but for example {filled[0]!r}",
+        raise ColumnMismatch.at(
+            where,
+            f"column {column.name!r} holds no numbers, but for example {filled[0]!r}",
+            column=column.name,
             hint=f"prices are written like 1234.5; if another column is {field}: "
             f"--column {field}=NAME",
         )
@@ -263,7 +254,7 @@ def _symbol_notes(frame: pl.DataFrame, columns: Mapping[str, str]) -> tuple[str,
 
 
 def _own_zone(dtype: pl.DataType) -> Zone | None:
-    """The zone that a typed column carries; UTC is none, as it says nothing of a session's date."""
+    """The zone of a typed column. UTC counts as no zone: it does not give a session's date."""
     own = dtype.time_zone if isinstance(dtype, pl.Datetime) else None
     return None if own is None or own in _UTC_NAMES else Zone(own)
 
@@ -271,7 +262,7 @@ def _own_zone(dtype: pl.DataType) -> Zone | None:
 def _zone(
     column: str, plan: TimePlan, hint: str | None, dialect: Dialect
 ) -> tuple[Zone | None, tuple[str, ...]]:
-    """The zone that the person names, else the column's name, else the dialect."""
+    """The zone from the person's option, else from the column's name, else from the dialect."""
     if hint is not None:
         return parse_zone(hint), ()
     if plan.kind == "wall" and fold(column).endswith(("utc", "gmt")):

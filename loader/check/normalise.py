@@ -10,8 +10,7 @@ import polars as pl
 from loader import bars
 from loader.bars import names, numbers
 from loader.bars.names import Naming
-from loader.bars.times import ends
-from loader.bars.times import stamps as times
+from loader.bars.times import ends, stamps
 from loader.bars.words import constant
 from loader.check.layout import Layout
 from loader.errors import ColumnMismatch
@@ -29,8 +28,8 @@ class Normalised:
             parsing can tell; true where a row broke one.
         source_symbols: String, each row's symbol as the file (or the person) spells it.
         steps: Int64, microseconds of the grid of each row's interval, null where that is.
-        skipped: Boolean, true for rows that the dialect declares to be no bars; None if none are.
-        naming: how the symbols were made of their spellings.
+        skipped: Boolean, true for rows that the dialect does not count as bars, or None.
+        naming: how symbols were made from spellings.
     """
 
     bars: pl.DataFrame
@@ -63,15 +62,18 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
     frame, columns = batch.frame, layout.columns
     for name in columns.values():
         if name not in frame.columns:
-            raise ColumnMismatch(
-                f"{batch.location.source}: column {name!r} is gone from row "
-                f"{batch.location.start_row:,} on"
+            raise ColumnMismatch.at(
+                batch.location.source,
+                f"column {name!r} is gone from row {batch.location.start_row:,} on",
+                row=batch.location.start_row,
+                column=name,
             )
     spelled = names.spelled(frame, columns.get("symbol"), layout.symbol)
     said = names.spelled(frame, columns.get("interval"), layout.interval)
     interval = names.intervals(said, layout.dialect.intervals)
-    cells = times.cells_of(frame, layout.times.columns)
-    starts = times.starts(times.read(cells, layout.times), layout.times, names.daily(interval))
+    cells = stamps.cells_of(frame, layout.times.columns)
+    written = stamps.read(cells, layout.times)
+    starts = stamps.starts(written, layout.times, names.daily(interval))
     ts = ends.to_starts(starts.ts, interval.rows) if layout.stamp == "end" else starts.ts
     raw = {
         field: numbers.unformatted(frame.get_column(columns[field]), layout.dialect.numbers)

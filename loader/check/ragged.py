@@ -1,8 +1,8 @@
-"""Rows with more or fewer cells than their file has columns: kept and counted, never filled up.
+"""Rows with more or fewer cells than their file has columns: kept and counted, never repaired.
 
-Nobody can know which cell of such a row is the one that is missing: with all cells after it moved
-up, what loads is a price under another name. So none of its cells is read. It is a reject of a rule
-of its own, with the row as it stood under `line` and both numbers under `why`.
+It is not known which cell of such a row is missing: if the cells after it have moved up, a price
+would be loaded under another name. So none of its cells is read. The row is a reject with a rule
+of its own, kept as text under `line` with both numbers under `why`.
 """
 
 from __future__ import annotations
@@ -10,20 +10,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Final
 
 import polars as pl
 
 from loader.check import rawjson
+from loader.check.reasons import ROW_TOO_LONG, ROW_TOO_SHORT
 from loader.check.validate import CheckedBatch
 from loader.read.batch import RawBatch
 
-TOO_SHORT: Final = "row_too_short"
-TOO_LONG: Final = "row_too_long"
-
 
 def from_first_fit(batches: Iterator[RawBatch]) -> Iterator[RawBatch]:
-    """`batches`, those at the beginning joined that have no row to judge a file by."""
+    """`batches`; the first ones are joined until one row fits, by which the file can be judged."""
     held: list[RawBatch] = []
     for batch in batches:
         held.append(batch)
@@ -62,7 +59,7 @@ def rejected(batch: RawBatch, *, short_rows: bool) -> pl.DataFrame | None:
 
 
 def others(frame: pl.DataFrame, ragged: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `frame` that are no ragged."""
+    """The rows of `frame` that are not ragged."""
     return frame.filter(_are_others(frame.height, ragged))
 
 
@@ -91,8 +88,8 @@ def numbered(
         "line",
         row_number=own,
         rule=pl.when(pl.col("cells") < frame.width)
-        .then(pl.lit(TOO_SHORT))
-        .otherwise(pl.lit(TOO_LONG)),
+        .then(pl.lit(ROW_TOO_SHORT))
+        .otherwise(pl.lit(ROW_TOO_LONG)),
         why=pl.format("{} cells where {} are expected", "cells", pl.lit(frame.width)),
         skipped=_skipped(frame[ragged["at"]], ragged["cells"], skip),
     )

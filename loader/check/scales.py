@@ -19,16 +19,17 @@ _SAMPLE: Final = 1_000
 
 
 def chosen(asked: int | None, own: int | None, where: str) -> int:
-    """The power of ten that the person asked for, else the dialect's own.
+    """The power of ten from the person's option, else the dialect's own.
 
     Raises:
-        ColumnMismatch: neither is known.
+        ColumnMismatch: neither is given.
     """
     if asked is not None:
         return asked
     if own is None:
-        raise ColumnMismatch(
-            f"{where}: prices are in units of its instrument, and what one is, is not known",
+        raise ColumnMismatch.at(
+            where,
+            "prices are in units that depend on the instrument, and its unit is not known",
             hint="say it: --price-divisor 100000 for 1e-5, 1000000000 for 1e-9 (1 if they are "
             "right as they stand)",
         )
@@ -36,7 +37,7 @@ def chosen(asked: int | None, own: int | None, where: str) -> int:
 
 
 def notes(price_exponent: int, volume_exponent: int) -> tuple[str, ...]:
-    """What is done to the numbers, for people."""
+    """Sentences about what is done to the numbers."""
     exponents = (("prices are", price_exponent), ("volume is", volume_exponent))
     return tuple(
         f"{what} {'multiplied' if exponent > 0 else 'divided'} by {10 ** abs(exponent):,}"
@@ -60,8 +61,9 @@ def refuse_fixed_point(frame: pl.DataFrame, columns: Mapping[str, str], where: s
         level = int(whole.abs().cast(pl.Float64).median() or 0)  # type: ignore[arg-type]
         if level <= _HIGHEST and (level <= _LARGE or (whole % _STEP != 0).any()):
             return
-    raise ColumnMismatch(
-        f"{where}: prices are whole numbers such as {whole[0]:,}, which look like multiples of a "
+    raise ColumnMismatch.at(
+        where,
+        f"prices are whole numbers such as {whole[0]:,}, which look like multiples of a "
         "small unit, and nothing in the file says which",
         hint="say it: --price-divisor 1000000000 for 1e-9 (1 if they are right as they stand)",
     )

@@ -1,4 +1,4 @@
-"""What became of the spellings of a file's symbols: told to the person, or refused."""
+"""The spellings of a file's symbols: what was renamed, and what must not be."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import polars as pl
 from loader.bars.conventions import is_lowered
 from loader.bars.names import MAP
 from loader.errors import SymbolCollision
+from loader.results import Note, noted
+from loader.text import counted
 
-#: Of spellings: what was read, what it came to, and `map` or the convention that made it so.
+#: A spelling as read, the symbol that it became, and the convention (or `map`) responsible.
 SCHEMA: Final = {
     "provider": pl.String(),
     "source_symbol": pl.String(),
@@ -21,37 +23,36 @@ SCHEMA: Final = {
 _SHOWN: Final = 5
 
 
-def notes(spellings: pl.DataFrame) -> tuple[str, ...]:
-    """What was renamed: how many, why, and the first few; `spellings` have the `SCHEMA`."""
+def notes(spellings: pl.DataFrame) -> tuple[Note, ...]:
+    """How many symbols were renamed, why, and the first few. `spellings` has the `SCHEMA`."""
     source, symbol, origin = pl.col("source_symbol"), pl.col("symbol"), pl.col("convention")
     by_map = origin == MAP
     plain = source.str.strip_chars().str.to_uppercase()
     kinds = {
-        "by the symbol map": by_map & (source != symbol),
-        "by the convention {convention}": ~by_map & (plain != symbol),
-        "for their blanks or lower case": ~by_map & (plain == symbol) & (source != symbol),
+        "renamed by the symbol map": by_map & (source != symbol),
+        "converted by the convention {convention}": ~by_map & (plain != symbol),
+        "trimmed/upper-cased": ~by_map & (plain == symbol) & (source != symbol),
     }
     told = []
-    for why, which in kinds.items():
+    for how, which in kinds.items():
         found = spellings.filter(which).unique(["source_symbol", "symbol"]).sort("source_symbol")
         if found.height:
             shown = [
-                f"{_visible(row['source_symbol'])} as {row['symbol']}"
+                f"{_visible(row['source_symbol'])} -> {row['symbol']}"
                 for row in found.head(_SHOWN).iter_rows(named=True)
             ]
             more = f" and {found.height - _SHOWN:,} more" if found.height > _SHOWN else ""
-            what = "1 symbol is" if found.height == 1 else f"{found.height:,} symbols are"
-            by = why.format(convention=found["convention"][0])
-            told.append(f"{what} stored under another spelling {by}: {', '.join(shown)}{more}")
-    return tuple(told)
+            done = how.format(convention=found["convention"][0])
+            told.append(f"{counted(found.height, 'symbol')} {done}: {', '.join(shown)}{more}")
+    return noted("symbols", told)
 
 
 def refuse_collisions(spellings: pl.DataFrame) -> None:
-    """`spellings` have the `SCHEMA`.
+    """`spellings` has the `SCHEMA`.
 
     Raises:
-        SymbolCollision: two spellings come to one symbol, other than by a person's map, that differ
-            in more than blanks and in being in lower case: ALpA and ALPA do, aapl and AAPL do not.
+        SymbolCollision: two spellings that differ in more than blanks and lower case become one
+            symbol, and no map of the person's says so. ALpA and ALPA collide, aapl and AAPL do not.
     """
     text = pl.col("source_symbol").str.strip_chars()
     # Upper case is made here: what a server's upper() does depends on its locale.
@@ -68,16 +69,15 @@ def refuse_collisions(spellings: pl.DataFrame) -> None:
         by_case = one.strip().upper() == other.strip().upper()
         convention = "--symbol-convention cqs, if case tells them apart; or " if by_case else ""
         raise SymbolCollision(
-            f"two symbols of {provider} come to {symbol}: {one!r} and {other!r}",
+            f"two symbols of {provider} become {symbol}: {one!r} and {other!r}",
             provider=provider,
             symbol=symbol,
-            hint=f"say what they are: {convention}--symbol-map FILE, with a line for each that "
-            "is meant",
+            hint=f"tell them apart: {convention}--symbol-map FILE, with a line for each",
         )
 
 
 def brought_together(spellings: pl.DataFrame) -> pl.DataFrame:
-    """`provider` and `symbol` of those that a person's map makes of several spellings."""
+    """`provider` and `symbol` of those that a symbol map makes from several spellings."""
     by_name = spellings.group_by("provider", "symbol").agg(
         several=pl.col("source_symbol").n_unique() > 1, by_map=(pl.col("convention") == MAP).any()
     )
@@ -85,9 +85,9 @@ def brought_together(spellings: pl.DataFrame) -> pl.DataFrame:
 
 
 def refuse_meeting(bars: pl.DataFrame, together: pl.DataFrame) -> None:
-    """What a map brings together is one security only where it has one bar at a time.
+    """Spellings that a map brings together are one security only if they have one bar at a time.
 
-    `bars` have the columns of `loader.bars.SCHEMA` and `source_symbol`, their spellings.
+    `bars` has the columns of `loader.bars.SCHEMA`, and `source_symbol` as spelled in the file.
 
     Raises:
         SymbolCollision: two spellings of one symbol have different bars at one time.
@@ -102,11 +102,11 @@ def refuse_meeting(bars: pl.DataFrame, together: pl.DataFrame) -> None:
     for provider, symbol, _, ts, sources, _ in met.head(1).iter_rows():
         one, other, *_ = sources
         raise SymbolCollision(
-            f"by the symbol map {one!r} and {other!r} of {provider} are both {symbol}, but have "
-            f"different bars at {ts:%Y-%m-%d %H:%M}Z: they are two securities",
+            f"the symbol map turns both {one!r} and {other!r} of {provider} into {symbol}, but "
+            f"they have different bars at {ts:%Y-%m-%d %H:%M}Z: they are two securities",
             provider=provider,
             symbol=symbol,
-            hint="say in the map from when to when each is meant: valid_from, valid_to",
+            hint="give each its dates in the map: valid_from, valid_to",
         )
 
 

@@ -1,9 +1,9 @@
-"""One row per key and file: the last in file order wins, and every other one is counted.
+"""One row per key and file: the last one in the file wins, all others are counted as duplicates.
 
-Within a batch that is a frame operation. Across batches, a file whose series each move on in time
-(sorted by symbol, by time, or newest first) cannot repeat a key, which a span per series proves
-with memory that does not grow with the file. Any other file is first split by key over partitions
-on local disk, each small enough to be held whole.
+Within a batch that is a frame operation. Across batches, a key cannot repeat if each series only
+moves forward or only backward in time (files sorted by symbol, by time, or newest first). One span
+per series proves that, in memory that does not grow with the file. Any other file is first split
+by key into partitions on local disk, each small enough to be held in memory.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from loader import bars
+from loader.bars import SERIES, TS
 from loader.bars.words import changes
 from loader.check.validate import CheckedBatch
 from loader.read.spool import Partitions
 
-SERIES = ["provider", "symbol", "interval"]
 BARS_AND_ROW = {**bars.SCHEMA, "row_number": pl.Int64()}
-#: Conflicting keys that are named to the person; all are counted.
+#: Conflicting keys that a message names; all are counted.
 LISTED = 20
 #: About 100 MB in memory while one partition is made unique; flat up to a hundred million rows.
 _PARTITION_ROWS = 250_000
 _FEWEST, _MOST = 8, 512
-#: Into so many a week is split.
+#: Parts into which a week is split.
 _LANES = 16
 
 
@@ -80,9 +80,9 @@ def in_order(pieces: Iterable[CheckedBatch]) -> Generator[UniqueBatch, None, Non
 def partitioned(
     pieces: Iterable[CheckedBatch], rows: int, piece_rows: int, *, by_time: bool = False
 ) -> Generator[UniqueBatch, None, None]:
-    """The same for files in any order: all of it is read first, then comes back by partition, cut
-    into pieces of `piece_rows`. About how many `rows` there will be decides on the partitions.
-    `by_time`: week after week.
+    """The same for files in any order: the whole file is read first and comes back by partition, in
+    pieces of `piece_rows`. The expected number of `rows` decides how many partitions there are;
+    with `by_time` a partition is a week.
     """
     count = min(max(rows // _PARTITION_ROWS, _FEWEST), _MOST)
     key = [_week(), _lane(_LANES)] if by_time else [_partition(count)]
@@ -116,12 +116,9 @@ def _in_pieces(unique: UniqueBatch, piece_rows: int) -> Generator[UniqueBatch, N
         )
 
 
-TS = bars.SCHEMA["ts"]
-
-
 def _partition(count: int) -> pl.Expr:
-    """Rows of one series that are near in time fall together, so that stored bars are read in
-    stretches; a key always falls into the same partition."""
+    """Puts rows of one series that are close in time into one partition, so that stored bars are
+    read in stretches. A key always has the same partition."""
     return (pl.struct(*SERIES, pl.col("ts").dt.truncate("30d")).hash(seed=0) % count).alias("part")
 
 

@@ -18,7 +18,7 @@ from loader.read.batch import RawBatch
 
 __all__ = ["CheckedBatch", "RuleSettings", "validate"]
 
-#: Fewer rows are made distinct at once as quickly as those that repeat are left out first.
+#: With fewer rows it is no faster to drop those that repeat the one before first.
 _FEW: Final = 10_000
 
 
@@ -33,7 +33,7 @@ class CheckedBatch:
         rejected: for each rule that was broken, how many rows broke it.
         spellings: the distinct `provider`, `source_symbol`, `symbol` of the good rows, each with
             the `convention` by which the one was made of the other (all String).
-        skipped: rows that the dialect declares to be no bars.
+        skipped: rows that the dialect does not count as bars.
         last_row: the number of the batch's last row.
     """
 
@@ -46,7 +46,7 @@ class CheckedBatch:
 
 
 def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) -> CheckedBatch:
-    """Parts the bars of `batch` by the rules. Pure; costs little where every row is good."""
+    """Splits the bars of `batch` into good and bad ones. Pure; cheap if every row is good."""
     active = rules(settings)
     start, raw = batch.location.start_row, batch.frame
     last_row = start + raw.height - 1

@@ -11,35 +11,37 @@ from typing import Literal, NoReturn
 import click
 
 from loader.cli import interrupts
-from loader.cli.context import Context
 from loader.errors import MdloadError
 
 # A command's module is imported when the command runs; `mdload --help` needs only this table.
 COMMANDS: dict[str, tuple[str, str]] = {
     "backfill": ("loader.cli.backfill:backfill", "Load bars from files into the store."),
     "run": ("loader.cli.run:run", "Run jobs of mdload.toml, as cron would."),
-    "live": ("loader.cli.live:live", "Store bars as they come, from a pipe."),
-    "inspect": ("loader.cli.inspect:inspect", "Show what a file would be taken for."),
-    "providers": ("loader.cli.providers:providers", "The dumps that are recognised, one by one."),
-    "migrate": ("loader.cli.migrate:migrate", "The schema: to the newest revision, or printed."),
+    "live": ("loader.cli.live:live", "Store bars from a pipe as they arrive."),
+    "inspect": ("loader.cli.inspect:inspect", "Show how mdload would read a file."),
+    "providers": ("loader.cli.providers:providers", "Recognised vendor formats."),
+    "migrate": ("loader.cli.migrate:migrate", "Create or upgrade the tables, or print the SQL."),
     "job-runs": ("loader.cli.job_runs:job_runs", "What was loaded, when, and how it ended."),
-    "coverage": ("loader.cli.coverage:coverage", "What is stored, from when to when."),
-    "gaps": ("loader.cli.gaps:gaps", "What is missing by an exchange's calendar."),
-    "pin": ("loader.cli.pin:pin", "Name an instant, to read the bars as they are known then."),
-    "pins": ("loader.cli.pin:pins", "The named instants: listed, deleted."),
-    "diff": ("loader.cli.diff:diff", "What differs between two instants, pins or runs."),
-    "revisions": ("loader.cli.revisions:revisions", "What was restated, largest change first."),
+    "coverage": ("loader.cli.coverage:coverage", "Which bars are stored, and for which time."),
+    "gaps": ("loader.cli.gaps:gaps", "Bars missing from an exchange's calendar."),
+    "pin": ("loader.cli.pin:pin", "Name an instant, to read the bars as known then."),
+    "pins": ("loader.cli.pin:pins", "List or delete pins."),
+    "diff": ("loader.cli.diff:diff", "Compare the bars at two instants, pins or runs."),
+    "revisions": ("loader.cli.revisions:revisions", "Restated bars, largest change first."),
     "rollback": ("loader.cli.rollback:rollback", "Undo a run, or all loads since a time."),
     "delete": ("loader.cli.delete:delete", "Delete bars, on record."),
     "rename": ("loader.cli.rename:rename", "Give bars another symbol, on record."),
     "prune": ("loader.cli.prune:prune", "Remove old history that no pin needs."),
-    "export": ("loader.cli.export:export", "Bars back out, to Parquet or CSV."),
-    "config": ("loader.cli.config:config", "mdload.toml: checked, shown, its schema."),
-    "schedule": ("loader.cli.schedule:schedule", "The jobs as cron and systemd take them."),
-    "verify": ("loader.cli.verify:verify", "Do stored bars agree with one another."),
-    "timescale": ("loader.cli.timescale:timescale", "The bars as a hypertable, and rollups."),
+    "export": ("loader.cli.export:export", "Write stored bars to Parquet or CSV."),
+    "config": ("loader.cli.config:config", "Check or show mdload.toml, or print its schema."),
+    "schedule": ("loader.cli.schedule:schedule", "Print the jobs for cron or systemd."),
+    "verify": ("loader.cli.verify:verify", "Compare stored bars with rollups of shorter ones."),
+    "timescale": ("loader.cli.timescale:timescale", "Hypertable and rollups on TimescaleDB."),
     "db": ("loader.cli.db:db", "The database in use, and the embedded server."),
-    "doctor": ("loader.cli.doctor:doctor", "Is everything in place: server, rights, disk, time."),
+    "doctor": (
+        "loader.cli.doctor:doctor",
+        "Check that server, privileges, disk and time are fine.",
+    ),
 }
 
 
@@ -81,15 +83,15 @@ class LazyGroup(click.Group):
     epilog="First steps: mdload backfill bars.parquet --provider NAME",
 )
 @click.option("--database", metavar="URL",
-              help="The server to use; else MDLOAD_DATABASE_URL, DATABASE_URL, libpq's PG* "
+              help="Database to use; else MDLOAD_DATABASE_URL, DATABASE_URL, libpq's PG* "
                    "variables, mdload.toml, or the embedded server.")  # fmt: skip
 @click.option("--config", "config_file", metavar="FILE", type=click.Path(dir_okay=False),
               envvar="MDLOAD_CONFIG",
-              help="Settings; else MDLOAD_CONFIG, or mdload.toml if it is here.")  # fmt: skip
-@click.option("-v", "--verbose", count=True, help="Say more on stderr; -vv for all there is.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing on stderr but errors.")
+              help="Configuration; else MDLOAD_CONFIG, or mdload.toml of this folder.")  # fmt: skip
+@click.option("-v", "--verbose", count=True, help="Print more on stderr; -vv prints everything.")
+@click.option("-q", "--quiet", is_flag=True, help="Print only errors on stderr.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text",
-              show_default=True, help="How stderr speaks.")  # fmt: skip
+              show_default=True, help="Format of messages on stderr.")  # fmt: skip
 @click.version_option(package_name="mdload", prog_name="mdload")
 @click.pass_context
 def root(
@@ -100,7 +102,8 @@ def root(
     quiet: bool,
     log_format: Literal["text", "json"],
 ) -> None:
-    """Brings OHLCV bars into PostgreSQL and TimescaleDB, exactly, and keeps a record of it."""
+    """Load OHLCV bars into PostgreSQL and TimescaleDB, exactly, and keep a record of every load."""
+    from loader.cli.context import Context
     from loader.listen import log
 
     log.configure(log_format, -1 if quiet else verbose)
@@ -120,33 +123,39 @@ def root(
 
 def main() -> NoReturn:
     """Runs the command line and ends the process."""
-    from loader.listen import log
-
     interrupts.heed()
     try:
         code = root.main(prog_name="mdload", standalone_mode=False)
-    except MdloadError as exc:
-        log.error(str(exc), exc.hint)
-        sys.exit(exc.exit_code)
-    except click.ClickException as exc:
-        if log.speaks_json():
-            log.error(exc.format_message(), "see mdload --help, mdload COMMAND --help")
-        else:
-            exc.show()
-        sys.exit(exc.exit_code)
-    except (click.Abort, KeyboardInterrupt):  # click makes Abort of Ctrl-C
-        log.error("interrupted")
-        sys.exit(130)
-    except BrokenPipeError:  # `mdload … | head`: what remains unwritten has no reader
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except Exception as exc:
-        verbose = any(re.fullmatch("-v+|--verbose", argument) for argument in sys.argv)
-        log.error(
-            f"mdload failed: {type(exc).__name__}: {exc}",
-            "this is a fault of mdload; " + ("please report it with what is above" if verbose
-                                             else "mdload -v COMMAND … shows where"),
-            cause=exc if verbose else None,
-        )  # fmt: skip
-        sys.exit(MdloadError.exit_code)
+    except (Exception, KeyboardInterrupt) as exc:
+        sys.exit(_report(exc))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report(exc: BaseException) -> int:
+    """Prints what ended the command, and returns the exit code."""
+    from loader.listen import log
+
+    match exc:
+        case MdloadError():
+            log.error(str(exc), exc.hint)
+            return exc.exit_code
+        case click.ClickException():
+            if log.speaks_json():
+                log.error(exc.format_message(), "see mdload --help, mdload COMMAND --help")
+            else:
+                exc.show()
+            return exc.exit_code
+        case click.Abort() | KeyboardInterrupt():  # click makes Abort of Ctrl-C
+            log.error("interrupted")
+            return 130
+        case BrokenPipeError():  # `mdload … | head`: what remains unwritten has no reader
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+    verbose = any(re.fullmatch("-v+|--verbose", argument) for argument in sys.argv)
+    log.error(
+        f"mdload failed: {type(exc).__name__}: {exc}",
+        "this is a fault of mdload; " + ("please report it with what is above" if verbose
+                                         else "mdload -v COMMAND … shows where"),
+        cause=exc if verbose else None,
+    )  # fmt: skip
+    return MdloadError.exit_code

@@ -49,5 +49,7 @@ class Context:
 
     @property
     def dialects(self) -> Mapping[str, Mapping[str, Any]]:
-        """The configuration's `[dialects.NAME]` tables."""
+        """The configuration's `[dialects.NAME]` tables, checked, for which Polars is imported."""
+        if self.config.dialects:
+            self.config.check_dialects()
         return self.config.dialects

@@ -15,7 +15,7 @@ from loader.cli.series_options import bounds, past_options, series_options, whic
 @series_options
 @past_options
 @click.option("--exact", is_flag=True,
-              help="Count every bar; more than some millions are estimated else.")  # fmt: skip
+              help="Count every bar; without this, millions of bars are estimated.")  # fmt: skip
 @json_option
 @click.pass_obj
 def coverage(
@@ -31,7 +31,7 @@ def coverage(
     exact: bool,
     as_json: bool,
 ) -> None:
-    """What is stored: each series' first and last bar, how many, and a strip of its time.
+    """Show what is stored: first and last bar of each series, count, and a timeline.
 
     A full cell is as full as most of the series is, so nights and weekends are none the less full;
     a dot has no bar at all. The index is asked, never the table: it is as cheap on a hundred

@@ -21,14 +21,15 @@ def db() -> None:
 
 
 @db.command(epilog="Example: mdload db url --json")
-@click.option("--show-password", is_flag=True, help="Print a password that the URL holds.")
+@click.option("--show-password", is_flag=True, help="Print the URL with its password.")
 @_json
 @click.pass_obj
 def url(context: Context, show_password: bool, as_json: bool) -> None:
     """Print the URL of the database in use."""
+    from loader.db.conninfo import masked
     from loader.db.embedded import status
     from loader.db.embedded.binaries import find
-    from loader.db.target import Target, masked, named
+    from loader.db.target import Target, named
     from loader.listen import log
 
     chosen = named(context.database, context.configured)
@@ -44,15 +45,18 @@ def url(context: Context, show_password: bool, as_json: bool) -> None:
     click.echo(json.dumps(found) if as_json else shown)
 
 
-@db.command(epilog="Example: mdload db status", short_help="Which database, and how it is.")
+@db.command(
+    epilog="Example: mdload db status", short_help="Show which database is in use, and its state."
+)
 @_json
 @click.pass_obj
 def status(context: Context, as_json: bool) -> None:
-    """Show which database is in use and how the embedded server is."""
+    """Show which database is in use, and the state of the embedded server."""
     from dataclasses import asdict
 
+    from loader.db.conninfo import masked
     from loader.db.embedded import status
-    from loader.db.target import masked, named
+    from loader.db.target import named
 
     chosen = named(context.database, context.configured)
     server = status(context.home)
@@ -129,17 +133,12 @@ def psql(context: Context, args: tuple[str, ...]) -> NoReturn:
     import signal
     import subprocess
 
-    from psycopg.conninfo import conninfo_to_dict, make_conninfo
-
+    from loader.db.conninfo import psql_arguments
     from loader.db.embedded.binaries import client
     from loader.db.target import target
 
     with target(context.database, context.home, context.configured) as chosen:
-        parts = conninfo_to_dict(chosen.url)
-        # Everybody can read a program's arguments; its environment only its owner.
-        secret = {"PGPASSWORD": str(parts.pop("password"))} if "password" in parts else {}
-        parts.pop("sslpassword", None)  # libpq asks for it
-        where = [f"--dbname={make_conninfo('', **parts)}"] if parts else []
+        where, secret = psql_arguments(chosen.url)
         command: list[str | Path] = [client("psql", embedded=chosen.embedded), *where, *args]
         signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is psql's: it ends a query there
         code = subprocess.run(command, env=os.environ | secret, check=False).returncode

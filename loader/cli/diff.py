@@ -45,7 +45,7 @@ def diff(
     from loader.cli.views.past import show_diff, write_rows
     from loader.db.arrow import connect
     from loader.db.cancelling import cancellable
-    from loader.db.rows import Session
+    from loader.db.reconnecting import ReconnectingSession
     from loader.errors import CheckFailed
     from loader.store.export_files import kind_of
     from loader.store.series import SeriesFilter
@@ -57,7 +57,7 @@ def diff(
         kind_of(path)
     asked = SeriesFilter(provider, symbols, interval, *bounds(since, until))
     with store(ctx) as url:
-        session = Session(url)
+        session = ReconnectingSession(url)
         try:
             first, second = (instant(session, text, moment(text)) for text in (a, b))
         finally:

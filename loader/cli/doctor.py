@@ -1,4 +1,4 @@
-"""`mdload doctor`: is everything in place."""
+"""`mdload doctor`: check that everything is in place."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from loader.cli.options import json_option
 @json_option
 @click.pass_obj
 def doctor(ctx: Context, /, as_json: bool) -> None:
-    """Is everything in place: server, schema, rights, TimescaleDB, settings, disk, time.
+    """Check server, schema, privileges, TimescaleDB, settings, disk and time.
 
-    Looks as the role that loads, and changes nothing. Under each finding that is not ok stands the
-    next step, often SQL to run as it is. Exit code 6 if a check fails; a warning is none.
+    Connects as the role that loads, and changes nothing. Each finding that is not ok comes with the
+    next step, often SQL to run as it is. Exit code 6 if a check fails; warnings do not count.
     """
     from loader.cli.views.doctor import show
-    from loader.db.target import Target, masked, named, target
+    from loader.db.conninfo import masked
+    from loader.db.target import Target, named, target
     from loader.errors import CheckFailed, MdloadError
     from loader.survey.doctor import examine, unreachable
     from loader.text import counted

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @past_options
 @click.option("--to", "path", metavar="FILE", required=True,
               type=click.Path(dir_okay=False, allow_dash=True),
-              help="A .parquet or .csv file, or - for CSV on standard output.")  # fmt: skip
+              help="Write to this .parquet or .csv file; - is CSV on standard output.")  # fmt: skip
 @click.option("--columns", metavar="NAME,…",
               help="Only these columns, in this order: symbol,ts,close; else all.")  # fmt: skip
 @json_option
@@ -43,8 +43,8 @@ def export(
 ) -> None:
     """Write stored bars to a file, sorted by provider, symbol, interval and ts.
 
-    All is as it was in one moment, values are exact, and what is loaded again from the file is
-    unchanged. The file appears when it is whole; one of that name is replaced.
+    The file is a consistent snapshot with exact values; loading it again changes nothing. It
+    appears only when it is complete, and replaces a file of the same name.
     """
     import time
 

@@ -20,18 +20,18 @@ from loader.errors import CheckFailed, NothingStored
     "--calendar",
     "name",
     metavar="NAME",
-    help="Of the exchange, e.g. XNYS, XLON, CMES, 24/7 (package exchange_calendars).",
+    help="Calendar of the exchange, e.g. XNYS, XLON, CMES, 24/7 (package exchange_calendars).",
 )
 @click.option(
     "--waive",
     "waived",
     metavar="SYMBOL:FROM:TO",
     multiple=True,
-    help="Record that this gap is no fault: dates of sessions, or two times.",
+    help="Record an expected gap: dates of sessions, or two times.",
 )
-@click.option("--reason", metavar="TEXT", help="Why, with --waive.")
-@click.option("--waivers", "listing", is_flag=True, help="List what is waived, and end.")
-@click.option("--withdraw", metavar="ID", type=int, help="Take a waiver back, and end.")
+@click.option("--reason", metavar="TEXT", help="Why the gap is expected, with --waive.")
+@click.option("--waivers", "listing", is_flag=True, help="List the waivers, and end.")
+@click.option("--withdraw", metavar="ID", type=int, help="Delete a waiver, and end.")
 @json_option
 @click.pass_obj
 def gaps(
@@ -49,11 +49,11 @@ def gaps(
     withdraw: int | None,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Sessions, and bars within sessions, that are missing; exit code 6 if there are any.
+    """Find missing sessions, and missing bars within sessions; exit code 6 if there are any.
 
-    Each series is checked from its first stored bar to its last; --since and --until say that it
-    should have bars from there or up to there. Holidays and half days are known. --waive records
-    a gap that is no fault, for --provider and --interval if they are given, else for all.
+    Each series is checked from --since to --until; without them, from its first stored bar and to
+    its last. Holidays and half days are known. --waive records an expected gap, for
+    --provider and --interval if they are given, else for all.
     """
     from loader.cli import interrupts
     from loader.cli.store import store

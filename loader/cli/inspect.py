@@ -1,4 +1,4 @@
-"""`mdload inspect`: what a file would be taken for. No database is touched."""
+"""`mdload inspect`: how mdload would read a file. No database is touched."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from loader.cli.context import Context
-from loader.cli.options import PATH, json_option, meaning, meaning_options
+from loader.cli.options import PATH, json_option, meaning_options, settings_of
 
 
 @click.command(epilog="Example: mdload inspect SPY.csv --provider yahoo --symbol SPY")
 @click.argument("source", metavar="SOURCE", type=PATH)
 @meaning_options
 @click.option("--rows", metavar="N", type=click.IntRange(1, 1000), default=5, show_default=True,
-              help="Bars to show.")  # fmt: skip
+              help="Number of bars to show.")  # fmt: skip
 @click.option("--emit", is_flag=True,
               help="Print a [dialects.NAME] table for mdload.toml instead.")  # fmt: skip
 @json_option
@@ -22,20 +22,17 @@ from loader.cli.options import PATH, json_option, meaning, meaning_options
 def inspect(
     ctx: Context, /, source: str, as_json: bool, rows: int, emit: bool, **given: Any
 ) -> int:
-    """Show what a file would be taken for: dialect, columns, interval, span, symbols, first bars.
+    """Show how mdload would read a file: dialect, columns, interval, span, symbols, first bars.
 
-    Reads the first batch only (--batch-rows), and names what that leaves open. With --emit it
-    writes down an unknown format as far as it can tell, for you to finish.
+    Reads only the first batch (--batch-rows), and lists what that leaves open. With --emit it
+    prints a draft of an unknown format for you to complete.
     """
-    from loader.check.file import check_settings
     from loader.cli.views.dialect_table import dialect_table
     from loader.cli.views.inspection import print_look
-    from loader.load.inspection import inspect_source
+    from loader.ingest.inspection import inspect_source
     from loader.read.sources import find
-    from loader.settings import Settings
 
-    settings = Settings(**meaning(given), own_dialects=ctx.dialects)
-    check_settings(settings)
+    settings = settings_of(ctx, given)
     with find([source]) as found:
         looks = [inspect_source(each, settings) for each in found]
     if emit:

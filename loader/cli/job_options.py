@@ -7,6 +7,8 @@ from typing import Final
 
 import click
 
+from loader.cli.options import Pair
+
 
 class Day(click.ParamType[date]):
     """A date such as 2024-03-05."""
@@ -24,26 +26,10 @@ class Day(click.ParamType[date]):
             self.fail(f"{value!r} is no date such as 2024-03-05")
 
 
-class Setting(click.ParamType[tuple[str, str]]):
-    """KEY=VALUE."""
-
-    name = "setting"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        if isinstance(value, tuple):
-            return value
-        key, equals, text = str(value).partition("=")
-        if not equals or not key:
-            self.fail(f"{value!r} is not KEY=VALUE")
-        return key.strip(), text
-
-
 date_option: Final = click.option(
     "--date", "day", metavar="DAY", type=Day(), help="Run for this day instead of today."
 )
 set_option: Final = click.option(
-    "--set", "given", metavar="KEY=VALUE", type=Setting(), multiple=True,
-    help="A key of the job, for this time: --set workers=4.",
+    "--set", "given", metavar="KEY=VALUE", type=Pair("KEY=VALUE"), multiple=True,
+    help="Override a key of the job for this run: --set workers=4.",
 )  # fmt: skip

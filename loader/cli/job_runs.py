@@ -26,7 +26,12 @@ def job_runs() -> None:
 
 @job_runs.command("list", epilog="Example: mdload job-runs list --status failure --since 7d")
 @click.option(
-    "--limit", metavar="N", type=click.IntRange(1), default=20, show_default=True, help="At most N."
+    "--limit",
+    metavar="N",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="Show at most N runs.",
 )
 @click.option("--job-name", metavar="NAME", help="Only runs of this job.")
 @click.option(
@@ -54,13 +59,13 @@ def list_(
 
 
 @job_runs.command(
-    short_help="One run, its files and its course.", epilog="Example: mdload job-runs inspect 42"
+    short_help="One run, its files and its timeline.", epilog="Example: mdload job-runs inspect 42"
 )
 @click.argument("run_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
 @json_option
 @click.pass_obj
 def inspect(context: Context, run_id: int, as_json: bool) -> None:
-    """One run: its counts, files, rejected rows by rule, and its course."""
+    """One run: its counts, files, rejected rows by rule, and its timeline."""
     from loader.cli.views.job_run import show_run
 
     with _tracker(context) as tracker:
@@ -71,7 +76,7 @@ def inspect(context: Context, run_id: int, as_json: bool) -> None:
 
 
 @job_runs.command(
-    short_help="Runs that have stopped beating.",
+    short_help="Runs without heartbeat.",
     epilog="Example: mdload job-runs stuck --timeout-minutes 30 --mark-failed",
 )
 @click.option(
@@ -80,13 +85,15 @@ def inspect(context: Context, run_id: int, as_json: bool) -> None:
     type=click.FloatRange(0, 10_000_000, min_open=True),
     default=15,
     show_default=True,
-    help="Without a sign of life for so long.",
+    help="A run counts as stuck after N minutes without heartbeat.",
 )
-@click.option("--mark-failed", is_flag=True, help="End them as failed, so that they may run again.")
+@click.option(
+    "--mark-failed", is_flag=True, help="Mark them as failed, so that they can run again."
+)
 @json_option
 @click.pass_obj
 def stuck(context: Context, timeout_minutes: float, mark_failed: bool, as_json: bool) -> None:
-    """Runs that say running and have stopped beating; exit code 6 if there is one."""
+    """Find running runs without heartbeat; exit code 6 if there are any."""
     from loader.cli.views import job_runs as view
     from loader.listen import log
     from loader.text import counted
@@ -137,7 +144,7 @@ def summary(context: Context, hours: float, as_json: bool) -> None:
 )
 @click.option(
     "--older-than-days", type=click.IntRange(0, 36_500), required=True, metavar="N",
-    help="Runs that ended more than N days ago.",
+    help="Select runs that ended more than N days ago.",
 )  # fmt: skip
 @click.option("--confirm", is_flag=True, help="Delete them; without it they are only listed.")
 @json_option

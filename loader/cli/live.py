@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loader.cli.context import Context
-from loader.cli.options import PATH, json_option, meaning, meaning_options
+from loader.cli.options import PATH, click_option, json_option, meaning_options, settings_of
+from loader.settings.load import OPTIONS
 
 if TYPE_CHECKING:
     from loader.client.live import LiveFeed
@@ -21,36 +22,33 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: feed-client | mdload live --provider kraken --interval 1m")
 @click.argument("source", default="-", metavar="[SOURCE]", type=PATH)
 @meaning_options
-@click.option("--job-name", metavar="N", default="live", show_default=True,
-              help="The name under which the run is recorded.")  # fmt: skip
+@click_option(OPTIONS["job_name"], default="live")
 @click.option("--flush-rows", metavar="N", type=click.IntRange(1, 1_000_000), default=1000,
-              show_default=True, help="Store as soon as so many bars are there.")  # fmt: skip
+              show_default=True, help="Store after N bars.")  # fmt: skip
 @click.option("--flush-ms", metavar="T", type=click.IntRange(1), default=200, show_default=True,
-              help="Store what is there when the first has waited for T ms.")  # fmt: skip
+              help="Store after the first bar has waited for T milliseconds.")  # fmt: skip
 @click.option("--spill-dir", metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
-              help="Where lines wait while the server is away; else in mdload's home.")  # fmt: skip
+              help="Folder for lines while the server is away; else in mdload's home.")  # fmt: skip
 @click.option("--metrics-port", metavar="PORT", type=click.IntRange(1, 65535),
               help="Serve the feed's metrics at http://HOST:PORT/metrics.")  # fmt: skip
 @json_option
 @click.pass_obj
 def live(ctx: Context, /, source: str, as_json: bool, **given: Any) -> int:
-    """Store bars as they come: one JSON object a line, on standard input, a fifo or a file.
+    """Store bars as they arrive: one JSON object per line, from standard input, a fifo or a file.
 
-    The feed ends with its lines, or drains and ends on SIGTERM and Ctrl-C. A line that is no bar
-    is kept in bars_rejected. While the server is away, lines wait on disk.
+    The feed ends with its input; on SIGTERM and Ctrl-C it stores what it has read and ends. Lines
+    that are not bars are kept in bars_rejected. While the server is away, lines are buffered on
+    disk.
     """
     ending = _Ending()
-    from loader.check.file import check_settings
     from loader.cli.store import store
     from loader.cli.views.load import print_load
     from loader.client.live import Flush, LiveFeed
     from loader.client.live.spill import directory
     from loader.listen.progress import listeners
-    from loader.settings import Settings
 
     ending.listen()  # again: Polars has put a handler of its own under Python's
-    settings = Settings(**meaning(given), own_dialects=ctx.dialects, job_name=given["job_name"])
-    check_settings(settings)  # before a server is started for it
+    settings = settings_of(ctx, given)  # before a server is started for it
     flush = Flush(given["flush_rows"], given["flush_ms"] / 1000)
     with ExitStack() as stack:
         measuring = []

@@ -1,4 +1,4 @@
-"""`mdload migrate`: the schema, brought to the newest revision or printed."""
+"""`mdload migrate`: create or upgrade the tables, or print the SQL."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from loader.cli.options import json_option
 
 
 @click.command(epilog="Example: mdload --database postgresql://owner@db.example.com/market migrate")
-@click.option("--sql", is_flag=True, help="Print the SQL that makes the schema; touch nothing.")
+@click.option("--sql", is_flag=True, help="Print the SQL that creates the tables; change nothing.")
 @json_option
 @click.pass_obj
 def migrate(ctx: Context, sql: bool, as_json: bool) -> None:
-    """Bring the database's schema to the newest revision.
+    """Create or upgrade the tables of mdload.
 
     All of it in one transaction, in the connection's current schema. What is not mdload's is left
     alone. On a database with TimescaleDB installed the bars become a hypertable.
     """
-    from loader.db.target import masked, target
+    from loader.db.conninfo import masked
+    from loader.db.target import target
     from loader.listen import log
     from loader.store import schema
 

@@ -2,107 +2,147 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
 
 import click
+from click.core import ParameterSource
 
-if TYPE_CHECKING:
-    from loader.bars.symbol_map import SymbolMap
+from loader.cli.context import Context
+from loader.errors import SettingsError, UnknownDialect
+from loader.settings import Option, Settings
+from loader.settings.kinds import Kind
+from loader.settings.load import MEANING, OPTIONS, as_fields
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 json_option: Final = click.option(
-    "--json", "as_json", is_flag=True, help="One JSON object on stdout."
+    "--json", "as_json", is_flag=True, help="Print one JSON object on stdout."
 )
 
-#: A path as a shell completes it; whether it can be read is told when its turn comes.
+#: A path as a shell completes it; whether it can be read shows when it is opened.
 PATH: Final = click.Path(readable=False, allow_dash=True)
 
-#: What fills the gaps that a file leaves: who provides it, which symbol, which zone.
-_MEANING: Final = (
-    click.option("--provider", metavar="P", help="Who the bars are from, e.g. polygon."),
-    click.option("--interval", metavar="I", help="Length of a bar: 1m, 5m, 1h, 1d, …"),
-    click.option("--symbol", metavar="S", help="Of a file that names none."),
-    click.option("--dialect", metavar="NAME", help="Take the file for this format."),
-    click.option("--symbol-convention", metavar="NAME",
-                 help="How symbols are spelled, e.g. cqs (ABRpA), yahoo (ABR-PA), cms (ABR PRA)."),
-    click.option("--symbol-map", metavar="FILE", type=click.Path(dir_okay=False),
-                 help="CSV of your own names for symbols: from,to,provider,valid_from,valid_to."),
-    click.option("--timezone", metavar="TZ", help="Of local times, e.g. America/New_York."),
-    click.option("--time-format", metavar="FORMAT",
-                 help="Of times: as in strptime (%d/%m/%Y), or a unit of numbers: s, ms, us, ns."),
-    click.option("--stamp", type=click.Choice(["start", "end"]),
-                 help="Which end of their bars the times are."),
-    click.option("--price-divisor", metavar="N",
-                 help="Prices are whole numbers of 1/N: 10000, 1000000000 (1: as they stand)."),
-    click.option("--volume-factor", metavar="N", help="Volume is in lots of N: 1, 100, 1000."),
-    click.option("--keep-skipped", is_flag=True,
-                 help="Load rows that the format takes for no bars: fillers, a bar still open."),
-    click.option("--column", "columns", metavar="FIELD=NAME", multiple=True,
-                 help="The file's name for a field, e.g. --column close=Settle."),
-    click.option("--allow-nonpositive-prices", is_flag=True,
-                 help="Load prices of zero and below, as some futures have."),
-    click.option("--off-grid", is_flag=True,
-                 help="Load bars that do not start on their interval's grid."),
-    click.option("--batch-rows", metavar="ROWS", type=click.IntRange(1, 5_000_000), default=100_000,
-                 show_default=True, help="Rows in memory at a time."),
-)  # fmt: skip
+
+class Pair(click.ParamType[tuple[str, str]]):
+    """Two texts around an equals sign; `form` shows them in errors. The second may be empty."""
+
+    name = "pair"
+
+    def __init__(self, form: str) -> None:
+        self._form = form
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = str(value).partition("=")
+        if not equals or not name.strip():
+            self.fail(f"{value!r} is not {self._form}", param, ctx)
+        return name.strip(), text
 
 
-def metrics_options(command: F) -> F:
-    """The ways out of the process for the metrics of a run."""
-    for option in (
-        click.option(
-            "--push-gateway", metavar="URL", envvar="MDLOAD_PUSH_GATEWAY",
-            help="Push the run's metrics to this Pushgateway when it starts and ends.",
-        ),
-        click.option(
-            "--metrics-textfile", metavar="FILE", type=click.Path(dir_okay=False),
-            envvar="MDLOAD_METRICS_TEXTFILE",
-            help="Add the run's metrics to this file, which node_exporter reads (*.prom).",
-        ),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+class _Read(click.ParamType[Any]):
+    """A value that its kind reads."""
+
+    name = "value"
+
+    def __init__(self, option: Option) -> None:
+        self._option = option
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        try:
+            return self._option.kind.read(value)
+        except ValueError as error:
+            problem = str(error) or f"must be {self._option.kind.word}, not {value!r}"
+            raise SettingsError(problem, option=self._option.flag) from None
+
+
+def click_option(option: Option, **attributes: Any) -> Callable[[F], F]:
+    """The command line's option for a row of the table; `attributes` precede what the row says."""
+    assert option.flag is not None
+    made: dict[str, Any] = {"help": option.help, "metavar": option.metavar, "envvar": option.env}
+    made |= _typed(option)
+    if option.default is not None and not made.get("is_flag"):
+        made |= {"default": option.default, "show_default": True}
+    return click.option(option.flag, option.name, **{**made, **attributes})
+
+
+def _typed(option: Option) -> dict[str, Any]:
+    kind: Kind = option.kind
+    if kind.is_path:
+        return {"type": click.Path(dir_okay=False)}
+    match kind.schema:
+        case {"type": "boolean"}:
+            return {"is_flag": True}
+        case {"type": "integer", "minimum": least}:
+            return {"type": click.IntRange(least, kind.schema.get("maximum"))}
+        case {"enum": words}:
+            return {"type": click.Choice(words)}
+        case {"type": "object"}:
+            return {"type": Pair(str(option.metavar)), "multiple": True, "callback": _as_table}
+    return {} if kind.is_text else {"type": _Read(option)}
+
+
+def _as_table(
+    ctx: click.Context, param: click.Parameter, value: tuple[tuple[str, str], ...]
+) -> dict[str, str]:
+    for name, text in value:
+        if not text:
+            raise click.BadParameter(f"{name + '='!r} is not {param.metavar}", ctx, param)
+    return dict(value)
+
+
+def load_options(command: F) -> F:
+    """Every option of a load."""
+    return _with(command, OPTIONS)
 
 
 def meaning_options(command: F) -> F:
-    for option in reversed(_MEANING):
-        command = option(command)
+    """The options that decide what a file means, and how much of it is read at a time."""
+    return _with(command, {**MEANING, "batch_rows": OPTIONS["batch_rows"]})
+
+
+def _with(command: F, options: Mapping[str, Option]) -> F:
+    for option in reversed(list(options.values())):
+        if option.flag is not None:
+            command = click_option(option)(command)
     return command
 
 
-def meaning(given: dict[str, Any]) -> dict[str, Any]:
-    """The options of `meaning_options` as fields of `Settings`."""
-    columns = {}
-    for pair in given["columns"]:
-        name, equals, column = pair.partition("=")
-        if not equals or not name or not column:
-            raise click.BadParameter(f"{pair!r} is not FIELD=NAME", param_hint="'--column'")
-        columns[name.strip()] = column
-    same = ("provider", "interval", "symbol", "dialect", "timezone", "time_format", "batch_rows",
-            "allow_nonpositive_prices", "stamp", "keep_skipped", "symbol_convention")  # fmt: skip
-    price, volume = (_power_of_ten(given, name) for name in ("price_divisor", "volume_factor"))
-    return {**{name: given[name] for name in same}, "columns": columns,
-            "symbol_map": _symbol_map(given["symbol_map"]),
-            "price_exponent": None if price is None else -price, "volume_exponent": volume,
-            "check_grid": not given["off_grid"]}  # fmt: skip
+def settings_of(ctx: Context, given: Mapping[str, Any]) -> Settings:
+    """What a command is asked to do by options of the table, checked; `given` are its parameters.
+
+    Raises:
+        SettingsError, UnknownDialect: an option is wrong, or what `[defaults]` has in its place.
+    """
+    from loader.check.file import check_settings
+
+    with blamed(ctx):
+        settings = Settings(**as_fields(given), own_dialects=ctx.dialects)
+        check_settings(settings)
+    return settings
 
 
-def _symbol_map(path: str | None) -> SymbolMap | None:
-    from loader.bars.symbol_map import read
+@contextmanager
+def blamed(ctx: Context) -> Iterator[None]:
+    """Gives errors about an option the place that its value is from: the line of mdload.toml or the
+    environment variable, unless it was typed."""
+    from loader.jobs.config.blame import about, key_of
 
-    return None if path is None else read(path)
-
-
-def _power_of_ten(given: dict[str, Any], name: str) -> int | None:
-    """The zeros of an option such as `--price-divisor 10000`."""
-    text = given[name]
-    if text is None:
-        return None
-    if not re.fullmatch("10{0,18}", text):
-        option = f"'--{name.replace('_', '-')}'"
-        raise click.BadParameter(f"{text!r} is no power of ten such as 100", param_hint=option)
-    return len(text) - 1
+    try:
+        yield
+    except (SettingsError, UnknownDialect) as error:
+        if (key := key_of(error)) is None:
+            raise
+        source = click.get_current_context().get_parameter_source(key)
+        if source is ParameterSource.DEFAULT_MAP:
+            raise ctx.config.wrong(error, "defaults", key) from error
+        if source is ParameterSource.ENVIRONMENT:
+            said = about(str(OPTIONS[key].env), error)
+            raise SettingsError(said, hint=error.hint) from error
+        raise

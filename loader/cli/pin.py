@@ -14,7 +14,7 @@ from loader.cli.options import json_option
 from loader.cli.when import Moment
 
 if TYPE_CHECKING:
-    from loader.db.rows import Session
+    from loader.db.reconnecting import ReconnectingSession
 
 
 @click.command(epilog="Example: mdload pin backtest-2024-03 --note 'paper, table 2'")
@@ -77,13 +77,13 @@ def delete(ctx: Context, /, name: str, as_json: bool) -> None:
 
 
 @contextmanager
-def session_of(ctx: Context) -> Iterator[Session]:
+def session_of(ctx: Context) -> Iterator[ReconnectingSession]:
     """A session with the chosen database."""
     from loader.cli.store import store
-    from loader.db.rows import Session
+    from loader.db.reconnecting import ReconnectingSession
 
     with store(ctx) as url:
-        session = Session(url)
+        session = ReconnectingSession(url)
         try:
             yield session
         finally:

@@ -1,4 +1,4 @@
-"""`mdload providers`: what is known of each dump, from its own declaration."""
+"""`mdload providers`: the recognised vendor formats, from their declarations."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from loader.cli.options import json_option
 
 @click.group(epilog="Example: mdload providers show stooq")
 def providers() -> None:
-    """The dumps that are recognised: columns, times, scales, symbols, traps."""
+    """Recognised vendor formats: columns, times, scales, symbols, traps."""
 
 
 @providers.command("list", epilog="Example: mdload providers list")
 @json_option
 @click.pass_obj
 def list_(ctx: Context, /, as_json: bool) -> None:
-    """Every dialect, with what its times mean and what its prices are adjusted for."""
+    """List every format, with what its times mean and what its prices are adjusted for."""
     from loader.cli.views.dialect import print_list
+    from loader.dialects.known import known_dialects
     from loader.dialects.own import from_tables
-    from loader.dialects.recognition import known_dialects
 
     print_list(known_dialects(from_tables(ctx.dialects)), as_json=as_json)
 
@@ -30,9 +30,9 @@ def list_(ctx: Context, /, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(ctx: Context, /, name: str, as_json: bool) -> None:
-    """One dialect: how it is known, what its columns mean, and its traps."""
+    """Show one format: how it is recognised, what its columns mean, and its traps."""
     from loader.cli.views.dialect import print_dialect
+    from loader.dialects.known import known_dialect
     from loader.dialects.own import from_tables
-    from loader.dialects.recognition import known_dialect
 
     print_dialect(known_dialect(name, from_tables(ctx.dialects)), as_json=as_json)

@@ -40,7 +40,7 @@ def prune(
     """
     from loader.cli.store import store
     from loader.cli.views.prune import show_prunable, show_pruned
-    from loader.db.rows import Session
+    from loader.db.reconnecting import ReconnectingSession
     from loader.store.runs import JobRunTracker
     from loader.store.versions import prune as history
 
@@ -48,7 +48,7 @@ def prune(
         raise click.UsageError("say what: --revisions-days, --loads-days, --runs-days")
     asked = asks(yes=yes, dry_run=dry_run)
     with store(ctx) as url, JobRunTracker(url) as tracker:
-        session = Session(url)
+        session = ReconnectingSession(url)
         try:
             days = revisions_days if revisions_days is not None else 36_500
             would = history.prunable(session, days)

@@ -44,7 +44,7 @@ def rollback(
     --keep-later is given. Asks first; where nobody can be asked it wants --yes.
     """
     from loader.cli.changes import change
-    from loader.db.rows import Session
+    from loader.db.reconnecting import ReconnectingSession
     from loader.store.versions.instants import pinned
     from loader.store.versions.selection import Since, about
     from loader.store.versions.undo import rollback as undo
@@ -55,7 +55,7 @@ def rollback(
     def meant(url: str) -> Since:
         if pin is None:
             return Since(run_id, since)
-        session = Session(url)
+        session = ReconnectingSession(url)
         try:
             return Since(instant=pinned(session, pin))
         finally:

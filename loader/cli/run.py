@@ -10,7 +10,8 @@ import click
 
 from loader.cli.context import Context
 from loader.cli.job_options import Day, date_option, set_option
-from loader.cli.options import json_option
+from loader.cli.options import click_option, json_option
+from loader.settings.load import OPTIONS
 
 if TYPE_CHECKING:
     from loader.jobs.config import JobConfig
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Run(click.Command):
-    """A command whose `--wait` may have a time behind it; what is no time is a job."""
+    """A command with a `--wait` that may be followed by a time; anything else after it is a job."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         for i, arg in enumerate(args):
@@ -32,7 +33,7 @@ class Run(click.Command):
 
 
 class Wait(click.ParamType[float]):
-    """Seconds, or a time such as 10m; nothing for as long as it takes."""
+    """Seconds, or a time such as 10m; an empty text waits for as long as it takes."""
 
     name = "wait"
 
@@ -53,19 +54,21 @@ class Wait(click.ParamType[float]):
 
 @click.command(cls=Run, epilog="Example: mdload run nightly --since 2024-03-01 --until 2024-03-05")
 @click.argument("jobs", nargs=-1, metavar="[JOB]...")
-@click.option("--all", "every", is_flag=True, help="Every job of the file, in its order.")
+@click.option("--all", "every", is_flag=True, help="Run every job of the file, in its order.")
 @date_option
-@click.option("--since", metavar="DAY", type=Day(), help="Load the days from this one on …")
-@click.option("--until", metavar="DAY", type=Day(), help="… up to this one; else up to today.")
+@click.option("--since", metavar="DAY", type=Day(), help="First day to load.")
+@click.option(
+    "--until", metavar="DAY", type=Day(), help="Last day to load (inclusive); else today."
+)
 @click.option(
     "--wait",
     metavar="[TIME]",
     type=Wait(),
-    help="Wait for a job that another run holds: 10m, or as long as it takes.",
+    help="Wait for a job that another run holds: for 10m, or for as long as it takes.",
 )
 @set_option
-@click.option("--dry-run", is_flag=True, help="Count exactly what would happen; write nothing.")
-@click.option("--force", is_flag=True, help="Load files again that are loaded already.")
+@click_option(OPTIONS["dry_run"])
+@click_option(OPTIONS["force"])
 @json_option
 @click.pass_obj
 def run(
@@ -75,9 +78,9 @@ def run(
 ) -> int:  # fmt: skip
     """Run jobs of mdload.toml, one after the other.
 
-    A job runs once at a time: while another process runs it, this one says who and ends with exit
-    code 7, or waits. What can succeed on another attempt is tried again. The exit code is that of
-    the worst job.
+    A job runs once at a time: while another process runs it, this one names that process and ends
+    with exit code 7, or waits. Errors that can pass are retried. The exit code is the highest of
+    all jobs.
     """
     from loader.cli.store import store
     from loader.cli.views.table import print_json
@@ -92,11 +95,11 @@ def run(
         raise click.UsageError(f"--since {since} is after --until {until}")
     names = dict.fromkeys(jobs or every_job(ctx.config))
     chosen = [job(ctx.config, name, dict(given)) for name in names]
-    asked = JobRequest(day, since, until, wait, dry_run, force)
+    request = JobRequest(day, since, until, wait, dry_run, force)
     results = []
     with store(ctx, checked=False) as url:
         for each in chosen:
-            results.append(_run(ctx, each, url, asked))
+            results.append(_run(ctx, each, url, request))
             _tell(results[-1], as_json=as_json)
     code = max((result.exit_code for result in results), default=0)
     if as_json:
@@ -104,7 +107,7 @@ def run(
     return code
 
 
-def _run(ctx: Context, job: JobConfig, url: str, asked: JobRequest) -> JobResult:
+def _run(ctx: Context, job: JobConfig, url: str, request: JobRequest) -> JobResult:
     from loader.cli import interrupts, memory
     from loader.jobs.run import run_job
     from loader.listen.progress import listeners
@@ -112,7 +115,7 @@ def _run(ctx: Context, job: JobConfig, url: str, asked: JobRequest) -> JobResult
     interrupts.heed()
     memory.settle()
     with listeners(ctx.verbosity, ctx.log_format) as told:
-        return run_job(job, url, asked, told)
+        return run_job(job, url, request, told)
 
 
 def _tell(result: JobResult, *, as_json: bool) -> None:

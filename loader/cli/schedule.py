@@ -1,4 +1,4 @@
-"""`mdload schedule`: the jobs as cron and systemd take them."""
+"""`mdload schedule`: the jobs for cron or systemd."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HINT = 'for example schedule = "30 2 * * 2-6" (at 02:30, Tuesday to Saturday)'
 
 @click.group(epilog="Example: mdload schedule show --format systemd")
 def schedule() -> None:
-    """When the jobs of mdload.toml run, as cron and systemd take it."""
+    """Print the schedules of the jobs of mdload.toml for cron or systemd."""
 
 
 @schedule.command(
@@ -31,15 +31,15 @@ def schedule() -> None:
 @click.argument("jobs", nargs=-1, metavar="[JOB]...")
 @click.option("--format", "style", type=click.Choice(["cron", "systemd"]), default="cron",
               show_default=True,
-              help="Lines of a crontab, or a service and a timer for each job.")  # fmt: skip
-@click.option("--user", metavar="NAME", help="Who runs them; lines are for /etc/cron.d then.")
+              help="Print crontab lines, or a service and a timer for each job.")  # fmt: skip
+@click.option("--user", metavar="NAME", help="User who runs them; lines are then for /etc/cron.d.")
 @click.option("--env-file", metavar="FILE", type=click.Path(),
-              help="NAME=value lines that are read before each run, e.g. passwords.")  # fmt: skip
+              help="File of NAME=value lines, e.g. passwords, read before each run.")  # fmt: skip
 @click.option("--nice", metavar="N", type=click.IntRange(0, 19), default=10, show_default=True,
-              help="How far to stand back behind other work.")  # fmt: skip
+              help="Niceness of the job's process.")  # fmt: skip
 @click.option("--on-failure", metavar="UNIT",
-              help="What systemd starts when a job fails; else mdload-failed@.service, printed "
-                   "with the others.")  # fmt: skip
+              help="Unit that systemd starts when a job fails; else mdload-failed@.service, which "
+                   "is printed too.")  # fmt: skip
 @json_option
 @click.pass_obj
 def show(

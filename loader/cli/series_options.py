@@ -35,9 +35,9 @@ _SERIES: Final = (
     click.option("--interval", metavar="I", callback=_interval,
                  help="Only bars of this length: 1m, 1h, 1d, …"),
     click.option("--since", metavar="WHEN", type=When(),
-                 help="From there on: 2024-03-01, 2024-03-01T14:30Z, 7d, 24h."),
+                 help="Start (inclusive): 2024-03-01, 2024-03-01T14:30Z, 7d, 24h."),
     click.option("--until", metavar="WHEN", type=When(),
-                 help="Up to there, a date's whole day included."),
+                 help="End (inclusive); a date includes its whole day."),
 )  # fmt: skip
 
 

@@ -10,14 +10,14 @@ from loader.cli.options import json_option
 
 @click.group(epilog="Example: mdload timescale status")
 def timescale() -> None:
-    """The bars in TimescaleDB: made a hypertable, how they are kept, and rollups of them."""
+    """Turn the bars into a TimescaleDB hypertable, show how they are stored, and make rollups."""
 
 
 @timescale.command(
-    short_help="Make the bars a compressed hypertable.",
+    short_help="Turn the bars into a compressed hypertable.",
     epilog="Example: mdload timescale enable --yes",
 )
-@click.option("--yes", is_flag=True, help="Do it; otherwise it is only told what would be done.")
+@click.option("--yes", is_flag=True, help="Do it; without this only the plan is printed.")
 @json_option
 @click.pass_obj
 def enable(ctx: Context, /, yes: bool, as_json: bool) -> None:
@@ -71,7 +71,7 @@ def rollup(ctx: Context, /, source: str, targets: tuple[str, ...], as_json: bool
 @json_option
 @click.pass_obj
 def status(ctx: Context, /, as_json: bool) -> None:
-    """How the bars are kept: chunks, compression and its policy, sizes, rollups."""
+    """Show how the bars are stored: chunks, compression and its policy, sizes, rollups."""
     from loader.cli.store import store
     from loader.cli.views.timescale import show_status
     from loader.store.timescale import connected, hypertable

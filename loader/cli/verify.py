@@ -15,9 +15,9 @@ _SHOWN = 20
 
 @click.command(epilog="Example: mdload verify --rollup --interval 1d --tolerance 0.001")
 @click.option("--rollup", is_flag=True, required=True,
-              help="Compare bars with those that TimescaleDB makes of shorter ones.")  # fmt: skip
+              help="Compare bars with those that TimescaleDB makes from shorter ones.")  # fmt: skip
 @click.option("--tolerance", type=click.FloatRange(0, 1), default=0.0, show_default=True,
-              metavar="SHARE", help="Prices and volume may be so far apart.")  # fmt: skip
+              metavar="SHARE", help="Ignore relative differences up to this.")  # fmt: skip
 @series_options
 @json_option
 @click.pass_obj
@@ -33,7 +33,7 @@ def verify(
     until: date | None,
     as_json: bool,
 ) -> None:
-    """Do stored bars agree with the rollup of shorter ones (mdload timescale rollup)?
+    """Compare stored bars with the rollup of shorter ones (mdload timescale rollup).
 
     Daily bars unless --interval says otherwise, of the series that are stored both ways. A
     provider's own daily bar may come from other trades than its minutes: the auctions, corrections.

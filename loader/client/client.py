@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
-from loader.check.layout import Hints, decide
+from loader.check.layout import decide
 from loader.check.normalise import normalise
 from loader.check.validate import CheckedBatch, RuleSettings, validate
 from loader.client import checks
@@ -31,6 +31,7 @@ from loader.store.metrics import Registry
 
 if TYPE_CHECKING:
     from loader.client.metrics import ClientMetrics
+from loader.settings import Meaning
 
 
 class StoreClient:
@@ -144,8 +145,8 @@ class StoreClient:
         """
         done = Counts()
         whole = frame if isinstance(frame, pl.DataFrame) else pl.DataFrame(frame)
-        hints = Hints(provider=provider, symbol=symbol, interval=interval, timezone=timezone)
-        layout = decide(RawBatch(whole.head(batch_size), Location("frame", 0, 1)), hints)
+        meaning = Meaning(provider=provider, symbol=symbol, interval=interval, timezone=timezone)
+        layout = decide(RawBatch(whole.head(batch_size), Location("frame", 0, 1)), meaning)
         for note in layout.notes:
             self._emit(FileNote("frame", note))
         for part in whole.iter_slices(checks.positive(batch_size)):

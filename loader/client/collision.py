@@ -9,9 +9,9 @@ import polars as pl
 
 from loader import bars
 from loader.check import rawjson
+from loader.check.reasons import SYMBOL_COLLISION
 from loader.check.unique import UniqueBatch
 from loader.errors import SymbolCollision
-from loader.store import spellings
 
 
 def keep_out(batch: UniqueBatch, collision: SymbolCollision) -> UniqueBatch:
@@ -25,7 +25,7 @@ def keep_out(batch: UniqueBatch, collision: SymbolCollision) -> UniqueBatch:
     )
     raw = lost.with_columns(symbol="source_symbol").select(bars.COLUMNS)
     bad = lost.select(
-        "row_number", pl.lit([spellings.COLLISION], dtype=pl.List(pl.String)).alias("rules")
+        "row_number", pl.lit([SYMBOL_COLLISION], dtype=pl.List(pl.String)).alias("rules")
     ).with_columns(rawjson.encode(raw))
     return replace(
         batch,
@@ -33,5 +33,5 @@ def keep_out(batch: UniqueBatch, collision: SymbolCollision) -> UniqueBatch:
         series=batch.series.filter(~theirs),
         spellings=batch.spellings.filter(~theirs),
         bad=pl.concat([batch.bad, bad]),
-        rejected=Counter(batch.rejected) + Counter({spellings.COLLISION: bad.height}),
+        rejected=Counter(batch.rejected) + Counter({SYMBOL_COLLISION: bad.height}),
     )

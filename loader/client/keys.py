@@ -7,10 +7,11 @@ from typing import Any, Final
 import polars as pl
 
 from loader import bars
-from loader.check.layout import Hints, Layout, decide
+from loader.bars import SERIES
+from loader.check.layout import Layout, decide
 from loader.check.normalise import Normalised, normalise
-from loader.check.unique import SERIES
 from loader.read.batch import Location, RawBatch
+from loader.settings import Meaning
 
 #: Above this, normalising all rows is as fast as looking up their keys.
 _FEW: Final = 1_500
@@ -24,7 +25,7 @@ class KnownKeys:
 
     def __init__(self) -> None:
         empty = RawBatch(pl.DataFrame(schema=bars.SCHEMA), Location("bars", 0, 1))
-        self._layout: Layout = decide(empty, Hints())
+        self._layout: Layout = decide(empty, Meaning())
         faults = normalise(empty, self._layout).faults.columns
         #: For each fault a column of one row without it, to extend to any length.
         self._sound = {name: pl.Series(name, [False]) for name in faults}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from loader.check.rules import RULES
+from loader.check.reasons import REASONS
 from loader.client.sessions import Sessions
 from loader.events import BarsWritten, Committed, Event, Listener
 from loader.store.metrics import Registry, collectors_of
 from loader.store.metrics.collectors import Collectors, JobMetrics
-from loader.store.spellings import COLLISION
 
-_RULES = (*(rule.name for rule in RULES), COLLISION)
+_RULES = tuple(reason.name for reason in REASONS)
 
 
 class ClientMetrics:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 import polars as pl
@@ -24,8 +23,8 @@ from loader.errors import (
     SymbolCollision,
 )
 from loader.events import BarsWritten, Committed, Event, Method
-from loader.load.mergers import CopyMerger, Merger, StatementMerger
-from loader.load.part import Part, write_part
+from loader.ingest.mergers import CopyMerger, Merger, StatementMerger
+from loader.ingest.part import Part, write_part
 from loader.results import Counts
 from loader.store import spellings
 from loader.store.compare import PendingDiff, StoredReader
@@ -57,10 +56,10 @@ class Transaction:
     ) -> None:
         self.remembered = remembered
         self.counts = Counts()
+        self._source = source
         self._prepare(made_unique(checked))
         self._run_id = run_id
         self._emit = emit
-        self._source = source
         self._direct = True
         self._seconds = 0.0
         #: The number of a transaction that sent its commit and has had no answer.
@@ -69,12 +68,15 @@ class Transaction:
     def _prepare(self, batch: UniqueBatch) -> None:
         """Does ahead of the transaction what needs no session."""
         self.batch = batch
+        self._part = Part(self._source, [], batch)
         rows = batch.bars.height
         self._method: Method = "UPSERT" if rows <= STATEMENT_ROWS else "COPY"
         self._spelled = [] if batch.spellings is None else batch.spellings.rows()
         self._statement: Statement | None = None
         if rows and self._method == "UPSERT":
-            lo, hi = batch.series.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
+            lo, hi = self._part.tally.min_ts, self._part.tally.max_ts
+            assert lo is not None
+            assert hi is not None
             as_json = batch.bars[list(bars.COLUMNS)].write_json()
             self._statement = Statement(rows, as_json, lo, hi)
 
@@ -117,16 +119,16 @@ class Transaction:
         self._tell(committed=True)
 
     def _attempt(self, sessions: Sessions) -> None:
-        batch = replace(self.batch, spellings=self._new_spellings())
+        self._part.tally.spellings = self._new_spellings()
         if self._method == "UPSERT":
             prepared = sessions.prepared()
             merger = StatementMerger(prepared, self._statement)
             with prepared.transaction():
-                self._write(prepared, PendingDiff(batch), merger)
+                self._write(prepared, PendingDiff(self.batch), merger)
                 self._unanswered = merger.transaction_id or _transaction_id(prepared)
         else:
             with StoredReader(sessions.reader) as stored:
-                piece = stored.beside(batch)
+                piece = stored.beside(self.batch)
             writer = sessions.writer()
             with writer.transaction():
                 self._write(writer, piece, CopyMerger(writer, [], direct=self._direct))
@@ -134,8 +136,7 @@ class Transaction:
         self._unanswered = None
 
     def _write(self, session: Executor, piece: PendingDiff, merger: Merger) -> None:
-        part = Part(self._source, [])
-        self.counts = write_part(session, [piece], self._run_id, part=part, merger=merger)
+        self.counts = write_part(session, [piece], self._run_id, part=self._part, merger=merger)
 
     def _new_spellings(self) -> pl.DataFrame | None:
         new = [row for row in self._spelled if row not in self.remembered]

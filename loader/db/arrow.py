@@ -12,30 +12,31 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from loader.bars.schema import TS
+from loader.db.adbc import AdbcSession, Error
 from loader.db.conninfo import conninfo
+from loader.db.executor import Param
 from loader.db.queries import query
-from loader.db.session import Error, Session
 from loader.db.translate import translate
 from loader.errors import MdloadError
 
-Param = int | str | float | datetime | None
 _OLDEST = pl.CompatLevel.oldest()  # string_view is not understood by the driver's encoder
-#: Rows that the driver encodes before it sends them. So few fit the socket's buffer (208 kB), and
-#: the server takes them while the next are encoded; with more, each waits for the other.
+#: Rows that the driver encodes before it sends them. This few fit the socket's buffer (208 kB), and
+#: the server reads them while the next are encoded; with more, each side waits for the other.
 _SENT_ROWS = 1_000
 #: The bars where they are read, and not where they are named as text.
 _TABLE = re.compile(r"(?<!')\bbars_ohlcv\b(?!')")
 
 
 def connect(url: str, *, autocommit: bool = False) -> Connection:
-    """A connection to `url` (libpq URI; `postgresql://` leaves all to libpq's environment).
+    """A connection to `url` (libpq URI; `postgresql://` leaves everything to libpq's environment).
 
     Raises:
         ConnectionLost: the server cannot be reached.
         DatabaseError: it refused (password, no such database).
     """
     try:
-        session = Session(conninfo(url), autocommit=autocommit)
+        session = AdbcSession(conninfo(url), autocommit=autocommit)
     except Error as error:
         raise translate(error, "connecting") from error
     connection = Connection(session)
@@ -49,15 +50,15 @@ def connect(url: str, *, autocommit: bool = False) -> Connection:
 
 
 class Connection:
-    """Runs named queries and moves frames. Not for two threads at once, but for `cancel`.
+    """Runs named queries and moves frames. One thread at a time, except for `cancel`.
 
     Attributes:
-        failed: whether anything over it went wrong or was left half read.
-        bars: what queries read in place of the table `bars_ohlcv`: a call of a function that gives
-            rows of it, or None for the table itself.
+        failed: whether anything went wrong on it, or a result was not read to its end.
+        bars: what queries read in place of the table `bars_ohlcv`: a function call that returns its
+            rows, or None for the table itself.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: AdbcSession) -> None:
         self._session = session
         self.failed = False
         self.bars: str | None = None
@@ -71,7 +72,7 @@ class Connection:
         self.close()
 
     def close(self) -> None:
-        """Gives the connection back; what was not committed is rolled back. Never raises."""
+        """Closes the connection; what was not committed is rolled back. Never raises."""
         with self._closing:
             if not self._closed:
                 self._closed = True
@@ -86,7 +87,8 @@ class Connection:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commits at the end; rolls back on any error, which is never hidden by the rollback's."""
+        """Commits at the end of the block; rolls back if the block raises. An error of the rollback
+        never hides the block's."""
         try:
             yield
         except BaseException:
@@ -98,7 +100,8 @@ class Connection:
             self._session.commit()
 
     def renew(self) -> None:
-        """For another user: the next transaction begins now and not when the last one ended.
+        """Prepares the connection for its next user: a transaction begins now, not when the last
+        one ended.
 
         Raises:
             ConnectionLost: the session is gone.
@@ -108,7 +111,7 @@ class Connection:
         self.run("session_setup")
 
     def run(self, name: str, *params: Param) -> None:
-        """Executes query `name`, whose rows (if any) are of no interest."""
+        """Executes query `name` and ignores its rows."""
         with self._translated(f"running {name}"):
             self._session.execute(self._sql(name), _record(params)).read_all()
 
@@ -119,23 +122,22 @@ class Connection:
         return next(zip(*(column.to_pylist() for column in table.columns), strict=True), None)
 
     def one(self, name: str, *params: Param) -> tuple[Any, ...]:
-        """The row of a query that always has one.
+        """The first row of a query that always has one.
 
         Raises:
             MdloadError: it had none.
         """
         row = self.row(name, *params)
         if row is None:
-            raise MdloadError(f"query {name} gave no row")
+            raise MdloadError(f"query {name} returned no row")
         return row
 
     def frame(self, name: str, *params: Param) -> pl.DataFrame:
-        """All rows of query `name`. Large results want a query without parameters: it comes as one
-        binary COPY, three times as fast (docs/decisions/0002-merge.md)."""
+        """All rows of query `name`. A large result needs a query without parameters, which the
+        server sends as one binary COPY, three times as fast (docs/decisions/0002-merge.md)."""
         with self._translated(f"running {name}"):
-            frame = pl.from_arrow(
-                self._session.execute(self._sql(name), _record(params)).read_all()
-            )
+            rows = self._session.execute(self._sql(name), _record(params))
+            frame = pl.from_arrow(rows.read_all())
         assert isinstance(frame, pl.DataFrame)
         return frame
 
@@ -147,10 +149,9 @@ class Connection:
             yield frame
 
     def batches(self, name: str, *times: datetime) -> Iterator[pa.RecordBatch]:
-        """The rows of query `name` as they come, some 16 MB at a time.
+        """The rows of query `name` as they arrive, about 16 MB at a time.
 
-        `times` become literals in place of `$1`, `$2`, …: bound, they would cost what
-        `frame` says.
+        `times` replace `$1`, `$2`, … as literals: bound parameters would be slow, see `frame`.
         """
         sql = self._sql(name)
         for number, moment in enumerate(times, 1):
@@ -168,10 +169,10 @@ class Connection:
         *,
         temporary: bool = False,
     ) -> int:
-        """Appends `frames` to `table` in one binary COPY and gives the number of rows.
+        """Appends `frames` to `table` in one binary COPY. Returns the number of rows.
 
-        An exception of the iterable comes out as itself. The driver encodes by the Arrow type and
-        not by the column, so `schema` must be what the table holds, and every frame exactly that,
+        An exception of the iterable is raised as it is. The driver encodes by the Arrow type, not
+        by the column: `schema` must match the table, and every frame must have exactly `schema`,
         in its order.
 
         Raises:
@@ -226,7 +227,7 @@ def _record(params: Sequence[Param]) -> pa.RecordBatch | None:
         return None
     columns = []
     for number, value in enumerate(params, 1):
-        dtype = pl.Datetime("us", "UTC") if isinstance(value, datetime) else None
+        dtype = TS if isinstance(value, datetime) else None
         columns.append(pl.Series(f"${number}", [value], pl.String if value is None else dtype))
     # Not by pyarrow.array, which imports pandas.
     return pl.DataFrame(columns).to_arrow(compat_level=_OLDEST).to_batches()[0]

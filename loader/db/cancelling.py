@@ -1,4 +1,4 @@
-"""Ctrl-C while the server works: the driver would not let go before the server answers."""
+"""Ctrl-C while the server works: the driver itself would wait for the server's answer."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ T = TypeVar("T")
 
 
 def cancellable(connection: Connection, work: Callable[[], T]) -> T:
-    """What `work` comes to, done over `connection` in a thread of its own, which this one waits for
-    and can be interrupted. Raises what it raises."""
+    """Does `work` over `connection` in another thread, so that Ctrl-C can interrupt the wait.
+    Returns or raises what `work` does."""
     with ThreadPoolExecutor(1, "mdload-work") as pool, cancelling(connection):
         return pool.submit(work).result()
 
 
 @contextmanager
 def cancelling(connection: Connection) -> Iterator[None]:
-    """Asks the server to stop what another thread does over `connection` if the block raises."""
+    """If the block raises, asks the server to stop what another thread does over `connection`."""
     try:
         yield
     except BaseException:

@@ -6,7 +6,8 @@ A query there reads::
     -- Records a run as running and gives its id. $1 job name, $2 mode.
     INSERT INTO job_runs …
 
-One statement each, parameters `$1`, `$2`, …; a description is required.
+One statement each, parameters `$1`, `$2`, …; a description is required. `@values(b.)` and its like
+are fragments made of the columns of a bar: see `loader.db.fragments`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from loader.db.fragments import expand
 from loader.errors import MdloadError
 
 _NAME = re.compile(r"^-- (\w+) --$", re.MULTILINE)
@@ -29,10 +31,11 @@ def resource(name: str) -> Traversable:
 
 
 def parse(text: str, where: str) -> dict[str, str]:
-    """The named queries of one file, in order.
+    """The named queries of one file, in order, with their fragments expanded.
 
     Raises:
-        MdloadError: a name stands twice, a description is missing, or a query has two statements.
+        MdloadError: a name is there twice, a description is missing, a query has two statements, or
+            a fragment does not exist.
     """
     found: dict[str, str] = {}
     parts = _NAME.split(text)
@@ -48,7 +51,10 @@ def parse(text: str, where: str) -> dict[str, str]:
             raise MdloadError(f"{where}: query {name} is defined twice")
         if ";" in sql.rstrip(";"):
             raise MdloadError(f"{where}: query {name} has more than one statement")
-        found[name] = sql.rstrip(";")
+        try:
+            found[name] = expand(sql.rstrip(";"))
+        except MdloadError as error:
+            raise MdloadError(f"{where}: query {name}: {error}") from None
     return found
 
 

@@ -1,126 +1,159 @@
-"""Named queries over psycopg, on a connection that comes back after a loss."""
+"""One session over psycopg, for those who ask for rows. Importing ADBC takes longer than most of
+their commands take to run."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from threading import RLock
-from typing import Any, Final
+from typing import Any, Self
 
 import psycopg
-from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from loader.db.conninfo import conninfo
 from loader.db.queries import query
-from loader.errors import DatabaseError
+from loader.db.translate import translate
+from loader.errors import MdloadError
 
 Row = dict[str, Any]
+#: A connection that a program has opened itself and lends to mdload.
+PsycopgConnection = psycopg.Connection[Any]
 
-#: The server ended the session and says so: what it had not answered, it has not done.
-_NOT_DONE: Final = ("57P01", "57P02", "57P03", "57P05")
+
+def connect(url: str, *, doing: str | None = None) -> Session:
+    """A session in autocommit mode with the server at `url`; `doing` as in `Session`.
+
+    Raises:
+        ConnectionLost: the server cannot be reached.
+        DatabaseError: it refused (password, no such database).
+        SettingsError: `url` is not a PostgreSQL URL or connection string.
+    """
+    connection = open_connection(url, doing or "connecting", autocommit=True)
+    try:
+        Session(connection, doing=doing or "connecting").run("session_for_rows")
+    except BaseException:
+        connection.close()
+        raise
+    return Session(connection, doing=doing)
+
+
+def open_connection(url: str, doing: str, *, autocommit: bool) -> PsycopgConnection:
+    """A connection of psycopg's own. It prepares no statement by itself: that would fail behind a
+    pooler that hands sessions round. Raises as `connect`."""
+    given = conninfo(url)
+    with translated(doing):
+        return psycopg.connect(given, autocommit=autocommit, prepare_threshold=None)
 
 
 class Session:
-    """A connection of its own for a conninfo, or one that is borrowed and never closed here.
+    """Named queries over a psycopg connection. One thread at a time, except for `cancel`.
 
-    An own connection is in autocommit mode, made at the first query and again after a loss. On a
-    borrowed one each query is a transaction, or a part of the caller's where one is open. Threads
-    may share a session.
+    Args:
+        connection: in autocommit mode, unless each use is within a `transaction`.
+        doing: completes "the database failed while …" in errors; by default "running QUERY".
     """
 
-    def __init__(self, database: str | psycopg.Connection[Any]) -> None:
-        self._lock = RLock()
-        self._borrowed = None if isinstance(database, str) else database
-        self._own: psycopg.Connection[Any] | None = None
-        self.conninfo = _conninfo(database)
+    def __init__(self, connection: PsycopgConnection, *, doing: str | None = None) -> None:
+        self._connection = connection
+        self._doing = doing
 
-    def rows(self, name: str, *params: object, repeatable: bool = False) -> list[Row]:
-        """The rows of query `name`, every datetime in UTC.
+    def __enter__(self) -> Self:
+        return self
 
-        After a loss the query runs once more on a new connection, if it is `repeatable` or if it
-        is certain that it was not done.
-
-        Raises:
-            ConnectionLost: the server is away; a query that is not repeatable may have been done.
-            DatabaseError: the server refused.
-        """
-        try:
-            with self._lock:
-                return self._rows(name, params, repeatable)
-        except psycopg.Error as error:
-            raise _translated(error, f"running {name}") from error
-
-    def _rows(self, name: str, params: tuple[object, ...], repeatable: bool) -> list[Row]:
-        if self._borrowed is not None:
-            with self._borrowed.transaction():
-                return _execute(self._borrowed, name, params)
-        try:
-            return _execute(self._connection(), name, params)
-        except psycopg.OperationalError as error:
-            if not self._lost() or not (repeatable or error.sqlstate in _NOT_DONE):
-                raise
-        return _execute(self._connection(), name, params)
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
-        """Closes an own connection; the next query makes a new one."""
-        with self._lock:
-            if self._own is not None:
-                with suppress(psycopg.Error):
-                    self._own.close()
-                self._own = None
+        """Closes the session; what was not committed is rolled back. Never raises."""
+        with suppress(psycopg.Error):
+            self._connection.close()
 
-    def _connection(self) -> psycopg.Connection[Any]:
-        if self._own is None or self._own.closed:
-            self._own = _connect(self.conninfo)
-        return self._own
+    def cancel(self) -> None:
+        """Asks the server to stop what this session is doing. For another thread to call."""
+        with suppress(psycopg.Error):
+            self._connection.cancel_safe(timeout=5.0)
 
-    def _lost(self) -> bool:
-        """Whether the own connection is of no use any more; it is given up then."""
-        own = self._own
-        if own is None:
+    @property
+    def database(self) -> str:
+        """The name of the database."""
+        return self._connection.info.dbname
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is open and has neither a transaction nor a query under way."""
+        return self._connection.info.transaction_status == TransactionStatus.IDLE
+
+    def answers(self) -> bool:
+        """Whether the server still answers on this session."""
+        try:
+            self._connection.execute("SELECT")
+        except psycopg.Error:
             return False
-        if not own.closed and own.info.transaction_status == TransactionStatus.IDLE:
-            return False
-        self.close()
         return True
 
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commits at the end of the block; rolls back if the block raises. Within another one it is
+        a savepoint."""
+        with self._translated("committing"), self._connection.transaction():
+            yield
 
-def _connect(database: str) -> psycopg.Connection[Any]:
+    def run(self, name: str, *params: object) -> None:
+        """Executes query `name` and ignores its rows."""
+        self.row(name, *params)
+
+    def row(self, name: str, *params: object) -> tuple[Any, ...] | None:
+        """The first row of query `name`, or None."""
+        with self._translated(f"running {name}"), psycopg.RawCursor(self._connection) as cursor:
+            cursor.execute(query(name).encode(), params)
+            return cursor.fetchone() if cursor.description else None
+
+    def one(self, name: str, *params: object) -> tuple[Any, ...]:
+        """The first row of a query that always has one.
+
+        Raises:
+            MdloadError: it had none.
+        """
+        row = self.row(name, *params)
+        if row is None:
+            raise MdloadError(f"query {name} returned no row")
+        return row
+
+    def rows(self, name: str, *params: object) -> list[Row]:
+        """All rows of query `name` by column, with every datetime in UTC; none for a statement that
+        has no result."""
+        with self._translated(f"running {name}"):
+            return list(self._fetched(query(name), params))
+
+    def composed(self, statement: str) -> Iterator[Row]:
+        """Executes a `statement` that one of the named queries composed; its rows as in `rows`."""
+        with self._translated("running a composed statement"):
+            return self._fetched(statement, ())
+
+    def _fetched(self, sql: str, params: tuple[object, ...]) -> Iterator[Row]:
+        """Executes at once; the rows are converted one by one."""
+        cursor = psycopg.RawCursor(self._connection, row_factory=dict_row)
+        cursor.execute(sql.encode(), params)
+        if not cursor.description:
+            return iter(())
+        return ({key: _utc(value) for key, value in row.items()} for row in cursor)
+
+    @contextmanager
+    def _translated(self, doing: str) -> Iterator[None]:
+        with translated(self._doing or doing):
+            yield
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Raises psycopg's errors as mdload's."""
     try:
-        # Prepared statements would fail behind a pooler that hands sessions round.
-        connection = psycopg.connect(database, autocommit=True, prepare_threshold=None)
-        try:
-            _execute(connection, "session_for_runs", ())
-        except psycopg.Error:
-            connection.close()
-            raise
-        return connection
+        yield
     except psycopg.Error as error:
-        raise _translated(error, "connecting") from error
-
-
-def _conninfo(database: str | psycopg.Connection[Any]) -> str:
-    if isinstance(database, psycopg.Connection):
-        return make_conninfo(database.info.dsn, password=database.info.password)
-    return conninfo(database)
-
-
-def _execute(
-    connection: psycopg.Connection[Any], name: str, params: tuple[object, ...]
-) -> list[Row]:
-    with psycopg.RawCursor(connection, row_factory=dict_row) as cursor:
-        cursor.execute(query(name).encode(), params)
-        return [{key: _utc(value) for key, value in row.items()} for row in cursor]
+        raise translate(error, doing) from error
 
 
 def _utc(value: object) -> object:
     return value.astimezone(UTC) if isinstance(value, datetime) else value
-
-
-def _translated(error: psycopg.Error, doing: str) -> DatabaseError:
-    # Here, because the room of ADBC takes longer to import than most commands take to run.
-    from loader.db.translate import translate_psycopg  # noqa: PLC0415
-
-    return translate_psycopg(error, doing)

@@ -1,4 +1,4 @@
-"""Driver errors, said in mdload's words. Nowhere else is a driver's exception caught."""
+"""Driver errors as mdload's own. Only this room catches what a driver raises."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from loader.errors import (
 
 #: Deadlock, serialization, lock timeout; and a unique key that another writer took first.
 _CONTENDED = ("40001", "40P01", "55P03", "23505")
-#: Connection exceptions, too many connections, a server that goes down or comes up, a session that
+#: Connection exceptions, too many connections, a server that shuts down or starts, a session that
 #: was idle for too long.
 _LOST = ("08", "53300", "57P01", "57P02", "57P03", "57P05")
 _MISSING = ("42P01", "42703", "3F000")
@@ -36,7 +36,7 @@ _UNREACHABLE = re.compile(
     r"failed to resolve host|could not translate host name",
     re.IGNORECASE,
 )
-#: What a server that refuses a connection says: no SQLSTATE comes with it.
+#: How a server refuses a connection: the drivers give no SQLSTATE for it.
 _REFUSALS = {
     r'database ".*" does not exist': "3D000",
     r"password authentication|no password supplied": "28P01",
@@ -45,9 +45,9 @@ _REFUSALS = {
 
 
 def translate(error: Exception, doing: str) -> DatabaseError:
-    """The mdload error for a driver's `error`, to be raised `from` it.
+    """The mdload error for the `error` of a driver, to be raised `from` it.
 
-    `doing` completes "while …" for the person who reads it.
+    `doing` completes "the database failed while …".
     """
     sqlstate: str | None = getattr(error, "sqlstate", None) or None
     text = _first_line(str(error))
@@ -67,19 +67,15 @@ def translate(error: Exception, doing: str) -> DatabaseError:
         for words, state in _REFUSALS.items():
             if re.search(words, str(error)):
                 kind, hint = DatabaseError, _HINTS[state]
-    return kind(f"the database failed while {doing}: {text}", hint=hint, sqlstate=sqlstate)
-
-
-def translate_psycopg(error: psycopg.Error, doing: str) -> DatabaseError:
-    """As `translate`; psycopg knows more ways than ADBC to say that nobody answered."""
-    said = translate(error, doing)
-    if isinstance(error, psycopg.OperationalError) and said.sqlstate is None and not said.hint:
-        return ConnectionLost(str(said), hint="check that the server is up, then try again")
-    return said
+    elif sqlstate is None and isinstance(error, psycopg.OperationalError):
+        # psycopg has more ways than ADBC to say that nobody answered.
+        kind, hint = ConnectionLost, "check that the server is up, then try again"
+    message = f"the database failed while {doing}: {text}"
+    return kind(message, hint=hint, sqlstate=sqlstate, reason=text)
 
 
 def _first_line(text: str) -> str:
-    """The server's own sentence, without the driver's wrapping and the statement's text."""
+    """The server's own sentence, without the driver's prefix and the text of the statement."""
     match = re.search(r"(?:ERROR|FATAL|PANIC):\s+(.+)", text)
     text = match[1] if match else re.sub(r"^[A-Z_]+: (\[libpq\] )?", "", text)
     return " ".join(text.splitlines()[0].split()) if text.strip() else "no reason given"

@@ -1,1 +1,1 @@
-"""What the file of a vendor means: its dialect, found by columns, values and names."""
+"""How vendors' files are read: each file's dialect, recognised by columns, values and names."""

@@ -1,4 +1,4 @@
-"""What can be said of a dump as data: how to know it, its columns, its times, its symbols."""
+"""A dialect describes a vendor's files as data: recognition, columns, times, symbols."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ import polars as pl
 from loader import bars
 from loader.bars.numbers import PLAIN, NumberFormat
 
-#: Which end of a bar its stamp is. What is stamped with a date is a session's, whichever is said.
+#: Which end of its bar a timestamp marks. A date names a session, whichever end is given.
 Stamp = Literal["start", "end"]
 Words = Mapping[str, tuple[str, ...]]
-#: Columns that go by the fields' own names.
+#: Columns with the same names as the bar fields.
 OHLC: Final[Words] = MappingProxyType({field: (field,) for field in bars.PRICES})
 OHLCV: Final[Words] = MappingProxyType({**OHLC, "volume": ("volume",)})
-#: A `Shape.name` that no file has: of files that only the person can say are in the dialect.
-ONLY_IF_SAID: Final = "(?!)"
+#: A `Shape.name` that matches no path: only `--dialect` selects such a shape.
+ONLY_ON_REQUEST: Final = "(?!)"
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What is known of a file before its bars are.
+    """What is known about a file before its bars are read.
 
     Attributes:
-        name: as people know the file, for messages.
-        path: its absolute path, with `/` between folders; a member of an archive after `!`.
+        name: the file's name in messages.
+        path: its absolute path, with `/` between folders; an archive member follows `!`.
         container, place, metadata: see `loader.read.formats.Reading`.
-        first: its first rows as the reader has them; without a header under `column_1` and so on,
-            or once a shape is found under that shape's `positions`.
-        facts: what the file's name says (`symbol`, `interval`, `date`, `side` …), see
+        first: its first rows as the reader returns them. Columns without a header are called
+            `column_1` and so on, until a shape names them by its `positions`.
+        facts: values from the file's name (`symbol`, `interval`, `date`, `side` …), see
             `Dialect.names`.
     """
 
@@ -47,29 +47,29 @@ class Opening:
     facts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-#: Makes one row per bar of each batch; called for the batches in their order, with all columns.
+#: Turns a batch into one row per bar. Batches arrive in file order, with all their columns.
 Reshape = Callable[[pl.DataFrame], pl.DataFrame]
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One form in which files of a dialect come. A file has it that meets all that is said here.
+    """One form that files of a dialect take. A file has this shape if it meets every condition.
 
     Attributes:
         containers: of `loader.read.formats.Reading.container`.
-        header: names of columns that the file has, compared folded (see `fold`), in this order.
-        exact: whether it has no other columns than `header`.
-        named: pattern of the names of all of its columns, each in full.
-        positions: the names of the columns of a file that has no header, as many as it has columns.
-        place: pattern of the place where a JSON document has the rows, in full.
-        name: pattern that is found in the file's path.
-        values: column to pattern of (nearly) all of its cells, in full.
-        metadata: key of the container's metadata to pattern of its value, in full.
-        accept: a last look at what patterns cannot say.
+        header: columns that the file must have; names are compared folded (see `fold`).
+        exact: whether the file must have exactly the columns of `header`, in that order.
+        named: pattern that every column name must match in full.
+        positions: column names for a file without a header, one for each of its columns.
+        place: pattern that the place of the rows in a JSON document must match in full.
+        name: pattern to find in the file's path.
+        values: column to the pattern that nearly all of its cells must match in full.
+        metadata: key of the container's metadata to the pattern its value must match in full.
+        accept: a final condition that patterns cannot express.
         columns, stamp, time_format, timezone, interval, provider, symbol_convention,
-            price_exponent, volume_exponent, numbers, skip, reshape: as in `Dialect`, where it
-            differs.
-        note: what a person should know of such a file.
+            price_exponent, volume_exponent, numbers, skip, reshape: override those of `Dialect`
+            where set.
+        note: shown to the person for every such file.
     """
 
     containers: tuple[str, ...] = ("csv",)
@@ -99,7 +99,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Files of this provider that are known and hold no bars."""
+    """Known files of this provider that hold something other than bars."""
 
     shape: Shape
     what: str
@@ -107,43 +107,44 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one kind of file says what a bar is.
+    """How one kind of file represents bars.
 
     Attributes:
-        columns: for each bar field, the names that it goes by in such files, best first; compared
-            folded (see `fold`). `time_of_day` is no field of a bar: it completes a `ts` that is a
-            date only.
-        shapes: the forms that such files come in; none for plain tables, which are what is left.
-        refused: forms that hold no bars, each with what they hold: "trades", "quotes".
-        names: patterns of the file's path, with groups named `symbol`, `interval`, `date`, `side`
-            or what `facts` wants. They are no condition; the first that is found counts.
-        facts: finishes what the name says, e.g. by the metadata or the first rows. A fact
-            `timezone` is that of this file, in place of the dialect's.
-        naming: names of fields' columns that differ from file to file; they replace `columns`'.
-        remarks: what a person should know of this very file, e.g. that it is cut short.
-        left_out: names of columns that are known and are no part of a bar, each with the reason.
+        columns: for each bar field, the column names it can have in such files, best first;
+            compared folded (see `fold`). `time_of_day` is an extra entry: it completes a `ts` that
+            holds only a date.
+        shapes: the forms that such files take; empty for plain tables, the fallback.
+        refused: forms without bars, each with its content: "trades", "quotes".
+        names: patterns to find in the file's path, with groups named `symbol`, `interval`, `date`,
+            `side` or others that `facts` uses. A file need not match any; the first match counts.
+        facts: completes the facts from the name, e.g. from the metadata or the first rows. A fact
+            `timezone` overrides the dialect's for this file.
+        naming: column names that differ from file to file; they override `columns`.
+        remarks: warnings about this particular file, e.g. that the answer is incomplete.
+        left_out: known columns that are not stored, each with the reason.
         provider: the name under which bars are stored, with facts in braces: `dukascopy-{side}`;
-            by default the dialect's own.
+            by default the dialect's name.
         symbol_convention: a name in `loader.bars.conventions.CONVENTIONS`.
-        stamp: whether a stamp is the start or the end of its bar; None where the person must say.
-        time_format: strptime's, or the unit of numbers; None where the values show it.
-        timezone: zone of naive stamps, and of the sessions of daily bars; None where the file or
-            the person must say.
-        interval: of files that say it nowhere.
-        intervals: the dialect's words for intervals (in names and columns), where they are not
-            those of `loader.bars.parse_interval`.
-        price_exponent: prices are the file's numbers times ten to this power; None where it depends
-            on the instrument: the fact `price_exponent` says it, else the person must.
-        volume_exponent: likewise; 2 where the file counts lots of 100.
-        numbers: how numbers in text are written, where it is not the plain way.
-        skip: rows that are no bars, by the reason: a boolean expression over the file's columns.
+        stamp: whether a timestamp marks the start or the end of its bar; None if the person must
+            choose.
+        time_format: a strptime format, or the unit of numeric times; None if the values show it.
+        timezone: zone of timestamps without an offset, and of the sessions of daily bars; None if
+            the file or the person must supply it.
+        interval: for files that do not contain it.
+        intervals: the dialect's words for intervals (in names and columns), if
+            `loader.bars.parse_interval` does not know them.
+        price_exponent: prices are the file's numbers times ten to this power; None if it depends on
+            the instrument. Then the fact `price_exponent` supplies it, or else the person must.
+        volume_exponent: the same for volumes; 2 if the file counts lots of 100.
+        numbers: how numbers are written in text, if not plainly.
+        skip: rows that are not bars, by reason: a boolean expression over the file's columns.
         reshape: see `Reshape`.
-        short_rows: whether a row may leave off empty cells at its end. Otherwise a row with fewer
-            cells than the header is a reject, because nobody can know which one is missing.
-        volume: the unit of the volume, for people.
-        adjusted: what prices are adjusted for, for people.
+        short_rows: whether a row may omit empty cells at its end. Otherwise a row with fewer cells
+            than the header is rejected, because nobody can know which cell is missing.
+        volume: the unit of the volume, as text for people.
+        adjusted: what prices are adjusted for, as text for people.
         traps: what a person should know before trusting such a file.
-        source: where the facts come from.
+        source: the evidence for these facts.
     """
 
     name: str
@@ -174,8 +175,8 @@ class Dialect:
     traps: tuple[str, ...] = ()
     source: str = ""
 
-    def of(self, shape: Shape) -> Dialect:
-        """The dialect as it is for files of one of its shapes."""
+    def for_shape(self, shape: Shape) -> Dialect:
+        """The dialect with the overrides of one of its shapes."""
         return replace(
             self,
             columns=shape.columns or self.columns,
@@ -196,8 +197,8 @@ class Dialect:
             reshape=shape.reshape or self.reshape,
         )
 
-    def said_by_name(self, path: str) -> dict[str, str] | None:
-        """What the path says by the first of `names` that is found in it; None if none is."""
+    def facts_from_path(self, path: str) -> dict[str, str] | None:
+        """The groups of the first of `names` found in `path`; None if none is found."""
         for pattern in self.names:
             if match := re.search(pattern, path):
                 return {key: text for key, text in match.groupdict().items() if text}
@@ -205,5 +206,5 @@ class Dialect:
 
 
 def fold(name: str) -> str:
-    """A column name as it is compared: `Adj Close`, `adj_close` and `AdjClose` are one."""
+    """A column name for comparison: `Adj Close`, `adj_close` and `AdjClose` give the same."""
     return "".join(c for c in name.strip().lower() if c not in " _-.\ufeff")

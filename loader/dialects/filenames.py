@@ -1,4 +1,4 @@
-"""What the path of a file says that decides its bars: equal bytes can be of two symbols."""
+"""The parts of a path that decide a file's bars: equal bytes can belong to two symbols."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Iterable, Mapping
 from loader.dialects.dialect import Dialect
 
 
-def said_by(path: str, candidates: Iterable[Dialect]) -> Mapping[str, object]:
-    """What tells `path` (see `Opening.path`) from others of the same bytes; nothing where no
-    dialect reads anything off such a name.
+def path_facts(path: str, candidates: Iterable[Dialect]) -> Mapping[str, object]:
+    """The facts that distinguish `path` (see `Opening.path`) from another path with equal bytes.
+    Empty if no dialect reads anything from such a name.
 
-    That is what the dialects would read off the path, and the bare name, of which they make more:
-    the contract of `es_trade.zip!es_trade_201312.csv`.
+    They are the facts that each dialect reads from the path, and the bare name, because a dialect's
+    own code may read more from it: the contract of `es_trade.zip!es_trade_201312.csv`.
     """
-    said: dict[str, object] = {}
+    found: dict[str, object] = {}
     for dialect in candidates:
-        facts = dialect.said_by_name(path)
+        facts = dialect.facts_from_path(path)
         if facts is not None or _is_known(path, dialect):
-            said[dialect.name] = facts or {}
+            found[dialect.name] = facts or {}
     archive, _, member = path.partition("!")
-    return {"name": [archive.rpartition("/")[2], member], "said": said} if said else {}
+    return {"name": [archive.rpartition("/")[2], member], "said": found} if found else {}
 
 
 def _is_known(path: str, dialect: Dialect) -> bool:

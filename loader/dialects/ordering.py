@@ -1,4 +1,4 @@
-"""In what order the prices of arrays stand that name nothing: used to refuse, never to choose."""
+"""Checks the order of prices in arrays without names. It can refuse an order, never choose one."""
 
 from typing import Final
 
@@ -12,8 +12,8 @@ _MOST: Final = 0.9
 
 
 def high_and_low_bound(opening: Opening) -> bool:
-    """Whether `high` and `low` are the ends of their rows' four prices, in nearly all of the first
-    rows: true of the right order, hardly ever of another."""
+    """Whether `high` and `low` are the largest and smallest of the four prices in nearly all of the
+    first rows. That holds for the right order and hardly ever for another."""
     prices = opening.first.head(_SAMPLE).select(
         pl.col(name).cast(pl.Float64, strict=False) for name in bars.PRICES
     )

@@ -1,54 +1,64 @@
-"""Dialects of one's own: a table `[dialects.NAME]` of mdload.toml, without a line of Python."""
+"""User-defined dialects: a table `[dialects.NAME]` of mdload.toml, without any Python."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, get_args
 
 import polars as pl
 
+from loader import bars
+from loader.bars.names import known_convention
+from loader.bars.times.plan import check_format
+from loader.bars.times.zones import parse_zone
 from loader.dialects.dialect import Dialect, Shape, Stamp
 from loader.errors import SettingsError
+from loader.read.formats.known import container_names
+from loader.settings.kinds import FLAG, POWER, TABLE, TEXT, TEXTS, Kind, choice
 
-#: The keys of a table: what each holds, as a person would say it, and as `_fits` checks it.
-KEYS: Final[dict[str, str]] = {
-    "title": "text",
-    "containers": "list of text",
-    "header": "list of text",
-    "positions": "list of text",
-    "place": "text",
-    "name": "text",
-    "values": "table of text",
-    "names": "list of text",
-    "columns": "table of text",
-    "left_out": "table of text",
-    "skip": "table of text",
-    "short_rows": "true or false",
-    "provider": "text",
-    "symbol_convention": "text",
-    "stamp": "text",
-    "time_format": "text",
-    "timezone": "text",
-    "interval": "text",
-    "intervals": "table of text",
-    "price_divisor": "power of ten",
-    "volume_factor": "power of ten",
+#: The keys of a table, and what each holds.
+KEYS: Final[Mapping[str, Kind]] = {
+    "title": TEXT,
+    "containers": TEXTS,
+    "header": TEXTS,
+    "positions": TEXTS,
+    "place": TEXT,
+    "name": TEXT,
+    "values": TABLE,
+    "names": TEXTS,
+    "columns": TABLE,
+    "left_out": TABLE,
+    "skip": TABLE,
+    "short_rows": FLAG,
+    "provider": TEXT,
+    "symbol_convention": TEXT,
+    "stamp": choice(*get_args(Stamp)),
+    "time_format": TEXT,
+    "timezone": TEXT,
+    "interval": TEXT,
+    "intervals": TABLE,
+    "price_divisor": POWER,
+    "volume_factor": POWER,
 }
-_PATTERNS: Final = ("place", "name")
+_FIELDS: Final = (*bars.KEY, "time_of_day", *bars.VALUES)
 
 
 class TableError(SettingsError):
-    """A table is wrong: what stands under `key`, or all of it where that is None."""
+    """A table `[dialects.NAME]` is wrong.
 
-    def __init__(self, message: str, *, key: str | None = None, hint: str | None = None) -> None:
-        super().__init__(message, hint=hint)
-        self.key = key
+    Attributes:
+        path: keys of mdload.toml that lead to what is wrong: of the table, or of a value in it.
+    """
+
+    def __init__(self, problem: str, *path: str, hint: str | None = None) -> None:
+        super().__init__(f"{'.'.join(path)} {problem}", hint=hint)
+        self.path = path
 
 
 def from_tables(tables: Mapping[str, Mapping[str, Any]]) -> tuple[Dialect, ...]:
-    """The dialects of all `tables`, by their names; raises as `from_table`."""
+    """The dialects of all `tables`, keyed by name; raises as `from_table` does."""
     return tuple(from_table(name, table) for name, table in tables.items())
 
 
@@ -56,24 +66,11 @@ def from_table(name: str, table: Mapping[str, Any]) -> Dialect:
     """The dialect that `[dialects.NAME]` declares; docs/dialects.md has the keys.
 
     Raises:
-        TableError: a key is unknown, a value of the wrong kind, or nothing says how to know such
-            a file or which columns its bars are in.
+        TableError: a key is unknown, a value is wrong, or nothing says how to know such a file or
+            which columns its bars are in.
     """
-    for key, value in table.items():
-        _check(f"dialects.{name}.{key}", key, value)
-    if not any(table.get(key) for key in ("header", "positions", "place")):
-        raise TableError(
-            f"dialects.{name} does not say how to know such a file",
-            hint="give its header, its positions (of a file without one), or its place (in JSON)",
-        )
-    if not table.get("columns"):
-        raise TableError(
-            f"dialects.{name} does not say which columns bars are in",
-            hint='for example columns = {ts = "Date", open = "Open", …}',
-        )
-    if table.get("stamp", "start") not in get_args(Stamp):
-        said = f"dialects.{name}.stamp must be start or end, not {table['stamp']!r}"
-        raise TableError(said, key="stamp")
+    for error in wrong(name, table):
+        raise error
     shape = Shape(
         containers=tuple(table.get("containers", ["csv"])),
         header=tuple(table.get("header", ())),
@@ -107,41 +104,106 @@ def from_table(name: str, table: Mapping[str, Any]) -> Dialect:
     )
 
 
-def _check(where: str, key: str, value: object) -> None:
+def wrong(name: str, table: Mapping[str, Any]) -> Iterator[TableError]:
+    """Everything that is wrong with the table `[dialects.NAME]`."""
+    sound = True
+    for key, value in table.items():
+        try:
+            _check(value, table, "dialects", name, key)
+        except TableError as error:
+            sound = False
+            yield error
+    if not sound:  # what is missing may be what is misspelled
+        return
+    if not any(table.get(key) for key in ("header", "positions", "place")):
+        hint = "give its header, its positions (of a file without one), or its place (in JSON)"
+        yield TableError("does not say how to know such a file", "dialects", name, hint=hint)
+    if not table.get("columns"):
+        hint = 'for example columns = {ts = "Date", open = "Open", …}'
+        yield TableError("does not say which columns bars are in", "dialects", name, hint=hint)
+
+
+def _check(value: object, table: Mapping[str, Any], *path: str) -> None:
+    """Raises:
+    TableError: the value at `path`, in `table`, is wrong.
+    """
+    key = path[-1]
     if key not in KEYS:
         near = difflib.get_close_matches(key, KEYS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(KEYS)}"
-        raise TableError(f"{where} is no setting of a dialect", key=key, hint=hint)
-    if not _fits(KEYS[key], value):
-        raise TableError(f"{where} must be a {KEYS[key]}, not {value!r}", key=key)
-    patterns: list[object] = [value] if key in _PATTERNS else []
-    if key == "names" and isinstance(value, list):
-        patterns = value
-    if key in ("values", "skip") and isinstance(value, Mapping):
-        patterns = list(value.values())
+        raise TableError("is not a setting of a dialect", *path, hint=hint)
+    try:
+        KEYS[key].read(value)
+    except ValueError:
+        raise TableError(f"must be {KEYS[key].word}, not {value!r}", *path) from None
+    if key not in _CHECKS:
+        return
+    try:
+        _CHECKS[key](value, table)
+    except SettingsError as error:
+        raise TableError(error.problem, *path, hint=error.hint) from error
+
+
+def _patterns(patterns: Iterable[str]) -> None:
     for pattern in patterns:
         try:
-            re.compile(str(pattern))
+            re.compile(pattern)
         except re.error as error:
-            raise TableError(f"{where}: {pattern!r} is no pattern: {error}", key=key) from error
+            raise SettingsError(f"{pattern!r} is not a valid pattern: {error}") from error
 
 
-def _fits(kind: str, value: object) -> bool:
-    match kind:
-        case "text":
-            return isinstance(value, str) and bool(value)
-        case "list of text":
-            return isinstance(value, list) and all(isinstance(each, str) for each in value)
-        case "table of text":
-            return isinstance(value, Mapping) and all(isinstance(v, str) for v in value.values())
-        case "true or false":
-            return isinstance(value, bool)
-    return isinstance(value, int) and re.fullmatch("10{0,18}", str(value)) is not None
+def _containers(found: Iterable[str]) -> None:
+    known = sorted(container_names())
+    for name in found:
+        if name not in known:
+            raise _unknown(name, "container", known)
+
+
+def _fields(columns: Mapping[str, str]) -> None:
+    for name in columns:
+        if name not in _FIELDS:
+            raise _unknown(name, "field of a bar", _FIELDS)
+
+
+def _interval(word: str, own_words: object) -> None:
+    if not (isinstance(own_words, Mapping) and word in own_words):
+        _intervals([word])
+
+
+def _intervals(words: Iterable[str]) -> None:
+    for word in words:
+        if bars.parse_interval(word) is None:
+            raise SettingsError(
+                f"{word!r} is not an interval", hint=f"one of {' '.join(bars.INTERVALS)}"
+            )
+
+
+def _unknown(name: str, what: str, known: Iterable[str]) -> SettingsError:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(known)}"
+    return SettingsError(f"{name!r} is not a known {what}", hint=hint)
+
+
+#: What a value of the right kind has to be besides; each may look at the rest of the table.
+_CHECKS: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], object]]] = {
+    "containers": lambda value, table: _containers(value),
+    "place": lambda value, table: _patterns([value]),
+    "name": lambda value, table: _patterns([value]),
+    "names": lambda value, table: _patterns(value),
+    "values": lambda value, table: _patterns(value.values()),
+    "skip": lambda value, table: _patterns(value.values()),
+    "columns": lambda value, table: _fields(value),
+    "symbol_convention": lambda value, table: known_convention(value),
+    "time_format": lambda value, table: check_format(value),
+    "timezone": lambda value, table: parse_zone(value),
+    "interval": lambda value, table: _interval(value, table.get("intervals")),
+    "intervals": lambda value, table: _intervals(value.values()),
+}
 
 
 def _matches(column: str, pattern: str) -> pl.Expr:
     return pl.col(column).cast(pl.String).str.contains(f"^(?:{pattern})$")
 
 
-def _zeros(power_of_ten: int) -> int:
+def _zeros(power_of_ten: int | str) -> int:
     return len(str(power_of_ten)) - 1

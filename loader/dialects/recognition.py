@@ -1,16 +1,15 @@
-"""Which dialect a file is in: judged by container, columns, name and values, never guessed.
+"""Recognises a file's dialect by container, columns, name and values; it never guesses.
 
-A dialect fits where a file has one of its shapes. Each thing that speaks for it has points, which
+A dialect fits if the file has one of its shapes. Each piece of evidence has points, which
 docs/dialects.md lists.
 
-The most points win; two dialects with the same are an error that names both, and so is a dialect
-that wins over the one of the provider that the person named. What fits no dialect,
-or none with three points, is a plain table (`canonical`); but to be refused, a name is enough.
+The most points win. Two dialects with equal points are an error that names both, and so is a
+dialect that wins over the one of the provider that the person named. A file that fits no dialect
+with three points is a plain table (`canonical`). To be refused, a matching name is enough.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,17 +20,17 @@ from typing import Final
 import polars as pl
 
 from loader.dialects.dialect import Dialect, Opening, Reshape, Shape, fold
-from loader.dialects.known import dialects
-from loader.errors import ColumnMismatch, UnknownDialect, UnreadableFile
+from loader.dialects.known import dialects, known_dialect, known_dialects
+from loader.errors import ColumnMismatch, UnreadableFile
+from loader.read.formats.known import vendor_containers
+from loader.results import Note, noted
 
-#: Rows that are looked at, and the part of them that must look as they should.
+#: Rows that are examined, and the share of them that must match.
 _SAMPLE: Final = 1_000
 _MOST: Final = 0.9
 _ENOUGH: Final = 3
-#: Containers that only one kind of dump has.
-_OWN: Final = frozenset(["dbn", "bi5", "tdx", "scid", "hst", "hdf5"])
 PLAIN: Final = "canonical"
-#: How readers call a column that has no name.
+#: The name that readers give to a column without one.
 _UNNAMED: Final = re.compile("column_[0-9]+")
 
 
@@ -41,16 +40,16 @@ def _as_it_is(frame: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What a file is taken for.
+    """How a file is read.
 
     Attributes:
-        dialect: as it is for the file's shape.
-        facts: what the file's name says, finished by the dialect.
+        dialect: the dialect, with the overrides of the file's shape.
+        facts: facts from the file's name, completed by the dialect.
         shape: None for plain tables.
-        score, reasons: what spoke for it.
-        reshape: makes one row per bar, under the names that the dialect knows; for each batch.
-        named: only calls columns that have no names as the dialect does.
-        remarks: what the dialect says of this very file.
+        score, reasons: the evidence for it.
+        reshape: turns each batch into one row per bar, with the dialect's column names.
+        named: only names the columns of a file without a header.
+        remarks: what the dialect has to say about this file.
     """
 
     dialect: Dialect
@@ -63,11 +62,12 @@ class Recognition:
     named: Reshape = _as_it_is
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Note, ...]:
         if self.shape is None:
             return ()
-        taken = f"taken for {self.dialect.name} ({'; '.join(self.reasons)})"
-        return (taken, *filter(None, (self.shape.note, *self.remarks)))
+        evidence = "; ".join(self.reasons)
+        recognised = Note("recognition", f"read as {self.dialect.name} ({evidence})")
+        return (recognised, *noted("dialect", filter(None, (self.shape.note, *self.remarks))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,49 +79,39 @@ class _Fit:
     no_bars: str | None = None
 
 
-def known_dialects(own: Iterable[Dialect] = ()) -> Mapping[str, Dialect]:
-    """Those of mdload and other packages, and the person's `own`, which go first."""
-    return {**dialects(), **{dialect.name: dialect for dialect in own}}
-
-
-def known_dialect(name: str, own: Iterable[Dialect] = ()) -> Dialect:
-    """Raises:
-    UnknownDialect: there is none of that name.
-    """
-    known = known_dialects(own)
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else "mdload providers list has them"
-        raise UnknownDialect(f"there is no dialect {name!r}", hint=hint)
-    return known[name]
-
-
 def recognise(
     opening: Opening, dialect: str | None, provider: str | None, own: Sequence[Dialect] = ()
 ) -> Recognition:
-    """What the file that begins like `opening` is: the dialect that the person names, else the one
-    that most speaks for. Of two equals one of the person's `own` wins.
+    """The dialect of the file that begins like `opening`: the one that the person names, else the
+    one with the most points. Of two equals one of the person's `own` wins.
 
     Raises:
-        UnknownDialect: nothing is called `dialect`.
+        UnknownDialect: there is no dialect of that name.
         ColumnMismatch: the file is not in the dialect named, or fits two equally well.
-        UnreadableFile: it is known, and holds no bars.
+        UnreadableFile: the file is recognised as one without bars.
     """
     if dialect is not None:
         named = known_dialect(dialect, own)
         if not named.shapes:
             return plain(named)
-        fits = _fits([named], opening, provider) or _whatever_its_name(named, opening, provider)
+        fits = _fits([named], opening, provider) or _ignoring_name(named, opening, provider)
         if not fits:
             raise _not_in(named, opening)
-        return _taken(fits[0], opening)
-    candidates = known_dialects(own).values()
-    fits = _fits(candidates, opening, provider)
+        return _recognition(fits[0], opening)
+    fits = _fits(known_dialects(own).values(), opening, provider)
     fits = [fit for fit in fits if fit.score >= _ENOUGH or fit.no_bars]
     fits = [fit for fit in fits if fit.score == fits[0].score and fit.dialect in own] or fits
-    if not fits and opening.container in _OWN:
-        raise UnreadableFile(
-            f"{opening.name} is a {opening.container} file of a kind that mdload does not know",
+    return _best(fits, opening, provider, own)
+
+
+def _best(
+    fits: list[_Fit], opening: Opening, provider: str | None, own: Sequence[Dialect]
+) -> Recognition:
+    """The first of `fits`, which has the most points, if no other dialect rivals it."""
+    if not fits and opening.container in vendor_containers():
+        raise UnreadableFile.of(
+            opening.name,
+            f"is a {opening.container} file of a kind that mdload does not know",
             hint=f"it has {', '.join(opening.first.columns)}",
         )
     if not fits:
@@ -135,15 +125,16 @@ def recognise(
     ]
     if rivals:
         names = sorted({best.dialect.name, *(fit.dialect.name for fit in rivals)})
-        raise ColumnMismatch(
-            f"{opening.name} could be {' or '.join(names)}: {'; '.join(best.reasons)}",
+        raise ColumnMismatch.of(
+            opening.name,
+            f"could be {' or '.join(names)}: {'; '.join(best.reasons)}",
             hint=f"say which: --dialect {' or --dialect '.join(names)}",
         )
-    return _taken(best, opening)
+    return _recognition(best, opening)
 
 
 def _fits(candidates: Iterable[Dialect], opening: Opening, provider: str | None) -> list[_Fit]:
-    """Every shape that the file has, the one with most points first; of equals, one of no bars."""
+    """Every shape that the file has, highest score first; of equals, those without bars first."""
     found = []
     for each in candidates:
         for shape in each.shapes:
@@ -155,8 +146,8 @@ def _fits(candidates: Iterable[Dialect], opening: Opening, provider: str | None)
     return sorted(found, key=lambda fit: (-fit.score, fit.no_bars is None))
 
 
-def _whatever_its_name(named: Dialect, opening: Opening, provider: str | None) -> list[_Fit]:
-    """The one shape of the dialect that the file has but for its name; none if it has several."""
+def _ignoring_name(named: Dialect, opening: Opening, provider: str | None) -> list[_Fit]:
+    """The dialect's only shape that fits apart from the file's name; empty if several fit."""
     shapes = tuple(replace(shape, name=None) for shape in named.shapes)
     fits = _fits([replace(named, shapes=shapes, refused=())], opening, provider)
     return fits if len(fits) == 1 else []
@@ -166,8 +157,8 @@ def _fit(dialect: Dialect, shape: Shape, opening: Opening, provider: str | None)
     if opening.container not in shape.containers:
         return None
     reasons: list[tuple[int, str]] = []
-    if opening.container in _OWN:
-        reasons.append((3, f"its container is {opening.container}"))
+    if opening.container in vendor_containers():
+        reasons.append((3, f"container is {opening.container}"))
     named = replace(opening, first=_named(opening.first, shape, header=opening.header))
     for look in (_columns, _place, _metadata, _values):
         seen = look(shape, named)
@@ -176,8 +167,8 @@ def _fit(dialect: Dialect, shape: Shape, opening: Opening, provider: str | None)
         reasons += seen
     if shape.name is not None and not re.search(shape.name, opening.path):
         return None
-    if shape.name is not None or dialect.said_by_name(opening.path) is not None:
-        reasons.append((2, "its name is like theirs"))
+    if shape.name is not None or dialect.facts_from_path(opening.path) is not None:
+        reasons.append((2, "file name matches"))
     if shape.accept is not None and not shape.accept(named):
         return None
     if _is_of(dialect, provider):
@@ -200,16 +191,16 @@ def _columns(shape: Shape, opening: Opening) -> _Seen:
         return [(1, f"{len(shape.positions)} columns without a header")] if fits else None
     if shape.named is not None:
         alike = all(re.fullmatch(shape.named, name) for name in opening.first.columns)
-        return [(3, "its columns are named like theirs")] if opening.header and alike else None
+        return [(3, "column names match")] if opening.header and alike else None
     if not shape.header:
         return []
     here, wanted = [fold(name) for name in opening.first.columns], list(map(fold, shape.header))
     if not opening.header or not set(wanted) <= set(here) or (shape.exact and here != wanted):
         return None
     if here == wanted:
-        return [(4, "its header is theirs")]
+        return [(4, "header matches exactly")]
     in_order = [name for name in here if name in wanted] == wanted
-    return [(3, "it has their columns") if in_order else (2, "it has their columns, reordered")]
+    return [(3, "has all columns") if in_order else (2, "has all columns, in another order")]
 
 
 def _place(shape: Shape, opening: Opening) -> _Seen:
@@ -217,14 +208,14 @@ def _place(shape: Shape, opening: Opening) -> _Seen:
         return []
     if not re.fullmatch(shape.place, opening.place):
         return None
-    return [(3, f"its rows stand in {opening.place}" if opening.place else "it is one object")]
+    return [(3, f"rows are in {opening.place}" if opening.place else "the file is one object")]
 
 
 def _metadata(shape: Shape, opening: Opening) -> _Seen:
     for key, pattern in shape.metadata.items():
         if not re.fullmatch(pattern, opening.metadata.get(key, "")):
             return None
-    return [(3, f"its metadata says {key}") for key in shape.metadata]
+    return [(3, f"metadata has {key}") for key in shape.metadata]
 
 
 def _values(shape: Shape, opening: Opening) -> _Seen:
@@ -237,23 +228,23 @@ def _values(shape: Shape, opening: Opening) -> _Seen:
         if int(cells.str.contains(f"^(?:{pattern})$").sum()) < _MOST * len(cells):
             return None
         if len(cells):
-            seen.append((2, f"{column.name} is such as {cells[0]}"))
+            seen.append((2, f"{column.name} has values like {cells[0]}"))
     return seen
 
 
-def _taken(fit: _Fit, opening: Opening) -> Recognition:
+def _recognition(fit: _Fit, opening: Opening) -> Recognition:
     if fit.no_bars is not None:
-        raise UnreadableFile(
-            f"{opening.name} holds {fit.no_bars}, not bars ({fit.dialect.title}; "
-            f"{'; '.join(fit.reasons)})",
+        raise UnreadableFile.of(
+            opening.name,
+            f"holds {fit.no_bars}, not bars ({fit.dialect.title}; {'; '.join(fit.reasons)})",
             hint="mdload loads open, high, low and close; if they are in it: --dialect canonical",
         )
-    dialect = fit.dialect.of(fit.shape)
+    dialect = fit.dialect.for_shape(fit.shape)
     shape, header = fit.shape, opening.header
     opening = replace(
         opening,
         first=_named(opening.first, shape, header=header),
-        facts=MappingProxyType(dialect.said_by_name(opening.path) or {}),
+        facts=MappingProxyType(dialect.facts_from_path(opening.path) or {}),
     )
     if dialect.facts is not None:
         opening = replace(opening, facts=MappingProxyType(dict(dialect.facts(opening))))
@@ -276,7 +267,7 @@ def _taken(fit: _Fit, opening: Opening) -> Recognition:
 
 
 def plain(dialect: Dialect) -> Recognition:
-    """Whatever has the columns of `dialect` is taken for it, with no look at shapes."""
+    """A file read by the columns of `dialect`, whatever its shape."""
     return Recognition(dialect, MappingProxyType({}), None, 0, (), _as_it_is)
 
 
@@ -292,7 +283,8 @@ def _not_in(dialect: Dialect, opening: Opening) -> ColumnMismatch:
              for s in dialect.shapes if opening.container in s.containers]  # fmt: skip
     containers = sorted({name for shape in dialect.shapes for name in shape.containers})
     wanted = " or ".join(forms[:3]) if forms else f"a file of {' or '.join(containers)}"
-    return ColumnMismatch(
-        f"{opening.name} is not in the dialect {dialect.name}, which wants {wanted}",
+    return ColumnMismatch.of(
+        opening.name,
+        f"is not in the dialect {dialect.name}, which wants {wanted}",
         hint=f"mdload inspect shows what it is; mdload providers show {dialect.name} what it wants",
     )

@@ -1,1 +1,1 @@
-"""mdload.toml and its jobs at night: once at a time, retried, in time, all of it recorded."""
+"""mdload.toml and its scheduled jobs: run once at a time, retried, with a deadline, recorded."""

@@ -1,5 +1,5 @@
-"""The sources of a job: those that are there and whole, those that are missing, and those that are
-still being written."""
+"""The sources of a job: those that are complete, those that are missing, and those that are still
+being written."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from loader.errors import NotThere, UnreadableFile
+from loader.errors import NotThere, SettingsError, UnreadableFile
+from loader.ingest.file import Identity, identity
 from loader.jobs.config import JobConfig
-from loader.load.file import Identity, identity
 from loader.read.sources import Source, find
 from loader.text import redact
 
@@ -57,6 +57,8 @@ def gather(job: JobConfig, patterns: Mapping[str, date], stack: ExitStack) -> Ga
                 found.setdefault(source.key, source)
         except NotThere as error:
             absent[pattern] = error
+        except SettingsError as error:
+            raise job.wrong("source", error) from error
         except UnreadableFile as error:
             troubled = _troubled(pattern, error)
             found[troubled.key] = troubled
@@ -77,7 +79,7 @@ def _troubled(pattern: str, error: UnreadableFile) -> Source:
 
 
 def _expected(job: JobConfig, absent: Mapping[str, date]) -> list[str]:
-    """Which of the absent ones should be there."""
+    """Those of the absent ones that should exist."""
     if not absent or job["missing"] == "ignore":
         return []
     if job["calendar"] is None:
@@ -85,7 +87,10 @@ def _expected(job: JobConfig, absent: Mapping[str, date]) -> list[str]:
     from loader.survey.calendars import calendar  # noqa: PLC0415 - it takes its time
 
     days = absent.values()
-    sessions = set(calendar(job["calendar"], min(days), max(days)).parts["session"])
+    try:
+        sessions = set(calendar(job["calendar"], min(days), max(days)).parts["session"])
+    except SettingsError as error:
+        raise job.wrong("calendar", error) from error
     for pattern, day in absent.items():
         if day not in sessions:
             _log.info("%s is not expected: %s is closed on %s", pattern, job["calendar"], day)
@@ -93,12 +98,12 @@ def _expected(job: JobConfig, absent: Mapping[str, date]) -> list[str]:
 
 
 def settled(sources: Iterable[Source], seconds: float) -> tuple[list[Source], list[str]]:
-    """The sources that nobody writes to, and the names of those that somebody does.
+    """The sources that are complete, and the names of those that are still being written.
 
-    One that was written to within the last `seconds` is looked at again when they are over.
+    A source that was written to within the last `seconds` is looked at again after that time.
     """
     all_ = list(sources)
-    # An object is there whole or not at all.
+    # An object appears only when it is complete.
     theirs = [s for s in all_ if isinstance(s.path, Path) and not (s.is_copy or s.trouble)]
     looks = {source.path: _look(source) for source in theirs}
     now = time.time()

@@ -1,4 +1,4 @@
-"""What became of a job."""
+"""The result of a job."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class JobResult:
         days: the days that it was for, oldest first.
         missing: sources that were expected and are not there.
         unfinished: sources that are left for the next run, as they are still being written.
-        error, hint: why it failed, where that is not a matter of one file.
+        error, hint: why it failed, unless single files failed.
     """
 
     job: str
@@ -32,7 +32,7 @@ class JobResult:
     hint: str | None = None
 
     def as_object(self) -> dict[str, object]:
-        """The object of `backfill --json`, and what a job has besides."""
+        """The object of `backfill --json`, with the fields of a job before it."""
         return {
             "job": self.job,
             "exit_code": self.exit_code,

@@ -14,34 +14,33 @@ from typing import Final
 from loader.check.file import check_settings
 from loader.errors import Cancelled, DeadlinePassed, InputError, MdloadError, SettingsError
 from loader.events import Event, FileDone, Listener, RunDone, RunStarted
-from loader.jobs.config import JobConfig, blamed
+from loader.ingest.pipeline import LISTED, load
+from loader.jobs.config import JobConfig
 from loader.jobs.deadline import deadline
 from loader.jobs.gather import Gathered, gather
 from loader.jobs.hooks import announce, notify
 from loader.jobs.lock import HOST, JobLock
 from loader.jobs.result import JobResult
-from loader.load.pipeline import LISTED, load
 from loader.read.sources import Source
 from loader.results import FileResult, LoadResult, RunStatus
-from loader.settings import Settings
 from loader.store import schema
 from loader.store.runs import JobRunTracker
 from loader.text import duration, redact
 
 _log: Final = logging.getLogger(__name__)
 NOTHING: Final = Gathered([], [], [])
-#: However often it doubles, no pause between attempts is longer.
+#: Upper limit of the pause between attempts.
 LONGEST_PAUSE: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """What a person, or cron, asks for.
+    """How to run a job this time.
 
     Attributes:
-        day: instead of today.
+        day: run for this day instead of today.
         since, until: load these days instead of the job's window.
-        wait: seconds to wait for a job that is held; None for not at all, infinity for ever.
+        wait: seconds to wait for a job that another process holds; None does not wait.
     """
 
     day: date | None = None
@@ -53,14 +52,14 @@ class JobRequest:
 
 
 def run_job(
-    job: JobConfig, url: str, asked: JobRequest, listeners: Iterable[Listener] = ()
+    job: JobConfig, url: str, request: JobRequest, listeners: Iterable[Listener] = ()
 ) -> JobResult:
-    """Runs `job` in the database at `url`, and tells its hooks; to be called in the main thread.
+    """Runs `job` in the database at `url`, and calls its hooks. Call it in the main thread.
 
-    Errors of mdload's own kinds become the result. KeyboardInterrupt cancels what is under way and
-    comes out. A dry run takes no lock and tells nobody, for it writes nothing.
+    An MdloadError becomes part of the result. KeyboardInterrupt cancels the load and is raised
+    again. A dry run writes nothing, takes no lock and calls no hooks.
     """
-    work = _Work(job, url, asked, tuple(listeners))
+    work = _Work(job, url, request, tuple(listeners))
     try:
         work.run()
     except MdloadError as error:
@@ -75,17 +74,17 @@ def run_job(
 
 
 class _Work:
-    """A job, and how far it has come over the attempts so far."""
+    """A job, and what its attempts have done so far."""
 
     def __init__(
-        self, job: JobConfig, url: str, asked: JobRequest, listeners: tuple[Listener, ...]
+        self, job: JobConfig, url: str, request: JobRequest, listeners: tuple[Listener, ...]
     ) -> None:
         self._job = job
         self._url = url
-        self._asked = asked
+        self._request = request
         self._listeners = (*listeners, self._hear)
         self._lock = JobLock(url, job.name)
-        self._days = job.days(asked.day, asked.since, asked.until)
+        self._days = job.days(request.day, request.since, request.until)
         self._timed = False
         self._gathered: Gathered | None = None
         self._files: dict[str, FileResult] = {}
@@ -94,7 +93,7 @@ class _Work:
         self._began = time.monotonic()
 
     def run(self) -> None:
-        """Raises whatever kept the job from its end."""
+        """Raises the error that stopped the job."""
         retries = self._job["retries"]
         with ExitStack() as stack:
             stack.callback(self._lock.close)
@@ -116,19 +115,22 @@ class _Work:
                 time.sleep(pause)
 
     def _attempt(self, number: int, stack: ExitStack) -> None:
-        """Loads what no attempt before this has brought to its end."""
-        if not self._asked.dry_run:
-            self._lock.take(self._asked.wait)
+        """Loads the files that no earlier attempt has finished."""
+        if not self._request.dry_run:
+            self._lock.take(self._request.wait)
         if not self._timed:
             self._timed = True
-            if not self._asked.dry_run:
+            if not self._request.dry_run:
                 announce(self._job)
             stack.enter_context(deadline(self._job["deadline"], f"the job {self._job.name}"))
         runs = len(self._runs)
         try:
             with self._measuring() as measuring:
                 schema.require_head(self._url)
-                settings = self._settings()
+                settings = self._job.settings(
+                    dry_run=self._request.dry_run, force=self._request.force
+                )
+                check_settings(settings)
                 if self._gathered is None or not self._gathered.is_final:
                     self._gathered = gather(self._job, self._job.patterns(self._days), stack)
                 pending = [s for s in self._gathered.sources if self._is_pending(s)]
@@ -136,36 +138,23 @@ class _Work:
                     settings, self._url, pending, [*self._listeners, *measuring],
                     self._about(number, self._gathered),
                 )  # fmt: skip
-        except (SettingsError, InputError, DeadlinePassed) as error:
-            if len(self._runs) == runs and not self._asked.dry_run:
+        except (SettingsError, InputError, DeadlinePassed) as raised:
+            error = self._job.blamed(raised)
+            if len(self._runs) == runs and not self._request.dry_run:
                 self._record(number, error)
-            raise
-
-    def _settings(self) -> Settings:
-        """Raises:
-        SettingsError: they do not fit together; told by the key, and by whose word it is.
-        """
-        try:
-            settings = self._job.settings(dry_run=self._asked.dry_run, force=self._asked.force)
-            check_settings(settings)
-        except SettingsError as error:
-            key, said, hint = blamed(self._job, error)
-            if not key:
-                raise
-            raise SettingsError(f"{self._job.values[key].origin}: {said}", hint=hint) from error
-        return settings
+            raise error from raised
 
     def _is_pending(self, source: Source) -> bool:
         done = self._files.get(source.name)
         return done is None or done.retryable
 
     def _latest(self) -> list[FileResult]:
-        """What has become of each source that was begun, in their order."""
+        """The latest result of each source that was begun, in the order of the sources."""
         sources = self._gathered.sources if self._gathered else []
         return [self._files[s.name] for s in sources if s.name in self._files]
 
     def _about(self, attempt: int, gathered: Gathered) -> dict[str, object]:
-        """What the run's metadata says besides; `lock` is how the lock finds its run."""
+        """Further metadata of the run; by `lock` the job's lock finds its run."""
         days = [self._days[0].isoformat(), self._days[-1].isoformat()] if self._days else []
         return {
             "host": HOST, "pid": os.getpid(), "lock": self._lock.backend, "attempt": attempt,
@@ -174,7 +163,7 @@ class _Work:
         }  # fmt: skip
 
     def _record(self, attempt: int, error: MdloadError) -> None:
-        """A run of its own for what failed before any file was begun."""
+        """Records a run for an error before the first file."""
         about = self._about(attempt, self._gathered or NOTHING)
         job, mode, provider = self._job, self._job["mode"], self._job["provider"]
         with JobRunTracker(self._url, metrics=None) as tracker:
@@ -184,7 +173,7 @@ class _Work:
 
     def _measuring(self) -> AbstractContextManager[list[Listener]]:
         textfile, gateway = self._job["metrics_textfile"], self._job["push_gateway"]
-        if self._asked.dry_run or not (textfile or gateway):
+        if self._request.dry_run or not (textfile or gateway):
             return nullcontext([])
         from loader.listen.metrics import exporting  # noqa: PLC0415 - most jobs have none
 
@@ -192,7 +181,7 @@ class _Work:
         return exporting(name, provider, mode, textfile=textfile, gateway=gateway)
 
     def _hear(self, event: Event) -> None:
-        """Keeps what a load has come to, for one that is stopped gives no result."""
+        """Keeps the results of a load as they come, because a load that is stopped returns none."""
         match event:
             case RunStarted(run_id=int(run_id)):
                 self._runs.append(run_id)
@@ -202,9 +191,9 @@ class _Work:
                 self._wal_bytes = (self._wal_bytes or 0) + result.wal_bytes
 
     def ended(self, error: MdloadError | None) -> JobResult:
-        """What it came to, of which the job's hooks hear."""
+        """The result, after the hooks were called with it."""
         result = self._result(error)
-        if not self._asked.dry_run:
+        if not self._request.dry_run:
             notify(self._job, result.as_object())
         return result
 
@@ -221,7 +210,7 @@ class _Work:
         return JobResult(
             self._job.name,
             code,
-            LoadResult(run_id, status, files, elapsed, self._wal_bytes, self._asked.dry_run),
+            LoadResult(run_id, status, files, elapsed, self._wal_bytes, self._request.dry_run),
             tuple(self._runs),
             tuple(self._days),
             tuple(gathered.missing),

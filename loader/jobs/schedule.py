@@ -1,4 +1,4 @@
-"""Jobs as crontab lines and as systemd units, to be printed and installed by the person."""
+"""Jobs as crontab lines and as systemd units, for people to install."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from loader.jobs.config.cron import Cron
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the jobs run in.
+    """The environment of the jobs.
 
     Attributes:
         command: of mdload up to the name of a subcommand, e.g. `/usr/bin/mdload --config FILE`;
-            paths are absolute, for neither cron nor systemd has a PATH or a folder of the person's.
+            paths are absolute, because cron and systemd have neither the user's PATH nor folder.
         folder: to run in.
-        user: who runs them; None for whom the crontab belongs to.
+        user: who runs them; None for the owner of the crontab.
         env_file: NAME=value lines with the secrets, read before each run, or None.
-        nice: how far behind other work, 0 to 19.
+        nice: niceness of the process, 0 to 19.
         on_failure: the unit that systemd starts when a job fails.
     """
 
@@ -86,8 +86,8 @@ def units(job: Scheduled, around: Surroundings) -> dict[str, str]:
 
 
 def failure_unit() -> dict[str, str]:
-    """What `OnFailure=` starts where nobody named another unit: one line at priority `err`, for
-    whatever watches the journal. A place to put a mail."""
+    """The unit that `OnFailure=` starts by default: it logs one line at priority `err`, for a
+    monitor of the journal. People can replace it by a mail."""
     lines = [
         "[Unit]",
         "Description=Say that %i failed",

@@ -165,8 +165,8 @@ def log_event(event: Event) -> None:
                 logging.INFO, "file_started", f"reading {size:,} bytes" if size else "reading",
                 file=path, size_bytes=size,
             )  # fmt: skip
-        case FileNote(path, text):
-            _tell(logging.INFO, "file_note", text, file=path)
+        case FileNote(path, note):
+            _tell(logging.INFO, "file_note", note.text, file=path, kind=note.kind)
         case RowsDone(path, rows):
             _tell(logging.DEBUG, "rows_done", f"{rows:,} more rows", file=path, rows=rows)
         case BarsWritten(path, method, bars, seconds, committed):

@@ -51,8 +51,8 @@ class Lines:
 
     def __call__(self, event: Event) -> None:
         match event:
-            case FileNote(path, text):
-                log.note(f"{path}: {text}")
+            case FileNote(path, note):
+                log.note(f"{path}: {note.text}")
             case FileStarted(path, size) if self._verbose:
                 log.note(f"{path}: reading {size:,} bytes")
             case FileDone(result) if self._verbose:
@@ -83,9 +83,9 @@ class Bar:
                 self._progress.update(self._files[path], total=rows)
             case RowsDone(path, rows):
                 self._progress.advance(self._files[path], rows)
-            case FileNote(path, text):
+            case FileNote(path, note):
                 self._progress.console.print(
-                    redact(f"{path}: {text}"), style="dim", markup=False, highlight=False
+                    redact(f"{path}: {note.text}"), style="dim", markup=False, highlight=False
                 )
             case FileDone(result):
                 self._progress.remove_task(self._files.pop(result.path))

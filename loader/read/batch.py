@@ -1,4 +1,4 @@
-"""What opening a source gives, and even batches out of uneven pieces."""
+"""An open source as batches of rows, and batches of even size from uneven pieces."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class RawBatch:
 
     `ragged` are the rows that have more or fewer cells than there are columns, None where no row
     has: `at` (UInt32, the row's place in `frame`, from 0), `cells` (UInt32, how many it has) and
-    `line` (String, the row as text). In `frame` such a row is no more than a guess: one with too
-    few cells has nulls at its end, one with too many stands whole in its first column.
+    `line` (String, the row as text). In `frame` such a row is only a guess: one with too few cells
+    has nulls at its end, one with too many stands whole in its first column.
     """
 
     frame: pl.DataFrame
@@ -36,9 +36,9 @@ class RawBatch:
 
 
 NO_ROWS: Final = "the file has no rows"
-#: A column in which a frame says what is told by `RawBatch.ragged`, as no file's column is called.
+#: The column in which a frame carries `RawBatch.ragged`; no column of a file has this name.
 _RAGGED: Final = "\0ragged"
-_SAID: Final = pl.Schema({"at": pl.UInt32, "cells": pl.UInt32, "line": pl.String})
+_RAGGED_SCHEMA: Final = pl.Schema({"at": pl.UInt32, "cells": pl.UInt32, "line": pl.String})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Reading:
 
 
 def batches(frames: Iterable[pl.DataFrame], source: str, batch_rows: int) -> Iterator[RawBatch]:
-    """`frames` cut and joined to `batch_rows` rows each; empty ones vanish. What `marked` said of
+    """`frames` cut and joined to `batch_rows` rows each; empty ones vanish. What `marked` ragged of
     their rows becomes `RawBatch.ragged`."""
     held: list[pl.DataFrame] = []
     number, start_row = 0, 1
@@ -96,12 +96,12 @@ def batches(frames: Iterable[pl.DataFrame], source: str, batch_rows: int) -> Ite
 def marked(frame: pl.DataFrame, odd: pl.DataFrame | list[tuple[int, int, str]]) -> pl.DataFrame:
     """`frame`, which `batches` takes, with its rows that have more or fewer cells than columns: the
     place of each, how many cells it has, and its text; see `RawBatch.ragged`."""
-    said = pl.DataFrame(odd, _SAID, orient="row")
-    if said.is_empty():
+    ragged = pl.DataFrame(odd, _RAGGED_SCHEMA, orient="row")
+    if ragged.is_empty():
         return frame
     places = pl.DataFrame({"at": pl.int_range(frame.height, dtype=pl.UInt32, eager=True)})
-    said = said.select("at", pl.struct("cells", "line").alias(_RAGGED))
-    return frame.hstack(places.join(said, on="at", how="left", maintain_order="left").drop("at"))
+    ragged = ragged.select("at", pl.struct("cells", "line").alias(_RAGGED))
+    return frame.hstack(places.join(ragged, on="at", how="left", maintain_order="left").drop("at"))
 
 
 def _unmarked(
@@ -109,8 +109,8 @@ def _unmarked(
 ) -> tuple[pl.DataFrame, Location, pl.DataFrame | None]:
     if _RAGGED not in batch.columns:
         return batch, place, None
-    said = batch.select(_RAGGED).with_row_index("at").drop_nulls(_RAGGED).unnest(_RAGGED)
-    return batch.drop(_RAGGED), place, None if said.is_empty() else said
+    ragged = batch.select(_RAGGED).with_row_index("at").drop_nulls(_RAGGED).unnest(_RAGGED)
+    return batch.drop(_RAGGED), place, None if ragged.is_empty() else ragged
 
 
 def _with_end(frames: Iterable[pl.DataFrame]) -> Iterator[tuple[bool, pl.DataFrame]]:

@@ -113,7 +113,7 @@ class Partitions:
         """All rows of a partition, in the order they came."""
         batches = []
         for place, size in self._places[partition]:
-            with room():  # what was written last is only now on its way
+            with room():  # the last writes may only now reach the disk
                 self._file.seek(place)
             batches.append(
                 pa.ipc.read_record_batch(pa.py_buffer(self._file.read(size)), self._schema)

@@ -1,4 +1,4 @@
-"""What the store has already: bars read back and compared, so that only differences are written."""
+"""Reads stored bars back and compares them, so that only differences are written."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ from dataclasses import dataclass
 import polars as pl
 
 from loader import bars
-from loader.check.unique import SERIES, TS, UniqueBatch, runs
+from loader.bars import SERIES, TS
+from loader.check.unique import UniqueBatch, runs
 from loader.db.arrow import Connection
 from loader.store.packed import repeated, unpacked, wanted_json
 from loader.store.timescale.chunks import chunked
 
-#: Series of fewer bars than this share of what their interval has room for are taken apart: markets
-#: that open for six hours and a half on weekdays trade a fifth of the time.
+#: A series with fewer bars than this share of what its interval has room for is split: markets that
+#: open for six and a half hours on weekdays trade a fifth of the time.
 _SCATTERED = 1 / 8
-#: So are all once the store turned out to have more bars than this for one of the file's.
+#: Once the store is known to hold this many times more bars than the file, every series is split.
 _DENSER = 1.25
-#: A gap of more bars than this then starts a new stretch: to find that costs as much as these.
+#: In a split series, a gap of more bars than this starts a new stretch: finding a
+#: stretch costs as much as reading these.
 _GAP_BARS = 64
-#: Bars that one query reads back, and twice what the server packs as one stretch.
+#: Bars that one query reads back; a stretch has at most half as many.
 _READ_ROWS = 60_000
 #: Sessions that read at a time: encoding a row costs the server more than finding it.
 _READERS = 2
-#: Seconds of a bar, and how many of them there can be from `lo` to `hi`.
+#: Seconds of a bar, and how many bars fit from `lo` to `hi`.
 _STEP = pl.col("interval").replace_strict(bars.INTERVAL_SECONDS, return_dtype=pl.Int64)
 _ROOM = (pl.col("hi") - pl.col("lo")).dt.total_seconds() // _STEP + 1
 _STORED = pl.Schema({"sid": pl.Int32(), "ts": TS, **{v: bars.SCHEMA[v] for v in bars.VALUES}})
@@ -35,10 +37,10 @@ _STORED = pl.Schema({"sid": pl.Int32(), "ts": TS, **{v: bars.SCHEMA[v] for v in 
 
 @dataclass(frozen=True, slots=True)
 class PendingDiff:
-    """A piece beside the stored bars that it meets, which are still on their way.
+    """A piece, and the stored bars to compare it with, which are still being read.
 
     `rows` has `bars.SCHEMA`, sorted by key, one row per key, and `sid`, the series' number in the
-    piece; it is None where nothing can be stored yet.
+    piece. It is None if nothing of the piece can be stored yet.
     """
 
     unique: UniqueBatch
@@ -46,7 +48,7 @@ class PendingDiff:
     parts: Sequence[Future[list[pl.DataFrame]]] = ()
 
     def stored(self) -> pl.DataFrame:
-        """The stored bars (`_STORED`), in the rows' order; waits for them.
+        """The stored bars (`_STORED`) in the order of `rows`. Waits until they are read.
 
         Raises:
             DatabaseError: they could not be read.
@@ -66,10 +68,10 @@ class Diff:
 
 
 class StoredReader:
-    """Reads stored bars beside the pieces of one file, over sessions of its own.
+    """Reads the stored bars that the pieces of one file meet, over sessions of its own.
 
-    What it sees is committed by others or was there before: pieces of the file itself must not
-    repeat a key.
+    It sees only what is committed, not what the file itself has written: pieces of the file must
+    not repeat a key.
     """
 
     def __init__(self, session: Callable[[], AbstractContextManager[Connection]]) -> None:
@@ -77,7 +79,7 @@ class StoredReader:
         self._stack = ExitStack()
         self._asking: Connection | None = None
         self._chunked: bool | None = None
-        self._is_denser: bool | None = None  # than the file, as far as is known
+        self._is_denser: bool | None = None  # whether the store is denser than the file, if known
         self._own = threading.local()  # the session of each thread that reads
         self._spans = pl.DataFrame(
             schema={**{s: pl.String() for s in SERIES}, "stored_lo": TS, "stored_hi": TS}
@@ -88,16 +90,16 @@ class StoredReader:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        # The pool is left first: no session is closed while a thread is still reading over it. What
-        # was begun is read to its end, but where nobody takes it: after an error of the file the
-        # pieces before it are still on their way.
+        # The pool first, so that no session is closed while a thread still reads over it. After an
+        # error of the file, the pieces before it are still needed: their reads go on to the end,
+        # unless nobody takes them.
         self._pool.shutdown(cancel_futures=kind is GeneratorExit)
         self._stack.close()
 
     def beside(self, unique: UniqueBatch) -> PendingDiff:
-        """The piece beside the stored bars between its first and last ts, series by series.
+        """Starts to read the stored bars between the first and last ts of each series of the piece.
 
-        The reading goes on while the next piece is prepared.
+        The reads go on while the next piece is prepared.
         """
         series = unique.series
         if spanned := not self._in_chunks():
@@ -120,8 +122,8 @@ class StoredReader:
         return PendingDiff(unique, rows, parts)
 
     def _in_chunks(self) -> bool:
-        """Whether the bars are in chunks. Then the ends of a series are as many probes as there are
-        chunks, and its bars between two times no more than these have."""
+        """Whether the bars are in chunks. Then the ends of a series cost a probe per chunk, and its
+        bars between two times only the chunks of that time."""
         if self._chunked is None:
             self._chunked = chunked(self._asked())
         return self._chunked
@@ -141,7 +143,7 @@ class StoredReader:
         return series.join(self._spans, on=SERIES, how="left", maintain_order="left")
 
     def _has_more(self, one: pl.DataFrame) -> bool | None:
-        """Whether of that series more is stored between its ends than the piece has. None where
+        """Whether the store has more bars of that series between its ends than the piece. None if
         there is no series, or it has no gaps to judge by."""
         if one.is_empty():
             return None
@@ -154,8 +156,8 @@ class StoredReader:
         return bool(stored > _DENSER * rows)
 
     def _read(self, stretches: pl.DataFrame, rows: pl.DataFrame) -> list[pl.DataFrame]:
-        """The stored bars of the stretches. Where these hold many more than the piece has (it is in
-        no order, or the store is denser), only those with a key of its `rows` stay in memory."""
+        """The stored bars of the stretches. If these hold many more bars than the piece (it is not
+        in order, or the store is denser), only those with a key of `rows` stay in memory."""
         reader = getattr(self._own, "reader", None)
         if reader is None:
             reader = self._own.reader = self._stack.enter_context(self._session())
@@ -174,14 +176,14 @@ class StoredReader:
 
 
 def compare(beside: PendingDiff) -> Diff:
-    """Splits a piece into what is new, what is changed and what is stored as it is."""
+    """Splits a piece into new, changed and unchanged bars."""
     unique, rows = beside.unique, beside.rows
     if rows is None:
         bare = unique.bars.select(bars.COLUMNS)
         return Diff(unique, bare, bare.clear(), 0)
     stored = beside.stored()
     old = stored.with_columns(found=pl.lit(True)).rename({v: f"{v}_old" for v in bars.VALUES})
-    if _same_keys(rows, stored):  # nothing but known bars, as in a replay: no need to search
+    if _same_keys(rows, stored):  # only known bars, as in a replay: no need to search
         joined = rows.hstack(old.drop("sid", "ts"))
     else:
         joined = rows.join(old, on=["sid", "ts"], how="left", maintain_order="left")
@@ -199,15 +201,15 @@ def _same_keys(rows: pl.DataFrame, stored: pl.DataFrame) -> bool:
 
 
 def _near() -> pl.Expr:
-    """Whether a series' bars are not scattered."""
+    """Whether the bars of a series are close together."""
     return pl.col("rows") >= _ROOM * _SCATTERED
 
 
 def _stretches(rows: pl.DataFrame, series: pl.DataFrame, *, apart: bool) -> pl.DataFrame:
-    """Stretches of time (sid, provider, symbol, interval, lo, hi) that hold the piece's keys, in
-    their order; how many of its `rows` are in each, and how many bars at the `most`, about. Of a
-    series it is one from its `lo` to its `hi`, unless its bars are scattered, or many, or all are
-    to be taken `apart`."""
+    """Stretches of time (sid, provider, symbol, interval, lo, hi) that hold the keys of the piece,
+    in their order, with the number of its `rows` in each and about how many bars it has at `most`.
+    A series is one stretch from `lo` to `hi`; it is split if its bars are scattered or many, or if
+    `apart` says so for all."""
     few = pl.col("rows") <= _READ_ROWS // 2
     whole = series.select(_near() & few & pl.lit(not apart)).to_series()
     columns = ["sid", *SERIES, "lo", "hi", "rows", "most"]
@@ -229,7 +231,7 @@ def _stretches(rows: pl.DataFrame, series: pl.DataFrame, *, apart: bool) -> pl.D
 
 
 def _grouped(stretches: pl.DataFrame) -> list[pl.DataFrame]:
-    """In groups that read back about `_READ_ROWS` bars each, or one stretch."""
+    """Groups of stretches with about `_READ_ROWS` bars each; a group has at least one stretch."""
     group = pl.col("most").cum_sum() // _READ_ROWS
     return stretches.with_columns(group=group).partition_by(
         "group", maintain_order=True, include_key=False

@@ -13,17 +13,18 @@ import polars as pl
 import pyarrow as pa
 
 from loader import bars
+from loader.bars import SERIES
 from loader.db.arrow import Connection, connect
 from loader.db.cancelling import cancellable, cancelling
 from loader.read.ahead import ahead
 from loader.store.packed import counts, unpacked, unpacked_times, wanted_json
-from loader.store.series import SERIES, SeriesFilter, stored_series
+from loader.store.series import SeriesFilter, stored_series
 from loader.store.versions.instants import Instant
 from loader.store.versions.past import read_at
 
 #: Bars of a series that the server packs at a time. Twice as many cost it a third more for each.
 PIECE: Final = 30_000
-#: Bars of several series to ask for at once; ten times as many if their density deceives.
+#: Bars of several series to ask for at once; ten times as many if their density was overestimated.
 _GROUP: Final = 100_000
 _SPARSEST: Final = 0.1
 #: Time to ask for at once at least: a chunk's.
@@ -47,12 +48,12 @@ def export(
     write: Callable[[pl.DataFrame], object],
     at: Instant | None = None,
 ) -> Exported:
-    """Gives `write` the bars that are asked for, piece by piece: `columns` of `bars.SCHEMA`, sorted
-    by provider, symbol, interval and ts; as they are, or were `at` an instant.
+    """Calls `write` with the selected bars, piece by piece: `columns` of `bars.SCHEMA`, sorted by
+    provider, symbol, interval and ts; as they are, or were `at` an instant.
 
     Raises:
-        NothingStored: there are no such series. Series without a bar within the bounds are none.
-        DatabaseError: the server failed; what `write` raises comes out as itself.
+        NothingStored: there are no such series, or none of them has a bar within the bounds.
+        DatabaseError: the server failed. What `write` raises is raised as it is.
     """
     with connect(url) as connection:
         with connection.transaction():
@@ -96,14 +97,14 @@ def _packed(connection: Connection, series: pl.DataFrame) -> Generator[pa.Record
 def _rest(
     connection: Connection, wanted: pl.DataFrame, stretch: pa.RecordBatch
 ) -> Iterator[pa.RecordBatch]:
-    """What follows in a series that is longer than a piece: on, behind the last bar so far."""
+    """The rest of a series that is longer than a piece, from after its last bar so far."""
     one = wanted.filter(sid=stretch["sid"][0].as_py())
     dtype = one["lo"].dtype
     lo, hi = one.select("lo", "hi").row(0)
     last = _last(stretch)
     while last < hi:
-        # In chunks the server plans for all that it was not told to leave out: twice what the
-        # bars so far took.
+        # The server plans for every chunk that the statement does not exclude: so ask for twice
+        # the time of the bars so far.
         span = max(last - lo, _LEAST)
         lo = last + timedelta(microseconds=1)
         last = min(lo + 2 * span, hi)

@@ -1,4 +1,4 @@
-"""Files for bars: Parquet, CSV, or CSV on standard output. A file appears when it is whole."""
+"""Files for bars: Parquet, CSV, or CSV on standard output. A file appears once it is complete."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OLDEST: Final = pl.CompatLevel.oldest()
 
 
 def kind_of(path: str) -> str:
-    """`parquet` or `csv`, by the name; `-` is CSV.
+    """`parquet` or `csv`, by the suffix; `-` is CSV.
 
     Raises:
         SettingsError: it is neither.
@@ -46,11 +46,11 @@ def kind_of(path: str) -> str:
 def writing(path: str, columns: Sequence[str]) -> Iterator[Write]:
     """A function that appends frames of `columns` (of `bars.SCHEMA`) to a new file at `path`.
 
-    What stood there before is replaced when the block ends, and stays as it was if it raises. A
-    pipe or a device is written to as it is.
+    An existing file is replaced when the block ends, and stays as it was if the block raises. A
+    pipe or a device is written to directly.
 
     Raises:
-        SettingsError: the name says no format that is known, or the file cannot be written.
+        SettingsError: the suffix is not that of a known format, or the file cannot be written.
     """
     schema = {name: bars.SCHEMA[name] for name in columns}
     writer = _parquet if kind_of(path) == "parquet" else _csv
@@ -68,7 +68,7 @@ def writing(path: str, columns: Sequence[str]) -> Iterator[Write]:
 
 @contextmanager
 def _whole(path: str) -> Iterator[IO[bytes]]:
-    """The file to write to: one beside, which takes the name of the other at the end."""
+    """The file to write to: a new one beside `path`, which is renamed at the end."""
     if path == "-":
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
@@ -139,7 +139,7 @@ def _parquet(file: IO[bytes], schema: dict[str, pl.DataType]) -> Iterator[Write]
         yield write
         flush()
     except BaseException:
-        with suppress(Exception):  # or it complains of its own when it is collected
+        with suppress(Exception):  # or it complains when it is garbage collected
             writer.close()
         raise
     writer.close()

@@ -1,8 +1,7 @@
-"""Stored bars as the queries `stored_bars` and `exported_bars` pack them: a row per stretch, and in
-it each column's values one after the other, 8 bytes each, big-endian.
+"""Reads bars as the queries `stored_bars` and `exported_bars` pack them: a row per stretch, with
+each column's values one after the other, 8 bytes each, big-endian.
 
-Arrow has the bytes of a column of such rows without anything in between, so that all stretches of a
-batch are read at once.
+Arrow stores the bytes of such a column without gaps, so all stretches of a batch are read at once.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ def wanted_json(wanted: pl.DataFrame) -> str:
     return wanted.with_columns(pl.col(stamps).dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ")).write_json()
 
 
-#: Times count from 2000-01-01 there.
+#: PostgreSQL counts times from 2000-01-01: microseconds from 1970 to then.
 _EPOCH = 946_684_800_000_000
 _WIDTH = 8
 
@@ -33,9 +32,9 @@ _WIDTH = 8
 def unpacked(stretches: pa.RecordBatch) -> pl.DataFrame:
     """The bars of `stretches`: `sid` (Int32), `ts` and the values of `bars.SCHEMA`, in their order.
 
-    `stretches` has `sid` (int32); binary, of each column a stretch's values without NULLs: `ts`,
-    `prices` (open, high, low, close of a bar together), `volume`, `vwap`, `trade_count`; and
-    `no_volume` and its like: the ts of those NULLs. Binary as the driver has it, not large binary.
+    `stretches` has `sid` (int32) and binary columns with a stretch's values without NULLs: `ts`,
+    `prices` (open, high, low, close of a bar together), each of `bars.OPTIONAL`; and `no_volume`
+    and its like, the ts of the bars where that value is NULL. Binary, not large binary.
     """
     rows = unpacked_times(stretches)
     prices = _numbers(stretches["prices"], "d")
@@ -63,7 +62,7 @@ def counts(stretches: pa.RecordBatch) -> list[int]:
 
 
 def repeated(numbers: Iterable[int], counts: Iterable[int]) -> pl.Series:
-    """Each number as often as its count says (Int32)."""
+    """Each number, repeated as often as its count says (Int32)."""
     rows = array("i")
     for number, count in zip(numbers, counts, strict=True):
         rows.extend(array("i", (number,)) * count)
@@ -74,7 +73,7 @@ _FLOATS = {name for name in bars.VALUES if bars.SCHEMA[name] == pl.Float64}
 
 
 def _rows(sid: Any, ts: Any) -> pl.DataFrame:
-    stamps = (_series(_numbers(ts, "q")) + _EPOCH).cast(bars.SCHEMA["ts"])
+    stamps = (_series(_numbers(ts, "q")) + _EPOCH).cast(bars.TS)
     return pl.DataFrame([repeated(sid.to_pylist(), _counts(ts)).alias("sid"), stamps.alias("ts")])
 
 
@@ -102,14 +101,15 @@ def _numbers(column: Any, kind: str) -> array[Any]:
 def _series(numbers: array[Any]) -> pl.Series:
     kind = {"d": pa.float64(), "q": pa.int64(), "i": pa.int32()}[numbers.typecode]
     column = pa.Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(numbers)])
-    # Not the array alone: for that Polars imports pyarrow.compute, which takes 25 ms.
+    # Not the bare array: for that Polars imports pyarrow.compute, which takes 25 ms.
     frame = pl.from_arrow(pa.RecordBatch.from_arrays([column], ["values"]))
     assert isinstance(frame, pl.DataFrame)
     return frame.to_series()
 
 
 def _with_nulls(values: pl.Series, absent: pl.DataFrame, rows: pl.DataFrame) -> pl.Series:
-    """`values` at their places among `rows`; `absent` has sid and ts of the others."""
+    """`values` at their places among `rows`, and null elsewhere; `absent` has sid and ts of the
+    nulls."""
     if not values.len():
         return pl.Series([None], dtype=values.dtype).new_from_index(0, rows.height)
     nulls = absent.with_columns(null=True)

@@ -1,7 +1,7 @@
-"""The schema of the database: bring it to a revision, say which one it has, insist on the newest.
+"""The database schema: bring it to a revision, say which one it has, insist on the newest.
 
-mdload's tables live in the connection's current schema, the first of its search_path that exists.
-alembic is imported only to migrate: importing it costs more time than most commands take.
+mdload's tables are in the connection's current schema, the first of its search_path that exists.
+alembic is imported only to migrate: importing it takes longer than most commands.
 """
 
 from __future__ import annotations
@@ -10,17 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file
 from io import StringIO
-from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
+from typing import TYPE_CHECKING, Any, Final
 
-import psycopg
-
-from loader.db.conninfo import conninfo
+from loader.db import engine
 from loader.db.queries import resource
+from loader.db.rows import PsycopgConnection, Session, connect
 from loader.errors import DatabaseError, SchemaOutOfDate
 
 if TYPE_CHECKING:
     from alembic.config import Config
-    from sqlalchemy import Engine
 
 #: Every revision, oldest first; a test compares them with `migrations/versions`.
 REVISIONS: Final = ("0001", "0002", "0003")
@@ -29,13 +27,8 @@ VERSION_TABLE: Final = "mdload_alembic_version"
 #: Key of the advisory lock that lets one migrator work at a time: "mdload" in ASCII.
 LOCK: Final = 0x6D646C6F6164
 
-_CURRENT: Final[LiteralString] = """
-    SELECT version_num
-    FROM mdload_alembic_version AS version
-    JOIN pg_class ON pg_class.oid = version.tableoid
-    JOIN pg_namespace ON pg_namespace.oid = relnamespace
-    WHERE nspname = current_schema()
-"""
+#: PostgreSQL's code for a table that does not exist.
+_NO_TABLE: Final = "42P01"
 _TAKEN: Final = (
     "something that mdload did not make has the name already: give mdload a schema of its own, "
     "with ?options=-csearch_path%3DSCHEMA in the URL"
@@ -52,7 +45,7 @@ def head() -> str:
     return REVISIONS[-1]
 
 
-def current(database: psycopg.Connection[Any] | str) -> str | None:
+def current(database: PsycopgConnection | str) -> str | None:
     """The revision of a database, by connection or URL; None where mdload's tables are not.
 
     A connection's transaction is left as it was.
@@ -60,40 +53,26 @@ def current(database: psycopg.Connection[Any] | str) -> str | None:
     Raises:
         DatabaseError: the server cannot be reached or refuses.
     """
-    with _translated("looking at its schema"):
-        if isinstance(database, str):
-            with psycopg.connect(conninfo(database)) as connection:
-                return current(connection)
-        try:
-            with database.transaction():
-                row = database.execute(_CURRENT).fetchone()
-        except psycopg.errors.UndefinedTable:
-            return None
-    return str(row[0]) if row else None
+    with _asking(database) as session:
+        return _revision(session)
 
 
-def require_head(database: psycopg.Connection[Any] | str) -> None:
-    """Nothing, if the schema is the one that this mdload works with. One cheap query.
+def require_head(database: PsycopgConnection | str) -> None:
+    """Returns if the schema is the one that this mdload works with. One cheap query.
 
     Raises:
         SchemaOutOfDate: mdload's tables are absent, older or newer; the hint says what to run.
         DatabaseError: the server cannot be reached or refuses.
     """
-    if isinstance(database, str):
-        with (
-            _translated("looking at its schema"),
-            psycopg.connect(conninfo(database)) as connection,
-        ):
-            return require_head(connection)
-    found = current(database)
-    _refuse_newer(found, database)
-    if found != head():
-        has = "no tables of mdload yet" if found is None else f"schema revision {found}"
-        raise SchemaOutOfDate(
-            f"the database {database.info.dbname!r} has {has}; this mdload needs revision {head()}",
-            hint="run: mdload migrate",
-        )
-    return None
+    with _asking(database) as session:
+        found = _revision(session)
+        _refuse_newer(found, session.database)
+        if found != head():
+            has = "no tables of mdload yet" if found is None else f"schema revision {found}"
+            raise SchemaOutOfDate(
+                f"the database {session.database!r} has {has}; this mdload needs revision {head()}",
+                hint="run: mdload migrate",
+            )
 
 
 def upgrade(
@@ -101,9 +80,9 @@ def upgrade(
 ) -> list[str]:
     """Brings a database up to `revision`, in one transaction. Two at once do not collide.
 
-    `url` is libpq's (`loader.db.target` makes it of other spellings).
+    `url` is libpq's (`loader.db.conninfo.libpq_url` makes it of other spellings).
     Returns the revisions applied, oldest first: none where there was nothing to do. `notice` gets
-    what the server says on the way, such as that its TimescaleDB cannot compress.
+    the server's notices, such as that its TimescaleDB cannot compress.
 
     Raises:
         SchemaOutOfDate: the database has been migrated by a newer mdload.
@@ -131,28 +110,6 @@ def offline_sql() -> str:
     return script.getvalue()
 
 
-def engine(url: str, notice: Callable[[str], None] | None = None) -> Engine:
-    """A SQLAlchemy engine whose connections libpq makes, so that services, sockets and PG* work."""
-    from sqlalchemy import create_engine
-    from sqlalchemy.pool import NullPool
-
-    def hear(said: psycopg.errors.Diagnostic) -> None:
-        if notice and said.severity_nonlocalized in ("NOTICE", "WARNING"):
-            notice(said.message_primary or "")
-
-    def connect() -> psycopg.Connection[Any]:
-        connection = psycopg.connect(conninfo(url))
-        connection.add_notice_handler(hear)
-        return connection
-
-    return create_engine(
-        "postgresql+psycopg://",
-        creator=connect,
-        poolclass=NullPool,
-        isolation_level="READ COMMITTED",
-    )
-
-
 def _migrate(
     direction: str, url: str, revision: str, notice: Callable[[str], None] | None
 ) -> list[str]:
@@ -164,23 +121,45 @@ def _migrate(
         applied.append(str(step.up_revision_id))
 
     with (
-        _translated("migrating"),
+        _hinted(),
         _config() as config,
-        engine(url, notice).connect() as connection,
+        engine.connected(url, "migrating", notice) as (connection, driver),
     ):
-        driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
-        _refuse_newer(current(driver), driver)
+        _refuse_newer(current(driver), driver.info.dbname)
         config.attributes["connection"] = connection
         config.attributes["on_version_apply"] = on_version_apply
         getattr(command, direction)(config, revision)
     return applied
 
 
-def _refuse_newer(found: str | None, connection: psycopg.Connection[Any]) -> None:
+@contextmanager
+def _asking(database: PsycopgConnection | str) -> Iterator[Session]:
+    """A session for one question, over a caller's connection or a new one."""
+    doing = "looking at its schema"
+    if isinstance(database, str):
+        with _hinted(), connect(database, doing=doing) as session:
+            yield session
+    else:
+        with _hinted():
+            yield Session(database, doing=doing)
+
+
+def _revision(session: Session) -> str | None:
+    try:
+        with session.transaction():  # a savepoint, where the caller has a transaction open
+            row = session.row("schema_revision")
+    except SchemaOutOfDate as error:
+        if error.sqlstate != _NO_TABLE:
+            raise
+        return None
+    return str(row[0]) if row else None
+
+
+def _refuse_newer(found: str | None, database: str) -> None:
     if found is not None and found not in REVISIONS:
         raise SchemaOutOfDate(
-            f"the database {connection.info.dbname!r} has schema revision {found}, which is newer "
-            f"than this mdload knows ({head()})",
+            f"the database {database!r} has schema revision {found}, which is newer than this "
+            f"mdload knows ({head()})",
             hint="run: pip install --upgrade mdload",
         )
 
@@ -197,19 +176,12 @@ def _config() -> Iterator[Config]:
 
 
 @contextmanager
-def _translated(doing: str) -> Iterator[None]:
-    """psycopg's errors, bare or wrapped by SQLAlchemy, as mdload's."""
+def _hinted() -> Iterator[None]:
+    """Replaces hints of refusals by those that fit a migration."""
     try:
         yield
-    except Exception as error:
-        cause = getattr(error, "orig", error)
-        if not isinstance(cause, psycopg.Error):
+    except DatabaseError as error:
+        if error.sqlstate not in _HINTS:
             raise
-        from loader.db.translate import translate
-
-        said = translate(cause, doing)
-        if said.sqlstate in _HINTS:
-            raise DatabaseError(
-                str(said), hint=_HINTS[said.sqlstate], sqlstate=said.sqlstate
-            ) from error
-        raise said from error
+        hint, sqlstate = _HINTS[error.sqlstate], error.sqlstate
+        raise DatabaseError(str(error), hint=hint, sqlstate=sqlstate) from error

@@ -1,4 +1,4 @@
-"""Stored series (provider, symbol, interval): which there are, from when to when."""
+"""Stored series (provider, symbol, interval), with their first and last bar."""
 
 from __future__ import annotations
 
@@ -10,21 +10,19 @@ from typing import Final
 
 import polars as pl
 
-from loader import bars
+from loader.bars import SERIES, TS
 from loader.db.arrow import Connection
 from loader.errors import NothingStored
 from loader.store.timescale.chunks import ALL_TIME, Stretch, stretches
 
-SERIES: Final = bars.KEY[:3]
-_TS: Final = bars.SCHEMA["ts"]
 _PIECES: Final = pl.Schema(
-    {**{s: pl.String() for s in SERIES}, "first": _TS, "last": _TS, "bars": pl.Int64()}
+    {**{s: pl.String() for s in SERIES}, "first": TS, "last": TS, "bars": pl.Int64()}
 )
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesFilter:
-    """Which bars are meant. `since` and `until` are moments, both included; None is no limit."""
+    """Selects bars. `since` and `until` are moments, both included; None sets no limit."""
 
     provider: str | None = None
     symbols: Sequence[str] = ()
@@ -46,7 +44,7 @@ def stored_series(connection: Connection, asked: SeriesFilter) -> pl.DataFrame:
     interval, and `first` and `last` (UTC): their bars' ts within the bounds, null where none is.
 
     Costs three index probes per stored series, however many bars; in chunks as many for each
-    that is not compressed, and a look at the batches of those that are.
+    that is not compressed, and the metadata of the batches in those that are.
 
     Raises:
         NothingStored: none is stored at all, or none of one of the named symbols.

@@ -9,14 +9,11 @@ import polars as pl
 from loader.check.spellings import SCHEMA, refuse_collisions
 from loader.db.executor import Executor
 
-__all__ = ["COLLISION", "SCHEMA", "check", "keep"]
-
-#: The rule of rows whose symbol is another one's already, where they are kept out one by one.
-COLLISION = "symbol_collision"
+__all__ = ["SCHEMA", "check", "keep"]
 
 
 def check(session: Executor, spellings: pl.DataFrame) -> None:
-    """Compares the spellings (columns of `SCHEMA`) with each other and with those remembered.
+    """Compares the spellings (columns of `SCHEMA`) with each other and with the stored ones.
 
     Raises:
         SymbolCollision: see `loader.check.spellings.refuse_collisions`.
@@ -28,10 +25,10 @@ def check(session: Executor, spellings: pl.DataFrame) -> None:
 
 
 def keep(writer: Executor, spellings: pl.DataFrame, run_id: int | None) -> int:
-    """Adds the spellings (columns of `SCHEMA`) that are new, and gives their number.
+    """Stores the spellings (columns of `SCHEMA`) that are new. Returns their number.
 
     Raises:
-        SymbolCollision: likewise.
+        SymbolCollision: see `check`.
     """
     if not spellings.height:
         return 0

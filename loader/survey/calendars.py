@@ -1,7 +1,7 @@
-"""When exchanges trade, from `exchange_calendars` (extra `calendars`), as frames.
+"""Trading hours of exchanges, from `exchange_calendars` (extra `calendars`), as frames.
 
-That package is imported only when a calendar is asked for: with pandas it takes longer than
-everything else that most commands do.
+The package is imported only on demand, because with pandas that takes longer than everything else
+in most commands.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Calendar:
     """The sessions of an exchange within a span of days.
 
     Attributes:
-        name: as it was asked for, e.g. `XNYS`.
+        name: as requested, e.g. `XNYS`.
         parts: one row per stretch of trading, in order: `session` (Date), `open` and `close` (UTC,
-            the close excluded). A session with a break at noon has two; a half day closes early.
+            excluding the close). A session with a noon break has two; a half day closes early.
     """
 
     name: str
@@ -37,14 +37,14 @@ class Calendar:
 
 
 def calendar(name: str, first: date, last: date, *, evening: bool = False) -> Calendar:
-    """The sessions of `name` from `first` to `last`, both included; there may be none. `evening`
-    adds the one after them if it opens before `last` is over (UTC), as those of futures do.
+    """The sessions of `name` from `first` to `last`, both included; possibly none. `evening` adds
+    the next session if it opens before `last` ends (UTC), as futures sessions do.
 
     Raises:
-        SettingsError: there is no such calendar, it does not reach so far, or the extra is absent.
+        SettingsError: the calendar does not exist, does not cover the span, or the extra is absent.
     """
     package = require(name)
-    with warnings.catch_warnings():  # of pandas, about how the package uses it
+    with warnings.catch_warnings():  # pandas warns about how the package uses it
         warnings.simplefilter("ignore")
         schedule = _schedule(package, name, first, last)
         columns = {
@@ -67,10 +67,10 @@ def calendar(name: str, first: date, last: date, *, evening: bool = False) -> Ca
 
 
 def require(name: str) -> ModuleType:
-    """The package, which has a calendar `name`.
+    """The package, once it is known to have a calendar `name`.
 
     Raises:
-        SettingsError: it has none, or the extra is absent.
+        SettingsError: it does not have one, or the extra is absent.
     """
     package = _package()
     with warnings.catch_warnings():
@@ -88,7 +88,7 @@ def require(name: str) -> ModuleType:
 def _schedule(package: ModuleType, name: str, first: date, last: date) -> Any:
     """A pandas frame with at least the sessions of the span: open, break_start, break_end, close.
 
-    What the package refuses is a span without a session, and one that is wider than it knows.
+    The package refuses a span without any session, and a span beyond its data.
     """
     refusal: ValueError | None = None
     for before, after in ((_WIDER, _WIDER), (_WIDER, _NOT), (_NOT, _WIDER)):
@@ -101,12 +101,12 @@ def _schedule(package: ModuleType, name: str, first: date, last: date) -> Any:
     reason = str(refusal).partition(", cannot")[0]
     raise SettingsError(
         f"the calendar {name} does not have all sessions from {first} to {last}: {reason}",
-        hint="ask for less with --since and --until",
+        hint="use a shorter span: --since, --until",
     ) from refusal
 
 
 def _utc(times: Any) -> pl.Series:
-    """A pandas series of instants, nulls included."""
+    """Converts a pandas series of instants, nulls included, to UTC."""
     naive = pl.Series(times.dt.tz_convert(None).to_numpy())
     return naive.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
@@ -118,7 +118,7 @@ def _package() -> ModuleType:
             import exchange_calendars  # noqa: PLC0415
     except ImportError as error:
         raise SettingsError(
-            "calendars of exchanges need the package exchange_calendars",
+            "exchange calendars need the package exchange_calendars",
             hint="install it with: pip install 'mdload[calendars]'",
         ) from error
     module: ModuleType = exchange_calendars

@@ -1,8 +1,8 @@
-"""What is stored at a glance: each series' first and last bar, how many, and where there are none.
+"""An overview of the store: each series' first and last bar, its count, and the empty times.
 
-No question here reads the bars: each is answered by probes into the index of their key, as many as
-there are series and slices of time to look at, or by counting in it what a sample says. Compressed
-chunks are asked for all series at once, slice by slice: of their batches only the times are read.
+No query here reads values of bars. Each one probes the index of the key, once per series and slice
+of time, or counts index entries in a sample of weeks. Compressed chunks are queried for all series
+at once, slice by slice; only the times of their batches are read.
 """
 
 from __future__ import annotations
@@ -17,22 +17,23 @@ from typing import Final
 import polars as pl
 
 from loader import bars
+from loader.bars import SERIES
 from loader.db.arrow import Connection
 from loader.store.packed import wanted_json
-from loader.store.series import SERIES, SeriesFilter, series_of, stored_pieces
+from loader.store.series import SeriesFilter, series_of, stored_pieces
 from loader.store.timescale.chunks import Stretch, stretches
 
-#: Slices that a cell of the strip is looked at in, where there are not too many series.
+#: Most slices per cell of the strip; fewer if there are many series.
 _FINEST: Final = 8
-#: Probes of all series together.
+#: Most probes for all series together.
 _PROBES: Final = 60_000
-#: Possible bars up to which all are counted: a second at most.
+#: Up to this many possible bars, all are counted: a second at most.
 _COUNTED: Final = 10_000_000
-#: Weeks of a series to count for an estimate, at least.
+#: Fewest weeks of a series to count for an estimate.
 _LEAST: Final = 6
 _MICROSECOND: Final = timedelta(microseconds=1)
 _WEEK: Final = timedelta(days=7) // _MICROSECOND
-#: Where intervals differ in length: what none is shorter than, and none longer.
+#: Bounds for intervals of variable length: none is shorter, none is longer.
 _SHORTEST: Final = {"1mo": timedelta(days=28)}
 _LONGEST: Final = {
     "1mo": timedelta(days=31), "3mo": timedelta(days=92), "1y": timedelta(days=366)
@@ -45,9 +46,9 @@ class Covered:
 
     Attributes:
         first, last: its first and last bar (UTC).
-        bars: how many.
-        exact: whether they were counted, or estimated from some of the weeks that hold any.
-        cells: for each stretch of time the share of its slices that hold a bar, from 0 to 1; None
+        bars: the number of bars.
+        exact: whether they were counted; otherwise estimated from some weeks that hold bars.
+        cells: for each cell of time, the share of its slices that hold a bar, from 0 to 1; None
             before the first bar and after the last.
     """
 
@@ -63,9 +64,9 @@ class Covered:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The series in order of their key, and the time that the cells of all of them share.
+    """The series in order of their key, and the cells of time that all of them share.
 
-    `cell` is the length of one, the first of which begins at `origin` (UTC).
+    Each cell has the length `cell`; the first one begins at `origin` (UTC).
     """
 
     series: tuple[Covered, ...]
@@ -76,10 +77,11 @@ class Coverage:
 def coverage(
     connection: Connection, asked: SeriesFilter, cells: int, *, exact: bool = False
 ) -> Coverage:
-    """What is stored of `asked`, its time cut into `cells`; `exact` counts whatever it takes.
+    """The coverage of the series `asked` for, with their time cut into `cells`. `exact` counts all
+    bars, however long that takes.
 
     Raises:
-        NothingStored: there are no such series.
+        NothingStored: no such series is stored.
     """
     apart = stretches(connection)
     pieces = stored_pieces(connection, asked, apart).drop_nulls("first")
@@ -99,7 +101,7 @@ def coverage(
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """Slices of time, `per_cell` to a cell, the first of which begins at `origin`."""
+    """Slices of time, `per_cell` in each cell; the first one begins at `origin`."""
 
     origin: datetime
     slice: timedelta
@@ -116,7 +118,7 @@ class _Grid:
         return cls(origin, slice_, per_cell)
 
     def number(self, ts: pl.Expr) -> pl.Expr:
-        """Of the slice that a time is in."""
+        """The number of the slice that contains a time."""
         width = self.slice // _MICROSECOND
         return (ts - self.origin).dt.total_microseconds() // width
 
@@ -131,14 +133,14 @@ def _length(interval: str, exceptions: dict[str, timedelta]) -> pl.Expr:
 def _stops(
     connection: Connection, pieces: pl.DataFrame, apart: Sequence[Stretch], grid: _Grid
 ) -> pl.DataFrame:
-    """Bars in each slice that has any, in order: `sid`, number of the `stretch`, `ts`, and
-    `length`. Of those in a stretch: the first in each slice that no bar before reaches into."""
+    """Bars that show which slices hold any, in order: `sid`, number of the `stretch`, `ts`, and
+    `length`. Within a stretch: the first bar of each slice that no earlier bar reaches into."""
     frames = []
     for (number,), own in pieces.group_by("stretch", maintain_order=True):
         assert isinstance(number, int)
         stretch = apart[number]
         ask = _first_of_slices if stretch.compressed else _walked
-        found = ask(connection, own, stretch, grid).cast({"ts": bars.SCHEMA["ts"]})
+        found = ask(connection, own, stretch, grid).cast({"ts": bars.TS})
         frames.append(found.with_columns(stretch=pl.lit(number, pl.Int32())))
     lengths = series_of(pieces).select("sid", length=_length("interval", _LONGEST))
     return pl.concat(frames).sort("sid", "ts").join(lengths, on="sid", maintain_order="left")
@@ -147,7 +149,7 @@ def _stops(
 def _walked(
     connection: Connection, pieces: pl.DataFrame, stretch: Stretch, grid: _Grid
 ) -> pl.DataFrame:
-    """`sid` and `ts` of what the index was asked for, bar by bar."""
+    """`sid` and `ts` of the bars found by walking the index from slice to slice."""
     length = _length("interval", _SHORTEST).dt.total_microseconds()
     wanted = pieces.select(
         "sid", *SERIES, "first", "last",
@@ -176,8 +178,8 @@ def _first_of_slices(
 
 
 def _strips(stops: pl.DataFrame, grid: _Grid) -> dict[int, tuple[float | None, ...]]:
-    """The cells of each series. A slice holds the bars that start in it, and those that are longer
-    than a slice and reach into it."""
+    """The cells of each series. A slice holds the bars that start in it, and bars longer than a
+    slice that reach into it."""
     reach = pl.when(pl.col("length") > grid.slice).then(pl.col("length") - _MICROSECOND)
     last = pl.col("ts") + reach.otherwise(timedelta())
     reaches = stops.select(
@@ -210,10 +212,10 @@ def _counts(
     *,
     exact: bool,
 ) -> dict[int, tuple[int, bool]]:
-    """How many bars each series has, and whether that was counted.
+    """The number of bars of each series, and whether it was counted.
 
-    Where there are too many for that, those of some weeks are counted, and the other weeks that
-    have any are taken to be like them. Of compressed chunks it is known.
+    If there are too many bars, only some weeks are counted, and the other weeks with bars are
+    assumed to be like them. Compressed chunks store their counts.
     """
     known = pieces.group_by("sid").agg(pl.col("bars").sum())
     counts = {sid: (many, True) for sid, many in known.iter_rows()}
@@ -226,7 +228,7 @@ def _counts(
     weeks = stops.select(
         "sid", week=(pl.col("ts") - grid.origin).dt.total_microseconds() // week * week
     ).unique(maintain_order=True)
-    begins = pl.lit(grid.origin).cast(bars.SCHEMA["ts"]) + pl.duration(microseconds="week")
+    begins = pl.lit(grid.origin).cast(bars.TS) + pl.duration(microseconds="week")
     whole = weeks.select("sid", lo=begins, hi=begins + (week - 1) * _MICROSECOND)
     ends = pieces.group_by("sid").agg(lo=pl.col("first").min(), hi=pl.col("last").max())
     scales: dict[int, tuple[int, int]] = {}
@@ -251,7 +253,7 @@ def _counted(
     pieces: pl.DataFrame,
     apart: Sequence[Stretch],
 ) -> Counter[int]:
-    """Bars by `sid` that lie between `lo` and `hi` of `wanted` and within the pieces."""
+    """Counts bars by `sid` between `lo` and `hi` of `wanted` and within the pieces."""
     counted: Counter[int] = Counter()
     if not wanted:
         return counted
@@ -274,7 +276,7 @@ def _counted(
 
 
 def _spread(all_: int, taken: int, series: int) -> list[int]:
-    """One of each `taken`-th part of `all_` places, never twice at the same distance: what comes
-    back with the month or the year is met as often as it is there."""
+    """Picks one place in each of `taken` equal parts of `all_` places, at varying distances: the
+    sample must not line up with monthly or yearly patterns."""
     golden = (math.sqrt(5) - 1) / 2
     return [int((n + (n + series) * golden % 1) * all_ / taken) for n in range(taken)]

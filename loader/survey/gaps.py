@@ -1,6 +1,6 @@
-"""Which bars an exchange's calendar expects and the store does not have.
+"""Finds bars that an exchange's calendar expects and the store lacks.
 
-The bars' times are read from the index of their key, each series once, and never their values.
+Only the bars' times are read, from the index of the key, once per series.
 """
 
 from __future__ import annotations
@@ -14,28 +14,35 @@ from typing import Any
 import polars as pl
 
 from loader import bars
+from loader.bars import SERIES, TS
 from loader.db.arrow import Connection
 from loader.store.packed import unpacked_times, wanted_json
-from loader.store.series import SERIES
 from loader.survey.calendars import calendar
-from loader.survey.expected import PERIODS, UNKNOWN, Anchor, Bound, SlotGrid, period, ways_of
+from loader.survey.expected import (
+    PERIODS,
+    UNKNOWN,
+    Anchor,
+    Bound,
+    SlotGrid,
+    period,
+    slot_grids,
+)
 from loader.survey.waivers import Waiver
 
-#: Times to read with one query, but for a series that has more.
+#: Most times to read with one query; a single series may have more.
 _READ_TIMES = 1_000_000
-_TS = bars.SCHEMA["ts"]
 _KNOWN = pl.col("interval").is_in([i for i in bars.INTERVALS if i not in UNKNOWN])
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Bars in a row that are missing from a series.
+    """Consecutive missing bars of a series.
 
     Attributes:
         first, last: start of the first and of the last missing bar (UTC).
-        bars: how many are missing.
-        sessions: how many sessions of the calendar are missing from open to close.
-        first_session, last_session: those that the two bars belong to.
+        bars: the number of missing bars.
+        sessions: the number of sessions that are missing from open to close.
+        first_session, last_session: the sessions of the first and the last missing bar.
     """
 
     provider: str
@@ -51,14 +58,14 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class SeriesGaps:
-    """One series beside the calendar.
+    """One series compared with the calendar.
 
     Attributes:
-        first, last: starts of the first and last bar expected (UTC); None where none is.
-        expected, stored, waived, missing: bars; the first is the sum of the others.
-        outside: bars that are stored between first and last and that the calendar does not expect.
-        counted_from: whether its bars start at the open of a session or on the clock.
-        gaps: the missing ones, in order, without what is waived.
+        first, last: starts of the first and last expected bar (UTC); None if no bar is expected.
+        expected, stored, waived, missing: numbers of bars; the first is the sum of the others.
+        outside: bars stored between first and last that the calendar does not expect.
+        counted_from: whether bars start at the open of a session or on the clock.
+        gaps: the missing bars, in order, without the waived ones.
     """
 
     provider: str
@@ -77,8 +84,8 @@ class SeriesGaps:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What is expected: sessions (dates) or bars (UTC) from `since` to `until`, both included. None
-    is the first or the last stored bar of each series. Nothing is that has not ended by `now`."""
+    """Bounds of the expected sessions (dates) or bars (UTC), `since` and `until` included. None
+    means the first or last stored bar of each series. Bars must have ended by `now`."""
 
     since: Bound | None
     until: Bound | None
@@ -92,11 +99,11 @@ def check(
     span: Span,
     waivers: Sequence[Waiver] = (),
 ) -> Iterator[SeriesGaps]:
-    """Each of `series` (as `loader.store.series.stored_series` has them) beside calendar `name`, by
-    interval. Those whose interval no calendar knows are left out.
+    """Compares each of `series` (from `loader.store.series.stored_series`) with calendar `name`, by
+    interval. Leaves out series with an interval that no calendar defines.
 
     Raises:
-        SettingsError: there is no such calendar, or it does not reach so far.
+        SettingsError: the calendar does not exist, or does not cover the span.
     """
     known = series.drop_nulls("first").filter(_KNOWN)
     if not known.height:
@@ -105,10 +112,10 @@ def check(
     last = _day(span.until) or known["last"].max().date()  # type: ignore[union-attr]
     sessions = calendar(name, first, min(last, span.now.date()), evening=True)
     for (interval,), alike in known.group_by("interval", maintain_order=True):
-        ways = ways_of(sessions, str(interval), span.now)
-        for group in _groups(alike, ways, span):
+        grids = slot_grids(sessions, str(interval), span.now)
+        for group in _groups(alike, grids, span):
             stored = _stored_times(connection, group, str(interval))
-            found = [_compared(way, group, stored, span, waivers) for way in ways]
+            found = [_compared(grid, group, stored, span, waivers) for grid in grids]
             for either in zip(*found, strict=True):
                 yield max(either, key=lambda checked: checked.stored)  # the first of equals
 
@@ -122,18 +129,18 @@ def _day(bound: Bound | None) -> date | None:
     return bound.date() if isinstance(bound, datetime) else bound
 
 
-def _groups(series: pl.DataFrame, ways: Sequence[SlotGrid], span: Span) -> list[pl.DataFrame]:
-    """The series with the span of time to read (`lo`, `hi`, null where nothing is expected), in
-    groups that hold about `_READ_TIMES` expected bars each, or one series."""
+def _groups(series: pl.DataFrame, grids: Sequence[SlotGrid], span: Span) -> list[pl.DataFrame]:
+    """Adds the span of time to read (`lo`, `hi`, null if nothing is expected), and splits the
+    series into groups of about `_READ_TIMES` expected bars each, or one series."""
     ends = []
-    for way in ways:
-        ranges = way.ranges(series, span.since, span.until)
+    for grid in grids:
+        ranges = grid.ranges(series, span.since, span.until)
         some = ranges["b"] >= ranges["a"]
         ends.append(
             pl.DataFrame(
                 {
-                    "lo": way.ts.gather(ranges["a"].set(~some, None)),
-                    "hi": way.ts.gather(ranges["b"].set(~some, None)),
+                    "lo": grid.ts.gather(ranges["a"].set(~some, None)),
+                    "hi": grid.ts.gather(ranges["b"].set(~some, None)),
                     "many": ranges["b"] - ranges["a"] + 1,
                 }
             )
@@ -149,10 +156,10 @@ def _groups(series: pl.DataFrame, ways: Sequence[SlotGrid], span: Span) -> list[
 def _stored_times(connection: Connection, group: pl.DataFrame, interval: str) -> pl.DataFrame:
     """`sid` and `ts` of the slot of each stored bar in the group's spans."""
     last = pl.col("hi")
-    if interval in PERIODS:  # whichever day of its week a bar is stamped with
+    if interval in PERIODS:  # a weekly bar may carry any day of its week
         last = last.dt.offset_by(PERIODS[interval]) - timedelta(microseconds=1)
     wanted = group.select("sid", *SERIES, "lo", hi=last).drop_nulls("lo")
-    frames = [pl.DataFrame(schema={"sid": pl.Int32(), "ts": _TS})]
+    frames = [pl.DataFrame(schema={"sid": pl.Int32(), "ts": TS})]
     if wanted.height:
         connection.run("wanted_set", wanted_json(wanted))
         ends = wanted.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
@@ -162,11 +169,11 @@ def _stored_times(connection: Connection, group: pl.DataFrame, interval: str) ->
 
 
 def _compared(
-    way: SlotGrid, group: pl.DataFrame, stored: pl.DataFrame, span: Span, waivers: Sequence[Waiver]
+    grid: SlotGrid, group: pl.DataFrame, stored: pl.DataFrame, span: Span, waivers: Sequence[Waiver]
 ) -> list[SeriesGaps]:
-    """Each series of the group beside the slots, in order."""
-    ranges = way.ranges(group, span.since, span.until)
-    slot_of = pl.DataFrame({"ts": way.ts}).with_row_index("slot").cast({"slot": pl.Int64()})
+    """Compares each series of the group with the slots, in order."""
+    ranges = grid.ranges(group, span.since, span.until)
+    slot_of = pl.DataFrame({"ts": grid.ts}).with_row_index("slot").cast({"slot": pl.Int64()})
     placed = (
         stored.join(slot_of, on="ts", how="left")
         .join(ranges, on="sid")
@@ -175,7 +182,7 @@ def _compared(
     counts = placed.group_by("sid").agg(
         outside=pl.col("slot").null_count(), stored=pl.col("slot").drop_nulls().n_unique()
     )
-    # Between two neighbours that are there, and beyond the outermost, lies what is missing.
+    # Missing slots lie between two stored neighbours, and beyond the outermost ones.
     there = pl.concat(
         [
             placed.select("sid", "slot").drop_nulls(),
@@ -195,17 +202,17 @@ def _compared(
         counts, on="sid", how="left", maintain_order="left"
     )
     return [
-        _checked(way, row, missing.get(row["sid"], []), waivers)
+        _checked(grid, row, missing.get(row["sid"], []), waivers)
         for row in rows.iter_rows(named=True)
     ]
 
 
 def _checked(
-    way: SlotGrid, row: dict[str, Any], missing: list[tuple[int, int]], waivers: Sequence[Waiver]
+    grid: SlotGrid, row: dict[str, Any], missing: list[tuple[int, int]], waivers: Sequence[Waiver]
 ) -> SeriesGaps:
     series = (row["provider"], row["symbol"], row["interval"])
     waived = [
-        (way.place(waiver.first, "left"), way.place(waiver.last, "right") - 1)
+        (grid.place(waiver.first, "left"), grid.place(waiver.last, "right") - 1)
         for waiver in waivers
         if waiver.concerns(*series)
     ]
@@ -214,22 +221,22 @@ def _checked(
     lost, still = (sum(b - a + 1 for a, b in runs) for runs in (missing, left))
     return SeriesGaps(
         *series,
-        first=way.ts[row["a"]] if expected else None,
-        last=way.ts[row["b"]] if expected else None,
+        first=grid.ts[row["a"]] if expected else None,
+        last=grid.ts[row["b"]] if expected else None,
         expected=expected,
         stored=row["stored"] or 0,
         waived=lost - still,
         missing=still,
         outside=row["outside"] or 0,
-        counted_from=way.anchor,
-        gaps=tuple(_gap(way, series, a, b) for a, b in left),
+        counted_from=grid.anchor,
+        gaps=tuple(_gap(grid, series, a, b) for a, b in left),
     )
 
 
 def _without(
     runs: Iterable[tuple[int, int]], waived: Iterable[tuple[int, int]]
 ) -> Iterator[tuple[int, int]]:
-    """`runs` of slots without those that are `waived`; both have first and last slots."""
+    """`runs` of slots minus the `waived` ones; both are pairs of first and last slot."""
     for run in runs:
         pieces = [run]
         for lo, hi in waived:
@@ -246,8 +253,8 @@ def _without(
         yield from pieces
 
 
-def _gap(way: SlotGrid, series: tuple[str, str, str], a: int, b: int) -> Gap:
-    whole = bisect_right(way.ends, b) - bisect_left(way.begins, a)
+def _gap(grid: SlotGrid, series: tuple[str, str, str], a: int, b: int) -> Gap:
+    whole = bisect_right(grid.ends, b) - bisect_left(grid.begins, a)
     return Gap(
-        *series, way.ts[a], way.ts[b], b - a + 1, max(whole, 0), way.session[a], way.session[b]
+        *series, grid.ts[a], grid.ts[b], b - a + 1, max(whole, 0), grid.session[a], grid.session[b]
     )

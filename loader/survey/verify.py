@@ -1,4 +1,4 @@
-"""Stored bars beside the rollup that should come to the same."""
+"""Compares stored bars with the rollup that should equal them."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from loader.db.rows import Session
 from loader.errors import NothingStored
 from loader.store.series import SeriesFilter
 from loader.store.timescale.rollups import Rollup, rollups
-from loader.store.timescale.session import Connection, ask
 
-#: What `Difference.stored` and `made` hold, in this order.
+#: The fields in `Difference.stored` and `made`, in this order.
 FIELDS = ("open", "high", "low", "close", "volume")
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A bar that is stored as one thing and rolled up as another. `differs` names fields, or says
-    `not stored` or `not made`."""
+    """A stored bar that differs from its rollup. `differs` names the fields, or is `not stored` or
+    `not made`."""
 
     provider: str
     symbol: str
@@ -31,7 +31,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class RollupCheck:
-    """`compared` bars of series that are stored and rolled up."""
+    """The comparison of `compared` bars, of series that are both stored and rolled up."""
 
     rollup: Rollup
     compared: int
@@ -42,29 +42,27 @@ class RollupCheck:
         return dict(Counter(name for each in self.differences for name in each.differs))
 
 
-def check(
-    connection: Connection, interval: str, asked: SeriesFilter, tolerance: float
-) -> RollupCheck:
-    """Compares stored bars of `interval` with the rollup that has them; a share of `tolerance` is
-    no difference.
+def check(session: Session, interval: str, asked: SeriesFilter, tolerance: float) -> RollupCheck:
+    """Compares stored bars of `interval` with their rollup. Values within the relative `tolerance`
+    count as equal.
 
     Raises:
-        NothingStored: there is no such rollup.
+        NothingStored: no rollup makes bars of `interval`.
     """
-    made = [each for each in rollups(connection) if each.target == interval]
+    made = [each for each in rollups(session) if each.target == interval]
     if not made:
         raise NothingStored(
-            f"there is no rollup that has {interval} bars",
-            hint=f"make one of 1m bars: mdload timescale rollup 1m {interval}",
+            f"no rollup makes {interval} bars",
+            hint=f"to make them from 1m bars: mdload timescale rollup 1m {interval}",
         )
     symbols = list(asked.symbols) or None
-    (row,) = ask(connection, "rollup_check_statement", made[0].name, interval, asked.provider,
+    (statement,) = session.one("rollup_check_statement", made[0].name, interval, asked.provider,
                  asked.since, asked.until, symbols, max(tolerance, 1e-9))  # fmt: skip
     compared, differences = 0, []
-    for found in connection.execute(row["statement"].encode()):
+    for found in session.composed(statement):
         compared = found.pop("compared")
         if not found["differs"]:
-            break  # these come last
+            break  # equal rows come last
         lists = {name: tuple(found[name]) for name in ("differs", "stored", "made")}
         differences.append(Difference(**{**found, **lists}))
     return RollupCheck(made[0], compared, tuple(differences))

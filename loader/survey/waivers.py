@@ -1,4 +1,4 @@
-"""Gaps that somebody declared to be no fault: written by people, read by `mdload gaps`."""
+"""Waivers: gaps that people declared as expected, which `mdload gaps` does not report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SPAN = re.compile(rf"(?P<symbol>.+?):(?P<first>{_WHEN}):(?P<last>{_WHEN})")
 
 @dataclass(frozen=True, slots=True)
 class Waiver:
-    """A gap of `symbol` that is no fault; `provider` and `interval` are None for all of them.
+    """An expected gap of `symbol`. None for `provider` or `interval` means all of them.
 
     `first` and `last`, both included, are sessions (dates) or starts of bars (UTC).
     """
@@ -36,7 +36,7 @@ class Waiver:
         return not isinstance(self.first, datetime)
 
     def concerns(self, provider: str, symbol: str, interval: str) -> bool:
-        """Whether it is about a series."""
+        """Whether the waiver applies to a series."""
         return (
             self.symbol == symbol
             and self.provider in (None, provider)
@@ -45,10 +45,10 @@ class Waiver:
 
 
 def parse(text: str, reason: str, provider: str | None, interval: str | None) -> Waiver:
-    """`SYMBOL:FROM:TO`, both ends dates of sessions or both times (UTC unless they say otherwise).
+    """Reads `SYMBOL:FROM:TO`: both ends are dates of sessions, or both are times (UTC by default).
 
     Raises:
-        SettingsError: it is not that, or ends before it begins.
+        SettingsError: the text has another form, or its end is before its beginning.
     """
     hint = "for example AAPL:2024-07-03:2024-07-05 or AAPL:2024-07-03T14:00:2024-07-03T14:59"
     match = _SPAN.fullmatch(text)
@@ -57,7 +57,7 @@ def parse(text: str, reason: str, provider: str | None, interval: str | None) ->
     try:
         first, last = _bound(match["first"]), _bound(match["last"])
     except ValueError as error:
-        raise SettingsError(f"--waive {text!r} has no real date: {error}", hint=hint) from error
+        raise SettingsError(f"--waive {text!r} has an invalid date: {error}", hint=hint) from error
     if isinstance(first, datetime) != isinstance(last, datetime):
         raise SettingsError(f"--waive {text!r} mixes a session and a time", hint=hint)
     if first > last:
@@ -73,7 +73,7 @@ def _bound(text: str) -> Bound:
 
 
 def stored_waivers(connection: Connection) -> list[Waiver]:
-    """All of them, by symbol and then in the order in which they were waived."""
+    """All waivers, by symbol and then in order of creation."""
     return [
         Waiver(
             symbol=row["symbol"],
@@ -91,10 +91,10 @@ def stored_waivers(connection: Connection) -> list[Waiver]:
 
 
 def add(connection: Connection, waiver: Waiver) -> None:
-    """Stores it, unless the same one is stored already.
+    """Stores a waiver, unless an equal one is stored already.
 
     Raises:
-        DatabaseError: the role has no right to.
+        DatabaseError: the role lacks the privilege.
     """
     first, last = waiver.first.isoformat(), waiver.last.isoformat()
     span = (first, last, None, None) if waiver.of_sessions else (None, None, first, last)
@@ -107,8 +107,8 @@ def withdraw(connection: Connection, number: int) -> None:
     """Deletes waiver `number`.
 
     Raises:
-        SettingsError: there is none.
-        DatabaseError: the role has no right to.
+        SettingsError: there is no such waiver.
+        DatabaseError: the role lacks the privilege.
     """
     if connection.row("waiver_withdraw", number) is None:
         raise SettingsError(f"there is no waiver {number}", hint="see: mdload gaps --waivers")

@@ -1,7 +1,7 @@
-"""Bars, their revisions and rejects, job runs and files, symbols as they were spelled.
+"""Bars, their revisions and rejects, job runs and files, and original spellings of symbols.
 
 The SQL here is frozen: later changes are later migrations. Names are unqualified on purpose:
-they go to the connection's current schema, the first of its search_path.
+objects go to the connection's current schema, the first of its search_path.
 """
 
 from alembic import op
@@ -9,8 +9,8 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
-# Keys collate "C": byte order is what a sorted frame has, costs no strcoll per index comparison,
-# and no upgrade of the operating system's locales can corrupt the primary key.
+# Keys collate "C": it is the byte order of a sorted frame, it avoids strcoll per index comparison,
+# and an upgrade of the operating system's locales cannot corrupt the primary key.
 BARS = """
 CREATE TABLE bars_ohlcv (
     provider    text COLLATE "C" NOT NULL,
@@ -43,9 +43,9 @@ CREATE TRIGGER bars_ohlcv_updated_at BEFORE UPDATE ON bars_ohlcv
     EXECUTE FUNCTION mdload_touch_updated_at()
 """
 
-# Decided by the server that runs it, so that the printed SQL decides the same way. The extension is
-# never created here: that takes preloading and rights, and is the database owner's choice. From
-# 2.18 on compression is called the columnstore, and policies of the old name are on their way out.
+# The server decides at run time, so that the printed SQL behaves the same. The migration never
+# creates the extension: that needs preloading and privileges, and is the database owner's choice.
+# Since 2.18 compression is called the columnstore, and the old policy functions are deprecated.
 TIMESCALE = """
 DO $$
 DECLARE
@@ -152,7 +152,7 @@ GROUP BY job_name, provider, status;
 COMMENT ON VIEW job_runs_summary IS 'runs started in the last 24 hours'
 """
 
-# The books of a file balance here too; a file that did not end has no complete books.
+# The counts of a file must balance here too; an unfinished file has incomplete counts.
 JOB_RUN_FILES = """
 CREATE TABLE job_run_files (
     id                 bigserial PRIMARY KEY,
@@ -215,8 +215,8 @@ CREATE INDEX bars_rejected_replayed_by_idx ON bars_rejected (replayed_by)
     WHERE replayed_by IS NOT NULL
 """
 
-# No foreign keys on the two tables below: they outlive `job-runs cleanup`, and the number of the
-# run still tells which rows belong together once the run itself is gone. Numbers are not reused.
+# The two tables below have no foreign keys, because they outlive `job-runs cleanup`: the run's id
+# still groups their rows after the run is deleted. Ids are never reused.
 REVISIONS = """
 CREATE TABLE bars_ohlcv_revisions (
     id              bigserial PRIMARY KEY,
@@ -264,8 +264,7 @@ COMMENT ON TABLE provider_symbols IS 'every spelling of a symbol ever loaded, an
 CREATE INDEX provider_symbols_symbol_idx ON provider_symbols (provider, symbol)
 """
 
-# Never CASCADE: a view that somebody built on these tables stops the downgrade instead of going
-# with it.
+# Never CASCADE: somebody's view on these tables stops the downgrade instead of being dropped.
 DOWN = """
 DROP TABLE provider_symbols;
 DROP TABLE bars_ohlcv_revisions;

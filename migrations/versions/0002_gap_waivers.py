@@ -1,12 +1,12 @@
-"""Gaps in the bars that somebody declared to be legitimate."""
+"""Waivers: gaps that people declared as expected."""
 
 from alembic import op
 
 revision = "0002"
 down_revision = "0001"
 
-# A waiver is of whole sessions, whatever hours they have and however their bars are stamped, or of
-# an exact stretch of time; never of both. NULL for provider or interval stands for all of them.
+# A waiver covers whole sessions, whatever their hours and timestamps, or an exact stretch of time;
+# never both. NULL for provider or interval means all of them.
 WAIVERS = """
 CREATE TABLE bars_gap_waivers (
     id            bigserial PRIMARY KEY,

@@ -1,4 +1,4 @@
-"""Work on the words of a column is work on each of its rows."""
+"""A transform of a column's distinct words equals the transform of each row."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from loader.bars import numbers
 from loader.bars.numbers import is_blank, is_number, to_count, to_float, unparsable
 
-#: The numbers that text may hold: Python's, in ASCII and without underscores.
+#: Numbers allowed in text: Python's, in ASCII and without underscores.
 ASCII_NUMBER = re.compile(r"[ \t\n\r]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t\n\r]*")
 
 
@@ -26,7 +26,7 @@ def same(got: float | None, expected: float) -> bool:
 
 @st.composite
 def halfway(draw: st.DrawFn) -> str:
-    """Decimals exactly between two neighbouring floats, or a hair beside."""
+    """Decimals exactly between two neighbouring floats, or very close to that."""
     low = draw(st.floats(min_value=1e-30, max_value=1e30))
     middle = (Decimal(low) + Decimal(math.nextafter(low, math.inf))) / 2
     text = f"{middle:f}"
@@ -94,7 +94,7 @@ def test_what_is_no_ascii_number_is_null(texts: list[str]) -> None:
 )
 def test_forms_of_text(text: str, value: float | None) -> None:
     assert to_float(pl.Series([text]))[0] == value
-    # beside a number that needs no trimming, the answer is the same
+    # the answer is the same beside a number that needs no trimming
     assert to_float(pl.Series(["1.5", text]))[1] == value
 
 

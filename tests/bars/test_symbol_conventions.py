@@ -1,4 +1,4 @@
-"""Each convention against the table of suffixes, against its traps and against a slow reading."""
+"""Each convention against the table of suffixes, its traps, and a slow independent reading."""
 
 from __future__ import annotations
 
@@ -106,14 +106,14 @@ def test_every_row_of_the_table(convention: str, spelling: str, canonical: str) 
         ("stooq", "BRK-B", "BRK-B"),
         ("stooq", ".US", ".US"),
         ("stooq", "US.US", "US"),
-        # p, r and w mean something in lower case only, and only behind a root.
+        # p, r and w are suffixes only in lower case and after a root.
         ("cqs", "TPC", "TPC"),
         ("cqs", "p", "P"),
         ("cqs", "rw", "RW"),
         ("cqs", "aapl", "AAPL"),
         ("cqs", "brk.b", "BRK.B"),
         ("cqs", "vst.ws.a", "VST.WSA"),
-        # A fifth letter of Nasdaq's is no suffix.
+        # A fifth letter at Nasdaq is not a suffix.
         ("cqs", "BCGWW", "BCGWW"),
         ("cqs", "ZVZZT", "ZVZZT"),
         ("cqs", "NTEST.A", "NTEST.A"),
@@ -227,7 +227,7 @@ SPELLINGS = st.one_of(
 def test_as_one_reads_them_one_by_one(convention: str, spellings: list[str]) -> None:
     found = stored(convention, *spellings)
     assert found == [slow(convention, spelling) for spelling in spellings]
-    # Repeats are converted once, and each for itself gives the same.
+    # Repeats are converted once; single conversion gives the same.
     assert stored(convention, *spellings, *spellings) == found * 2
     assert [symbol for s in spellings for symbol in stored(convention, s)] == found
     assert all(symbol == symbol.upper() for symbol in found if symbol is not None)

@@ -1,4 +1,4 @@
-"""A symbol map: read with care, applied point in time, part of what a configuration means."""
+"""A symbol map: validated, applied point in time, and part of the fingerprint."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_point_in_time() -> None:
         (None, "FB", at("2022-06-01T00:00:00")),
         ("p", None, at("2022-06-01T00:00:00")),
     ]
-    # `from` is compared as it is spelled, and FB of another company later stays FB.
+    # `from` compares the original spelling; a later FB of another company stays FB.
     assert named([FB], rows) == ["META", "META", "FB", "FB", "META", "FB", "META", None]
 
 
@@ -191,34 +191,38 @@ def test_what_a_map_means_is_its_rows_not_its_file() -> None:
 
     def fingerprint(map_: str | None) -> str:
         settings = Settings(symbol_map=None if map_ is None else parse(map_, "m"))
-        return compute_config_fingerprint(settings.meaning())
+        return compute_config_fingerprint(settings.meaning.as_config())
 
     assert fingerprint(text) == fingerprint(same)
     assert len({fingerprint(each) for each in (None, text, changed, "from,to\n")}) == 4
     assert compute_config_fingerprint(
-        Settings(symbol_convention="cqs").meaning()
-    ) != compute_config_fingerprint(Settings().meaning())
+        Settings(symbol_convention="cqs").meaning.as_config()
+    ) != compute_config_fingerprint(Settings().meaning.as_config())
 
 
 def spelled(*rows: tuple[str, str, str]) -> pl.DataFrame:
     return pl.DataFrame(rows, ["source_symbol", "symbol", "convention"], orient="row")
 
 
+def texts(spellings: pl.DataFrame) -> tuple[str, ...]:
+    return tuple(note.text for note in notes(spellings))
+
+
 def test_notes_on_spellings() -> None:
     assert notes(spelled(("AAPL", "AAPL", "plain"), ("META", "META", "map"))) == ()
-    assert notes(
+    assert texts(
         spelled(
             ("FB", "META", "map"), ("BRK-B", "BRK.B", "yahoo"), ("AAPL", "AAPL", "yahoo"),
             ("msft", "MSFT", "yahoo"), (" A", "A", "yahoo"),
         )
     ) == (
-        "1 symbol is stored under another spelling by the symbol map: FB as META",
-        "1 symbol is stored under another spelling by the convention yahoo: BRK-B as BRK.B",
-        "2 symbols are stored under another spelling for their blanks or lower case: "
-        "' A' as A, msft as MSFT",
+        "1 symbol renamed by the symbol map: FB -> META",
+        "1 symbol converted by the convention yahoo: BRK-B -> BRK.B",
+        "2 symbols trimmed/upper-cased: "
+        "' A' -> A, msft -> MSFT",
     )  # fmt: skip
     many = spelled(*((f"s{n}", f"S{n}", "plain") for n in range(1207)))
-    assert notes(many) == (
-        "1,207 symbols are stored under another spelling for their blanks or lower case: "
-        "s0 as S0, s1 as S1, s10 as S10, s100 as S100, s1000 as S1000 and 1,202 more",
+    assert texts(many) == (
+        "1,207 symbols trimmed/upper-cased: "
+        "s0 -> S0, s1 -> S1, s10 -> S10, s100 -> S100, s1000 -> S1000 and 1,202 more",
     )

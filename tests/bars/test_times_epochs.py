@@ -1,4 +1,4 @@
-"""Times as numbers: units by magnitude, dates in digits, and what is neither."""
+"""Times as numbers: units by magnitude, dates in digits, and neither of these."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text forms of times: each is read, each near miss refused; Python's datetime is the oracle."""
+"""Text forms of times: each form is read, and near misses are refused; datetime is the oracle."""
 
 from __future__ import annotations
 

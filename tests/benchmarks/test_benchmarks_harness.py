@@ -1,4 +1,4 @@
-"""The benchmarks' harness on a tiny table: who is right, who is not, and who is not there."""
+"""The benchmarks' harness on a tiny table: right, wrong and missing contenders."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from benchmarks.report import markdown
 from benchmarks.results import Results
 from benchmarks.server import Server, running
 
-# Those of the extra `bench`, which the tests do without.
+# Packages of the extra `bench`, which the tests do not need.
 HEAVY = {"dlt", "dlt-keyed", "duckdb", "pandas", "pandas-copy", "pgloader", "sling"}
 
 

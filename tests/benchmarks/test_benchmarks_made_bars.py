@@ -77,7 +77,7 @@ def test_tickers_are_different_and_sorted() -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_case_ends_with_its_source_in_the_table(name: str) -> None:
-    """The last word on every key is the file's; the rest is the base."""
+    """The file decides its keys; the rest equals the base."""
     universe = Universe(2_000, symbols=20)
     case = CASES[name]
     source = whole(case.source(universe))

@@ -1,4 +1,4 @@
-"""Which column is which field, what is left out and said, and what is refused."""
+"""Mapping of columns to fields, reported left-out columns, and refusals."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_columns_that_are_left_out_are_said_with_the_reason() -> None:
     frame = table("Date", *OHLC, "Adj Close", "Volume", "Dividends", "Stock Splits", "RSI")
     assert notes(frame) == [
         "'Adj Close' left out: adjusted for splits and dividends after the fact",
-        "'Dividends', 'Stock Splits' left out: corporate actions are no part of a bar",
+        "'Dividends', 'Stock Splits' left out: dividends and splits are not stored",
         "'RSI' left out: a bar has no field for it",
     ]
 
@@ -164,8 +164,8 @@ def test_two_volumes_in_two_units() -> None:
     frame = table("date", *OHLC, "VolumeFrom", "VolumeTo")
     assert "volume" not in chosen(frame)
     assert notes(frame) == [
-        "no volume is read, as nothing says which of 'VolumeFrom', 'VolumeTo' is in units traded: "
-        "--column volume='VolumeFrom' would"
+        "no volume is read, because it is not known which of 'VolumeFrom', 'VolumeTo' is in units "
+        "traded: choose with --column volume='VolumeFrom'"
     ]
     assert chosen(table("date", *OHLC, "volume", "Volume MA"))["volume"] == "volume"
 

@@ -1,4 +1,4 @@
-"""What a file is taken for, from its first batch and the person's hints."""
+"""The layout of a file, from its first batch and the person's hints."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import polars as pl
 import pytest
 
 from loader.bars.times.forms import Form
-from loader.check.layout import Hints, Layout, check, decide
+from loader.check.layout import Layout, check, decide
 from loader.check.normalise import normalise
 from loader.dialects.dialect import Dialect
+from loader.dialects.recognition import plain
 from loader.errors import ColumnMismatch, SettingsError, UnknownDialect
 from loader.read.batch import Location, RawBatch
+from loader.settings import Meaning
 
 HINTS: dict[str, Any] = {"provider": "demo", "symbol": "X"}
 
@@ -26,11 +28,15 @@ def batch(**columns: Any) -> RawBatch:
 
 
 def layout(raw: RawBatch, **hints: Any) -> Layout:
-    return decide(raw, Hints(**{**HINTS, **hints}))
+    return decide(raw, Meaning(**{**HINTS, **hints}))
 
 
 def starts(raw: RawBatch, **hints: Any) -> list[datetime | None]:
     return normalise(raw, layout(raw, **hints)).bars["ts"].to_list()
+
+
+def noted(found: Layout) -> tuple[str, ...]:
+    return tuple(note.text for note in found.notes)
 
 
 def utc(*parts: int) -> datetime:
@@ -49,7 +55,7 @@ def test_what_the_file_does_not_say_is_filled() -> None:
     assert (found.provider, found.symbol, found.interval) == ("demo", "X", "1m")
     assert found.dialect.name == "canonical"
     assert found.naming.convention == "plain"
-    assert found.notes == ()
+    assert noted(found) == ()
 
 
 def test_a_missing_provider_is_a_setting_and_names_the_option() -> None:
@@ -99,15 +105,15 @@ def test_a_blank_hint_is_refused(option: str) -> None:
 def test_the_column_wins_over_the_hint_and_the_hint_fills_its_gaps() -> None:
     raw = batch(ts=DAYS, ticker=["aapl", " ", *["MSFT"] * 10], provider=["demo"] * 12)
     found = layout(raw, symbol="spy")
-    assert found.notes[0] == "symbol is what column 'ticker' says (aapl, MSFT), not --symbol spy"
-    assert not any("provider" in note for note in found.notes)
+    assert noted(found)[0] == "symbol is what column 'ticker' says (aapl, MSFT), not --symbol spy"
+    assert not any("provider" in note for note in noted(found))
     bars = normalise(raw, found).bars
     assert bars["symbol"].to_list() == ["AAPL", "SPY", *["MSFT"] * 10]
 
 
 def test_a_note_holds_nothing_that_cannot_be_printed() -> None:
     raw = batch(ts=DAYS, symbol=["A\0B", *"CDEFGHIJKLM"])
-    assert layout(raw, interval="1d").notes[0] == (
+    assert noted(layout(raw, interval="1d"))[0] == (
         "symbol is what column 'symbol' says ('A\\x00B', C, D and 9 more), not --symbol X"
     )
 
@@ -123,7 +129,7 @@ def test_the_interval_of_the_column_may_vary() -> None:
         interval=["1Min", "daily", None, "D"],
     )
     found = layout(raw, timezone="America/New_York", interval="5m")
-    assert found.notes == (
+    assert noted(found) == (
         "interval is what column 'interval' says (1Min, daily, D), not --interval 5m",
     )
     bars = normalise(raw, found).bars
@@ -133,7 +139,9 @@ def test_the_interval_of_the_column_may_vary() -> None:
 
 
 def test_an_interval_column_that_says_no_interval() -> None:
-    with pytest.raises(ColumnMismatch, match="column 'interval' says '60', which is no interval"):
+    with pytest.raises(
+        ColumnMismatch, match="column 'interval' says '60', which is not an interval"
+    ):
         layout(batch(ts=MINUTES, interval=["60"] * 10), timezone="UTC")
 
 
@@ -146,7 +154,7 @@ def test_an_interval_that_is_none() -> None:
 def test_the_interval_is_inferred_and_shown_with_its_evidence() -> None:
     found = layout(batch(ts=MINUTES), timezone="UTC")
     assert found.interval == "1m"
-    assert found.notes == ("interval 1m inferred from the spacing: 100 % of 9 steps",)
+    assert noted(found) == ("interval 1m inferred from the spacing: 100 % of 9 steps",)
 
 
 def test_too_little_to_infer_from() -> None:
@@ -157,7 +165,7 @@ def test_too_little_to_infer_from() -> None:
 
 def test_an_interval_that_the_spacing_belies_is_noted() -> None:
     found = layout(batch(ts=MINUTES), timezone="UTC", interval="1h")
-    assert found.notes == ("bars are loaded as 1h, but their spacing is 1m (100 % of 9 steps)",)
+    assert noted(found) == ("bars are loaded as 1h, but their spacing is 1m (100 % of 9 steps)",)
 
 
 @pytest.mark.parametrize("interval", ["1d", "weekly"])
@@ -176,23 +184,24 @@ def test_bars_of_minutes_are_not_thrown_together_into_days(interval: str) -> Non
         ({"timezone": "Mars"}, "--timezone 'Mars' is no time zone"),
         ({"time_format": "yyyy-mm-dd"}, "--time-format 'yyyy-mm-dd' is no strptime format"),
         ({"columns": {"clos": "x"}}, "a bar has no field 'clos'"),
-        ({"symbol_convention": "x"}, "no symbol convention 'x'"),
+        ({"symbol_convention": "x"}, "'x' is no symbol convention"),
     ],
 )
 def test_hints_that_are_wrong_for_every_file(hints: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        check(Hints(**hints))
+        check(Meaning(**hints))
 
 
 def test_hints_that_are_right() -> None:
     with pytest.raises(UnknownDialect):
-        check(Hints(dialect="canonicle"))
-    check(Hints())
+        check(Meaning(dialect="canonicle"))
+    check(Meaning())
     check(
-        Hints(
-            "demo", "1Min", "X", "UTC-5", {"close": "Last", "time_of_day": "T"}, "ms", "canonical"
+        Meaning(
+            provider="demo", interval="1Min", symbol="X", timezone="UTC-5", time_format="ms",
+            columns={"close": "Last", "time_of_day": "T"}, dialect="canonical",
         )
-    )
+    )  # fmt: skip
 
 
 def test_spacing_is_that_of_one_symbol() -> None:
@@ -203,12 +212,12 @@ def test_spacing_is_that_of_one_symbol() -> None:
 def test_a_zone_or_format_that_is_not_applied_is_said() -> None:
     own = "times say themselves where they lie in UTC: Asia/Tokyo is not applied to them"
     texts = batch(ts=[f"{minute}Z" for minute in MINUTES])
-    assert own in layout(texts, timezone="Asia/Tokyo").notes
+    assert own in noted(layout(texts, timezone="Asia/Tokyo"))
     numbers = batch(ts=[1_719_840_600 + 60 * n for n in range(10)])
-    assert own in layout(numbers, timezone="Asia/Tokyo").notes
+    assert own in noted(layout(numbers, timezone="Asia/Tokyo"))
     assert starts(numbers, timezone="Asia/Tokyo")[0] == utc(2024, 7, 1, 13, 30)
     typed = batch(ts=[date(2024, 7, day) for day in range(1, 10)])
-    assert layout(typed, time_format="%Y").notes == (
+    assert noted(layout(typed, time_format="%Y")) == (
         "column 'ts' is no text: --time-format is not applied to it",
         "interval 1d inferred from the spacing: 100 % of 8 steps",
     )
@@ -258,7 +267,7 @@ def test_columns_of_the_wrong_kind(columns: dict[str, Any], message: str) -> Non
 def test_integers_can_be_symbols_with_a_word_about_zeros() -> None:
     raw = batch(ts=DAYS, symbol=[600000] * 12)
     found = layout(raw, symbol=None)
-    assert "leading zeros" in found.notes[0]
+    assert "leading zeros" in noted(found)[0]
     assert normalise(raw, found).bars["symbol"].unique().to_list() == ["600000"]
 
 
@@ -268,7 +277,7 @@ def test_integers_can_be_symbols_with_a_word_about_zeros() -> None:
 @pytest.mark.parametrize("hint", ["America/New_York", "UTC-4", "-04:00", "Etc/GMT+4"])
 def test_local_times_need_a_zone(hint: str) -> None:
     raw = batch(ts=MINUTES)
-    with pytest.raises(ColumnMismatch, match="are local, and nothing says of which") as raised:
+    with pytest.raises(ColumnMismatch, match="are local, and no time zone") as raised:
         layout(raw)
     assert "--timezone" in str(raised.value.hint)
     assert starts(raw, timezone=hint)[0] == utc(2024, 7, 1, 17, 30)
@@ -281,10 +290,10 @@ def test_an_unknown_zone() -> None:
 
 def test_stamps_that_a_dialect_cannot_tell_the_meaning_of_are_asked_for() -> None:
     columns = {name: (name,) for name in ("ts", "open", "high", "low", "close")}
-    plain = Dialect("unsaid", "Unsaid", columns, timezone="UTC", stamp=None)
+    unsaid = Dialect("unsaid", "Unsaid", columns, timezone="UTC", stamp=None)
 
     def found(ts: list[str], **hints: Any) -> Layout:
-        return decide(batch(ts=ts), Hints(**HINTS, dialect="unsaid", own=(plain,), **hints))
+        return decide(batch(ts=ts), Meaning(**HINTS, **hints), plain(unsaid))
 
     with pytest.raises(ColumnMismatch, match="the starts or the ends of the bars") as raised:
         found(MINUTES)
@@ -296,7 +305,7 @@ def test_stamps_that_a_dialect_cannot_tell_the_meaning_of_are_asked_for() -> Non
 def test_a_column_that_is_called_utc() -> None:
     raw = batch(timestamp_utc=MINUTES)
     found = layout(raw)
-    assert "times are UTC, as the name of column 'timestamp_utc' says" in found.notes
+    assert "times are UTC, as the name of column 'timestamp_utc' says" in noted(found)
     assert starts(raw)[0] == utc(2024, 7, 1, 13, 30)
     assert starts(raw, timezone="UTC+1")[0] == utc(2024, 7, 1, 12, 30)
 
@@ -331,7 +340,7 @@ def test_the_session_date_of_an_offset_is_as_written_across_the_change_of_clocks
 
 
 def test_a_daily_instant_at_midnight_utc_keeps_its_date_beside_others() -> None:
-    """Coins by UTC's days in one file with stocks by New York's, whatever the first batch has."""
+    """Coins with UTC days and stocks with New York days in one file, in any order."""
     stamps = ["2024-07-01T04:00:00Z", "2024-07-01T00:00:00Z", "2024-12-02T05:00:00Z"]
     mixed = batch(date=[*stamps, "2024-12-02T00:00:00Z"])
     found = starts(mixed, interval="1d", timezone="America/New_York")
@@ -341,7 +350,7 @@ def test_a_daily_instant_at_midnight_utc_keeps_its_date_beside_others() -> None:
 def test_daily_instants_at_midnight_utc_keep_their_date_whatever_the_zone() -> None:
     raw = batch(ts=[f"{day}T00:00:00Z" for day in DAYS])
     found = layout(raw, timezone="America/New_York")
-    assert found.notes[-1].endswith("midnight UTC: America/New_York is not applied to them")
+    assert noted(found)[-1].endswith("midnight UTC: America/New_York is not applied to them")
     assert starts(raw, timezone="America/New_York")[0] == utc(2024, 7, 1)
 
 
@@ -367,7 +376,7 @@ def test_the_date_in_the_columns_own_zone() -> None:
     column = pl.Series(NEW_YORK_MIDNIGHTS).dt.convert_time_zone("America/New_York")
     raw = batch(ts=column)
     found = layout(raw, timezone="Asia/Tokyo")
-    assert "session dates are those of America/New_York, the column's own time zone" in found.notes
+    assert "session dates are those of America/New_York, the column's own time zone" in noted(found)
     assert starts(raw) == [utc(2024, 3, d) for d in range(8, 13)]
 
 
@@ -399,7 +408,7 @@ def test_date_and_time_of_day_are_joined() -> None:
 def test_seconds_and_milliseconds_in_one_column() -> None:
     raw = batch(unix=["1618704000000", "1618700400000", "1505088000.0", "1505084400.0", "x"])
     found = layout(raw, interval="1h")
-    assert "times are numbers since 1970 in s (40.0%) and ms (40.0%)" in found.notes
+    assert "times are numbers since 1970 in s (40.0%) and ms (40.0%)" in noted(found)
     assert starts(raw, interval="1h") == [
         utc(2021, 4, 18), utc(2021, 4, 17, 23), utc(2017, 9, 11), utc(2017, 9, 10, 23), None,
     ]  # fmt: skip
@@ -417,7 +426,7 @@ def test_seconds_and_milliseconds_in_one_column() -> None:
 @pytest.mark.parametrize("dtype", [pl.Int64, pl.UInt64, pl.Float64, pl.String])
 def test_epochs_of_any_unit_and_type(values: list[int], unit: str, dtype: Any) -> None:
     raw = batch(t=pl.Series(values).cast(dtype))
-    assert f"times are numbers since 1970 in {unit}" in layout(raw).notes
+    assert f"times are numbers since 1970 in {unit}" in noted(layout(raw))
     assert starts(raw)[:2] == [utc(2024, 7, 1, 13, 30), utc(2024, 7, 1, 13, 31)]
 
 
@@ -445,7 +454,7 @@ def test_the_order_of_month_and_day_is_decided_by_the_values() -> None:
     for texts, name in ((MONTH_FIRST, "MM/DD/YYYY"), (day_first, "DD/MM/YYYY")):
         raw = batch(Date=texts)
         found = layout(raw, interval="1d")
-        assert found.notes == (f"times are {name}: 48 values can be nothing else",)
+        assert noted(found) == (f"times are {name}: 48 values can be nothing else",)
         assert starts(raw, interval="1d")[28] == utc(2024, 2, 1)
 
 

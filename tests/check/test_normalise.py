@@ -15,11 +15,12 @@ from hypothesis.strategies import DrawFn
 from polars.testing import assert_series_equal
 
 from loader import bars
-from loader.check.layout import Hints, decide
+from loader.check.layout import decide
 from loader.check.normalise import Normalised, normalise
-from loader.check.rules import RULES
+from loader.check.reasons import REASONS
 from loader.errors import ColumnMismatch
 from loader.read.batch import Location, RawBatch
+from loader.settings import Meaning
 
 HINTS: dict[str, Any] = {"provider": "demo", "symbol": "X", "interval": "1d"}
 
@@ -29,7 +30,7 @@ def raw(**columns: Any) -> RawBatch:
 
 
 def normalised(batch: RawBatch, **hints: Any) -> Normalised:
-    return normalise(batch, decide(batch, Hints(**{**HINTS, **hints})))
+    return normalise(batch, decide(batch, Meaning(**{**HINTS, **hints})))
 
 
 OHLC = {"open": ["10"], "high": ["12"], "low": ["9"], "close": ["11"]}
@@ -62,7 +63,7 @@ def test_the_schema_is_exact_whatever_the_file_has() -> None:
 
 def test_faults_are_named_like_rules() -> None:
     found = normalised(raw(Date=["2024-07-01"], **OHLC))
-    assert set(found.faults.columns) <= {rule.name for rule in RULES}
+    assert set(found.faults.columns) <= {reason.name for reason in REASONS}
     assert set(found.faults.dtypes) == {pl.Boolean}
 
 
@@ -164,14 +165,14 @@ def test_empty_keys_are_filled_or_stay_empty() -> None:
 
 def test_a_later_batch_has_the_layout_of_the_first() -> None:
     first = raw(Date=["21/07/2024", "22/07/2024"], **{name: ["10"] * 2 for name in OHLC})
-    layout = decide(first, Hints(**HINTS))
+    layout = decide(first, Meaning(**HINTS))
     later = raw(Date=["01/02/2024", "02/22/2024"], **{name: ["10"] * 2 for name in OHLC})
     assert normalise(later, layout).bars["ts"].to_list() == [datetime(2024, 2, 1, tzinfo=UTC), None]
 
 
 def test_a_column_that_vanishes() -> None:
     first = raw(Date=["2024-07-01"], **OHLC)
-    layout = decide(first, Hints(**HINTS))
+    layout = decide(first, Meaning(**HINTS))
     later = RawBatch(first.frame.drop("low"), Location("file.csv", 1, 250_001))
     with pytest.raises(ColumnMismatch, match="column 'low' is gone from row 250,001 on"):
         normalise(later, layout)
@@ -208,7 +209,7 @@ def test_every_dress_of_a_table_gives_the_same_bars(
     columns = {"time": times[rng.choice(sorted(times))], "vol": dress(pl.Series(volume))}
     columns |= {name[0]: dress(pl.Series(values)) for name, values in prices.items()}
     frame = pl.DataFrame(columns).select(rng.sample(sorted(columns), len(columns)))
-    # prices as they stand: round ones of millions look like fixed point
+    # unscaled prices: round ones in the millions look like fixed point
     found = normalised(RawBatch(frame, Location("file", 0, 1)), interval="1m", price_exponent=0)
     assert found.bars["ts"].to_list() == moments
     for name, values in prices.items():

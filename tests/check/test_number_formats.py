@@ -1,4 +1,4 @@
-"""Numbers written for people, against Python's Decimal: the nearest float64 of what is written."""
+"""Numbers written for people, against Python's Decimal: the nearest float64 of the text."""
 
 from __future__ import annotations
 

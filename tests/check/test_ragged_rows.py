@@ -1,4 +1,4 @@
-"""Rows with more or fewer cells than columns: rejects of rules of their own, in their places."""
+"""Rows with more or fewer cells than columns: rejected under separate rules, in file order."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.check.file import Checking
+from loader.check.ragged import numbered
 from loader.check.validate import CheckedBatch
 from loader.errors import SettingsError
 from loader.read.formats import read
@@ -59,7 +61,7 @@ WIDTHS = st.lists(st.sampled_from([8, 8, 8, 8, 7, 9, 2, 1]), min_size=1, max_siz
 def test_every_row_is_told_once_under_its_number(
     widths: list[int], batch_rows: int, cut_at: int
 ) -> None:
-    widths = [8] * 16 + widths  # the file is judged by what is usual in it
+    widths = [8] * 16 + widths  # the most common length decides
     text = HEADER + "".join(row(minute, cells) + "\n" for minute, cells in enumerate(widths))
     found = pieces(text, batch_rows, cut_at)
     good = [number for piece in found for number in piece.good["row_number"]]
@@ -124,5 +126,33 @@ def test_a_row_is_skipped_only_by_cells_that_it_has(batch_rows: int) -> None:
 
 
 def test_short_rows_is_true_or_false() -> None:
-    with pytest.raises(SettingsError, match="short_rows must be a true or false, not 'yes'"):
+    with pytest.raises(SettingsError, match="short_rows must be true or false, not 'yes'"):
         written("AAPL.csv", DAYS, 9, own_dialects={"acme": {**ACME, "short_rows": "yes"}})
+
+
+def test_a_reason_to_skip_sees_no_cell_that_is_missing() -> None:
+    frame = pl.DataFrame({"a": ["1", "2"], "b": ["x", None], "c": [None, None]})
+    ragged = pl.DataFrame(
+        {"at": [0, 1], "cells": [2, 1], "line": ["1,x", "2"]},
+        schema={"at": pl.UInt32, "cells": pl.UInt32, "line": pl.String},
+    )
+
+    def skipped(reason: pl.Expr) -> list[bool]:
+        return numbered(frame, ragged, 0, 1, {"why": reason})[1]["skipped"].to_list()
+
+    assert skipped(pl.col("c").is_null()) == [False, False]
+    assert skipped(pl.col("b").is_null()) == [False, False]
+    assert skipped(pl.col("b") == "x") == [True, False]
+    assert skipped((pl.col("a") == "1") & pl.col("c").is_null()) == [False, False]
+
+
+def test_rejects_of_all_kinds_stay_in_the_order_of_the_file() -> None:
+    broken = row(3, 8).replace(",100,", ",-1,")
+    rows = [row(0, 8), row(1, 7), row(2, 8), broken, row(4, 9)]
+    (piece,) = pieces(HEADER + "".join(f"{each}\n" for each in rows), 9)
+    assert piece.bad["row_number"].to_list() == [2, 4, 5]
+    assert piece.bad["rules"].to_list() == [
+        ["row_too_short"],
+        ["volume_negative"],
+        ["row_too_long"],
+    ]

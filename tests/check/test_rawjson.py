@@ -1,4 +1,4 @@
-"""Raw rows as JSON that jsonb takes and from which every cell can be told."""
+"""Raw rows as JSON that jsonb accepts and that preserves every cell."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def rows(frame: pl.DataFrame) -> list[Any]:
 
 
 def read_back(text: str) -> str:
-    """The rule of the module's docstring, undone one character at a time."""
+    """Reverses the module's escaping, one character at a time."""
     result, characters = "", iter(text)
     for character in characters:
         if character == "␛":

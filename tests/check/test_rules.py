@@ -1,16 +1,16 @@
-"""Every rule, broken alone; the table in the docs."""
+"""Every rule, broken alone, and the table of reasons."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
 from loader import bars
-from loader.check.rules import RULES, RuleSettings, rules
+from loader.check.reasons import REASONS, SYMBOL_COLLISION
+from loader.check.rules import RuleSettings, rules
 
 MINUTE, DAY = 60_000_000, 86_400_000_000
 FAULTS = (
@@ -109,9 +109,11 @@ def test_rows_that_break_several(cells: dict[str, object], rules_broken: set[str
 
 def test_every_rule_has_a_case_a_name_and_a_line() -> None:
     elsewhere = {"high_below_low", "price_not_finite"}
-    assert {rule.name for rule in RULES} == set(CASES) | elsewhere
-    assert len({rule.name for rule in RULES}) == len(RULES)
-    assert all(rule.description and "\n" not in rule.description for rule in RULES)
+    found = [rule.name for rule in rules(RuleSettings())]
+    assert set(found) == set(CASES) | elsewhere
+    assert found == [r.name for r in REASONS if r.stage == "bar" and r.name != SYMBOL_COLLISION]
+    assert len({reason.name for reason in REASONS}) == len(REASONS)
+    assert all(reason.description and "\n" not in reason.description for reason in REASONS)
 
 
 @pytest.mark.parametrize(
@@ -157,11 +159,10 @@ def test_the_span_can_be_set() -> None:
 
 def test_the_switches_are_settings() -> None:
     names = set(RuleSettings.__dataclass_fields__)
-    switches = {word for rule in RULES if rule.switch for word in rule.switch.split(", ")}
-    assert switches == names
+    assert {name for reason in REASONS for name in reason.switches} == names
 
 
-def test_the_docs_list_every_rule() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
-    for rule in RULES:
-        assert f"| `{rule.name}` | {rule.description} |" in page
+def test_the_description_of_the_span_is_the_default_one() -> None:
+    (span,) = (reason for reason in REASONS if reason.name == "ts_out_of_range")
+    default = RuleSettings()
+    assert f"before {default.min_ts:%Y-%m-%d}, or {default.max_ts:%Y-%m-%d}" in span.description

@@ -1,8 +1,9 @@
-"""Good rows and bad rows: together all of them, numbered, with reasons and the raw row."""
+"""Good and bad rows: together all rows, numbered, with reasons and the raw row."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
@@ -12,20 +13,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader import bars
-from loader.check.layout import Hints, decide
+from loader.check.layout import decide
 from loader.check.normalise import normalise
 from loader.check.rules import RuleSettings
 from loader.check.validate import CheckedBatch, validate
 from loader.read.batch import Location, RawBatch
+from loader.settings import Meaning
 
-HINTS = Hints(provider="demo", symbol="X", interval="1d", timezone="UTC")
+HINTS = Meaning(provider="demo", symbol="X", interval="1d", timezone="UTC")
 
 
 def checked(
     frame: pl.DataFrame,
     start_row: int = 1,
     settings: RuleSettings | None = None,
-    hints: Hints = HINTS,
+    hints: Meaning = HINTS,
 ) -> CheckedBatch:
     batch = RawBatch(frame, Location("file.csv", 0, start_row))
     return validate(batch, normalise(batch, decide(batch, hints)), settings or RuleSettings())
@@ -124,7 +126,7 @@ def test_typed_rows_are_kept_exactly() -> None:
         "open": [10.0, 0.1], "high": [12.0, float("nan")], "low": [9.0, 0.05], "close": [11.0, 0.1],
         "symbol": ["A", "B\0"],
     })  # fmt: skip
-    found = checked(frame, hints=Hints(provider="demo", interval="1m"))
+    found = checked(frame, hints=Meaning(provider="demo", interval="1m"))
     assert found.bad["rules"].to_list() == [["key_unreadable", "price_not_finite"]]
     assert json.loads(found.bad["raw"][0]) == {
         "ts": "2024-07-01 13:31:00.000000+00:00", "open": "0.1", "high": "NaN", "low": "0.05",
@@ -180,3 +182,14 @@ def test_every_row_is_good_or_bad_by_a_slow_oracle(
         for name in names:
             counted[name] = counted.get(name, 0) + 1
     assert found.rejected == counted
+
+
+def test_what_a_rule_cannot_decide_counts_as_broken() -> None:
+    batch = RawBatch(table(3), Location("file.csv", 0, 1))
+    normalised = normalise(batch, decide(batch, HINTS))
+    unknown = pl.Series([False, None, False], dtype=pl.Boolean)
+    faults = normalised.faults.with_columns(ts_ambiguous=unknown)
+    found = validate(batch, replace(normalised, faults=faults), RuleSettings())
+    assert found.good["row_number"].to_list() == [1, 3]
+    assert found.bad.drop("raw").rows() == [(2, ["ts_ambiguous"])]
+    assert found.rejected == {"ts_ambiguous": 1}

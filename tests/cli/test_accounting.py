@@ -1,4 +1,4 @@
-"""Every row of every file in exactly one count, the same on stdout, in JSON and in the database."""
+"""Every row of every file is in exactly one count, equal on stdout, in JSON and in the database."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def write(path: Path, rows: list[str]) -> None:
     path.write_text("\n".join([HEADER, *rows]) + "\n")
 
 
-#: What a folder of files comes to, file by file: state, and the counts in the order of `COUNTS`.
+#: The results of a folder, file by file: state, and the counts in the order of `COUNTS`.
 EXPECTED: dict[str, tuple[str, tuple[int, ...]]] = {
     "01-sorted.csv": ("loaded", (10, 10, 0, 0, 0, 0, 0)),
     "02-newest-first.csv": ("loaded", (10, 10, 0, 0, 0, 0, 0)),
-    # a key in the first and in the last batch of three rows, and once more with another value
+    # a key in the first and the last batch of three rows, and again with another value
     "03-repeated.csv": ("loaded", (12, 10, 0, 0, 2, 0, 0)),
     "04-shuffled.csv": ("loaded", (40, 30, 0, 0, 10, 0, 0)),
     "05-some-bad.csv": ("loaded", (10, 7, 0, 0, 1, 0, 2)),
@@ -99,7 +99,7 @@ def test_a_folder_of_all_sorts(
 ) -> None:
     mdload("--database", database_url, "backfill", folder / "01-sorted.csv", "--provider", "p",
            "--interval", "1m")  # fmt: skip
-    with psycopg.connect(database_url, autocommit=True) as connection:  # so that 12 is known
+    with psycopg.connect(database_url, autocommit=True) as connection:  # makes 12 known
         connection.execute("TRUNCATE bars_ohlcv")
         connection.execute("UPDATE job_run_files SET path = '12-same-as-01.csv'")
     expected = dict(EXPECTED)
@@ -108,7 +108,7 @@ def test_a_folder_of_all_sorts(
             (folder / "01-sorted.csv").read_text().replace("\n", "\r\n")
         )
         total = TOTAL
-    else:  # without order between files, only those that share no bar
+    else:  # order between files is open, so only files without common bars
         for name in ("01-sorted.csv", "11-restated.csv"):
             (folder / name).unlink()
             del expected[name]
@@ -167,7 +167,7 @@ def test_the_terminal_shows_the_same(mdload: Mdload, database_url: str, folder: 
     assert "high_below_low 6" in ran.out
     assert "1 row repeats a key with other values" in ran.out
     assert "CCC 1m 2024-03-04 09:01:00Z (row 2, row 12 kept)" in ran.out
-    for words in ("07-no-table.csv is no table", "08-cut-short.csv ends in the middle of row 10",
+    for words in ("07-no-table.csv is not a table", "08-cut-short.csv ends in the middle of row 10",
                   "06-refused.csv: 5 of 10 rows were rejected", "--max-rejects"):  # fmt: skip
         assert words in ran.err
     inspected = mdload("--database", database_url, "job-runs", "inspect", "1")

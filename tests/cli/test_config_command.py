@@ -1,4 +1,4 @@
-"""`mdload config`, and what other commands take from mdload.toml."""
+"""`mdload config`, and the settings of mdload.toml in other commands."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ headers = ["a"]
 columns = {ts = "T"}
 positions = "a"
 """
-#: Ambiguous only once it is put together: no key of it is wrong by itself.
+#: Contradictory only as a whole: each key alone is right.
 MEANINGLESS = """\
 [jobs.a]
 source = "x.csv"
@@ -74,7 +74,7 @@ def test_check_finds_everything_that_is_wrong(mdload: Mdload, tmp_path: Path) ->
         "error: own.toml:5: jobs.nightly.intervall is no setting of mdload",
         "error: own.toml:7: jobs.daily.source: '{today}' in '{today}.csv' is no date such as "
         "{date}, {date-1d} or {date:%Y%m%d}; a brace of its own is written twice",
-        "error: own.toml:9: dialects.acme.headers is no setting of a dialect",
+        "error: own.toml:9: dialects.acme.headers is not a setting of a dialect",
         "error: own.toml:12: dialects.the.dump of ours.positions must be a list of text, not 'a'",
     ]
     assert "did you mean jobs.nightly.interval?" in ran.err

@@ -188,7 +188,7 @@ def test_gaps_for_programs(mdload: Mdload, stored: str) -> None:
         ("--calendar XNYS --reason x", 2, "--waive and --reason go together"),
         ("--calendar XNYS --reason x --waive AAPL:2024-01-02", 2, "is not SYMBOL:FROM:TO"),
         ("--calendar XNYS --reason x --waive A:2024-01-03:2024-01-02", 2, "ends before it begins"),
-        ("--calendar XNYS --reason x --waive A:2024-02-30:2024-03-01", 2, "has no real date"),
+        ("--calendar XNYS --reason x --waive A:2024-02-30:2024-03-01", 2, "has an invalid date"),
         ("--calendar XNYS --reason x --waive A:2024-01-02:2024-01-03T10:00", 2, "mixes a session"),
         ("--calendar XNYS --symbol NOPE", 6, "no bars of NOPE are stored"),
         ("--withdraw 7", 2, "there is no waiver 7"),

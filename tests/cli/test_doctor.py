@@ -196,7 +196,7 @@ def test_locks(doctor: Run, database_url: str) -> None:
         )
         assert checks["locks"][2] == f"SELECT pg_terminate_backend({holder.info.backend_pid});"
     with psycopg.connect(database_url, application_name="psql") as other:
-        other.execute("SELECT pg_advisory_lock(4711)")  # no business of ours
+        other.execute("SELECT pg_advisory_lock(4711)")  # belongs to somebody else
         assert doctor()[1]["locks"] == ("ok", "no job is held", None)
         other.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         assert doctor()[1]["locks"][1].startswith("held: mdload migrate for ")

@@ -1,9 +1,9 @@
 """Every sample file through the command line into PostgreSQL: loaded as counted, or refused.
 
-`samples.csv` has a line for each file: the options that its name and content leave to be said, the
-dialect, and how many rows were read, inserted, doubled, skipped and rejected by which rules; or the
-sentence that refuses it. The bars themselves are compared with readings of their own by
-`tests/dialects/test_real_files.py` and `test_samples.py`.
+`samples.csv` has a line for each file: the options it needs, its dialect, and the numbers of rows
+read, inserted, duplicate, skipped and rejected by rule; or the sentence that refuses it.
+`tests/dialects/test_real_files.py` and `test_samples.py` compare the bars with independent
+readings.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def test_a_file_is_loaded_as_counted_or_refused(
 ) -> None:  # fmt: skip
     monkeypatch.chdir(samples)
     with psycopg.connect(store) as connection:
-        connection.execute("TRUNCATE bars_ohlcv")  # some files have the bars of others
+        connection.execute("TRUNCATE bars_ohlcv")  # some files share bars with others
     ran = cli("--database", store, "-q", "backfill", line["file"], *shlex.split(line["options"]),
               "--force", "--json")  # fmt: skip
     assert told(line["file"], line["options"], json.loads(ran.stdout)) == line
@@ -59,7 +59,7 @@ def test_a_file_is_loaded_as_counted_or_refused(
 
 
 def told(path: str, options: str, result: dict[str, Any]) -> dict[str, str]:
-    """What was told of a file, as it is listed."""
+    """The result of a file, in the form of `samples.csv`."""
     (of,) = result["files"]
     rejected = "; ".join(f"{rule} {rows}" for rule, rows in sorted(of["rejected"].items()))
     refused = (of["error"] or "").removeprefix(f"{path}: ").removeprefix(path).strip()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,7 +18,7 @@ TABLE_ORDER = [
     "pipeline_version", "rows_read", "rows_written", "rows_inserted", "rows_updated",
     "rows_unchanged", "rows_duplicate", "rows_skipped", "rows_failed", "symbols", "min_ts",
     "max_ts", "error_message", "metadata", "started_at", "completed_at", "created_at",
-    "updated_at", "elapsed_ms",
+    "updated_at", "elapsed_ms", "providers",
 ]  # fmt: skip
 
 
@@ -248,3 +250,32 @@ def test_a_server_that_is_away_is_one_sentence(mdload: Run) -> None:
     assert (ran.code, ran.out) == (5, "")
     assert "Traceback" not in ran.err
     assert "hunter2" not in ran.err
+
+
+def test_a_provider_that_only_the_files_name_is_shown(
+    mdload: Run, job_runs: Run, database_url: str, tmp_path: Path
+) -> None:
+    def load(*providers: str) -> int:
+        for path in (tmp_path / "in").glob("*"):
+            path.unlink()
+        for provider in providers:
+            row = f"{provider},A,1m,2024-03-05T00:00:00Z,10,20,5,10,100"
+            header = "provider,symbol,interval,ts,open,high,low,close,volume"
+            (tmp_path / "in" / f"{provider}.csv").write_text(f"{header}\n{row}\n")
+        ran = mdload("--database", database_url, "backfill", "in", "--json")
+        assert ran.code == 0, ran.err
+        return int(ran.json()["run_id"])
+
+    (tmp_path / "in").mkdir()
+    one, several = load("acme"), load("zeta", "acme2")
+    rows = {row["id"]: row for row in job_runs("list", "--json").json()}
+    assert (rows[one]["provider"], rows[one]["providers"]) == ("acme", ["acme"])
+    assert (rows[several]["provider"], rows[several]["providers"]) == (None, ["acme2", "zeta"])
+    assert (rows[4]["providers"], rows[5]["providers"]) == ([], ["kraken"])
+    listed = {line[0]: line for line in words(job_runs("list"))[2:]}
+    assert listed[str(one)][2] == "acme"
+    assert listed[str(several)][2:4] == ["acme2,", "zeta"]
+    assert listed["4"][2] == "-"
+    inspected = job_runs("inspect", str(several)).out
+    assert re.search(r"provider +acme2, zeta", inspected)
+    assert "acme " in job_runs("summary").out

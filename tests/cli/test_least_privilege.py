@@ -1,4 +1,4 @@
-"""The roles of docs/roles.sql at work: each command as the least that may run it, by login."""
+"""The roles of docs/roles.sql: each command under the role with the fewest privileges for it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def people(database_url: str) -> Iterator[Callable[[str], str]]:
 
 @pytest.fixture
 def bars(tmp_path: Path) -> Callable[..., Path]:
-    """A file of five minutes of one symbol, with the close and the broken rows that are wanted."""
+    """A file of five minutes of one symbol, with the given close and broken rows."""
 
     def made(name: str, close: float = 10.5, broken: int = 0) -> Path:
         path = tmp_path / name
@@ -75,7 +75,7 @@ def test_run_as_the_loader(
         (job,) = ran.json()["jobs"]
         return job["rows_inserted"], job["rows_updated"], job["rows_failed"]
 
-    assert run().code == 3  # nothing there, recorded as a run that failed
+    assert run().code == 3  # no such file, recorded as a failed run
     bars("a.csv")
     assert counts(run("--dry-run")) == (5, 0, 0)
     assert counts(run()) == (5, 0, 0)

@@ -47,7 +47,7 @@ def test_a_feed_to_its_end(mdload: Mdload, database_url: str) -> None:
     assert fetch(database_url, "SELECT old_close, new_close, run_id FROM bars_ohlcv_revisions") == [
         (10.5, 10.75, told["run_id"])
     ]
-    assert "stdin: line 2501: no bar, no column for ts" in ran.err
+    assert "stdin: line 2501: not a bar, no column for ts" in ran.err
     inspected = mdload("--database", database_url, "job-runs", "inspect", str(told["run_id"]))
     assert re.search(r"line_not_json\s+1\n", inspected.out), inspected.out
     again = mdload(*args[:-1], "--job-name", "kraken", stdin=data)
@@ -96,7 +96,7 @@ def test_an_idle_feed_beats(database_url: str, home: Path) -> None:
 def test_a_signal_drains(
     database_url: str, home: Path, sig: signal.Signals, code: int, status: str
 ) -> None:
-    """All that reached the pipe is stored, though the server was not ready for it."""
+    """Everything in the pipe is stored, although the server was not ready for it."""
     with psycopg.connect(database_url) as blocker, feeding(database_url, home=home) as feed:
         feed.write(line(0))
         until_stored(database_url, 1)
@@ -108,7 +108,7 @@ def test_a_signal_drains(
         ran = feed.ended()
     assert (ran.code, "Traceback" in ran.err) == (code, False), ran.err
     assert fetch(database_url, COUNT) == [(400,)]
-    # Half a line is a reject like any that is no JSON: it is kept.
+    # Half a line is rejected and kept like any line that is not JSON.
     assert fetch(database_url, RUN) == [("live", "live", status, 401, 400, 0, 0, 1)]
     assert fetch(database_url, "SELECT raw ->> 'line' FROM bars_rejected") == [
         ('{"symbol":"AA","ts":17',)
@@ -117,7 +117,7 @@ def test_a_signal_drains(
 
 
 def test_who_writes_waits_for_the_server(database_url: str, home: Path) -> None:
-    """No more lines are read than fit into memory; none is lost."""
+    """Reads only as many lines as fit into memory, and loses none."""
     arrived = 0
 
     def produce() -> None:
@@ -133,7 +133,7 @@ def test_who_writes_waits_for_the_server(database_url: str, home: Path) -> None:
         blocker.execute("LOCK TABLE bars_ohlcv IN ACCESS EXCLUSIVE MODE")
         producing = threading.Thread(target=produce)
         producing.start()
-        while True:  # until nothing moves any more
+        while True:  # until nothing moves
             before = arrived
             time.sleep(1.0)
             if before == arrived > 0:
@@ -156,7 +156,7 @@ def test_a_fifo(database_url: str, home: Path, tmp_path: Path) -> None:
             pipe.write(line(10))
         assert feed.ended().code == 0
     assert fetch(database_url, COUNT) == [(11,)]
-    with feeding(database_url, fifo, home=home) as feed:  # nobody writes to it, ever
+    with feeding(database_url, fifo, home=home) as feed:  # nobody ever writes to it
         wait_until(lambda: len(fetch(database_url, "SELECT 1 FROM job_runs")) == 2, lambda: "")
         time.sleep(0.2)
         feed.send(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""What a feed reads is stored once, in order, whatever becomes of server, network and process."""
+"""A feed stores each line once and in order, despite failures of server, network and process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.sql import fetch
 
 
 def test_a_second_signal_ends_at_once(database_url: str, home: Path) -> None:
-    """What is not stored then is on disk, and the next feed stores it before its own lines."""
+    """Unstored lines are on disk, and the next feed stores them before its own."""
     with psycopg.connect(database_url) as blocker, feeding(database_url, home=home) as feed:
         feed.write(line(0))
         until_stored(database_url, 1)
@@ -48,7 +48,7 @@ def test_a_second_signal_ends_at_once(database_url: str, home: Path) -> None:
 
 
 def test_sessions_that_end(database_url: str, home: Path) -> None:
-    """Whatever is ended, and when: everything is stored once, and counted as it was."""
+    """Whatever ends at any time, everything is stored once and counted correctly."""
     kill = (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -66,7 +66,7 @@ def test_sessions_that_end(database_url: str, home: Path) -> None:
 
 
 def test_a_server_that_is_away_for_longer(warm: Path, tmp_path: Path) -> None:
-    """Lines go to a private file meanwhile, and from there to the store, in their order."""
+    """During an outage lines go to a private file, and from there to the store, in order."""
     url = start(warm)
     schema.upgrade(url)
     spill = tmp_path / "spill"
@@ -74,7 +74,7 @@ def test_a_server_that_is_away_for_longer(warm: Path, tmp_path: Path) -> None:
         feed.write(lines(0, 100))
         until_stored(url, 100)
         stop(warm)
-        # More than memory may hold: a key again and again, whose last value must win.
+        # More than the memory limit: one key repeated, and the last value must win.
         feed.write(lines(100, 1_000))
         feed.until_said("until they can be stored: ")
         feed.write(lines(1_000, 2_000) + line(1_500, close=9.5) + line(1_500, close=10.25))
@@ -98,7 +98,7 @@ def test_a_feed_that_is_killed_while_the_server_is_away(warm: Path) -> None:
     with feeding(url, home=warm) as feed:
         feed.write(lines(0, 100))
         until_stored(url, 100)
-        os.kill(status(warm).pid or 0, signal.SIGQUIT)  # as a crash: it answers nothing more
+        os.kill(status(warm).pid or 0, signal.SIGQUIT)  # as in a crash: it stops answering
         feed.write(lines(100, 700) + b"nonsense\n")
         feed.until_said("until they can be stored: ")
         (kept,) = (warm / "live").iterdir()
@@ -116,7 +116,7 @@ def test_a_feed_that_is_killed_while_the_server_is_away(warm: Path) -> None:
 
 
 def test_lines_that_end_while_the_server_is_away(warm: Path) -> None:
-    """It waits a while for the server; then they stay on disk."""
+    """The feed waits for the server for a while; then the lines stay on disk."""
     url = start(warm)
     schema.upgrade(url)
     with feeding(url, home=warm) as feed:

@@ -1,5 +1,5 @@
-"""What the real executable says on stderr: JSON lines with `--log-format json`, and no password in
-either format."""
+"""Messages of the real executable on stderr: JSON lines with `--log-format json`, and no password
+in either format."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEYS = ("at", "level", "event", "run_id", "file", "message")
 
 
 def objects(ran: Ran) -> list[dict[str, Any]]:
-    """The objects of stderr, each of which has what every one must have."""
+    """The objects on stderr, each checked for the required keys."""
     found = [json.loads(line) for line in ran.err.splitlines()]
     for each in found:
         assert tuple(each)[: len(KEYS)] == KEYS
@@ -134,7 +134,7 @@ def test_what_modules_log_speaks_the_same_format(
 
 @pytest.fixture
 def secret_url(database_url: str) -> Iterator[str]:
-    """A URL with a password, and afterwards a look for it in all that the database keeps."""
+    """A URL with a password, which must not appear anywhere in the database."""
     yield with_password(database_url)
     with psycopg.connect(database_url) as connection:
         for table in ("job_runs", "job_run_files", "bars_rejected"):

@@ -1,4 +1,4 @@
-"""How the command speaks to people: help, errors, terminals, pipes, completion."""
+"""The command's manners: help, errors, terminals, pipes, completion."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 @pytest.fixture
 def bars(tmp_path: Path) -> Path:
-    """300 one-minute bars of AAA, with their offset, in `good.csv`; and files that are none."""
+    """300 one-minute bars of AAA, with an offset, in `good.csv`; and files without bars."""
     rows = [f"2024-03-04T{9 + n // 60:02}:{n % 60:02}:00Z,AAA,10,11,9,10,5" for n in range(300)]
     text = "\n".join(["ts,symbol,open,high,low,close,volume", *rows]) + "\n"
     (tmp_path / "good.csv").write_text(text)
@@ -52,7 +52,7 @@ def test_help_fits_and_gives_an_example(mdload: Mdload, command: str) -> None:
     ran = mdload(*command.split(), "--help", env={"COLUMNS": "80"})
     assert (ran.code, ran.err) == (0, "")
     assert max(map(len, ran.out.splitlines())) <= 80
-    assert "..." not in re.sub(r"(SOURCE|(ARGS|JOB)\]?)\.\.\.", "", ran.out)  # nothing cut short
+    assert "..." not in re.sub(r"(SOURCE|(ARGS|JOB)\]?)\.\.\.", "", ran.out)  # nothing truncated
     assert "Example: mdload" in ran.out or "First steps: mdload" in ran.out
 
 
@@ -63,8 +63,8 @@ def test_help_fits_and_gives_an_example(mdload: Mdload, command: str) -> None:
         ("*.xyz", 3, "nothing matches *.xyz", "quote it"),
         ("'empty folder'", 3, "the folder empty folder holds no file", "it looks for"),
         ("https://127.0.0.1:1/a.csv", 3, "cannot be reached", "check the endpoint"),
-        ("paper.csv", 3, "paper.csv is no table: it looks like a PDF", "mdload reads"),
-        ("page.csv", 3, "page.csv is no table: it looks like a web page", "ask the provider"),
+        ("paper.csv", 3, "paper.csv is not a table: it looks like a PDF", "mdload reads"),
+        ("page.csv", 3, "page.csv is not a table: it looks like a web page", "ask the provider"),
         ("cut.csv.gz", 3, "cut.csv.gz ends in the middle", "get it again"),
         ("cut.parquet", 3, "cut.parquet is damaged or cut short", "get the file again"),
         ("local.csv", 3, "the times in column 'ts' are local", "--timezone"),
@@ -76,7 +76,8 @@ def test_help_fits_and_gives_an_example(mdload: Mdload, command: str) -> None:
          "America/New_York"),
         ("good.csv --interval 7m", 2, "--interval '7m' is no interval", "5m"),
         ("good.csv --time-format yyyy", 2, "'yyyy' is no strptime format", "%d.%m.%Y"),
-        ("good.csv --max-rejects few", 2, "'few' is neither a number of rows nor", "0.5%"),
+        ("good.csv --max-rejects few", 2,
+         "--max-rejects must be a number of rows, or a share such as 0.5%, not 'few'", None),
         ("good.csv --max-rejects 101%", 2, "'101%' is neither a number", "0.5%"),
         ("good.csv --symbol ' '", 2, "--symbol is blank", "AAPL"),
         ("good.csv --column close", 2, "'close' is not FIELD=NAME", None),
@@ -99,7 +100,7 @@ def test_what_goes_wrong_is_one_sentence_and_the_next_step(
     assert "Traceback" not in ran.err
     with psycopg.connect(database_url) as connection:
         told = connection.execute("SELECT count(*) FROM job_runs").fetchone()
-    # A wrong option is told before anything is recorded; a wrong file has its row in the ledger.
+    # A wrong option fails before anything is recorded; a wrong file gets its ledger row.
     assert told == (1 if ran.out else 0,)
     assert bool(ran.out) is (code == 3 and "mdload job-runs inspect 1" in ran.out)
 
@@ -191,12 +192,12 @@ def test_inspect_of_a_file_that_would_not_load(mdload: Mdload, bars: Path) -> No
     ran = mdload("inspect", "local.csv", "--provider", "p")
     assert ran.code == 3
     assert "found  ts, symbol, open, high, low, close, volume" in ran.out
-    assert "rejected" not in ran.out  # which nobody knows
+    assert "rejected" not in ran.out  # an unknown one
     assert "--timezone" in ran.err
 
 
 def on_terminal(home: Path, cwd: Path, width: int, env: dict[str, str], *args: str) -> str:
-    """What a terminal of that width gets to see, escape sequences and all."""
+    """The output of a terminal of that width, including escape sequences."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     around = {k: v for k, v in environment(home).items() if k not in ("NO_COLOR", "COLUMNS")}

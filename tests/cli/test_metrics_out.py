@@ -145,7 +145,7 @@ def test_a_gateway_that_is_away_changes_nothing_but_stderr(
     assert ran.code == 0
     assert ran.json()["status"] == "success"
     note, warning = ran.err.splitlines()
-    assert "1 symbol is stored under another spelling" in note
+    assert "1 symbol trimmed/upper-cased" in note
     assert warning.startswith("warning: the metrics did not reach http://127.0.0.1:1: ")
 
 

@@ -96,13 +96,13 @@ def test_what_emit_writes_reads_the_file(mdload: Callable[..., Ran], tmp_path: P
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ({"headers": ["a"]}, "dialects.x.headers is no setting of a dialect"),
+        ({"headers": ["a"]}, "dialects.x.headers is not a setting of a dialect"),
         ({"header": "a"}, "dialects.x.header must be a list of text, not 'a'"),
         ({"columns": {"ts": "a"}}, "does not say how to know such a file"),
         ({"header": ["a"]}, "does not say which columns bars are in"),
-        ({"header": ["a"], "columns": {"ts": "a"}, "stamp": "middle"}, "must be start or end"),
-        ({"price_divisor": 3}, "dialects.x.price_divisor must be a power of ten, not 3"),
-        ({"names": ["("]}, "is no pattern"),
+        ({"header": ["a"], "columns": {"ts": "a"}, "stamp": "middle"}, "must be one of start, end"),
+        ({"price_divisor": 3}, "dialects.x.price_divisor must be a power of ten such"),
+        ({"names": ["("]}, "is not a valid pattern"),
     ],
 )
 def test_a_wrong_table_is_refused_by_its_key(table: dict[str, object], message: str) -> None:
@@ -123,7 +123,11 @@ NONE = "no dialect"
     [
         ("DIALECT", 0, "Acme of another package"),
         ("TWIN", 2, "acme_mdload:TWIN, announced under mdload.dialects as 'acme', has the name of"),
-        ("NONE", 2, "acme_mdload:NONE, announced under mdload.dialects as 'acme', is no dialect"),
+        (
+            "NONE",
+            2,
+            "acme_mdload:NONE, announced under mdload.dialects as 'acme', is not a dialect",
+        ),
         ("GONE", 2, "as 'acme', cannot be imported: module 'acme_mdload' has no attribute 'GONE'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What `mdload run` tells others: a command, a webhook and a healthcheck hear of each run's end."""
+"""Hooks of `mdload run`: a command, a webhook and a healthcheck learn of each run's end."""
 
 from __future__ import annotations
 

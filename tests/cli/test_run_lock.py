@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import Ran
 from tests.support.jobs import STALLED, bars, config, running, stalled
+from tests.support.lingering import lingering
 from tests.support.sql import fetch, wait_for
 
 Mdload = Callable[..., Ran]
@@ -57,7 +58,7 @@ def test_another_job_is_free_and_the_worst_code_counts(
     mdload: Mdload, home: Path, folder: Path, database_url: str
 ) -> None:
     with psycopg.connect(database_url) as connection:
-        # The other job's bars are there already, so that it needs to wait for nobody's table.
+        # The other job's bars are stored already, so it does not wait for a table lock.
         assert mdload("run", "other").code == 0
         connection.execute("LOCK TABLE bars_ohlcv IN ACCESS EXCLUSIVE MODE")
         with running(home, folder, "nightly"):
@@ -101,6 +102,35 @@ def test_a_holder_that_is_killed_frees_the_job(
         (run_id, "failure"),
         (run_id + 1, "success"),
     ]
+
+
+def test_a_run_straight_after_another_does_not_find_its_lock(
+    mdload: Mdload, tmp_path: Path, folder: Path, database_url: str
+) -> None:
+    """Even where the server hears of the end of the first one's sessions much later."""
+    with lingering(database_url, 600.0) as url:
+        config(tmp_path, url, *JOBS)
+        for _ in range(2):
+            ran = mdload("run", "nightly", "--json")
+            assert ran.code == 0, ran.err
+        sessions = "SELECT count(*) > 1 FROM pg_stat_activity WHERE datname = current_database()"
+        assert fetch(database_url, sessions) == [(True,)]
+
+
+def test_a_holder_that_was_killed_a_moment_ago_is_waited_for(
+    mdload: Mdload, home: Path, tmp_path: Path, folder: Path, database_url: str
+) -> None:
+    with lingering(database_url, 1.0) as url:
+        config(tmp_path, url, *JOBS)
+        with stalled(database_url) as lock, running(home, folder, "nightly") as holder:
+            ((run_id,),) = wait_for(database_url, STALLED)
+            holder.kill()
+            holder.wait(60)
+            lock.rollback()
+            ran = mdload("run", "nightly", "--json")
+        assert ran.code == 0, ran.err
+        assert f"run {run_id} of nightly is marked as failed" in ran.err
+        assert ran.json()["jobs"][0]["rows_inserted"] == 20
 
 
 def test_one_who_waits_gets_it_from_one_who_is_killed(
@@ -147,7 +177,7 @@ def test_jobs_of_another_schema_have_locks_of_their_own(
 def test_a_holder_that_lost_its_lock_cannot_commit_beside_the_next_one(
     home: Path, folder: Path, database_url: str
 ) -> None:
-    """As after a restart of the server: the first one lives on, and somebody else has the job."""
+    """As after a server restart: the first process lives on, and another one has the job."""
     with stalled(database_url) as lock, running(home, folder, "nightly") as first:
         wait_for(database_url, STALLED)
         fetch(database_url, f"SELECT pg_terminate_backend(pid) FROM ({HOLDERS}) AS holders")

@@ -30,7 +30,7 @@ RUNS = "SELECT status, error_message, metadata ->> 'attempt' FROM job_runs ORDER
 
 
 def ran(folder: Path, url: str) -> JobResult:
-    """What a run of the job `a` comes to, in this process."""
+    """The result of a run of the job `a`, in this process."""
     return run_job(job(read(str(folder / "mdload.toml")), "a"), url, JobRequest())
 
 
@@ -100,7 +100,7 @@ def test_a_file_that_is_cut_short_is_left_while_it_is_young(
     young = ran(tmp_path, database_url)
     assert (young.exit_code, young.load.status) == (0, "success")
     assert (young.unfinished, young.load.files[0].state) == ((str(path),), "unfinished")
-    assert "left for the next run" in young.load.files[0].notes[0]
+    assert "left for the next run" in young.load.files[0].notes[0].text
     assert fetch(database_url, "SELECT count(*) FROM job_run_files") == [(0,)]
     an_hour_ago = time.time() - 3600
     os.utime(path, (an_hour_ago, an_hour_ago))
@@ -113,7 +113,7 @@ def test_a_file_that_is_cut_short_is_left_while_it_is_young(
 def test_a_server_that_comes_back_is_tried_again(
     home: Path, tmp_path: Path, database_url: str
 ) -> None:
-    """The socket of the server is not there before the first attempt has failed."""
+    """The server's socket appears only after the first attempt has failed."""
     url = urlsplit(database_url)
     options = parse_qs(url.query)
     real = Path(unquote(options["host"][0])) / f".s.PGSQL.{options.get('port', ['5432'])[0]}"
@@ -146,7 +146,7 @@ def test_attempts_have_an_end(mdload: Mdload, tmp_path: Path) -> None:
 def test_only_files_that_may_succeed_are_tried_again(
     tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another writer's lock stops one file; what is wrong with the other stays wrong."""
+    """Another writer's lock stops one file; the other file's own fault stays."""
     monkeypatch.setattr(retries, "ATTEMPTS", 1)  # of a file within a run, some fifteen seconds
     config(tmp_path, database_url, ALL, defaults="retry_wait = 0\nretries = 1\n")
     bars(tmp_path / "dumps/a.csv", 10)
@@ -188,7 +188,7 @@ def test_a_deadline_stops_the_job_and_fails_it(
 def test_what_comes_through_a_pipe_is_not_waited_for(
     mdload: Mdload, tmp_path: Path, database_url: str
 ) -> None:
-    """It is cut short for good: nobody writes to mdload's own copy of it."""
+    """The file is truncated for good: nobody writes to mdload's own copy of it."""
     config(tmp_path, database_url, '[jobs.a]\nsource = "-"', defaults='settle = "1h"\n')
     text = bars(tmp_path / "bars.csv", 50).read_bytes()
     assert mdload("run", "a", stdin=text).code == 0

@@ -1,5 +1,5 @@
-"""Real vendor files through the command line into PostgreSQL, against a reading of their own: the
-csv module, datetime, zoneinfo and float, row by row."""
+"""Real vendor files through the command line into PostgreSQL, against an independent reading with
+the csv module, datetime, zoneinfo and float, row by row."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Cli = Callable[..., Result]
 
 
 def day(form: str) -> Stamp:
-    """A session date, whatever clock stands beside it."""
+    """A session date, ignoring any clock beside it."""
     return lambda text: datetime.combine(datetime.strptime(text, form).date(), time(), UTC)
 
 
@@ -56,7 +56,7 @@ def epoch_ms(text: str) -> datetime:
 
 
 def monday(text: str) -> datetime:
-    """Of the week that is stamped with its last day."""
+    """The start of a week that its last day names."""
     return ISO(text) - timedelta(days=ISO(text).weekday())
 
 
@@ -218,7 +218,7 @@ def store(server_url: str, template: str) -> Iterator[str]:
 
 @pytest.fixture
 def cli() -> Iterator[Cli]:
-    """The command in this process, which a hundred files would otherwise start a hundred times."""
+    """Runs the command in this process, to avoid a hundred process starts."""
     kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     handlers = list(logging.getLogger().handlers)
     loggers = [logging.getLogger(name) for name in ("loader", "loader.said")]

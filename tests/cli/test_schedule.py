@@ -1,4 +1,4 @@
-"""`mdload schedule show`, and what systemd thinks of it."""
+"""`mdload schedule show`, checked by systemd itself."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PROGRAM = str(Path(sys.executable).with_name("mdload"))
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where mdload.toml lies; a name that every format has to quote."""
+    """The folder of mdload.toml, with a name that every format has to quote."""
     folder = tmp_path / "my $jobs 100%"
     folder.mkdir()
     (folder / "mdload.toml").write_text(CONFIG)
@@ -52,7 +52,7 @@ def test_lines_of_a_crontab(mdload: Run, folder: Path) -> None:
 
 
 def test_the_line_runs_as_cron_runs_it(mdload: Run, folder: Path) -> None:
-    """By /bin/sh, in another folder and with next to no environment."""
+    """Runs it with /bin/sh, in another folder and with almost no environment."""
     (folder / "mdload.toml").write_text('[jobs.nightly]\nsource = "x.csv"\nschedule = "@daily"\n')
     (folder / "secrets").write_text("MDLOAD_DATABASE_URL='mysql://no $such'\n")
     ran = mdload("--config", folder / "mdload.toml", "schedule", "show", "nightly", "--nice", "0",

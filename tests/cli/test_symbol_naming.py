@@ -64,14 +64,11 @@ def test_a_rename_from_one_day_to_another(load: Mdload, database_url: str, tmp_p
         ["AAPL", "FB", "META"],
     )
     assert query(database_url, stored) == expected
-    assert (
-        "1 symbol is stored under another spelling by the symbol map: FB as META"
-        in (told["files"][0]["notes"])
-    )
-    assert any("lower case: ' aapl' as AAPL" in note for note in told["files"][0]["notes"])
-    assert "by the symbol map: FB as META" in first.err
+    assert "1 symbol renamed by the symbol map: FB -> META" in (told["files"][0]["notes"])
+    assert any("trimmed/upper-cased: ' aapl' -> AAPL" in note for note in told["files"][0]["notes"])
+    assert "by the symbol map: FB -> META" in first.err
 
-    # The same map from elsewhere is the same configuration; a changed one is not.
+    # The same map in another place is the same configuration; a changed map is not.
     elsewhere = tmp_path / "other.csv"
     elsewhere.write_text("valid_to,to,from,provider\n2022-06-09,META,FB,p\n")
     assert load(bars, "--symbol-map", elsewhere).json()["files"][0]["state"] == "known"
@@ -85,7 +82,7 @@ def test_a_rename_from_one_day_to_another(load: Mdload, database_url: str, tmp_p
 
 
 def test_two_spellings_that_fall_together(load: Mdload, database_url: str, tmp_path: Path) -> None:
-    """In one file, and over time; a map says that it is meant."""
+    """In one file and over time; a map declares it as intended."""
     day = "2024-01-02"
     both = daily(tmp_path / "both.csv", (day, "BRK-B"), ("2024-01-03", "BRK.B"))
     names = tmp_path / "map.csv"
@@ -94,10 +91,8 @@ def test_two_spellings_that_fall_together(load: Mdload, database_url: str, tmp_p
     refused = load(both, "--symbol-convention", "yahoo")
     assert refused.code == 3
     (file,) = refused.json()["files"]
-    assert file["error"] == "two symbols of p come to BRK.B: 'BRK-B' and 'BRK.B'"
-    assert (
-        file["hint"] == "say what they are: --symbol-map FILE, with a line for each that is meant"
-    )
+    assert file["error"] == "two symbols of p become BRK.B: 'BRK-B' and 'BRK.B'"
+    assert file["hint"] == "tell them apart: --symbol-map FILE, with a line for each"
     assert query(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
 
     assert load(both, "--symbol-convention", "yahoo", "--dry-run").json()["files"] == [file]
@@ -108,7 +103,7 @@ def test_two_spellings_that_fall_together(load: Mdload, database_url: str, tmp_p
         ("BRK-B", "BRK.B", "yahoo"), ("BRK.B", "BRK.B", "map"),
     ]  # fmt: skip
 
-    # Over time: what the map joined stays joined, and a third spelling is an error again.
+    # Over time: the map's join stays, and a third spelling is an error again.
     again = load(
         daily(tmp_path / "again.csv", ("2024-01-04", "BRK-B")), "--symbol-convention", "yahoo"
     )
@@ -134,8 +129,8 @@ def test_a_map_does_not_merge_two_securities(
         refused = load(bars, "--symbol-map", names, *fresh)
         assert refused.code == 3
         assert (
-            "'FB' and 'META' of p are both META, but have different bars at 2022-01-03 00:00Z"
-            in (refused.err)
+            "the symbol map turns both 'FB' and 'META' of p into META, but they have different "
+            "bars at 2022-01-03 00:00Z" in (refused.err)
         )
         assert "valid_from, valid_to" in refused.err
     assert query(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
@@ -160,17 +155,15 @@ def test_case_that_means_something_is_no_lower_case_spelling(
     refused = load(bars)
     assert refused.code == 3
     (file,) = refused.json()["files"]
-    assert file["error"] == "two symbols of p come to ALPA: 'ALPA' and 'ALpA'"
+    assert file["error"] == "two symbols of p become ALPA: 'ALPA' and 'ALpA'"
     assert "--symbol-convention cqs" in file["hint"]
 
     loaded = load(bars, "--symbol-convention", "cqs")
     assert loaded.code == 0, loaded.err
     assert loaded.json()["symbols"] == ["AL.PRA", "ALPA", "MSFT", "T.PRC", "TPC"]
     assert loaded.json()["files"][0]["notes"][-2:] == [
-        "2 symbols are stored under another spelling by the convention cqs: "
-        "ALpA as AL.PRA, TpC as T.PRC",
-        "2 symbols are stored under another spelling for their blanks or lower case: "
-        "'MSFT ' as MSFT, msft as MSFT",
+        "2 symbols converted by the convention cqs: ALpA -> AL.PRA, TpC -> T.PRC",
+        "2 symbols trimmed/upper-cased: 'MSFT ' -> MSFT, msft -> MSFT",
     ]
     assert ("ALpA", "AL.PRA", "cqs") in query(database_url, SPELLINGS)
 
@@ -182,11 +175,10 @@ def test_in_parts_every_spelling_is_counted_once(
     bars = daily(tmp_path / "b.csv", *((f"2024-01-0{n}", s) for n, s in enumerate(symbols, 1)))
     ran = load(bars, "--symbol-convention", "yahoo", "--commit-every", "2", "--batch-rows", "1")
     note = (
-        "3 symbols are stored under another spelling by the convention yahoo: "
-        "BF-B as BF.B, BRK-A as BRK.A, BRK-B as BRK.B"
+        "3 symbols converted by the convention yahoo: BF-B -> BF.B, BRK-A -> BRK.A, BRK-B -> BRK.B"
     )
     assert ran.json()["files"][0]["notes"][-1] == note
-    assert ran.err.count("stored under another spelling") == 1
+    assert ran.err.count("converted by the convention") == 1
     assert query(database_url, "SELECT notes[cardinality(notes)] FROM job_run_files") == [(note,)]
 
 
@@ -195,7 +187,7 @@ def test_inspect_tells_of_a_collision(mdload: Mdload, tmp_path: Path) -> None:
     looked = mdload("inspect", bars, "--interval", "1d", "--provider", "p")
     assert looked.code == 3
     assert "2024-01-02 to 2024-01-03" in looked.out
-    assert "two symbols of p come to ALPA: 'ALPA' and 'ALpA'" in looked.err
+    assert "two symbols of p become ALPA: 'ALPA' and 'ALpA'" in looked.err
 
 
 def test_inspect_and_the_configuration_file(mdload: Mdload, tmp_path: Path) -> None:
@@ -206,16 +198,16 @@ def test_inspect_and_the_configuration_file(mdload: Mdload, tmp_path: Path) -> N
     )
     looked = json.loads(mdload("inspect", bars, "--interval", "1d", "--json").out)
     assert looked["symbols"] == ["BRK.B", "META"]
-    assert [note for note in looked["notes"] if "another spelling" in note] == [
-        "1 symbol is stored under another spelling by the symbol map: FB as META",
-        "1 symbol is stored under another spelling by the convention yahoo: BRK-B as BRK.B",
+    assert [note for note in looked["notes"] if "1 symbol" in note] == [
+        "1 symbol renamed by the symbol map: FB -> META",
+        "1 symbol converted by the convention yahoo: BRK-B -> BRK.B",
     ]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--symbol-convention", "yaho"), "there is no symbol convention 'yaho'"),
+        (("--symbol-convention", "yaho"), "--symbol-convention 'yaho' is no symbol convention"),
         (("--symbol-convention", "yaho"), "did you mean yahoo?"),
         (("--symbol-map", "absent.csv"), "--symbol-map absent.csv cannot be read"),
         (

@@ -1,4 +1,4 @@
-"""Lines of JSON into checked bars: what is understood, what is kept as a reject, what is told."""
+"""Lines of JSON into checked bars: accepted lines, rejects and notes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 
 from loader.check.validate import CheckedBatch
 from loader.client.live.lines import Lines
+from loader.results import Note
 from loader.settings import Settings
 
 BAR = {"provider": "p", "symbol": "AA", "interval": "1m", "ts": "2024-03-04T14:30:00Z",
        "open": 10, "high": 11.5, "low": 9, "close": 10.25, "volume": None}  # fmt: skip
 
 
-def check(*lines: Any, first: int = 1, told: list[str] | None = None, **given: Any) -> CheckedBatch:
+def check(
+    *lines: Any, first: int = 1, told: list[Note] | None = None, **given: Any
+) -> CheckedBatch:
     """The lines (objects are written as JSON) as one batch of a feed of their own."""
     raw = [x if isinstance(x, bytes) else json.dumps(x).encode() for x in lines]
     feed = Lines(Settings(**given), "stdin", [].append if told is None else told.append)
@@ -57,7 +60,7 @@ def test_other_names_and_what_the_options_say() -> None:
 
 
 def test_numbers_are_read_as_they_are_written() -> None:
-    """Never through a float on the way: these would all be changed by one."""
+    """Values never pass through a float, which would change all of these."""
     line = (
         b'{"provider":"p","symbol":600000,"interval":"1m","ts":"2024-03-04T14:30:00Z","open":0.1,'
         b'"high":1e3,"low":0.10000000000000001,"close":123.456,"trade_count":9007199254740993}'
@@ -85,7 +88,7 @@ def test_lines_that_are_no_objects() -> None:
 
 
 def test_objects_that_are_no_bars() -> None:
-    told: list[str] = []
+    told: list[Note] = []
     lines = [{"type": "subscribed"}, BAR, {"type": "heartbeat"}, {"open": 1, "close": 2}]
     found = check(*lines, told=told)
     assert [(number, rules, raw["line"]) for number, rules, raw in rejects(found)] == [
@@ -97,7 +100,7 @@ def test_objects_that_are_no_bars() -> None:
     assert [raw["why"] for *_, raw in rejects(found)][:2] == [first, first]
     assert found.good["row_number"].to_list() == [2]
     assert len(told) == 2
-    assert told[0].startswith("line 1: no bar, no column for ts, open, high, low, close")
+    assert told[0].text.startswith("line 1: not a bar, no column for ts, open, high, low, close")
 
 
 def test_bars_that_break_a_rule() -> None:
@@ -122,34 +125,34 @@ def test_bars_that_break_a_rule() -> None:
         ({k: v for k, v in BAR.items() if k != "symbol"}, "the symbol of the bars is not known"),
         ({k: v for k, v in BAR.items() if k != "interval"}, "the interval is not known"),
         ({**BAR, "ts": "yesterday"}, "have no form that is known"),
-        ({**BAR, "ts": "2024-03-04 09:30"}, "nothing says of which time zone"),
+        ({**BAR, "ts": "2024-03-04 09:30"}, "no time zone is given"),
     ],
 )
 def test_what_is_not_said_is_not_guessed(line: dict[str, Any], said: str) -> None:
     """Not even the interval from many lines at once: the next batch would be too short for it."""
-    told: list[str] = []
+    told: list[Note] = []
     many = [{**line, "ts": line["ts"].replace(":30", f":{n}")} for n in range(30, 60)]
     assert check(*many, told=told).rejected == {"line_not_a_bar": 30}
     assert len(told) == 1
-    assert said in told[0]
+    assert said in told[0].text
 
 
 def test_a_shape_is_understood_once_and_asked_again_until_then() -> None:
-    told: list[str] = []
+    told: list[Note] = []
     feed = Lines(Settings(), "stdin", told.append)
     odd, even = {**BAR, "ts": "?"}, {**BAR, "extra": 1}
     for line, good in ((odd, 0), (BAR, 1), (odd, 0), (even, 1), (even, 1)):
         assert feed.check([json.dumps(line).encode()], 1).good.height == good
     # The first odd one is no bar yet; the second one breaks a rule of a shape that is known.
-    assert [text.partition(":")[2] for text in told] == [
-        " no bar, the times in column 'ts' have no form that is known: '?'; say how they are "
+    assert [note.text.partition(":")[2] for note in told] == [
+        " not a bar, the times in column 'ts' have no form that is known: '?'; say how they are "
         "written: --time-format '%d.%m.%Y %H:%M'; or name the right column: --column ts=NAME",
         " 'extra' left out: a bar has no field for it",
     ]
 
 
 def test_the_order_of_lines_is_kept_over_shapes() -> None:
-    """The last of two bars for a key counts, whatever names the two have."""
+    """The last of two bars for a key wins, whatever spelling each has."""
     lines = [{**BAR, "close": 10.1, "volume": 1}, {**BAR, "close": 10.2}, b"x",
              {**BAR, "close": 10.3, "volume": 2}]  # fmt: skip
     found = check(*lines, first=5)

@@ -1,4 +1,4 @@
-"""Lines out of pipes: however they are cut, in time, and up to the moment of a stop."""
+"""Lines from pipes: cut at any place, read in time, and read up to a stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines on disk: their order, what is left of them, and who takes it up."""
+"""Lines on disk: their order, leftovers, and the feed that takes them over."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_nothing_to_adopt(spill: Spill) -> None:
 
 
 def test_a_file_that_somebody_has(spill: Spill) -> None:
-    """Two feeds of a job at once never share a file, and both are named later."""
+    """Two feeds of a job never share a file, and a later feed names both files."""
     spill.append([b"first"])
     folder = spill.path.parent
     second = adopted(folder)
@@ -115,7 +115,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_is_full(spill: Spill, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of what did not fit is in the file; it goes on when there is room again."""
+    """A line that did not fit leaves nothing in the file; writing resumes when there is room."""
     real = os.pwrite
 
     def full(file: int, data: bytes, at: int) -> int:

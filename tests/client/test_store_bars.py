@@ -1,4 +1,4 @@
-"""Objects into frames: what is taken, what is refused and how that is said."""
+"""Objects into frames: accepted objects, refused ones, and messages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader import bars
-from loader.check.layout import Hints, decide
+from loader.check.layout import decide
 from loader.check.normalise import normalise
 from loader.check.validate import RuleSettings
 from loader.client import Bar, WriteResult
@@ -30,6 +30,7 @@ from loader.client.checks import Checks
 from loader.client.keys import KnownKeys
 from loader.read.batch import Location, RawBatch
 from loader.results import Counts
+from loader.settings import Meaning
 from tests.support.candles import T0, Candle, minutes
 
 
@@ -181,7 +182,7 @@ def test_known_keys_are_what_normalisation_makes_of_them(batches: list[list[Any]
     for batch in batches:
         candles = [Candle(provider=p, symbol=s, interval=i) for p, s, i in batch]
         raw = RawBatch(framed(*candles), Location("bars", 0, 1))
-        layout = decide(RawBatch(framed(), Location("bars", 0, 1)), Hints())
+        layout = decide(RawBatch(framed(), Location("bars", 0, 1)), Meaning())
         expected, found = normalise(raw, layout), known.normalise(raw)
         assert found.bars.equals(expected.bars)
         assert found.faults.equals(expected.faults)
@@ -190,7 +191,7 @@ def test_known_keys_are_what_normalisation_makes_of_them(batches: list[list[Any]
 
 @pytest.mark.parametrize("size", [1, 3, 7, 10, 100])
 def test_batches_of_a_list_are_those_of_a_stream(size: int) -> None:
-    """A list is checked in larger pieces; what comes out is the same."""
+    """A list is checked in larger pieces with the same result."""
     candles = [replace(c, high=1.0) if n % 4 == 3 else c for n, c in enumerate(minutes(10))]
     checks = Checks(RuleSettings())
     as_list = list(checks.objects(candles, size))

@@ -1,4 +1,4 @@
-"""`StoreClient` on a real server: what it writes, what it says, what it refuses."""
+"""`StoreClient` on a real server: writes, results and refusals."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CLOSES = "SELECT symbol, ts, close FROM bars_ohlcv ORDER BY 1, 2"
 
 @pytest.fixture(params=["statement", "copy"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Every batch goes this way into the table, whatever its size."""
+    """Forces this method of writing for every batch size."""
     monkeypatch.setattr(transaction, "STATEMENT_ROWS", 10**9 if request.param == "statement" else 0)
     return str(request.param)
 
@@ -238,7 +238,7 @@ def test_batches_before_an_error_are_stored(client: StoreClient, database_url: s
         with pytest.raises(TypeError, match=r"bars\[7\].open is 'ten'"):
             client.write_bars(bars(batch), batch_size=3)
         assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(6,)]
-    # And the client is as usable as before.
+    # And the client stays usable.
     assert said(client.write_bars(minutes(9), batch_size=3)) == (9, 3, 0, 6, 0, 0)
 
 
@@ -337,7 +337,7 @@ def test_listeners_hear_what_was_committed(database_url: str, way: str) -> None:
 
 
 def test_spellings_are_asked_about_once(client: StoreClient, database_url: str) -> None:
-    """A feed brings the same symbols for ever; what the client knows of them costs no query."""
+    """A feed repeats the same symbols forever; known symbols cost no query."""
     client.write_bars(minutes(2))
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("ALTER TABLE provider_symbols RENAME TO elsewhere")

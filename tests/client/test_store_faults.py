@@ -164,7 +164,7 @@ def line(database_url: str) -> Iterator[Line]:
 def test_a_commit_without_an_answer(
     database_url: str, line: Line, cut: Literal["before", "after", "unnoticed"]
 ) -> None:
-    """Whether it came through is found out: everything is there once, and counted as it was."""
+    """The client finds out whether the commit succeeded: everything is stored and counted once."""
     heard: list[Event] = []
     with JobRunTracker(database_url) as tracker:
         run_id = tracker.start_run("feed")
@@ -187,7 +187,7 @@ def test_a_commit_without_an_answer(
 
 
 def test_a_server_that_restarts(warm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batch after batch while it goes down and comes up again; nothing is lost or counted twice."""
+    """Batches continue while the server restarts; nothing is lost or counted twice."""
     from loader.db import retries
     from loader.store import schema
 
@@ -288,7 +288,7 @@ def test_threads_that_share_a_client(database_url: str) -> None:
 
 
 def test_another_writer_between_the_look_and_the_insert(database_url: str) -> None:
-    """The other one's bar is not visible yet when ours is compared; it is revised in the end."""
+    """The other writer's bar is still invisible when ours is compared; in the end it is revised."""
     with (
         StoreClient(database_url) as client,
         psycopg.connect(database_url) as other,

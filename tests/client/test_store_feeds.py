@@ -65,7 +65,7 @@ def test_flush_says_what_became_of_all_so_far(client: StoreClient) -> None:
 
 
 def test_a_bar_is_taken_as_it_is_when_it_is_written(client: StoreClient, database_url: str) -> None:
-    """A program that goes on with the same object for the next bar spoils nothing."""
+    """A program may reuse the same object for the next bar."""
     with client.buffered(max_seconds=None) as feed:
         candle = Candle()
         for other in minutes(3):

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from loader.db.target import libpq_url
+from loader.db.conninfo import libpq_url
 
 Mdload = Callable[..., Any]
 
@@ -135,7 +135,7 @@ def test_libpqs_own_variables_name_a_server(
     ("arguments", "code", "says"),
     [
         (["--database", "mysql://u:s3cret@h/d", "db", "psql"], 2, "names a mysql:// database"),
-        (["--database", "", "db", "url"], 2, "--database is no PostgreSQL URL"),
+        (["--database", "", "db", "url"], 2, "--database is not a PostgreSQL URL"),
         (["db", "nonsense"], 2, "No such command 'nonsense'"),
         (["nonsense"], 2, "No such command 'nonsense'"),
     ],

@@ -18,8 +18,8 @@ from loader.bars import SCHEMA
 from loader.db.arrow import connect
 from loader.errors import DatabaseError
 from loader.events import Event, FileNote
-from loader.load import mergers
-from loader.load.pipeline import load
+from loader.ingest import mergers
+from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.results import LoadResult
 from loader.settings import RejectLimit, Settings

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from loader.db.target import Target, libpq_url, masked, named
+from loader.db.conninfo import libpq_url, masked
+from loader.db.target import Target, named
 from loader.errors import SettingsError
 
 VARIABLES = (
@@ -79,9 +80,9 @@ def test_each_way_to_write_it_becomes_one_url(text: str, url: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "--database is no PostgreSQL URL or connection string"),
-        ("s3cret", "--database is no PostgreSQL URL or connection string"),
-        ("postgresql://u:s3cret%@h/d", "--database is no PostgreSQL URL or connection string"),
+        ("", "--database is not a PostgreSQL URL or connection string"),
+        ("s3cret", "--database is not a PostgreSQL URL or connection string"),
+        ("postgresql://u:s3cret%@h/d", "--database is not a PostgreSQL URL or connection string"),
         ("mysql://u:s3cret@h/d", "--database names a mysql:// database, and mdload works with "),
         ("sqlite:///s3cret.db", "--database names a sqlite:// database, and mdload works with "),
         ("postgresql://u:s3@cret@h/d", "--database has a user, password, host or port that cannot"),

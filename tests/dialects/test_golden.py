@@ -1,7 +1,7 @@
-"""Each golden folder: a small file in a provider's format, and its bars as worked out by hand.
+"""Each golden folder: a small file in a provider's format, and its bars worked out by hand.
 
-`golden/<dialect>/<case>/` holds the file (the only one that is not named below, in folders of its
-own where the format wants them) and `expected.csv` with its bars in the order of the file. An
+`golden/<dialect>/<case>/` holds the file (the only one not named below, in subfolders if the format
+needs them) and `expected.csv` with its bars in the order of the file. An
 optional `case.toml` says more: `options` (fields of `Settings`), `skipped` (rows), `rejected`
 (rule = rows), `error` (a part of the sentence that refuses the file), `notes` (parts of notes).
 """
@@ -84,6 +84,6 @@ def test_every_dialect_is_documented_by_its_declaration() -> None:
 
 
 def test_golden_files_are_of_ours() -> None:
-    """No golden input is a copy of a vendor's file: they are small, and written for the test."""
+    """Golden inputs are small and written for the test, never copies of vendor files."""
     for path in GOLDEN.rglob("*"):
         assert path.is_dir() or path.stat().st_size < 20_000, path

@@ -1,4 +1,4 @@
-"""Files that look like a dialect's and are not, or hold what would go wrong in silence."""
+"""Files that resemble a dialect but are not in it, and values that could go wrong silently."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_dates_that_do_not_show_the_month_are_not_taken_for_kibots(tmp_path: Pat
 
 def test_decimals_where_lean_has_times_10000_are_asked_about(tmp_path: Path) -> None:
     text = "20240102 00:00,13.63,14.1,13.5,13.9,100\n"
-    with pytest.raises(MdloadError, match="prices are in units of its instrument"):
+    with pytest.raises(MdloadError, match="prices are in units that depend on the instrument"):
         load(tmp_path, "equity/usa/daily/aapl.csv", text)
     loaded = load(tmp_path, "equity/usa/daily/aapl.csv", text, price_exponent=0)
     assert loaded.bars[0][4] == 13.63
@@ -126,7 +126,7 @@ def test_databentos_prices_of_two_kinds_in_one_file_are_refused(tmp_path: Path) 
         f"17040672{minute:02}000000000,33,2,1,1.5,3.0,1.0,2.0,5,X\n" for minute in range(40)
     )
     other = "1704070800000000000,33,2,1,1500000000,3000000000,1000000000,2000000000,5,X\n"
-    with pytest.raises(MdloadError, match="it is made of two files"):
+    with pytest.raises(MdloadError, match="two files seem to be joined"):
         load(tmp_path, "glbx.csv", header + one + other)
 
 
@@ -171,7 +171,7 @@ def test_the_spacing_says_whose_end_a_stamp_of_ninjatrader_is(tmp_path: Path) ->
 
 @pytest.mark.parametrize("kind", [pl.Float64, pl.Int64])
 def test_fixed_point_is_no_price_whatever_its_type(kind: Any, tmp_path: Path) -> None:
-    """pandas makes floats of integers beside which a cell is empty."""
+    """pandas turns integers into floats if the column has an empty cell."""
     prices = {name: [5_527_250_000_000] * 3 for name in ("open", "high", "low", "close")}
     days = ["2024-01-02", "2024-01-03", "2024-01-04"]
     path = tmp_path / "x.parquet"
@@ -192,3 +192,14 @@ def test_whole_prices_of_millions_are_prices(tmp_path: Path) -> None:
     """Bitcoin in yen."""
     text = "date,open,high,low,close,volume\n2024-01-02,6231455,6329800,6199000,6300000,7\n"
     assert load(tmp_path, "x.csv", text, **MINE).bars[0][4] == 6_231_455
+
+
+def test_decimals_are_prices_however_large(tmp_path: Path) -> None:
+    """Their scale is said by their type."""
+    prices = {name: ["50500000", "50600000"] for name in ("open", "high", "low", "close")}
+    frame = pl.DataFrame({"date": ["2024-01-02", "2024-01-03"], **prices})
+    frame.cast(dict.fromkeys(prices, pl.Decimal(20, 2))).write_parquet(tmp_path / "x.parquet")
+    loaded = taken_in(
+        tmp_path / "x.parquet", Settings(provider="mine", symbol="x", interval="1d"), 1_000
+    )
+    assert [row[4] for row in loaded.bars] == [50_500_000, 50_600_000]

@@ -1,4 +1,4 @@
-"""Real files: each against a reading of its own, and some against each other."""
+"""Real files, against independent readings and partly against each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which dialect a file is taken for, and why; nothing is guessed between two."""
+"""Recognition: which dialect a file is read as, and why; ties are never guessed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from loader.dialects import known as registry
 from loader.dialects import recognition
 from loader.dialects.dialect import Dialect, Opening, Refused, Shape
+from loader.dialects.filenames import said_by
 from loader.dialects.recognition import recognise
 from loader.errors import ColumnMismatch, UnknownDialect, UnreadableFile
 
@@ -47,7 +49,8 @@ BARS = pl.DataFrame({"ts": ["20240102"], **{name: ["1"] for name in list(COLUMNS
 @pytest.fixture(autouse=True)
 def few_dialects(monkeypatch: pytest.MonkeyPatch) -> None:
     known = {d.name: d for d in (BARE, PLAIN, HEADED, TRADES, TWIN)}
-    monkeypatch.setattr(recognition, "dialects", lambda: known)
+    for module in (registry, recognition):
+        monkeypatch.setattr(module, "dialects", lambda: known)
 
 
 def opening(frame: pl.DataFrame = BARS, path: str = "/data/x.csv", **more: Any) -> Opening:
@@ -63,7 +66,7 @@ def test_a_header_is_recognised_whatever_its_case() -> None:
     taken = recognise(opening(BARS.rename(str.upper)), None, None)
     assert taken.dialect.name == "headed"
     assert taken.score == 3  # the volume is more than the header wants
-    assert taken.reasons == ("it has their columns",)
+    assert taken.reasons == ("has all columns",)
 
 
 def test_an_exact_header_counts_more_than_one_with_other_columns_or_in_another_order() -> None:
@@ -75,7 +78,7 @@ def test_a_file_without_a_header_gets_the_names_of_its_positions_in_every_batch(
     taken = recognise(bare("/data/EURUSD_bare.txt"), None, None)
     assert (taken.dialect.name, taken.score) == ("bare", 5)
     assert taken.reasons == (
-        "6 columns without a header", "ts is such as 20240102", "its name is like theirs"
+        "6 columns without a header", "ts has values like 20240102", "file name matches"
     )  # fmt: skip
     assert taken.facts == {"symbol": "EURUSD", "side": "bid"}
     later = bare().first.with_columns(column_1=pl.lit("20240103"))
@@ -106,7 +109,8 @@ def test_more_points_do_not_overrule_the_provider_that_the_person_named(
 ) -> None:
     """NinjaTrader's text without any volume looks like HistData's, five hours away."""
     sure = replace(BARE, shapes=(replace(BARE.shapes[0], values={"ts": r"\d{8}", "open": "1"}),))
-    monkeypatch.setattr(recognition, "dialects", lambda: {"bare": sure, "twin": TWIN})
+    for module in (registry, recognition):
+        monkeypatch.setattr(module, "dialects", lambda: {"bare": sure, "twin": TWIN})
     assert recognise(bare(), None, None).dialect.name == "bare"
     assert recognise(bare(), None, "bare").dialect.name == "bare"
     with pytest.raises(ColumnMismatch, match="could be bare or twin") as refused:
@@ -118,7 +122,7 @@ def test_more_points_do_not_overrule_the_provider_that_the_person_named(
 def test_values_that_do_not_look_right_rule_a_shape_out() -> None:
     wrong = BARS.with_columns(ts=pl.lit("2024-01-02"))
     assert recognise(bare(frame=wrong), None, None).dialect.name == "canonical"
-    with pytest.raises(ColumnMismatch, match="not in the dialect bare, which wants 6 columns"):
+    with pytest.raises(ColumnMismatch, match="not fit the dialect bare, which needs 6 columns"):
         recognise(bare(frame=wrong), "bare", None)
 
 
@@ -155,7 +159,7 @@ def test_what_nothing_speaks_for_is_a_plain_table() -> None:
 
 
 def test_a_container_of_its_own_is_never_a_plain_table() -> None:
-    with pytest.raises(UnreadableFile, match="bi5 file of a kind that mdload does not know"):
+    with pytest.raises(UnreadableFile, match="bi5 file of an unknown kind"):
         recognise(Opening("x", "/x", "bi5", BARS), None, None)
 
 
@@ -172,7 +176,8 @@ def test_place_metadata_and_container_are_conditions() -> None:
     def found(**more: Any) -> str:
         given = {"container": "json", "place": "data.*[]", "metadata": {"v": "3"}, **more}
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(recognition, "dialects", lambda: known)
+            for module in (registry, recognition):
+                patch.setattr(module, "dialects", lambda: known)
             return recognise(Opening("x", "/x", first=BARS, **given), None, None).dialect.name
 
     assert found() == "j"
@@ -180,3 +185,29 @@ def test_place_metadata_and_container_are_conditions() -> None:
     assert found(place="data[]") == "canonical"
     assert found(metadata={"v": "4"}) == "canonical"
     assert found(metadata={}) == "canonical"
+
+
+def test_the_plain_dialect_takes_whatever_it_is_named_for() -> None:
+    taken = recognise(opening(), "canonical", None)
+    assert (taken.dialect.name, taken.shape, taken.notes) == ("canonical", None, ())
+
+
+def test_a_shape_wants_the_columns_whose_values_it_describes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wants = Dialect("wants", "W", COLUMNS, shapes=(Shape(named=".*", values={"day": ".*"}),))
+    monkeypatch.setattr(recognition, "dialects", lambda: {"wants": wants, "canonical": PLAIN})
+    assert recognise(opening(), None, None).dialect.name == "canonical"
+    with pytest.raises(ColumnMismatch):
+        recognise(opening(), "wants", None)
+
+
+def test_what_a_path_says_tells_equal_bytes_apart() -> None:
+    named = replace(TWIN, name="named", shapes=(Shape(name=r"/feed/"),))
+    assert said_by("/a/b/x.csv", [BARE, PLAIN, named]) == {}
+    assert said_by("/a/EURUSD_bare.txt", [BARE, PLAIN, named]) == {
+        "name": ["EURUSD_bare.txt", ""], "said": {"bare": {"symbol": "EURUSD"}},
+    }  # fmt: skip
+    assert said_by("/feed/d.zip!EURUSD_bare.txt", [BARE, PLAIN, named]) == {
+        "name": ["d.zip", "EURUSD_bare.txt"], "said": {"bare": {"symbol": "EURUSD"}, "named": {}},
+    }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Bars written as crypto dumps have them, and read back: what comes out is what went in."""
+"""Bars written in the formats of crypto providers are read back unchanged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FIRST = datetime(2017, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Bar:
-    """One hour; numbers as they are spelled."""
+    """One hour; numbers in their spelling."""
 
     ts: datetime
     open: str

@@ -1,4 +1,4 @@
-"""Bars written as engines, brokers and Chinese terminals have them, and read back."""
+"""Bars written in the formats of engines, brokers and Chinese terminals are read back."""
 
 from __future__ import annotations
 

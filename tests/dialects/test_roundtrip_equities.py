@@ -1,4 +1,4 @@
-"""Bars written as providers of equities write them come back as the same bars."""
+"""Bars written in the formats of equity providers are read back unchanged."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Bars written as platforms and sites of forex, futures and retail have them, and read back: what
-comes out is what went in."""
+"""Bars written in the formats of forex, futures and retail platforms are read back unchanged."""
 
 from __future__ import annotations
 
@@ -84,7 +83,7 @@ def ohlcv(b: Bar) -> list[Any]:
 
 
 def clock(form: str, zone: tzinfo = UTC, later: timedelta = timedelta(0)) -> Callable[[Bar], str]:
-    """`later` is what the stamp is after the bar's start."""
+    """`later` is the distance of the timestamp from the bar's start."""
     return lambda b: (b.ts + later).astimezone(zone).strftime(form)
 
 
@@ -163,7 +162,7 @@ def duka(made: list[Bar]) -> bytes:
 
 
 def feed(made: list[Bar]) -> bytes:
-    """Differences from row to row, the first to what stands before the rows."""
+    """Differences from row to row, the first from the base before the rows."""
     columns = {"opens": "open", "highs": "high", "lows": "low", "closes": "close"}
     values = {many: [getattr(b, one) for b in made] for many, one in columns.items()}
     values["times"] = [int(b.ts.timestamp()) // 3600 for b in made]

@@ -1,4 +1,4 @@
-"""Real vendor files that are plain tables: what is made of them, read off the files by hand."""
+"""Real vendor files that are plain tables, with expectations read off the files by hand."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-from loader.check.layout import Hints, decide
+from loader.check.layout import decide
 from loader.check.normalise import normalise
 from loader.check.rules import RuleSettings
 from loader.check.validate import CheckedBatch, validate
 from loader.errors import ColumnMismatch
 from loader.read.formats import read
 from loader.read.sources import Source
+from loader.settings import Meaning
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def load(path: Path, **hints: Any) -> CheckedBatch:
     source = Source(path, path.name, None, path.stat().st_size)
     with read(source) as reading:
         (batch,) = reading
-    layout = decide(batch, Hints(**{"provider": "demo", "symbol": "X", **hints}))
+    layout = decide(batch, Meaning(**{"provider": "demo", "symbol": "X", **hints}))
     return validate(batch, normalise(batch, layout), RuleSettings())
 
 

@@ -1,4 +1,4 @@
-"""mdload.toml: what is read of it, by whose word, and where the errors point."""
+"""mdload.toml: its values, their origin, and the places that errors name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cron expressions, and what systemd is told instead: by hand, and against systemd itself."""
+"""Cron expressions and their systemd form, against values by hand and systemd itself."""
 
 from __future__ import annotations
 

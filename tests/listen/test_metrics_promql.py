@@ -1,4 +1,4 @@
-"""Every metric and label that dashboard, alerts and docs name is one that mdload has."""
+"""Every metric and label in the dashboard, alerts and docs exists in mdload."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_alerts_say_who_what_and_where_to_look(rule: dict[str, Any]) -> None:
 
 
 def test_values_that_expressions_ask_for_exist() -> None:
-    """`status="failed"` would never match, and never be noticed."""
+    """A misspelt `status="failed"` would never match, and nobody would notice."""
     values = {
         "status": {"started", "success", "failure", "cancelled"},
         "mode": {"live", "backfill"},

@@ -1,10 +1,11 @@
-"""Events in, numbers out: what a scrape says after a run whose events are known."""
+"""Events in, numbers out: a scrape after a run with known events."""
 
 from __future__ import annotations
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from loader.check.reasons import REASONS
 from loader.errors import Cancelled, ConnectionLost
 from loader.events import (
     BarsWritten,
@@ -17,7 +18,7 @@ from loader.events import (
     RunStarted,
 )
 from loader.listen.metrics import Metrics
-from loader.results import Counts, FileResult, LoadResult
+from loader.results import Counts, FileResult, LoadResult, Note
 from loader.store.metrics.bounded import Bounded
 from loader.store.metrics.families import FAMILIES
 
@@ -48,7 +49,7 @@ def test_a_run_of_two_parts_and_two_files() -> None:
         for event in (
             RunStarted(7, 2, "nightly", "polygon", "backfill"),
             FileStarted("a.csv", 700),
-            FileNote("a.csv", "a note"),
+            FileNote("a.csv", Note("run", "a note")),
             RowsDone("a.csv", 10),
             BarsWritten("a.csv", "COPY", 4, 0.2, True),
             BarsWritten("a.csv", "UPSERT", 1, 0.03, True),
@@ -147,6 +148,19 @@ def test_series_are_there_from_the_start_at_zero() -> None:
         assert value(metrics, "store_rows_rejected_total", **JOB, rule="file_refused") == 0
         assert value(metrics, "store_rows_rejected_total", **JOB, rule="volume_negative") == 0
         assert value(metrics, "store_files_total", **JOB, state="refused") == 0
+
+
+def test_every_reason_to_refuse_a_row_has_a_label_of_its_own() -> None:
+    names = {reason.name for reason in REASONS}
+    assert {"row_too_short", "row_too_long", "line_not_json", "symbol_collision"} < names
+    metrics = Metrics()
+    with metrics.run("nightly", "polygon", "backfill") as told:
+        assert {value(metrics, "store_rows_rejected_total", **JOB, rule=n) for n in names} == {0}
+        for name in names:
+            told(Committed("-", Counts(read=1, rejected=1), {name: 1}))
+    found = [s for f in metrics.registry.collect() for s in f.samples]
+    rejected = [s for s in found if s.name == "store_rows_rejected_total"]
+    assert {s.labels["rule"]: s.value for s in rejected} == dict.fromkeys(names, 1)
 
 
 def test_label_values_are_bounded() -> None:

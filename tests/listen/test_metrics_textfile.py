@@ -32,7 +32,7 @@ def value(path: Path, name: str, **labels: str) -> float | None:
 
 
 def run(path: Path, rows: int, *, job: str = "nightly", error: Exception | None = None) -> None:
-    """What one process does."""
+    """The work of one process."""
     with exporting(job, "p", textfile=str(path)) as listeners:
         for told in listeners:
             told(BarsWritten("a", "COPY", rows, 0.1, True))

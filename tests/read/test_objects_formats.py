@@ -1,4 +1,4 @@
-"""The bytes of objects, and what the readers make of them, on an S3 server of the test's own."""
+"""The bytes of objects and the readers' results, on an S3 server of the test's own."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.errors import UnreadableFile
-from loader.read.formats import Reading, arrow, read
+from loader.read.formats import Reading, read
+from loader.read.formats.containers import arrow
 from loader.read.sources import Source, find
 
 SOURCE = Source(Path("f.arrow"), "f.arrow", None, 0)
@@ -107,3 +108,20 @@ def test_a_file_that_is_cut_short(stream: bool) -> None:
     with pytest.raises(UnreadableFile, match="is damaged or cut short") as caught:
         list(opened(data[: len(data) // 2], stream=stream, batch_rows=100))
     assert "get the file again" in (caught.value.hint or "")
+
+
+def test_dates_of_milliseconds() -> None:
+    days = pa.array([datetime(2024, 1, 2), None], pa.date64())
+    [batch] = opened(written(pa.table({"d": days})))
+    assert batch.frame["d"].to_list() == [date(2024, 1, 2), None]
+
+
+def test_what_nests_and_cannot_be_held_is_left_out() -> None:
+    zoned = pa.struct([("t", pa.timestamp("us", "Mars/Olympus"))])
+    known = pa.struct([("t", pa.timestamp("us", "UTC"))])
+    wide = pa.struct([("d", pa.dictionary(pa.int8(), pa.decimal256(60, 1)))])
+    table = pa.table({"n": [1], "z": pa.nulls(1, zoned), "w": pa.nulls(1, wide),
+                      "k": pa.nulls(1, known)})  # fmt: skip
+    reading = opened(written(table))
+    assert reading.columns == ("n", "k")
+    assert [note.partition(":")[0] for note in reading.notes] == ["column 'z'", "column 'w'"]

@@ -34,6 +34,13 @@ def zstd(data: bytes) -> bytes:
     return out.getvalue().to_pybytes()
 
 
+def ipc_stream(numbers: list[int]) -> bytes:
+    table, out = pa.table({"n": numbers}), pa.BufferOutputStream()
+    with pa.ipc.new_stream(out, table.schema) as writer:
+        writer.write_table(table, max_chunksize=2)
+    return out.getvalue().to_pybytes()
+
+
 def zipped(members: dict[str, bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -106,6 +113,33 @@ class TestCompressed:
         assert str(refusal(rows, bytes(data))).startswith(("file is damaged", "file ends in"))
 
     @compressions
+    @pytest.mark.parametrize("rest", [b"x", b"Date,Open,High\n", b"\0x"])
+    def test_what_follows_is_no_stream(
+        self, rows: Reader, compress: Callable[[bytes], bytes], rest: bytes
+    ) -> None:
+        """Whether it follows at once or megabytes later: nothing is dropped in silence."""
+        assert "file is damaged" in str(refusal(rows, compress(TEXT) + rest))
+        long = b"Date,Open\n" + b"2024-01-02,1\n" * 300_000
+        assert "file is damaged" in str(refusal(rows, compress(long) + rest))
+
+    @compressions
+    def test_a_second_stream_that_is_damaged(
+        self, rows: Reader, compress: Callable[[bytes], bytes]
+    ) -> None:
+        one, other = compress(TEXT[:25]), bytearray(compress(TEXT[25:]))
+        other[0] ^= 0x20
+        assert "file is damaged" in str(refusal(rows, one + other))
+        other[0] ^= 0x20
+        del other[-3:]
+        assert "is cut short" in str(refusal(rows, one + other))
+
+    @pytest.mark.parametrize("kind", ["gz", "xz", "bz2", "lzma"])
+    def test_zeros_pad_streams(self, rows: Reader, kind: str) -> None:
+        compress = COMPRESSIONS[kind]
+        padded = compress(TEXT[:25]) + bytes(4) + compress(TEXT[25:]) + bytes(200_000)
+        assert rows(padded) == ROWS
+
+    @compressions
     def test_of_nothing(self, rows: Reader, compress: Callable[[bytes], bytes]) -> None:
         assert rows(compress(b"")) == []
 
@@ -116,7 +150,7 @@ class TestCompressed:
         data = TEXT
         for _ in range(10):
             data = gzip.compress(data)
-        assert "is no table" in str(refusal(rows, data))
+        assert "is not a table" in str(refusal(rows, data))
 
     @compressions
     def test_json_inside(self, rows: Reader, compress: Callable[[bytes], bytes]) -> None:
@@ -130,6 +164,65 @@ class TestCompressed:
         pl.DataFrame({"a": [1, 2]}).write_parquet(out)
         assert rows(gzip.compress(out.getvalue())) == [(1,), (2,)]
         assert rows(zipped({"a.parquet": out.getvalue()})) == [(1,), (2,)]
+
+
+class TestWhole:
+    """All that a container states is read, and nothing follows it."""
+
+    def test_an_arrow_stream_that_ends_between_two_batches(self, rows: Reader) -> None:
+        data = ipc_stream([1, 2, 3])
+        assert rows(data) == [(1,), (2,), (3,)]
+        assert "a mark, and this one does not" in str(refusal(rows, data[:-8]))
+
+    @pytest.mark.parametrize("rest", [b"x", ipc_stream([4])], ids=["junk", "a stream"])
+    def test_what_follows_an_arrow_stream(self, rows: Reader, rest: bytes) -> None:
+        data = ipc_stream([1, 2, 3]) + rest
+        words = "file goes on after the end of its Arrow stream"
+        assert str(refusal(rows, data)) == words
+        assert str(refusal(rows, gzip.compress(data))) == words
+
+    @pytest.mark.parametrize("said", [0, 999, 1001])
+    def test_parquet_that_says_another_number_of_rows(self, rows: Reader, said: int) -> None:
+        out = io.BytesIO()
+        pl.DataFrame({"n": range(1000)}).write_parquet(out, row_group_size=300, use_pyarrow=True)
+        data = out.getvalue()
+        start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+        # In the footer the rows of the whole come first: field 3, zigzag and 7 bits a byte.
+        at = data.index(b"\x16\xd0\x0f", start)
+        low, high = said * 2 & 0x7F | 0x80, said * 2 >> 7
+        assert rows(data) == [(n,) for n in range(1000)]
+        changed = data[:at] + bytes([0x16, low, high]) + data[at + 3 :]
+        assert f"says that it has {said:,} rows, and 1,000 can be read" in str(
+            refusal(rows, changed)
+        )
+
+
+class TestControlCharacters:
+    """The first bytes decide what a file is; what stands later is held to the same."""
+
+    LINE = b"2024-01-02,1,2\n"
+
+    @pytest.mark.parametrize("code", [0, 1, 8, 0x0E, 0x1F])
+    @pytest.mark.parametrize("lines", [5, 20_000, 400_000], ids=["head", "300 KB", "6 MB"])
+    @pytest.mark.parametrize("quote", [b"", b'"'], ids=["plain", "quoted"])
+    def test_are_refused_wherever_they_stand(
+        self, rows: Reader, code: int, lines: int, quote: bytes
+    ) -> None:
+        bad = b"2024-01-02,%s1%c%s,2\n" % (quote, code, quote)
+        data = b"Date,Open,High\n" + self.LINE * lines + bad + self.LINE * 3
+        message = str(refusal(rows, data))
+        if lines > 5:
+            at = 15 + 15 * lines + bad.index(b"1%c" % code) + 2
+            assert message == (
+                f"file is damaged in row {lines + 1:,}: byte {at:,} is 0x{code:02x}, "
+                "which no text has"
+            )
+
+    def test_a_block_of_nulls_swallows_no_row(self, rows: Reader) -> None:
+        data = b"Date,Open,High\n" + self.LINE * 30_000 + bytes(4096) + self.LINE * 10
+        assert "file is damaged in row 30,001: byte 450,016 is 0x00" in str(refusal(rows, data))
+        assert "0x00" in str(refusal(rows, gzip.compress(data)))
+        assert "0x00" in str(refusal(rows, b"\xff\xfe" + data.decode().encode("utf-16-le")))
 
 
 class TestArchived:
@@ -198,7 +291,7 @@ class TestForeign:
     )
     def test_it_says_what_it_looks_like(self, rows: Reader, data: bytes, kind: str) -> None:
         error = refusal(rows, data)
-        assert str(error).startswith(f"file is no table: it looks like {kind}")
+        assert str(error).startswith(f"file is not a table: it looks like {kind}")
         assert ("ask the provider" if kind == "a web page or XML" else "Parquet") in str(error.hint)
 
     @pytest.mark.parametrize(

@@ -139,6 +139,14 @@ class TestSymbols:
         _, frame = opened(metadata(mappings, **stypes) + bar())
         assert frame["symbol"].to_list() == ["ESU4"]
 
+    def test_asked_for_by_name_and_answered_by_another(self, opened: Reader) -> None:
+        """No number stands in such mappings, so that no record can be given a name."""
+        mappings: Mappings = {"ES.c.0": [(date(2024, 7, 1), date(2024, 7, 3), "ESU4")]}
+        stypes = {"stype_in": dbn.SType.CONTINUOUS, "stype_out": dbn.SType.RAW_SYMBOL}
+        reading, frame = opened(metadata(mappings, **stypes) + bar())
+        assert frame["symbol"].to_list() == [None]
+        assert reading.notes == ("its metadata names no instrument, so that symbol is empty",)
+
     @pytest.mark.parametrize("mappings", [{}, {"ESU4": [(date(2024, 7, 1), date(2024, 7, 3), "")]}])
     def test_none_at_all(self, opened: Reader, mappings: Mappings) -> None:
         reading, frame = opened(metadata(mappings) + bar())

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.errors import UnreadableFile
-from loader.read.formats import json as reader
 from loader.read.formats import read
-from loader.read.formats.json import values
-from loader.read.formats.json.place import is_key
+from loader.read.formats.containers import json as reader
+from loader.read.formats.containers.json import values
+from loader.read.formats.containers.json.place import is_key
 from loader.read.sources import Source, find
 
 Cells = tuple[str | None, ...]
@@ -181,7 +181,7 @@ class TestPlaces:
 
     def test_columns_of_different_lengths(self) -> None:
         assert refusal('{"c": [1, 2], "h": [3], "l": [5, 6], "s": "ok"}') == (
-            "f.json is no table: its arrays should be equally long, and are not: "
+            "f.json is not a table: its arrays should be equally long, and are not: "
             "'c' 2, 'h' 1, 'l' 2"
         )
 
@@ -259,7 +259,19 @@ class TestCells:
         assert found.rows == [("null", "true", "NA", "BTC/USD", "é", 'a"b', " ", "\0")]
 
     def test_half_a_character(self) -> None:
-        assert table(r'[["\ud800", "a", "b", "c"]]').rows == [("?", "a", "b", "c")]
+        found = table(r'[["N\ud800D", "\uDC01", "\ud83d\ude00", "c"], ["N\udc01D", "a", "b", "c"]]')
+        assert found.rows == [
+            ("N\ufffdd800D", "\ufffddc01", "\U0001f600", "c"), ("N\ufffddc01D", "a", "b", "c"),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("block", [16, values.BLOCK])
+    def test_half_a_character_in_names(self, block: int) -> None:
+        """Names that differ only there stay two, of columns and of what rows stand under."""
+        found = table(r'[{"\ud800": 1, "\udc00": 2, "c": 3}]', block=block)
+        assert (found.columns, found.rows) == (("\ufffdd800", "\ufffddc00", "c"), [("1", "2", "3")])
+        bar = '{"o": 1, "h": 2, "l": 3, "c": 4}'
+        text = rf'{{"A\ud800": {bar}, "A\udc00": {bar}}}'
+        assert [row[0] for row in table(text, block=block).rows] == ["A\ufffdd800", "A\ufffddc00"]
 
     def test_the_last_of_two_same_names(self) -> None:
         assert table('[{"a": 1, "a": 2, "b": 3}]').rows == [("2", "3")]
@@ -375,7 +387,7 @@ class TestRefused:
     def test_bottomless_nesting(self, text: str) -> None:
         assert any(
             words in refusal(text)
-            for words in ("nests hundreds of", "is cut short", "is no table", "several places")
+            for words in ("nests hundreds of", "is cut short", "is not a table", "several places")
         )
 
     def test_not_utf_8(self) -> None:
@@ -596,3 +608,20 @@ def test_the_golden_numbers_are_no_bars(samples: Path) -> None:
         read(source),
     ):
         pass
+
+
+class TestSeldom:
+    def test_the_first_block_has_no_rows(self) -> None:
+        lines = ['{"results": [], "s": "x"}'] * 3 + [
+            '{"results": [{"t": 1, "o": 2, "h": 3, "l": 4}]}'
+        ]
+        found = table("\n".join(lines) + "\n", block=16)
+        assert [row[:4] for row in found.rows] == [("1", "2", "3", "4")]
+
+    def test_rows_that_lack_a_column_by_the_pattern(self) -> None:
+        """The first block has all columns, later ones fewer: the pattern is made anew."""
+        full = ['{"a":1,"b":2,"c":3,"d":4}'] * 4
+        less = ['{"a":5,"c":6,"d":7}'] * 400
+        found = table("[" + ",".join(full + less) + "]", block=64)
+        assert found.columns == ("a", "b", "c", "d")
+        assert found.rows == [("1", "2", "3", "4")] * 4 + [("5", None, "6", "7")] * 400

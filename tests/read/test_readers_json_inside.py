@@ -1,4 +1,4 @@
-"""An object around one array of rows: read in pieces, it is what it is as a whole."""
+"""An object around one array of rows: reading in pieces equals reading as a whole."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.errors import UnreadableFile
-from loader.read.formats import json as reader
-from loader.read.formats.json import inside, values
-from loader.read.formats.json.values import Values
+from loader.read.formats.containers import json as reader
+from loader.read.formats.containers.json import inside, values
+from loader.read.formats.containers.json.values import Values
 from loader.read.sources import Source
 
 Found = tuple[Any, ...] | str
@@ -124,7 +124,7 @@ def test_the_end_is_damaged_beyond_what_is_held_whole(monkeypatch: pytest.Monkey
     assert "has one JSON value of more than 0 MB" in whole
     in_pieces, _ = both(text[:-60], 300)
     assert in_pieces == (
-        f"f.json is no whole JSON, it is cut short: expecting value in line 1, "
+        f"f.json is not complete JSON, it is cut short: expecting value in line 1, "
         f"column {len(text) - 59:,} (get it again from where it came, or mend it there)"
     )
 

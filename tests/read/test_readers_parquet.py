@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.errors import UnreadableFile
-from loader.read.formats import Reading, parquet, read
+from loader.read.formats import Reading, read
+from loader.read.formats.containers import parquet
 from loader.read.sources import Source, find
 
 SOURCE = Source(Path("f.parquet"), "f.parquet", None, 0)

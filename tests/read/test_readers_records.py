@@ -8,6 +8,7 @@ import lzma
 import struct
 import zipfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.errors import UnreadableFile
-from loader.read.formats import fixed, read
+from loader.read.formats import read
+from loader.read.formats.format import Opened
+from loader.read.formats.known import formats
 from loader.read.sources import Source, find
 
 I32, U32 = st.integers(-(2**31), 2**31 - 1), st.integers(0, 2**32 - 1)
@@ -76,8 +79,10 @@ def rows_of(container: str, data: bytes, batch_rows: int = 1000) -> list[tuple[A
     """Read without a disk, for Hypothesis."""
     raw: Any = io.BytesIO(data)
     source = Source(Path("f"), "f", None, len(data))
-    with io.BufferedReader(raw) as stream:
-        reading = fixed.read(container, stream, source, len(data), batch_rows)
+    [form] = [each for each in formats() if container in each.names]
+    with ExitStack() as stack:
+        stream = stack.enter_context(io.BufferedReader(raw))
+        reading = form.read(Opened(stream, source, (), batch_rows, stack))
         rows = [row for batch in reading for row in batch.frame.rows()]
     assert reading.rows == len(rows)
     return rows
@@ -133,7 +138,7 @@ class TestBi5:
         assert heights == [0, 2]
 
     def test_it_is_compressed(self, opened: Reader) -> None:
-        assert "is no table" in str(refusal(opened, "BID_candles_min_1.bi5", self.RECORDS))
+        assert "is not a table" in str(refusal(opened, "BID_candles_min_1.bi5", self.RECORDS))
 
     def test_damaged(self, opened: Reader) -> None:
         data = bytearray(lzma.compress(self.RECORDS * 500, lzma.FORMAT_ALONE))

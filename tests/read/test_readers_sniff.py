@@ -1,4 +1,4 @@
-"""What the first lines say of a text: delimiter, header or none, banner, names."""
+"""Facts from the first lines of a text: delimiter, header, banner, names."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ class TestDelimiter:
         ],
     )
     def test_prose_is_no_table(self, text: str) -> None:
-        assert str(refusal(text)).startswith("f.csv is no table: no comma, semicolon, tab or bar")
+        assert str(refusal(text)).startswith(
+            "f.csv is not a table: no comma, semicolon, tab or bar"
+        )
 
 
 class TestHeader:

@@ -12,7 +12,8 @@ import pytest
 
 from loader.errors import UnreadableFile
 from loader.read.batch import Reading
-from loader.read.formats import text
+from loader.read.formats import rows as rows_room
+from loader.read.formats.containers import text
 from loader.read.sources import Source
 
 SOURCE = Source(Path("f.csv"), "f.csv", None, 0)
@@ -219,3 +220,18 @@ class TestDamage:
     def test_a_header_in_another_encoding(self) -> None:
         error = refusal(b"Date,Cl\xe9ture\n2024-01-02,1\n")
         assert str(error) == "f.csv is not UTF-8: byte 8, in the header, is 0xe9"
+
+
+class TestSeldom:
+    def test_a_first_line_without_end(self) -> None:
+        assert "are blank or one single line" in str(refusal(b"1,2," * 100_000))
+
+    def test_a_row_without_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(rows_room, "_LONGEST_ROW", 1 << 20)
+        data = b"t,o\n" + b"1,2\n" * 70_000 + b"3," * 2_000_000
+        message = str(refusal(data))
+        assert message.endswith("row 70,001 does not end within 1,048,576 bytes")
+
+    def test_blank_lines_among_quoted_cells(self) -> None:
+        data = 't,o,h\n"1",2,3\n\n"",,\n"4, 5",6,7\n'
+        assert rows(data) == [("1", "2", "3"), (None, None, None), ("4, 5", "6", "7")]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from loader.check.ragged import fitting
 from loader.errors import UnreadableFile
 from loader.read.batch import RawBatch, batches
-from loader.read.formats import text
+from loader.read.formats.containers import text
 from loader.read.formats.rows import Rows
 from loader.read.formats.sniff import TextFormat
 from loader.read.sources import Source

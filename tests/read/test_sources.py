@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -246,6 +247,24 @@ class TestStreams:
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert "UnreadableFile: standard input is closed" in run.stderr
+
+    def test_a_folder_takes_regular_files_only(self) -> None:
+        """Nothing waits for who may never write: not for a pipe, nor for the end of a device."""
+        write("in/a.csv", "real.csv")
+        os.mkfifo("in/b.csv")
+        Path("in/c.csv").symlink_to("/dev/zero")
+        Path("in/d.csv").symlink_to(Path("in/b.csv").absolute())
+        Path("in/e.csv").symlink_to(Path("real.csv").absolute())
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind("in/f.csv")
+            for pattern in ("in", "in/*", "in/*.csv", "**"):
+                assert names(pattern)[:2] == ["in/a.csv", "in/e.csv"]
+                assert not {"in/b.csv", "in/c.csv", "in/d.csv", "in/f.csv"} & {*names(pattern)}
+
+    def test_a_folder_of_pipes_holds_no_file(self) -> None:
+        Path("in").mkdir()
+        os.mkfifo("in/a.csv")
+        assert str(refusal("in")) == "the folder in holds no file that mdload reads"
 
     def test_a_pipe_is_read_once_and_kept(self) -> None:
         os.mkfifo("pipe")

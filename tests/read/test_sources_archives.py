@@ -106,3 +106,41 @@ class TestArchives:
 def open_files() -> list[str]:
     links = Path("/proc/self/fd").iterdir()
     return [os.readlink(link) for link in links if link.is_symlink() and link.exists()]
+
+
+@pytest.mark.usefixtures("here")
+class TestSeldom:
+    @staticmethod
+    def refusal(source: Source) -> UnreadableFile:
+        with pytest.raises(UnreadableFile) as caught, open_source(source):
+            pass
+        return caught.value
+
+    def test_a_member_that_is_gone(self) -> None:
+        archive("d.zip", {"a.csv": "a,b\n"})
+        gone = Source(Path("d.zip"), "d.zip!b.csv", "b.csv", 4)
+        assert str(self.refusal(gone)) == "d.zip!b.csv is no longer in its archive"
+
+    def test_a_way_of_packing_that_is_unknown(self) -> None:
+        archive("d.zip", {"a.csv": "a,b\n" * 9})
+        data = bytearray(Path("d.zip").read_bytes())
+        at = data.index(b"PK\x01\x02")
+        data[8] = data[at + 10] = 97  # WavPack, in the member's header and in the directory
+        Path("d.zip").write_bytes(data)
+        error = self.refusal(Source(Path("d.zip"), "d.zip!a.csv", "a.csv", 36))
+        assert str(error).startswith("d.zip!a.csv cannot be unpacked: ")
+        assert error.hint == "unpack it with 7z, and load the folder"
+
+    def test_a_member_s_header_that_is_damaged(self) -> None:
+        archive("d.zip", {"a.csv": "a,b\n" * 9})
+        Path("d.zip").write_bytes(b"PK\x03\x05" + Path("d.zip").read_bytes()[4:])
+        error = self.refusal(Source(Path("d.zip"), "d.zip!a.csv", "a.csv", 36))
+        assert str(error).startswith("d.zip!a.csv is damaged: ")
+
+    def test_an_archive_that_is_a_folder_by_now(self) -> None:
+        Path("d.zip").mkdir()
+        error = self.refusal(Source(Path("d.zip"), "d.zip!a.csv", "a.csv", 36))
+        assert str(error) == "d.zip!a.csv cannot be read: Is a directory"
+        assert str(self.refusal(Source(Path("d.zip"), "d.zip", None, 36))) == (
+            "d.zip cannot be read: Is a directory"
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loader.dialects.dialect import ONLY_IF_SAID
+from loader.dialects.dialect import ONLY_ON_REQUEST
 from loader.dialects.known import dialects
 from tests.conftest import ROOT
 
@@ -25,6 +25,6 @@ def test_each_dialect_has_a_line_with_its_files() -> None:
 def test_a_line_says_what_is_known_by_name_only_and_what_a_name_says() -> None:
     for name, dialect in DECLARED.items():
         _, by_name, says, _ = LINES[name]
-        if any(shape.name not in (None, ONLY_IF_SAID) for shape in dialect.shapes):
+        if any(shape.name not in (None, ONLY_ON_REQUEST) for shape in dialect.shapes):
             assert by_name, name
         assert bool(says) == bool(dialect.names), name

@@ -49,19 +49,3 @@ def test_help_runs(mdload: Callable[..., Ran], name: str) -> None:
     ran = mdload(name, "--help")
     assert ran.code == 0
     assert ran.out.startswith("Usage: mdload")
-
-
-def test_start_up_imports_nothing_heavy() -> None:
-    """`mdload --help` stays quick only as long as nothing heavy is imported for it."""
-    import subprocess
-    import sys
-
-    probe = (
-        "import sys; from loader.cli import root; root(['--help'], standalone_mode=False); "
-        "print([m for m in ('polars', 'pyarrow', 'psycopg', 'rich', 'alembic', "
-        "'adbc_driver_manager') if m in sys.modules])"
-    )
-    out = subprocess.run(
-        [sys.executable, "-c", probe], capture_output=True, text=True, cwd=ROOT, check=True
-    ).stdout
-    assert out.splitlines()[-1] == "[]"

@@ -1,12 +1,14 @@
-"""The house keeps its shape: small rooms, SQL by name, one room for the driver."""
+"""The house keeps its shape: small rooms, SQL by name, one room for the drivers."""
 
 from __future__ import annotations
 
 import re
+import statistics
 
 import psycopg
 import pytest
 
+from loader.bars.columns import OPTIONAL, TYPES
 from loader.db.queries import parse, queries
 from loader.errors import MdloadError
 from tests.conftest import ROOT
@@ -14,21 +16,35 @@ from tests.conftest import ROOT
 MODULES = sorted((ROOT / "loader").rglob("*.py"))
 
 
-def test_no_room_is_too_large() -> None:
-    sizes = sorted(len(path.read_text().splitlines()) for path in MODULES)
-    assert sizes[-1] <= 300
-    assert sizes[len(sizes) // 2] <= 150
+def test_no_module_is_too_long() -> None:
+    sizes = {path: len(path.read_text().splitlines()) for path in MODULES}
+    assert not {str(path.relative_to(ROOT)): n for path, n in sizes.items() if n > 300}
+    assert statistics.median(sizes.values()) <= 150
+
+
+#: Rooms whose entries are alike, and listed elsewhere: a module per command, a vendor per module.
+LISTS = {"loader/cli", "loader/dialects/providers"}
+
+
+def test_no_room_has_too_many_entries() -> None:
+    rooms = {path.parent for path in MODULES}
+    entries = {
+        str(room.relative_to(ROOT)): sum(1 for path in room.iterdir() if path.name != "__pycache__")
+        for room in rooms
+    }
+    assert entries.pop("loader") <= 20
+    assert not {room: n for room, n in entries.items() if n > 16 and room not in LISTS}
 
 
 def test_no_drawer_for_everything() -> None:
     assert not {"utils", "common", "helpers", "base"} & {path.stem for path in MODULES}
 
 
-def test_only_the_database_room_knows_the_driver() -> None:
+@pytest.mark.parametrize("driver", ["adbc_", "psycopg"])
+def test_only_the_database_room_knows_the_drivers(driver: str) -> None:
+    imports = re.compile(rf"^\s*(import|from) {driver}", re.MULTILINE)
     knowing = {
-        path.relative_to(ROOT).parts[1]
-        for path in MODULES
-        if re.search(r"^\s*(import|from) adbc_", path.read_text(), re.MULTILINE)
+        path.relative_to(ROOT).parts[1] for path in MODULES if imports.search(path.read_text())
     }
     assert knowing == {"db"}
 
@@ -45,11 +61,47 @@ def test_migrations_do_not_depend_on_the_loader_s_sql() -> None:
         ("-- a --\n-- One.\nSELECT 1; SELECT 2", "more than one statement"),
         ("-- a --\n-- One.\nSELECT 1\n-- a --\n-- Two.\nSELECT 2", "defined twice"),
         ("SELECT 1", "before the first"),
+        ("-- a --\n-- One.\nSELECT @valeus(b.)", "query a: there is no fragment @valeus"),
+        ("-- a --\n-- One.\nSELECT @same_key(a.)", "query a: the fragment @same_key.* arguments"),
     ],
 )
 def test_a_file_of_queries_that_is_wrong_is_refused(text: str, complaint: str) -> None:
     with pytest.raises(MdloadError, match=complaint):
         parse(text, "x.sql")
+
+
+def test_fragments_name_every_column_of_a_bar() -> None:
+    described = "-- a --\n-- One.\n"
+    names = ("open", "high", "low", "close", "volume", "vwap", "trade_count")
+    for given, expected in {
+        "@key": '"provider", "symbol", "interval", "ts"',
+        "@values": ", ".join(f'"{name}"' for name in names),
+        "@values(b.)": ", ".join(f'b."{name}"' for name in names),
+        "@values(old_)": ", ".join(f'"old_{name}"' for name in names),
+        "@values(b., old_)": ", ".join(f'b."{name}" AS "old_{name}"' for name in names),
+        "@set(EXCLUDED.)": ", ".join(f'"{name}" = EXCLUDED."{name}"' for name in names),
+        "a @> b AND @ c": "a @> b AND @ c",
+    }.items():
+        assert parse(f"{described}SELECT {given}", "x.sql") == {"a": f"SELECT {expected}"}
+
+
+def test_no_query_lists_the_values_of_a_bar_by_hand() -> None:
+    """But those of rollups, which make each value in a way of its own."""
+    for path in (ROOT / "sql").glob("*.sql"):
+        assert path.name == "rollups.sql" or "trade_count" not in path.read_text(), path
+
+
+def test_the_table_has_the_columns_of_the_list(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute(
+            "SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute"
+            " WHERE attrelid = 'bars_ohlcv'::regclass AND attnum > 0 AND NOT attisdropped"
+            " AND attname NOT IN ('created_at', 'updated_at') ORDER BY attnum"
+        ).fetchall()
+    types = {"timestamp with time zone": "timestamptz"}
+    columns = {name: types.get(kind, kind) for name, kind, _ in found}
+    assert list(columns.items()) == list(TYPES.items())
+    assert {name for name, _, required in found if not required} == set(OPTIONAL)
 
 
 TEMPORARY = ("stage_create", "rejected_create")

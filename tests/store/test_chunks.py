@@ -1,4 +1,4 @@
-"""What a load wrote, by the hour and by chunk; and files taken week after week."""
+"""The writes of a load by hour and by chunk, and files loaded week by week."""
 
 from __future__ import annotations
 

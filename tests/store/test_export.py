@@ -1,4 +1,4 @@
-"""Bars that go out come back as they were, whatever way they take."""
+"""Exported bars come back unchanged, by every method."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from loader.bars import COLUMNS, OPTIONAL, PRICES, SCHEMA
 from loader.errors import MdloadError, NothingStored, SettingsError
-from loader.load.pipeline import load
+from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.results import Counts
 from loader.settings import Settings
@@ -58,7 +58,7 @@ def written(url: str, path: Path, asked: SeriesFilter | None = None) -> Exported
 
 
 def bits(row: Row) -> Row:
-    """A row whose floats are told apart by every bit."""
+    """A row with its floats as bits, so that comparison is exact."""
     return tuple(struct.pack("d", v) if isinstance(v, float) else v for v in row)
 
 

@@ -1,4 +1,4 @@
-"""What is known of a file from earlier runs, and what is left of one that ended in the middle."""
+"""The ledger: known files of earlier runs, and the remains of an interrupted one."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import pytest
 from loader.bars import SCHEMA
 from loader.errors import UnreadableFile
 from loader.events import Event, FileNote, RowsDone
-from loader.load import pipeline
-from loader.load.attempts import load_file
-from loader.load.pipeline import load
-from loader.load.run import LoadRun
+from loader.ingest import pipeline
+from loader.ingest.attempts import load_file
+from loader.ingest.pipeline import load
+from loader.ingest.run import LoadRun
 from loader.read.sources import Source, find
 from loader.results import Counts, FileResult, LoadResult
 from loader.settings import RejectLimit, Settings
@@ -114,7 +114,7 @@ def test_the_same_content_twice_in_one_run(database_url: str, tmp_path: Path) ->
 def test_equal_bytes_under_names_of_two_symbols_are_two_files(
     database_url: str, tmp_path: Path
 ) -> None:
-    """Of options with one trade a day many files are alike but for their names."""
+    """Options with one trade a day give many files that differ only in their names."""
     archive = tmp_path / "equity/usa/minute/aa/20140605_trade.zip"
     archive.parent.mkdir(parents=True)
     other = tmp_path / "equity/usa/minute/bb/20140605_trade.zip"
@@ -208,7 +208,7 @@ def test_a_file_that_fails_in_its_third_part(database_url: str, tmp_path: Path) 
     heard = AfterRows(0, lambda: None)
     again = loaded(database_url, path, heard=heard, commit_every=10)
     assert (states(again), again.counts) == (["loaded"], Counts(30, 30))
-    assert any("goes on after row 20" in note for note in heard.notes)
+    assert any("resuming after row 20" in note for note in heard.notes)
     assert fetch(database_url, LEDGER)[1] == ("loaded", 30, 50)
     assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(50,)]
 

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.bars import SCHEMA
-from loader.load import attempts
-from loader.load.pipeline import load
-from loader.load.run import LoadMode
+from loader.ingest import attempts
+from loader.ingest.pipeline import load
+from loader.ingest.run import LoadMode
 from loader.read.sources import find
 from loader.results import LoadResult
 from loader.settings import RejectLimit, Settings
@@ -32,7 +32,7 @@ Values = tuple[float, float, float, float, float | None, float | None, int | Non
 
 @dataclass
 class Oracle:
-    """What the store should hold, and what each load should say."""
+    """The expected store, and the expected result of each load."""
 
     bars: dict[Key, Values] = field(default_factory=dict)
     revisions: list[tuple[Key, Values, Values]] = field(default_factory=list)

@@ -14,8 +14,8 @@ import pytest
 
 from loader.bars import KEY, SCHEMA, VALUES
 from loader.db.queries import query
-from loader.load.pipeline import load
-from loader.load.run import LoadMode
+from loader.ingest.pipeline import load
+from loader.ingest.run import LoadMode
 from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import Settings
@@ -168,7 +168,7 @@ def test_a_small_file_touches_little_of_a_large_target(
     known: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direct: bool
 ) -> None:
     """A hundred series: of each one bar that is stored alike, one that differs, one that is new."""
-    monkeypatch.setattr("loader.load.attempts.FIRST_MODE", LoadMode(direct=direct))
+    monkeypatch.setattr("loader.ingest.attempts.FIRST_MODE", LoadMode(direct=direct))
     ((price,),) = fetch(known, "SELECT max(open) + 1 FROM bars_ohlcv WHERE symbol = 'S000'")
     ((last,),) = fetch(
         known, "SELECT extract(epoch FROM max(ts) - '2024-01-01Z')::int / 60 FROM bars_ohlcv"

@@ -18,8 +18,8 @@ from loader.bars import SCHEMA
 from loader.check.unique import UniqueBatch
 from loader.check.validate import CheckedBatch
 from loader.errors import UnreadableFile
-from loader.load import pieces
-from loader.load.pipeline import load
+from loader.ingest import pieces
+from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import Settings

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from loader.bars import SCHEMA
-from loader.load.pipeline import load
+from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.results import Counts
 from loader.settings import Settings

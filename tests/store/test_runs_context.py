@@ -1,4 +1,4 @@
-"""`tracker.run`: whatever ends the block, the run ends too."""
+"""`tracker.run`: the run ends with its block, however that ends."""
 
 from __future__ import annotations
 

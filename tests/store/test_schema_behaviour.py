@@ -1,4 +1,4 @@
-"""What the schema does by itself: stamps, generated values, checks, cascades, the summary."""
+"""Behaviour of the schema itself: timestamps, generated values, checks, cascades, the summary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which revision a database has, what is said when it is not ours, and every way to name one."""
+"""A database's revision, messages about a foreign one, and every way to name one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loads into compressed chunks: what they leave alone, touch, name, and compress again."""
+"""Loads into compressed chunks: chunks left alone, touched, named and compressed again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from loader.bars import SCHEMA
-from loader.load.pipeline import load
+from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import Settings
@@ -103,9 +103,9 @@ def test_more_than_the_servers_limit(url: str, tmp_path: Path) -> None:
 def test_old_bars_of_a_new_symbol(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direct: bool
 ) -> None:
-    from loader.load.run import LoadMode
+    from loader.ingest.run import LoadMode
 
-    monkeypatch.setattr("loader.load.attempts.FIRST_MODE", LoadMode(direct=direct))
+    monkeypatch.setattr("loader.ingest.attempts.FIRST_MODE", LoadMode(direct=direct))
     result = loaded(url, tmp_path / "2.parquet", hours("AD", 2), recompress=True)
     assert result.counts == Counts(672, 336, unchanged=336)
     assert [(c.first, c.rows, c.recompressed) for c in result.chunks] == [

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from loader.bars import SCHEMA
-from loader.load.pipeline import load
+from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.settings import Settings
 from loader.store import schema

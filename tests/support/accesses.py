@@ -1,4 +1,4 @@
-"""How often the server has gone to the stored bars, and which way, as it counted itself."""
+"""The server's own counts of accesses to the stored bars, by kind."""
 
 from __future__ import annotations
 

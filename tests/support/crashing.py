@@ -14,7 +14,7 @@ import psycopg
 
 from loader.bars import SCHEMA, VALUES
 from loader.events import Event
-from loader.load.pipeline import load
+from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.results import LoadResult
 from loader.settings import RejectLimit, Settings

@@ -1,4 +1,4 @@
-"""A running `mdload live` as a test holds it: its standard input, its signals, what it says."""
+"""A running `mdload live` under test: its standard input, signals and output."""
 
 from __future__ import annotations
 

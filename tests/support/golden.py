@@ -1,4 +1,4 @@
-"""What the tests of dialects share: taking a file in without a database, and real files' bars."""
+"""Shared by the dialect tests: reading a file without a database, and bars of real files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from loader.settings import Settings
 
 #: A row under `loader.bars.COLUMNS`.
 Bar = tuple[Any, ...]
-#: What stands beside the file of a golden case.
+#: The other files in the folder of a golden case.
 OWN = {"expected.csv", "case.toml"}
 
 
@@ -50,7 +50,7 @@ def taken_in(path: Path, settings: Settings, batch_rows: int) -> Loaded:
                     loaded.skipped += piece.skipped
                 if checking.layout is not None:
                     loaded.dialect = checking.layout.dialect.name
-                    loaded.notes += checking.layout.notes
+                    loaded.notes += [note.text for note in checking.layout.notes]
     return loaded
 
 

@@ -1,4 +1,4 @@
-"""An HTTP server of a test's own, which keeps what it is asked."""
+"""A test's own HTTP server, which records its requests."""
 
 from __future__ import annotations
 

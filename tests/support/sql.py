@@ -1,4 +1,4 @@
-"""What a database holds, as tests ask for it."""
+"""Queries of tests to a database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be killed during a load, and the load itself: the real executable, watched."""
+"""Processes to kill during a load, and the load itself: the real executable, watched."""
 
 from __future__ import annotations
 

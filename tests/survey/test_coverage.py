@@ -1,4 +1,4 @@
-"""What is stored at a glance, against reading all of it."""
+"""Coverage, against reading all of the store."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 
 from loader.bars import INTERVAL_SECONDS
 from loader.survey.calendars import calendar
-from loader.survey.expected import UNKNOWN, Anchor, slots, ways_of
+from loader.survey.expected import UNKNOWN, Anchor, slot_grids, slots
 
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -96,11 +96,11 @@ def test_what_has_not_ended_is_not_expected(interval: str, now: str, last: str) 
 
 @pytest.mark.parametrize("interval", [i for i in INTERVAL_SECONDS if i not in UNKNOWN])
 @pytest.mark.parametrize("name", ["XNYS", "24/7"])
-def test_ways_that_come_to_the_same_are_one(name: str, interval: str) -> None:
+def test_equal_grids_are_one(name: str, interval: str) -> None:
     sessions = calendar(name, date(2024, 11, 25), date(2024, 11, 29))
-    ways = [way.anchor for way in ways_of(sessions, interval, LATER)]
+    anchors = [grid.anchor for grid in slot_grids(sessions, interval, LATER)]
     off = name == "XNYS" and interval in ("1h", "2h", "4h", "6h", "8h", "12h")
-    assert ways == (["open", "clock"] if off else ["open"])
+    assert anchors == (["open", "clock"] if off else ["open"])
 
 
 @pytest.mark.parametrize("interval", ["1m", "3m", "5m", "30m", "1h", "2h"])

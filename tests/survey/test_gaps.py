@@ -1,4 +1,4 @@
-"""What is missing, against a slow oracle that asks the calendar package minute by minute."""
+"""Missing bars, against a slow oracle that asks the calendar package minute by minute."""
 
 from __future__ import annotations
 

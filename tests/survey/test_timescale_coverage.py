@@ -1,4 +1,4 @@
-"""What is stored of many chunks, compressed and not, against plain SQL and marking every bar."""
+"""Coverage over many chunks, compressed and not, against plain SQL that marks every bar."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Times written as numbers: seconds since 1970 in four units, and dates in digits.
 
-| digits | what it is taken for |
+| digits | read as |
 |---|---|
 | 8, 19000101 to 20991231 | a date YYYYMMDD |
 | 14, 19000101000000 to 20991231235959 | a local time YYYYMMDDHHMMSS |

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import polars as pl
@@ -10,13 +10,27 @@ import polars as pl
 from loader.bars.numbers import is_blank, is_text, to_count
 from loader.bars.times import epochs, forms
 from loader.bars.times.forms import Form
-from loader.bars.times.stamps import Kind, Stamps, TimePlan, cells_of, no_zone
+from loader.bars.times.stamps import NAME_ZONE, NO_ZONE, Kind, Stamps, TimePlan, cells_of
 from loader.bars.times.zones import Zone
 from loader.errors import ColumnMismatch, SettingsError
 
 _SAMPLE: Final = 2_000
 _DIGITS: Final = r"^[+-]?[0-9]+(\.0*)?$"
 _ANOTHER: Final = "name the right column: --column ts=NAME"
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """The times in `columns` of the file `where`, as the subject of an error's sentence."""
+
+    columns: tuple[str, ...]
+    where: str
+
+    def wrong(self, problem: str, *, hint: str) -> ColumnMismatch:
+        names = [f"column {n!r}" if n.strip() else "a column without a name" for n in self.columns]
+        sentence = f"the times in {' and '.join(names)} {problem}"
+        return ColumnMismatch.at(self.where, sentence, column=self.columns[0], hint=hint)
+
 
 #: A plan, and what a person should know about it.
 Planned = tuple[TimePlan, tuple[str, ...]]
@@ -31,7 +45,7 @@ def plan(
         ColumnMismatch: they are no times, or can be read in two ways.
         SettingsError: `time_format` is neither a unit of numbers nor a strptime format.
     """
-    what = _what(columns, where)
+    what = _Subject(columns, where)
     cells = cells_of(frame, columns)
     dtype = cells.dtype
     if isinstance(dtype, pl.Date | pl.Datetime):
@@ -41,10 +55,10 @@ def plan(
         typed = f"column {columns[0]!r} is no text: --time-format is not applied to it"
         return TimePlan(columns, kind), (typed,) if time_format is not None else ()
     if not (dtype.is_numeric() or is_text(dtype) or dtype == pl.Null):
-        raise ColumnMismatch(f"{what} are of type {dtype}, which is no time", hint=_ANOTHER)
+        raise what.wrong(f"are of type {dtype}, which is no time", hint=_ANOTHER)
     filled = cells.filter(cells.is_not_null() & ~is_blank(cells).fill_null(True))
     if len(cells) and not len(filled):
-        raise ColumnMismatch(f"{what} are empty in the first {len(cells):,} rows", hint=_ANOTHER)
+        raise what.wrong(f"are empty in the first {len(cells):,} rows", hint=_ANOTHER)
     if not len(filled):
         return TimePlan(columns, "wall"), ()
     return _untyped(columns, filled, time_format, what)
@@ -68,14 +82,14 @@ def settled(
     Raises:
         ColumnMismatch: a zone is needed and nobody named it, or dates stand where times are needed.
     """
-    what = _what(plan.columns, where)
+    what = _Subject(plan.columns, where)
     if plan.kind == "date" and len(daily) and not daily.any():
-        raise ColumnMismatch(
-            f"{what} are dates without a time of day, but the bars are intraday",
+        raise what.wrong(
+            "are dates without a time of day, but the bars are intraday",
             hint="name a column with times: --column ts=NAME; or the interval: --interval 1d",
         )
     if plan.kind == "wall" and zone is None and not daily.all():
-        raise no_zone(what)
+        raise what.wrong(NO_ZONE, hint=NAME_ZONE)
     if plan.kind in ("date", "wall"):
         return replace(plan, zone=zone), ()
     if plan.kind == "offset" or not daily.any():
@@ -88,7 +102,13 @@ def settled(
 
 
 def _daily_instants(
-    plan: TimePlan, stamps: Stamps, daily: pl.Series, zone: Zone | None, *, asked: bool, what: str
+    plan: TimePlan,
+    stamps: Stamps,
+    daily: pl.Series,
+    zone: Zone | None,
+    *,
+    asked: bool,
+    what: _Subject,
 ) -> Planned:
     """Instants at midnight UTC are session dates already; of others only a zone tells the date."""
     shown = stamps.shown.filter(daily).drop_nulls()
@@ -97,8 +117,8 @@ def _daily_instants(
         said = "daily bars stand at midnight UTC: {} is not applied to them"
         return plan, (said.format(zone),) if zone is not None and asked else ()
     if zone is None:
-        raise ColumnMismatch(
-            f"{what} are those of daily bars, but not at midnight UTC (such as "
+        raise what.wrong(
+            f"are those of daily bars, but not at midnight UTC (such as "
             f"{off.dt.to_string('%Y-%m-%d %H:%M:%SZ')[0]}): the dates depend on a time zone",
             hint="name the market's: --timezone America/New_York",
         )
@@ -106,7 +126,7 @@ def _daily_instants(
 
 
 def _untyped(
-    columns: tuple[str, ...], filled: pl.Series, time_format: str | None, what: str
+    columns: tuple[str, ...], filled: pl.Series, time_format: str | None, what: _Subject
 ) -> Planned:
     if time_format in epochs.UNITS:
         return TimePlan(columns, "instant", numbers=time_format), ()
@@ -121,18 +141,18 @@ def _mostly_digits(filled: pl.Series) -> bool:
     return int(filled.str.contains(_DIGITS).sum()) * 2 > len(filled)
 
 
-def _numbers(columns: tuple[str, ...], filled: pl.Series, what: str) -> Planned:
+def _numbers(columns: tuple[str, ...], filled: pl.Series, what: _Subject) -> Planned:
     number = to_count(filled)
     kinds = epochs.kinds(number)
     kind = max(kinds, key=lambda k: kinds[k])
     if not kinds[kind]:
-        raise ColumnMismatch(
-            f"{what} are numbers such as {filled[0]}, neither dates nor times since 1970",
+        raise what.wrong(
+            f"are numbers such as {filled[0]}, neither dates nor times since 1970",
             hint=f"{_ANOTHER}; or say what they are: --time-format s (ms, us, ns, %Y%m%d…)",
         )
     if kind == "YYYYMMDDHHMM":
-        raise ColumnMismatch(
-            f"{what} are numbers such as {filled[0]}: YYYYMMDDHHMM, or milliseconds of 1976?",
+        raise what.wrong(
+            f"are numbers such as {filled[0]}: YYYYMMDDHHMM, or milliseconds of 1976?",
             hint="say which: --time-format %Y%m%d%H%M, or --time-format ms",
         )
     if kind != "epoch":
@@ -144,7 +164,9 @@ def _numbers(columns: tuple[str, ...], filled: pl.Series, what: str) -> Planned:
     return TimePlan(columns, "instant", numbers="epoch"), (note,)
 
 
-def _custom(columns: tuple[str, ...], filled: pl.Series, time_format: str, what: str) -> Planned:
+def _custom(
+    columns: tuple[str, ...], filled: pl.Series, time_format: str, what: _Subject
+) -> Planned:
     check_format(time_format)
     form = forms.custom(time_format)
     try:
@@ -152,8 +174,8 @@ def _custom(columns: tuple[str, ...], filled: pl.Series, time_format: str, what:
     except pl.exceptions.PolarsError:
         raise _no_format(time_format) from None
     if reading.wall.null_count() * 2 > len(filled):
-        raise ColumnMismatch(
-            f"{what} do not fit --time-format {time_format!r}: {filled[0]!r}",
+        raise what.wrong(
+            f"do not fit --time-format {time_format!r}: {filled[0]!r}",
             hint="the words of strptime: %Y-%m-%d %H:%M:%S, %d-%b-%y, %I:%M %p, %z",
         )
     return _of_form(columns, form, reading)
@@ -170,17 +192,18 @@ def check_format(time_format: str | None) -> None:
 
 def _no_format(time_format: str) -> SettingsError:
     return SettingsError(
-        f"--time-format {time_format!r} is no strptime format that says a time",
-        hint="for example --time-format '%d.%m.%Y %H:%M', or s, ms, us, ns for numbers",
+        f"{time_format!r} is no strptime format that says a time",
+        option="--time-format",
+        hint="for example '%d.%m.%Y %H:%M', or s, ms, us, ns for numbers",
     )
 
 
-def _text(columns: tuple[str, ...], filled: pl.Series, what: str) -> Planned:
+def _text(columns: tuple[str, ...], filled: pl.Series, what: _Subject) -> Planned:
     sample = filled.gather_every(max(1, len(filled) // _SAMPLE))
     form, share = forms.likeliest(sample)
     if form is None or share < 0.5:
-        raise ColumnMismatch(
-            f"{what} have no form that is known: {filled[0]!r}",
+        raise what.wrong(
+            f"have no form that is known: {filled[0]!r}",
             hint=f"say how they are written: --time-format '%d.%m.%Y %H:%M'; or {_ANOTHER}",
         )
     notes: tuple[str, ...] = ()
@@ -192,12 +215,12 @@ def _text(columns: tuple[str, ...], filled: pl.Series, what: str) -> Planned:
 
 
 def _ordered(
-    month_first: Form, day_first: Form, filled: pl.Series, what: str
+    month_first: Form, day_first: Form, filled: pl.Series, what: _Subject
 ) -> tuple[Form, tuple[str, ...]]:
     month, day = forms.order(filled)
     if month == day:
-        raise ColumnMismatch(
-            f"{what} are such as {filled[0]!r}, and nothing shows which is the month",
+        raise what.wrong(
+            f"are such as {filled[0]!r}, and nothing shows which is the month",
             hint=f"say it: --time-format '{month_first.fitting(filled[0])}' "
             f"or '{day_first.fitting(filled[0])}'",
         )
@@ -211,8 +234,3 @@ def _of_form(columns: tuple[str, ...], form: Form, reading: forms.Reading) -> Pl
         return TimePlan(columns, "wall" if form.clock else "date", form), ()
     local = reading.offset.drop_nulls().dt.total_minutes() != 0
     return TimePlan(columns, "offset" if local.any() else "instant", form), ()
-
-
-def _what(columns: tuple[str, ...], where: str) -> str:
-    names = [f"column {name!r}" if name.strip() else "a column without a name" for name in columns]
-    return f"{where}: the times in {' and '.join(names)}"

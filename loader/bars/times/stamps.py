@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import polars as pl
 
@@ -18,6 +18,9 @@ from loader.errors import ColumnMismatch
 #: times, each with its offset from UTC, as a column of a zone has for its sessions. `instant`:
 #: numbers since 1970, zoned columns, `…Z`.
 Kind = Literal["date", "wall", "offset", "instant"]
+#: What is wrong with local times of no zone, and the next step.
+NO_ZONE: Final = "are local, and no time zone is given for them"
+NAME_ZONE: Final = "name it: --timezone America/New_York, --timezone UTC, --timezone UTC-5"
 #: 0001-01-03 to 9999-12-29 in microseconds since 1970: beyond it conversions of Polars and Python
 #: fail, and no bar is.
 _FIRST, _LAST = -62_135_424_000_000_000, 253_402_041_600_000_000
@@ -111,20 +114,14 @@ def starts(stamps: Stamps, plan: TimePlan, daily: pl.Series | bool) -> Starts:
     return Starts(ts, intraday.nonexistent & ~daily, intraday.ambiguous & ~daily)
 
 
-def no_zone(what: str) -> ColumnMismatch:
-    return ColumnMismatch(
-        f"{what} are local, and nothing says of which time zone",
-        hint="name it: --timezone America/New_York, --timezone UTC, --timezone UTC-5",
-    )
-
-
 def _intraday(stamps: Stamps, plan: TimePlan) -> Starts:
     if stamps.utc is not None:
         return _whole(stamps.utc)
     if plan.zone is None and not len(stamps.shown):
         return _whole(_utc(stamps.shown))
     if plan.zone is None:
-        raise no_zone(f"the times in column {plan.columns[-1]!r}")
+        column = plan.columns[-1]
+        raise ColumnMismatch(f"the times in column {column!r} {NO_ZONE}", hint=NAME_ZONE)
     placed = zones.to_utc(stamps.shown, plan.zone)
     return Starts(placed.utc, placed.nonexistent, placed.ambiguous)
 

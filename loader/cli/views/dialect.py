@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from loader.cli.views.table import Column, details, print_json, table
-from loader.dialects.dialect import ONLY_IF_SAID, Dialect, Shape
+from loader.dialects.dialect import ONLY_ON_REQUEST, Dialect, Shape
 
 _STAMP: Final = {
     "start": "start of the bar",
@@ -83,7 +83,7 @@ def _known_by(shape: Shape) -> str:
         parts.append(f"rows at {shape.place}")
     parts += [f"{key} is {pattern}" for key, pattern in shape.metadata.items()]
     parts += [f"{column} like {pattern}" for column, pattern in shape.values.items()]
-    if shape.name == ONLY_IF_SAID:
+    if shape.name == ONLY_ON_REQUEST:
         parts.append("only if --dialect says so")
     elif shape.name is not None:
         parts.append(f"a name like {shape.name}")

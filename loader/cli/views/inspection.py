@@ -1,4 +1,4 @@
-"""What `inspect` says of a file: labelled lines and the first bars, or an object."""
+"""The output of `inspect`: labelled lines and the first bars, or an object."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import click
 from loader import bars
 from loader.cli.views.load import listed
 from loader.cli.views.table import Column, print_json, table
+from loader.ingest import books
+from loader.ingest.inspection import Inspection
 from loader.listen import log
-from loader.load import books
-from loader.load.inspection import Inspection
 from loader.text import number, span
 
 
 def print_look(looks: Sequence[Inspection], rows: int, *, as_json: bool) -> None:
-    """What `inspect` saw of each file; `rows` bars of each. In JSON one file is its object, several
-    are those under `files`."""
+    """Prints what each file has, and its first `rows` bars. In JSON one file is one object;
+    several are a list under `files`."""
     if as_json:
         found = [_look(look, rows) for look in looks]
         print_json(found[0] if len(found) == 1 else {"files": found})
@@ -37,7 +37,7 @@ def print_look(looks: Sequence[Inspection], rows: int, *, as_json: bool) -> None
 
 
 def _facts(look: Inspection) -> list[tuple[str, str]]:
-    notes = [("note", note) for note in look.notes]
+    notes = [("note", note.text) for note in look.notes]
     rows = "more than the first batch" if look.rows is None else number(look.rows)
     if not look.columns:
         known = {"container": look.container, "found": ", ".join(look.found)}
@@ -91,7 +91,7 @@ def _look(look: Inspection, rows: int) -> dict[str, Any]:
         "rejected": dict(look.rejected),
         "skipped": look.skipped,
         "whole_file": look.whole,
-        "notes": list(look.notes),
+        "notes": [note.text for note in look.notes],
         "error": str(look.error) if look.error else None,
         "hint": look.error.hint if look.error else None,
         "bars": good.head(rows).select(bars.COLUMNS).to_dicts(),

@@ -42,7 +42,7 @@ def show_run(
         + ("" if run.elapsed_ms is None else f" in {duration(run.elapsed_ms)}"),
         {
             "error": run.error_message,
-            "provider": run.provider,
+            "provider": _some(run.providers),
             "dataset": run.dataset_name,
             "mode": run.mode,
             "symbols": _some(run.symbols or []),

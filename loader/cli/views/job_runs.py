@@ -35,9 +35,9 @@ def show_runs(runs: Sequence[JobRun], as_json: bool) -> None:
             ],
             [
                 [
-                    str(run.id), run.job_name, run.provider, run.status, _minute(run.started_at),
-                    _took(run), run.rows_read, run.rows_written, run.rows_unchanged,
-                    run.rows_failed, span(run.min_ts, run.max_ts),
+                    str(run.id), run.job_name, _providers(run), run.status,
+                    _minute(run.started_at), _took(run), run.rows_read, run.rows_written,
+                    run.rows_unchanged, run.rows_failed, span(run.min_ts, run.max_ts),
                 ]
                 for run in runs
             ],
@@ -62,7 +62,7 @@ def show_stuck(runs: Sequence[JobRun], as_json: bool) -> None:
             ],
             [
                 [
-                    str(run.id), run.job_name, run.provider, _minute(run.started_at),
+                    str(run.id), run.job_name, _providers(run), _minute(run.started_at),
                     _minute(run.last_heartbeat) if run.last_heartbeat else "never", silence(run),
                     run.rows_read, run.rows_written,
                 ]
@@ -137,10 +137,14 @@ def show_cleanup(
 
 
 def columns(run: JobRun) -> dict[str, object]:
-    """The columns of `job_runs`."""
+    """The columns of `job_runs`, and `providers`."""
     row = asdict(run)
     del row["as_of"]
     return row
+
+
+def _providers(run: JobRun) -> str | None:
+    return ", ".join(run.providers) or None
 
 
 def _minute(moment: datetime) -> str:

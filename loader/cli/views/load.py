@@ -20,7 +20,7 @@ _GIVE_WAY = ("rejected", "unchanged", "duplicate", "updated", "skipped")
 
 
 def print_load(result: LoadResult, *, as_json: bool) -> None:
-    """The counts of a load on stdout, and what went wrong with which file."""
+    """Prints the counts of a load on stdout and the errors of its files on stderr."""
     if as_json:
         print_json(as_object(result))
         print_errors(result)
@@ -77,7 +77,7 @@ def _facts(result: LoadResult) -> list[tuple[str, str]]:
 
 
 def _chunks(result: LoadResult) -> list[tuple[str, str]]:
-    """The compressed chunks that were written into, and what became of them."""
+    """The compressed chunks that the load wrote into, and whether they are compressed again."""
     if not result.chunks:
         return []
     rows = sum(chunk.rows for chunk in result.chunks)
@@ -103,15 +103,13 @@ def _next_steps(result: LoadResult) -> list[str]:
 
 
 def print_errors(result: LoadResult) -> None:
-    """What went wrong with which file, on stderr."""
+    """Prints the errors of files on stderr; equal faults once, with the number of files."""
     if log.speaks_json():  # which heard of each error as its file ended
         return
     alike: dict[tuple[str, str | None], list[str]] = {}
     for file in result.files:
         if file.error:
-            alike.setdefault((file.error.replace(file.path, "", 1), file.hint), []).append(
-                file.error
-            )
+            alike.setdefault((file.fault or file.error, file.hint), []).append(file.error)
     for (_, hint), (error, *others) in alike.items():
         more = f" (and {counted(len(others), 'other file')} likewise)" if others else ""
         log.error(error + more, hint)

@@ -15,7 +15,7 @@ from loader.client.live.spill import Spill
 from loader.client.live.writer import FeedWriter, Flush
 from loader.errors import Cancelled, MdloadError, SettingsError
 from loader.events import Event, FileDone, FileNote, FileStarted, Listener, RunDone, RunStarted
-from loader.results import FileResult, FileState, LoadResult, RunStatus
+from loader.results import FileResult, FileState, LoadResult, Note, RunStatus
 from loader.settings import Settings
 from loader.store.runs import ActiveRun, JobRunTracker
 from loader.store.runs.fingerprint import compute_config_fingerprint
@@ -94,7 +94,7 @@ class LiveFeed:
                     settings.job_name,
                     provider=settings.provider,
                     mode="live",
-                    config_fingerprint=compute_config_fingerprint(settings.meaning()),
+                    config_fingerprint=compute_config_fingerprint(settings.meaning.as_config()),
                     metadata={"source": self._source.name},
                     patience_seconds=_PATIENCE,
                 ) as run,
@@ -120,7 +120,7 @@ class LiveFeed:
         self._emit(RunStarted(run.id, 0, settings.job_name, settings.provider, "live"))
         self._emit(FileStarted(name, 0))
         self._adopt_leftovers()
-        lines = Lines(settings, name, self._note)
+        lines = Lines(settings, name, self._tell)
         self._writer = FeedWriter(
             self._source, self._spill, lines, settings.batch_rows, self._flush, self._url, run.id,
             self._emit,
@@ -181,6 +181,7 @@ class LiveFeed:
             self._writer.result(),
             state=_STATES[self._status(error)],
             error=str(error) if error else None,
+            fault=error.fault if error else None,
             hint=error.hint if error else None,
             exit_code=error.exit_code if error else Cancelled.exit_code if self._interrupted else 0,
         )
@@ -190,8 +191,11 @@ class LiveFeed:
             return "cancelled"
         return "failure" if error else "success"
 
+    def _tell(self, note: Note) -> None:
+        self._emit(FileNote(self._source.name, note))
+
     def _note(self, text: str) -> None:
-        self._emit(FileNote(self._source.name, text))
+        self._tell(Note("run", text))
 
     def _emit(self, event: Event) -> None:
         for listener in self._listeners:
@@ -201,5 +205,5 @@ class LiveFeed:
 def _identity(settings: Settings, url: str) -> str:
     """Equal for feeds whose lines mean the same bars and go to the same database."""
     return compute_config_fingerprint(
-        {"job": settings.job_name, "database": url, "meaning": settings.meaning()}
+        {"job": settings.job_name, "database": url, "meaning": settings.meaning.as_config()}
     )

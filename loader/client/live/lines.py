@@ -6,25 +6,23 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from loader.check import rawjson
-from loader.check.file import hints
+from loader.check.file import rules_for
 from loader.check.layout import Layout, decide
 from loader.check.normalise import normalise
+from loader.check.reasons import LINE_NOT_A_BAR, LINE_NOT_JSON
 from loader.check.unique import BARS_AND_ROW
-from loader.check.validate import CheckedBatch, RuleSettings, validate
+from loader.check.validate import CheckedBatch, validate
 from loader.errors import ColumnMismatch, InputError, SettingsError
 from loader.read.batch import Location, RawBatch
+from loader.results import Note
 from loader.settings import Settings
 from loader.store import spellings
 
-#: Rules of lines, besides those of bars: not a JSON object; an object that is not a bar.
-NOT_JSON: Final = "line_not_json"
-NOT_A_BAR: Final = "line_not_a_bar"
-LINE_RULES: Final = (NOT_JSON, NOT_A_BAR)
 #: Shapes of objects to remember, and notes to emit, at most.
 _MOST_SHAPES, _MOST_NOTES = 1_000, 20
 
@@ -53,12 +51,9 @@ class _Group:
 class Lines:
     """Checks the lines of one feed. `tell` gets each note for the user once."""
 
-    def __init__(self, settings: Settings, source: str, tell: Callable[[str], None]) -> None:
-        self._hints = hints(settings)
-        self._rules = RuleSettings(
-            allow_nonpositive_prices=settings.allow_nonpositive_prices,
-            check_grid=settings.check_grid,
-        )
+    def __init__(self, settings: Settings, source: str, tell: Callable[[Note], None]) -> None:
+        self._meaning = settings.meaning
+        self._rules = rules_for(self._meaning)
         self._source = source
         self._tell = tell
         self._noted: set[str] = set()
@@ -75,7 +70,7 @@ class Lines:
             try:
                 cells = _cells(line)
             except (ValueError, RecursionError) as error:
-                lost.append(_Lost(number, NOT_JSON, line, _why(error)))
+                lost.append(_Lost(number, LINE_NOT_JSON, line, _why(error)))
                 continue
             group = groups.setdefault(frozenset(cells), _Group())
             group.objects.append(cells)
@@ -86,7 +81,7 @@ class Lines:
             layout = self._layout(shape, group)
             if isinstance(layout, str):
                 numbered = zip(group.numbers, group.lines, strict=True)
-                lost += [_Lost(number, NOT_A_BAR, line, layout) for number, line in numbered]
+                lost += [_Lost(number, LINE_NOT_A_BAR, line, layout) for number, line in numbered]
             else:
                 parts.append(self._checked(shape, group, layout))
         return _joined([*parts, _rejects(lost)])
@@ -97,14 +92,15 @@ class Lines:
             return self._layouts[shape]
         place = f"line {group.numbers[0]}"
         try:
-            layout = decide(_batch(shape, group, place), self._hints)
-            interval = self._hints.interval or layout.dialect.interval
+            layout = decide(_batch(shape, group, place), self._meaning)
+            interval = self._meaning.interval or layout.dialect.interval
             if interval is None and "interval" not in layout.columns:
                 # A few lines are too few to decide the interval of all that follow.
                 raise ColumnMismatch("the interval is not known", hint="name it: --interval 1m")
         except (InputError, SettingsError) as error:
-            why = str(error).removeprefix(f"{place}: ")
-            self._note(place, f"no bar, {why}" + (f"; {error.hint}" if error.hint else ""))
+            why = error.fault
+            said = f"not a bar, {why}" + (f"; {error.hint}" if error.hint else "")
+            self._note(place, Note("columns", said))
             return why
         for note in layout.notes:
             self._note(place, note)
@@ -123,10 +119,10 @@ class Lines:
         )
         return replace(checked, good=good, bad=bad)
 
-    def _note(self, place: str, note: str) -> None:
-        if note not in self._noted and len(self._noted) < _MOST_NOTES:
-            self._noted.add(note)
-            self._tell(f"{place}: {note}")
+    def _note(self, place: str, note: Note) -> None:
+        if note.text not in self._noted and len(self._noted) < _MOST_NOTES:
+            self._noted.add(note.text)
+            self._tell(Note(note.kind, f"{place}: {note.text}"))
 
 
 def _batch(shape: Shape, group: _Group, source: str) -> RawBatch:

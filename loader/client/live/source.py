@@ -98,7 +98,7 @@ class Source:
         try:
             chunk = os.read(self._file, _CHUNK)
         except OSError as error:
-            self.error = UnreadableFile(f"{self.name} cannot be read: {error.strerror}")
+            self.error = UnreadableFile.of(self.name, f"cannot be read: {error.strerror}")
             chunk = b""
         if not chunk:
             self._end()
@@ -126,8 +126,8 @@ def _opened(path: str) -> int:
         # Non-blocking, because opening a fifo would wait for a writer: `wait` does that.
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
-        raise UnreadableFile(f"{path} cannot be read: {error.strerror}") from error
+        raise UnreadableFile.of(path, f"cannot be read: {error.strerror}") from error
     if stat.S_ISDIR(os.fstat(file).st_mode):
         os.close(file)
-        raise UnreadableFile(f"{path} is a folder", hint="name a fifo, a file or -")
+        raise UnreadableFile.of(path, "is a folder", hint="name a fifo, a file or -")
     return file

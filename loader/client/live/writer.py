@@ -17,9 +17,9 @@ from loader.client.transaction import Spelling, Transaction
 from loader.db import retries
 from loader.errors import Cancelled, ConnectionLost, DatabaseError
 from loader.events import Event, FileNote, RowsDone
-from loader.load import books
-from loader.load.tally import Tally
-from loader.results import Counts, FileResult
+from loader.ingest import books
+from loader.ingest.tally import Tally
+from loader.results import Counts, FileResult, Note
 
 #: Seconds without a server until lines go to disk.
 _LASTING: Final = 2.0
@@ -227,4 +227,4 @@ class FeedWriter:
         return self._deadline is not None and time.monotonic() >= self._deadline
 
     def _note(self, text: str) -> None:
-        self._emit(FileNote(self._source.name, text))
+        self._emit(FileNote(self._source.name, Note("run", text)))

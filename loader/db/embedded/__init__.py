@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: mdload's own server for whoever has none.
+"""The embedded PostgreSQL: mdload's own server for those who have none.
 
 It runs while an mdload uses it and stops with the last one, unless `mdload db start` pinned it.
 Why it is as it is: docs/decisions/0003-embedded-server.md.

@@ -1,4 +1,4 @@
-"""Who runs the server. PostgreSQL refuses root, so root lends its programs another account."""
+"""The account that runs the server. PostgreSQL refuses root, so for root another account does."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Account:
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def can_use(self, path: Path) -> bool:
-        """Whether the account may read and enter (or run) `path`, asked of the system itself."""
+        """Whether the account may read and enter (or run) `path`: a program of its own tries it."""
         test = ["/bin/sh", "-c", 'test -r "$0" && test -x "$0"', str(path)]
         return subprocess.run(test, cwd="/", check=False, **self.popen).returncode == 0
 

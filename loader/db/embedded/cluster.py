@@ -16,10 +16,10 @@ from loader.db.embedded.postmaster import Postmaster
 from loader.db.embedded.tools import Tools
 from loader.errors import DatabaseError
 
-_PATIENCE = 300.0  # seconds: a recovery after a crash in the middle of a load takes its time
+_PATIENCE = 300.0  # seconds: a recovery after a crash in the middle of a load is slow
 
-# Trust without a password is right only because nobody else reaches the socket: the directory it
-# is in has mode 0700, there is no TCP, and pg_hba.conf refuses TCP even if someone turns it on.
+# Trust without a password is safe only because nobody else can reach the socket: its directory
+# has mode 0700, there is no TCP, and pg_hba.conf refuses TCP even if someone turns it on.
 _AUTHENTICATION = ("--auth-local=trust", "--auth-host=reject")
 
 _SETTINGS = """
@@ -68,7 +68,7 @@ def initialise(tools: Tools, data: Path) -> None:
 
 
 def start(tools: Tools, data: Path, socket_dir: Path) -> Postmaster:
-    """The server on `data`, started where it is not running yet.
+    """The server on `data`, started if it is not running yet.
 
     Raises:
         DatabaseError: it does not start; the end of its log is in the message.
@@ -101,8 +101,7 @@ def start(tools: Tools, data: Path, socket_dir: Path) -> Postmaster:
 
 
 def _settled(data: Path) -> Postmaster | None:
-    """The server on `data` or None, after one that a killed mdload left starting or stopping is
-    through with that."""
+    """The server on `data`, or None. Waits until one that is starting or stopping has done so."""
     deadline = time.monotonic() + _PATIENCE
     while (found := postmaster.running(data)) and not found.ready:
         if time.monotonic() > deadline:
@@ -133,7 +132,7 @@ def stop(data: Path) -> bool:
         time.sleep(0.01)
     if found.socket_dir != data:
         with suppress(OSError):
-            found.socket_dir.rmdir()  # no litter in a temporary directory
+            found.socket_dir.rmdir()  # leave nothing in a temporary directory
     return True
 
 

@@ -1,4 +1,4 @@
-"""The embedded server's home directory and what lies where in it."""
+"""The embedded server's home directory and its layout."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ class Home:
 
     def make(self) -> None:
         """Makes the directory and missing parents; the mode of what exists stays as it is."""
-        # The account that runs the server for root has to enter; else nobody has to.
+        # The account that runs the server for root must be able to enter; nobody else.
         mode = 0o755 if os.geteuid() == 0 else 0o700
         for missing in reversed([p for p in (self.path, *self.path.parents) if not p.exists()]):
             missing.mkdir(exist_ok=True)
             missing.chmod(mode)
 
     def clean(self) -> None:
-        """Removes what a killed mdload left half made. For the holder of the start lock."""
+        """Removes unfinished directories of a killed mdload. For the holder of the start lock."""
         for unfinished in self.path.glob("*.new-*"):
             shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -69,20 +69,20 @@ class Home:
 
     @property
     def pin(self) -> Path:
-        """Exists while the server is to stay though nobody uses it."""
+        """The file that exists while the server is pinned: it stays even if nobody uses it."""
         return self.path / "pinned"
 
     def data(self, major: int) -> Path:
         return self.path / f"pg{major}"
 
     def data_directories(self) -> list[Path]:
-        """Those that exist, of every major version, newest first."""
+        """The data directories that exist, of every major version, newest first."""
         found = [p for p in self.path.glob("pg*") if re.fullmatch(r"pg\d+", p.name)]
         return sorted(found, key=lambda p: int(p.name[2:]), reverse=True)
 
     def socket_directory(self, data: Path, who: Account | None) -> Path:
-        """`data` itself, which has mode 0700, or a directory under the system's temporary one where
-        that is too long a path for a socket."""
+        """`data` itself, which has mode 0700; if its path is too long for a socket, a directory
+        under the system's temporary one."""
         digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
         short = f"mdload-{who.uid if who else os.geteuid()}-{digest}"
         places = (data, Path(tempfile.gettempdir()) / short, Path("/tmp") / short)  # noqa: S108
@@ -91,7 +91,7 @@ class Home:
 
 @contextmanager
 def usable(home: Home) -> Iterator[None]:
-    """Turns the system's refusals (rights, a full disk) into a sentence about the home."""
+    """Raises the system's refusals (permissions, a full disk) as one sentence about the home."""
     try:
         yield
     except OSError as exc:

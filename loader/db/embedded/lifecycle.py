@@ -51,7 +51,7 @@ def embedded(home: Path | None = None) -> Iterator[str]:
 
 
 def start(home: Path | None = None) -> str:
-    """Starts the server if need be, and keeps it running until `stop`. Its URL.
+    """Starts the server if necessary, and keeps it running until `stop`. Returns its URL.
 
     Raises:
         SettingsError, DatabaseError: as `embedded`.
@@ -83,7 +83,7 @@ def stop(home: Path | None = None) -> bool:
 
 @contextmanager
 def _alone(home: Home) -> Iterator[None]:
-    """Nobody else makes, starts or stops a server in this home meanwhile."""
+    """During the block nobody else makes, starts or stops a server in this home."""
     with usable(home):
         home.make()
         with exclusive(home.start_lock):
@@ -91,7 +91,7 @@ def _alone(home: Home) -> Iterator[None]:
 
 
 def _up(home: Home) -> str:
-    """The server running, made where there is none yet; its URL."""
+    """Starts the server, and makes it first if there is none. Returns its URL."""
     programs = binaries.find()
     data = home.data(programs.major)
     _refuse_other_major(home, programs)
@@ -105,7 +105,7 @@ def _up(home: Home) -> str:
 
 
 def _leave(home: Home, use: Lock) -> bool:
-    """Gives up the use of the server; the last to do so stops it, unless it is pinned.
+    """Ends the use of the server. Its last user stops it, unless it is pinned.
 
     Returns:
         Whether a server ran and was stopped.

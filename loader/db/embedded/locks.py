@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-if sys.platform != "win32":  # where the embedded server is refused before it comes to a lock
+if sys.platform != "win32":  # which refuses the embedded server before any lock
     import fcntl
 
 
@@ -26,7 +26,7 @@ class Lock:
         fcntl.flock(self._fd, fcntl.LOCK_SH)
 
     def alone(self) -> bool:
-        """Makes the lock exclusive where nobody else holds it; else it may be lost."""
+        """Makes the lock exclusive if nobody else holds it; if someone does, it may be lost."""
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -31,14 +31,14 @@ class Postmaster:
 
 
 def url(socket_dir: Path) -> str:
-    """How psycopg and ADBC find the database behind a socket in `socket_dir`."""
+    """The URL by which both drivers find the database behind a socket in `socket_dir`."""
     host = quote(os.fsencode(socket_dir), safe="")
-    # With the port, or a PGPORT in the environment would be taken for it.
+    # With the port: without it, PGPORT in the environment would apply.
     return f"postgresql://postgres@/{DATABASE}?host={host}&port={PORT}"
 
 
 def running(data: Path) -> Postmaster | None:
-    """The server on `data`, or None. A stale postmaster.pid counts for nothing."""
+    """The server on `data`, or None. A stale postmaster.pid is ignored."""
     try:
         lines = os.fsdecode((data / "postmaster.pid").read_bytes()).splitlines()
         pid = int(lines[0])
@@ -51,14 +51,14 @@ def running(data: Path) -> Postmaster | None:
 
 
 def serves(pid: int, data: Path) -> bool:
-    """Whether `pid` lives and is the server on `data`, not one that has its number by now."""
+    """Whether `pid` is alive and is the server on `data`, not a process that reuses its pid."""
     if not Path("/proc/self/stat").exists():  # macOS
         ps = ["/bin/ps", "-o", "comm=", "-p", str(pid)]
         said = subprocess.run(ps, capture_output=True, text=True, check=False).stdout
         return Path(said.strip()).name == "postgres"
     try:
         return Path(f"/proc/{pid}/cwd").samefile(data)  # a server works in its data directory
-    except PermissionError:  # root in a container may not look at another account's
+    except PermissionError:  # root in a container may not see another account's
         with suppress(OSError):
             stat = Path(f"/proc/{pid}/stat").read_text()
             return "(postgres)" in stat and ") Z " not in stat
@@ -80,7 +80,7 @@ def forget(data: Path, socket_dir: Path) -> None:
         return
     with open(file, "r+b") as stale:
         pid, _, rest = stale.read().partition(b"\n")
-        # Looked at once more through the open file: a server may have made a new one just now.
+        # Check again through the open file: a server may have made a new one in between.
         if pid.isdigit() and not serves(int(pid), data):
             stale.seek(0)
             stale.truncate()
@@ -88,7 +88,7 @@ def forget(data: Path, socket_dir: Path) -> None:
 
 
 def _answers(path: Path) -> bool:
-    """Whether a server talks at the socket: a connection alone may still come to a dying one."""
+    """Whether a server answers at the socket: a dying one may still accept connections."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(10)
         try:

@@ -1,4 +1,4 @@
-"""What is known of the embedded server without starting it."""
+"""The state of the embedded server, without starting it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def status(home: Path | None = None) -> ServerStatus:
     with usable(place):
         programs = _programs()
         servers = {data: postmaster.running(data) for data in place.data_directories()}
-        # The directory that is in use, else the one that would be, else the newest.
+        # The directory in use, or the one that would be used, or the newest.
         own = place.data(programs.major) if programs else None
         order = sorted(servers, key=lambda data: (servers[data] is None, data != own))
         data = order[0] if order else None

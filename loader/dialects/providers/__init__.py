@@ -1,1 +1,1 @@
-"""One module per provider dump, each a `DIALECT` value. Data, and nothing else."""
+"""One module per provider, each with a `DIALECT` value."""

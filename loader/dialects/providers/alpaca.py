@@ -1,4 +1,4 @@
-"""Alpaca: the JSON answers of its market data interface."""
+"""Alpaca: the JSON answers of its market data API."""
 
 from collections.abc import Mapping
 
@@ -10,18 +10,16 @@ _BAR = ("t", "o", "h", "l", "c", "v")
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
-    """Nothing of the name where the answer has the symbols."""
+    """Ignores the file's name if the answer contains the symbols."""
     return {} if {"key", "symbol"} & set(opening.first.columns) else opening.facts
 
 
 def _remarks(opening: Opening) -> tuple[str, ...]:
-    """Of answers on lines of their own the last one's token counts."""
+    """Looks at the last token only, since a file may hold several answers, one per line."""
     first = opening.first
     if "next_page_token" not in first.columns or first["next_page_token"][-1] is None:
         return ()
-    return (
-        "the answer is cut short: next_page_token is not null, so there are more bars than these",
-    )
+    return ("the answer is incomplete: next_page_token is not null, so more bars follow",)
 
 
 DIALECT = Dialect(
@@ -46,16 +44,16 @@ DIALECT = Dialect(
     facts=_facts,
     remarks=_remarks,
     left_out={
-        "nextpagetoken": "it says whether there are more bars",
-        "currency": "of the prices, which is no part of a bar",
+        "nextpagetoken": "tells whether more bars follow",
+        "currency": "the currency of prices is not stored",
     },
     timezone="America/New_York",
-    volume="shares; base asset in crypto. Of the feed iex only about what trades there",
-    adjusted="as the request said: nothing by default",
+    volume="shares; base asset in crypto. The feed iex covers only trades on IEX",
+    adjusted="as requested; nothing by default",
     traps=(
-        "a next_page_token that is not null: the answer is one page of several",
-        "the feed (iex or sip) and the adjustment are in the request only",
-        "days are stamped with midnight in New York, 04:00 or 05:00 UTC: the date is New York's",
+        "if next_page_token is not null, the answer is one page of several",
+        "only the request names the feed (iex or sip) and the adjustment",
+        "daily bars carry midnight in New York, 04:00 or 05:00 UTC: the date is New York's",
     ),
     source="alpaca-py (data/mappings.py); answers in tests of public code; docs.alpaca.markets",
 )

@@ -11,12 +11,12 @@ _ADJUSTED_CSV = (
 )  # fmt: skip
 _PRICES = ("key", "1. open", "2. high", "3. low", "4. close")
 _ADJUSTED = "adjusted for splits and dividends after the fact"
-_ACTIONS = "corporate actions are no part of a bar"
-_ABOUT = "the answer says it of itself"
+_ACTIONS = "dividends and splits are not stored"
+_ABOUT = "metadata of the API response"
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
-    """With the time zone that the answer names."""
+    """Adds the time zone that the answer names."""
     for name in opening.first.columns:
         if name.startswith("Meta Data.") and name.endswith(" Time Zone"):
             return {**opening.facts, "timezone": opening.first[name][0]}
@@ -63,8 +63,8 @@ DIALECT = Dialect(
             containers=("json",),
             place=r"Time Series \(\d+min\)\.\*",
             header=_PRICES,
-            note="nothing says which end of a bar its stamp is: taken for the start, which the "
-            "files of 2024 bear out (the last bar is 19:55); otherwise --stamp end",
+            note="the answer does not tell which end of a bar a time marks; read as the start, as "
+            "files of 2024 confirm (the last bar is 19:55); otherwise use --stamp end",
         ),
     ),
     names=(tickers.CSV, tickers.JSON),
@@ -85,10 +85,10 @@ DIALECT = Dialect(
     volume="shares",
     adjusted="days, weeks and months: nothing; intraday: splits and dividends, by default",
     traps=(
-        "the numbers before names shift: volume is 5. in plain answers and 6. in adjusted ones",
+        "the numbers in names shift: volume is 5. in plain answers and 6. in adjusted ones",
         "weeks and months are dated by their last trading day; the newest one is still running",
-        "a plain CSV (timestamp,open,high,low,close,volume) names no zone: it is canonical",
-        "an error is JSON as well, often saved as .csv: it is refused",
+        "a plain CSV (timestamp,open,high,low,close,volume) has no zone and is read as canonical",
+        "errors are JSON too, often saved as .csv; they are refused",
     ),
     source="a daily CSV; JSON answers and readers in public code; "
     "alphavantage.co/documentation (last trading day of each week)",

@@ -1,4 +1,4 @@
-"""Barchart's downloads: the close is called Last or Latest, and the last line is no bar."""
+"""Barchart's downloads: the close is called Last or Latest, and the last line is a footer."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ DIALECT = Dialect(
     ),
     left_out={
         **dict.fromkeys(("change", "%change", "%chg"), "the difference to the bar before"),
-        "openint": "open interest is no part of a bar",
+        "openint": "open interest is not stored",
     },
     skip={
-        "the line that says when it was downloaded": pl.col("Time").str.starts_with(_FOOTER),
-        "the line that says when they were downloaded": pl.col("Symbol").str.starts_with(_FOOTER),
+        "the footer with the download time": pl.col("Time").str.starts_with(_FOOTER),
+        "the footer of several symbols": pl.col("Symbol").str.starts_with(_FOOTER),
     },
     timezone="America/Chicago",
     volume="shares or contracts",
-    adjusted="not said in the file",
+    adjusted="unknown: the file does not tell",
     traps=(
-        "intraday times are Chicago's",
-        "newest first; the last line says when it was downloaded",
-        "prices of small size are written like 3.60E-05",
+        "intraday times are in Chicago's zone",
+        "newest first; the last line holds the download time",
+        "small prices are written like 3.60E-05",
         "dates are month first",
     ),
     source="a daily download of a future; public readers of daily and intraday downloads",

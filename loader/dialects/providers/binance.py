@@ -10,20 +10,20 @@ _COLUMNS = (
     "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "count",
     "taker_buy_volume", "taker_buy_quote_volume", "ignore",
 )  # fmt: skip
-#: 13 digits are milliseconds; spot files have microseconds, 16 digits, from 2025-01-01 on.
+#: 13 digits are milliseconds. Spot files use microseconds, 16 digits, from 2025-01-01 on.
 _STAMPS = {"open_time": r"\d{13}|\d{16}", "close_time": r"\d{13}|\d{16}"}
 _NAME = r"(?P<symbol>[A-Z0-9_]+)-(?P<interval>\d+(?:s|m|h|d|w|mo))-(?P<date>\d{4}-\d\d(?:-\d\d)?)"
 _ENDING = r"(?:\.(?:csv|zip|gz|zst|xz|bz2))*(?:!.*)?$"
-_MONEY = "in the quote currency, or of the taker's side only"
+_MONEY = "in the quote currency, or only the taker's side"
 _NO_TRADES = {**_STAMPS, "volume": r"0(?:\.0*)?"}
 _NO_TRADES_FOLDER = r"/(?:markPrice|indexPrice|premiumIndex)Klines/.*-\d{4}-\d\d[^/]*$"
 _TEXT = (Shape(positions=_COLUMNS, values=_STAMPS), Shape(header=_COLUMNS, exact=True))
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
-    """The market of what is no spot: a contract may have the symbol of a spot pair.
+    """Adds the market of futures, because a contract may have the symbol of a spot pair.
 
-    The folder says the market, else the symbol; and only files of futures have a header.
+    The folder names the market, or else the symbol does. Only files of futures have a header.
     """
     symbol, path = opening.facts.get("symbol", ""), opening.path
     if folder := re.search(r"/futures/(um|cm)/", path):
@@ -36,7 +36,7 @@ def _facts(opening: Opening) -> Mapping[str, str]:
 
 
 def _moves_without_volume(opening: Opening) -> bool:
-    """Whether prices move in bars of no volume: these are not made of trades."""
+    """Whether prices move in bars without volume: such bars are not made from trades."""
     return bool((opening.first["high"] != opening.first["low"]).any())
 
 
@@ -76,7 +76,7 @@ DIALECT = Dialect(
     names=(_NAME + _ENDING,),
     facts=_facts,
     left_out={
-        "closetime": "the bar's last instant, which its start and interval say",
+        "closetime": "the last instant of the bar, known from its start and interval",
         **dict.fromkeys(("quotevolume", "takerbuyvolume", "takerbuyquotevolume"), _MONEY),
         "ignore": "always 0",
     },
@@ -84,15 +84,15 @@ DIALECT = Dialect(
     volume="base asset; contracts in COIN-M files",
     adjusted="nothing to adjust",
     traps=(
-        "spot stamps are microseconds from 2025-01-01 on, milliseconds before and in futures: each "
-        "value is read by its own magnitude",
-        "BTCUSDT is a spot pair and a contract: bars of futures have the providers binance-um and "
-        "binance-cm, by folder, symbol or header; a file of futures that has none of these, and "
-        "the REST answer, are taken for spot",
-        "in file names 1mo is a month; 1M would be a minute where case is lost",
-        "minutes without a trade are there, with volume 0",
-        "klines of mark, index and premium prices look alike; where prices move without any "
-        "volume, or the folder says it, they are refused",
+        "spot timestamps are microseconds from 2025-01-01 on, milliseconds before that and in "
+        "futures: each value is read by its magnitude",
+        "BTCUSDT is both a spot pair and a contract: bars of futures get the providers binance-um "
+        "and binance-cm, by folder, symbol or header; a file of futures without any of these, "
+        "and a REST answer, are read as spot",
+        "in file names 1mo is a month; 1M could become 1m on file systems that ignore case",
+        "minutes without a trade are included, with volume 0",
+        "klines of mark, index and premium prices look the same; they are refused if prices move "
+        "without any volume, or if the folder names them",
     ),
     source="github.com/binance/binance-public-data README and issue 386; "
     "zip names data/spot/monthly/klines/BTCUSDT/1m/BTCUSDT-1m-2024-12.zip",

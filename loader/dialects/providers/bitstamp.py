@@ -1,4 +1,4 @@
-"""Bitstamp's trades of bitcoincharts.com, made into bars by PyAlgoTrade."""
+"""Bars that PyAlgoTrade made from Bitstamp's trades at bitcoincharts.com."""
 
 from collections.abc import Mapping
 
@@ -8,14 +8,14 @@ _NAME = r"(?:^|[/!])(?P<interval>\d+min)-bitstamp(?P<quote>[A-Z]{3})[^/!]*$"
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
-    """bitcoincharts.com has Bitcoin only: `bitstampUSD` is its price in dollars."""
+    """Adds the symbol: bitcoincharts.com has only Bitcoin, so `bitstampUSD` is BTCUSD."""
     facts = dict(opening.facts)
     return {**facts, "symbol": f"BTC{facts['quote']}"} if "quote" in facts else facts
 
 
 DIALECT = Dialect(
     name="bitstamp",
-    title="Bitstamp's trades as bars of PyAlgoTrade",
+    title="PyAlgoTrade's bars of Bitstamp trades",
     columns={
         "ts": ("Date Time",),
         **OHLCV,
@@ -34,8 +34,8 @@ DIALECT = Dialect(
     volume="Bitcoin",
     adjusted="nothing to adjust",
     traps=(
-        "stamps are naive, in UTC, and the starts of the bars",
-        "half hours without a trade are absent",
+        "timestamps are in UTC without an offset and mark the starts of bars",
+        "intervals without a trade are absent",
     ),
     source="a file of PyAlgoTrade's test data, and its code that wrote it",
 )

@@ -1,4 +1,4 @@
-"""Bybit: the answer of its REST interface for klines."""
+"""Bybit: the kline answer of its REST API."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,12 +14,12 @@ _COLUMNS = {
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
-    """BTCUSDT is spot and a perpetual: what is not spot has the category in its provider's name."""
+    """Adds the category for contracts, since BTCUSDT is both a spot pair and a perpetual."""
     category = opening.first["result.category"][0] or "spot"
     return {"market": "" if category == "spot" else f"-{category}"}
 
 
-def _says_category(opening: Opening) -> bool:
+def _has_category(opening: Opening) -> bool:
     return "result.category" in opening.first.columns
 
 
@@ -28,7 +28,7 @@ _ANSWER = Shape(
     place=r"result\.list\[\]",
     positions=("start", "open", "high", "low", "close", "volume", "turnover"),
     values=_TIMES,
-    accept=_says_category,
+    accept=_has_category,
 )
 
 DIALECT = Dialect(
@@ -40,7 +40,7 @@ DIALECT = Dialect(
             _ANSWER,
             values={**_TIMES, "result.category": "inverse"},
             columns={**_COLUMNS, "volume": ("turnover",)},
-            note="of an inverse contract: volume is the turnover, in the base asset",
+            note="inverse contract: volume is the turnover, in the base asset",
         ),
         _ANSWER,
     ),
@@ -48,16 +48,16 @@ DIALECT = Dialect(
     left_out={
         "turnover": "in the quote currency",
         "volume": "contracts",
-        "resultcategory": "it is part of the provider's name",
-        **dict.fromkeys(("retcode", "retmsg", "time"), "of the answer, not of a bar"),
+        "resultcategory": "part of the provider's name",
+        **dict.fromkeys(("retcode", "retmsg", "time"), "metadata of the answer"),
     },
     provider="bybit{market}",
     volume="base asset",
     adjusted="nothing to adjust",
     traps=(
-        "newest first; the first candle may still have been running, and nothing marks it",
-        "one symbol may be spot and a contract: bars of linear and inverse contracts have the "
-        "providers bybit-linear and bybit-inverse",
+        "newest first; the first candle may be unfinished, and nothing marks it",
+        "one symbol may be a spot pair and a contract: bars of linear and inverse contracts get "
+        "the providers bybit-linear and bybit-inverse",
         "the interval is not in the file",
     ),
     source="a stored answer; ccxt's reading of it",

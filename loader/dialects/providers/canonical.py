@@ -1,9 +1,9 @@
-"""Plain tables of bars: mdload's own column names and the common words for them."""
+"""Plain tables of bars: mdload's column names and common synonyms."""
 
 from loader.dialects.dialect import Dialect
 
 _ADJUSTED = "adjusted for splits and dividends after the fact"
-_ACTIONS = "corporate actions are no part of a bar"
+_ACTIONS = "dividends and splits are not stored"
 
 DIALECT = Dialect(
     name="canonical",
@@ -16,7 +16,7 @@ DIALECT = Dialect(
             "ts", "timestamp", "datetime", "timestamputc", "datetimeutc", "timestampopen",
             "opentime", "starttime", "startdate", "bartime", "barstart", "windowstart",
             "timestampms", "unixtimestamp", "unix", "epoch", "time", "date", "day", "dt", "t",
-            # What is left of a data frame's index; last, as it is often just a row number.
+            # A data frame's index comes last, because it is often just a row number.
             "indexlevel0", "index", "unnamed:0", "",
         ),
         "time_of_day": ("time", "timeofday"),
@@ -37,5 +37,5 @@ DIALECT = Dialect(
              "split", "splits", "splitratio", "splitfactor", "splitcoefficient"), _ACTIONS
         ),
     },
-    source="mdload's own; synonyms from the files described in docs/formats.md",
+    source="mdload's names; synonyms from the files that docs/formats.md describes",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What ccxt's fetch_ohlcv gives, written as JSON: rows of numbers without names."""
+"""The result of ccxt's fetch_ohlcv as JSON: rows of numbers without names."""
 
 from loader.dialects.dialect import OHLCV, Dialect, Shape
 from loader.dialects.ordering import high_and_low_bound
@@ -20,14 +20,14 @@ DIALECT = Dialect(
         ),
     ),
     provider="{exchange}",
-    volume="base asset, as ccxt makes it of each exchange's; contracts of some derivatives",
+    volume="base asset, converted by ccxt; contracts for some derivatives",
     adjusted="nothing to adjust",
     traps=(
         "the exchange is not in the file: name it with --provider, and the pair with --symbol",
-        "the last candle may still have been running, and nothing marks it",
+        "the last candle may be unfinished, and nothing marks it",
         "any field may be null; such a row is rejected",
-        "Bitfinex, KuCoin and others have the same arrays in another order when asked without "
-        "ccxt: a file whose high and low are not the ends of its prices is not taken",
+        "Bitfinex, KuCoin and others return such arrays in another order when asked without ccxt: "
+        "a file does not fit if high and low are not the largest and smallest of its prices",
     ),
     source="ccxt's parse_ohlcv",
 )

@@ -31,9 +31,9 @@ DIALECT = Dialect(
     volume="base asset",
     adjusted="nothing to adjust",
     traps=(
-        "arrays are time, low, high, open, close, volume: not the usual order",
-        "newest first; the first candle may still have been running, and nothing marks it",
+        "arrays are time, low, high, open, close, volume: an unusual order",
+        "newest first; the first candle may be unfinished, and nothing marks it",
         "neither the product nor the granularity is in the file",
     ),
-    source="stored answers of both interfaces; ccxt's reading of the Exchange's",
+    source="stored answers of both APIs; ccxt's reading of the Exchange's",
 )

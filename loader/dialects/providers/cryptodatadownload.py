@@ -1,11 +1,11 @@
-"""CryptoDataDownload: CSV by exchange and pair, in the three headers that it has had."""
+"""CryptoDataDownload: CSV by exchange and pair, with the three headers used over time."""
 
 import polars as pl
 
 from loader.dialects.dialect import OHLC, Dialect, Opening, Reshape, Shape, Words, fold
 
 _HEADER = ("date", "symbol", "open", "high", "low", "close")
-#: 09-AM is nine in the morning, 12-AM midnight.
+#: 09-AM is nine in the morning; 12-AM is midnight.
 _HOUR = r"\d{4}-\d\d-\d\d \d\d-[AP]M"
 _HOUR_FORMAT = "%Y-%m-%d %I-%p"
 _BANNER = {"banner": "(?is).*cryptodatadownload.*"}
@@ -20,7 +20,7 @@ def _volumes(opening: Opening) -> list[str]:
 
 
 def _two_volumes(opening: Opening) -> bool:
-    """Two of them, and the first is not named after the money that the symbol ends in."""
+    """Whether there are two, and the first is not named after the symbol's quote currency."""
     volumes = _volumes(opening)
     word = fold(volumes[0]).removeprefix("volume") if volumes else ""
     symbol = next(column for column in opening.first if fold(column.name) == "symbol")
@@ -33,12 +33,12 @@ def _two_volumes_no_unix(opening: Opening) -> bool:
 
 
 def _base_volume(opening: Opening) -> Words:
-    """Volume is the first of two, whatever coin is in its name; the second is in money."""
+    """Takes the first of two volumes, whatever coin is in its name; the second is in money."""
     return {"volume": tuple(_volumes(opening)[:1])}
 
 
 def _known_counts(opening: Opening) -> Reshape:
-    """`NULL` stands for a number of trades that is not known."""
+    """Reads `NULL` as an unknown number of trades."""
     columns = [name for name in opening.first.columns if fold(name) == "tradecount"]
     counts = [pl.when(pl.col(name) != "NULL").then(name).alias(name) for name in columns]
     return lambda frame: frame.with_columns(counts)
@@ -89,13 +89,12 @@ DIALECT = Dialect(
     volume="base asset: the first of the two volumes",
     adjusted="nothing to adjust",
     traps=(
-        "the column called volume is money: the one before it, volume_btc or so, is the coin",
-        "newest first, and the newest bar may be of an hour or day that had not ended",
-        "unix is seconds in some rows and milliseconds in others of one file: each value is read "
-        "by its own magnitude",
+        "the column called volume is in money; the one before it (volume_btc or so) is in coin",
+        "newest first; the hour or day of the newest bar may be unfinished",
+        "unix may mix seconds and milliseconds in one file: each value is read by its magnitude",
         "unix and date disagree by four hours in rows of September 2017: unix is right",
-        "one bar may stand there twice, once as it was before its hour had ended",
-        "the provider is cryptodatadownload- and the exchange, which only the file's name says",
+        "a bar may appear twice, once from before the end of its hour",
+        "the provider is cryptodatadownload- plus the exchange, which only the file's name tells",
     ),
-    source="files of 2019 and 2021 in three headers, one of which says that its times are UTC",
+    source="files of 2019 and 2021 with three headers, one of which states UTC",
 )  # fmt: skip

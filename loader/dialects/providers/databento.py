@@ -1,4 +1,4 @@
-"""Databento's bars: DBN, and the CSV, lines of JSON and Parquet that it and its client write."""
+"""Databento's bars: DBN, and the CSV, NDJSON and Parquet that it and its client write."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _UNMAPPED: Final = ("ts_event", *_KEYS, *_VALUES)
 _MAPPED: Final = (*_UNMAPPED, "symbol")
 _TYPED: Final = (*_KEYS, *_VALUES, "ts_event")
 _NESTED: Final = (*(f"hd.{name}" for name in ("ts_event", *_KEYS)), *_VALUES)
-#: What Databento writes for a price that is not defined.
+#: Databento's value for an undefined price.
 _UNDEFINED: Final = 2**63 - 1
-#: How the nanoseconds of pretty times end, as bars start on whole seconds.
+#: The end of formatted times: bars start on whole seconds.
 _WHOLE: Final = ".000000000Z"
-#: With a point it is the price, without one it is a multiple of 1e-9: never by magnitude.
+#: A decimal point marks a price, its absence a multiple of 1e-9. Magnitude never decides.
 _DECIMAL: Final = {"open": r"-?\d+\.\d+"}
 _FIXED: Final = {"open": r"-?\d+"}
-_NO_SYMBOLS: Final = "written with map_symbols=False: it has numbers of instruments, and no symbols"
+_NO_SYMBOLS: Final = "written with map_symbols=False: it has instrument numbers, not symbols"
 
 
 def _floats(opening: Opening) -> bool:
@@ -31,8 +31,8 @@ def _floats(opening: Opening) -> bool:
 
 
 def _bars(opening: Opening) -> Reshape:
-    """One symbol may be of several publishers: each is a provider. What has no symbol may be one
-    instrument only, which `--symbol` can name."""
+    """Makes each publisher a provider, because several publishers can have one symbol. A file
+    without symbols may hold only one instrument, which `--symbol` can name."""
     nameless: set[str] = set()
     written: set[bool] = set()
 
@@ -44,10 +44,11 @@ def _bars(opening: Opening) -> Reshape:
             nameless.update(frame[instrument].drop_nulls().unique().cast(pl.String))
         if len(nameless) > 1:
             numbers = sorted(nameless, key=int)[:3]
-            raise ColumnMismatch(
-                f"{opening.name} holds several instruments ({', '.join(numbers)} …) without their "
-                "symbols, which nothing in the file resolves",
-                hint="get it again with map_symbols=True, or as DBN, which has the symbols in it",
+            raise ColumnMismatch.of(
+                opening.name,
+                f"holds several instruments ({', '.join(numbers)} …) without their "
+                "symbols, and the file has no mapping for them",
+                hint="download it again with map_symbols=True, or as DBN, which has the symbols",
             )
         times = next(c for c in frame.columns if c.rpartition(".")[2] == "ts_event")
         stamp = pl.col(times)
@@ -57,10 +58,11 @@ def _bars(opening: Opening) -> Reshape:
             points = frame["open"].str.contains(".", literal=True).drop_nulls()
             written.update(points.unique())
         if len(written) > 1:
-            raise ColumnMismatch(
-                f"{opening.name} has prices with a point and prices without one, which are "
-                "multiples of 1e-9: it is made of two files",
-                hint="load each as a file of its own",
+            raise ColumnMismatch.of(
+                opening.name,
+                "has prices with a point and prices without one, which are "
+                "multiples of 1e-9: two files seem to be joined",
+                hint="split it and load each part as its own file",
             )
         prices = pl.col(bars.PRICES)
         if not frame.schema["open"].is_float():
@@ -112,27 +114,27 @@ DIALECT = Dialect(
     ),
     intervals={"32": "1s", "33": "1m", "34": "1h", "35": "1d"},
     left_out={
-        **dict.fromkeys(("publisher_id", "hd.publisher_id"), "it is part of the provider's name"),
+        **dict.fromkeys(("publisher_id", "hd.publisher_id"), "part of the provider's name"),
         **dict.fromkeys(
-            ("instrument_id", "hd.instrument_id"), "a number for the symbol, good for a day only"
+            ("instrument_id", "hd.instrument_id"), "a number for the symbol, valid for one day only"
         ),
     },
     price_exponent=None,
     reshape=_bars,
-    volume="shares or contracts, of the one publisher",
-    adjusted="nothing, as traded; continuous contracts (ES.c.0) are strung together unadjusted",
+    volume="shares or contracts, at this one publisher",
+    adjusted="nothing, as traded; continuous contracts (ES.c.0) are joined unadjusted",
     traps=(
-        "one instrument has bars of each publisher (a dataset's venue) side by side: the provider "
-        "is databento- and the publisher's number, databento-2 for XNAS.ITCH, whatever --provider "
-        "says, so that none overwrites another",
-        "no bar where nothing traded; ts_event is the start of the bar",
-        "the same symbol can be another instrument at another time: ESH1 is 2021, and 2031",
+        "one instrument has bars from each publisher (a venue of the dataset): the provider is "
+        "databento- plus the publisher's number, databento-2 for XNAS.ITCH, whatever --provider "
+        "is, so that none overwrites another",
+        "intervals without trades have no bar; ts_event is the start of the bar",
+        "a symbol can name different instruments over time: ESH1 is 2021 and 2031",
         "prices of spreads can be negative: --allow-nonpositive-prices",
         "whole numbers in CSV and JSON are units of 1e-9; in Parquet (price_type='fixed') nothing "
-        "marks them, and they want --price-divisor 1000000000",
-        "files written with map_symbols=False have no symbols: with one instrument --symbol names "
-        "it, with several they are refused",
+        "marks them, and they need --price-divisor 1000000000",
+        "files written with map_symbols=False have no symbols: --symbol can name one instrument; "
+        "files with several are refused",
     ),
-    source="files of Databento's libraries in DBN 1 to 3; what its client 0.87 writes; "
+    source="DBN 1 to 3 files from Databento's libraries; output of its client 0.87; "
     "databento.com/docs/schemas/ohlcv",
 )  # fmt: skip

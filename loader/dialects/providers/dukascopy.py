@@ -1,4 +1,4 @@
-"""Dukascopy: its bi5 candles, the JSON of its newer feed, what dukascopy-node and duka write."""
+"""Dukascopy: bi5 candles, JSON of its newer feed, and files of dukascopy-node and duka."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import polars as pl
 
+from loader.bars import TS
 from loader.bars.numbers import to_count
 from loader.dialects.dialect import OHLCV, Dialect, Opening, Refused, Reshape, Shape
 from loader.dialects.providers.dukascopy_points import duka_exponent, exponent
@@ -34,11 +35,12 @@ def _facts(opening: Opening) -> Mapping[str, str]:
         said["symbol"] = said.get("symbol", "").replace("-", "").replace(".", "")
     elif opening.container == "bi5":
         if "symbol" not in said:
-            raise UnreadableFile(
-                f"{opening.name}: only the folders above a bi5 file say its symbol and its day, "
-                "and they are not there",
-                hint="as Dukascopy has it: EURUSD/2019/00/31/BID_candles_min_1.bi5, the month "
-                "counted from 00",
+            raise UnreadableFile.at(
+                opening.name,
+                "only the folders above a bi5 file name its symbol and its day, "
+                "and they are missing",
+                hint="keep Dukascopy's folders: EURUSD/2019/00/31/BID_candles_min_1.bi5, with "
+                "months counted from 00",
             )
         said |= _scale(exponent(said["symbol"]))
     elif "time" in columns:  # duka
@@ -53,31 +55,35 @@ def _scale(power: int | None) -> dict[str, str]:
 
 
 def _from_start(opening: Opening) -> Reshape:
-    """Seconds of a bi5 file count from its start: of its day, month (folder 00 is January) or
+    """Adds the seconds of a bi5 file to the start of its day, month (folder 00 is January) or
     year."""
     facts = opening.facts
     month, day = int(facts.get("month", "0")) + 1, int(facts.get("day", "1"))
     try:
         start = datetime(int(facts["year"]), month, day, tzinfo=UTC)
     except ValueError as exc:
-        raise UnreadableFile(
-            f"{opening.name}: its folders name no day: year {facts['year']}, month {month:02d}, "
-            f"day {day:02d}",
+        raise UnreadableFile.at(
+            opening.name,
+            f"its folders do not name a real day: year {facts['year']}, "
+            f"month {month:02d}, day {day:02d}",
             hint="Dukascopy counts months from 00: 2019/00 is January",
         ) from exc
     since = pl.duration(seconds=pl.col("seconds"), time_unit="us")
     return lambda batch: batch.select(
-        (pl.lit(start).cast(pl.Datetime("us", "UTC")) + since).alias("time"), *_PRICES, "volume"
+        (pl.lit(start).cast(TS) + since).alias("time"), *_PRICES, "volume"
     )
 
 
 def _absolute(opening: Opening) -> Reshape:
-    """Each number is the difference to the row before, in units of `shift` and `multiplier`; what
-    the first differs from stands outside the rows. A number that is lost loses all after it."""
+    """Sums up the differences: each number is the difference from the previous row, in units of
+    `shift` and `multiplier`. The first row's base is outside the rows. A missing number makes all
+    later numbers unknown."""
     first = opening.first.row(0, named=True)
     unit = Decimal(first["multiplier"]).normalize()
     if unit.as_tuple().digits != (1,):
-        raise UnreadableFile(f"{opening.name}: multiplier {first['multiplier']} is no power of ten")
+        raise UnreadableFile.at(
+            opening.name, f"multiplier {first['multiplier']} is not a power of 10"
+        )
     running: dict[str, int | None] = {"times": 0}
     running |= {f"{name}s": round(Decimal(first[name]) / unit) for name in _PRICES}
     scale, shift, start = f"e{unit.as_tuple().exponent}", int(first["shift"]), first["timestamp"]
@@ -92,7 +98,7 @@ def _absolute(opening: Opening) -> Reshape:
     def bars(batch: pl.DataFrame) -> pl.DataFrame:
         time = summed(batch, "times") * shift + int(start)
         prices = [(summed(batch, f"{n}s").cast(pl.String) + scale).alias(n) for n in _PRICES]
-        stamp = time.cast(pl.Datetime("ms", "UTC")).cast(pl.Datetime("us", "UTC"))
+        stamp = time.cast(pl.Datetime("ms", "UTC")).cast(TS)
         return pl.DataFrame([stamp.alias("time"), *prices, batch["volumes"].alias("volume")])
 
     return bars
@@ -113,7 +119,7 @@ DIALECT = Dialect(
             header=("timestamp", "multiplier", *_PRICES, "shift", *_DELTAS),
             price_exponent=0,
             reshape=_absolute,
-            note="rows are differences, each to the row before",
+            note="rows are differences from the previous row",
         ),
         *(
             Shape(
@@ -189,24 +195,24 @@ DIALECT = Dialect(
     },
     price_exponent=None,
     skip={
-        "a flat bar without volume, which fills hours in which the market is closed": _FLAT
+        "a flat bar without volume, a filler for closed hours": _FLAT
         & (pl.col("volume").cast(pl.Float64, strict=False) == 0)
     },
     timezone="UTC",
-    volume="as Dukascopy has it: what was quoted, in millions or the unit asked for",
+    volume="quoted volume, in millions or the requested unit",
     adjusted="nothing",
     traps=(
-        "bid and ask are files of their own: they are stored as dukascopy-bid and dukascopy-ask",
-        "a bi5 file says neither symbol nor day nor price unit: its folders and a table of "
-        "instruments do; for an instrument that is not in the table --price-divisor must say it",
+        "bid and ask come in separate files: they are stored as dukascopy-bid and dukascopy-ask",
+        "a bi5 file contains neither symbol nor day nor price unit: they come from its folders and "
+        "a table of instruments; an instrument outside the table needs --price-divisor",
         "months in the folders count from 00: 2019/01 is February",
-        "candles of bi5 have their prices in the order open, close, low, high",
-        "closed hours are filled with flat bars without volume; where a file has no volume they "
-        "cannot be told from others and are loaded",
-        "duka writes open, close, high, low, takes a point for 1e-5 whatever the instrument (JPY's "
-        "pairs come out 100 times too small, and are multiplied again), and fills gaps with copies "
-        "of the last candle",
-        "minutes that are absent from the newer feed had no quotes",
+        "bi5 candles hold open, close, low, high, in this order",
+        "flat bars without volume fill closed hours; in a file without volume they look like "
+        "other bars and are loaded",
+        "duka writes open, close, high, low; it uses points of 1e-5 for all instruments (JPY pairs "
+        "come out 100 times too small; mdload corrects that) and fills gaps with copies of the "
+        "last candle",
+        "minutes missing from the newer feed had no quotes",
     ),
     source="bi5 of EURUSD and BTCUSD against the newer feed and dukascopy-node's text; "
     "dukascopy-node's metadata of instruments; duka's code",

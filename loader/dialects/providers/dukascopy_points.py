@@ -1,11 +1,11 @@
-"""What one point of a Dukascopy price is: nowhere in its files, and different by instrument."""
+"""The size of a point in Dukascopy prices: it depends on the instrument and no file has it."""
 
 from __future__ import annotations
 
 from typing import Final
 
-#: By the negative power of ten. Only instruments whose unit public metadata and levels agree on:
-#: of others the person is asked.
+#: Instruments by the negative power of ten of a point. The table has only those for which public
+#: metadata and price levels agree; for others the person must supply the unit.
 _INSTRUMENTS: Final = {
     5: "AUDCAD AUDCHF AUDNZD AUDSGD AUDUSD CADCHF CADHKD CHFSGD EURAUD EURCAD EURCHF EURDKK EURGBP "
     "EURHKD EURNOK EURNZD EURPLN EURSEK EURSGD EURTRY EURUSD GBPAUD GBPCAD GBPCHF GBPNZD GBPUSD "
@@ -26,15 +26,15 @@ _DUKA: Final = 5
 
 
 def exponent(symbol: str) -> int | None:
-    """The power of ten that one point is of, or None where it is not known."""
+    """The power of ten of one point, or None if unknown."""
     digits = _DIGITS.get(symbol.upper())
     return None if digits is None else -digits
 
 
 def duka_exponent(symbol: str) -> int | None:
-    """The power of ten by which duka's prices are too small, or None where it is not known.
+    """The power of ten by which duka's prices are too small, or None if unknown.
 
-    duka takes a point for 1e-5 whatever the instrument; its versions differ over metals.
+    duka uses points of 1e-5 for every instrument; its versions differ for metals.
     """
     digits = _DIGITS.get(symbol.upper())
     return None if digits is None or symbol.upper().startswith("XA") else _DUKA - digits

@@ -1,4 +1,4 @@
-"""Finnhub: the candles of its interface, as JSON and as the CSV that pandas makes of it."""
+"""Finnhub: candles of its API, as JSON and as the CSV that pandas writes."""
 
 from loader.dialects import tickers
 from loader.dialects.dialect import Dialect, Opening, Shape
@@ -7,9 +7,9 @@ _ARRAYS = ("c", "h", "l", "o", "t", "v")
 _SECONDS = {"t": r"\d{9,10}"}
 
 
-def _in_its_order(opening: Opening) -> bool:
-    """Whether the names are in Finnhub's order, the alphabet's: TradingView's data feeds, which
-    many sites have, answer with the same names in another."""
+def _is_alphabetical(opening: Opening) -> bool:
+    """Whether the names are in alphabetical order, as Finnhub's are. TradingView data feeds, which
+    many sites use, have the same names in another order."""
     return [name for name in opening.first.columns if name in _ARRAYS] == list(_ARRAYS)
 
 
@@ -30,23 +30,23 @@ DIALECT = Dialect(
             place=r"(?:\[\])?\.",
             header=(*_ARRAYS, "s"),
             values={**_SECONDS, "s": "ok"},
-            accept=_in_its_order,
+            accept=_is_alphabetical,
         ),
         Shape(
             header=("c", "h", "l", "o", "s", "t", "v"),
             values={**_SECONDS, "s": "ok"},
-            accept=_in_its_order,
+            accept=_is_alphabetical,
         ),
     ),
     names=(tickers.CSV, tickers.JSON),
     left_out={"s": "the status of the answer", "index": "row numbers", "": "row numbers"},
     volume="shares; base asset in crypto",
-    adjusted="the answer does not say",
+    adjusted="unknown: the answer does not tell",
     traps=(
-        "symbol and resolution are in the request only: files by ticker, or --symbol",
-        "days are instants: midnight in New York for stocks, 22:00 UTC for currencies: say "
-        "--timezone",
-        "an answer of no_data has no arrays, and is no table",
+        "only the request has symbol and resolution: name files by ticker, or use --symbol",
+        "daily bars carry instants (midnight in New York for stocks, 22:00 UTC for currencies): "
+        "use --timezone",
+        "an answer with no_data has no arrays and is refused",
     ),
     source="the README of Finnhub's Python client; answers in public code",
 )

@@ -1,4 +1,4 @@
-"""FirstRate Data's text: no header, New York's clock, one file per symbol and adjustment."""
+"""FirstRate Data's text: no header, New York time, one file per symbol and adjustment."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _TIME = r"^\d{4}-\d\d-\d\d(?: \d\d:\d\d:\d\d)?$"
 
 
 def _timed(opening: Opening) -> bool:
-    """All of the first times are written so; asked here and not scored, as that is everybody's
-    way to write them: only together with a name like FirstRate's is it evidence."""
+    """Whether all of the first times have this form. It is a condition without a score, because the
+    form is common: only together with a name like FirstRate's is it evidence."""
     return bool(opening.first["time"].head(1_000).str.strip_chars().str.contains(_TIME).all())
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
-    """Each adjustment goes by a name of its own, as the file's name has it."""
+    """Adds the adjustment in the file's name as a suffix of the provider."""
     said = opening.facts.get("adjustment", "").lower().replace("_", "-")
     return {**opening.facts, "adjustment": said and f"-{said}"}
 
@@ -41,21 +41,21 @@ DIALECT = Dialect(
     ),
     facts=_facts,
     provider="firstrate{adjustment}",
-    left_out={"openinterest": "open interest is no part of a bar"},
+    left_out={"openinterest": "open interest is not stored"},
     timezone="America/New_York",
     volume="shares or contracts",
-    adjusted="as the file's name says, if it does: adjsplitdiv, adjsplit, UNADJUSTED, continuous_…",
+    adjusted="by the file's name, if it tells: adjsplitdiv, adjsplit, UNADJUSTED, continuous_…",
     traps=(
-        "three adjustments of one symbol come in files of their own, which only their names tell "
-        "apart: bars of each are stored under a provider of its own, firstrate-adjsplitdiv and so "
-        "on; where a name does not say it nothing can",
-        "symbols of futures are FirstRate's own: E6 is CME's 6E, C is London cocoa, BTC is both "
-        "the future and the coin",
-        "bars without a trade are left out",
-        "the hour that New York's clock shows twice each autumn is rejected: nothing tells its "
-        "bars apart",
-        "taken for FirstRate's only where the name is like AAPL_full_1min_adjsplit.txt: otherwise "
+        "a symbol comes in up to three adjustments, one file each; only the file names differ. "
+        "Bars of each get their own provider, firstrate-adjsplitdiv and so on; without the word "
+        "in the name the adjustment is unknown",
+        "futures have FirstRate's own symbols: E6 is CME's 6E, C is London cocoa, BTC is both the "
+        "future and the coin",
+        "intervals without a trade have no bar",
+        "bars of the hour that New York's clock repeats each autumn are rejected, because nothing "
+        "tells the first pass from the second",
+        "recognised only by a name like AAPL_full_1min_adjsplit.txt; otherwise use "
         "--dialect firstrate",
     ),
-    source="readmes that come with the bundles; file names in public readers",
+    source="readmes in the bundles; file names in public readers",
 )

@@ -1,4 +1,4 @@
-"""freqtrade's stored candles: JSON, Feather and Parquet, known by their names."""
+"""freqtrade's stored candles: JSON, Feather and Parquet, recognised by name."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +18,7 @@ _NO_TRADES = rf"(?:^|[/!]){_PAIR}-(?:mark|index|premiumIndex|funding_rate){_ENDI
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
-    """`BTC_USDT` is BTC/USDT, `XRP_USDT_USDT` the perpetual XRP/USDT:USDT."""
+    """Restores the pair: `BTC_USDT` is BTC/USDT, `XRP_USDT_USDT` the perpetual XRP/USDT:USDT."""
     facts = dict(opening.facts)
     if "symbol" in facts:
         base, quote, *settled = facts["symbol"].split("_")
@@ -67,8 +67,8 @@ DIALECT = Dialect(
     volume="base asset",
     adjusted="nothing to adjust",
     traps=(
-        "the exchange is the folder below user_data/data; elsewhere name it with --provider",
-        "freqtrade leaves the running candle out when it stores",
+        "the folder below user_data/data names the exchange; elsewhere use --provider",
+        "freqtrade does not store the unfinished candle",
         "files named -mark, -index and -funding_rate hold no trades and are refused",
     ),
     source="freqtrade's data handlers and its test data",

@@ -1,4 +1,4 @@
-"""Google Finance's historical prices, which ended in 2017: dates such as 31-Dec-10."""
+"""Google Finance's historical prices (until 2017), with dates such as 31-Dec-10."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ DIALECT = Dialect(
     ),
     numbers=NumberFormat(empty=("-",)),
     volume="shares",
-    adjusted="not said in the file",
+    adjusted="unknown: the file does not tell",
     traps=(
-        "an open that Google did not have is `-`: such a row is rejected",
-        "years have two digits: 69 and above are of the 1900s",
-        "others write such tables too: one is taken for Google's only where its name says google",
+        "a missing open is written as `-`; such a row is rejected",
+        "years have two digits: 69 and above belong to the 1900s",
+        "others write such tables too: recognised only if google is in the file's name",
         "newest first",
     ),
-    source="a year of ORCL as downloaded, once with a missing open",
+    source="a downloaded year of ORCL, once with a missing open",
 )

@@ -2,7 +2,7 @@
 
 from loader.dialects.dialect import Dialect, Shape
 
-#: 2017-3-7 0:0:0. The header alone is others' too, with a count of trades in its last column.
+#: 2017-3-7 0:0:0. Others use the same header with a count of trades in the last column.
 _UNPADDED = r"\d{4}-\d{1,2}-\d{1,2} \d{1,2}:\d{1,2}:\d"
 
 DIALECT = Dialect(
@@ -42,11 +42,11 @@ DIALECT = Dialect(
     volume="lots of 100 shares",
     adjusted="nothing, as traded",
     traps=(
-        "volume counts lots of 100 shares, of indices too; the money beside it is in thousands of "
+        "volume counts lots of 100 shares, for indices too; the money column is in thousands of "
         "yuan in HDF5, in tens of thousands in CSV",
-        "HDF5 has a table per instrument, whose name is the symbol, and prices in thousandths",
-        "CSV says no symbol: --symbol",
-        "nothing says of bars within a day which end their times are, nor the zone: --stamp and "
+        "HDF5 has one table per instrument, named by its symbol, with prices in thousandths",
+        "CSV has no symbol: use --symbol",
+        "intraday files show neither which end of a bar a time marks nor the zone: use --stamp and "
         "--timezone",
     ),
     source="sh_day.h5 and test_day_data.csv of hikyuu; money over volume gives prices",

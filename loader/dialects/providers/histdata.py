@@ -1,4 +1,4 @@
-"""HistData's free forex bars, in the text of its own, of NinjaTrader and of MetaTrader."""
+"""HistData's free forex bars, in its own text form, NinjaTrader's and MetaTrader's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ZERO = {"volume": "0"}
 
 
 def _never_traded(opening: Opening) -> bool:
-    """The volume is 0 in every row: that alone tells such text from NinjaTrader's, MetaTrader's."""
+    """Whether every volume is 0: only that tells such text from NinjaTrader's or MetaTrader's."""
     return bool((opening.first["volume"].str.strip_chars() == "0").all())
 
 
@@ -52,11 +52,11 @@ DIALECT = Dialect(
     adjusted="nothing; bid prices only",
     provider="histdata",
     traps=(
-        "times are five hours behind UTC all year, without changes of clock: not New York's",
-        "prices are the bid's",
-        "NinjaTrader's own exports look the same, are in UTC and stamp a bar's end: a volume other "
-        "than 0 tells them apart",
-        "files of a month end at midnight of their clock: the last bars are of UTC's next month",
+        "times are UTC-5 all year, without daylight saving time: not New York's",
+        "prices are bid prices",
+        "NinjaTrader's own exports look the same, but are in UTC and mark the end of a bar: a "
+        "volume other than 0 tells them apart",
+        "a month's file ends at midnight UTC-5: its last bars belong to the next month in UTC",
     ),
     source="histdata.com's specification; a month of EURUSD, 30,471 bars; names of public readers",
 )

@@ -1,4 +1,4 @@
-"""Interactive Brokers' historical bars, as ib_async and pyalgotrade's downloader store them."""
+"""Interactive Brokers' historical bars, as ib_async and pyalgotrade's downloader save them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOT_TRADES = ("-1", "-1.0")
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
-    """Bars of bids, asks or middles have -1 for a volume, and do not say which they are."""
+    """Tells whether bars are made from trades: bid, ask and midpoint bars have the volume -1."""
     traded = ~_column(opening.first, "volume").str.strip_chars().is_in(_NOT_TRADES)
     return {"trades": ""} if traded.any() or not len(traded) else {}
 
@@ -62,16 +62,16 @@ DIALECT = Dialect(
     volume_exponent=2,
     skip=_fillers("volume", "barCount"),
     reshape=_without_minus_one,
-    volume="lots of 100 shares for US stocks: for anything else say --volume-factor 1",
+    volume="lots of 100 shares for US stocks; for anything else use --volume-factor 1",
     adjusted="splits",
     traps=(
-        "times are in the zone that was chosen at the login to TWS, which no file says: "
-        "--timezone; with formatDate=2 they are UTC, and say so",
-        "US stocks have volume in lots of 100, and so it is taken; for futures, currencies and "
-        "other markets say --volume-factor 1",
-        "bars of bids, asks and middles (whatToShow) have volume -1 and do not say which they "
-        "are: name each by --provider, as ibkr-bid",
-        "bars with neither volume nor trades are fillers, and left out",
+        "times are in the zone chosen at the login to TWS, which no file names: --timezone; "
+        "with formatDate=2 they are in UTC, with an offset",
+        "volume is read in lots of 100, as for US stocks; for futures, currencies and others "
+        "use --volume-factor 1",
+        "bid, ask and midpoint bars (whatToShow) have volume -1 and look alike: name each with "
+        "--provider, such as ibkr-bid",
+        "bars with neither volume nor trades are fillers and are left out",
     ),
     source="files of pyalgotrade and of a test of NautilusTrader; ib_async's BarData; TWS API docs",
 )

@@ -1,4 +1,4 @@
-"""Investing.com's historical data: the close is called Price and stands before the open."""
+"""Investing.com's historical data: the close is called Price and comes before the open."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _PRICES = ("Date", "Price", "Open", "High", "Low")
 _HEADERS = ((*_PRICES, "Vol.", "Change %"), (*_PRICES, "Change %"))
 _SUFFIXES = {"K": 3, "M": 6, "B": 9}
 _WITH_COMMAS = NumberFormat(grouping=".", decimal=",", suffixes=_SUFFIXES, empty=("-",))
-#: The change shows how fractions are written, which 149,123 does not.
+#: The change shows which decimal mark the file uses; 149,123 alone does not.
 _COMMA = {"Change %": r"[+-]?\d+(?:\.\d{3})*,\d+ ?%"}
 
 DIALECT = Dialect(
@@ -40,16 +40,16 @@ DIALECT = Dialect(
     left_out={"change%": "the difference to the bar before"},
     numbers=NumberFormat(grouping=",", suffixes=_SUFFIXES, empty=("-",)),
     volume="units traded, rounded by the site to five digits or fewer: 190.28M",
-    adjusted="not said in the file",
+    adjusted="unknown: the file does not tell",
     traps=(
-        "Price is the close, and stands before the open",
-        "where the change is written with a comma (0,39%), so are all numbers: 149,123 is then no "
-        "thousands",
-        "the volume is rounded: 190.28M is no exact count; `-` is none",
-        "dates are written as the site's edition writes them, month first or day first: where the "
-        "values do not show which, --time-format '%m/%d/%Y' or '%d/%m/%Y' must say it",
-        "the symbol is what the file's name says, such as `S&P 500`: --symbol gives a better one",
-        "newest first; the file does not say whether its bars are of a day, week or month",
+        "Price is the close and comes before the open",
+        "if the change has a decimal comma (0,39%), so have all numbers: 149,123 is then a "
+        "fraction",
+        "the volume is rounded (190.28M); `-` stands for a missing one",
+        "dates follow the site's edition, month first or day first: if the values do not show "
+        "which, use --time-format '%m/%d/%Y' or '%d/%m/%Y'",
+        "the symbol comes from the file's name, such as `S&P 500`; --symbol gives a better one",
+        "newest first; the file does not tell whether a bar is a day, week or month",
     ),
     source="public readers of the site's downloads",
 )

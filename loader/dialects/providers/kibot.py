@@ -1,18 +1,18 @@
-"""Kibot's text: no header, dates as in the United States."""
+"""Kibot's text: no header, dates in US order."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from loader.dialects.dialect import OHLCV, ONLY_IF_SAID, Dialect, Opening, Shape
+from loader.dialects.dialect import OHLCV, ONLY_ON_REQUEST, Dialect, Opening, Shape
 
 _BAR = ("open", "high", "low", "close", "volume")
 _DATE = r"^(?:0[1-9]|1[0-2])/(?:0[1-9]|[12]\d|3[01])/\d{4}$"
 
 
 def _dated(opening: Opening) -> bool:
-    """All of the first dates are written so; asked here and not scored, as others write them so
-    too: only together with a name like Kibot's is that evidence."""
+    """Whether all of the first dates have this form. It is a condition without a score, because the
+    form is common: only together with a name like Kibot's is it evidence."""
     return bool(opening.first["date"].head(1_000).str.strip_chars().str.contains(_DATE).all())
 
 
@@ -22,7 +22,7 @@ def _timed(opening: Opening) -> bool:
 
 
 def _month_first(opening: Opening) -> bool:
-    """Whether a date shows that the month stands first, as it does not in other countries."""
+    """Whether some date shows that the month comes first, unlike in other countries."""
     return bool(opening.first["date"].str.contains(r"^\s*\d\d/(?:1[3-9]|2\d|3[01])/").any())
 
 
@@ -40,19 +40,19 @@ DIALECT = Dialect(
     shapes=(
         replace(_MINUTES, accept=lambda opening: _timed(opening) and _month_first(opening)),
         replace(_DAYS, accept=lambda opening: _dated(opening) and _month_first(opening)),
-        replace(_MINUTES, name=ONLY_IF_SAID),
-        replace(_DAYS, name=ONLY_IF_SAID),
+        replace(_MINUTES, name=ONLY_ON_REQUEST),
+        replace(_DAYS, name=ONLY_ON_REQUEST),
     ),
     names=(r"(?:^|[/!])(?P<symbol>(?=[0-9._-]*[A-Z])[A-Z0-9][A-Z0-9._-]*)\.txt(?:\.\w+)?$",),
     timezone="America/New_York",
     volume="shares, adjusted like the prices",
     adjusted="splits and dividends, by Yahoo's method; unadjusted files look alike",
     traps=(
-        "nothing tells adjusted files from unadjusted ones: keep them apart by --provider",
-        "adjusted history is restated: a symbol that was updated has to be loaded again in full",
-        "times are New York's, with its changes of clock, though Kibot's page says EST",
-        "taken for Kibot only where the name is like MSFT.txt and some date shows that the month "
-        "stands first: otherwise --dialect kibot",
+        "adjusted and unadjusted files look the same: keep them apart with --provider",
+        "adjusted history is restated: reload an updated symbol in full",
+        "times are New York's, with daylight saving time, although Kibot's page says EST",
+        "recognised only by a name like MSFT.txt and a date that shows the month first; otherwise "
+        "use --dialect kibot",
     ),
     source="kibot.com/Data_Format.aspx",
 )

@@ -8,7 +8,7 @@ from loader.dialects.dialect import OHLCV, Dialect, Opening, Refused, Reshape, S
 
 _PRICES = ("time", "open", "high", "low", "close")
 _SECONDS = {"time": r"\d{10}"}
-#: Minutes, as the archive and the interface have them.
+#: Minutes, as in the archive and the API.
 _MINUTES = {
     "1": "1m", "5": "5m", "15": "15m", "30": "30m", "60": "1h", "240": "4h", "720": "12h",
     "1440": "1d", "10080": "1w",
@@ -18,13 +18,13 @@ _LAST = pl.col("result.last").cast(pl.Int64, strict=False)
 
 
 def _without_trades(opening: Opening) -> Reshape:
-    """Candles without a trade have 0 for the average price of their trades, which is none."""
+    """Removes the average price of candles without trades, where Kraken writes 0."""
     vwap = pl.when(pl.col("count") != "0").then("vwap").alias("vwap")
     return lambda frame: frame.with_columns(vwap)
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
-    """Of REST candles and futures the name says nothing, whatever it looks like."""
+    """Uses the file's name for CSV only: names of REST answers and futures mean nothing."""
     return opening.facts if opening.container == "csv" else {}
 
 
@@ -71,18 +71,18 @@ DIALECT = Dialect(
     names=(_NAME,),
     facts=_facts,
     left_out={
-        "resultlast": "the last candle that was complete: what comes after it is left out",
-        "morecandles": "whether the answer was cut short",
+        "resultlast": "the last complete candle: later ones are left out",
+        "morecandles": "tells whether more candles follow",
     },
     intervals=_MINUTES,
     volume="base asset, up to 16 decimals",
     adjusted="nothing to adjust",
     traps=(
-        "the archive has no row where there was no trade; the REST answer fills it with volume 0",
-        "in the REST answer the average price stands before the volume, and the last candle is "
-        "still running: it is left out",
-        "names have XBT for Bitcoin and XDG for Dogecoin; they are kept as they are",
-        "Kraken Futures counts milliseconds, does not say the symbol, and has another provider",
+        "the archive has no row for an interval without trades; the REST answer has volume 0",
+        "in the REST answer the average price comes before the volume, and the last candle is "
+        "unfinished: it is left out",
+        "symbols use XBT for Bitcoin and XDG for Dogecoin; they are kept as they are",
+        "Kraken Futures uses milliseconds, omits the symbol, and gets another provider",
     ),
     source="a file of the OHLCVT archive and stored REST answers; ccxt's reading of them",
 )  # fmt: skip

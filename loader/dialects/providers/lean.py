@@ -1,4 +1,4 @@
-"""QuantConnect's Lean: zipped text without a header, whose folders say what it is."""
+"""QuantConnect's Lean: zipped text without a header; the folders describe it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from loader.dialects.dialect import OHLCV, Dialect, Opening, Refused, Reshape, S
 
 _KIND: Final = "equity|option|indexoption|futureoption|index|future|forex|cfd|cryptofuture|crypto"
 _FOLDER: Final = rf"/(?P<kind>{_KIND})/(?P<market>[a-z0-9]+)/"
-#: By day, with the time in milliseconds; and all days in one, with a date in each row.
+#: One file per day, with times in milliseconds; and one for all days, with a date in each row.
 _DAY: Final = (
     rf"{_FOLDER}(?P<interval>second|minute)/(?P<symbol>[^/]+)/(?P<date>\d{{8}})_[^/!]*"
     r"\.(?:zip|csv)(?:!.*)?$"
@@ -22,7 +22,7 @@ _DAY: Final = (
 _ALL: Final = (
     rf"{_FOLDER}(?P<interval>hour|daily)/(?P<symbol>[^/!_]+?)(?:_[^/!]*)?\.(?:zip|csv)(?:!.*)?$"
 )
-#: An entry of a zip by itself, which does not say of which market it is.
+#: An extracted entry of a zip, without the folders that name its market.
 _ENTRY: Final = (
     r"(?:^|[/!])(?P<date>\d{8})_(?P<symbol>[^/!_]+)_(?P<interval>second|minute)_(?:trade|quote)"
     r"(?:_(?P<contract>[^/!]+))?\.csv$"
@@ -34,7 +34,7 @@ _QUOTES: Final = (
 )  # fmt: skip
 _MILLISECONDS: Final = {"time": r"\d{1,8}"}
 _DATES: Final = {"time": r"\d{8} \d\d:\d\d"}
-#: Zones of the data, which are not always those of the exchange; daily bars need none.
+#: Zones of the data, which can differ from the exchange's; daily bars need none.
 _ZONES: Final = {
     r"equity/usa/.*": "America/New_York",
     r"equity/india/.*": "Asia/Kolkata",
@@ -65,20 +65,20 @@ def _facts(opening: Opening) -> Mapping[str, str]:
 
 
 def _has_points(opening: Opening) -> bool:
-    """Whether prices are decimals, which those times 10,000 are not: nothing says their unit."""
+    """Whether prices have decimal points. Scaled prices do not, so the unit is then unknown."""
     prices = opening.first.select(pl.col(r"^(?:.*_)?(?:open|high|low|close)$"))
     return any(column.str.contains(".", literal=True).any() for column in prices)
 
 
 def _of_day(opening: Opening) -> Reshape:
-    """Milliseconds since midnight of the data's zone become local times."""
+    """Converts milliseconds since midnight in the data's zone to local times."""
     midnight = pl.lit(datetime.strptime(opening.facts["date"], "%Y%m%d"), pl.Datetime("us"))
     clock = pl.duration(milliseconds=pl.col("time").str.strip_chars().cast(pl.Int64, strict=False))
     return lambda frame: frame.with_columns(time=midnight + clock)
 
 
 def _sides(opening: Opening) -> Reshape:
-    """The bar of the bids and that of the asks, each a row, of providers of their own."""
+    """Makes two rows of each quote bar, bid and ask, each under its own provider."""
     place = [opening.facts[key] for key in ("kind", "market")]
 
     def shaped(frame: pl.DataFrame) -> pl.DataFrame:
@@ -101,7 +101,7 @@ def _sides_of_day(opening: Opening) -> Reshape:
 
 
 def _refused(name: str, what: str) -> Refused:
-    """By the name alone, which a table with a header, as Lean has none, may have as well."""
+    """Refuses by name alone. Tables with a header are exempt, because Lean never writes one."""
     return Refused(Shape(name=name, accept=lambda opening: not opening.header), what)
 
 
@@ -120,7 +120,7 @@ DIALECT = Dialect(
             values=_MILLISECONDS,
             name=_ENTRY,
             reshape=_of_day,
-            note="the folders above would say the market, and with it the zone and the price unit",
+            note="without Lean's folders the market, zone and price unit are unknown",
         ),
         Shape(positions=_TRADES, values=_DATES, name=_ALL),
         Shape(positions=_QUOTES, values=_MILLISECONDS, name=_DAY, reshape=_sides_of_day),
@@ -129,8 +129,8 @@ DIALECT = Dialect(
     refused=(
         _refused(r"_openinterest(?:_[^/!]*)?\.(?:zip|csv)(?:!|$)", "open interest"),
         _refused(r"/factor_files/[^/]+\.(?:csv|zip)(?:!|$)", "factors of splits and dividends"),
-        _refused(r"/map_files/[^/]+\.(?:csv|zip)(?:!|$)", "names that tickers had over time"),
-        _refused(r"/cryptofuture/[^/]+/margin_interest/[^/]+\.csv$", "rates of interest"),
+        _refused(r"/map_files/[^/]+\.(?:csv|zip)(?:!|$)", "former names of tickers"),
+        _refused(r"/cryptofuture/[^/]+/margin_interest/[^/]+\.csv$", "interest rates"),
         _refused(rf"{_FOLDER}tick/|_(?:Trade|Quote)_Tick\.csv$", "ticks"),
     ),
     names=(_DAY, _ALL, _ENTRY),
@@ -138,23 +138,22 @@ DIALECT = Dialect(
     provider="lean-{kind}-{market}",
     price_exponent=None,
     skip={
-        "sides that nobody quoted": pl.all_horizontal(
+        "sides without quotes": pl.all_horizontal(
             pl.col(name).is_null() | (pl.col(name).str.strip_chars() == "") for name in bars.PRICES
         ),
     },
-    volume="shares, contracts or base asset; none in bars of quotes",
-    adjusted="nothing, as traded; factor_files has what to adjust by",
+    volume="shares, contracts or base asset; none in quote bars",
+    adjusted="nothing, as traded; factor_files holds the factors",
     traps=(
-        "prices of equities and of options on equities and indices are times 10,000, all others "
-        "stand as they are: the folder above (equity/usa/minute) says which; where such prices "
-        "have a point in them, --price-divisor must",
-        "times are in the zone that Lean has for the market's data: New York for US equities, UTC "
-        "for futures, crypto and Oanda, UTC-5 for FXCM, Chicago for SPX; others, options too, want "
-        "--timezone",
-        "milliseconds count from the midnight of the date in the file's name",
-        "bars of quotes become two: providers lean-forex-oanda-bid and -ask, without a volume, "
-        "whatever --provider says",
-        "futures are called ES_201312 by their month, options by all that their entry says",
+        "prices of equities and of options on equities and indices are multiplied by 10,000, "
+        "others are not; the folder (equity/usa/minute) decides; such prices with a decimal "
+        "point need --price-divisor",
+        "times are in Lean's zone for the market: New York for US equities, UTC for futures, "
+        "crypto and Oanda, UTC-5 for FXCM, Chicago for SPX; others, also options, need --timezone",
+        "milliseconds count from midnight of the date in the file's name",
+        "each quote bar becomes two, with the providers lean-forex-oanda-bid and -ask, without a "
+        "volume, whatever --provider is",
+        "futures are named by month (ES_201312), options by everything in their entry's name",
         "open interest, factor files, map files, margin interest and ticks are refused",
     ),
     source="Lean's data folder and its readmes; LeanData and market-hours-database in its code",

@@ -1,4 +1,4 @@
-"""MetaTrader 4: history exported as CSV, with a header or not, and the terminal's .hst files."""
+"""MetaTrader 4: history as CSV, with or without a header, and the terminal's .hst files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loader.bars.times import spacing
 from loader.dialects.dialect import OHLCV, Dialect, Opening, Reshape, Shape
 
 _COLUMNS = ("date", "time", "open", "high", "low", "close", "volume")
-#: A count of price changes is never 0; HistData's files for MetaTrader look alike, and always are.
+#: A count of price changes is never 0. In HistData's files for MetaTrader it always is.
 _TICKS = r"\d*[1-9]\d*"
 _CLOCK = {"date": r"\d{4}\.\d\d\.\d\d", "time": r"\d\d:\d\d"}
 _MINUTES = {
@@ -23,7 +23,7 @@ def _facts(opening: Opening) -> Mapping[str, str]:
     if opening.container == "hst":
         said = opening.metadata
         return {"symbol": said["symbol"], "interval": said["period"]}
-    # `GER30.csv` is no 30-minute file of GER if its bars stand an hour apart.
+    # `GER30.csv` is not a 30-minute file of GER if its bars are an hour apart.
     facts = dict(opening.facts)
     shown = spacing.infer(_stamps(opening.first)).interval if "interval" in facts else None
     return facts if shown in (None, _MINUTES.get(facts.get("interval", ""))) else {}
@@ -35,7 +35,7 @@ def _stamps(first: pl.DataFrame) -> pl.Series:
 
 
 def _server_clock(opening: Opening) -> Reshape:
-    """Seconds since 1970 in a .hst are those of the server's clock: local times, not instants."""
+    """Reads the seconds in a .hst as local times: they count on the server's clock."""
     return lambda batch: batch.with_columns(
         pl.from_epoch("time", time_unit="s").cast(pl.Datetime("us"))
     )
@@ -67,17 +67,17 @@ DIALECT = Dialect(
     ),
     facts=_facts,
     left_out={
-        "spread": "the spread in points is no part of a bar",
-        "realvolume": "volume of an exchange, 0 where there is none: `volume` counts ticks",
+        "spread": "the spread in points is not stored",
+        "realvolume": "the exchange's volume, 0 without an exchange: `volume` counts ticks",
     },
     intervals=_MINUTES,
     volume="number of price changes (ticks), not what was traded",
     adjusted="nothing",
     traps=(
-        "times are the broker server's: name its zone. Many servers show New York's clock plus "
-        "seven hours (--timezone America/New_York+7h), others UTC+2 or +3 with Europe's changes",
-        "a terminal keeps so many bars only, often 65,000: the oldest are missing without a mark",
-        "HistData's files for MetaTrader look alike, are in UTC-5, and always have volume 0",
+        "times are on the broker server's clock: use --timezone. Many servers run at New York time "
+        "plus seven hours (America/New_York+7h), others at UTC+2 or +3 with European DST",
+        "a terminal keeps a limited number of bars, often 65,000: older ones are missing silently",
+        "HistData's files for MetaTrader look the same, are in UTC-5, and always have volume 0",
         "the number at the end of the file's name is the interval in minutes: EURUSD60.csv",
     ),
     source="exports with and without a header; mql5.com on servers' zones; public readers of .hst",

@@ -1,4 +1,4 @@
-"""MetaTrader 5: bars exported as text, between tabs."""
+"""MetaTrader 5: bars exported as tab-separated text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TICKS = {**_FIELDS, "volume": ("<tickvol>",)}
 
 
 def _is_traded(opening: Opening) -> bool:
-    """Whether an exchange's volume is there; over the counter there is none, and `<VOL>` is 0."""
+    """Whether the file has an exchange's volume; over the counter `<VOL>` is always 0."""
     cells = next(column for column in opening.first if fold(column.name) == "<vol>")
     return bool(cells.str.contains("[1-9]").any())
 
@@ -38,8 +38,8 @@ DIALECT = Dialect(
         Shape(header=header, exact=True, accept=accept, columns=columns, note=note)
         for header in (_INTRADAY, _DAILY)
         for accept, columns, note in (
-            (_is_traded, _TRADED, "volume is what was traded, <VOL>"),
-            (_only_ticks, _TICKS, "volume is the number of ticks, as <VOL> is always 0"),
+            (_is_traded, _TRADED, "volume is the traded volume, <VOL>"),
+            (_only_ticks, _TICKS, "volume is the number of ticks, because <VOL> is always 0"),
         )
     ),
     refused=(Refused(Shape(header=("<DATE>", "<TIME>", "<BID>", "<ASK>")), "ticks"),),
@@ -49,17 +49,17 @@ DIALECT = Dialect(
         r"(?:_\d{8,12}){0,2}\.(?:csv|txt)(?:\.\w+)?$",
     ),
     left_out={
-        "<tickvol>": "the number of price changes: an exchange's volume stands beside it",
-        "<vol>": "volume of an exchange: there is none",
-        "<spread>": "the spread in points is no part of a bar",
+        "<tickvol>": "the number of price changes; the file has the exchange's volume",
+        "<vol>": "the exchange's volume: always 0",
+        "<spread>": "the spread in points is not stored",
     },
-    volume="what was traded if an exchange says it (<VOL>), else the number of ticks (<TICKVOL>)",
+    volume="traded volume (<VOL>) if an exchange reports it, else number of ticks (<TICKVOL>)",
     adjusted="nothing",
     traps=(
-        "times are the broker server's: name its zone. Many servers show New York's clock plus "
-        "seven hours (--timezone America/New_York+7h), others UTC+2 or +3 with Europe's changes",
-        "daily and longer bars have no <TIME> column, and need no zone",
-        "brokers add to symbols: EURUSD.m, EURUSDc, XAUUSD# are kept as they are",
+        "times are on the broker server's clock: use --timezone. Many servers run at New York time "
+        "plus seven hours (America/New_York+7h), others at UTC+2 or +3 with European DST",
+        "daily and longer bars have no <TIME> column and need no zone",
+        "brokers add suffixes to symbols: EURUSD.m, EURUSDc, XAUUSD# are kept as they are",
     ),
-    source="an export of gold by the hour; mql5.com on servers' zones; public readers",
+    source="an export of hourly gold bars; mql5.com on servers' zones; public readers",
 )

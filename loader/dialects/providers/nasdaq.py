@@ -1,4 +1,4 @@
-"""Nasdaq.com: the historical quotes that its site gives out."""
+"""Nasdaq.com: historical quotes downloaded from the site."""
 
 from loader.bars.numbers import NumberFormat
 from loader.dialects import tickers
@@ -27,11 +27,11 @@ DIALECT = Dialect(
     interval="1d",
     numbers=NumberFormat(grouping=",", currency="$", empty=("N/A",)),
     volume="shares; N/A (NULL in the store) for indices and currencies",
-    adjusted="the site does not say",
+    adjusted="unknown: the site does not tell",
     traps=(
-        "the close stands before the volume and the open",
+        "the close comes before the volume and the open",
         "prices of stocks have a dollar sign, those of indices and currencies none",
-        "HistoricalData_1734103211234.csv does not name what it holds: say --symbol",
+        "a name such as HistoricalData_1734103211234.csv lacks the symbol: use --symbol",
     ),
     source="files in public repositories and the readers for them",
 )

@@ -1,4 +1,4 @@
-"""NautilusTrader's catalogs of bars: Parquet whose numbers are fixed-point integers in bytes."""
+"""NautilusTrader's bar catalogs: Parquet with numbers as fixed-point integers in bytes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from loader.errors import ColumnMismatch
 
 _VALUES: Final = ("open", "high", "low", "close", "volume")
 _HEADER: Final = (*_VALUES, "ts_event", "ts_init")
-#: The bytes of a number, its type, and the power of ten that it is a multiple of.
+#: The size of a number in bytes, its type, and the power of ten of its unit.
 _NARROW: Final = (8, pl.Int64(), -9)
 _WIDE: Final = (16, pl.Int128(), -16)
-#: ADABTC.BINANCE-1-MINUTE-LAST-EXTERNAL, and behind an @ what it was made of.
+#: ADABTC.BINANCE-1-MINUTE-LAST-EXTERNAL, with the source type after an @.
 _BAR_TYPE: Final = re.compile(
     r"(?P<symbol>.+)-(?P<step>\d+)-(?P<unit>[A-Z]+)-(?P<price>[A-Z]+)-(?:EX|IN)TERNAL(?:@.*)?"
 )
@@ -27,19 +27,20 @@ _OF_TIME: Final = (
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
-    """Bars of bids, asks and middles are series of their own.
+    """Reads the bar type. Bid, ask and midpoint bars get their own providers.
 
     Raises:
-        ColumnMismatch: the dates of daily bars depend on which end their times are.
+        ColumnMismatch: the dates of daily bars depend on the unknown end that their times mark.
     """
     said = _said(opening)
     interval = said["step"] + said["unit"]
     known = bars.parse_interval(interval)
     if known is not None and bars.is_daily(known) and not _starts(opening):
-        raise ColumnMismatch(
-            f"{opening.name} has bars of {known} whose ts_init is not the bar's end, so that "
-            "ts_event may be the midnight before or after a day, and nothing says which",
-            hint="write it anew with ts_init = ts_event + the interval, or as CSV with dates",
+        raise ColumnMismatch.of(
+            opening.name,
+            f"has {known} bars, and ts_init is not the end of the bar, so "
+            "ts_event may be the midnight before or after a day",
+            hint="write it again with ts_init = ts_event + the interval, or as CSV with dates",
         )
     side = "" if said["price"] == "LAST" else f"-{said['price'].lower()}"
     return {"symbol": said["symbol"], "interval": interval, "side": side}
@@ -51,7 +52,7 @@ def _said(opening: Opening) -> dict[str, str]:
 
 
 def _starts(opening: Opening) -> bool:
-    """Whether `ts_init`, which has to be the bar's end, is its length behind `ts_event`."""
+    """Whether `ts_init`, the end of the bar, is one bar length after `ts_event`."""
     said = _said(opening)
     seconds = bars.INTERVAL_SECONDS.get(bars.parse_interval(said["step"] + said["unit"]) or "", 0)
     ahead = opening.first.select(
@@ -71,7 +72,7 @@ def _of(width: int, *, starts: bool) -> Callable[[Opening], bool]:
 
 
 def _integers(number: pl.DataType) -> Callable[[Opening], Reshape]:
-    """The largest integer stands for a price or volume that is not defined."""
+    """Reads integers of this size; the largest one stands for an undefined price or volume."""
     largest = 2 ** (63 if number == pl.Int64 else 127) - 1
     read = pl.col(_VALUES).bin.reinterpret(dtype=number, endianness="little")
     defined = pl.when(read != pl.lit(largest, number)).then(read)
@@ -93,7 +94,7 @@ DIALECT = Dialect(
             price_exponent=exponent,
             volume_exponent=exponent,
             reshape=_integers(number),
-            note="" if starts else "ts_init is ts_event: nothing says which end of a bar it is",
+            note="" if starts else "ts_event may be the start or the end of the bar",
         )
         for width, number, exponent in (_NARROW, _WIDE)
         for starts in (True, False)
@@ -111,18 +112,18 @@ DIALECT = Dialect(
     facts=_facts,
     provider="nautilus{side}",
     stamp=None,
-    left_out={"ts_init": "when the bar was known, which its start and interval say"},
-    volume="base asset or contracts, as the venue counts it",
+    left_out={"ts_init": "the end of the bar, known from its start and interval"},
+    volume="base asset or contracts, depending on the venue",
     adjusted="nothing",
     traps=(
-        "symbol, interval and side are in the schema's metadata (bar_type): the file's name says "
-        "nothing",
-        "ts_event is the start or the end of a bar, as its writer chose. If ts_init is the length "
-        "of a bar behind, it is the start; otherwise --stamp has to say it (NautilusTrader's own "
-        "bars are stamped at their end by default)",
-        "symbols have the venue in them: ADABTC.BINANCE; bars of bids, asks and middles have the "
-        "providers nautilus-bid, nautilus-ask and nautilus-mid",
-        "numbers of 8 bytes are units of 1e-9, those of 16 bytes units of 1e-16",
+        "symbol, interval and side come from the schema's metadata (bar_type), never from the "
+        "file's name",
+        "ts_event is the start or the end of a bar, as its writer chose. If ts_init is one bar "
+        "length later, it is the start; otherwise use --stamp (by default NautilusTrader marks "
+        "the end)",
+        "symbols include the venue: ADABTC.BINANCE; bid, ask and midpoint bars get the providers "
+        "nautilus-bid, nautilus-ask and nautilus-mid",
+        "numbers of 8 bytes are in units of 1e-9, those of 16 bytes in units of 1e-16",
     ),
     source="catalog files of both widths; nautilustrader.io on bars, their times and their types",
 )

@@ -1,4 +1,4 @@
-"""NinjaTrader: historical data exported as text, and its re-export with a header."""
+"""NinjaTrader: historical data exported as text, and a re-export with a header."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SIDES = {"bid": "-bid", "ask": "-ask"}
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
-    """Bid and ask go by names of their own; what is not said is the last price."""
+    """Adds the side for bid and ask bars; without one they are made from last prices."""
     said = opening.facts.get("side")
     if said is None and "pricetype" in opening.first.columns:
         said = str(opening.first["pricetype"][0])
@@ -52,20 +52,20 @@ DIALECT = Dialect(
     ),
     facts=_facts,
     provider="ninjatrader{side}",
-    left_out={"pricetype": "which price the bars are made of: it is in the provider's name"},
+    left_out={"pricetype": "the kind of price: part of the provider's name"},
     stamp="end",
     timezone="UTC",
-    volume="shares or contracts; of forex the number of ticks",
-    adjusted="not said in the file: a continuous future may be merged and back-adjusted",
+    volume="shares or contracts; the number of ticks for forex",
+    adjusted="unknown: a continuous future may be merged and back-adjusted",
     traps=(
-        "stamps are the ends of the bars, in UTC; 6EH4's `timestamp_utc` as well",
-        "text in this form that others made for NinjaTrader to import may be in another zone, or "
-        "stamp a bar's start: --timezone and --stamp say so",
-        "HistData's text looks the same, is in UTC-5 and stamps a bar's start: its volume is "
-        "always 0, and where NinjaTrader's is as well only the file's name can tell",
-        "the text does not say its interval, which the spacing shows; NinjaTrader itself exports "
-        "minutes and days only",
+        "timestamps mark the ends of bars, in UTC; `timestamp_utc` too",
+        "text in this form that others made for import may be in another zone, or mark the start "
+        "of a bar: use --timezone and --stamp",
+        "HistData's text looks the same, but is in UTC-5 and marks the start of a bar: its volume "
+        "is always 0; if NinjaTrader's is too, only the file's name can tell",
+        "the text lacks its interval, but the spacing shows it; NinjaTrader itself exports only "
+        "minutes and days",
     ),
-    source="minutes of SPY against the changes of clock of March 2011; minutes of 6EH4 against the "
-    "sessions of CME; ninjatrader.com's help on importing and exporting",
+    source="minutes of SPY around the DST change of March 2011; minutes of 6EH4 compared with "
+    "CME's sessions; ninjatrader.com's help on importing and exporting",
 )

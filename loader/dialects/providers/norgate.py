@@ -1,4 +1,4 @@
-"""Norgate Data: what its Python package returns, stored as CSV."""
+"""Norgate Data: results of its Python package, saved as CSV."""
 
 import polars as pl
 
@@ -9,7 +9,7 @@ _BARS = ("Date", "Open", "High", "Low", "Close")
 
 
 def _remarks(opening: Opening) -> tuple[str, ...]:
-    """Whether the prices were adjusted shows where the close as traded is another."""
+    """Warns about adjusted prices if some close differs from the unadjusted close."""
     if "Unadjusted Close" not in opening.first.columns:
         return ()
     pair = (pl.col(name).cast(pl.Float64, strict=False) for name in ("Close", "Unadjusted Close"))
@@ -31,19 +31,19 @@ DIALECT = Dialect(
     remarks=_remarks,
     left_out={
         "turnover": "money, not units traded",
-        "unadjustedclose": "the close as traded, beside the prices asked for",
-        "dividend": "corporate actions are no part of a bar",
-        "openinterest": "open interest is no part of a bar",
-        "deliverymonth": "of the contract that a continuous series follows",
+        "unadjustedclose": "the close as traded; the requested prices are loaded",
+        "dividend": "dividends and splits are not stored",
+        "openinterest": "open interest is not stored",
+        "deliverymonth": "the contract that a continuous series follows",
     },
     stamp="end",
     volume="shares, adjusted like the prices and therefore fractional; contracts",
-    adjusted="by default for splits and dividends (TOTALRETURN); the file does not say how",
+    adjusted="splits and dividends by default (TOTALRETURN); the file does not tell",
     traps=(
-        "the default adjustment is TOTALRETURN, and nothing in the file says which it is: keep "
-        "others apart by --provider",
+        "the default adjustment is TOTALRETURN, and the file does not name its own: keep others "
+        "apart with --provider",
         "history is restated after each split and dividend",
-        "weeks and months are dated by their last day, and loaded under their first",
+        "weeks and months are dated by their last day and stored under their first",
         "padded series repeat the close, with volume 0, on days without trading",
     ),
     source="the documentation of the packages norgatedata and zipline-norgatedata on PyPI",

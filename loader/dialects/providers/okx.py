@@ -1,4 +1,4 @@
-"""OKX: the answer of its REST interface for candles."""
+"""OKX: the candle answer of its REST API."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ _ANSWER = Shape(
 
 
 def _is_derivative(opening: Opening) -> bool:
-    """`volCcy` is the base asset of derivatives; of spot it is the quote, as `volCcyQuote` is."""
+    """Whether `volCcy` is in the base asset, as for derivatives; for spot it is in the quote."""
     close, volume, quote = (
         opening.first[name].cast(pl.Float64, strict=False)
         for name in ("close", "volCcy", "volCcyQuote")
@@ -30,7 +30,7 @@ def _is_derivative(opening: Opening) -> bool:
 
 
 def _without_answer(opening: Opening) -> Reshape:
-    """Its code and message say nothing of a bar."""
+    """Drops the answer's code and message."""
     return lambda frame: frame.drop("code", "msg", strict=False)
 
 
@@ -43,7 +43,7 @@ DIALECT = Dialect(
             _ANSWER,
             accept=_is_derivative,
             columns={**_COLUMNS, "volume": ("volCcy",)},
-            note="of a derivative: volume is volCcy, in the base asset; vol would be contracts",
+            note="derivative: volume is volCcy, in the base asset; vol counts contracts",
         ),
         _ANSWER,
     ),
@@ -55,15 +55,15 @@ DIALECT = Dialect(
     },
     skip={"the candle that was still running": pl.col("confirm").str.strip_chars() == "0"},
     reshape=_without_answer,
-    volume="base asset: vol of spot, volCcy of derivatives",
+    volume="base asset: vol for spot, volCcy for derivatives",
     adjusted="nothing to adjust",
     traps=(
-        "newest first; the candle that was still running has confirm 0 and is left out",
-        "which of the volumes is in the base asset depends on the kind of instrument, which the "
-        "volumes show",
+        "newest first; the unfinished candle has confirm 0 and is left out",
+        "the kind of instrument decides which volume is in the base asset; the volumes show the "
+        "kind",
         "neither the instrument nor the interval is in the file",
-        "daily candles that do not start at midnight UTC are refused until --timezone says whose "
-        "days they are",
+        "daily candles that do not start at midnight UTC are refused unless --timezone gives the "
+        "zone of their days",
     ),
-    source="stored answers; OKX's description of the fields of candles",
+    source="stored answers; OKX's documentation of candle fields",
 )

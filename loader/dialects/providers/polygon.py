@@ -1,4 +1,4 @@
-"""Polygon, since 2026 Massive: flat files of aggregates, and the answers of its REST interface."""
+"""Polygon (Massive since 2026): flat files of aggregates, and answers of its REST API."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
@@ -13,18 +13,18 @@ _TABLES: Final = ("csv", "parquet", "arrow")
 _NEW_YORK: Final = ZoneInfo("America/New_York")
 _DATE: Final = r"(?P<date>\d{4}-\d\d-\d\d)"
 _END: Final = r"\.(?:csv|parquet)(?:\.\w+)?(?:!.*)?$"
-#: Crypto and currencies trade around the clock, in days that are not New York's.
+#: Crypto and currencies trade around the clock; their days are not New York's.
 _ALL_DAY: Final = "^[XC]:"
-#: Sessions of futures open at 17:00 in Chicago, which is midnight on this clock.
+#: Futures sessions open at 17:00 in Chicago, which is midnight on this clock.
 _SESSIONS: Final = "America/Chicago+7h"
 _NOT_THE_DATE: Final = "other_date"
-_ABOUT: Final = "the answer says it of itself"
+_ABOUT: Final = "metadata of the API response"
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
-    """The interval, and in answers whether prices are adjusted."""
+    """Adds the interval and, for answers, whether prices are adjusted."""
     first, facts = opening.first, dict(opening.facts)
-    if "timespan" in facts:  # of the request's path: range/5/minute
+    if "timespan" in facts:  # from the request's path: range/5/minute
         facts["interval"] = facts.pop("multiplier") + facts.pop("timespan")
     if facts.get("interval") == "session":
         facts["timezone"] = _SESSIONS
@@ -38,7 +38,7 @@ def _facts(opening: Opening) -> Mapping[str, str]:
 
 
 def _is_day(frame: pl.DataFrame) -> bool:
-    """Whether all stamps are a midnight in New York, at which no stock trades."""
+    """Whether all timestamps are a midnight in New York, when no stock trades."""
     stamps = _nanoseconds(frame["window_start"]).drop_nulls()
     local = stamps.cast(pl.Datetime("ns", "UTC")).dt.convert_time_zone("America/New_York")
     midnight = (local.dt.time() == time()).all() and len(local) > 0
@@ -48,7 +48,7 @@ def _is_day(frame: pl.DataFrame) -> bool:
 def _remarks(opening: Opening) -> tuple[str, ...]:
     first = opening.first
     if "next_url" in first.columns and first["next_url"][-1] is not None:
-        return ("the answer is cut short: it goes on at next_url, which has to be loaded too",)
+        return ("the answer is incomplete: next_url holds the rest, which must be loaded too",)
     said = _day_in_new_york(opening)
     if said is None or "window_start" not in first.columns:
         return ()
@@ -56,14 +56,14 @@ def _remarks(opening: Opening) -> tuple[str, ...]:
     if not wrong:
         return ()
     return (
-        f"{wrong:,} of the first {first.height:,} rows are stamped with another date in New York "
-        f"than the file's name says, {said}: one of the two is wrong, and they "
-        "are left out (--keep-skipped takes the stamps; the file of 2019-08-12 is known for it)",
+        f"{wrong:,} of the first {first.height:,} rows have another date in New York "
+        f"than the file's name, {said}: one of the two is wrong, and the rows are left out "
+        "(--keep-skipped trusts the timestamps; the file of 2019-08-12 is known for this)",
     )
 
 
 def _against_the_name(opening: Opening) -> Reshape:
-    """Marks rows whose stamps are of another date than the file's name says."""
+    """Marks rows with another date than the one in the file's name."""
     said = _day_in_new_york(opening)
     if said is None:
         return lambda frame: frame
@@ -71,8 +71,8 @@ def _against_the_name(opening: Opening) -> Reshape:
 
 
 def _day_in_new_york(opening: Opening) -> str | None:
-    """The date that the file's name says, of markets whose day it is: a future's begins on the
-    evening before."""
+    """The date in the file's name; None for futures, because their day begins the evening
+    before."""
     return None if "futures" in opening.path else opening.facts.get("date")
 
 
@@ -94,7 +94,7 @@ def _nanoseconds(stamps: pl.Series) -> pl.Series:
 
 
 def _grouped(opening: Opening) -> Reshape:
-    """Tells `T`, the ticker, from `t`, the time: column names are compared folded."""
+    """Renames `T`, the ticker, because folded names would confuse it with `t`, the time."""
     return lambda frame: frame.rename({"T": "ticker"})
 
 
@@ -150,7 +150,7 @@ DIALECT = Dialect(
             header=("from", "symbol", "open", "high", "low", "close", "volume", "afterHours"),
             provider="polygon-adjusted",
             interval="1d",
-            note="the answer does not say whether prices are adjusted: taken as by default",
+            note="adjusted or not is unknown: read as adjusted, the default",
         ),
     ),
     refused=(
@@ -179,32 +179,32 @@ DIALECT = Dialect(
     facts=_facts,
     remarks=_remarks,
     left_out={
-        "otherdate": "it says which rows are stamped with another date than the file's name says",
+        "otherdate": "marks rows dated differently from the file's name",
         **dict.fromkeys(
             ("querycount", "resultscount", "adjusted", "status", "requestid", "count", "nexturl"),
             _ABOUT,
         ),
-        **dict.fromkeys(("premarket", "afterhours"), "a price, but of none of the day's bar"),
-        "otc": "whether it is traded over the counter is no part of a bar",
+        **dict.fromkeys(("premarket", "afterhours"), "a price outside the bar of the day"),
+        "otc": "whether it trades over the counter is not stored",
     },
     symbol_convention="cqs",
     timezone="America/New_York",
     intervals={"session": "1d"},
     skip={
-        "rows stamped with another date in New York than the file's name says": pl.col(
+        "rows dated differently in New York from the file's name": pl.col(
             _NOT_THE_DATE
         )
     },
     volume="shares or contracts, with fractions since 2026; base asset in crypto",
     adjusted="flat files: nothing. REST: splits by default, loaded as polygon-adjusted",
     traps=(
-        "the close stands before the high, and the volume before the open",
-        "days are stamped with midnight in New York, 04:00 or 05:00 UTC: the date is New York's; a "
-        "session of futures that opens at 17:00 in Chicago is of the next day",
-        "case tells securities apart: ALpA is a preferred share of Air Lease, ALPA another company",
-        "test tickers (ZVZZT, ATEST.A, NTEST.B) are in the files, and are loaded",
-        "files are published anew with corrections: load them again",
-        "the day file of 2019-08-12 was stamped 2019-08-13",
+        "the close comes before the high, and the volume before the open",
+        "daily bars carry midnight in New York, 04:00 or 05:00 UTC: the date is New York's; a "
+        "futures session that opens at 17:00 in Chicago belongs to the next day",
+        "case matters: ALpA is a preferred share of Air Lease, ALPA another company",
+        "the files contain test tickers (ZVZZT, ATEST.A, NTEST.B), which are loaded",
+        "corrected files are published again: reload them",
+        "the daily file of 2019-08-12 carries 2019-08-13",
     ),
     source="massive.com/docs/flat-files; REST answers of massive-com/client-python; "
     "tickers and faults seen by github.com/fovi-llc/zipline-polygon-bundle",

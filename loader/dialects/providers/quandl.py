@@ -3,7 +3,7 @@
 from loader.dialects.dialect import Dialect, Shape
 
 _ADJUSTED = "adjusted for splits and dividends after the fact"
-_ACTIONS = "corporate actions are no part of a bar"
+_ACTIONS = "dividends and splits are not stored"
 _NAME = r"(?:^|[/!])WIKI[-_/](?P<symbol>[A-Za-z0-9_.]+?)(?:-[^/!]*)?\.csv(?:\.\w+)?(?:!.*)?$"
 _FUTURE = r"(?:^|[/!])(?:CHRIS[-_/])(?P<symbol>[A-Z]+_[A-Z0-9]+)\.csv(?:\.\w+)?(?:!.*)?$"
 
@@ -49,14 +49,14 @@ DIALECT = Dialect(
         **dict.fromkeys(("exdividend", "splitratio"), _ACTIONS),
         "last": "the close of a future is its settlement price",
         "change": "the difference to the settlement price of the day before",
-        "previousdayopeninterest": "open interest, and of the day before",
+        "previousdayopeninterest": "open interest of the day before is not stored",
     },
     volume="shares; contracts in CHRIS",
-    adjusted="nothing, as traded; CHRIS contracts are strung together without adjustment",
+    adjusted="nothing, as traded; CHRIS contracts are joined without adjustment",
     traps=(
-        "WIKI ended in 2018: nothing after that is missing by mistake",
-        "open interest in CHRIS is that of the day before",
-        "volumes are written with a point (6416500.0)",
+        "WIKI ended in 2018: later dates do not exist",
+        "open interest in CHRIS belongs to the day before",
+        "volumes are written with a decimal point (6416500.0)",
     ),
     source="WIKI files by symbol and the table export; CHRIS headers in files and public readers",
 )  # fmt: skip

@@ -7,8 +7,7 @@ from loader.dialects.dialect import OHLC, Dialect, Opening, Reshape, Shape
 
 
 def _shortest(opening: Opening) -> Reshape:
-    """Prices are float32: the shortest decimal that is one of them is the price, 1.0853 and not
-    1.0852999687194824."""
+    """Takes each float32 price as its shortest decimal: 1.0853 and not 1.0852999687194824."""
     return lambda frame: frame.with_columns(pl.col(bars.PRICES).cast(pl.String))
 
 
@@ -28,12 +27,11 @@ DIALECT = Dialect(
     volume="contracts or shares",
     adjusted="nothing",
     traps=(
-        "a file may hold ticks, and is refused then: export bars from the chart",
-        "the file's name is the symbol as Sierra Chart spells it; the interval is inferred from "
-        "the spacing, or --interval says it",
-        "prices are single precision, and taken as the shortest decimals that give them: seven "
-        "digits are right",
-        "older files count days, newer ones microseconds, since 1899-12-30: both are read, as UTC",
+        "a file of ticks is refused: export bars from the chart",
+        "the file's name is the symbol in Sierra Chart's spelling; the interval is inferred from "
+        "the spacing, or comes from --interval",
+        "prices are single precision and read as their shortest decimals: seven digits are right",
+        "older files count days, newer ones microseconds, since 1899-12-30; both are read as UTC",
     ),
     source="public readers of .scid",
 )

@@ -48,13 +48,13 @@ DIALECT = Dialect(
     volume="shares, adjusted like the prices",
     adjusted="splits and dividends, back to the first day",
     traps=(
-        "intraday stamps are the ends of the bars, in Warsaw time with Warsaw's changes of clock",
+        "intraday timestamps mark the ends of bars, in Warsaw time with daylight saving time",
         "history is restated after each split and dividend",
-        "names that Windows reserves begin with an underscore: _prn.us.txt is PRN.US",
-        "others write the headers of 2015 and 2017 too: only with a name like aapl.us.txt are they "
-        "taken for Stooq's",
-        "Finam's files look alike, without <OPENINT>, and are in Moscow time: not this format",
+        "names reserved by Windows begin with an underscore: _prn.us.txt is PRN.US",
+        "the headers of 2015 and 2017 are common: they are recognised only with a name like "
+        "aapl.us.txt",
+        "Finam's files look similar but lack <OPENINT> and are in Moscow time: another format",
     ),
-    source="files of 2015 against the US and EU changes of clock; header of the bulk archives; "
+    source="files of 2015 around the US and EU DST changes; header of the bulk archives; "
     "public readers of the daily files of 2017",
 )

@@ -9,12 +9,12 @@ _HEADER = (
     "type", "symbol", "exchange", "name", "interval", "kind", "open", "high", "low", "close",
     "volume", "trades", "vwap", "timestamp",
 )  # fmt: skip
-_CLOCK = "of single trades or of the recording, not of the bar"
+_CLOCK = "the time of a single trade or of the recording"
 _PLACE = r"(?:\[\])?"
 
 
 def _providers(opening: Opening) -> Reshape:
-    """One symbol may be of several exchanges: each is a provider."""
+    """Makes each exchange a provider, because several exchanges can have one symbol."""
     provider = pl.concat_str(pl.lit("tardis-"), "exchange").alias("provider")
     return lambda frame: frame.with_columns(provider)
 
@@ -53,8 +53,8 @@ DIALECT = Dialect(
     left_out={
         **dict.fromkeys(("opentimestamp", "closetimestamp", "localtimestamp"), _CLOCK),
         **dict.fromkeys(("buyvolume", "sellvolume"), "part of the volume"),
-        **dict.fromkeys(("type", "kind", "name"), "the same in all bars of time"),
-        "exchange": "it is part of the provider's name",
+        **dict.fromkeys(("type", "kind", "name"), "the same in all time bars"),
+        "exchange": "part of the provider's name",
     },
     intervals={
         str(seconds * 1_000): word
@@ -63,12 +63,12 @@ DIALECT = Dialect(
     },
     stamp="end",
     reshape=_providers,
-    volume="as the exchange counts it: contracts of derivatives",
+    volume="as the exchange counts it: contracts for derivatives",
     adjusted="nothing to adjust",
     traps=(
-        "timestamp is the end of the bar, openTimestamp the first trade in it",
-        "the provider is tardis- and the exchange: tardis-bitmex",
-        "bars of a day or longer are rejected: whose day they are is not said",
+        "timestamp marks the end of the bar, openTimestamp its first trade",
+        "the provider is tardis- plus the exchange: tardis-bitmex",
+        "bars of a day or longer are rejected, because the zone of their days is unknown",
     ),
-    source="a stored message of tardis-machine; tardis-dev's computation of trade bars",
+    source="a stored message of tardis-machine; tardis-dev's code for trade bars",
 )

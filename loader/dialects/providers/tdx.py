@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from loader.dialects.dialect import OHLCV, Dialect, Opening, Shape
 
-#: By exchange and the first digits of the number. What a bond's unit is, readers disagree on.
+#: By exchange and first digits of the number. Bonds are missing: readers disagree on their unit.
 _UNITS = {
     r"sh(?:60|68|00|88|99)|sz(?:00|30|20|39)|bj": "-2",  # stocks and indices
     r"sh(?:90|50|51)|sz(?:15|16)": "-3",  # Shanghai's B shares; funds
@@ -28,13 +28,13 @@ DIALECT = Dialect(
     left_out={"amount": "money, not units traded"},
     interval="1d",
     price_exponent=None,
-    volume="shares; of indices, funds and bonds as it stands, in a unit that is not said",
+    volume="shares; for indices, funds and bonds as it stands, in an unknown unit",
     adjusted="nothing, as traded",
     traps=(
         "the exchange is part of the symbol: SH000001 is an index, SZ000001 a bank",
-        "prices are hundredths of a yuan, of funds and Shanghai's B shares thousandths: the number "
-        "says which; where it does not (bonds), --price-divisor has to",
-        "an index counts its volume in other units than a stock, which the file does not say",
+        "prices are hundredths of a yuan, or thousandths for funds and Shanghai's B shares: the "
+        "number decides; if it does not (bonds), use --price-divisor",
+        "an index counts its volume in other units than a stock; the file does not name them",
     ),
-    source="vipdoc/sh/lday/sh600000.day, whose amounts give shares; public readers for other kinds",
+    source="vipdoc/sh/lday/sh600000.day (amount / price = shares); public readers for other kinds",
 )

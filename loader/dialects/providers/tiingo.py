@@ -8,7 +8,7 @@ _DAYS = (
     "adjVolume", "divCash", "splitFactor",
 )  # fmt: skip
 _ADJUSTED = "adjusted for splits and dividends after the fact"
-_ACTIONS = "corporate actions are no part of a bar"
+_ACTIONS = "dividends and splits are not stored"
 _JSON = ("json", "ndjson")
 
 DIALECT = Dialect(
@@ -30,7 +30,7 @@ DIALECT = Dialect(
             header=("date", "open", "high", "low", "close"),
             values={"date": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)"},
             accept=lambda opening: "adjClose" not in opening.first.columns,
-            note="intraday prices of IEX alone; without a volume unless the request wanted it",
+            note="intraday prices of IEX only; without a volume unless requested",
         ),
         Shape(
             containers=_JSON,
@@ -45,17 +45,17 @@ DIALECT = Dialect(
         **dict.fromkeys(("adjclose", "adjhigh", "adjlow", "adjopen", "adjvolume"), _ADJUSTED),
         **dict.fromkeys(("divcash", "splitfactor"), _ACTIONS),
         "volumenotional": "in the quote currency",
-        **dict.fromkeys(("basecurrency", "quotecurrency"), "the ticker says it"),
+        **dict.fromkeys(("basecurrency", "quotecurrency"), "part of the ticker"),
     },
     symbol_convention="tiingo",
     volume="shares; base asset in crypto",
-    adjusted="nothing: the adjusted prices stand beside, and are left out",
+    adjusted="nothing: the adjusted prices in other columns are left out",
     traps=(
-        "in CSV the close stands first and the open last",
-        "weeks and months are dated by their last day, the newest by the last so far",
-        "T00:00:00.000Z beside a day is no instant but the session's date",
-        "a ticker is in the request only: files by ticker, or --symbol",
-        "intraday files look like everybody's: only a name with tiingo or iex tells whose",
+        "in CSV the close comes first and the open last",
+        "weeks and months are dated by their last day, the newest by its last day so far",
+        "T00:00:00.000Z on a daily bar means the session's date, not an instant",
+        "only the request has the ticker: name files by ticker, or use --symbol",
+        "intraday files look common: recognised only by a name with tiingo or iex",
     ),
     source="answers recorded by github.com/hydrosquall/tiingo-python; "
     "tiingo.com/documentation/appendix/symbology",

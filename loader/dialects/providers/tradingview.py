@@ -1,4 +1,4 @@
-"""TradingView's export of a chart: the bars, and whatever indicators were drawn on it."""
+"""TradingView's export of a chart: its bars and indicators."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ _NAME = (
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
-    """`BINANCE_BTCUSDT` is BINANCE:BTCUSDT; of two underscores nobody knows which was the colon."""
+    """Restores BINANCE:BTCUSDT from `BINANCE_BTCUSDT`; two underscores would be ambiguous."""
     facts = dict(opening.facts)
     if facts.get("symbol", "").count("_") == 1:
         facts["symbol"] = facts["symbol"].replace("_", ":")
@@ -32,14 +32,14 @@ DIALECT = Dialect(
         "60": "1h", "120": "2h", "240": "4h", "360": "6h", "480": "8h", "720": "12h",
         "D": "1d", "W": "1w", "M": "1mo",
     },
-    volume="as the exchange counts it; absent where the chart did not show it",
-    adjusted="as the chart was set: for splits always, for dividends by a setting",
+    volume="as the exchange counts it; absent if the chart did not show it",
+    adjusted="splits always; dividends depend on the chart's setting",
     traps=(
         "times carry the offset of the chart's zone; daily bars and longer are dates",
-        "columns of indicators are left out, a VWAP too: it is the session's so far, not the bar's",
-        "the last row may be of a bar that was still open when the chart was exported",
-        "the name (BINANCE_BTCUSDT, 60.csv) says symbol and interval, a bare number being minutes; "
-        "renamed, the file is a plain table",
+        "indicator columns are left out, VWAP too: it covers the session so far, not the bar",
+        "the last row may be a bar that was unfinished at the export",
+        "the name (BINANCE_BTCUSDT, 60.csv) holds symbol and interval; a bare number is minutes. "
+        "A renamed file is a plain table",
     ),
     source="exports with indicators",
 )  # fmt: skip

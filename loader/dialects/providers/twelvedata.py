@@ -9,11 +9,11 @@ from loader.dialects.dialect import OHLCV, Dialect, Opening, Reshape, Shape
 from loader.errors import ColumnMismatch
 
 _ZONE = "meta.exchange_timezone"
-_ABOUT = "the answer says it of the instrument or of itself"
+_ABOUT = "metadata of the instrument or the answer"
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
-    """With the exchange's time zone; the answer names it for exchanges, not for pairs."""
+    """Adds the exchange's time zone; the answer has one for exchanges, not for pairs."""
     first = opening.first
     facts = {} if "meta.symbol" in first.columns else dict(opening.facts)
     if _ZONE in first.columns and first[_ZONE][0] is not None:
@@ -22,7 +22,7 @@ def _facts(opening: Opening) -> Mapping[str, str]:
 
 
 def _of_one_zone(opening: Opening) -> Reshape:
-    """Refuses local times of several zones, which one answer can hold; dates have none."""
+    """Refuses local times of several zones, which one answer can mix. Dates have no zone."""
     said = opening.facts.get("timezone")
 
     def reshape(frame: pl.DataFrame) -> pl.DataFrame:
@@ -31,10 +31,10 @@ def _of_one_zone(opening: Opening) -> Reshape:
         with_clock = pl.col("datetime").str.contains(":", literal=True)
         others = frame.filter(with_clock & pl.col(_ZONE).ne_missing(said))
         if others.height:
-            raise ColumnMismatch(
-                f"{opening.name} has local times of {said or 'no zone'} and of "
-                f"{others[_ZONE][0] or 'no zone'}",
-                hint="save the instruments of each exchange in a file of their own",
+            raise ColumnMismatch.of(
+                opening.name,
+                f"has local times of {said or 'no zone'} and of {others[_ZONE][0] or 'no zone'}",
+                hint="save the instruments of each exchange in a separate file",
             )
         return frame
 
@@ -72,12 +72,12 @@ DIALECT = Dialect(
         ),
     },
     volume="shares; none for currencies",
-    adjusted="splits, unless the request said otherwise",
+    adjusted="splits, unless requested otherwise",
     traps=(
-        "times are the exchange's, whose zone is in the JSON only: a CSV needs --timezone",
-        "a request with a timezone of its own gets times in that, and the answer does not say it",
-        "the newest bar is still running",
-        "the CSV looks like everybody's: taken for Twelve Data's where the name says twelvedata",
+        "times are in the exchange's zone, which only the JSON names: a CSV needs --timezone",
+        "if the request set a timezone, times are in that zone, and the answer does not name it",
+        "the newest bar is unfinished",
+        "the CSV looks common: recognised only by a name with twelvedata",
     ),
     source="twelvedata-python (mixins.py); answers and their schema in public clients of the API",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Yahoo Finance: the CSV that its site gave out."""
+"""Yahoo Finance: the CSV that its site offered."""
 
 import polars as pl
 
@@ -32,16 +32,16 @@ DIALECT = Dialect(
         r"(?:^|[/!])(?P<symbol>[A-Z^][A-Z0-9.-]*)-\d{4}-yahoofinance\.csv$",
         r"(?:^|[/!])yahoofinance-(?P<symbol>[A-Z^][A-Z0-9.-]*)-\d{8}-\d{8}\.csv$",
     ),
-    left_out={"adjclose": "the close adjusted for dividends too, restated after each of them"},
+    left_out={"adjclose": "the close adjusted for dividends too, restated after each dividend"},
     symbol_convention="yahoo",
     skip={"days without prices (the word null)": pl.col("Close").str.strip_chars() == "null"},
     volume="shares, adjusted for splits",
-    adjusted="splits; not dividends, for which Adj Close is",
+    adjusted="splits, not dividends (only Adj Close is)",
     traps=(
-        "the last two columns changed places in 2017: by position volume and Adj Close are swapped",
+        "the last two columns, volume and Adj Close, changed places in 2017",
         "prices of all past dates are restated after each split, Adj Close after each dividend",
-        "a row of the word null is a day for which Yahoo had nothing",
-        "a plain Date,Open,High,Low,Close,Volume is no proof of Yahoo, and is read as canonical",
+        "a row of the word null is a day without data",
+        "a plain Date,Open,High,Low,Close,Volume is read as canonical: others write it too",
     ),
     source="files of both column orders; readers of backtrader (feeds/yahoo.py)",
 )

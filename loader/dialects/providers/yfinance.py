@@ -1,4 +1,4 @@
-"""yfinance: what people save of `download()` and `Ticker.history()`, as CSV or Parquet."""
+"""yfinance: saved results of `download()` and `Ticker.history()`, as CSV or Parquet."""
 
 import ast
 import re
@@ -17,23 +17,23 @@ _FIELDS: Final = (
 )  # fmt: skip
 _INDEX: Final = ("Date", "Datetime", "index", "__index_level_0__")
 _FIELD: Final = "|".join(map(re.escape, _FIELDS))
-#: What Parquet makes of a column of `download()`: ('Close', 'AAPL').
+#: The name in Parquet of a column of `download()`: ('Close', 'AAPL').
 _TUPLE: Final = rf"\('(?:{_FIELD})', '[^']+'\)|\('[^']+', '(?:{_FIELD})'\)"
 _TABLES: Final = ("parquet", "arrow")
 _OFFSET: Final = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d\d:\d\d"
-_ACTIONS: Final = "corporate actions are no part of a bar"
+_ACTIONS: Final = "dividends and splits are not stored"
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
-    """`adjustment`: yfinance drops the column Adj Close where it adjusts prices by it."""
+    """Adds `adjustment`: yfinance drops the column Adj Close when it adjusts prices by it."""
     wide = _wide(opening)
     fields = {field for field, _ in wide.values()} if wide else set(opening.first.columns)
-    facts = {} if wide else opening.facts  # the tickers stand in the header
+    facts = {} if wide else opening.facts  # the tickers are in the header
     return {**facts, "adjustment": "" if "Adj Close" in fields else "-adjusted"}
 
 
 def _wide(opening: Opening) -> Mapping[str, tuple[str, str]]:
-    """Field and ticker of each column, where the header has several lines or names are tuples."""
+    """Field and ticker of each column, if the header has several lines or names are tuples."""
     first = opening.first
     names = first.columns[1:]
     if _begins_second_line(opening, "Ticker"):
@@ -51,13 +51,13 @@ def _begins_second_line(opening: Opening, word: str) -> bool:
 
 
 def _stem(name: str, names: list[str]) -> str:
-    """`Close` of the `Close_2` that stands beside it."""
+    """`Close` for a `Close_2` beside a `Close`."""
     stem = re.sub(r"_\d+$", "", name)
     return stem if stem in names else name
 
 
 def _long(opening: Opening) -> Reshape:
-    """One row per time and ticker; further lines of the header are no rows."""
+    """Makes one row per time and ticker, and drops the further lines of the header."""
     wide = _wide(opening)
     each: dict[str, list[pl.Expr]] = {}
     for name, (field, ticker) in wide.items():
@@ -124,9 +124,9 @@ DIALECT = Dialect(
     names=(tickers.CSV, tickers.PARQUET),
     facts=_facts,
     left_out={
-        "adjclose": "the close adjusted for dividends too, restated after each of them",
+        "adjclose": "the close adjusted for dividends too, restated after each dividend",
         **dict.fromkeys(("dividends", "stocksplits", "capitalgains"), _ACTIONS),
-        "repaired?": "whether yfinance mended the row is no part of a bar",
+        "repaired?": "whether yfinance repaired the row is not stored",
     },
     provider="yfinance{adjustment}",
     symbol_convention="yahoo",
@@ -136,17 +136,17 @@ DIALECT = Dialect(
         )
     },
     volume="shares, adjusted for splits",
-    adjusted="splits; without a column Adj Close dividends too, and then the provider is "
+    adjusted="splits; dividends too if there is no column Adj Close, and then the provider is "
     "yfinance-adjusted",
     traps=(
-        "yfinance adjusts for dividends by default (auto_adjust), and only the absence of Adj "
-        "Close tells: such bars are loaded as yfinance-adjusted",
+        "yfinance adjusts for dividends by default (auto_adjust); only the absence of Adj Close "
+        "shows it. Such bars are stored as yfinance-adjusted",
         "all past prices are restated after each split, adjusted ones after each dividend",
-        "stamps have the exchange's offset, which changes with its clock within one file; days "
-        "are midnight there",
-        "prices are float32 written out: 31.950000762939453 is 31.95",
-        "Yahoo mixes GBp and GBP: a price a hundred times too high is in the source",
-        "Date,Open,High,Low,Close,Volume is no proof of yfinance, and is read as canonical",
+        "timestamps have the exchange's offset, which DST changes within one file; daily bars "
+        "carry midnight there",
+        "prices are float32 written in full: 31.950000762939453 means 31.95",
+        "Yahoo mixes GBp and GBP: some prices are a hundred times too high in the source",
+        "a plain Date,Open,High,Low,Close,Volume is read as canonical: others write it too",
     ),
     source="files of yfinance's own tests; yfinance/multi.py and scrapers/history.py; "
     "tables of pandas 3.1 written as Parquet",

@@ -3,7 +3,7 @@
 from loader.dialects import tickers
 from loader.dialects.dialect import OHLCV, Dialect, Shape
 
-_ACTIONS = "corporate actions are no part of a bar"
+_ACTIONS = "dividends and splits are not stored"
 
 DIALECT = Dialect(
     name="zipline",
@@ -22,11 +22,11 @@ DIALECT = Dialect(
     left_out={"dividend": _ACTIONS, "split": _ACTIONS},
     stamp=None,
     volume="shares",
-    adjusted="as whoever wrote the bundle had them: dividend and split say what is left to do",
+    adjusted="as the bundle's writer chose; the columns dividend and split hold the rest",
     traps=(
-        "the folder (daily or minute) is the interval, the file's name the symbol",
-        "files of minutes say neither their zone nor which end of a bar a time is: --timezone and "
-        "--stamp",
+        "the folder (daily or minute) gives the interval, the file's name the symbol",
+        "minute files show neither their zone nor which end of a bar a time marks: use --timezone "
+        "and --stamp",
         "without the columns dividend and split the file is a plain table",
     ),
     source="files of zipline-reloaded and its documentation of csvdir",

@@ -1,37 +1,43 @@
-"""A job of mdload.toml: each key's value, by whose word it has it, and what that comes to."""
+"""A job of mdload.toml: the value of each key, where it comes from, and the load it describes."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from loader.errors import MdloadError, SettingsError
 from loader.jobs.config import dates
-from loader.jobs.config.keys import JOB, Key
+from loader.jobs.config.blame import about, key_of
+from loader.jobs.config.keys import JOB
 from loader.jobs.config.read import Config, typed
 from loader.jobs.config.variables import expand
+from loader.settings import Option, Settings
+from loader.settings.load import as_fields
 from loader.text import redact
-
-if TYPE_CHECKING:
-    from loader.settings import Settings
 
 _MASK: Final = "***"
 
 
 @dataclass(frozen=True)
 class Value:
-    """What a key comes to. `origin` is `--set`, an environment variable, a line of the file, or
-    `default`; `shown` is the value as it was written, without secrets."""
+    """The value of a key.
+
+    Attributes:
+        origin: where it comes from: `--set`, an environment variable, a line of the file, or
+            `default`.
+        shown: the value as it was written, without secrets.
+        path: the keys that lead to it in the file; None if it is not from there.
+    """
 
     value: Any = field(repr=False)
     origin: str
     shown: Any
+    path: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class JobConfig:
 
     name: str
     values: Mapping[str, Value]
-    dialects: Mapping[str, Mapping[str, Any]]
+    config: Config
 
     def __getitem__(self, key: str) -> Any:
         return self.values[key].value
@@ -49,29 +55,38 @@ class JobConfig:
         """What a load of it is asked to do.
 
         Raises:
-            SettingsError: the symbol map cannot be read.
+            SettingsError: the symbol map cannot be read, or `max_rejects` is wrong.
         """
-        from loader.bars import symbol_map  # noqa: PLC0415 - so that reading the file stays quick
-        from loader.settings import RejectLimit, Settings  # noqa: PLC0415
-
-        same = ("provider", "interval", "symbol", "timezone", "dialect", "symbol_convention",
-                "time_format", "stamp", "keep_skipped", "allow_nonpositive_prices", "workers",
-                "batch_rows", "commit_every", "recompress", "dataset", "mode")  # fmt: skip
-        price, volume, names = self["price_divisor"], self["volume_factor"], self["symbol_map"]
+        try:
+            given = as_fields({name: value.value for name, value in self.values.items()})
+        except SettingsError as error:
+            raise self.blamed(error) from error
         return Settings(
-            **{name: self[name] for name in same},
-            columns=self["columns"] or {},
-            own_dialects=self.dialects,
-            symbol_map=None if names is None else symbol_map.read(names),
-            price_exponent=None if price is None else 1 - len(price),
-            volume_exponent=None if volume is None else len(volume) - 1,
-            check_grid=not self["off_grid"],
-            max_rejects=RejectLimit.parse(self["max_rejects"]),
+            **given,
+            own_dialects=self.config.dialects,
             job_name=self.name,
             dry_run=dry_run,
             force=force,
             leaves_unfinished=True,
         )
+
+    def blamed(self, error: MdloadError) -> MdloadError:
+        """`error` with the place of the key, variable or `--set` that has caused it; `error` itself
+        if it is not about an option or a dialect of the file."""
+        from loader.dialects.own import TableError  # noqa: PLC0415 - with Polars
+
+        if isinstance(error, TableError):
+            return self.config.error(str(error), *error.path, hint=error.hint)
+        key = key_of(error)
+        return error if key is None else self.wrong(key, error)
+
+    def wrong(self, key: str, error: MdloadError) -> SettingsError:
+        """`error`, which the value of `key` has caused."""
+        value = self.values[key]
+        if value.path is not None:
+            return self.config.wrong(error, *value.path)
+        said = about(f"jobs.{self.name}.{key}", error)
+        return SettingsError(f"{value.origin}: {said}", hint=error.hint)
 
     def days(
         self, day: date | None = None, since: date | None = None, until: date | None = None
@@ -110,11 +125,20 @@ def job(config: Config, name: str, given: Mapping[str, str] | None = None) -> Jo
             hint=f"did you mean {near[0]}?" if near else f"known: {', '.join(JOB)}",
         )
     values = {key.name: _value(config, name, key, given) for key in JOB.values()}
-    return JobConfig(name, values, config.dialects)
+    return JobConfig(name, values, config)
+
+
+def defaults(config: Config) -> JobConfig:
+    """`[defaults]` as if a job had nothing else, for a check of its values. Raises as `job`."""
+    keys = [key for key in JOB.values() if key.name in config.table("defaults")]
+    unset = {key.name: Value(None, "default", None) for key in JOB.values()}
+    return JobConfig(
+        "defaults", {**unset, **{key.name: _value(config, "", key, {}) for key in keys}}, config
+    )
 
 
 def wrong_values(config: Config, name: str) -> Iterator[SettingsError]:
-    """What keeps job `name` from its values, key by key; nothing where `job` gives it."""
+    """The errors of job `name`, key by key; none if `job` succeeds."""
     for key in JOB.values():
         try:
             _value(config, name, key, {})
@@ -122,31 +146,19 @@ def wrong_values(config: Config, name: str) -> Iterator[SettingsError]:
             yield error
 
 
-def blamed(found: JobConfig, error: MdloadError) -> tuple[str, str, str | None]:
-    """The key of the job that `error` is about, and its message and hint in terms of that key,
-    where it speaks of the option of backfill; else the empty key, and both as they are."""
-    said, hint = str(error), error.hint
-    for key in JOB.values():
-        if key.option and said.startswith(f"{key.option} "):
-            said = f"jobs.{found.name}.{key.name}{said.removeprefix(key.option)}"
-            hint = hint and re.sub(rf"{key.option} ('[^']*'|\S+)", rf"{key.name} = \1", hint)
-            return key.name, said, hint
-    return "", said, hint
-
-
-def _value(config: Config, name: str, key: Key, given: Mapping[str, str]) -> Value:
+def _value(config: Config, name: str, key: Option, given: Mapping[str, str]) -> Value:
     if key.name in given:
         return _outside(given[key.name], key, "--set", f"--set {key.name}")
     if key.env and (text := os.environ.get(key.env)):
         return _outside(text, key, f"environment {key.env}", key.env)
     if path := config.written(name, key.name):
         raw = config.table(*path[:-1])[key.name]
-        return Value(config.value(raw, key, *path), config.place(*path), shown(key, raw))
+        return Value(config.value(raw, key, *path), config.place(*path), shown(key, raw), path)
     value = None if key.default is None else key.kind.read(key.default)
     return Value(value, "default", key.default)
 
 
-def _outside(text: str, key: Key, origin: str, what: str) -> Value:
+def _outside(text: str, key: Option, origin: str, what: str) -> Value:
     try:
         return Value(typed(text, key, True), origin, _clean(key, text))
     except ValueError as error:
@@ -155,13 +167,13 @@ def _outside(text: str, key: Key, origin: str, what: str) -> Value:
         raise SettingsError(f"{what}: {said}") from None
 
 
-def shown(key: Key, raw: Any) -> Any:
-    """`raw` as it may be seen: variables put in but for secret ones, no passwords, and of URLs that
-    are secrets themselves (a webhook's) only the host."""
+def shown(key: Option, raw: Any) -> Any:
+    """`raw` as it may be shown: with its variables except secret ones, without passwords, and only
+    the host of URLs that are secrets themselves (webhooks)."""
     return _clean(key, expand(raw, os.environ, mask=_MASK))
 
 
-def _clean(key: Key, value: Any) -> Any:
+def _clean(key: Option, value: Any) -> Any:
     match value:
         case str():
             if key.secret and value.startswith(("http://", "https://")):
@@ -186,7 +198,7 @@ def every_job(config: Config) -> tuple[str, ...]:
     """The names of all jobs, in the order of the file.
 
     Raises:
-        SettingsError: there is none. A nightly run in the wrong folder must not look like success.
+        SettingsError: there are none. A nightly run in the wrong folder must not look like success.
     """
     if not config.jobs:
         raise _no_job(config, "there is no job")

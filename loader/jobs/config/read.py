@@ -12,10 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from loader.errors import SettingsError
-from loader.jobs.config.keys import DATABASE, DEFAULTS, JOB, OPTIONS, Key
+from loader.errors import MdloadError, SettingsError
+from loader.jobs.config.blame import about
+from loader.jobs.config.keys import DATABASE, DEFAULTS, JOB
 from loader.jobs.config.places import line_of
 from loader.jobs.config.variables import expand, refers
+from loader.settings import Option
 
 DEFAULT_NAME: Final = "mdload.toml"
 _SECTIONS: Final = ("database", "defaults", "jobs", "dialects")
@@ -29,7 +31,7 @@ _ELSEWHERE: Final = {
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with the file, and on which line."""
+    """Something that is wrong with the file, and its line."""
 
     line: int
     message: str
@@ -37,20 +39,20 @@ class Problem:
 
 
 class ConfigError(SettingsError):
-    """The file is wrong; `problem` says where and how."""
+    """The file is wrong; `details` say where and how."""
 
-    def __init__(self, name: str, problem: Problem) -> None:
-        super().__init__(f"{name}:{problem.line}: {problem.message}", hint=problem.hint)
-        self.problem = problem
+    def __init__(self, name: str, details: Problem) -> None:
+        super().__init__(f"{name}:{details.line}: {details.message}", hint=details.hint)
+        self.details = details
 
 
 @dataclass(frozen=True)
 class Config:
-    """What the file says; all empty where there is no file.
+    """The contents of the file; empty if there is no file.
 
-    Variables (`${NAME}`) are put in when a value is asked for, so that a command which needs none
-    of them works without. `dialects` has a table for each, as `loader.dialects.own` reads them;
-    no variables are put into those, whose patterns use the dollar themselves.
+    Variables (`${NAME}`) are expanded when a value is read, so that a command works without the
+    variables that it does not need. `dialects` has the tables that `loader.dialects.own` reads;
+    variables are not expanded there, because patterns use the dollar themselves.
     """
 
     path: Path | None = None
@@ -63,7 +65,7 @@ class Config:
 
     @property
     def folder(self) -> Path:
-        """Where the file lies: relative paths in it start there."""
+        """The folder of the file, where its relative paths start."""
         return self.path.parent if self.path else Path()
 
     @property
@@ -80,10 +82,19 @@ class Config:
         """The URL of the server, with its variables put in.
 
         Raises:
-            SettingsError: one of them is not set.
+            ConfigError: one of them is not set, or it is not the URL of a PostgreSQL server.
         """
-        url = self.table("database").get("url")
-        return None if url is None else self.value(url, DATABASE["url"], "database", "url")
+        from loader.db.conninfo import libpq_url  # noqa: PLC0415 - with psycopg
+
+        path = ("database", "url")
+        if (raw := self.table("database").get("url")) is None:
+            return None
+        try:
+            return libpq_url(self.value(raw, DATABASE["url"], *path), "database.url")
+        except ConfigError:
+            raise
+        except SettingsError as error:
+            raise self.error(str(error), *path, hint=error.hint) from error
 
     @cached_property
     def defaults(self) -> dict[str, Any]:
@@ -91,9 +102,9 @@ class Config:
         takes them. Raises as `database`."""
         found = {}
         for name, raw in self.table("defaults").items():
-            if name in OPTIONS or name == "job_name":
+            if DEFAULTS[name].flag:
                 value = self.value(raw, DEFAULTS[name], "defaults", name)
-                found[name] = [f"{f}={c}" for f, c in value.items()] if name == "columns" else value
+                found[name] = list(value.items()) if isinstance(value, dict) else value
         return found
 
     def table(self, *path: str) -> Mapping[str, Any]:
@@ -104,14 +115,14 @@ class Config:
         return found if isinstance(found, Mapping) else {}
 
     def written(self, job: str, key: str) -> tuple[str, ...] | None:
-        """Where the value of `key` stands that `job` has: in its table, or in `[defaults]`."""
+        """The path of the value that `job` has for `key`: in its table, or in `[defaults]`."""
         for path in (("jobs", job, key), ("defaults", key)):
             if key in self.table(*path[:-1]) and (path[0] == "jobs" or key in DEFAULTS):
                 return path
         return None
 
-    def value(self, raw: object, key: Key, *path: str) -> Any:
-        """What `raw` says, which stands at `path`: variables put in, paths from the file's folder.
+    def value(self, raw: object, key: Option, *path: str) -> Any:
+        """The value of `raw`, written at `path`: variables expanded, paths from the file's folder.
 
         Raises:
             SettingsError: a variable is not set, or the value is of the wrong kind.
@@ -121,7 +132,7 @@ class Config:
         except ValueError as error:
             raise self.error(_wrong(path, key, error), *path) from None
 
-    def _located(self, value: Any, key: Key) -> Any:
+    def _located(self, value: Any, key: Option) -> Any:
         if not key.kind.is_path:
             return value
         if isinstance(value, tuple):
@@ -138,12 +149,27 @@ class Config:
         return f"{self.name}:{self.line(*path)}"
 
     def error(self, message: str, *path: str, hint: str | None = None) -> ConfigError:
-        """What is wrong with what stands at `path`."""
+        """An error about the value at `path`."""
         return ConfigError(self.name, Problem(self.line(*path), message, hint))
 
+    def wrong(self, error: MdloadError, *path: str) -> ConfigError:
+        """`error`, which the value of the key at `path` has caused."""
+        return self.error(about(".".join(path), error), *path, hint=error.hint)
+
+    def check_dialects(self) -> None:
+        """Raises:
+        ConfigError: a table of `[dialects]` is wrong.
+        """
+        from loader.dialects.own import TableError, from_tables  # noqa: PLC0415 - with Polars
+
+        try:
+            from_tables(self.dialects)
+        except TableError as error:
+            raise self.error(str(error), *error.path, hint=error.hint) from error
+
     def problems(self) -> Iterator[Problem]:
-        """Unknown keys, and values of the wrong kind as far as they can be told without the
-        environment; in the order of the sections."""
+        """Unknown keys, and values of the wrong kind unless they need the environment; in the order
+        of the sections."""
         yield from self._unknown(self.tables, _SECTIONS, ())
         for section in _SECTIONS:
             if not isinstance(self.tables.get(section, {}), Mapping):
@@ -168,7 +194,7 @@ class Config:
                 hint = 'for example source = "dumps/{date:%Y-%m-%d}.csv"'
                 yield Problem(self.line("jobs", name), f"jobs.{name} has no source", hint)
 
-    def _wrong_values(self, path: tuple[str, ...], keys: Mapping[str, Key]) -> Iterator[Problem]:
+    def _wrong_values(self, path: tuple[str, ...], keys: Mapping[str, Option]) -> Iterator[Problem]:
         table = self.table(*path)
         yield from self._unknown(table, tuple(keys), path)
         for name in table:
@@ -195,14 +221,14 @@ class Config:
                 )  # fmt: skip
 
 
-def _wrong(path: tuple[str, ...], key: Key, error: ValueError, raw: object | None = None) -> str:
+def _wrong(path: tuple[str, ...], key: Option, error: ValueError, raw: object | None = None) -> str:
     if str(error):
         return f"{'.'.join(path)}: {error}"
     said = "" if raw is None or key.secret else f", not {raw!r}"
     return f"{'.'.join(path)} must be {key.kind.word}{said}"
 
 
-def typed(value: Any, key: Key, as_text: bool) -> Any:
+def typed(value: Any, key: Option, as_text: bool) -> Any:
     """`value` as `key` has it. Where it came `as_text` from outside, that text may be TOML: 4,
     true, ["a", "b"].
 

@@ -1,8 +1,8 @@
-"""What is told to others about the runs of a job: commands, webhooks, a healthcheck.
+"""Commands, webhooks and a healthcheck that hear about the runs of a job.
 
-How that goes is logged, and never changes what a run came to.
+Their failures are logged, and never change the result of a run.
 """
 
-from loader.jobs.hooks.occasions import announce, misfits, notify
+from loader.jobs.hooks.occasions import announce, notify, unusable
 
-__all__ = ["announce", "misfits", "notify"]
+__all__ = ["announce", "notify", "unusable"]

@@ -14,9 +14,9 @@ from typing import IO, Final
 
 from loader.text import duration
 
-#: Of what a command says, so many bytes of its end are kept.
+#: Bytes to keep of the end of a command's output.
 _KEPT: Final = 2000
-#: What a command leaves running may hold its output open; it is waited for no longer.
+#: A process that the command leaves running may hold its output open: how long to wait for that.
 _LAST_WORDS_SECONDS: Final = 1.0
 
 
@@ -29,8 +29,8 @@ def run(command: str | tuple[str, ...], said: bytes, seconds: float) -> None:
     it started. A text is split into words as a shell does it, and no shell runs it.
 
     Raises:
-        HookError: it cannot be run, ended badly or took too long. Its name is told, not its words,
-            which may hold a secret.
+        HookError: it cannot be run, ended badly or took too long. The message has its name only:
+            its arguments may hold a secret.
     """
     words = words_of(command)
     name = PurePath(words[0]).name

@@ -1,4 +1,4 @@
-"""Who is told what, and when."""
+"""Which hooks are called, when, and with what."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ def notify(job: JobConfig, result: Mapping[str, Any]) -> None:
     """Tells the healthcheck and the hooks of `job` how a run ended. Never raises an error.
 
     `result` is the job's object of `mdload run --json`; hooks get it with `event` (`on_success`,
-    `on_failure`, `on_rejects`) and `text` (a sentence, which chats show) before it. A job that
-    another process runs is a failure to `on_failure`, but not to the healthcheck, which waits for
-    the word of that other process.
+    `on_failure`, `on_rejects`) and `text` (a sentence, which chats show) before it. If another
+    process holds the job, `on_failure` is called, but the healthcheck is left to that process.
     """
     code = result["exit_code"]
     if code != JobHeld.exit_code:
@@ -39,8 +38,8 @@ def notify(job: JobConfig, result: Mapping[str, Any]) -> None:
     _tell(job, "on_failure" if code else "on_success", result)
 
 
-def misfits(job: JobConfig) -> Iterator[tuple[str, str]]:
-    """Hooks of `job` that cannot work as they are written: key, and what is wrong."""
+def unusable(job: JobConfig) -> Iterator[tuple[str, str]]:
+    """Hooks of `job` that cannot work as they are written: the key, and what is wrong."""
     for key in ("on_success", "on_failure", "on_rejects", "healthcheck"):
         told = job[key]
         if told is None:
@@ -83,7 +82,7 @@ def _ping(job: JobConfig, end: str) -> None:
 def _guarded(job: JobConfig, what: str, act: Callable[[], None]) -> None:
     try:
         act()
-    except Exception as error:  # whatever it is, the run must not suffer from it
+    except Exception as error:  # a hook never changes the run
         _log.warning("%s of the job %s %s", what, job.name, masked(str(error)))
     else:
         _log.info("%s of the job %s is told", what, job.name)

@@ -1,4 +1,4 @@
-"""Webhooks and pings: one request within a time, of whose answer only the code is of interest."""
+"""Webhooks and pings: one request with a time limit; only the status of the answer counts."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from loader.events import Listener
 from loader.listen.metrics.gateway import Gateway
 from loader.listen.metrics.run import Metrics, RunMetrics
 from loader.listen.metrics.textfile import Textfile
-from loader.store.runs.records import Mode
+from loader.results import Mode
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +50,16 @@ def exporting(
             yield [run]
     finally:
         _send(ways, metrics.registry, logging.WARNING)
+
+
+def check_ways(textfile: str | None, gateway: str | None) -> None:
+    """Raises:
+    SettingsError: `textfile` or `gateway` cannot be one.
+    """
+    if textfile:
+        Textfile(textfile)
+    if gateway:
+        Gateway(gateway, "")
 
 
 @contextmanager

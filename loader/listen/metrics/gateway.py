@@ -30,8 +30,9 @@ class Gateway:
         if parts.scheme not in ("http", "https") or not _names_a_host(where):
             # Its text may hold a password where none belongs, so it is not repeated.
             raise SettingsError(
-                "--push-gateway is not the URL of a Pushgateway",
-                hint="for example --push-gateway http://pushgateway:9091",
+                "is not the URL of a Pushgateway",
+                option="--push-gateway",
+                hint="for example http://pushgateway:9091",
             )
         self._job_name = job_name
         self._url = urlunsplit((parts.scheme, where, parts.path, "", ""))

@@ -11,18 +11,14 @@ from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry
 
-from loader.check.rules import RULES
-from loader.client.live.lines import LINE_RULES
+from loader.check.reasons import REASONS
 from loader.events import BarsWritten, Committed, Event, FileDone, RunDone
-from loader.load.books import REFUSED
-from loader.results import Counts, FileResult, FileState, LoadResult, RunStatus
+from loader.results import Counts, FileResult, FileState, LoadResult, Mode, RunStatus
 from loader.store.metrics.bounded import OTHER
 from loader.store.metrics.collectors import collectors
 from loader.store.runs.active import outcome
-from loader.store.runs.records import Mode
-from loader.store.spellings import COLLISION
 
-_RULES: Final = (*(rule.name for rule in RULES), REFUSED, COLLISION, *LINE_RULES)
+_RULES: Final = tuple(reason.name for reason in REASONS)
 #: A file in one of these states was read to its end, or to where it was given up.
 _READ: Final = ("loaded", "partial", "refused")
 
@@ -69,8 +65,8 @@ class Metrics:
 
 
 class RunMetrics:
-    """The listener of one run. Every series that it can move is there from the start, at zero:
-    Prometheus sees no increase in a counter that begins above it."""
+    """The listener of one run. It creates each series at zero when the run starts: Prometheus does
+    not see the increase of a counter that begins above zero."""
 
     def __init__(self, metrics: Metrics, job_name: str, provider: str | None, mode: Mode) -> None:
         self.collectors = metrics.collectors
@@ -98,7 +94,7 @@ class RunMetrics:
                 self._run_done(result)
 
     def end(self, status: RunStatus) -> None:
-        """Ends the run now; what comes after it changes nothing."""
+        """Ends the run now; later calls change nothing."""
         with self._lock:
             if self._ended:
                 return

@@ -40,13 +40,15 @@ class Textfile:
         self._added: dict[Key, float] = {}
         self.name = path
         if not self._path.parent.is_dir():
-            raise SettingsError(f"the folder of --metrics-textfile {path} does not exist")
+            raise SettingsError(
+                f"{path} cannot be written: its folder does not exist", option="--metrics-textfile"
+            )
         try:
             self._found = self._read()
         except (OSError, ValueError) as error:
             raise SettingsError(
-                f"--metrics-textfile {path} cannot be gone on with: "
-                f"{getattr(error, 'strerror', None) or error}",
+                f"{path} cannot be continued: {getattr(error, 'strerror', None) or error}",
+                option="--metrics-textfile",
                 hint="name a file of its own, which ends in .prom for node_exporter to find it",
             ) from error
 

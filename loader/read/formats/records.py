@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from loader.errors import Unfinished
 from loader.read.batch import NO_ROWS, Reading, batches
-from loader.read.sources import Source
-from loader.read.sources.compression import damage
+from loader.read.formats.format import Opened
+from loader.read.streams.compression import damage
 
 #: Decoded at a time: large enough to be fast, small enough for flat memory.
 BLOCK_ROWS: Final = 1 << 16
@@ -25,7 +25,7 @@ BYTES: Final[Mapping[Number, int]] = {
     pl.Int32: 4, pl.Int64: 8, pl.Float32: 4, pl.Float64: 8,
 }  # fmt: skip
 
-#: What becomes of a block of rows; it is told how many rows came before. Also called without rows.
+#: Finishes a block of rows; the number is how many rows came before. Also called without rows.
 Finish = Callable[[pl.DataFrame, int], pl.DataFrame]
 
 
@@ -62,28 +62,28 @@ class Records:
         )
 
 
+def in_a_row(number: Number, names: str, start: int) -> dict[str, tuple[int, Number]]:
+    """Fields of one type that follow one another from the byte `start`."""
+    return {name: (start + BYTES[number] * at, number) for at, name in enumerate(names.split())}
+
+
 def read(
     records: Records,
-    stream: BufferedReader,
-    source: Source,
-    size: int | None,
-    batch_rows: int,
+    opened: Opened,
     finish: Finish = lambda frame, done: frame,
     notes: tuple[str, ...] = (),
 ) -> Reading:
-    """The rows of `stream`, which stands behind the header.
-
-    `size` is the length of the stream from its very start, None where only reading it tells.
+    """The rows of the stream, which stands behind the header.
 
     Raises:
         UnreadableFile: its last record is not whole, or `finish` raises it; also while its batches
             are read.
     """
-    rows = None
-    if size is not None:
-        rows, left = divmod(max(size - records.skip, 0), records.size)
-        _check_whole(records, source.name, rows, left)
-    with damage(source.name):
+    stream, name, rows = opened.stream, opened.source.name, None
+    if opened.size is not None:
+        rows, left = divmod(max(opened.size - records.skip, 0), records.size)
+        _check_whole(records, name, rows, left)
+    with damage(name):
         if not stream.peek(1):
             rows = 0
     if rows == 0:
@@ -91,17 +91,17 @@ def read(
 
     def frames() -> Iterator[pl.DataFrame]:
         done = 0
-        with damage(source.name, lambda: f" after row {done:,}"):
+        with damage(name, lambda: f" after row {done:,}"):
             while data := stream.read(BLOCK_ROWS * records.size):
                 count, left = divmod(len(data), records.size)
-                _check_whole(records, source.name, done + count, left)
+                _check_whole(records, name, done + count, left)
                 yield finish(records.frame(data), done)
                 done += count
 
     return Reading(
         container=records.name,
         columns=tuple(finish(records.frame(b""), 0).columns),
-        batches=batches(frames(), source.name, batch_rows),
+        batches=batches(frames(), name, opened.batch_rows),
         rows=rows,
         notes=notes,
         metadata=records.metadata,
@@ -130,7 +130,8 @@ def _check_whole(records: Records, name: str, rows: int, left: int) -> None:
 
 
 def _cut_short(what: str) -> Unfinished:
-    return Unfinished(
-        f"{what}: it is cut short",
+    return Unfinished.at(
+        what,
+        "it is cut short",
         hint="it was not written, copied or downloaded to the end: get it again",
     )

@@ -1,7 +1,7 @@
 """From blocks of UTF-8 text to frames of strings: fast where text is plain, exact where it is not.
 
-Polars parses a block, and refuses what is irregular: a row with too many cells, a quote inside a
-cell. Such a block, and only it, goes through Python's csv module. Rows with more or fewer cells
+Polars parses a block and refuses irregular ones: a row with too many cells, a quote inside a cell.
+Only such a block goes through Python's csv module. Rows with more or fewer cells
 than columns are marked; see `RawBatch.ragged`.
 """
 
@@ -17,6 +17,7 @@ import polars as pl
 
 from loader.errors import Unfinished, UnreadableFile
 from loader.read.batch import marked
+from loader.read.formats.plain_text import control_character, not_utf8
 from loader.read.formats.sniff import Record, TextFormat
 
 _LONGEST_ROW: Final = 1 << 26
@@ -47,11 +48,14 @@ class Rows:
         """The rows of the text that `pieces` make up, wherever it is cut into them.
 
         Raises:
-            UnreadableFile: it is not UTF-8, ends in the middle of a row, or a cell does not end.
+            UnreadableFile: it is not UTF-8, has a control character that no text has, ends in the
+                middle of a row, or a cell does not end.
         """
         rest = b""
         for piece in pieces:
             block = rest + piece
+            if (at := control_character(piece)) is not None:
+                raise self._control(block, len(rest) + at)
             frame, used = self._parse(block)
             rest = block[used:]
             self._offset += used
@@ -59,9 +63,10 @@ class Rows:
             if frame.height:
                 yield frame
             if len(rest) > _LONGEST_ROW:
-                raise UnreadableFile(
-                    f"{self._name} is no table: row {self._rows + 1:,} does not end within "
-                    f"{_LONGEST_ROW:,} bytes"
+                raise UnreadableFile.of(
+                    self._name,
+                    f"is not a table: row {self._rows + 1:,} does not end within "
+                    f"{_LONGEST_ROW:,} bytes",
                 )
         frame = self._tail(rest.rstrip(b"\x1a"))  # Ctrl-Z, with which DOS ended texts
         if frame.height:
@@ -130,8 +135,9 @@ class Rows:
                 records.append(record)
                 ends.append(reader.line_num)
         except csv.Error as exc:
-            raise UnreadableFile(
-                f"{self._name} cannot be read in row {self._row_after(records):,}: {exc}",
+            raise UnreadableFile.of(
+                self._name,
+                f"cannot be read in row {self._row_after(records):,}: {exc}",
                 hint="look there for a quote or a carriage return that does not belong",
             ) from exc
         if records.pop() == [_END]:
@@ -183,24 +189,28 @@ class Rows:
         try:
             text.decode()
         except UnicodeDecodeError as exc:
-            records, _ = self._records(text[: exc.start].decode() + "?\n")
-            row = self._row_after(records) - 1
+            row = self._row_at(text, exc.start)
             raise not_utf8(self._name, exc, self._offset, f"row {row:,}") from exc
+
+    def _control(self, block: bytes, at: int) -> UnreadableFile:
+        return UnreadableFile.of(
+            self._name,
+            f"is damaged in row {self._row_at(block, at):,}: byte "
+            f"{self._offset + at + 1:,} is 0x{block[at]:02x}, which no text has",
+            hint="it was not written, copied or downloaded to the end: get it again",
+        )
+
+    def _row_at(self, text: bytes, at: int) -> int:
+        """The number of the row in which the byte `at` of `text` stands."""
+        records, _ = self._records(text[:at].decode("utf-8", "replace"))
+        return self._row_after(records)
 
     def _row_after(self, records: list[Record]) -> int:
         return self._rows + sum(map(bool, records)) + 1
 
     def _cut_short(self, how: str) -> Unfinished:
-        return Unfinished(
-            f"{self._name} {how}: it is cut short",
+        return Unfinished.of(
+            self._name,
+            f"{how}: it is cut short",
             hint="it was not written, copied or downloaded to the end: get it again",
         )
-
-
-def not_utf8(name: str, exc: UnicodeDecodeError, offset: int, where: str) -> UnreadableFile:
-    """The error for text that begins `offset` bytes into the file."""
-    return UnreadableFile(
-        f"{name} is not UTF-8: byte {offset + exc.start + 1:,}, in {where}, "
-        f"is 0x{exc.object[exc.start]:02x}",
-        hint=f"convert it: iconv -f WINDOWS-1252 -t UTF-8 '{name}' > converted.csv",
-    )

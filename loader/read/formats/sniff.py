@@ -58,8 +58,9 @@ def sniff(head: bytes, name: str) -> TextFormat | None:
     ends, records = [end for end, _ in numbered], [record for _, record in numbered]
     width = _usual([len(record) for record in records])
     if width < 2 or sum(len(record) == width for record in records) * 2 < len(records):
-        raise UnreadableFile(
-            f"{name} is no table: no comma, semicolon, tab or bar divides its lines evenly",
+        raise UnreadableFile.of(
+            name,
+            "is not a table: no comma, semicolon, tab or bar divides its lines evenly",
             hint="every line of a table has the same number of cells, two at least",
         )
     first = _banner_lines(records, width)
@@ -89,7 +90,7 @@ def _records(text: str, delimiter: str) -> list[tuple[int, Record]]:
         for record in islice(reader, _RECORDS):
             if any(cell.strip() for cell in record):
                 found.append((reader.line_num, record))
-    except csv.Error:  # told, with its row, when the row is read
+    except csv.Error:  # reported with its row when the row is read
         pass
     return found
 
@@ -158,7 +159,8 @@ def _header_names(header: Record, rows: Sequence[Record], name: str) -> Record:
         return header[:usual]
     if named in widths:
         return header
-    raise UnreadableFile(
-        f"{name} cannot be read: its header names {named} columns, its rows have {usual} cells",
+    raise UnreadableFile.of(
+        name,
+        f"cannot be read: its header names {named} columns, its rows have {usual} cells",
         hint="mend the header, so that each cell has its name above it",
     )

@@ -116,8 +116,8 @@ class Bucket:
         try:
             yield
         except ImportError as exc:
-            raise UnreadableFile(
-                f"{url} needs the extra object-store", hint="pip install 'mdload[object-store]'"
+            raise UnreadableFile.of(
+                url, "needs the extra object-store", hint="pip install 'mdload[object-store]'"
             ) from exc
         except MdloadError:
             raise

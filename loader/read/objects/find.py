@@ -25,21 +25,11 @@ def find(url: str, known: Callable[[str], bool]) -> list[ObjectPath]:
         NotThere: it names nothing.
         UnreadableFile: the store cannot be reached, or does not allow it.
     """
+    check(url)
     scheme, _, rest = url.partition("://")
     if scheme in _WEB:
         return [web.find(url)]
-    if scheme not in buckets.KINDS:
-        kinds = ", ".join(f"{kind}://" for kind in (*buckets.KINDS, *_WEB))
-        raise SettingsError(
-            f"{scheme}:// is no kind of URL that mdload reads from: it knows {kinds}",
-            hint="download it first, or pipe it in: … | mdload backfill -",
-        )
     name, _, key = rest.partition("/")
-    if "@" in name or not name:
-        raise SettingsError(
-            f"{scheme}:// is followed by the name of a bucket, and nothing else",
-            hint=f"name {scheme}://BUCKET/PATH; {buckets.KINDS[scheme].credentials}",
-        )
     bucket = buckets.Bucket(scheme, name, url)
     if glob.has_magic(key):
         return _globbed(bucket, key, known)
@@ -49,6 +39,29 @@ def find(url: str, known: Callable[[str], bool]) -> list[ObjectPath]:
         except NotThere as absent:
             return _below(bucket, f"{key}/", known, absent)
     return _below(bucket, key, known, None)
+
+
+def check(url: str) -> None:
+    """Looks at the text of `url` only.
+
+    Raises:
+        SettingsError: it is of a kind that is not read, or has a user or password of a bucket.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme in _WEB:
+        return
+    if scheme not in buckets.KINDS:
+        kinds = ", ".join(f"{kind}://" for kind in (*buckets.KINDS, *_WEB))
+        raise SettingsError(
+            f"{scheme}:// is no kind of URL that mdload reads from: it knows {kinds}",
+            hint="download it first, or pipe it in: … | mdload backfill -",
+        )
+    name = rest.partition("/")[0]
+    if "@" in name or not name:
+        raise SettingsError(
+            f"{scheme}:// is followed by the name of a bucket, and nothing else",
+            hint=f"name {scheme}://BUCKET/PATH; {buckets.KINDS[scheme].credentials}",
+        )
 
 
 def _below(

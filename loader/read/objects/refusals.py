@@ -33,8 +33,8 @@ _SAID: Final = {
     r"AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|"
     r"AuthenticationFailed|AuthorizationFailure|\b40[13] (?:Forbidden|Unauthorized)": (
         "may not be read: the store says {said}",
-        "check whose the credentials are and what the bucket allows them: to read objects, and to "
-        "list them (without that an absent one is forbidden too)",
+        "check which user the credentials belong to and what the bucket allows it: to read "
+        "objects, and to list them (without that an absent one is forbidden too)",
     ),
 }
 _LOST: Final = re.compile(
@@ -49,30 +49,32 @@ def of_store(exc: Exception, url: str, bucket: str, credentials: str) -> Unreada
     for pattern, (what, hint) in _SAID.items():
         if found := re.search(pattern, text):
             words = {"bucket": bucket, "credentials": credentials, "said": found[0]}
-            return UnreadableFile(f"{url} {what.format(**words)}", hint=hint.format(**words))
+            return UnreadableFile.of(url, f"{what.format(**words)}", hint=hint.format(**words))
     if isinstance(exc, FileNotFoundError):
         return not_there(url)
     if type(exc).__name__ == "PreconditionError":
         return replaced(url)
     if _LOST.search(text):
         return lost(url, _first_line(text))
-    return UnreadableFile(f"{url} cannot be read: {_first_line(text)}")
+    return UnreadableFile.of(url, f"cannot be read: {_first_line(text)}")
 
 
 def not_there(url: str) -> NotThere:
-    return NotThere(f"{url} does not exist", hint="check the spelling, upper and lower case too")
+    return NotThere.of(url, "does not exist", hint="check the spelling, upper and lower case too")
 
 
 def replaced(url: str) -> Unfinished:
-    return Unfinished(
-        f"{url} was replaced while it was being read; nothing of it was kept",
+    return Unfinished.of(
+        url,
+        "was replaced while it was being read; nothing of it was kept",
         hint="run the same command again",
     )
 
 
 def lost(url: str, why: str) -> SourceLost:
-    return SourceLost(
-        f"{url} cannot be reached: {why}",
+    return SourceLost.of(
+        url,
+        f"cannot be reached: {why}",
         hint="check the endpoint and the network, then run the same command again",
     )
 

@@ -57,7 +57,7 @@ class _Page:
     authorization: str | None = field(repr=False)
 
     def head(self) -> Head:
-        def told(answer: Any) -> Head:
+        def answered(answer: Any) -> Head:
             size = answer.headers.get("Content-Range", "").rpartition("/")[2]
             parted = answer.status == 206 and size.isdecimal()
             if not parted:
@@ -65,12 +65,12 @@ class _Page:
             return Head(int(size), _modified(answer), _tag(answer), parted)
 
         try:
-            return self._ask(told, 0, 1)
+            return self._ask(answered, 0, 1)
         except _Empty:
             return Head(0)
 
     def fetch(self, start: int, end: int, of: Head) -> bytes:
-        def told(answer: Any) -> bytes:
+        def answered(answer: Any) -> bytes:
             size = answer.headers.get("Content-Range", "").rpartition("/")[2]
             if answer.status != 206 or size != str(of.st_size) or _tag(answer) != of.tag:
                 raise replaced(self.shown)
@@ -80,25 +80,25 @@ class _Page:
             return data
 
         try:
-            return self._ask(told, start, end)
+            return self._ask(answered, start, end)
         except _Empty:  # it has become shorter
             raise replaced(self.shown) from None
 
     @contextmanager
     def whole(self) -> Iterator[BinaryIO]:
-        def told(answer: Any) -> BinaryIO:
+        def answered(answer: Any) -> BinaryIO:
             return cast(BinaryIO, answer)
 
-        with self._ask(told) as answer:
+        with self._ask(answered) as answer:
             try:
                 yield answer
             except _BROKEN as exc:
                 raise lost(self.shown, str(exc)) from exc
 
     def _ask(
-        self, told: Callable[[Any], Answer], start: int | None = None, end: int | None = None
+        self, answered: Callable[[Any], Answer], start: int | None = None, end: int | None = None
     ) -> Answer:
-        """What `told` makes of the answer; asks again where the network failed."""
+        """What `answered` makes of the answer; asks again where the network failed."""
         headers = {"User-Agent": "mdload", "Accept-Encoding": "identity"}
         if start is not None and end is not None:
             headers["Range"] = f"bytes={start}-{end - 1}"
@@ -109,9 +109,9 @@ class _Page:
                     asked.add_unredirected_header("Authorization", self.authorization)
                 answer = request.urlopen(asked, timeout=_TIMEOUT_SECONDS)  # noqa: S310
                 if start is None:
-                    return told(answer)  # whoever takes it closes it
+                    return answered(answer)  # whoever takes it closes it
                 with answer:
-                    return told(answer)
+                    return answered(answer)
             except error.HTTPError as exc:
                 exc.close()
                 if exc.code == 416:
@@ -128,14 +128,15 @@ class _Page:
         if exc.code in (404, 410):
             return not_there(self.shown)
         if exc.code in (401, 403):
-            return UnreadableFile(
-                f"{self.shown} may not be read: its server says {exc.code} {exc.reason}",
+            return UnreadableFile.of(
+                self.shown,
+                f"may not be read: its server says {exc.code} {exc.reason}",
                 hint="a signed URL may have expired; a user and a password go before the host: "
                 "https://USER:PASSWORD@HOST/…",
             )
         if exc.code in _LATER:
             return lost(self.shown, f"its server says {exc.code} {exc.reason}")
-        return UnreadableFile(f"{self.shown} cannot be read: {exc.code} {exc.reason}")
+        return UnreadableFile.of(self.shown, f"cannot be read: {exc.code} {exc.reason}")
 
 
 class _Empty(Exception):

@@ -17,18 +17,15 @@ from zipfile import ZipInfo
 
 from loader.errors import NotThere, UnreadableFile
 from loader.read import objects
+from loader.read.formats.known import suffixes
+from loader.read.formats.plain_text import printable
 from loader.read.scratch import copy, room
-from loader.read.sources import archives
-from loader.read.sources.place import Place
-from loader.read.sources.source import Source, no_access
+from loader.read.streams import archives
+from loader.read.streams.place import Place
+from loader.read.streams.source import Source, no_access
 
 COMPRESSED = frozenset({".gz", ".zst", ".xz", ".bz2"})
-TABLES = frozenset(
-    {".parquet", ".pq", ".parq", ".arrow", ".feather", ".ipc"}
-    | {".csv", ".tsv", ".tab", ".psv", ".txt", ".json", ".ndjson", ".jsonl"}
-    | {".bi5", ".day", ".scid", ".hst", ".dbn", ".h5", ".hdf5"}
-)
-#: Text that lies beside data and is none.
+#: Names of text files that lie beside data.
 _BESIDE = frozenset({"readme", "license", "licence", "changelog", "notice", "checksums", "md5sums"})
 #: HistData's list of gaps beside its bars.
 _GAPS = re.compile(r"DAT_[A-Z]+_[A-Z0-9]+_(M1|T)\w*_\d{4,6}")
@@ -48,7 +45,7 @@ def find(patterns: Sequence[str]) -> Iterator[list[Source]]:
 
     Raises:
         NotThere: a pattern names nothing.
-        UnreadableFile: it names something that is no file, or that cannot be reached.
+        UnreadableFile: it names something that is not a file, or cannot be reached.
         SettingsError: it is a URL of a kind that is not read.
         NoRoom: the temporary file does not fit.
     """
@@ -85,14 +82,14 @@ def _paths(pattern: str, stack: ExitStack) -> list[tuple[Place, str]]:
         if not files:
             raise NotThere(
                 f"the folder {pattern} holds no file that mdload reads",
-                hint=f"it looks for {', '.join(sorted(TABLES))}, these compressed, and .zip",
+                hint=f"it looks for {', '.join(sorted(suffixes()))}, these compressed, and .zip",
             )
         return _named(files)
     if stat.S_ISFIFO(mode):
         with path.open("rb") as pipe:
             return [(_spool(pipe, stack), printable(pattern))]
     if not stat.S_ISREG(mode):
-        raise UnreadableFile(f"{pattern} is neither a file nor a folder nor a pipe")
+        raise UnreadableFile.of(pattern, "is neither a file nor a folder nor a pipe")
     return _named([path])
 
 
@@ -136,7 +133,17 @@ def _walk(folder: Path) -> Iterator[Path]:
             continue
         seen.add((at.st_dev, at.st_ino))
         folders[:] = [name for name in folders if not name.startswith(".") and name not in _ASIDE]
-        yield from (Path(root, name) for name in files if known(name))
+        found = (Path(root, name) for name in files if known(name))
+        yield from (path for path in found if not _is_device(path))
+
+
+def _is_device(path: Path) -> bool:
+    """Whether it is a pipe, a socket, a device or a link to one: opening it might wait for ever. A
+    file that is gone or out of reach is not; it is reported when its turn comes."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def known(name: str) -> bool:
@@ -147,17 +154,17 @@ def known(name: str) -> bool:
     suffix = path.suffix.lower()
     if suffix in COMPRESSED:
         inner = Path(path.stem)
-        return inner.suffix.lower() in TABLES or not inner.suffix
+        return inner.suffix.lower() in suffixes() or not inner.suffix
     if suffix == ".txt" and (path.stem.lower() in _BESIDE or _GAPS.fullmatch(path.stem)):
         return False
-    return suffix in TABLES or suffix == ".zip"
+    return suffix in suffixes() or suffix == ".zip"
 
 
 def _members(path: Place, name: str) -> Iterator[Source]:
     """`path` itself, or the data in it if it is a zip archive that can be opened."""
     size = 0
     infos: list[ZipInfo] = []
-    with suppress(OSError, UnreadableFile):  # told when its turn comes; the other files still load
+    with suppress(OSError, UnreadableFile):  # reported when its turn comes; the others still load
         if isinstance(path, objects.ObjectPath):  # a look into each of a thousand would take long
             size, zipped = path.head.st_size, path.name.lower().endswith(".zip")
         else:
@@ -195,8 +202,3 @@ def _natural(text: str) -> list[tuple[int, str]]:
         for part in re.split(r"([0-9]+)", text)
         if part
     ]
-
-
-def printable(name: str) -> str:
-    """`name` without what would move a cursor or break UTF-8; such characters become `?`."""
-    return "".join(c if c.isprintable() else "?" for c in name)

@@ -1,4 +1,4 @@
-"""Label values that cannot run away: each distinct one is a time series for ever."""
+"""Label values in bounded number: each distinct one is a time series for ever."""
 
 from __future__ import annotations
 

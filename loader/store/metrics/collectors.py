@@ -11,10 +11,9 @@ from weakref import WeakKeyDictionary
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from loader.events import BarsWritten, Method
-from loader.results import Counts, RunStatus
+from loader.results import STATUSES, Counts, Mode, RunStatus
 from loader.store.metrics import families
 from loader.store.metrics.bounded import Bounded
-from loader.store.runs.records import STATUSES, Mode
 
 OUTCOMES: Final = tuple(field.name for field in fields(Counts) if field.name != "read")
 

@@ -11,7 +11,7 @@ _RUN: Final = ("job_name", "provider", "mode", "status")
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """`name` is what a query says; a histogram's has `_bucket`, `_sum` and `_count` added."""
+    """`name` is the name in queries; a histogram's has `_bucket`, `_sum` and `_count` added."""
 
     name: str
     kind: Literal["counter", "gauge", "histogram"]
@@ -51,7 +51,7 @@ REJECTED: Final = Family(
     (*_JOB, "rule"),
 )  # fmt: skip
 FILES: Final = Family(
-    "store_files_total", "counter", "Source files by what came of them", (*_JOB, "state")
+    "store_files_total", "counter", "Source files by final state", (*_JOB, "state")
 )
 BYTES_READ: Final = Family(
     "store_bytes_read_total", "counter", "Bytes on disk of the source files that were read", _JOB

@@ -1,4 +1,4 @@
-"""A run while it is running: its heartbeat, and how its end is recorded whatever happens."""
+"""A run under way: its heartbeat, and its end, which is recorded whatever happens."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
-from loader.db.rows import Session
+from loader.db.reconnecting import ReconnectingSession
 from loader.errors import Cancelled, ConnectionLost, MdloadError, RunFinished
 from loader.results import RunStatus
 from loader.store.runs.records import JobRun
 
 _log = logging.getLogger(__name__)
 
-#: Who asks to stop does not want to wait.
+#: Someone who cancels does not want to wait.
 _PATIENCE_WHEN_CANCELLED: Final = 5.0
 _LONGEST_PAUSE: Final = 5.0
 
@@ -43,7 +43,7 @@ def outcome(error: BaseException | None) -> tuple[RunStatus, str | None]:
 
 
 class Tracker(Protocol):
-    """What an active run needs of its `JobRunTracker`, which says more about each."""
+    """The methods of `JobRunTracker` that an active run needs; they are documented there."""
 
     def update_progress(self, run_id: int, *args: Any, **kwargs: Any) -> None: ...
 
@@ -55,9 +55,9 @@ class Tracker(Protocol):
 
 
 class ActiveRun:
-    """What `JobRunTracker.run` hands to its block.
+    """The run that `JobRunTracker.run` yields.
 
-    `id` is the run's; `update_progress` is the tracker's, for this run.
+    `id` is the run's id; `update_progress` is the tracker's method for this run.
     """
 
     def __init__(self, tracker: Tracker, run_id: int, patience_seconds: float) -> None:
@@ -71,8 +71,8 @@ class ActiveRun:
         """Ends the run here and now; the block's own end then changes nothing more.
 
         Raises:
-            ConnectionLost: the server stayed away for all the patience.
-            RunFinished: somebody else ended the run.
+            ConnectionLost: the server stayed away until the patience ended.
+            RunFinished: someone else has ended the run.
         """
         if self._ended:
             return
@@ -99,7 +99,7 @@ class ActiveRun:
         self._ended = True
 
     def end_after(self, error: BaseException) -> None:
-        """Ends the run as `error` says, and never raises anything that would hide it."""
+        """Ends the run as `error` requires. Never raises: that would hide `error`."""
         try:
             self.end(*outcome(error))
         except Exception as trouble:
@@ -108,9 +108,9 @@ class ActiveRun:
 
 
 class Heart:
-    """Beats for a run from a thread of its own while the block lasts."""
+    """Sends heartbeats of a run from another thread while the block lasts."""
 
-    def __init__(self, session: Session, run_id: int, seconds: float) -> None:
+    def __init__(self, session: ReconnectingSession, run_id: int, seconds: float) -> None:
         self._session = session
         self._run_id = run_id
         self._seconds = seconds

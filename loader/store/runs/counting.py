@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from loader.results import Counts
+from loader.results import Counts, Mode
 from loader.store.metrics import Registry, collectors_of
-from loader.store.runs.records import Mode
 
 if TYPE_CHECKING:
     from loader.store.metrics.collectors import JobMetrics

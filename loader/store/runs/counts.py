@@ -1,4 +1,4 @@
-"""The counts of a run grow in the transaction that writes what they count."""
+"""Adds to the counts of a run in the transaction that writes the counted rows."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 from loader.errors import MergeFailed
 from loader.results import Counts
-from loader.store.versions.loads import Load
+from loader.store.runs.loads import Load
 
 if TYPE_CHECKING:
     from loader.db.executor import Executor
 
-#: The last parameters of `job_run_add_counts`, where it is to record no load.
+#: The last parameters of `job_run_add_counts` if it is to record no load.
 NO_LOAD: Final = (None, None, 0, None)
 
 
@@ -28,8 +28,8 @@ def add_counts(
     max_ts: datetime | None,
     load: Load | None = None,
 ) -> None:
-    """Adds `counts` to the run's, symbols to its symbols, and widens its span; and records `load`,
-    if a bar was changed. It locks the run's row, so it comes last in its transaction.
+    """Adds `counts` and `symbols` to the run and widens its span; records `load` if a bar changed.
+    It locks the run's row: call it last in its transaction.
 
     Raises:
         Contended: another load began in the same microsecond; run the transaction again.
@@ -49,10 +49,10 @@ def add_counts(
 
 
 def as_json(symbols: Iterable[str]) -> str:
-    """An array of the distinct ones, sorted.
+    """The distinct symbols, sorted, as a JSON array.
 
     Raises:
-        TypeError: it is one text, whose letters are no symbols, or one of them is no text.
+        TypeError: `symbols` is a single string, or one of them is not a string.
     """
     if isinstance(symbols, str):
         raise TypeError(f"symbols are a set or list of symbols, not one text: {symbols!r}")

@@ -4,14 +4,14 @@ The canonical form is JSON in UTF-8, without blanks, with the keys of each objec
 order:
 
 - numbers by value and without exponent: `1`, `1.0` and `Decimal("1.00")` are `1`, `2.50` is `2.5`;
-  a float that is no whole number is its shortest decimal form; `Infinity`, `-Infinity` and `NaN`;
+  a float with a fraction is its shortest decimal form; `Infinity`, `-Infinity` and `NaN`;
 - a datetime with a zone is its time in UTC, `"2024-01-02T03:04:05Z"`, with six digits of
   microseconds where there are any; one without a zone has no `Z`; a date is `"2024-01-02"`, a time
   of day `"09:30:00"`; a timedelta is the number of its seconds;
 - tuples are lists; a set is the list of its distinct members in the order of their canonical form;
 - a path is its text with `/`; an enum member is its value;
-- entries whose key names a secret (`loader.text.names_secret`) are left out, and so are user and
-  password of a URL and the secrets in its query, so that a new password makes no new fingerprint.
+- entries with a key that names a secret (`loader.text.names_secret`) are left out, and so are user
+  and password of a URL and the secrets in its query: a new password makes no new fingerprint.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def compute_config_fingerprint(config: Mapping[str, object]) -> str:
     """SHA-256 of the canonical form of `config`: 64 hexadecimal digits, lower case.
 
     Raises:
-        TypeError: `config` is no mapping, a key is no text, or a value is of a type that has no
+        TypeError: `config` is not a mapping, a key is not a string, or the type of a value has no
             canonical form; the message names its place.
     """
     if not isinstance(config, Mapping):

@@ -12,7 +12,7 @@ from loader.db.executor import Executor
 from loader.read.sources import Source
 from loader.results import Counts, FileResult
 
-#: Symbols that a file's row names; of a file with more it says that it may be any.
+#: Symbols that a file's row lists; null in a row with more, which then may have any.
 LISTED: Final = 1_000
 
 
@@ -43,7 +43,7 @@ def known(reader: Connection, content_hash: str, fingerprint: str, path: str) ->
 
 
 def before(reader: Connection, job_name: str, paths: Iterable[str]) -> dict[str, tuple[str, int]]:
-    """For those of `paths` that a recent run of the job had: the content's hash, and the run."""
+    """Maps each of `paths` that a recent run of the job had to its content hash and that run."""
     found = reader.frame("files_before", job_name, json.dumps(list(paths), ensure_ascii=False))
     return {path: (content_hash, run_id) for path, content_hash, run_id in found.iter_rows()}
 
@@ -56,7 +56,7 @@ def begin(
     fingerprint: str,
     seconds: float,
 ) -> int:
-    """Opens the file's row and gives its id; `seconds` ago the load of it began."""
+    """Opens the file's row and returns its id. The load of the file began `seconds` ago."""
     (file_id,) = writer.one(
         "file_begin", run_id, source.name, source.size_bytes, content_hash, fingerprint, seconds
     )
@@ -66,18 +66,19 @@ def begin(
 def end(
     writer: Executor, file_id: int, whole: FileResult, part: Counts, rows_resumable: int = 0
 ) -> None:
-    """Adds a part's counts to the file's row; all else is of the whole file so far."""
+    """Adds a part's counts to the file's row; everything else describes the whole file so far."""
     writer.one(
         "file_end", file_id, whole.state, whole.dialect, whole.provider, whole.interval,
         part.read, part.inserted, part.updated, part.unchanged, part.duplicate, part.skipped,
         part.rejected, rows_resumable, json.dumps(dict(whole.rejected)),
-        json.dumps(list(whole.notes), ensure_ascii=False), whole.min_ts, whole.max_ts, whole.error,
+        json.dumps([note.text for note in whole.notes], ensure_ascii=False),
+        whole.min_ts, whole.max_ts, whole.error,
         json.dumps(whole.symbols, ensure_ascii=False) if len(whole.symbols) <= LISTED else None,
     )  # fmt: skip
 
 
 def committed(reader: Connection, run_id: int, booked: FileResult) -> bool:
-    """Whether the transaction that booked this is committed; waits for it if it is under way."""
+    """Whether the transaction that booked this is committed. Waits for one that is under way."""
     assert booked.file_id is not None
     reader.row("job_run_wait", run_id)
     row = reader.row("file_committed", booked.file_id, booked.state, booked.counts.read)

@@ -1,15 +1,12 @@
-"""What the database says of runs, as values. Every datetime is UTC, by the server's clock."""
+"""Runs, their files and summaries as values. Every datetime is UTC, by the server's clock."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any
 
-from loader.results import RunStatus
-
-Mode = Literal["live", "backfill"]
-STATUSES: Final = ("running", "success", "failure", "cancelled")
+from loader.results import Mode, RunStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +16,10 @@ class JobRun:
     rows_read = rows_inserted + rows_updated + rows_unchanged + rows_duplicate + rows_skipped +
     rows_failed, and rows_written = rows_inserted + rows_updated. `elapsed_ms` is None while it
     runs; `symbols` are sorted.
+
+    `provider` is the one that the run was given, or, once it has ended, the one that all its files
+    have; None where they have several. `providers` are all those of its files, sorted; where no
+    file has one, the run's own.
     """
 
     id: int
@@ -47,11 +48,12 @@ class JobRun:
     created_at: datetime
     updated_at: datetime
     elapsed_ms: int | None
+    providers: list[str]
     as_of: datetime = field(compare=False)
 
     @property
     def last_heartbeat(self) -> datetime | None:
-        """The last beat, or None before the first one (or where it is no time with a zone)."""
+        """The last beat, or None before the first one (or if it is not a time with a zone)."""
         try:
             beat = datetime.fromisoformat(self.metadata["last_heartbeat"])
         except (KeyError, TypeError, ValueError):
@@ -65,7 +67,7 @@ class JobRun:
 
     @property
     def silence(self) -> timedelta:
-        """How long before `as_of` it gave its last sign of life."""
+        """The time from its last sign of life to `as_of`."""
         return self.as_of - (self.completed_at or self.last_heartbeat or self.started_at)
 
 
@@ -102,7 +104,8 @@ class JobRunFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """The runs of one job, provider and status in a span of hours; `total_rows` were written."""
+    """The runs of one job, provider and status in a span of hours; `total_rows` counts the rows
+    written."""
 
     job_name: str
     provider: str | None
@@ -118,7 +121,7 @@ class RunSummary:
 class ExpiredRuns:
     """The runs of one job that a cleanup deletes, and what goes with them.
 
-    `rejects_waiting` are those of the rejected rows that were never replayed.
+    `rejects_waiting` counts the rejected rows that were never replayed.
     """
 
     job_name: str

@@ -1,4 +1,4 @@
-"""`JobRunTracker`: starts, follows and ends the rows of `job_runs`."""
+"""`JobRunTracker` writes and reads the rows of `job_runs`."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ from operator import index
 from types import TracebackType
 from typing import Any, Self, get_args
 
-import psycopg
-
 from loader import __version__
-from loader.db.rows import Session
+from loader.db.reconnecting import ReconnectingSession
+from loader.db.rows import PsycopgConnection
 from loader.errors import RunFinished, UnknownRun
-from loader.results import Counts, RunStatus
+from loader.results import STATUSES, Counts, Mode, RunStatus
 from loader.store.metrics import Registry
 from loader.store.runs.active import ActiveRun, Heart, outcome
 from loader.store.runs.arguments import not_negative, one_of, storable
 from loader.store.runs.counting import RunCounting
 from loader.store.runs.counts import NO_LOAD, as_json
-from loader.store.runs.records import STATUSES, ExpiredRuns, JobRun, JobRunFile, Mode, RunSummary
+from loader.store.runs.records import ExpiredRuns, JobRun, JobRunFile, RunSummary
 
 
 class JobRunTracker:
-    """Speaks `job_runs` for one database; threads may share it.
+    """Records job runs in one database. Threads may share it.
 
     Args:
         database: a libpq URL or conninfo, for a connection of its own, made when it is first
@@ -40,10 +39,8 @@ class JobRunTracker:
     that was lost on its way is repeated where that cannot count anything twice.
     """
 
-    def __init__(
-        self, database: str | psycopg.Connection[Any], *, metrics: Registry = "default"
-    ) -> None:
-        self._session = Session(database)
+    def __init__(self, database: str | PsycopgConnection, *, metrics: Registry = "default") -> None:
+        self._session = ReconnectingSession(database)
         self._counting = RunCounting(metrics)
 
     def __enter__(self) -> Self:
@@ -71,9 +68,9 @@ class JobRunTracker:
         pipeline_version: str | None = None,
         metadata: Mapping[str, object] | None = None,
     ) -> int:
-        """Records a run as running and gives its id.
+        """Records a run as running and returns its id.
 
-        `pipeline_version` is mdload's own where none is given; `metadata` is what JSON can say.
+        `pipeline_version` defaults to that of mdload; `metadata` must be serialisable as JSON.
         """
         if not (isinstance(job_name, str) and job_name.strip()):
             raise ValueError("a run needs a job name")
@@ -107,7 +104,7 @@ class JobRunTracker:
 
         Raises:
             UnknownRun, RunFinished: there is no such run; it has ended.
-            TypeError: a count is no whole number, or symbols are no texts.
+            TypeError: a count is not an integer, or a symbol is not a string.
             ValueError: a count is negative, or a time has no zone.
         """
         counts = tuple(map(index, (
@@ -190,7 +187,7 @@ class JobRunTracker:
         error_message: str,
         heartbeat_timeout_minutes: float = 15,
     ) -> list[int]:
-        """Ends as failed those of the runs that are still stuck at this moment; gives their ids."""
+        """Ends as failed those of the runs that are still stuck now. Returns their ids."""
         marked = self._session.rows(
             "job_runs_mark_failed",
             list(run_ids),
@@ -227,8 +224,8 @@ class JobRunTracker:
         ]
 
     def get_loads(self, run_id: int) -> list[dict[str, Any]]:
-        """The run's rows of `bars_loads`, in their order: one for each transaction of it that
-        changed a bar."""
+        """The run's rows of `bars_loads`, oldest first: one for each transaction that changed a
+        bar."""
         return self._session.rows("loads_of_run", run_id, repeatable=True)
 
     def get_rollbacks(self, run_id: int) -> list[dict[str, Any]]:
@@ -236,8 +233,8 @@ class JobRunTracker:
         return self._session.rows("rollbacks_of_run", run_id, repeatable=True)
 
     def get_rejects(self, run_id: int) -> dict[str, int]:
-        """Rejected rows of a run by broken rule, most first, without those of its files, which
-        `get_files` gives: what a live feed or a `StoreClient` rejected."""
+        """Rejected rows of a run that came from a live feed or a `StoreClient`, by broken rule,
+        most first. Those of its files are in `get_files`."""
         rows = self._session.rows("job_run_rejects", run_id, repeatable=True)
         return {str(row["rule"]): int(row["rows"]) for row in rows}
 
@@ -255,10 +252,10 @@ class JobRunTracker:
         heartbeat_seconds: float = 5.0,
         patience_seconds: float = 30.0,
     ) -> Iterator[ActiveRun]:
-        """A run for as long as the block lasts.
+        """A run that lasts as long as the block.
 
-        A thread with a connection of its own beats every `heartbeat_seconds`. The run ends as
-        `success`; as `failure` on an error, which is recorded; or as `cancelled` on Ctrl-C,
+        A thread with its own connection sends a heartbeat every `heartbeat_seconds`. The run ends
+        as `success`; as `failure` on an error, which is recorded; or as `cancelled` on Ctrl-C,
         Cancelled, and whatever else ends a block without being an error. When the server is away
         at the end, that is tried again for `patience_seconds`. An error of the block always comes
         out, whatever becomes of the record.
@@ -267,7 +264,7 @@ class JobRunTracker:
             job_name, dataset_name, provider, mode, config_fingerprint, pipeline_version, metadata
         )
         active = ActiveRun(self, run_id, patience_seconds)
-        with Heart(Session(self._session.conninfo), run_id, heartbeat_seconds):
+        with Heart(ReconnectingSession(self._session.conninfo), run_id, heartbeat_seconds):
             try:
                 yield active
             except BaseException as error:

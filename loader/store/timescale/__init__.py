@@ -1,4 +1,4 @@
-"""TimescaleDB beyond loading: the bars made a hypertable, what it takes, and rollups of it."""
+"""TimescaleDB beyond loading: bars as a hypertable, and rollups of them."""
 
 from loader.store.timescale.hypertable import Plan, Status
 from loader.store.timescale.rollups import Rollup, create, refresh, rollups

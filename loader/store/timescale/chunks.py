@@ -1,4 +1,4 @@
-"""The chunks of the bars, where TimescaleDB keeps them in chunks: which of them a load touches."""
+"""The chunks in which TimescaleDB keeps the bars, and which of them a load touches."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Final, Self
 
 import polars as pl
 
-from loader import bars
+from loader.bars import TS
 from loader.db.arrow import Connection
 
-TS = bars.SCHEMA["ts"]
 _SCHEMA = pl.Schema(
     {"chunk": pl.String(), "lo": TS, "hi": TS, "compressed": pl.Boolean(), "due": pl.Boolean()}
 )
-#: Chunks are taken for whole hours; 7 days is what mdload makes.
+#: Chunks are assumed to span whole hours; mdload makes them of 7 days.
 _HOURS = pl.Schema({"ts": TS, "rows": pl.Int64()})
-#: Chunks that one statement looks at: fewer make more statements, more make each probe dearer.
+#: Chunks per statement: fewer make more statements, more make each probe more expensive.
 _TOGETHER: Final = 8
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """A chunk and the rows that a load wrote into it. `lo` is its first instant, `hi` the first one
-    after it; `compressed` says whether its other rows are, `due` whether the policy would do it."""
+    """A chunk and the number of rows that a load wrote into it. `lo` is its first instant, `hi` the
+    first one after it; `compressed` says whether its other rows are compressed, `due` whether the
+    policy would compress it."""
 
     chunk: str
     lo: datetime
@@ -38,8 +38,8 @@ class Touched:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A stretch of time from `lo` to `hi`, both included, and whether the bars that lie in it are
-    compressed, but for the newest."""
+    """A stretch of time from `lo` to `hi`, both included, and whether its bars are compressed,
+    except for the newest."""
 
     lo: datetime
     hi: datetime
@@ -58,20 +58,21 @@ def chunked(session: Connection) -> bool:
 
 
 def chunks(session: Connection) -> pl.DataFrame:
-    """All of them, in order of time: chunk, lo, hi, compressed, due. Only where `chunked`."""
+    """All chunks in order of time: chunk, lo, hi, compressed, due. Only if `chunked`."""
     return session.frame("bars_chunks").cast(_SCHEMA)
 
 
 def stretches(session: Connection) -> list[Stretch]:
-    """Where bars can lie, in order of time. A statement that has the ends of one as literals looks
-    at few chunks, all of them compressed or none; on a plain table there is but one."""
+    """Stretches that can hold bars, in order of time; a plain table has one. A statement that has
+    the ends of a stretch as literals looks at few chunks, and either all of them are compressed or
+    none."""
     found = chunks(session).select("lo", "hi", "compressed").rows() if chunked(session) else []
     return _together([Stretch(lo, hi - _MICROSECOND, packed) for lo, hi, packed in found])
 
 
 def _together(single: list[Stretch]) -> list[Stretch]:
-    """Neighbours that are alike as one. So are chunks of the same time, which somebody may have
-    divided by more than time: no bar lies in two stretches."""
+    """Merges neighbours that are alike, and chunks of the same time, which exist if someone divided
+    the table by more than time: no bar is in two stretches."""
     apart: list[Stretch] = []
     for chunk in single:
         if apart and chunk.lo <= apart[-1].hi:
@@ -94,7 +95,7 @@ def _together(single: list[Stretch]) -> list[Stretch]:
 
 
 class HourCounts:
-    """How many bars of each hour were counted."""
+    """Counts bars by hour."""
 
     def __init__(self) -> None:
         self._counted = pl.DataFrame(schema=_HOURS)
@@ -105,7 +106,7 @@ class HourCounts:
         self._counted = both.group_by("ts").agg(pl.col("rows").sum())
 
     def counting(self, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-        """`frames`, whose `ts` are counted as they go by."""
+        """Yields `frames` and counts their `ts`."""
         for frame in frames:
             self.add(frame["ts"])
             yield frame
@@ -128,7 +129,7 @@ class HourCounts:
         return part
 
     def spans(self) -> list[tuple[datetime, datetime]]:
-        """First and last instant of stretches that are a week apart at least."""
+        """First and last instant of stretches that are at least a week apart."""
         times = self.sorted()["ts"]
         opens = (times.diff() > timedelta(days=7)).fill_null(True)
         end = timedelta(hours=1, microseconds=-1)

@@ -1,4 +1,4 @@
-"""The bars as a hypertable: what making one of a plain table takes, making it, how it stands."""
+"""The bars as a hypertable: plan the conversion of a plain table, do it, and show its state."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-import psycopg
-
+from loader.db.rows import Session
+from loader.errors import DatabaseError
 from loader.store.timescale.rollups import Rollup, rollups
-from loader.store.timescale.session import Connection, Extension, ask, extension
+from loader.store.timescale.session import Extension, extension
 
-#: Rows that a small machine moves into chunks in a second.
+#: What PostgreSQL's code for a feature that is not supported means here: the Apache licence.
+_UNLICENSED: Final = "0A000"
+#: Rows per second that a small machine moves into chunks.
 _MOVED: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What `enable` would do. `rows` are as the server last counted them, or by their size."""
+    """What `enable` would do. `rows` is the server's last count, or an estimate by size."""
 
     extension: Extension
     hypertable: bool
@@ -27,7 +29,7 @@ class Plan:
 
     @property
     def seconds(self) -> int:
-        """About how long nobody else can use the bars."""
+        """About how long the bars are locked for everyone else."""
         return 0 if self.hypertable else 1 + self.rows // _MOVED
 
     @property
@@ -43,7 +45,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How the bars are kept. Bytes of compressed chunks are `before` and `after` compression."""
+    """How the bars are stored. `before` and `after` are bytes of the compressed chunks before and
+    after compression."""
 
     extension: Extension
     hypertable: bool
@@ -61,49 +64,51 @@ class Status:
     rollups: tuple[Rollup, ...] = ()
 
 
-def plan(connection: Connection) -> Plan:
+def plan(session: Session) -> Plan:
     """What `enable` would do to this database.
 
     Raises:
         DatabaseError: it has no TimescaleDB, or one that is too old.
     """
-    has = extension(connection)
-    (size,) = ask(connection, "bars_size")
-    found = ask(connection, "bars_hypertable")
+    has = extension(session)
+    (size,) = session.rows("bars_size")
+    found = session.rows("bars_hypertable")
     compresses = bool(found) and found[0]["compresses"] and found[0]["after"] is not None
     return Plan(has, bool(found), compresses, size["rows"], size["bytes"])
 
 
-def enable(connection: Connection, planned: Plan) -> str | None:
-    """Does what is `planned`, in one transaction; gives the server's words where its licence has no
-    compression."""
-    with connection.transaction():
+def enable(session: Session, planned: Plan) -> str | None:
+    """Does what is `planned`, in one transaction. If the licence of the server has no compression,
+    returns the server's message."""
+    with session.transaction():
         if not planned.hypertable:
-            ask(connection, "hypertable_make")
+            session.run("hypertable_make")
         if not planned.compresses:
             try:
-                with connection.transaction():
+                with session.transaction():
                     kind = "columnstore" if planned.extension.number >= (2, 18) else "compression"
-                    ask(connection, f"{kind}_make")
-                    ask(connection, f"{kind}_policy")
-            except psycopg.errors.FeatureNotSupported as error:  # the Apache licence
-                return error.diag.message_primary or str(error)
+                    session.run(f"{kind}_make")
+                    session.run(f"{kind}_policy")
+            except DatabaseError as error:
+                if error.sqlstate != _UNLICENSED:
+                    raise
+                return error.reason
     return None
 
 
-def status(connection: Connection) -> Status:
-    """How the bars are kept in this database.
+def status(session: Session) -> Status:
+    """How the bars are stored in this database.
 
     Raises:
         DatabaseError: it has no TimescaleDB, or one that is too old.
     """
-    has = extension(connection)
-    found = ask(connection, "bars_hypertable")
+    has = extension(session)
+    found = session.rows("bars_hypertable")
     if not found:
-        (size,) = ask(connection, "bars_size")
+        (size,) = session.rows("bars_size")
         return Status(has, hypertable=False, bytes=size["bytes"])
     (bars,) = found
-    (sizes,) = ask(connection, "hypertable_bytes") or [{"bytes": 0, "before": 0, "after": 0}]
+    (sizes,) = session.rows("hypertable_bytes") or [{"bytes": 0, "before": 0, "after": 0}]
     return Status(
         has,
         hypertable=True,
@@ -118,5 +123,5 @@ def status(connection: Connection) -> Status:
         bytes=sizes["bytes"],
         before=sizes["before"],
         after=sizes["after"],
-        rollups=tuple(rollups(connection)),
+        rollups=tuple(rollups(session)),
     )

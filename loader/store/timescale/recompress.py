@@ -1,4 +1,4 @@
-"""What follows a load in TimescaleDB: chunks are compressed again, rollups brought up to date."""
+"""After a load in TimescaleDB: compresses chunks again and refreshes rollups."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from loader.errors import DatabaseError
 from loader.results import ChunkWrites
 from loader.store.timescale.chunks import HourCounts, Touched, chunked, chunks, touched
 
-#: Rows that may lie uncompressed before compression catches up: some 300 MB.
+#: Rows that may be uncompressed before compression catches up: about 300 MB.
 _ROWS: Final = 2_000_000
 
 
 class ChunkUpkeep:
-    """What a run has committed, by chunk; files that load side by side share it.
+    """Tracks what a run has committed, by chunk. Files that load in parallel share it.
 
-    With `recompress` it compresses chunks as the load goes on, so that what lies uncompressed stays
-    bounded: those that were compressed before, and those that the policy would compress anyhow.
+    With `recompress` it compresses chunks during the load, so that uncompressed data stays bounded:
+    those that were compressed before, and those that the policy would compress anyway.
     """
 
     def __init__(
@@ -42,21 +42,21 @@ class ChunkUpkeep:
         self._errors: dict[str, str] = {}
 
     def committed(self, hours: HourCounts) -> None:
-        """Takes in what a transaction wrote. Files that commit meanwhile wait for a compression."""
+        """Records what a transaction wrote. Other commits wait while chunks are compressed."""
         with self._lock:
             self._written += hours
             self._open += hours
             if self._recompress and self._open.rows >= _ROWS:
-                # What fails is tried again with the next commit, and told at the end.
+                # A failure is tried again with the next commit, and reported at the end.
                 with suppress(DatabaseError), self._session() as session:
                     self._catch_up(session, last=False)
 
     def finish(self) -> tuple[ChunkWrites, ...]:
-        """Compresses what is left to be, and refreshes rollups; gives the compressed chunks that
-        were written into.
+        """Compresses the remaining chunks and refreshes rollups. Returns the compressed chunks that
+        the run wrote into.
 
         Raises:
-            DatabaseError: the server does not tell.
+            DatabaseError: the server refused a query.
         """
         if not self._written.rows:
             return ()
@@ -85,8 +85,8 @@ class ChunkUpkeep:
             timescale.refresh(connection, timescale.rollups(connection), self._written.spans())
 
     def _catch_up(self, session: Connection, *, last: bool) -> None:
-        """Chunk by chunk in order of time, each a transaction; the newest one is left for the rows
-        to come, unless these are the `last`."""
+        """Compresses chunk by chunk in order of time, each in a transaction. The newest one waits
+        for more rows, unless these were the `last`."""
         if not chunked(session):
             return
         found = touched(chunks(session), self._open)

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Final
 
 from loader import bars
+from loader.db.rows import Session
 from loader.errors import SettingsError
-from loader.store.timescale.session import Connection, ask
 
 _NAME: Final = re.compile(r"bars_(\w+)_of_(\w+)")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks",
@@ -36,7 +36,11 @@ class Rollup:
 
 
 def rollup(source: str, target: str) -> Rollup:
-    """Raises SettingsError where bars of `target` are not made of whole bars of `source`."""
+    """The rollup of `source` to `target`.
+
+    Raises:
+        SettingsError: a bar of `target` is not made of whole bars of `source`.
+    """
     made, of = bars.parse_interval(target), bars.parse_interval(source)
     for text, known in ((target, made), (source, of)):
         if known is None:
@@ -54,32 +58,30 @@ def rollup(source: str, target: str) -> Rollup:
     return Rollup(of, made)
 
 
-def rollups(connection: Connection) -> list[Rollup]:
-    """Those that there are."""
-    found = [_NAME.fullmatch(row["name"]) for row in ask(connection, "rollups_list")]
+def rollups(session: Session) -> list[Rollup]:
+    """The rollups in this database."""
+    found = [_NAME.fullmatch(row["name"]) for row in session.rows("rollups_list")]
     return [Rollup(source=match[2], target=match[1]) for match in found if match]
 
 
-def create(connection: Connection, wanted: Rollup) -> None:
-    """Makes the view, fills it, and has the server keep it up to date."""
-    with connection.transaction():
+def create(session: Session, wanted: Rollup) -> None:
+    """Creates the view, fills it, and adds the policy that keeps it up to date."""
+    with session.transaction():
         params = (wanted.name, wanted.source, wanted.target, wanted.bucket)
-        (row,) = ask(connection, "rollup_statement", *params)
-        connection.execute(row["statement"].encode())
-        ask(connection, "rollup_policy", wanted.name)
-    _refresh(connection, wanted, None, None)
+        (statement,) = session.one("rollup_statement", *params)
+        session.composed(statement)
+        session.run("rollup_policy", wanted.name)
+    _refresh(session, wanted, None, None)
 
 
 def refresh(
-    connection: Connection, made: Iterable[Rollup], spans: Sequence[tuple[datetime, datetime]]
+    session: Session, made: Iterable[Rollup], spans: Sequence[tuple[datetime, datetime]]
 ) -> None:
-    """Brings rollups up to date for the bars in `spans` (first and last ts of each)."""
+    """Refreshes rollups for the bars in `spans` (first and last ts of each)."""
     for each in made:
         for first, last in spans:
-            _refresh(connection, each, first, last)
+            _refresh(session, each, first, last)
 
 
-def _refresh(
-    connection: Connection, made: Rollup, first: datetime | None, last: datetime | None
-) -> None:
-    ask(connection, "rollup_refresh", made.name, made.bucket, first, last)
+def _refresh(session: Session, made: Rollup, first: datetime | None, last: datetime | None) -> None:
+    session.run("rollup_refresh", made.name, made.bucket, first, last)

@@ -9,8 +9,9 @@ from typing import Final
 import polars as pl
 
 from loader import bars
+from loader.bars import SERIES
 from loader.db.arrow import Connection
-from loader.store.series import SERIES, SeriesFilter
+from loader.store.series import SeriesFilter
 from loader.store.versions.instants import Instant
 
 _OLD: Final = [f"old_{v}" for v in bars.VALUES]

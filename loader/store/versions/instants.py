@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from loader.db.rows import Session
+from loader.db.reconnecting import ReconnectingSession
 from loader.errors import NothingStored, SettingsError, UnknownRun
 
 ALL_LOADS: Final = 2**63 - 1
@@ -37,14 +37,14 @@ class Instant:
         return self.known_at.isoformat() if self.known_at else "infinity"
 
 
-def settled(session: Session) -> datetime:
+def settled(session: ReconnectingSession) -> datetime:
     """The last instant that no later load can reach; waits for loads that are committing."""
     (row,) = session.rows("settled")
     found: datetime = row["settled"]
     return found
 
 
-def pinned(session: Session, name: str) -> Instant:
+def pinned(session: ReconnectingSession, name: str) -> Instant:
     """
     Raises:
         NothingStored: there is no such pin.
@@ -55,7 +55,7 @@ def pinned(session: Session, name: str) -> Instant:
     return Instant(name, rows[0]["known_at"], rows[0]["load_id"], pin=name)
 
 
-def at_time(session: Session, moment: datetime, label: str | None = None) -> Instant:
+def at_time(session: ReconnectingSession, moment: datetime, label: str | None = None) -> Instant:
     """What was known by `moment`.
 
     Raises:
@@ -71,7 +71,7 @@ def at_time(session: Session, moment: datetime, label: str | None = None) -> Ins
     return Instant(label or f"{moment:%Y-%m-%d %H:%M:%S}Z", moment)
 
 
-def instant(session: Session, text: str, moment: datetime | None) -> Instant:
+def instant(session: ReconnectingSession, text: str, moment: datetime | None) -> Instant:
     """`now`, a run (`12`, or `12^` for just before it), a pin, or a time: `text` as `moment`.
 
     Raises:
@@ -101,7 +101,7 @@ def pin_name(text: str) -> str:
     return text
 
 
-def _of_run(session: Session, run_id: int, *, before: bool) -> Instant:
+def _of_run(session: ReconnectingSession, run_id: int, *, before: bool) -> Instant:
     """Loads up to the last one of the run, or up to the one before its first one."""
     settled(session)
     rows = session.rows("run_loads", run_id, repeatable=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from loader.db.rows import Session
+from loader.db.reconnecting import ReconnectingSession
 from loader.store.versions.instants import Instant, at_time, pinned
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def asked(url: str, as_of: datetime | None, pin: str | None) -> Instant | None:
     """
     if as_of is None and pin is None:
         return None
-    session = Session(url)
+    session = ReconnectingSession(url)
     try:
         return at_time(session, as_of) if as_of is not None else pinned(session, pin or "")
     finally:

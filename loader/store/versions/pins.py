@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from loader.db.rows import Session
+from loader.db.reconnecting import ReconnectingSession
 from loader.errors import NothingStored, SettingsError
 from loader.store.versions.instants import at_time, pin_name, settled
 
@@ -22,7 +22,9 @@ class Pin:
     created_by: str
 
 
-def make(session: Session, name: str, at: datetime | None = None, note: str | None = None) -> Pin:
+def make(
+    session: ReconnectingSession, name: str, at: datetime | None = None, note: str | None = None
+) -> Pin:
     """Names the instant `at`, or now.
 
     Raises:
@@ -38,12 +40,12 @@ def make(session: Session, name: str, at: datetime | None = None, note: str | No
     return Pin(**made[0])
 
 
-def listed(session: Session) -> list[Pin]:
+def listed(session: ReconnectingSession) -> list[Pin]:
     """All pins, newest instant first."""
     return [Pin(**row) for row in session.rows("pins", None, repeatable=True)]
 
 
-def delete(session: Session, name: str) -> None:
+def delete(session: ReconnectingSession, name: str) -> None:
     """Takes the name away; the bars do not change.
 
     Raises:

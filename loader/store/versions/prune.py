@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from loader.db.arrow import Connection, connect
-from loader.db.rows import Session
+from loader.db.reconnecting import ReconnectingSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Pruned:
     loads: int = 0
 
 
-def prunable(session: Session, days: int) -> Prunable:
+def prunable(session: ReconnectingSession, days: int) -> Prunable:
     """What `prune` would remove of changes that were known more than `days` ago."""
     (row,) = session.rows("prune_counts", days, repeatable=True)
     return Prunable(**row)

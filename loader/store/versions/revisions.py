@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from loader.db.rows import Session
-from loader.store.series import SERIES, SeriesFilter
+from loader.bars import SERIES
+from loader.db.reconnecting import ReconnectingSession
+from loader.store.series import SeriesFilter
 
 #: More are not summed up by series.
 _MOST: Final = 1_000_000
@@ -48,7 +49,7 @@ class Restated:
     series: Sequence[Row]
 
 
-def restated(session: Session, asked: RevisionFilter, limit: int) -> Restated:
+def restated(session: ReconnectingSession, asked: RevisionFilter, limit: int) -> Restated:
     """
     Raises:
         DatabaseError: the server failed.

@@ -15,10 +15,10 @@ from loader.db.arrow import Connection, connect
 from loader.errors import Contended, LaterChanges, NothingStored, SettingsError
 from loader.results import Counts
 from loader.store.runs.counts import add_counts
+from loader.store.runs.loads import Kind, Load
 from loader.store.series import SeriesFilter
 from loader.store.timescale.chunks import chunked
 from loader.store.versions import selection
-from loader.store.versions.loads import Kind, Load
 from loader.store.versions.selection import Since
 
 _T = TypeVar("_T")

@@ -1,4 +1,4 @@
-"""What goes on in the database: runs that have stopped beating, and locks of mdload's."""
+"""Activity in the database: runs without a heartbeat, and mdload's locks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LISTED: Final = 5
 
 
 def runs(session: Session) -> Check:
-    """Whether a run says that it is running and gave no sign of life for a quarter of an hour."""
+    """Whether a run is recorded as running but has given no sign of life for 15 minutes."""
     stuck = _running(session, _SILENT_MINUTES)
     if not stuck:
         going = counted(len(_running(session)), "run")
@@ -30,8 +30,8 @@ def runs(session: Session) -> Check:
 
 
 def locks(session: Session) -> Check:
-    """Who holds the lock of a job or of a migration. The server frees it when its holder's session
-    ends, however that ends, so only a process that hangs can keep one."""
+    """Who holds the lock of a job or of a migration. The server frees a lock when the holder's
+    session ends, so only a process that hangs can keep one."""
     held = session.rows("doctor_locks", LOCK)
     stuck = {run.id for run in _running(session, _SILENT_MINUTES)}
     hanging = [row for row in held if row["run_id"] in stuck]

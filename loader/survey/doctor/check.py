@@ -1,4 +1,4 @@
-"""What one look at the surroundings came to."""
+"""The result of one check."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Check:
         name: of the check, the same whatever it finds.
         state: `fail` where loads fail or go wrong, `warn` where they are slow or soon may.
         what: one sentence with the figures.
-        hint: the next step, often SQL to run as it stands; None where there is nothing to do.
+        hint: the next step, often SQL ready to run; None if there is nothing to do.
     """
 
     name: str

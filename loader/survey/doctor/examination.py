@@ -1,21 +1,17 @@
-"""The checks in their order; what the server refuses is a finding, and the others go on."""
+"""Runs the checks in order. A refusal of the server is a finding, and the other checks go on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Final
 
-import psycopg
-
-from loader.db.conninfo import conninfo
-from loader.db.rows import Session
-from loader.db.translate import translate_psycopg
+from loader.db.rows import Session, connect
 from loader.errors import DatabaseError, MdloadError, SchemaOutOfDate
 from loader.survey.doctor import activity, disk, server, software, tables, timescale, tuning
 from loader.survey.doctor.check import Check
 from loader.survey.doctor.rights import rights
 
-#: What is asked of a server that answers, under the name by which a refusal is reported.
+#: The checks of a server that answers, by the name under which a refusal is reported.
 _LOOKS: Final[dict[str, Callable[[Session], list[Check]]]] = {
     "server": server.server,
     "clock": server.clock,
@@ -28,23 +24,21 @@ _LOOKS: Final[dict[str, Callable[[Session], list[Check]]]] = {
     "locks": lambda session: [activity.locks(session)],
 }
 
-#: PostgreSQL's word for a right that is missing.
+#: PostgreSQL's code for a missing privilege.
 _FORBIDDEN: Final = "42501"
 
 
 def examine(url: str, *, embedded: bool = False) -> Iterator[Check]:
-    """Every check of the database `url` and of this machine, one by one as they are done.
+    """Yields each check of the database `url` and of this machine as it is done.
 
-    `embedded`: it is mdload's own server, which loads migrate by themselves.
+    `embedded`: it is mdload's own server, which loads migrate without being asked.
     """
     try:
-        connection = psycopg.connect(conninfo(url), autocommit=True, prepare_threshold=None)
-    except psycopg.Error as error:
-        yield from unreachable(translate_psycopg(error, "connecting"))
+        session = connect(url)
+    except DatabaseError as error:
+        yield from unreachable(error)
         return
-    with connection:
-        session = Session(connection)
-        session.rows("session_for_runs")
+    with session:
         session.rows("doctor_session")
         for name, look in _LOOKS.items():
             try:
@@ -61,7 +55,7 @@ def examine(url: str, *, embedded: bool = False) -> Iterator[Check]:
 
 
 def unreachable(error: MdloadError) -> Iterator[Check]:
-    """The checks where `error` leaves no server to ask."""
+    """The checks that remain when `error` keeps the server from answering."""
     yield Check("server", "fail", str(error), error.hint)
     yield from _of_this_machine()
 

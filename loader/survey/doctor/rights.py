@@ -1,4 +1,4 @@
-"""The rights that loads need, which of them are missing, and the GRANT that gives each."""
+"""The privileges that loads need, which of them are missing, and the GRANT for each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from loader.db.rows import Session
 from loader.survey.doctor.check import Check
 
-#: What docs/roles.sql gives to mdload_loader; a test compares them.
+#: The privileges of mdload_loader in docs/roles.sql; a test compares them.
 _TABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "bars_gap_waivers": ("SELECT",),
     "bars_loads": ("SELECT", "INSERT"),
@@ -32,7 +32,7 @@ _ROLE: Final = "mdload_loader"
 
 
 def rights(session: Session) -> Check:
-    """Whether this connection's role may do all that `backfill` and `run` do."""
+    """Whether this connection's role has all privileges that `backfill` and `run` need."""
     places = session.rows("doctor_schemas")
     schema = places[0]["name"] if places else None
     (server,) = session.rows("doctor_server")
@@ -64,7 +64,7 @@ def _right(kind: str, name: str | None, right: str) -> dict[str, str | None]:
 
 
 def _grants(session: Session, schema: str | None, role: str) -> list[str]:
-    """The GRANTs that `role` has need of, one for each object."""
+    """The GRANTs that `role` lacks, one for each object."""
     lacking: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in session.rows("doctor_rights", schema, json.dumps(needed()), role):
         column = f" ({row['column']})" if row["column"] else ""

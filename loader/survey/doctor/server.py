@@ -1,4 +1,4 @@
-"""The server: does it answer, can it be written to, which version, is its clock ours."""
+"""The server: whether it answers and accepts writes, its version, and its clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loader.text import duration
 #: PostgreSQL majors that the tests run on.
 _OLDEST: Final = 15
 _NEWEST: Final = 18
-#: From there on a clock is told, and is wrong.
+#: Differences of the clocks from which on the check warns, and fails.
 _NOTICED: Final = timedelta(seconds=2)
 _WRONG: Final = timedelta(minutes=1)
 _STANDBY = "give the URL of the primary"
@@ -21,7 +21,7 @@ _READ_ONLY = "ALTER ROLE … RESET default_transaction_read_only; or of the data
 
 
 def server(session: Session) -> list[Check]:
-    """Whether it answers, in which time, and whether it takes writes; and its version."""
+    """Whether the server answers, how fast, whether it accepts writes, and its version."""
     session.rows("doctor_clock")  # the first answer of a new session takes longer
     start = perf_counter()
     session.rows("doctor_clock")
@@ -48,16 +48,15 @@ def _version(version: str, major: int) -> Check:
 
 
 def clock(session: Session) -> list[Check]:
-    """How far the server's clock is from this machine's."""
+    """The difference between the server's clock and this machine's."""
     before = datetime.now(UTC)
     (row,) = session.rows("doctor_clock")
     return [skew(before, row["now"], datetime.now(UTC))]
 
 
 def skew(before: datetime, server: datetime, after: datetime) -> Check:
-    """The finding where the server said `server` between `before` and `after` of our clock.
-
-    Only what the round trip cannot explain counts.
+    """The finding for a server that answered with time `server` between `before` and `after` by our
+    clock. Only a difference that the round trip cannot explain counts.
     """
     off = max(before - server, server - after, timedelta(0))
     if off < _NOTICED:

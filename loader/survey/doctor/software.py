@@ -1,4 +1,4 @@
-"""What runs here: mdload, what it is built on, and which of its extras are installed."""
+"""The software on this machine: mdload, the packages it needs, and the installed extras."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Final
 
 from loader.survey.doctor.check import Check
 
-#: What the bars go through, and so what a report of a fault should name.
+#: The packages that process bars: a bug report should name their versions.
 _TOLD: Final = ("polars", "pyarrow", "psycopg", "adbc-driver-postgresql")
-#: Extras for those who build mdload.
+#: Extras for the development of mdload.
 _NOT_TOLD: Final = ("test", "bench")
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)[^>;]*(>=(?P<least>[\d.]+))?"
                           r"[^;]*(;.*extra == ['\"](?P<extra>[\w-]+)['\"])?")  # fmt: skip
 
 
 def software() -> Iterator[Check]:
-    """The versions of what loads go through, whether they are recent enough; and the extras."""
+    """The versions of the packages that loads use, whether they are recent enough; the extras."""
     told = f"mdload {version('mdload')}, Python {platform.python_version()}, "
     told += ", ".join(f"{name} {version(name)}" for name in _TOLD)
     old: list[str] = []

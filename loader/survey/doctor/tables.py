@@ -1,4 +1,4 @@
-"""mdload's tables: where they are, and at which revision."""
+"""The place and the revision of mdload's tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MIGRATE = "run: mdload migrate"
 
 
 def tables(session: Session) -> Check:
-    """Whether the tables are where this connection looks, at the newest revision."""
+    """Whether the tables are in this connection's search_path, at the newest revision."""
     found = session.rows("doctor_schemas")
     if not found:
         return Check("schema", "fail", "the database has no tables of mdload yet", _MIGRATE)
@@ -36,7 +36,7 @@ def tables(session: Session) -> Check:
 
 
 def left_to_loads(check: Check) -> Check:
-    """The same of the embedded server: what `mdload migrate` mends, its next load does."""
+    """The same check for the embedded server: its next load does what `mdload migrate` would."""
     if check.hint != _MIGRATE:
         return check
     return Check(check.name, "ok", f"{check.what}; the next load sees to that")

@@ -1,4 +1,4 @@
-"""TimescaleDB: is it there, are the bars its hypertable, does its compression policy live."""
+"""TimescaleDB: whether it is installed, holds the bars, and runs its compression policy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loader.store.timescale import OLDEST, Extension
 from loader.survey.doctor.check import Check, State
 from loader.text import duration, utc
 
-#: A policy that is due for longer has nobody who runs it.
+#: If a policy is overdue for longer, no background worker runs it.
 _OVERDUE: Final = timedelta(days=1)
 
 _ENABLE: Final = "with nobody loading, as the owner of bars_ohlcv: mdload timescale enable --yes"
@@ -23,7 +23,7 @@ _WORKERS: Final = (
 
 
 def timescaledb(session: Session) -> Check:
-    """Whether it is installed and at work on the bars. That it is absent is no fault."""
+    """Whether it is installed and manages the bars. A database without it is fine."""
     found = session.rows("timescale_extension")
     if not found:
         there = session.rows("timescale_available")[0]["version"]
@@ -42,7 +42,7 @@ def timescaledb(session: Session) -> Check:
 
 
 def _bars(bars: Row, extension: Extension) -> tuple[State, str, str | None]:
-    """State, words and hint for a row of `bars_hypertable`."""
+    """State, sentence and hint for a row of `bars_hypertable`."""
     state: State = "warn"
     job = bars["policy"]
     policy = f"whose compression policy (job {job})"

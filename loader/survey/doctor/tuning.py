@@ -1,4 +1,4 @@
-"""Settings of the server that cost speed, or safety. The figures are measured: docs/doctor.md."""
+"""Settings of the server that affect speed or safety. The figures are measured: docs/doctor.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MB: Final = {"kB": 1 / 1024, "MB": 1, "GB": 1024}
 
 
 def settings(session: Session) -> list[Check]:
-    """What loads feel of the server's settings, one finding for each of them."""
+    """The server's settings that affect loads, one finding for each."""
     found = {row["name"]: row for row in session.rows("doctor_settings")}
     return [_max_wal_size(found), _checkpoint_timeout(found), _commit(found), _work_mem(found),
             _safety(found)]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Real files of crypto exchanges and of what collects from them, against a reading of their own:
+"""Real files of crypto exchanges and collectors, read independently of the package:
 csv, json, datetime and float, row by row."""
 
 from __future__ import annotations

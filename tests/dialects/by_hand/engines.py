@@ -1,4 +1,4 @@
-"""Real files of engines, brokers and exchanges' binary formats, against a reading of their own:
+"""Real files of engines, brokers and exchanges' binary formats, read independently of the package:
 struct, csv, json, Fraction and zoneinfo, record by record."""
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def date(number: int) -> datetime:
 
 
 def dbn(path: Path) -> list[Bar]:
-    """The length of the metadata stands behind the version, records of 56 bytes behind it."""
+    """The metadata's length follows the version; records of 56 bytes follow the metadata."""
     packed = path.suffix == ".zst"
     data = pa.input_stream(path, compression="zstd").read() if packed else path.read_bytes()
     start = 8 + int.from_bytes(data[4:8], "little")
@@ -156,7 +156,7 @@ SAMPLES = [
 ]  # fmt: skip
 UNSAID = [
     Unsaid("hikyuu/test_day_data.csv", "the symbol of the bars is not known", "--symbol"),
-    Unsaid("ibkr/nautilus_bars.json.gz", "nothing says of which time zone", "--timezone",
+    Unsaid("ibkr/nautilus_bars.json.gz", "no time zone is given", "--timezone",
            {"symbol": "AAPL"}),
     Unsaid("nautilus_parquet/64-bit/bars.parquet", "the starts or the ends of the bars",
            "--stamp start or --stamp end"),

@@ -1,4 +1,4 @@
-"""Real files of providers of equities, against a reading of their own: csv, json, zipfile,
+"""Real files of equity providers, read independently of the package: csv, json, zipfile,
 datetime, zoneinfo and float, row by row."""
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def instant(text: str) -> datetime:
 
 
 def session(text: str) -> datetime:
-    """Of the date as written, whatever clock and offset stand beside it."""
+    """The written date, ignoring clock and offset."""
     return day(datetime.fromisoformat(text).date())
 
 

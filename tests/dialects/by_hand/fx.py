@@ -1,4 +1,4 @@
-"""Real files of forex and futures platforms and of retail sites, against a reading of their own:
+"""Real files of forex and futures platforms and retail sites, read independently of the package:
 csv, json, lzma, struct, datetime and zoneinfo, row by row."""
 
 from __future__ import annotations
@@ -150,6 +150,6 @@ UNSAID = [
     Unsaid(f"{NODE}/basic-csv.output.csv", "the provider of the bars is not known"),
     Unsaid("fxcm/gbpusd-m1-bid-2012.csv", "the provider of the bars is not known"),
     Unsaid("google_finance/orcl-2010-googlefinance.csv", "the symbol of the bars is not known"),
-    Unsaid("metatrader/mt4_with_header/EURUSD60.csv", "are local, and nothing says of which"),
+    Unsaid("metatrader/mt4_with_header/EURUSD60.csv", "are local, and no time zone"),
     Unsaid("ninjatrader/nt-spy-minute-2011-03.csv", "the symbol of the bars is not known"),
 ]  # fmt: skip

@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 
 from loader.bars import SCHEMA
 from loader.db.arrow import connect
-from loader.db.rows import Session
+from loader.db.reconnecting import ReconnectingSession
 from loader.errors import LaterChanges, NothingStored, SettingsError
 from loader.results import Counts
 from loader.store import merge
+from loader.store.runs.loads import Load, record
 from loader.store.runs.tracker import JobRunTracker
 from loader.store.series import SeriesFilter
 from loader.store.versions import pins, undo
-from loader.store.versions.loads import Load, record
 from loader.store.versions.selection import Since
 from loader.store.versions.selection import about as about_rollback
 from tests.conftest import compress, database
@@ -86,7 +86,7 @@ def stored(url: str) -> State:
 
 
 def settled(url: str) -> datetime:
-    session = Session(url)
+    session = ReconnectingSession(url)
     try:
         (row,) = session.rows("settled")
     finally:
@@ -195,7 +195,7 @@ def test_every_instant_reads_as_it_did(
 
 
 def pin(url: str, name: str) -> None:
-    session = Session(url)
+    session = ReconnectingSession(url)
     try:
         pins.make(session, name)
     finally:

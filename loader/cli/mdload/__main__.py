@@ -1,0 +1,5 @@
+"""`python -m mdload` is `mdload`."""
+
+from loader.cli import main
+
+main()

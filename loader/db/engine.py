@@ -1,0 +1,62 @@
+"""Connections for alembic, which works through SQLAlchemy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from loader.db.rows import PsycopgConnection, open_connection
+from loader.db.translate import translate
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+
+def engine(url: str, notice: Callable[[str], None] | None = None) -> Engine:
+    """A SQLAlchemy engine whose connections libpq makes, so that services, sockets and PG* work.
+
+    `notice` receives the notices and warnings of the server.
+    """
+    from sqlalchemy import create_engine  # noqa: PLC0415 - takes longer than most commands
+    from sqlalchemy.pool import NullPool  # noqa: PLC0415
+
+    def hear(diagnostic: psycopg.errors.Diagnostic) -> None:
+        if notice and diagnostic.severity_nonlocalized in ("NOTICE", "WARNING"):
+            notice(diagnostic.message_primary or "")
+
+    def connect() -> PsycopgConnection:
+        connection = open_connection(url, "connecting", autocommit=False)
+        connection.add_notice_handler(hear)
+        return connection
+
+    return create_engine(
+        "postgresql+psycopg://",
+        creator=connect,
+        poolclass=NullPool,
+        isolation_level="READ COMMITTED",
+    )
+
+
+@contextmanager
+def connected(
+    url: str, doing: str, notice: Callable[[str], None] | None = None
+) -> Iterator[tuple[Connection, PsycopgConnection]]:
+    """A connection of `engine`, and psycopg's own behind it.
+
+    Raises:
+        ConnectionLost, DatabaseError: the server is away, or refuses; `doing` completes "the
+            database failed while …".
+    """
+    try:
+        with engine(url, notice).connect() as connection:
+            driver = connection.connection.driver_connection
+            assert isinstance(driver, psycopg.Connection)
+            yield connection, driver
+    except Exception as error:
+        cause = getattr(error, "orig", error)  # SQLAlchemy wraps the driver's errors
+        if not isinstance(cause, psycopg.Error):
+            raise
+        raise translate(cause, doing) from error

@@ -1,0 +1,192 @@
+"""One file, until it is loaded or has failed: skips known content, retries what may pass."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import replace
+
+from loader.check.unique import MayRepeat
+from loader.db import retries
+from loader.errors import (
+    Cancelled,
+    ConnectionLost,
+    Contended,
+    DatabaseError,
+    MdloadError,
+    Unfinished,
+    UnreadableFile,
+)
+from loader.events import FileDone, FileNote, FileStarted
+from loader.ingest.file import FileWork, identity
+from loader.ingest.run import STOPPED, LoadMode, LoadRun
+from loader.read.sources import Source, content_hash
+from loader.results import Counts, FileResult, FileState, Note
+from loader.store.runs import ledger
+from loader.text import redact
+
+FIRST_MODE = LoadMode()
+#: A file that has not changed for longer is not being written any more.
+YOUNG_SECONDS = 900.0
+
+
+def load_file(run: LoadRun, source: Source) -> FileResult:
+    """Loads one source file. Errors of mdload's own kinds become part of the result."""
+    run.emit(FileStarted(source.name, source.size_bytes))
+    attempts = _Attempts(run, source)
+    try:
+        result = attempts.load()
+    except MdloadError as error:
+        result = attempts.failed(error)
+    run.emit(FileDone(result))
+    return result
+
+
+class _Attempts:
+    """One file, and how much of it the attempts so far have loaded."""
+
+    def __init__(self, run: LoadRun, source: Source) -> None:
+        self._run = run
+        self._source = source
+        self._done = FileResult(source.name, "loaded", size_bytes=source.size_bytes)
+        self._mode = replace(FIRST_MODE, partition=True) if run.settings.by_time else FIRST_MODE
+        self._asks_ledger = not run.settings.force
+        self._work: FileWork | None = None
+        self._identity = (0, 0)
+
+    def load(self) -> FileResult:
+        if self._source.trouble is not None:
+            raise self._source.trouble
+        self._identity = identity(self._source)  # before hashing, so that a change shows
+        self._done = replace(self._done, content_hash=content_hash(self._source))
+        for attempt in range(1, retries.ATTEMPTS + 1):
+            try:
+                self._take_over()
+                return self._known() or self._attempt()
+            except MayRepeat:
+                self._work = None
+                self._mode = replace(self._mode, partition=True, resume_at=0)
+                note = "not in order of time within each symbol: read twice, to find repeated keys"
+            except (Contended, ConnectionLost) as error:
+                if attempt == retries.ATTEMPTS:
+                    raise
+                if isinstance(error, Contended):
+                    self._mode = replace(self._mode, direct=False)
+                note = f"attempt {attempt} of {retries.ATTEMPTS} failed ({error}); running it again"
+                self._pause(attempt, error)
+            self._run.emit(FileNote(self._source.name, Note("run", note)))
+        raise AssertionError("unreachable")
+
+    def failed(self, error: MdloadError) -> FileResult:
+        """The file's result after `error`. Parts that were committed stay."""
+        if self._run.cancelled.is_set() and not isinstance(error, Cancelled):
+            # The error in hand is the server's, about the cancelled statement.
+            error = Cancelled(STOPPED)
+        with suppress(DatabaseError):  # this error says more than one about the ledger would
+            self._take_over()
+        if isinstance(error, Unfinished) and self._may_still_be_written():
+            note = f"left for the next run, as it seems to be still written: {redact(str(error))}"
+            self._run.emit(FileNote(self._source.name, Note("run", note)))
+            return replace(self._done, state="unfinished", notes=(Note("run", note),))
+        state: FileState = "cancelled" if isinstance(error, Cancelled) else "failed"
+        result = replace(
+            self._done,
+            state="partial" if self._done.file_id else state,
+            error=redact(str(error)), fault=redact(error.fault), hint=error.hint,
+            exit_code=error.exit_code,
+            retryable=error.retryable,
+        )  # fmt: skip
+        with suppress(DatabaseError):
+            resumable = 0 if self._mode.partition else self._mode.resume_at
+            return _recorded(self._run, self._source, result, resumable)
+        return result
+
+    def _may_still_be_written(self) -> bool:
+        """Whether the next run gets the file: the job leaves unfinished files, no part of this one
+        is committed, and it changed a short time ago."""
+        left = self._run.settings.leaves_unfinished and not self._source.is_copy
+        if not left or self._done.file_id:
+            return False
+        with suppress(UnreadableFile):
+            _, changed_ns = identity(self._source)
+            return time.time() - changed_ns / 1e9 < YOUNG_SECONDS
+        return True  # it has just been renamed or replaced
+
+    def _take_over(self) -> None:
+        """Takes over what the attempt before this one has committed."""
+        if self._work is not None:
+            self._work.settle()
+            self._done = self._work.done
+            self._mode = replace(self._mode, resume_at=self._work.covered)
+
+    def _known(self) -> FileResult | None:
+        """The result, if the content is loaded already under this configuration. If a part of it
+        is, the attempts go on after that part."""
+        if not self._asks_ledger:
+            return None
+        assert self._done.content_hash is not None
+        with self._run.connection(autocommit=True) as reader:
+            fingerprint = self._run.fingerprint_of(self._source)
+            seen = ledger.known(reader, self._done.content_hash, fingerprint, self._source.name)
+        if seen and seen.stands:
+            note = (
+                f"loaded already by run {seen.run_id} under the same settings "
+                "(--force loads it again)"
+            )
+            result = replace(self._done, state="known", notes=(Note("run", note),))
+            result = _recorded(self._run, self._source, result)
+            self._run.emit(FileNote(self._source.name, Note("run", note)))
+            return result
+        self._asks_ledger = False
+        if seen and seen.whole:
+            self._tell_of_changes(seen)
+        before, run_id = self._run.earlier.get(self._source.name, (None, 0))
+        if before not in (None, self._done.content_hash):
+            note = f"changed since run {run_id} had it: loaded again"
+            self._run.emit(FileNote(self._source.name, Note("run", note)))
+        if seen and seen.rows_resumable and self._run.settings.commit_every:
+            self._mode = replace(self._mode, resume_at=seen.rows_resumable)
+            note = f"goes on after row {seen.rows_resumable:,}, up to where run {seen.run_id} came"
+            self._run.emit(FileNote(self._source.name, Note("run", note)))
+        return None
+
+    def _tell_of_changes(self, seen: ledger.Known) -> None:
+        why = (
+            f"run {seen.replaced_by} found another content under this path since"
+            if seen.replaced_by
+            else "bars of its symbols were changed since"
+        )
+        note = f"loaded before by run {seen.run_id}, and again: {why}"
+        self._run.emit(FileNote(self._source.name, Note("run", note)))
+
+    def _attempt(self) -> FileResult:
+        if self._work is None or not self._work.ended:
+            self._work = FileWork(self._run, self._source, self._identity, self._done, self._mode)
+            try:
+                self._work.load()
+            except BaseException:
+                self._work.forget_progress()
+                raise
+        return self._work.done
+
+    def _pause(self, attempt: int, error: MdloadError) -> None:
+        if self._run.cancelled.wait(retries.pause(attempt)):
+            raise Cancelled("cancelled while waiting to run a file again") from error
+
+
+def _recorded(
+    run: LoadRun, source: Source, result: FileResult, rows_resumable: int = 0
+) -> FileResult:
+    """Records a file in the ledger that gets no more parts; returns it with its id."""
+    if run.run_id is None:
+        return result
+    with run.connection(cancellable=False) as writer, writer.transaction():
+        if result.file_id is None:
+            fingerprint = run.fingerprint_of(source)
+            file_id = ledger.begin(
+                writer, run.run_id, source, result.content_hash, fingerprint, 0.0
+            )
+            result = replace(result, file_id=file_id)
+        assert result.file_id is not None
+        ledger.end(writer, result.file_id, result, Counts(), rows_resumable)
+    return result

@@ -1,0 +1,131 @@
+"""The books of a file: its result and its row in the ledger, as parts are added."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Literal
+
+from loader.check.reasons import FILE_REFUSED
+from loader.db.executor import Executor
+from loader.errors import TooManyRejects
+from loader.ingest.notes import FileNotes
+from loader.ingest.tally import Tally
+from loader.results import Counts, FileResult
+from loader.settings import RejectLimit
+from loader.store.runs import ledger
+from loader.text import redact
+
+Ending = Literal["loaded", "partial"]
+
+
+class FileEntry:
+    """One file in the books while a part of it is written.
+
+    Attributes:
+        result: the file with the part, once it was added or refused.
+        covered: how far the file is read then, as `LoadMode.resume_at`.
+    """
+
+    def __init__(
+        self,
+        before: FileResult,
+        state: Ending,
+        *,
+        limit: RejectLimit,
+        notes: FileNotes,
+        covered: int,
+        partitioned: bool,
+    ) -> None:
+        """`before` is the file without the part, and `state` what it is with the part."""
+        self.result = before
+        self.covered = covered
+        self._before = before
+        self._state: Ending = state
+        self._limit = limit
+        self._notes = notes
+        self._partitioned = partitioned
+
+    @property
+    def file_id(self) -> int | None:
+        """The row's id; None in a dry run."""
+        return self._before.file_id
+
+    def check_limit(self, tally: Tally) -> None:
+        """Earlier parts count as well, and so do good rows that are set aside.
+
+        Raises:
+            TooManyRejects: more rows broke a rule than the limit allows.
+        """
+        before, limit = self._before, self._limit
+        rejected = before.counts.rejected + tally.rejected
+        read = max(before.counts.read + tally.read, tally.seen)
+        if limit.exceeded(rejected, read):
+            most = (Counter(before.rejected) + tally.rules).most_common(3)
+            rules = ", ".join(f"{rule} {n:,}" for rule, n in most)
+            kept = (
+                "its parts that were committed before stay"
+                if before.counts.read
+                else "nothing of the file was merged"
+            )
+            raise TooManyRejects.at(
+                before.path,
+                f"{rejected:,} of {read:,} rows were rejected ({rules}), "
+                f"more than {limit} allows; {kept}",
+                hint="see them with: mdload job-runs inspect RUN; "
+                "or allow more: --max-rejects N|P%",
+            )
+
+    def add(self, tally: Tally, counts: Counts) -> None:
+        """Adds a part that was merged."""
+        notes = self._notes.with_spellings(tally)
+        before = replace(self._before, state=self._state, notes=notes)
+        self.covered = max(self.covered, tally.covered)
+        self.result = joined(before, tally, counts)
+
+    def refuse(self, tally: Tally, counts: Counts, error: TooManyRejects) -> None:
+        """Adds a part that was not merged. The file ends here: `refused`, or `partial` if earlier
+        parts were committed, which stay."""
+        tally.rules[FILE_REFUSED] = counts.rejected - tally.rejected
+        self.result = replace(
+            joined(self._before, tally, counts),
+            state="partial" if self._before.counts.read else "refused",
+            error=redact(str(error)),
+            fault=redact(error.fault),
+            hint=error.hint,
+            exit_code=error.exit_code,
+        )
+
+    def record(self, session: Executor, counts: Counts) -> None:
+        """Writes the result into the ledger. A later run can skip the rows that were covered, but
+        not if they came out of partitions, of which it knows nothing.
+
+        Raises:
+            DatabaseError: the server refused, or went away.
+        """
+        assert self.file_id is not None
+        rows_resumable = 0 if self._partitioned else self.covered
+        ledger.end(session, self.file_id, self.result, counts, rows_resumable)
+
+
+def joined(before: FileResult, tally: Tally, counts: Counts) -> FileResult:
+    """`before` with the rows of one more part."""
+    return replace(
+        before,
+        counts=before.counts + counts,
+        provider=before.provider or only(tally.providers),
+        interval=before.interval or only(tally.intervals),
+        symbols=tuple(sorted({*before.symbols, *tally.symbols})),
+        min_ts=min((t for t in (before.min_ts, tally.min_ts) if t), default=None),
+        max_ts=max((t for t in (before.max_ts, tally.max_ts) if t), default=None),
+        rejected=dict(Counter(before.rejected) + tally.rules),
+        conflicting=before.conflicting + tally.conflicting,
+        conflicts=before.conflicts or tuple(tally.conflicts),
+    )
+
+
+def only(values: Iterable[str]) -> str | None:
+    """The one distinct value, or None if there are none or several."""
+    distinct = set(values)
+    return distinct.pop() if len(distinct) == 1 else None

@@ -1,0 +1,236 @@
+"""One attempt at one source file: each part of it is read, compared and merged in one transaction.
+
+`pieces` feeds it, `part` is the transaction, `books` keeps the file's result.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from loader import bars
+from loader.check.file import Checking
+from loader.db.arrow import Connection
+from loader.errors import TooManyRejects, Unfinished
+from loader.events import Committed, FileOpened, RowsDone
+from loader.ingest.books import Ending, FileEntry
+from loader.ingest.mergers import CopyMerger, DryMerger
+from loader.ingest.notes import FileNotes
+from loader.ingest.part import Part, counts_of, refuse_part, write_part
+from loader.ingest.pieces import compared_pieces, in_parts, prove_order
+from loader.ingest.run import LoadMode, LoadRun
+from loader.ingest.writes import telling
+from loader.read.formats import read
+from loader.read.sources import Source
+from loader.read.spool import Spool
+from loader.read.streams.source import no_access
+from loader.results import FileResult
+from loader.store import quarantine, spellings
+from loader.store.compare import PendingDiff
+from loader.store.runs import ledger
+from loader.store.timescale.chunks import HourCounts
+
+Identity = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PendingCommit:
+    """What is true of the file once the current transaction has committed."""
+
+    done: FileResult
+    covered: int
+    rules: Mapping[str, int]
+    hours: HourCounts
+
+
+class FileWork:
+    """One attempt at one file.
+
+    Attributes:
+        done: what has been committed of the file, by earlier attempts of this run as well.
+        covered: how far that reaches, as `LoadMode.resume_at`.
+        ended: whether there is nothing left to do.
+    """
+
+    def __init__(
+        self, run: LoadRun, source: Source, as_hashed: Identity, done: FileResult, mode: LoadMode
+    ) -> None:
+        self.run = run
+        self.source = source
+        self.mode = mode
+        self.done = done
+        self.covered = mode.resume_at
+        self.ended = False
+        self._began = time.monotonic()
+        self._as_hashed = as_hashed
+        self._rows_shown = 0
+        self._pending: PendingCommit | None = None
+        self._notes = FileNotes(source.name, run.emit)
+
+    def load(self) -> None:
+        """Loads the file in one part, or in parts of `commit_every` raw rows.
+
+        Raises:
+            MayRepeat: the file must be partitioned; nothing was kept.
+            MdloadError: nothing of the current part was kept.
+        """
+        run, settings = self.run, self.run.settings
+        with read(self.source, settings.piece_rows) as reading:
+            run.emit(FileOpened(self.source.name, reading.rows))
+            resumable = 0 if self.mode.partition else self.mode.resume_at
+            checking = Checking(reading, self.source, settings, resumable)
+            if settings.commit_every and not self.mode.partition and not self.done.file_id:
+                prove_order(run, self.source)
+            with compared_pieces(run, self.source, self.mode, reading, checking) as compared:
+                pieces = self._opened(compared, checking)
+                if run.run_id is None:
+                    self.done, self.ended = self._dry(pieces), True
+                    self._notes.tell_spellings(self.done.notes)
+                    return
+                with run.connection() as writer:
+                    if settings.commit_every:
+                        self._parts(writer, run.run_id, pieces, settings.commit_every)
+                    else:
+                        self._part(writer, run.run_id, pieces, "loaded")
+
+    def forget_progress(self) -> None:
+        """Takes back the progress that was shown and not committed: the next attempt shows it."""
+        self.run.emit(RowsDone(self.source.name, -self._rows_shown))
+
+    def settle(self) -> None:
+        """Finds out whether a commit came through when the connection was lost before its answer.
+
+        Raises:
+            DatabaseError: the server cannot say.
+        """
+        if self._pending is None or self.run.run_id is None:
+            return
+        with self.run.connection(autocommit=True) as reader:
+            if ledger.committed(reader, self.run.run_id, self._pending.done):
+                self.run.emit(RowsDone(self.source.name, self._rows_shown))  # taken back too soon
+                self._accept(self._pending)
+        self._pending = None
+
+    def _opened(self, pieces: Iterator[PendingDiff], checking: Checking) -> Iterator[PendingDiff]:
+        """The same pieces. The layout is known once the first one is there: notes it."""
+        first = next(pieces, None)
+        layout = checking.layout
+        notes = checking.notes
+        self._notes.set_layout(notes, self.done.notes)
+        self.done = replace(self.done, notes=notes, dialect=layout.dialect.name if layout else None)
+        return chain([first] if first is not None else [], pieces)
+
+    def _watched(self, pieces: Iterator[PendingDiff]) -> Iterator[PendingDiff]:
+        """The same pieces, until the load is cancelled. Shows progress."""
+        for piece in pieces:
+            self.run.stop_if_cancelled()
+            yield piece
+            self._rows_shown += piece.unique.read
+            self.run.emit(RowsDone(self.source.name, piece.unique.read))
+
+    def _parts(
+        self, writer: Connection, run_id: int, pieces: Iterator[PendingDiff], every: int
+    ) -> None:
+        for part in in_parts(pieces, every):
+            self._part(writer, run_id, part, "partial")
+            if self.ended:
+                return
+        self._part(writer, run_id, iter(()), "loaded")
+
+    def _part(
+        self, writer: Connection, run_id: int, pieces: Iterator[PendingDiff], state: Ending
+    ) -> None:
+        """One transaction; and a second one, to record a part that was refused."""
+        name, hours = self.source.name, HourCounts()
+        with Spool(bars.SCHEMA) as staged, Spool(quarantine.BAD) as rejects:
+            part = Part(name, rejects, known_at=self.run.known_at_of(self.source))
+            merger = CopyMerger(writer, staged, direct=self.mode.direct, hours=hours)
+            try:
+                with telling(self.run.emit, name, *merger.writes), writer.transaction():
+                    entry = self._entry(self._begun(writer, run_id), state)
+                    watched = self._watched(pieces)
+                    write_part(writer, watched, run_id, entry, part=part, merger=merger)
+                    self._insist_on_unchanged()
+                    self._expect(entry, part, hours)
+            except TooManyRejects as error:
+                with writer.transaction():
+                    entry = self._entry(self._begun(writer, run_id), state)
+                    refuse_part(writer, error, run_id, entry, part=part)
+                    self._expect(entry, part, HourCounts())
+        assert self._pending is not None
+        self._accept(self._pending)
+
+    def _dry(self, pieces: Iterator[PendingDiff]) -> FileResult:
+        """What a load would come to. The pieces are read and compared, and nothing is written."""
+        merger, entry = DryMerger(), self._entry(self.done, "loaded")
+        with Spool(quarantine.BAD) as rejects:
+            part = Part(self.source.name, rejects)
+            merger.send(part.passing(self._watched(pieces)))
+        try:
+            entry.check_limit(part.tally)
+        except TooManyRejects as error:
+            entry.refuse(part.tally, counts_of(part, None), error)
+            return entry.result
+        if part.tally.spellings is not None:
+            with self.run.connection(autocommit=True) as reader:
+                spellings.check(reader, part.tally.spellings)
+        entry.add(part.tally, counts_of(part, merger.merge(None, None)))
+        return entry.result
+
+    def _begun(self, writer: Connection, run_id: int) -> FileResult:
+        """The file with its row in the ledger, which the first part of it opens."""
+        if self.done.file_id:
+            return self.done
+        file_id = ledger.begin(
+            writer, run_id, self.source, self.done.content_hash,
+            self.run.fingerprint_of(self.source), time.monotonic() - self._began,
+        )  # fmt: skip
+        return replace(self.done, file_id=file_id)
+
+    def _entry(self, before: FileResult, state: Ending) -> FileEntry:
+        return FileEntry(
+            before,
+            state,
+            limit=self.run.settings.max_rejects,
+            notes=self._notes,
+            covered=self.covered,
+            partitioned=self.mode.partition,
+        )
+
+    def _expect(self, entry: FileEntry, part: Part, hours: HourCounts) -> None:
+        """Remembers what to accept if the commit succeeds."""
+        self._pending = PendingCommit(entry.result, entry.covered, dict(part.tally.rules), hours)
+
+    def _accept(self, committed: PendingCommit) -> None:
+        counts = committed.done.counts - self.done.counts
+        self.done, self.covered = committed.done, committed.covered
+        self.ended = self.done.state != "partial" or self.done.error is not None
+        self._pending = None
+        self._rows_shown = 0
+        if self.ended:
+            self._notes.tell_spellings(self.done.notes)
+        self.run.emit(Committed(self.source.name, counts, committed.rules))
+        self.run.upkeep.committed(committed.hours)
+
+    def _insist_on_unchanged(self) -> None:
+        if identity(self.source) != self._as_hashed:
+            raise Unfinished.of(
+                self.source.name,
+                "changed while it was being read; nothing of it was kept",
+                hint="wait until it is written whole, then run the same command again",
+            )
+
+
+def identity(source: Source) -> Identity:
+    """Size in bytes and time of the last change in ns, to notice a file that is still written to.
+
+    Raises:
+        UnreadableFile: the file is not there.
+    """
+    try:
+        stat = source.path.stat()
+    except OSError as exc:
+        raise no_access(source.name, exc) from exc
+    return stat.st_size, stat.st_mtime_ns

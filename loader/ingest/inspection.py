@@ -1,0 +1,108 @@
+"""A first look at a file: read and checked as a load would, without a database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+import polars as pl
+
+from loader import bars
+from loader.check import spellings
+from loader.check.file import Checking
+from loader.errors import MdloadError, SymbolCollision
+from loader.read.formats import read
+from loader.read.sources import Source
+from loader.results import Note, noted
+from loader.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found in a file.
+
+    Attributes:
+        score, reasons: the evidence for the dialect.
+        columns: maps each bar field to the file's column for it.
+        found: the file's own columns, or their positions if it has no `header`.
+        sample: the cells of its first row.
+        good: the bars of the first batch (`bars.SCHEMA` and the row number).
+        rejected, skipped: count the other rows of the first batch.
+        whole: whether the first batch is the whole file.
+        error: why the file would not load.
+    """
+
+    path: str
+    container: str | None = None
+    dialect: str | None = None
+    score: int = 0
+    reasons: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    found: tuple[str, ...] = ()
+    header: bool = True
+    place: str = ""
+    sample: tuple[str, ...] = ()
+    rows: int | None = None
+    good: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=bars.SCHEMA))
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    skipped: int = 0
+    whole: bool = False
+    notes: tuple[Note, ...] = ()
+    error: MdloadError | None = None
+
+
+def inspect_source(source: Source, settings: Settings) -> Inspection:
+    """Inspects the first batch of `source`. Errors of mdload's own kinds are part of the result."""
+    seen = Inspection(source.name)
+    try:
+        with read(source, settings.batch_rows) as reading:
+            seen = replace(
+                seen,
+                container=reading.container,
+                found=tuple(reading.columns),
+                header=reading.header,
+                place=reading.place,
+                rows=reading.rows,
+                notes=noted("reading", reading.notes),
+            )
+            checking = Checking(reading, source, settings)
+            with closing(checking.pieces()) as pieces:
+                try:
+                    first = next(pieces, None)
+                    whole = first is None or next(pieces, None) is None
+                finally:
+                    seen = replace(seen, sample=_sample(checking))
+    except MdloadError as error:
+        return replace(seen, rows=None, error=error)
+    layout, taken = checking.layout, checking.taken
+    if first is None or layout is None or taken is None:
+        return replace(seen, rows=0, whole=True)
+    seen = replace(
+        seen,
+        dialect=layout.dialect.name,
+        score=taken.score,
+        reasons=taken.reasons,
+        columns=dict(layout.columns),
+        rows=seen.rows or (first.last_row if whole else None),
+        good=first.good,
+        rejected=dict(first.rejected),
+        skipped=first.skipped,
+        whole=whole,
+        notes=(
+            *(note for note in checking.notes if note.kind != "recognition"),
+            *spellings.notes(first.spellings),
+        ),
+    )
+    try:
+        spellings.refuse_collisions(first.spellings)
+    except SymbolCollision as error:
+        return replace(seen, error=error)
+    return seen
+
+
+def _sample(checking: Checking) -> tuple[str, ...]:
+    if checking.opening is None or not checking.opening.first.height:
+        return ()
+    row = checking.opening.first.head(1).cast(pl.String, strict=False).row(0)
+    return tuple(cell or "" for cell in row)

@@ -1,0 +1,133 @@
+"""How the bars of a part are merged: by COPY and a stage, by one statement, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import polars as pl
+
+from loader.db.arrow import Connection
+from loader.db.executor import Executor
+from loader.ingest.writes import Write
+from loader.store import merge
+from loader.store.compare import PendingDiff, compare
+from loader.store.merge import Merged, Statement
+from loader.store.timescale.chunks import HourCounts
+
+
+class Frames(Protocol):
+    """Frames in the order in which they were appended: a list, or a `Spool` for many rows."""
+
+    def append(self, frame: pl.DataFrame, /) -> None: ...
+
+    def __iter__(self) -> Iterator[pl.DataFrame]: ...
+
+
+class Merger(Protocol):
+    """Merges the bars of one part, in two steps within one transaction."""
+
+    def send(self, pieces: Iterable[PendingDiff]) -> None:
+        """Goes through all pieces, and may write bars that are certain to be new."""
+
+    def merge(self, run_id: int | None, file_id: int | None) -> Merged:
+        """Writes the other bars and all revisions. Returns what became of every bar."""
+
+
+class CopyMerger:
+    """New bars go into the table by COPY while pieces are read; changed ones wait in `staged`, are
+    copied into a stage and merged from there.
+
+    Args:
+        direct: whether new bars may skip the stage. If another writer inserts one of them
+            meanwhile, the transaction is lost.
+        hours: counts the bars that are sent, for the upkeep of chunks.
+    """
+
+    def __init__(
+        self, session: Connection, staged: Frames, *, direct: bool, hours: HourCounts | None = None
+    ) -> None:
+        self.writes = self._copy, self._upsert = Write("COPY"), Write("UPSERT")
+        self._session = session
+        self._staged = staged
+        self._direct = direct
+        self._hours = hours
+        self._copied = self._unchanged = 0
+
+    def send(self, pieces: Iterable[PendingDiff]) -> None:
+        with self._copy:
+            new = self._counted(self._copy.sending(self._new_bars(pieces)))
+            self._copied = merge.copy_new(self._session, new)
+
+    def merge(self, run_id: int | None, file_id: int | None) -> Merged:
+        with self._upsert:
+            staged = self._counted(self._upsert.sending(self._staged))
+            upserted = merge.upsert(self._session, staged, run_id, file_id)
+        self._upsert.bars = upserted.inserted + upserted.updated
+        return Merged(
+            self._copied + upserted.inserted,
+            upserted.updated,
+            self._unchanged + upserted.unchanged,
+        )
+
+    def _new_bars(self, pieces: Iterable[PendingDiff]) -> Iterator[pl.DataFrame]:
+        for diff in map(compare, pieces):
+            self._unchanged += diff.unchanged
+            self._stage(diff.changed)
+            if not self._direct:
+                self._stage(diff.new)
+            elif diff.new.height:
+                yield diff.new
+
+    def _stage(self, frame: pl.DataFrame) -> None:
+        if frame.height:
+            self._staged.append(frame)
+
+    def _counted(self, frames: Iterable[pl.DataFrame]) -> Iterable[pl.DataFrame]:
+        return frames if self._hours is None else self._hours.counting(frames)
+
+
+class StatementMerger:
+    """A small batch of a client is merged by one prepared statement, which compares the bars with
+    the stored ones itself.
+
+    Args:
+        statement: the batch's bars; None if it has none.
+
+    Attributes:
+        transaction_id: the number of the transaction, if the statement has written anything.
+    """
+
+    def __init__(self, session: Executor, statement: Statement | None) -> None:
+        self._session = session
+        self._statement = statement
+        self.transaction_id: str | None = None
+
+    def send(self, pieces: Iterable[PendingDiff]) -> None:
+        for _ in pieces:
+            pass
+
+    def merge(self, run_id: int | None, file_id: int | None) -> Merged:
+        assert file_id is None  # the statement's revisions belong to no file
+        if self._statement is None:
+            return Merged()
+        merged, self.transaction_id = merge.merge_statement(self._session, self._statement, run_id)
+        return merged
+
+
+class DryMerger:
+    """Counts what a merge would do."""
+
+    def __init__(self) -> None:
+        self._merged = Merged()
+
+    def send(self, pieces: Iterable[PendingDiff]) -> None:
+        inserted = updated = unchanged = 0
+        for diff in map(compare, pieces):
+            inserted += diff.new.height
+            updated += diff.changed.height
+            unchanged += diff.unchanged
+        self._merged = Merged(inserted, updated, unchanged)
+
+    def merge(self, run_id: int | None, file_id: int | None) -> Merged:
+        return self._merged

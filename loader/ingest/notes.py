@@ -1,0 +1,46 @@
+"""The notes on one file: on its layout, and on how the symbols of all its parts are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import polars as pl
+
+from loader.check import spellings
+from loader.events import Event, FileNote
+from loader.ingest.tally import Tally
+from loader.results import Note
+
+
+class FileNotes:
+    """Notes of one attempt at the file `path`, each emitted once.
+
+    Attributes:
+        layout: notes on the file's layout, known once its first batch was read.
+    """
+
+    def __init__(self, path: str, emit: Callable[[Event], None]) -> None:
+        self.layout: tuple[Note, ...] = ()
+        self._path = path
+        self._emit = emit
+        self._spellings = pl.DataFrame(schema=spellings.SCHEMA)
+
+    def set_layout(self, notes: Iterable[Note], emitted: tuple[Note, ...]) -> None:
+        """Emits the notes on the layout, unless an earlier attempt did: its notes are `emitted`."""
+        self.layout = tuple(notes)
+        if emitted[: len(self.layout)] != self.layout:
+            self._tell(self.layout)
+
+    def with_spellings(self, tally: Tally) -> tuple[Note, ...]:
+        """All notes so far, with those on the spellings of all parts up to this one."""
+        if tally.spellings is not None:
+            self._spellings = pl.concat([self._spellings, tally.spellings]).unique()
+        return (*self.layout, *spellings.notes(self._spellings))
+
+    def tell_spellings(self, notes: tuple[Note, ...]) -> None:
+        """Emits the notes on spellings among all `notes` of a file that has ended."""
+        self._tell(notes[len(self.layout) :])
+
+    def _tell(self, notes: Iterable[Note]) -> None:
+        for note in notes:
+            self._emit(FileNote(self._path, note))

@@ -1,0 +1,80 @@
+"""What feeds the transactions of one file: its checked pieces, beside the stored bars they meet."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from itertools import groupby
+from typing import Final
+
+from loader.check.file import Checking
+from loader.check.unique import in_order, partitioned
+from loader.ingest.run import LoadMode, LoadRun
+from loader.read.ahead import ahead
+from loader.read.formats import Reading, read
+from loader.read.sources import Source
+from loader.store.compare import PendingDiff, StoredReader
+
+#: Bytes that a row takes at least, to estimate the rows of a file that does not say.
+_ROW_BYTES: Final = 20
+
+
+@contextmanager
+def compared_pieces(
+    run: LoadRun, source: Source, mode: LoadMode, reading: Reading, checking: Checking
+) -> Iterator[Iterator[PendingDiff]]:
+    """The pieces of the file after `mode.resume_at`, one row per key. Reading, checking and
+    comparing go on in threads of their own until the block ends.
+
+    Raises:
+        MayRepeat: keys may repeat across pieces; the file must be partitioned.
+        MdloadError: the file cannot be read or checked, or the stored bars cannot be read.
+    """
+    with closing(ahead(_compared(run, source, mode, reading, checking))) as pieces:
+        yield pieces
+
+
+def prove_order(run: LoadRun, source: Source) -> None:
+    """Reads the file once to its end. For a file in parts, because parts that were committed
+    cannot be taken back.
+
+    Raises:
+        MayRepeat: keys may repeat across pieces.
+        Cancelled: the load was cancelled.
+    """
+    with read(source, run.settings.piece_rows) as reading:
+        checking = Checking(reading, source, run.settings)
+        with closing(ahead(checking.pieces())) as pieces:
+            for _ in in_order(pieces):
+                run.stop_if_cancelled()
+
+
+def in_parts(pieces: Iterator[PendingDiff], every: int) -> Iterator[Iterator[PendingDiff]]:
+    """The pieces, cut where another `every` raw rows have been read."""
+    rows = 0
+
+    def part_of(piece: PendingDiff) -> int:
+        nonlocal rows
+        rows += piece.unique.read or piece.unique.bars.height
+        return (rows - 1) // every
+
+    for _, part in groupby(pieces, key=part_of):
+        yield part
+
+
+def _compared(
+    run: LoadRun, source: Source, mode: LoadMode, reading: Reading, checking: Checking
+) -> Generator[PendingDiff, None, None]:
+    session = partial(run.connection, autocommit=True)
+    with closing(ahead(checking.pieces())) as checked, StoredReader(session) as stored:
+        if mode.partition:
+            rows = reading.rows or source.size_bytes // _ROW_BYTES
+            settings = run.settings
+            unique = partitioned(checked, rows, settings.piece_rows, by_time=settings.by_time)
+        else:
+            unique = in_order(checked)
+        with closing(unique):
+            for piece in unique:
+                if not 0 < piece.last_row <= mode.resume_at:
+                    yield stored.beside(piece)

@@ -1,0 +1,137 @@
+"""A load, from its sources to the recorded run.
+
+source -> read -> layout, normalise, validate -> one row per key -> compare with the store
+       -> new bars by COPY, changed ones through the stage -> rejects, ledger, counts -> commit
+
+This module loads files side by side and keeps the run's record; `attempts` loads one file, with
+retries; `file` is one attempt at it, and `part` is its transaction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
+
+from loader.check.file import check_settings
+from loader.errors import Cancelled, DatabaseError
+from loader.events import Event, FileNote, Listener, RunDone, RunStarted
+from loader.ingest import known_at
+from loader.ingest.attempts import load_file
+from loader.ingest.run import LoadRun
+from loader.read.sources import Source
+from loader.results import ChunkWrites, FileResult, LoadResult, Note, RunStatus
+from loader.settings import Settings
+from loader.store.runs import JobRunTracker, ledger
+from loader.store.runs.fingerprint import compute_config_fingerprint
+
+#: Sources listed in the run's metadata; the ledger has them all.
+LISTED = 20
+
+
+def load(
+    settings: Settings,
+    url: str,
+    sources: Sequence[Source],
+    listeners: Iterable[Listener] = (),
+    about: Mapping[str, object] | None = None,
+) -> LoadResult:
+    """Loads `sources` into the database at `url` and records the load as one job run. `about` is
+    added to the run's metadata.
+
+    A file that cannot be loaded does not stop the others: the result has it, with its error.
+    KeyboardInterrupt (or any exception raised in this thread) cancels the files that are being
+    loaded, waits for them to end, and is raised on. A dry run reads, compares and counts, and
+    writes nothing.
+
+    Raises:
+        SettingsError, UnknownDialect: a setting is wrong, whatever the files are.
+        DatabaseError: the run could not be recorded at all.
+    """
+    started = time.monotonic()
+    check_settings(settings)
+    known_at.check(settings)
+    listening = tuple(listeners)
+
+    def emit(event: Event) -> None:
+        for listener in listening:
+            listener(event)
+
+    fingerprint = compute_config_fingerprint(settings.meaning.as_config())
+    with ExitStack() as stack:
+        record = None
+        if not settings.dry_run:
+            tracker = stack.enter_context(JobRunTracker(url, metrics=None))
+            record = stack.enter_context(
+                tracker.run(
+                    settings.job_name,
+                    settings.dataset,
+                    settings.provider,
+                    settings.mode,
+                    config_fingerprint=fingerprint,
+                    metadata={
+                        "sources": [s.name for s in sources[:LISTED]],
+                        "files": len(sources),
+                        **(about or {}),
+                    },
+                )
+            )
+        run = LoadRun(settings, url, record.id if record else None, fingerprint, emit)
+        stack.callback(run.close)
+        name, provider, mode = settings.job_name, settings.provider, settings.mode
+        emit(RunStarted(run.run_id, len(sources), name, provider, mode))
+        with suppress(DatabaseError), run.connection(autocommit=True) as reader:
+            run.earlier = ledger.before(reader, settings.job_name, (s.name for s in sources))
+        wal = _wal_position(run)
+        files = tuple(_all_files(run, known_at.in_order(settings, sources)))
+        wal_bytes = None if wal is None or settings.dry_run else (_wal_position(run) or wal) - wal
+        chunks = _upkeep(run)
+        status = _status(files)
+        if record is not None:
+            record.end(status, "; ".join(f.error for f in files if f.error)[:2000] or None)
+    elapsed_ms = int((time.monotonic() - started) * 1000)
+    result = LoadResult(run.run_id, status, files, elapsed_ms, wal_bytes, settings.dry_run, chunks)
+    emit(RunDone(result))
+    return result
+
+
+def _all_files(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
+    """Results in the order of the sources, `workers` files at a time."""
+    workers = 1 if run.settings.known_at_from else run.settings.workers
+    with ThreadPoolExecutor(workers, thread_name_prefix="mdload-file") as pool:
+        pending: list[Future[FileResult]] = [pool.submit(load_file, run, s) for s in sources]
+        try:
+            return [future.result() for future in pending]
+        except BaseException:
+            for future in pending:
+                future.cancel()
+            while not all(future.done() for future in pending):
+                run.cancel()  # repeatedly: a statement may begin just after the cancel
+                wait(pending, timeout=0.2)
+            raise
+
+
+def _upkeep(run: LoadRun) -> tuple[ChunkWrites, ...]:
+    """Compresses chunks and refreshes rollups after the load, which is committed in any case."""
+    if run.run_id is None or run.cancelled.is_set():
+        return ()
+    try:
+        return run.upkeep.finish()
+    except DatabaseError as error:
+        text = f"chunks may not be compressed and rollups not up to date: {error}"
+        run.emit(FileNote("TimescaleDB", Note("run", text)))
+        return ()
+
+
+def _status(files: Sequence[FileResult]) -> RunStatus:
+    if any(f.exit_code == Cancelled.exit_code for f in files):
+        return "cancelled"
+    return "failure" if any(f.exit_code for f in files) else "success"
+
+
+def _wal_position(run: LoadRun) -> int | None:
+    """Bytes of write-ahead log so far, of the whole server; None if the role may not ask."""
+    with suppress(DatabaseError), run.connection(autocommit=True) as connection:
+        return int(connection.one("wal_position")[0])
+    return None

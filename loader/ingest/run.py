@@ -1,0 +1,146 @@
+"""What the files of a load share, and how one of them is loaded."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from loader.db.arrow import Connection, connect
+from loader.dialects.filenames import path_facts
+from loader.dialects.known import known_dialects
+from loader.dialects.own import from_tables
+from loader.errors import Cancelled, DatabaseError
+from loader.events import Event
+from loader.ingest.known_at import known_at
+from loader.read.sources import Source
+from loader.settings import Settings
+from loader.store.runs.fingerprint import compute_config_fingerprint
+from loader.store.timescale.recompress import ChunkUpkeep
+
+STOPPED: Final = "cancelled before the file was committed; nothing more of it was kept"
+
+
+class LoadRun:
+    """What all files of a load share.
+
+    Attributes:
+        run_id: the run's row in `job_runs`; None for a dry run.
+        earlier: by path, the hash of the content that a recent run of the job found there, and that
+            run's id.
+        upkeep: the chunks to look after once files have been committed.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        url: str,
+        run_id: int | None,
+        fingerprint: str,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self.settings = settings
+        self.url = url
+        self.run_id = run_id
+        self.fingerprint = fingerprint
+        self.emit = emit
+        self.earlier: Mapping[str, tuple[str, int]] = {}
+        self.cancelled = threading.Event()
+        session = partial(self.connection, autocommit=True)
+        self.upkeep = ChunkUpkeep(
+            url, session, self.cancelled.is_set, recompress=settings.recompress
+        )
+        self._open: set[Connection] = set()
+        self._idle: dict[bool, list[Connection]] = {True: [], False: []}
+
+    def fingerprint_of(self, source: Source) -> str:
+        """The fingerprint of the settings and of what the file's name says: symbol, interval, day …
+
+        Raises:
+            SettingsError: a dialect of the user, or of another package, is not valid.
+        """
+        own = from_tables(self.settings.own_dialects)
+        named = path_facts(source.full_path, known_dialects(own).values())
+        if not named:
+            return self.fingerprint
+        return compute_config_fingerprint({"settings": self.fingerprint, "name": named})
+
+    def known_at_of(self, source: Source) -> datetime | None:
+        """When the bars of the file were known (UTC); None for now.
+
+        Raises:
+            InputError: the settings look for it in the file's name, which does not say it.
+        """
+        return known_at(self.settings, source)
+
+    @contextmanager
+    def connection(
+        self, *, autocommit: bool = False, cancellable: bool = True
+    ) -> Iterator[Connection]:
+        """A connection that `cancel` reaches if it is `cancellable`.
+
+        It is used again unless it has failed: opening one takes longer than a small file.
+        """
+        connection = self._renewed(autocommit) or connect(self.url, autocommit=autocommit)
+        if cancellable:
+            self._open.add(connection)
+        try:
+            yield connection
+        except BaseException:
+            connection.failed = True
+            raise
+        finally:
+            self._open.discard(connection)
+            if connection.failed or self.cancelled.is_set():
+                connection.close()
+            else:
+                self._idle[autocommit].append(connection)
+
+    def _renewed(self, autocommit: bool) -> Connection | None:
+        while self._idle[autocommit]:
+            with suppress(IndexError):  # another thread was faster
+                connection = self._idle[autocommit].pop()
+                with suppress(DatabaseError):
+                    connection.renew()
+                    return connection
+                connection.close()
+        return None
+
+    def close(self) -> None:
+        """Closes the idle connections, once all files have ended."""
+        for connection in (*self._idle[True], *self._idle[False]):
+            connection.close()
+
+    def cancel(self) -> None:
+        """Stops every file at its next batch, and the statements that are running for it."""
+        self.cancelled.set()
+        for connection in list(self._open):
+            connection.cancel()
+
+    def stop_if_cancelled(self) -> None:
+        """Raises:
+        Cancelled: the load was cancelled.
+        """
+        if self.cancelled.is_set():
+            raise Cancelled(STOPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadMode:
+    """How to load a file.
+
+    Attributes:
+        partition: whether keys may repeat across batches, so that the file is first split by key.
+        direct: whether new bars go into the table without a stage. If another writer adds one of
+            their keys meanwhile, the transaction is lost.
+        resume_at: how far committed parts reach: the last raw row (of a partitioned file: the last
+            piece).
+    """
+
+    partition: bool = False
+    direct: bool = True
+    resume_at: int = 0

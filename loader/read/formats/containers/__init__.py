@@ -1,0 +1,1 @@
+"""One module for each container, with its `FORMAT`; `loader.read.formats.known` finds them."""

@@ -1,0 +1,122 @@
+"""Arrow IPC (Feather 2), file and stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Final
+
+import polars as pl
+import pyarrow as pa
+
+from loader.errors import Unfinished, UnreadableFile
+from loader.read.batch import NO_ROWS, Reading, batches
+from loader.read.formats.format import Format, Opened
+from loader.read.formats.translation import Translation, damaged
+from loader.read.streams.source import Source
+
+_FILE: Final = b"ARROW1"
+_STREAM: Final = b"\xff\xff\xff\xff"
+_END: Final = b"\xff\xff\xff\xff\0\0\0\0"
+
+
+def _read(opened: Opened) -> Reading:
+    if opened.stream.peek(len(_FILE)).startswith(_FILE):
+        return read_file(opened.seekable(), opened.source, opened.batch_rows)
+    return read_stream(opened.stream, opened.source, opened.batch_rows)
+
+
+def read_file(file: Any, source: Source, batch_rows: int) -> Reading:
+    """The record batches of an IPC file, a seekable file whose closing is the caller's.
+
+    Raises:
+        UnreadableFile: the footer is absent or damaged.
+    """
+    with damaged(source.name):
+        table = pa.ipc.open_file(file)
+        rows = table.count_rows()
+    numbers = range(table.num_record_batches)
+    return _reading(table.schema, map(table.get_batch, numbers), source, batch_rows, rows)
+
+
+def read_stream(stream: BinaryIO, source: Source, batch_rows: int) -> Reading:
+    """The record batches of an IPC stream.
+
+    Raises:
+        UnreadableFile: the schema message is damaged.
+    """
+    watched = _Watched(stream)
+    with damaged(source.name):
+        table = pa.ipc.open_stream(pa.PythonFile(watched, "r"))
+
+    def record_batches() -> Iterator[Any]:
+        yield from table
+        watched.check_end(source.name)
+
+    return _reading(table.schema, record_batches(), source, batch_rows, None)
+
+
+class _Watched:
+    """The bytes of an IPC stream, as PyArrow asks for them.
+
+    PyArrow takes the end of the file for the end of the stream, and ignores what follows the
+    stream's own end.
+    """
+
+    closed = False
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._last = stream, b""
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        self._last = (self._last + data[-len(_END) :])[-len(_END) :]
+        return data
+
+    def check_end(self, name: str) -> None:
+        """
+        Raises:
+            UnreadableFile: the stream has no end mark, or something follows it.
+        """
+        if self._last != _END:
+            raise Unfinished.of(
+                name,
+                "is cut short: an Arrow stream ends with a mark, and this one does not",
+                hint="get the file again from where it came, or close its writer",
+            )
+        if self._stream.read(1):
+            raise UnreadableFile.of(
+                name,
+                "goes on after the end of its Arrow stream",
+                hint="give each stream a file of its own",
+            )
+
+
+def _reading(
+    schema: Any, record_batches: Iterator[Any], source: Source, batch_rows: int, rows: int | None
+) -> Reading:
+    with damaged(source.name):
+        translation = Translation(schema, source.name)
+
+    def frames() -> Iterator[pl.DataFrame]:
+        done = 0
+        with damaged(source.name, lambda: f" after row {done:,}"):
+            for batch in record_batches:
+                yield translation.frame(batch)
+                done += batch.num_rows
+
+    return Reading(
+        container="arrow",
+        columns=translation.columns,
+        rows=rows,
+        notes=translation.notes if rows != 0 else (*translation.notes, NO_ROWS),
+        metadata=translation.metadata,
+        batches=batches(frames(), source.name, batch_rows),
+    )
+
+
+FORMAT: Final = Format(
+    names=("arrow",),
+    read=_read,
+    magic=(_FILE, _STREAM),
+    suffixes=(".arrow", ".feather", ".ipc"),
+)

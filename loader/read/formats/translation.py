@@ -1,0 +1,148 @@
+"""Arrow's types as Polars has them, value for value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from loader.errors import Unfinished, UnreadableFile
+from loader.read.batch import unique_names
+
+
+class Translation:
+    """How the columns of one Arrow schema become Polars columns, every value unchanged.
+
+    Dictionaries become their values, seconds milliseconds (Polars has none, and would wrap on
+    overflow), a zone that Polars does not know UTC, decimals wider than 128 bits text. A column
+    that Polars cannot hold is left out, with a note.
+
+    Attributes:
+        metadata: what the schema says of the table, without what pandas and Arrow keep there.
+
+    Raises:
+        UnreadableFile: no column is left.
+    """
+
+    def __init__(self, schema: Any, name: str) -> None:
+        self._take: list[tuple[int, Callable[[Any], Any]]] = []
+        names, notes = [], []
+        for index, field in enumerate(schema):
+            convert, note = _conversion(field.type)
+            if note:
+                notes.append(f"column {field.name!r}: {note}")
+            if convert:
+                self._take.append((index, convert))
+                names.append(field.name)
+        if not names:
+            raise UnreadableFile.of(name, "has no column that mdload can hold")
+        self.columns, renamed = unique_names(names)
+        self.notes = (*renamed, *notes)
+        self.metadata = {
+            key.decode("utf-8", "replace"): value.decode("utf-8", "replace")
+            for key, value in (schema.metadata or {}).items()
+            if key not in {b"pandas", b"ARROW:schema"}
+        }
+
+    def frame(self, batch: Any) -> pl.DataFrame:
+        batch.validate(
+            full=True
+        )  # Arrow lets text through that is no UTF-8, and Polars panics on it
+        arrays = [convert(batch.column(index)) for index, convert in self._take]
+        frame = pl.from_arrow(pa.RecordBatch.from_arrays(arrays, self.columns))
+        assert isinstance(frame, pl.DataFrame)  # for mypy: a record batch gives no Series
+        return frame
+
+
+def _conversion(kind: Any) -> tuple[Callable[[Any], Any] | None, str | None]:
+    """What to do with an array of type `kind` (None: leave it out), and a note where it matters."""
+    is_ = pa.types
+    if is_.is_dictionary(kind) or is_.is_run_end_encoded(kind):
+        inner, note = _conversion(kind.value_type)
+        decode = _spelled_out if is_.is_dictionary(kind) else _repeated
+        return inner and (lambda array: inner(decode(array))), note
+    if is_.is_timestamp(kind):
+        unit, to_unit = ("ms", _milliseconds) if kind.unit == "s" else (kind.unit, _unchanged)
+        target, note = pa.timestamp(unit, kind.tz), None
+        if kind.tz and not _knows_zone(target):
+            target = pa.timestamp(unit, "UTC")
+            note = f"its time zone {kind.tz!r} has no name in the time zone database: taken as UTC"
+        return (_unchanged if kind == target else (lambda array: to_unit(array).cast(target))), note
+    if is_.is_date64(kind):
+        return (lambda array: array.cast(pa.date32())), None
+    if is_.is_decimal256(kind) or (is_.is_decimal(kind) and kind.scale < 0):
+        return (lambda array: array.cast(pa.string())), None
+    if _unknown_to_polars(kind):
+        return None, f"left out, its type {kind} cannot be held"
+    return _unchanged, None
+
+
+def _unchanged(array: Any) -> Any:
+    return array
+
+
+def _milliseconds(seconds: Any) -> Any:
+    """Timestamps in seconds as int64 milliseconds; beyond those the outermost, which no bar has."""
+    import pyarrow.compute as pc  # noqa: PLC0415  # takes as long to import as all the rest
+
+    limit = (2**63 - 1) // 1000
+    number = pc.max_element_wise(seconds.cast(pa.int64()), -limit, skip_nulls=False)
+    return pc.multiply(pc.min_element_wise(number, limit, skip_nulls=False), 1000)
+
+
+def _repeated(array: Any) -> Any:
+    import pyarrow.compute as pc  # noqa: PLC0415  # as above
+
+    return pc.run_end_decode(array)
+
+
+def _spelled_out(array: Any) -> Any:
+    """The values of a dictionary. Polars writes its categoricals with string views, which Arrow can
+    neither decode nor take."""
+    values = array.dictionary
+    if pa.types.is_string_view(values.type):
+        values = values.cast(pa.large_string())
+    return values.take(array.indices)
+
+
+def _unknown_to_polars(kind: Any) -> bool:
+    """Whether Polars would fail on it, for some types with a panic that ends the process."""
+    is_ = pa.types
+    if is_.is_union(kind) or is_.is_interval(kind) or is_.is_run_end_encoded(kind):
+        return True
+    if is_.is_decimal(kind):
+        return is_.is_decimal256(kind) or bool(kind.scale < 0)
+    if is_.is_dictionary(kind):
+        return _unknown_to_polars(kind.value_type)
+    if is_.is_timestamp(kind):
+        return bool(kind.tz) and not _knows_zone(kind)
+    return any(_unknown_to_polars(kind.field(i).type) for i in range(kind.num_fields))
+
+
+def _knows_zone(kind: Any) -> bool:
+    try:
+        pl.from_arrow(pa.RecordBatch.from_arrays([pa.nulls(0, kind)], ["ts"]))
+    except pl.exceptions.PolarsError:
+        return False
+    return True
+
+
+@contextmanager
+def damaged(name: str, done: Callable[[], str] = str) -> Iterator[None]:
+    """Translates what Arrow raises; `done` says how far the reading came, for the message.
+
+    Raises:
+        UnreadableFile: the file is cut short, damaged, or packed in a way that Arrow cannot read.
+    """
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as exc:
+        reason = str(exc).split("\n")[0].rstrip(".")
+        raise Unfinished.of(
+            name,
+            f"is damaged or cut short{done()}: {reason}",
+            hint="get the file again from where it came, or write it again",
+        ) from exc

@@ -1,0 +1,1 @@
+"""From a source to its plain bytes: where it is, its archive, its compressions."""

@@ -1,0 +1,250 @@
+"""What a load is asked to do: one frozen value, built once at the edge. No I/O here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from loader.errors import SettingsError
+from loader.settings.kinds import FLAG, LIMIT, PAIRS, PATH, POWER, TEXT, choice, whole
+from loader.settings.option import Option, by_name, setting, table_of
+
+if TYPE_CHECKING:
+    from loader.bars.symbol_map import SymbolMap
+
+
+@dataclass(frozen=True, slots=True)
+class RejectLimit:
+    """How many rejected rows a file may have: a number, or a share of the rows read."""
+
+    rows: int | None = None
+    share: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> RejectLimit:
+        """`0`, `250` or `1%`, `0.5%`.
+
+        Raises:
+            SettingsError: it is neither.
+        """
+        match = re.fullmatch(r"\s*(\d+)\s*|\s*(\d+(?:\.\d*)?)\s*%\s*", text)
+        if match and match[1]:
+            return cls(rows=int(match[1]))
+        if match and float(match[2]) <= 100:
+            return cls(share=float(match[2]) / 100)
+        raise SettingsError(
+            f"{text!r} is neither a number of rows nor a percentage",
+            option="--max-rejects",
+            hint="for example 100 or 0.5%",
+        )
+
+    def exceeded(self, rejected: int, read: int) -> bool:
+        if self.rows is not None:
+            return rejected > self.rows
+        return rejected > (self.share or 0.0) * read
+
+    def __str__(self) -> str:
+        return str(self.rows) if self.rows is not None else f"{(self.share or 0) * 100:g}%"
+
+
+def _read_map(path: str) -> SymbolMap:
+    from loader.bars import symbol_map  # noqa: PLC0415 - with Polars, which --help must not wait for
+
+    return symbol_map.read(path)
+
+
+def _moment(text: str) -> datetime:
+    """A date or a time, in UTC unless it has an offset."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise SettingsError(
+            f"{text!r} is neither a date nor a time", hint="for example 2021-03-05T18:00Z"
+        ) from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """Everything that decides which bars a file turns into; all of it is in the fingerprint.
+
+    `provider`, `interval`, `symbol` and `timezone` supply what a file lacks and never override what
+    it contains. `columns` maps bar fields (and `time_of_day`) to the file's names. `time_format` is
+    a strptime format or the unit of numbers since 1970. Prices and volume are the file's numbers
+    times ten to the exponents. `symbol_map` takes precedence over `symbol_convention`.
+    `own_dialects` are tables as in mdload.toml.
+
+    Each field that people can set is a row of the table of options.
+    """
+
+    provider: str | None = setting(None, TEXT, "Source of the bars, e.g. polygon.", metavar="P")
+    interval: str | None = setting(None, TEXT, "Length of a bar: 1m, 5m, 1h, 1d, …", metavar="I")
+    symbol: str | None = setting(
+        None, TEXT, "Symbol, for a file without a symbol column.", metavar="S"
+    )
+    dialect: str | None = setting(
+        None, TEXT, "Read the file as this format; mdload providers lists them.", metavar="NAME"
+    )
+    timezone: str | None = setting(
+        None, TEXT, "Time zone of timestamps without an offset, e.g. America/New_York.",
+        metavar="TZ",
+    )  # fmt: skip
+    time_format: str | None = setting(
+        None, TEXT, "Format of timestamps: as in strptime (%d/%m/%Y), or s, ms, us, ns for numbers "
+        "since 1970.", metavar="FORMAT",
+    )  # fmt: skip
+    stamp: Literal["start", "end"] | None = setting(
+        None, choice("start", "end"), "Whether timestamps mark the start or the end of a bar."
+    )
+    price_exponent: int | None = setting(
+        None, POWER, "Prices are whole numbers of 1/N: 100, 10000, 1000000000.",
+        name="price_divisor", metavar="N", convert=lambda power: 1 - len(power),
+    )  # fmt: skip
+    volume_exponent: int | None = setting(
+        None, POWER, "Volume is in lots of N: 100, 1000.",
+        name="volume_factor", metavar="N", convert=lambda power: len(power) - 1,
+    )  # fmt: skip
+    columns: Mapping[str, str] = setting(
+        dict, PAIRS, "The file's column for a field of a bar, e.g. close=Settle.",
+        flag="--column", metavar="FIELD=NAME",
+    )  # fmt: skip
+    symbol_convention: str | None = setting(
+        None, TEXT, "How symbols are spelled, e.g. cqs (ABRpA), yahoo (ABR-PA), cms (ABR PRA).",
+        metavar="NAME",
+    )  # fmt: skip
+    symbol_map: SymbolMap | None = setting(
+        None, PATH, "CSV with your own names for symbols: from,to,provider,valid_from,valid_to.",
+        metavar="FILE", convert=_read_map,
+    )  # fmt: skip
+    keep_skipped: bool = setting(
+        False, FLAG, "Load rows that the format skips: fillers, a bar that is still open."
+    )
+    allow_nonpositive_prices: bool = setting(
+        False, FLAG, "Load prices of zero and below, which some futures have."
+    )
+    check_grid: bool = setting(
+        True, FLAG, "Load bars that do not start on the grid of their interval.",
+        name="off_grid", written=False, convert=lambda off: not off,
+    )  # fmt: skip
+    own_dialects: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+
+    def as_config(self) -> dict[str, object]:
+        """The fields by name, for `compute_config_fingerprint`. A symbol map counts by what it
+        says, wherever its file is."""
+        values = {each.name: getattr(self, each.name) for each in fields(Meaning)}
+        return {**values, "symbol_map": self.symbol_map and self.symbol_map.meaning()}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings(Meaning):
+    """One load: what its files mean, and how to load them.
+
+    `job_name`, `dataset` and `mode` are recorded with the run. `batch_rows` is how many rows are in
+    memory at a time; `commit_every` cuts a file into parts that commit one by one. `workers` files
+    load at a time. `leaves_unfinished` passes over a file that is cut short and was written to a
+    moment ago. `recompress` compresses the chunks of a hypertable that the load has written into.
+    None of this changes which bars a file turns into.
+    """
+
+    max_rejects: RejectLimit = setting(
+        RejectLimit(share=0.01), LIMIT, "Refuse a file that has more rejected rows than this.",
+        written="1%", metavar="N|P%", convert=RejectLimit.parse,
+    )  # fmt: skip
+    workers: int = setting(
+        1, whole(1, 64), "Files to load at a time.", metavar="N", env="MDLOAD_WORKERS"
+    )
+    batch_rows: int = setting(
+        100_000, whole(1, 5_000_000), "Rows in memory at a time.", metavar="ROWS"
+    )
+    commit_every: int | None = setting(
+        None, whole(1), "Commit a huge file in parts of this many rows; a rerun goes on after the "
+        "last one.", metavar="ROWS",
+    )  # fmt: skip
+    recompress: bool = setting(
+        False, FLAG, "Recompress the TimescaleDB chunks that the load has written into; a file "
+        "that commits in parts is then loaded in order of time.",
+    )  # fmt: skip
+    job_name: str = setting(
+        "backfill", TEXT, "Name under which the run is recorded.",
+        metavar="N", sections=("defaults",),
+    )  # fmt: skip
+    dataset: str | None = setting(
+        None, TEXT, "Recorded with each run, as its dataset_name.", flag=None, sections=("jobs",)
+    )
+    mode: Literal["backfill", "live"] = setting(
+        "backfill", choice("backfill", "live"), "Mode that each run is recorded with.", flag=None
+    )
+    dry_run: bool = setting(
+        False, FLAG, "Count exactly what would happen; write nothing.", sections=()
+    )
+    force: bool = setting(False, FLAG, "Load files again that are already loaded.", sections=())
+    known_at: datetime | None = setting(
+        None, TEXT, "When the bars were known, for archived files: 2021-03-05, "
+        "2021-03-05T18:00Z.", metavar="TIME", sections=(), convert=_moment,
+    )  # fmt: skip
+    known_at_from: str | None = setting(
+        None, TEXT, "Where each file says when it was known: 'name:%Y%m%d', 'name:REGEX', or "
+        "mtime. Files are loaded in that order, one at a time.", metavar="WHERE", sections=(),
+    )  # fmt: skip
+    leaves_unfinished: bool = False
+
+    @property
+    def meaning(self) -> Meaning:
+        return Meaning(**{each.name: getattr(self, each.name) for each in fields(Meaning)})
+
+    @property
+    def by_time(self) -> bool:
+        """Whether a file is taken in order of time, so that compression can follow part by part."""
+        return self.recompress and self.commit_every is not None
+
+    @property
+    def piece_rows(self) -> int:
+        """Rows to read at a time: a part that commits is never larger than `commit_every`."""
+        return min(self.batch_rows, self.commit_every or self.batch_rows)
+
+
+#: Where the metrics of a load go; no part of `Settings`, as they go to a listener.
+_METRICS: Final = by_name(
+    Option("metrics_textfile", PATH,
+           "Add the run's metrics to this file, which node_exporter reads (*.prom).",
+           flag="--metrics-textfile", metavar="FILE", env="MDLOAD_METRICS_TEXTFILE"),
+    Option("push_gateway", TEXT,
+           "Push the run's metrics to this Pushgateway when it starts and ends.",
+           flag="--push-gateway", metavar="URL", env="MDLOAD_PUSH_GATEWAY"),
+)  # fmt: skip
+
+#: Every option of a load: options of the commands and keys of mdload.toml are made of these.
+OPTIONS: Final[Mapping[str, Option]] = MappingProxyType({**table_of(Settings), **_METRICS})
+#: Those that decide what files mean.
+MEANING: Final = table_of(Meaning)
+
+
+def as_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by the names of their options, as fields of `Settings`. A value that is absent or
+    None leaves the field its default.
+
+    Raises:
+        SettingsError: the symbol map cannot be read, or `max_rejects` is not a limit.
+    """
+    found = {}
+    for name, option in OPTIONS.items():
+        if option.field is None or values.get(name) is None:
+            continue
+        try:
+            found[option.field] = option.convert(values[name])
+        except SettingsError as error:
+            if error.option is not None:
+                raise
+            raise SettingsError(str(error), option=option.flag, hint=error.hint) from error
+    return found
+
+
+def option_of(flag: str | None) -> Option | None:
+    """The option that is typed as `flag`."""
+    return next((each for each in OPTIONS.values() if flag and each.flag == flag), None)
