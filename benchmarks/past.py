@@ -17,12 +17,12 @@ from pathlib import Path
 
 import polars as pl
 import psycopg
-from loader.load.pipeline import load
 
 from benchmarks import data_files
 from benchmarks.cases import base
 from benchmarks.made_bars import Universe
 from benchmarks.server import running
+from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.settings import Settings
 from loader.store.runs import JobRunTracker

@@ -46,14 +46,14 @@ WITH undone AS MATERIALIZED (
     SELECT r.provider, r.symbol, r."interval", r.ts, l.run_id, l.kind
       FROM undone u
       JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at AND r.op = 'delete'
-      JOIN bars_ohlcv b ON (b.provider, b.symbol, b."interval", b.ts) = (r.provider, r.symbol, r."interval", r.ts)
+      JOIN bars_ohlcv b ON @same_key(b., r.)
       JOIN later l ON l.xact_at = b.updated_at
      UNION ALL
     -- Likewise, and taken away once more.
     SELECT r.provider, r.symbol, r."interval", r.ts, l.run_id, l.kind
       FROM undone u
       JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at AND r.op = 'delete'
-      JOIN bars_ohlcv_revisions s ON (s.provider, s.symbol, s."interval", s.ts) = (r.provider, r.symbol, r."interval", r.ts)
+      JOIN bars_ohlcv_revisions s ON @same_key(s., r.)
       JOIN later l ON l.xact_at = s.revised_at AND l.id > u.id
      WHERE s.op = 'delete'
 ), standing AS (
@@ -61,10 +61,10 @@ WITH undone AS MATERIALIZED (
       FROM theirs t
      WHERE NOT EXISTS (
            SELECT FROM bars_ohlcv b JOIN undone u ON u.xact_at = b.updated_at
-            WHERE (b.provider, b.symbol, b."interval", b.ts) = (t.provider, t.symbol, t."interval", t.ts))
+            WHERE @same_key(b., t.))
        AND EXISTS (
            SELECT FROM bars_ohlcv_revisions r JOIN core c ON c.xact_at IN (r.revised_at, r.old_updated_at)
-            WHERE (r.provider, r.symbol, r."interval", r.ts) = (t.provider, t.symbol, t."interval", t.ts))
+            WHERE @same_key(r., t.))
 )
 SELECT run_id, kind, count(*) AS bars, min(ts) AS first, max(ts) AS last,
        (array_agg(DISTINCT symbol || ' ' || "interval"))[1:5] AS series,
@@ -96,9 +96,9 @@ WITH undone AS MATERIALIZED (
 ), kept AS (
     INSERT INTO bars_ohlcv_revisions (
         provider, symbol, "interval", ts,
-        old_open, old_high, old_low, old_close, old_volume, old_vwap, old_trade_count,
+        @values(old_),
         run_id, old_created_at, old_updated_at, op)
-    SELECT provider, symbol, "interval", ts, open, high, low, close, volume, vwap, trade_count,
+    SELECT provider, symbol, "interval", ts, @values,
            CAST($1 AS bigint), created_at, updated_at, 'delete'
       FROM gone
     RETURNING 1)
@@ -121,16 +121,15 @@ WITH undone AS MATERIALIZED (
          ORDER BY r.provider, r.symbol, r."interval", r.ts, u.id DESC, r.id DESC) AS newest
      WHERE NOT EXISTS (
            SELECT FROM bars_ohlcv_revisions s JOIN bars_loads n ON n.xact_at = s.revised_at
-            WHERE (s.provider, s.symbol, s."interval", s.ts)
-                  = (newest.provider, newest.symbol, newest."interval", newest.ts)
+            WHERE @same_key(s., newest.)
               AND s.op = 'delete' AND n.id > newest.load_id
               AND NOT EXISTS (SELECT FROM undone u WHERE u.id = n.id))
 ), same AS MATERIALIZED (
     SELECT p.provider, p.symbol, p."interval", p.ts
       FROM prior p
-      JOIN bars_ohlcv b ON (b.provider, b.symbol, b."interval", b.ts) = (p.provider, p.symbol, p."interval", p.ts)
-     WHERE (p.old_open, p.old_high, p.old_low, p.old_close, p.old_volume, p.old_vwap, p.old_trade_count)
-           IS NOT DISTINCT FROM (b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trade_count)
+      JOIN bars_ohlcv b ON @same_key(b., p.)
+     WHERE (@values(p.old_))
+           IS NOT DISTINCT FROM (@values(b.))
 ), gone AS (
     DELETE FROM bars_ohlcv b USING undone u
      WHERE b.updated_at = u.xact_at
@@ -139,14 +138,14 @@ WITH undone AS MATERIALIZED (
 ), kept AS (
     INSERT INTO bars_ohlcv_revisions (
         provider, symbol, "interval", ts,
-        old_open, old_high, old_low, old_close, old_volume, old_vwap, old_trade_count,
-        new_open, new_high, new_low, new_close, new_volume, new_vwap, new_trade_count,
+        @values(old_),
+        @values(new_),
         run_id, old_created_at, old_updated_at, op)
-    SELECT g.provider, g.symbol, g."interval", g.ts, g.open, g.high, g.low, g.close, g.volume, g.vwap, g.trade_count,
-           p.old_open, p.old_high, p.old_low, p.old_close, p.old_volume, p.old_vwap, p.old_trade_count,
+    SELECT g.provider, g.symbol, g."interval", g.ts, @values(g.),
+           @values(p.old_),
            CAST($1 AS bigint), g.created_at, g.updated_at, CASE WHEN p.id IS NULL THEN 'delete' ELSE 'update' END
       FROM gone g
-      LEFT JOIN prior p ON (p.provider, p.symbol, p."interval", p.ts) = (g.provider, g.symbol, g."interval", g.ts)
+      LEFT JOIN prior p ON @same_key(p., g.)
     RETURNING op)
 SELECT count(*) FILTER (WHERE op = 'update'), count(*) FILTER (WHERE op = 'delete') FROM kept
 
@@ -165,19 +164,17 @@ WITH undone AS MATERIALIZED (
          ORDER BY r.provider, r.symbol, r."interval", r.ts, u.id DESC, r.id DESC) AS newest
      WHERE NOT EXISTS (
            SELECT FROM bars_ohlcv_revisions s JOIN bars_loads n ON n.xact_at = s.revised_at
-            WHERE (s.provider, s.symbol, s."interval", s.ts)
-                  = (newest.provider, newest.symbol, newest."interval", newest.ts)
+            WHERE @same_key(s., newest.)
               AND s.op = 'delete' AND n.id > newest.load_id
               AND NOT EXISTS (SELECT FROM undone u WHERE u.id = n.id))
 ), restored AS (
     INSERT INTO bars_ohlcv (
-        provider, symbol, "interval", ts, open, high, low, close, volume, vwap, trade_count, created_at)
-    SELECT p.provider, p.symbol, p."interval", p.ts, p.old_open, p.old_high, p.old_low, p.old_close, p.old_volume,
-           p.old_vwap, p.old_trade_count, coalesce(p.old_created_at, p.old_updated_at, now())
+        provider, symbol, "interval", ts, @values, created_at)
+    SELECT p.provider, p.symbol, p."interval", p.ts, @values(p.old_), coalesce(p.old_created_at, p.old_updated_at, now())
       FROM prior p
      WHERE NOT EXISTS (
            SELECT FROM bars_ohlcv b
-            WHERE (b.provider, b.symbol, b."interval", b.ts) = (p.provider, p.symbol, p."interval", p.ts))
+            WHERE @same_key(b., p.))
      ORDER BY p.provider, p.symbol, p."interval", p.ts
     RETURNING 1)
 SELECT count(*) FROM restored
@@ -202,9 +199,9 @@ WITH gone AS (
 ), kept AS (
     INSERT INTO bars_ohlcv_revisions (
         provider, symbol, "interval", ts,
-        old_open, old_high, old_low, old_close, old_volume, old_vwap, old_trade_count,
+        @values(old_),
         run_id, old_created_at, old_updated_at, op)
-    SELECT provider, symbol, "interval", ts, open, high, low, close, volume, vwap, trade_count,
+    SELECT provider, symbol, "interval", ts, @values,
            CAST($1 AS bigint), created_at, updated_at, 'delete'
       FROM gone
     RETURNING 1)
@@ -223,8 +220,8 @@ SELECT count(*), min(b.ts), max(b.ts)
 -- rename_bars --
 -- Writes the bars that this transaction took away under symbol $1. Gives how many. Raises where a bar stands there.
 WITH written AS (
-    INSERT INTO bars_ohlcv (provider, symbol, "interval", ts, open, high, low, close, volume, vwap, trade_count)
-    SELECT provider, $1, "interval", ts, old_open, old_high, old_low, old_close, old_volume, old_vwap, old_trade_count
+    INSERT INTO bars_ohlcv (@columns)
+    SELECT provider, $1, "interval", ts, @values(old_)
       FROM bars_ohlcv_revisions
      WHERE revised_at = now()
      ORDER BY provider, "interval", ts

@@ -72,7 +72,7 @@ WITH asked AS MATERIALIZED (
            CAST(CAST($3 AS text) AS timestamptz) AS b_at, CAST($4 AS bigint) AS b_load
 ), versions AS (
     SELECT b.provider, b.symbol, b."interval", b.ts,
-           b.open, b.high, b.low, b.close, b.volume, b.vwap, b.trade_count,
+           @values(b.),
            coalesce(l.known_at, b.updated_at) <= a_at AND coalesce(l.id, 0) <= a_load AS a,
            coalesce(l.known_at, b.updated_at) <= b_at AND coalesce(l.id, 0) <= b_load AS b
       FROM bars_ohlcv b
@@ -85,7 +85,7 @@ WITH asked AS MATERIALIZED (
        AND (CAST($8 AS timestamptz) IS NULL OR b.ts >= CAST($8 AS timestamptz)) AND (CAST($9 AS timestamptz) IS NULL OR b.ts <= CAST($9 AS timestamptz))
      UNION ALL
     SELECT r.provider, r.symbol, r."interval", r.ts,
-           r.old_open, r.old_high, r.old_low, r.old_close, r.old_volume, r.old_vwap, r.old_trade_count,
+           @values(r.old_),
            coalesce(o.known_at, r.old_updated_at, '-infinity') <= a_at AND coalesce(o.id, 0) <= a_load
            AND NOT (coalesce(n.known_at, r.revised_at) <= a_at AND coalesce(n.id, 0) <= a_load),
            coalesce(o.known_at, r.old_updated_at, '-infinity') <= b_at AND coalesce(o.id, 0) <= b_load
@@ -101,14 +101,11 @@ WITH asked AS MATERIALIZED (
        AND (CAST($8 AS timestamptz) IS NULL OR r.ts >= CAST($8 AS timestamptz)) AND (CAST($9 AS timestamptz) IS NULL OR r.ts <= CAST($9 AS timestamptz))
 )
 SELECT provider, symbol, "interval", ts,
-       x.open AS old_open, x.high AS old_high, x.low AS old_low, x.close AS old_close,
-       x.volume AS old_volume, x.vwap AS old_vwap, x.trade_count AS old_trade_count,
-       y.open AS new_open, y.high AS new_high, y.low AS new_low, y.close AS new_close,
-       y.volume AS new_volume, y.vwap AS new_vwap, y.trade_count AS new_trade_count
+       @values(x., old_),
+       @values(y., new_)
   FROM (SELECT * FROM versions WHERE a AND NOT b) x
   FULL JOIN (SELECT * FROM versions WHERE b AND NOT a) y USING (provider, symbol, "interval", ts)
- WHERE (x.open, x.high, x.low, x.close, x.volume, x.vwap, x.trade_count) IS DISTINCT FROM
-       (y.open, y.high, y.low, y.close, y.volume, y.vwap, y.trade_count)
+ WHERE @differ(x., y.)
  ORDER BY provider, symbol, "interval", ts
 
 -- revisions_found --
@@ -118,8 +115,8 @@ SELECT provider, symbol, "interval", ts,
 SELECT *, count(*) OVER () AS "of"
   FROM (SELECT r.provider, r.symbol, r."interval", r.ts, r.op, coalesce(n.known_at, r.revised_at) AS known_at,
                coalesce(r.run_id, n.run_id) AS run_id, r.file_id,
-               r.old_open, r.old_high, r.old_low, r.old_close, r.old_volume, r.old_vwap, r.old_trade_count,
-               r.new_open, r.new_high, r.new_low, r.new_close, r.new_volume, r.new_vwap, r.new_trade_count,
+               @values(r.old_),
+               @values(r.new_),
                10000 * greatest(abs(r.new_open / nullif(r.old_open, 0) - 1), abs(r.new_high / nullif(r.old_high, 0) - 1),
                                 abs(r.new_low / nullif(r.old_low, 0) - 1),
                                 abs(r.new_close / nullif(r.old_close, 0) - 1)) AS bps
