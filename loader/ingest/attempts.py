@@ -144,7 +144,8 @@ class _Attempts:
         if before not in (None, self._done.content_hash):
             note = f"changed since run {run_id} had it: loaded again"
             self._run.emit(FileNote(self._source.name, Note("run", note)))
-        if seen and seen.rows_resumable and self._run.settings.commit_every:
+        parts = seen is not None and not seen.whole and seen.rows_resumable
+        if seen and parts and self._run.settings.commit_every:
             self._mode = replace(self._mode, resume_at=seen.rows_resumable)
             note = f"goes on after row {seen.rows_resumable:,}, up to where run {seen.run_id} came"
             self._run.emit(FileNote(self._source.name, Note("run", note)))

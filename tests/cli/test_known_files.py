@@ -43,6 +43,14 @@ def test_another_file_s_changes_elsewhere_leave_it_known(nights: Nights, tmp_pat
     assert nights.closes("bars_ohlcv WHERE symbol = 'AAPL' AND ts < '2024-01-02 15:00Z'") == GOOD
 
 
+def test_a_file_in_parts_is_loaded_again_from_its_beginning(nights: Nights, tmp_path: Path) -> None:
+    good = csv(tmp_path / "good.csv", GOOD)
+    assert state(nights, good, "--commit-every", "2") == "loaded"
+    nights.load({"14:30": ("AAPL", 1.0)})
+    assert state(nights, good, "--commit-every", "2") == "loaded"
+    assert nights.closes() == GOOD
+
+
 def test_another_content_under_the_same_path(nights: Nights, tmp_path: Path) -> None:
     path = csv(tmp_path / "today.csv", GOOD)
     assert state(nights, path) == "loaded"
