@@ -1,8 +1,8 @@
 -- Three roles for mdload, with the rights that each needs and no more.
 --
---   mdload_owner    owns the tables: mdload migrate, mdload job-runs cleanup,
---                   mdload gaps --waive
---   mdload_loader   mdload backfill and everything else that writes bars
+--   mdload_owner    owns the tables: mdload migrate, job-runs cleanup, gaps --waive, and what takes
+--                   bars or history away: rollback, delete, rename, prune, pins delete
+--   mdload_loader   mdload backfill and everything else that adds bars; mdload pin
 --   mdload_reader   dashboards, research: reads
 --
 -- Run it as a superuser in the database and schema that mdload migrate has filled, and again after
@@ -31,8 +31,10 @@ END
 $$;
 
 ALTER TABLE bars_gap_waivers OWNER TO mdload_owner;
+ALTER TABLE bars_loads OWNER TO mdload_owner;
 ALTER TABLE bars_ohlcv OWNER TO mdload_owner;
 ALTER TABLE bars_ohlcv_revisions OWNER TO mdload_owner;
+ALTER TABLE bars_pins OWNER TO mdload_owner;
 ALTER TABLE bars_rejected OWNER TO mdload_owner;
 ALTER TABLE job_run_files OWNER TO mdload_owner;
 ALTER TABLE job_runs OWNER TO mdload_owner;
@@ -40,15 +42,20 @@ ALTER TABLE provider_symbols OWNER TO mdload_owner;
 ALTER TABLE mdload_alembic_version OWNER TO mdload_owner;
 ALTER VIEW job_runs_summary OWNER TO mdload_owner;
 ALTER FUNCTION mdload_touch_updated_at() OWNER TO mdload_owner;
+ALTER FUNCTION bars_ohlcv_as_of(timestamptz) OWNER TO mdload_owner;
+ALTER FUNCTION bars_ohlcv_at(text) OWNER TO mdload_owner;
+ALTER FUNCTION mdload_pin(text) OWNER TO mdload_owner;
+ALTER FUNCTION mdload_settled() OWNER TO mdload_owner;
 
-GRANT SELECT ON bars_gap_waivers, bars_ohlcv, bars_ohlcv_revisions, bars_rejected, job_run_files,
-    job_runs, job_runs_summary, provider_symbols, mdload_alembic_version
+GRANT SELECT ON bars_gap_waivers, bars_loads, bars_ohlcv, bars_ohlcv_revisions, bars_pins,
+    bars_rejected, job_run_files, job_runs, job_runs_summary, provider_symbols,
+    mdload_alembic_version
     TO mdload_loader, mdload_reader;
 
-GRANT INSERT ON bars_ohlcv, bars_ohlcv_revisions, bars_rejected, job_run_files, job_runs,
-    provider_symbols
+GRANT INSERT ON bars_loads, bars_ohlcv, bars_ohlcv_revisions, bars_pins, bars_rejected,
+    job_run_files, job_runs, provider_symbols
     TO mdload_loader;
--- History and spellings are added to, never changed; a reject only learns who replayed it.
+-- History, pins and spellings are added to, never changed; a reject only learns who replayed it.
 GRANT UPDATE ON bars_ohlcv, job_run_files, job_runs TO mdload_loader;
 GRANT UPDATE (replayed_by) ON bars_rejected TO mdload_loader;
 GRANT USAGE ON SEQUENCE bars_ohlcv_revisions_id_seq, bars_rejected_id_seq, job_run_files_id_seq,

@@ -167,6 +167,18 @@ class TooManyRejects(LocatedError):
     exit_code = 4
 
 
+class KnownLater(MdloadError):
+    """The store knows more of a series than a dump that is said to be older."""
+
+    exit_code = 4
+
+
+class LaterChanges(MdloadError):
+    """Other loads changed the same bars later, so that a rollback would harm them."""
+
+    exit_code = 4
+
+
 class DatabaseError(MdloadError):
     """The database refused or went away.
 

@@ -1,10 +1,29 @@
 -- file_known --
--- The newest row of the ledger for this content under this configuration. $1 content hash, $2 fingerprint.
-SELECT state, rows_resumable, run_id
-  FROM job_run_files
- WHERE content_hash = $1 AND config_fingerprint = $2 AND state IN ('loaded', 'partial')
- ORDER BY id DESC
- LIMIT 1
+-- The ledger's newest word on this content under this configuration, and what has happened since that makes it worth
+-- another load: another content came under the same path ($3), or a later load changed a bar of its symbols within its
+-- span. $1 content hash, $2 fingerprint. A load that was under way together with it counts as later. OFFSET 0 keeps the
+-- search for revisions an index probe per symbol.
+SELECT f.state, f.rows_resumable, f.run_id,
+       (SELECT o.run_id FROM job_run_files o
+         WHERE o.path = $3 AND o.id > f.id AND o.state IN ('loaded', 'partial')
+           AND o.content_hash IS DISTINCT FROM $1
+         ORDER BY o.id DESC LIMIT 1) AS replaced_by,
+       (SELECT n.id
+          FROM unnest(coalesce(f.symbols, ARRAY[NULL])) AS s (symbol)
+         CROSS JOIN LATERAL (
+               SELECT r.revised_at FROM bars_ohlcv_revisions r
+                WHERE (f.provider IS NULL OR r.provider = f.provider)
+                  AND (s.symbol IS NULL OR r.symbol = s.symbol)
+                  AND (f.interval IS NULL OR r.interval = f.interval)
+                  AND r.ts BETWEEN f.min_ts AND f.max_ts
+               OFFSET 0) r
+          JOIN bars_loads n ON n.xact_at = r.revised_at
+         WHERE n.stamped_at > f.started_at AND n.file_id IS DISTINCT FROM f.id
+         LIMIT 1) AS changed_by
+  FROM (SELECT * FROM job_run_files
+         WHERE content_hash = $1 AND config_fingerprint = $2 AND state IN ('loaded', 'partial')
+         ORDER BY id DESC
+         LIMIT 1) f
 
 -- files_before --
 -- The contents of the paths $2 (JSON array) in the last 30 runs of job $1: path, content hash and run, the newest of
@@ -27,7 +46,8 @@ RETURNING id
 -- file_end --
 -- Closes it (or a part of it: counts add up). $1 id, $2 state, $3 dialect, $4 provider, $5 interval,
 -- $6-$12 rows read, inserted, updated, unchanged, duplicate, skipped, failed, $13 rows resumable,
--- $14 rejected (JSON: rule to rows), $15 notes (JSON array), $16 first ts, $17 last ts, $18 error.
+-- $14 rejected (JSON: rule to rows), $15 notes (JSON array), $16 first ts, $17 last ts, $18 error,
+-- $19 symbols (JSON array, or NULL).
 UPDATE job_run_files
    SET state = $2, dialect = $3, provider = $4, "interval" = $5,
        rows_read = rows_read + CAST($6 AS bigint),
@@ -42,6 +62,8 @@ UPDATE job_run_files
        rejected = CAST(CAST($14 AS text) AS jsonb),
        notes = ARRAY(SELECT jsonb_array_elements_text(CAST(CAST($15 AS text) AS jsonb))),
        min_ts = CAST($16 AS timestamptz), max_ts = CAST($17 AS timestamptz),
+       symbols = CASE WHEN CAST($19 AS text) IS NOT NULL
+                      THEN ARRAY(SELECT jsonb_array_elements_text(CAST(CAST($19 AS text) AS jsonb))) END,
        error_message = $18, completed_at = clock_timestamp()
  WHERE id = CAST($1 AS bigint)
 RETURNING id

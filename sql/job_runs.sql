@@ -12,7 +12,10 @@ RETURNING id
 -- Adds to the counts of a run, merges its symbols and span, and sends a heartbeat if $12 is true. Returns the id, the
 -- job's name and the mode, or no row when the run is no longer running. $1 run, $2-$8 rows read, inserted, updated, unchanged,
 -- duplicate, skipped, failed, $9 symbols (JSON array), $10 first ts, $11 last ts.
--- It locks the run's row: run it last in its transaction.
+-- If $13 is a kind of load, it records the load as load_record does, in the same round trip: $14 file, $15 deleted,
+-- $16 known at. It locks the run's row, and only then waits for readers that settle the store: run it last in its
+-- transaction.
+WITH counted AS (
 UPDATE job_runs
    SET rows_read = rows_read + CAST($2 AS bigint),
        rows_written = rows_written + CAST($3 AS bigint) + CAST($4 AS bigint),
@@ -34,6 +37,18 @@ UPDATE job_runs
            ELSE metadata END
  WHERE id = CAST($1 AS bigint) AND status = 'running'
 RETURNING id, job_name, mode
+), held AS MATERIALIZED (
+    SELECT pg_advisory_xact_lock_shared(120278083395941), id, mode FROM counted
+     WHERE CAST($13 AS text) IS NOT NULL
+       AND CAST($3 AS bigint) + CAST($4 AS bigint) + CAST($15 AS bigint) > 0
+), loaded AS (
+    INSERT INTO bars_loads (known_at, inserted, updated, deleted, run_id, file_id, kind)
+    SELECT coalesce(CAST($16 AS timestamptz), greatest(clock_timestamp(),
+               (SELECT max(known_at) + interval '1 microsecond' FROM bars_loads))),
+           CAST($3 AS bigint), CAST($4 AS bigint), CAST($15 AS bigint), id, CAST($14 AS bigint),
+           CASE WHEN $13 = 'load' AND mode = 'live' THEN 'live' ELSE $13 END
+      FROM held)
+SELECT id, job_name, mode FROM counted
 
 -- job_run_labels --
 -- The job's name and the mode of run $1.

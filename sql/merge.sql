@@ -11,8 +11,9 @@ CREATE TEMPORARY TABLE mdload_stage (@defined) ON COMMIT DROP
 -- Locks the stored bars that the stage meets from $3 up to before $4, in key order (two loaders cannot deadlock), and
 -- keeps old and new values of those that differ. $1 run, $2 file. Returns how many differ.
 WITH kept AS (
-    INSERT INTO bars_ohlcv_revisions (@key, @values(old_), @values(new_), run_id, file_id)
-    SELECT @key(s.), @values(b.), @values(s.), CAST($1 AS bigint), CAST($2 AS bigint)
+    INSERT INTO bars_ohlcv_revisions (@key, @values(old_), @values(new_), run_id, file_id,
+                                      old_created_at, old_updated_at)
+    SELECT @key(s.), @values(b.), @values(s.), CAST($1 AS bigint), CAST($2 AS bigint), b.created_at, b.updated_at
       FROM (SELECT * FROM pg_temp.mdload_stage
              WHERE ts >= CAST($3 AS timestamptz) AND ts < CAST($4 AS timestamptz)
              ORDER BY @key) s
@@ -63,10 +64,12 @@ WITH written AS (
       FROM pg_temp.mdload_stage
      ORDER BY @key
         ON CONFLICT (@key) DO UPDATE SET @set(EXCLUDED.) WHERE @differ(b., EXCLUDED.)
-    RETURNING @columns(b.), @values(old., old_), old.ts IS NULL AS inserted
+    RETURNING @columns(b.), @values(old., old_), old.created_at AS old_created_at,
+              old.updated_at AS old_updated_at, old.ts IS NULL AS inserted
 ), kept AS (
-    INSERT INTO bars_ohlcv_revisions (@key, @values(old_), @values(new_), run_id, file_id)
-    SELECT @key, @values(old_), @values, CAST($1 AS bigint), CAST($2 AS bigint)
+    INSERT INTO bars_ohlcv_revisions (@key, @values(old_), @values(new_), run_id, file_id,
+                                      old_created_at, old_updated_at)
+    SELECT @key, @values(old_), @values, CAST($1 AS bigint), CAST($2 AS bigint), old_created_at, old_updated_at
       FROM written
      WHERE NOT inserted)
 SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted)

@@ -30,15 +30,16 @@ WITH given AS MATERIALIZED (
      WHERE stored IS NULL
     RETURNING 1
 ), locked AS MATERIALIZED (
-    SELECT @columns(m.), @values(b., old_), @differ(b., m.) AS differs
+    SELECT @columns(m.), @values(b., old_), b.created_at AS old_created_at, b.updated_at AS old_updated_at,
+           @differ(b., m.) AS differs
       FROM (SELECT * FROM beside WHERE stored AND differs) m
      CROSS JOIN LATERAL (
            SELECT t.* FROM bars_ohlcv t
             WHERE @same_key(t., m.) AND t.ts BETWEEN CAST($3 AS timestamptz) AND CAST($4 AS timestamptz)
               FOR UPDATE) b
 ), kept AS (
-    INSERT INTO bars_ohlcv_revisions (@key, @values(old_), @values(new_), run_id)
-    SELECT @key, @values(old_), @values, CAST($2 AS bigint)
+    INSERT INTO bars_ohlcv_revisions (@key, @values(old_), @values(new_), run_id, old_created_at, old_updated_at)
+    SELECT @key, @values(old_), @values, CAST($2 AS bigint), old_created_at, old_updated_at
       FROM locked
      WHERE differs
     RETURNING 1

@@ -33,6 +33,7 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
     from loader.cli import interrupts, memory
     from loader.cli.store import store
     from loader.cli.views.load import print_load
+    from loader.ingest import known_at
     from loader.ingest.pipeline import load
     from loader.listen.progress import listeners
     from loader.read.sources import find
@@ -42,6 +43,7 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
     interrupts.heed()
     memory.settle()
     settings = settings_of(ctx, given)  # before a server is started for it
+    known_at.check(settings)
     with (
         blamed(ctx),
         _metrics(given) as measuring,

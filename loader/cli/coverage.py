@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 import click
 
 from loader.cli.context import Context
 from loader.cli.options import json_option
-from loader.cli.series_options import bounds, series_options
+from loader.cli.series_options import bounds, past_options, series_options, whichever
 
 
 @click.command(epilog="Example: mdload coverage --provider polygon --since 2024-01-01")
 @series_options
+@past_options
 @click.option("--exact", is_flag=True,
               help="Count every bar; without this, millions of bars are estimated.")  # fmt: skip
 @json_option
@@ -25,6 +26,8 @@ def coverage(
     interval: str | None,
     since: date | None,
     until: date | None,
+    as_of: datetime | None,
+    pin: str | None,
     exact: bool,
     as_json: bool,
 ) -> None:
@@ -40,11 +43,14 @@ def coverage(
     from loader.db.arrow import connect
     from loader.db.cancelling import cancellable
     from loader.store.series import SeriesFilter
+    from loader.store.versions import past
     from loader.survey.coverage import coverage
 
+    whichever(as_of, pin)
     interrupts.heed()
     asked = SeriesFilter(provider, symbols, interval, *bounds(since, until))
     with store(ctx) as url, connect(url, autocommit=True) as connection:
         cells = cells_that_fit()
+        past.read_at(connection, past.asked(url, as_of, pin))
         found = cancellable(connection, lambda: coverage(connection, asked, cells, exact=exact))
     print_coverage(found, as_json=as_json)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from loader.cli.context import Context
 from loader.cli.options import json_option
-from loader.cli.series_options import bounds, series_options
+from loader.cli.series_options import bounds, past_options, series_options, whichever
 
 if TYPE_CHECKING:
     from loader.store.export import Exported
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     epilog="Example: mdload export --symbol SPY --interval 1m --since 2024-01-01 --to spy.parquet"
 )
 @series_options
+@past_options
 @click.option("--to", "path", metavar="FILE", required=True,
               type=click.Path(dir_okay=False, allow_dash=True),
               help="Write to this .parquet or .csv file; - is CSV on standard output.")  # fmt: skip
@@ -34,6 +35,8 @@ def export(
     interval: str | None,
     since: date | None,
     until: date | None,
+    as_of: datetime | None,
+    pin: str | None,
     path: str,
     columns: str | None,
     as_json: bool,
@@ -50,16 +53,18 @@ def export(
     from loader.store.export import export
     from loader.store.export_files import kind_of, writing
     from loader.store.series import SeriesFilter
+    from loader.store.versions import past
 
     if path == "-" and as_json:
         raise click.UsageError("--json and --to - would both write to standard output")
+    whichever(as_of, pin)
     interrupts.heed()
     chosen = _columns(columns)
     asked = SeriesFilter(provider, symbols, interval, *bounds(since, until))
     kind_of(path)  # before a server is started for it
     began = time.perf_counter()
     with store(ctx) as url, writing(path, chosen) as write:
-        exported = export(url, asked, chosen, write)
+        exported = export(url, asked, chosen, write, past.asked(url, as_of, pin))
     _tell(exported, path, chosen, int((time.perf_counter() - began) * 1000), as_json)
 
 

@@ -71,7 +71,8 @@ def inspect(context: Context, run_id: int, as_json: bool) -> None:
     with _tracker(context) as tracker:
         run, files = tracker.get_run(run_id), tracker.get_files(run_id)
         other_rejects = tracker.get_rejects(run_id)
-    show_run(run, files, other_rejects, as_json)
+        loads, undone_by = tracker.get_loads(run_id), tracker.get_rollbacks(run_id)
+    show_run(run, files, other_rejects, as_json, loads, undone_by)
 
 
 @job_runs.command(

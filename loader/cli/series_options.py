@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from loader.cli.when import When
+from loader.cli.when import Moment, When
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,6 +46,29 @@ def series_options(command: F) -> F:
     for option in reversed(_SERIES):
         command = option(command)
     return command
+
+
+_PAST: Final = (
+    click.option("--as-of", metavar="TIME", type=Moment(),
+                 help="Read the bars as the store knew them at this time."),
+    click.option("--pin", metavar="NAME", help="Read the bars at this pin (mdload pins list)."),
+)  # fmt: skip
+
+
+def past_options(command: F) -> F:
+    """`--as-of` and `--pin`."""
+    for option in reversed(_PAST):
+        command = option(command)
+    return command
+
+
+def whichever(as_of: datetime | None, pin: str | None) -> None:
+    """
+    Raises:
+        click.UsageError: both are given.
+    """
+    if as_of is not None and pin is not None:
+        raise click.UsageError("--as-of and --pin name two instants; give one of them")
 
 
 def bounds(since: date | None, until: date | None) -> tuple[datetime | None, datetime | None]:

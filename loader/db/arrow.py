@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
@@ -23,6 +24,8 @@ _OLDEST = pl.CompatLevel.oldest()  # string_view is not understood by the driver
 #: Rows that the driver encodes before it sends them. This few fit the socket's buffer (208 kB), and
 #: the server reads them while the next are encoded; with more, each side waits for the other.
 _SENT_ROWS = 1_000
+#: The bars where they are read, and not where they are named as text.
+_TABLE = re.compile(r"(?<!')\bbars_ohlcv\b(?!')")
 
 
 def connect(url: str, *, autocommit: bool = False) -> Connection:
@@ -51,11 +54,14 @@ class Connection:
 
     Attributes:
         failed: whether anything went wrong on it, or a result was not read to its end.
+        bars: what queries read in place of the table `bars_ohlcv`: a function call that returns its
+            rows, or None for the table itself.
     """
 
     def __init__(self, session: AdbcSession) -> None:
         self._session = session
         self.failed = False
+        self.bars: str | None = None
         self._closed = False
         self._closing = Lock()
 
@@ -107,12 +113,12 @@ class Connection:
     def run(self, name: str, *params: Param) -> None:
         """Executes query `name` and ignores its rows."""
         with self._translated(f"running {name}"):
-            self._session.execute(query(name), _record(params)).read_all()
+            self._session.execute(self._sql(name), _record(params)).read_all()
 
     def row(self, name: str, *params: Param) -> tuple[Any, ...] | None:
         """The first row of query `name`, or None."""
         with self._translated(f"running {name}"):
-            table = self._session.execute(query(name), _record(params)).read_all()
+            table = self._session.execute(self._sql(name), _record(params)).read_all()
         return next(zip(*(column.to_pylist() for column in table.columns), strict=True), None)
 
     def one(self, name: str, *params: Param) -> tuple[Any, ...]:
@@ -130,7 +136,8 @@ class Connection:
         """All rows of query `name`. A large result needs a query without parameters, which the
         server sends as one binary COPY, three times as fast (docs/decisions/0002-merge.md)."""
         with self._translated(f"running {name}"):
-            frame = pl.from_arrow(self._session.execute(query(name), _record(params)).read_all())
+            rows = self._session.execute(self._sql(name), _record(params))
+            frame = pl.from_arrow(rows.read_all())
         assert isinstance(frame, pl.DataFrame)
         return frame
 
@@ -146,7 +153,7 @@ class Connection:
 
         `times` replace `$1`, `$2`, … as literals: bound parameters would be slow, see `frame`.
         """
-        sql = query(name)
+        sql = self._sql(name)
         for number, moment in enumerate(times, 1):
             sql = sql.replace(f"${number}", f"TIMESTAMPTZ '{moment.isoformat()}'")
         with self._translated(f"running {name}"):
@@ -200,6 +207,10 @@ class Connection:
                 raise failure from None
             raise translate(error, f"writing into {table}") from error
         return rows
+
+    def _sql(self, name: str) -> str:
+        sql = query(name)
+        return sql if self.bars is None else _TABLE.sub(self.bars, sql)
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:

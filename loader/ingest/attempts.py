@@ -127,8 +127,8 @@ class _Attempts:
         assert self._done.content_hash is not None
         with self._run.connection(autocommit=True) as reader:
             fingerprint = self._run.fingerprint_of(self._source)
-            seen = ledger.known(reader, self._done.content_hash, fingerprint)
-        if seen and seen.whole:
+            seen = ledger.known(reader, self._done.content_hash, fingerprint, self._source.name)
+        if seen and seen.stands:
             note = (
                 f"already loaded by run {seen.run_id} under the same settings "
                 "(--force loads it again)"
@@ -138,15 +138,27 @@ class _Attempts:
             self._run.emit(FileNote(self._source.name, Note("run", note)))
             return result
         self._asks_ledger = False
+        if seen and seen.whole:
+            self._tell_of_changes(seen)
         before, run_id = self._run.earlier.get(self._source.name, (None, 0))
         if before not in (None, self._done.content_hash):
             note = f"changed since run {run_id} loaded it: loading it again"
             self._run.emit(FileNote(self._source.name, Note("run", note)))
-        if seen and seen.rows_resumable and self._run.settings.commit_every:
+        parts = seen is not None and not seen.whole and seen.rows_resumable
+        if seen and parts and self._run.settings.commit_every:
             self._mode = replace(self._mode, resume_at=seen.rows_resumable)
             note = f"resuming after row {seen.rows_resumable:,}, where run {seen.run_id} stopped"
             self._run.emit(FileNote(self._source.name, Note("run", note)))
         return None
+
+    def _tell_of_changes(self, seen: ledger.Known) -> None:
+        why = (
+            f"run {seen.replaced_by} found another content under this path since"
+            if seen.replaced_by
+            else "bars of its symbols were changed since"
+        )
+        note = f"loaded before by run {seen.run_id}, and again: {why}"
+        self._run.emit(FileNote(self._source.name, Note("run", note)))
 
     def _attempt(self) -> FileResult:
         if self._work is None or not self._work.ended:

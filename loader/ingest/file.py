@@ -145,7 +145,7 @@ class FileWork:
         """One transaction; and a second one, to record a part that was refused."""
         name, hours = self.source.name, HourCounts()
         with Spool(bars.SCHEMA) as staged, Spool(quarantine.BAD) as rejects:
-            part = Part(name, rejects)
+            part = Part(name, rejects, known_at=self.run.known_at_of(self.source))
             merger = CopyMerger(writer, staged, direct=self.mode.direct, hours=hours)
             try:
                 with telling(self.run.emit, name, *merger.writes), writer.transaction():

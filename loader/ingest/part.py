@@ -7,6 +7,7 @@ file's row in the ledger, which a client does not have.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from loader.check.unique import UniqueBatch
 from loader.db.executor import Executor
@@ -19,6 +20,8 @@ from loader.store import quarantine, spellings
 from loader.store.compare import PendingDiff
 from loader.store.merge import Merged
 from loader.store.runs.counts import add_counts
+from loader.store.runs.loads import Load, record
+from loader.store.versions import forward
 
 
 class Part:
@@ -33,9 +36,16 @@ class Part:
             client's writing thread must not wait for the interpreter lock at each column.
     """
 
-    def __init__(self, name: str, rejects: Frames, only: UniqueBatch | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        rejects: Frames,
+        only: UniqueBatch | None = None,
+        known_at: datetime | None = None,
+    ) -> None:
         self.name = name
         self.rejects = rejects
+        self.known_at = known_at
         self.tally = Tally()
         self._is_counted = only is not None
         if only is not None:
@@ -64,7 +74,7 @@ def write_part(
     merger: Merger,
 ) -> Counts:
     """Writes all that belongs to `pieces` in the transaction that is open on `session`: bars and
-    revisions, rejects, spellings, the file's row in the ledger, the run's counts.
+    revisions, rejects, spellings, the file's row in the ledger, the run's counts, the load.
 
     Returns:
         What became of each row, balanced. After an error the transaction must be rolled back.
@@ -74,6 +84,7 @@ def write_part(
         Contended: another writer was in the way; run the transaction again.
         SymbolCollision: two spellings mean one symbol.
         MergeFailed: the counts do not balance, or the run has ended.
+        KnownLater: the part has a `known_at`, and the store knows more of one of its series since.
         DatabaseError: the server refused, or went away.
     """
     tally = part.tally
@@ -87,7 +98,10 @@ def write_part(
         spellings.keep(session, tally.spellings, run_id)
     if entry is not None:
         entry.add(tally, counts)
-    _record(session, run_id, entry, tally, counts)
+    if part.known_at is not None:
+        forward.insist(session, tally, part.known_at, part.name)
+    load = Load(file_id=entry.file_id if entry is not None else None, known_at=part.known_at)
+    _record(session, run_id, entry, tally, counts, load)
     return counts
 
 
@@ -141,13 +155,21 @@ def _keep_rejects(
 
 
 def _record(
-    session: Executor, run_id: int | None, entry: FileEntry | None, tally: Tally, counts: Counts
+    session: Executor,
+    run_id: int | None,
+    entry: FileEntry | None,
+    tally: Tally,
+    counts: Counts,
+    load: Load | None = None,
 ) -> None:
-    """The ledger first: `add_counts` locks the run's row until the transaction ends."""
+    """The ledger first: `add_counts` locks the run's row until the transaction ends, and records
+    the load, which must come last."""
     if entry is not None:
         entry.record(session, counts)
     if run_id is not None:
         add_counts(
             session, run_id, counts,
-            symbols=tally.symbols, min_ts=tally.min_ts, max_ts=tally.max_ts,
+            symbols=tally.symbols, min_ts=tally.min_ts, max_ts=tally.max_ts, load=load,
         )  # fmt: skip
+    elif load is not None:
+        record(session, load, counts)

@@ -17,6 +17,7 @@ from contextlib import ExitStack, suppress
 from loader.check.file import check_settings
 from loader.errors import Cancelled, DatabaseError
 from loader.events import Event, FileNote, Listener, RunDone, RunStarted
+from loader.ingest import known_at
 from loader.ingest.attempts import load_file
 from loader.ingest.run import LoadRun
 from loader.read.sources import Source
@@ -50,6 +51,7 @@ def load(
     """
     started = time.monotonic()
     check_settings(settings)
+    known_at.check(settings)
     listening = tuple(listeners)
 
     def emit(event: Event) -> None:
@@ -82,7 +84,7 @@ def load(
         with suppress(DatabaseError), run.connection(autocommit=True) as reader:
             run.earlier = ledger.before(reader, settings.job_name, (s.name for s in sources))
         wal = _wal_position(run)
-        files = tuple(_all_files(run, sources))
+        files = tuple(_all_files(run, known_at.in_order(settings, sources)))
         wal_bytes = None if wal is None or settings.dry_run else (_wal_position(run) or wal) - wal
         chunks = _upkeep(run)
         status = _status(files)
@@ -96,7 +98,8 @@ def load(
 
 def _all_files(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
     """Results in the order of the sources, `workers` files at a time."""
-    with ThreadPoolExecutor(run.settings.workers, thread_name_prefix="mdload-file") as pool:
+    workers = 1 if run.settings.known_at_from else run.settings.workers
+    with ThreadPoolExecutor(workers, thread_name_prefix="mdload-file") as pool:
         pending: list[Future[FileResult]] = [pool.submit(load_file, run, s) for s in sources]
         try:
             return [future.result() for future in pending]

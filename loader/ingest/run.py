@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -15,6 +16,7 @@ from loader.dialects.known import known_dialects
 from loader.dialects.own import from_tables
 from loader.errors import Cancelled, DatabaseError
 from loader.events import Event
+from loader.ingest.known_at import known_at
 from loader.read.sources import Source
 from loader.settings import Settings
 from loader.store.runs.fingerprint import compute_config_fingerprint
@@ -66,6 +68,14 @@ class LoadRun:
         if not named:
             return self.fingerprint
         return compute_config_fingerprint({"settings": self.fingerprint, "name": named})
+
+    def known_at_of(self, source: Source) -> datetime | None:
+        """When the bars of the file were known (UTC); None for now.
+
+        Raises:
+            InputError: the settings look for it in the file's name, which does not say it.
+        """
+        return known_at(self.settings, source)
 
     @contextmanager
     def connection(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -54,6 +55,17 @@ def _read_map(path: str) -> SymbolMap:
     from loader.bars import symbol_map  # noqa: PLC0415 - with Polars, which --help must not wait for
 
     return symbol_map.read(path)
+
+
+def _moment(text: str) -> datetime:
+    """A date or a time, in UTC unless it has an offset."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise SettingsError(
+            f"{text!r} is neither a date nor a time", hint="for example 2021-03-05T18:00Z"
+        ) from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +184,14 @@ class Settings(Meaning):
         False, FLAG, "Count exactly what would happen; write nothing.", sections=()
     )
     force: bool = setting(False, FLAG, "Load files again that are already loaded.", sections=())
+    known_at: datetime | None = setting(
+        None, TEXT, "When the bars were known, for archived files: 2021-03-05, "
+        "2021-03-05T18:00Z.", metavar="TIME", sections=(), convert=_moment,
+    )  # fmt: skip
+    known_at_from: str | None = setting(
+        None, TEXT, "Where each file says when it was known: 'name:%Y%m%d', 'name:REGEX', or "
+        "mtime. Files are loaded in that order, one at a time.", metavar="WHERE", sections=(),
+    )  # fmt: skip
     leaves_unfinished: bool = False
 
     @property

@@ -19,6 +19,8 @@ from loader.db.cancelling import cancellable, cancelling
 from loader.read.ahead import ahead
 from loader.store.packed import counts, unpacked, unpacked_times, wanted_json
 from loader.store.series import SeriesFilter, stored_series
+from loader.store.versions.instants import Instant
+from loader.store.versions.past import read_at
 
 #: Bars of a series that the server packs at a time. Twice as many cost it a third more for each.
 PIECE: Final = 30_000
@@ -40,10 +42,14 @@ class Exported:
 
 
 def export(
-    url: str, asked: SeriesFilter, columns: tuple[str, ...], write: Callable[[pl.DataFrame], object]
+    url: str,
+    asked: SeriesFilter,
+    columns: tuple[str, ...],
+    write: Callable[[pl.DataFrame], object],
+    at: Instant | None = None,
 ) -> Exported:
     """Calls `write` with the selected bars, piece by piece: `columns` of `bars.SCHEMA`, sorted by
-    provider, symbol, interval and ts.
+    provider, symbol, interval and ts; as they are, or were `at` an instant.
 
     Raises:
         NothingStored: there are no such series, or none of them has a bar within the bounds.
@@ -52,6 +58,7 @@ def export(
     with connect(url) as connection:
         with connection.transaction():
             connection.run("session_of_moments")
+            read_at(connection, at)
         series = cancellable(connection, lambda: stored_series(connection, asked))
         series = series.drop_nulls("first")
         names = series.select("sid", *SERIES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from loader.store.runs.fingerprint import compute_config_fingerprint
 #: nor a field of `Meaning` could change what a file means while a rerun says that it is known.
 DECIDES_NOTHING = {
     "max_rejects", "workers", "batch_rows", "commit_every", "recompress", "job_name", "dataset",
-    "mode", "dry_run", "force", "leaves_unfinished",
+    "mode", "dry_run", "force", "leaves_unfinished", "known_at", "known_at_from",
 }  # fmt: skip
 
 MAP = "from,to,provider,valid_from,valid_to\nFB,META,polygon,2012-05-18,2022-06-09\nabc,XYZ,,,\n"
@@ -41,7 +42,8 @@ OTHERS: dict[str, Any] = {
     "allow_nonpositive_prices": True, "check_grid": False,
     "max_rejects": RejectLimit(rows=5), "workers": 7, "batch_rows": 123, "commit_every": 9,
     "recompress": True, "job_name": "nightly", "dataset": "us", "mode": "live", "dry_run": True,
-    "force": True, "leaves_unfinished": True,
+    "force": True, "leaves_unfinished": True, "known_at": datetime(2021, 3, 5, tzinfo=UTC),
+    "known_at_from": "mtime",
 }  # fmt: skip
 
 

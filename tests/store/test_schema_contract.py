@@ -75,6 +75,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "error_message": "text",
         "started_at": "timestamp with time zone not null default now()",
         "completed_at": "timestamp with time zone",
+        "symbols": "text[]",
     },
     "bars_rejected": {
         "id": "bigint not null default nextval('bars_rejected_id_seq'::regclass)",
@@ -99,16 +100,40 @@ COLUMNS: dict[str, dict[str, str]] = {
         "old_volume": "double precision",
         "old_vwap": "double precision",
         "old_trade_count": "bigint",
-        "new_open": "double precision not null",
-        "new_high": "double precision not null",
-        "new_low": "double precision not null",
-        "new_close": "double precision not null",
+        "new_open": "double precision",
+        "new_high": "double precision",
+        "new_low": "double precision",
+        "new_close": "double precision",
         "new_volume": "double precision",
         "new_vwap": "double precision",
         "new_trade_count": "bigint",
         "run_id": "bigint",
         "file_id": "bigint",
         "revised_at": "timestamp with time zone not null default now()",
+        "op": "text not null default 'update'::text",
+        "old_created_at": "timestamp with time zone",
+        "old_updated_at": "timestamp with time zone",
+    },
+    "bars_loads": {
+        "id": "bigint not null",
+        "xact_at": "timestamp with time zone not null default now()",
+        "known_at": "timestamp with time zone not null",
+        "stamped_at": "timestamp with time zone not null default clock_timestamp()",
+        "inserted": "bigint not null default 0",
+        "updated": "bigint not null default 0",
+        "deleted": "bigint not null default 0",
+        "run_id": "bigint",
+        "file_id": "bigint",
+        "folded": "integer",
+        "kind": "text not null default 'load'::text",
+    },
+    "bars_pins": {
+        "name": "text not null",
+        "known_at": "timestamp with time zone not null",
+        "load_id": "bigint not null",
+        "note": "text",
+        "created_at": "timestamp with time zone not null default now()",
+        "created_by": "text not null default SESSION_USER",
     },
     "bars_gap_waivers": {
         "id": "bigint not null default nextval('bars_gap_waivers_id_seq'::regclass)",
@@ -185,7 +210,28 @@ CONSTRAINTS = {
             "FOREIGN KEY (replayed_by) REFERENCES job_runs(id) ON DELETE SET NULL"
         ),
     },
-    "bars_ohlcv_revisions": {"bars_ohlcv_revisions_pkey": "PRIMARY KEY (id)"},
+    "bars_ohlcv_revisions": {
+        "bars_ohlcv_revisions_pkey": "PRIMARY KEY (id)",
+        "bars_ohlcv_revisions_op_check": (
+            "CHECK ((op = ANY (ARRAY['update'::text, 'delete'::text])))"
+        ),
+        "bars_ohlcv_revisions_new_check": (
+            "CHECK ((num_nulls(new_open, new_high, new_low, new_close) = "
+            "(4 * ((op = 'delete'::text))::integer)))"
+        ),
+    },
+    "bars_loads": {
+        "bars_loads_pkey": "PRIMARY KEY (id)",
+        "bars_loads_xact_at_key": "UNIQUE (xact_at)",
+        "bars_loads_kind_check": (
+            "CHECK ((kind = ANY (ARRAY['load'::text, 'live'::text, 'rollback'::text, "
+            "'delete'::text, 'rename'::text, 'apply'::text])))"
+        ),
+    },
+    "bars_pins": {
+        "bars_pins_pkey": "PRIMARY KEY (name)",
+        "bars_pins_name_check": "CHECK ((name <> ''::text))",
+    },
     "bars_gap_waivers": {
         "bars_gap_waivers_pkey": "PRIMARY KEY (id)",
         "bars_gap_waivers_symbol_check": "CHECK ((symbol = upper(symbol)))",
@@ -224,6 +270,11 @@ INDEXES = {
     "bars_ohlcv_revisions_key_idx": (
         'bars_ohlcv_revisions USING btree (provider, symbol, "interval", ts)'
     ),
+    "bars_ohlcv_revisions_revised_at_idx": "bars_ohlcv_revisions USING btree (revised_at)",
+    "bars_loads_xact_at_key": "bars_loads USING btree (xact_at)",
+    "bars_loads_known_at_idx": "bars_loads USING btree (known_at)",
+    "bars_loads_run_id_idx": "bars_loads USING btree (run_id)",
+    "job_run_files_path_idx": "job_run_files USING btree (path)",
     "bars_gap_waivers_span_idx": (
         'bars_gap_waivers USING btree (symbol, provider, "interval", first_session, last_session, '
         "first_ts, last_ts) NULLS NOT DISTINCT"
@@ -239,6 +290,15 @@ TRIGGERS = {
     "job_runs_updated_at": (
         "BEFORE UPDATE ON job_runs FOR EACH ROW EXECUTE FUNCTION mdload_touch_updated_at()"
     ),
+}
+
+# What it returns, whether rows of it, and how volatile it is.
+FUNCTIONS = {
+    "mdload_touch_updated_at()": ["trigger", False, "v"],
+    "bars_ohlcv_as_of(timestamp with time zone)": ["bars_ohlcv", True, "s"],
+    "bars_ohlcv_at(text)": ["bars_ohlcv", True, "s"],
+    "mdload_pin(text)": ["bars_pins", False, "s"],
+    "mdload_settled()": ["timestamp with time zone", False, "v"],
 }
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -287,6 +347,13 @@ def test_schema_is_the_documented_one(connection: Connection) -> None:
           AND indexname NOT IN (SELECT conname FROM pg_constraint WHERE contype = 'p')""")
     assert dict(indexes.fetchall()) == INDEXES
 
+    functions = connection.execute("""
+        SELECT oid::regprocedure::text, prorettype::regtype::text, proretset,
+               provolatile::text
+        FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+          AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')""")
+    assert {name: said for name, *said in functions} == FUNCTIONS
+
     triggers = connection.execute("""
         SELECT tgname, replace(substring(pg_get_triggerdef(oid) FROM 'BEFORE.*'), 'public.', '')
         FROM pg_trigger WHERE NOT tgisinternal""")
@@ -299,12 +366,14 @@ def test_keys_are_in_byte_order(connection: Connection) -> None:
         SELECT attrelid::regclass::text, array_agg(attname ORDER BY attnum)
         FROM pg_attribute JOIN pg_collation ON pg_collation.oid = attcollation
         WHERE collname = 'C' AND attrelid::regclass::text IN
-              ('bars_ohlcv', 'bars_ohlcv_revisions', 'provider_symbols', 'bars_gap_waivers')
+              ('bars_ohlcv', 'bars_ohlcv_revisions', 'provider_symbols', 'bars_gap_waivers',
+               'bars_pins')
         GROUP BY attrelid""")
     assert dict(found.fetchall()) == {
         "bars_gap_waivers": ["provider", "symbol", "interval"],
         "bars_ohlcv": ["provider", "symbol", "interval"],
         "bars_ohlcv_revisions": ["provider", "symbol", "interval"],
+        "bars_pins": ["name"],
         "provider_symbols": ["provider", "source_symbol", "symbol"],
     }
 

@@ -35,10 +35,13 @@ LOADS = [
     "INSERT INTO bars_rejected (run_id, file_id, rules, raw) VALUES (1, 1, '{r}', '{}')",
     "UPDATE bars_rejected SET replayed_by = 1",
     "INSERT INTO provider_symbols VALUES ('p', 'a', 'A', 'plain', now(), 1)",
+    "INSERT INTO bars_loads (known_at, run_id, inserted) VALUES (now(), 1, 1)",
+    "INSERT INTO bars_pins (name, known_at, load_id) VALUES ('close', now(), 1)",
 ]
 READS = [
     "SELECT * FROM bars_gap_waivers, bars_ohlcv, bars_ohlcv_revisions, bars_rejected,"
-    " job_run_files, job_runs, job_runs_summary, provider_symbols"
+    " job_run_files, job_runs, job_runs_summary, provider_symbols, bars_loads, bars_pins",
+    "SELECT * FROM bars_ohlcv_as_of(mdload_settled())",
 ]
 #: What must not trip a nightly check any more is for people to say, not for the job.
 WAIVES = (
@@ -52,6 +55,10 @@ LOADER_MAY_NOT = [
     "UPDATE bars_ohlcv_revisions SET old_close = 0",
     "UPDATE bars_rejected SET raw = '{}'",
     "UPDATE provider_symbols SET symbol = 'B'",
+    "UPDATE bars_loads SET known_at = now()",
+    "DELETE FROM bars_loads",
+    "DELETE FROM bars_ohlcv_revisions",
+    "DELETE FROM bars_pins",
     "UPDATE mdload_alembic_version SET version_num = '0'",
     WAIVES,
     "SELECT setval('job_runs_id_seq', 1)",
@@ -61,6 +68,7 @@ READER_MAY_NOT = [
     WAIVES,
     "INSERT INTO job_runs (job_name) VALUES ('j')",
     "UPDATE bars_ohlcv SET close = 0",
+    "INSERT INTO bars_pins (name, known_at, load_id) VALUES ('close', now(), 1)",
     "CREATE TEMPORARY TABLE stage (id int)",
     "SELECT nextval('job_runs_id_seq')",
 ]
@@ -99,9 +107,9 @@ def test_owner_migrates_and_cleans_up(as_role: dict[str, Connection], database_u
     as_role["mdload_owner"].execute(WAIVES)
     assert as_role["mdload_owner"].execute("DELETE FROM job_runs").rowcount == 1
     url = f"{database_url}&options=-crole%3Dmdload_owner"
-    assert schema.downgrade(url, "base") == ["0002", "0001"]
+    assert schema.downgrade(url, "base") == ["0003", "0002", "0001"]
     notices: list[str] = []
-    assert schema.upgrade(url, notice=notices.append) == ["0001", "0002"]
+    assert schema.upgrade(url, notice=notices.append) == ["0001", "0002", "0003"]
     told = "no policy compresses bars_ohlcv, because its owner may not log in: "
     assert [notice.startswith(told) for notice in notices] == ([True] if TIMESCALE else [])
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
 from loader.cli.views.job_runs import columns, silence
+from loader.cli.views.past import show_loads
 from loader.cli.views.table import Column, details, print_json, table
 from loader.store.runs import JobRun, JobRunFile
 from loader.text import bytes_, counted, duration, number, span
@@ -16,14 +18,24 @@ _COUNTS = ("inserted", "updated", "unchanged", "duplicate", "skipped", "rejected
 
 
 def show_run(
-    run: JobRun, files: Sequence[JobRunFile], other_rejects: Mapping[str, int], as_json: bool
+    run: JobRun,
+    files: Sequence[JobRunFile],
+    other_rejects: Mapping[str, int],
+    as_json: bool,
+    loads: Sequence[Mapping[str, Any]] = (),
+    undone_by: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Prints it; `other_rejects` are rejected rows by rule that came in no file."""
+    """Prints it; `other_rejects` are rejected rows by rule that came in no file. `loads` are its
+    rows of `bars_loads`, `undone_by` the runs that rolled it back."""
     rejected = Counter(other_rejects)
     for file in files:
         rejected.update(file.rejected)
     if as_json:
-        print_json(columns(run) | {"files": files, "rejected": dict(rejected.most_common())})
+        print_json(
+            columns(run)
+            | {"files": files, "rejected": dict(rejected.most_common())}
+            | {"loads": loads, "rolled_back_by": undone_by}
+        )
         return
     details(
         f"Run {run.id}: {run.job_name}, {run.status}"
@@ -56,6 +68,9 @@ def show_run(
     if files:
         click.echo()
         _show_files(files)
+    if loads or undone_by:
+        click.echo()
+        show_loads(loads, undone_by)
     click.echo()
     _show_course(run, files)
 

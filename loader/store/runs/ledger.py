@@ -5,25 +5,41 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from loader.db.arrow import Connection
 from loader.db.executor import Executor
 from loader.read.sources import Source
 from loader.results import Counts, FileResult
 
+#: Symbols that a file's row lists; null in a row with more, which then may have any.
+LISTED: Final = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the ledger records of a content: loaded whole, or in part up to a raw row."""
+    """What the ledger says of a content: loaded whole, or in part up to a raw row.
+
+    Attributes:
+        replaced_by: the run that found another content under the same path since, or None.
+        changed_by: a later load that changed a bar of the content, or may have, or None.
+    """
 
     whole: bool
     rows_resumable: int
     run_id: int
+    replaced_by: int | None = None
+    changed_by: int | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether the store still has what the content says, so that there is nothing to load."""
+        return self.whole and self.replaced_by is None and self.changed_by is None
 
 
-def known(reader: Connection, content_hash: str, fingerprint: str) -> Known | None:
-    row = reader.row("file_known", content_hash, fingerprint)
-    return Known(row[0] == "loaded", row[1], row[2]) if row else None
+def known(reader: Connection, content_hash: str, fingerprint: str, path: str) -> Known | None:
+    row = reader.row("file_known", content_hash, fingerprint, path)
+    return Known(row[0] == "loaded", *row[1:]) if row else None
 
 
 def before(reader: Connection, job_name: str, paths: Iterable[str]) -> dict[str, tuple[str, int]]:
@@ -57,6 +73,7 @@ def end(
         part.rejected, rows_resumable, json.dumps(dict(whole.rejected)),
         json.dumps([note.text for note in whole.notes], ensure_ascii=False),
         whole.min_ts, whole.max_ts, whole.error,
+        json.dumps(whole.symbols, ensure_ascii=False) if len(whole.symbols) <= LISTED else None,
     )  # fmt: skip
 
 

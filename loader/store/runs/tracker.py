@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from operator import index
 from types import TracebackType
-from typing import Self, get_args
+from typing import Any, Self, get_args
 
 from loader import __version__
 from loader.db.reconnecting import ReconnectingSession
@@ -19,7 +19,7 @@ from loader.store.metrics import Registry
 from loader.store.runs.active import ActiveRun, Heart, outcome
 from loader.store.runs.arguments import not_negative, one_of, storable
 from loader.store.runs.counting import RunCounting
-from loader.store.runs.counts import as_json
+from loader.store.runs.counts import NO_LOAD, as_json
 from loader.store.runs.records import ExpiredRuns, JobRun, JobRunFile, RunSummary
 
 
@@ -117,7 +117,7 @@ class JobRunTracker:
             raise ValueError("min_ts and max_ts need a time zone")
         done = self._session.rows(
             "job_run_add_counts", run_id, sum(counts), *counts, as_json(symbols or ()), min_ts,
-            max_ts, heartbeat,
+            max_ts, heartbeat, *NO_LOAD,
         )  # fmt: skip
         if not done:
             self._insist_on_running(run_id)
@@ -222,6 +222,15 @@ class JobRunTracker:
             JobRunFile(**row)
             for row in self._session.rows("job_run_files", run_id, repeatable=True)
         ]
+
+    def get_loads(self, run_id: int) -> list[dict[str, Any]]:
+        """The run's rows of `bars_loads`, oldest first: one for each transaction that changed a
+        bar."""
+        return self._session.rows("loads_of_run", run_id, repeatable=True)
+
+    def get_rollbacks(self, run_id: int) -> list[dict[str, Any]]:
+        """The runs that rolled this one back: `id` and `started_at`."""
+        return self._session.rows("rollbacks_of_run", run_id, repeatable=True)
 
     def get_rejects(self, run_id: int) -> dict[str, int]:
         """Rejected rows of a run that came from a live feed or a `StoreClient`, by broken rule,

@@ -13,8 +13,10 @@ from loader.survey.doctor.check import Check
 #: The privileges of mdload_loader in docs/roles.sql; a test compares them.
 _TABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "bars_gap_waivers": ("SELECT",),
+    "bars_loads": ("SELECT", "INSERT"),
     "bars_ohlcv": ("SELECT", "INSERT", "UPDATE"),
     "bars_ohlcv_revisions": ("SELECT", "INSERT"),
+    "bars_pins": ("SELECT", "INSERT"),
     "bars_rejected": ("SELECT", "INSERT", "UPDATE (replayed_by)"),
     "job_run_files": ("SELECT", "INSERT", "UPDATE"),
     "job_runs": ("SELECT", "INSERT", "UPDATE"),

@@ -1,0 +1,67 @@
+"""`mdload prune`: retention of history."""
+
+from __future__ import annotations
+
+import click
+
+from loader.cli.confirm import agreed, asks, dry_run_option, yes_option
+from loader.cli.context import Context
+from loader.cli.options import json_option
+
+_DAYS = click.IntRange(0, 36_500)
+
+
+@click.command(epilog="Example: mdload prune --revisions-days 730 --dry-run")
+@click.option("--revisions-days", metavar="N", type=_DAYS,
+              help="Remove old values that were replaced more than N days ago.")  # fmt: skip
+@click.option("--loads-days", metavar="N", type=_DAYS,
+              help="Fold loads of a run that are older than N days into one.")  # fmt: skip
+@click.option("--runs-days", metavar="N", type=_DAYS,
+              help="Delete runs, with files and rejects, that ended so long ago.")  # fmt: skip
+@dry_run_option
+@yes_option
+@json_option
+@click.pass_obj
+def prune(
+    ctx: Context,
+    /,
+    revisions_days: int | None,
+    loads_days: int | None,
+    runs_days: int | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Remove old history: revisions, loads, runs. Each only if its option says so.
+
+    Never what a pin needs. Without its revisions, the bars as of a time before them are not what
+    they were; a run whose loads are folded cannot be rolled back any more. Asks first; where
+    nobody can be asked it wants --yes.
+    """
+    from loader.cli.store import store
+    from loader.cli.views.prune import show_prunable, show_pruned
+    from loader.db.reconnecting import ReconnectingSession
+    from loader.store.runs import JobRunTracker
+    from loader.store.versions import prune as history
+
+    if revisions_days is None and loads_days is None and runs_days is None:
+        raise click.UsageError("say what: --revisions-days, --loads-days, --runs-days")
+    asked = asks(yes=yes, dry_run=dry_run)
+    with store(ctx) as url, JobRunTracker(url) as tracker:
+        session = ReconnectingSession(url)
+        try:
+            days = revisions_days if revisions_days is not None else 36_500
+            would = history.prunable(session, days)
+        finally:
+            session.close()
+        runs = 0
+        if runs_days is not None:
+            runs = sum(job.run_count for job in tracker.get_expired_runs(runs_days))
+        if dry_run or asked:
+            show_prunable(would, loads_days, runs, as_json and dry_run)
+            if dry_run:
+                return
+            agreed("prune?")
+        done = history.prune(url, revisions_days, loads_days)
+        runs = tracker.cleanup_old_runs(runs_days) if runs_days is not None else 0
+    show_pruned(done, would, runs, as_json)

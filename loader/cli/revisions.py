@@ -1,0 +1,63 @@
+"""`mdload revisions`: what was restated."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import click
+
+from loader.cli.context import Context
+from loader.cli.options import json_option
+from loader.cli.series_options import bounds, series_options
+from loader.cli.when import Moment
+
+
+@click.group(epilog="Example: mdload revisions list --symbol SPY --known-since 7d")
+def revisions() -> None:
+    """Bars that a provider restated, or that were taken away."""
+
+
+@revisions.command("list", epilog="Example: mdload revisions list --run 12 --min-bps 50")
+@series_options
+@click.option("--run", "run_id", metavar="ID", type=click.IntRange(1, 2**63 - 1),
+              help="Only changes by this run.")  # fmt: skip
+@click.option("--known-since", metavar="WHEN", type=Moment(),
+              help="Only changes that were loaded at this time or later.")  # fmt: skip
+@click.option("--known-until", metavar="WHEN", type=Moment(),
+              help="Only changes that were loaded up to this time.")  # fmt: skip
+@click.option("--min-bps", metavar="N", type=click.FloatRange(0),
+              help="Only changes of a price by N basis points or more.")  # fmt: skip
+@click.option("--limit", metavar="N", type=click.IntRange(0), default=20, show_default=True,
+              help="Show at most N changes.")  # fmt: skip
+@json_option
+@click.pass_obj
+def list_(
+    ctx: Context,
+    /,
+    provider: str | None,
+    symbols: tuple[str, ...],
+    interval: str | None,
+    since: date | None,
+    until: date | None,
+    run_id: int | None,
+    known_since: datetime | None,
+    known_until: datetime | None,
+    min_bps: float | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Changed bars, the largest change of a price first, and a summary by series.
+
+    --since and --until are about the bars' own time; --known-since and --known-until about when
+    the change was loaded.
+    """
+    from loader.cli.pin import session_of
+    from loader.cli.views.past import show_revisions
+    from loader.store.series import SeriesFilter
+    from loader.store.versions.revisions import RevisionFilter, restated
+
+    of = SeriesFilter(provider, symbols, interval, *bounds(since, until))
+    asked = RevisionFilter(of, run_id, known_since, known_until, min_bps)
+    with session_of(ctx) as session:
+        found = restated(session, asked, limit)
+    show_revisions(found, as_json)

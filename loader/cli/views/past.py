@@ -1,0 +1,219 @@
+"""What the commands about the past show: pins, differences, revisions, what was undone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from loader.cli.views.table import Column, print_json, table
+from loader.listen import log
+from loader.text import counted, duration, span, utc
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from loader.store.versions.diff import InstantDiff
+    from loader.store.versions.pins import Pin
+    from loader.store.versions.revisions import Restated
+    from loader.store.versions.undo import Undone
+
+_PRICES = ("open", "high", "low", "close")
+_SERIES = ("provider", "symbol", "interval")
+
+
+def show_pin(made: Pin, as_json: bool) -> None:
+    if as_json:
+        print_json(made)
+        return
+    click.echo(f"{made.name}: what is known by {utc(made.known_at)}, load {made.load_id}")
+
+
+def show_pins(found: Sequence[Pin], as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+    elif not found:
+        log.note("no pins")
+    else:
+        table(
+            None,
+            ["pin", Column("known at", "time"), Column("load", "number", spare=2),
+             Column("made", "time", spare=1), Column("by", spare=3), "note"],
+            [(p.name, p.known_at, str(p.load_id), p.created_at, p.created_by, p.note)
+             for p in found],
+        )  # fmt: skip
+
+
+def show_diff(found: InstantDiff, limit: int, as_json: bool) -> None:
+    rows, series = found.rows, found.series
+    if as_json:
+        print_json({
+            "a": _instant(found.a), "b": _instant(found.b),
+            "added": int(series["added"].sum()), "changed": int(series["changed"].sum()),
+            "gone": int(series["gone"].sum()), "series": series.to_dicts(),
+            "bars": [_plain(row) for row in rows.iter_rows(named=True)],
+        })  # fmt: skip
+        return
+    if not rows.height:
+        click.echo(f"no bar differs between {found.a.label} and {found.b.label}")
+        return
+    table(
+        f"From {found.a.label} to {found.b.label}",
+        [*_SERIES, *(Column(name, "number") for name in ("added", "changed", "gone")),
+         Column("bps", "number"), Column("ticks", "number", spare=1), Column("bars", "time")],
+        [
+            [row["provider"], row["symbol"], row["interval"], row["added"], row["changed"],
+             row["gone"], _bps(row["bps"]), row["ticks"], span(row["first"], row["last"])]
+            for row in series.iter_rows(named=True)
+        ],
+    )  # fmt: skip
+    click.echo()
+    shown = rows.sort("bps", descending=True, nulls_last=True, maintain_order=True).head(limit)
+    _show_bars([*shown.iter_rows(named=True)])
+    if rows.height > limit:
+        click.echo(f"and {rows.height - limit:,} more: --limit N, --to FILE or --json has them")
+
+
+def show_revisions(found: Restated, as_json: bool) -> None:
+    if as_json:
+        print_json({"total": found.total, "series": found.series, "revisions": found.rows})
+        return
+    if not found.total:
+        log.note("no revisions")
+        return
+    table(
+        counted(found.total, "revision"),
+        [*_SERIES, Column("updated", "number"), Column("deleted", "number"),
+         Column("bps", "number"), Column("bars", "time")],
+        [
+            [row["provider"], row["symbol"], row["interval"], row["updated"], row["deleted"],
+             _bps(row["bps"]), span(row["first"], row["last"])]
+            for row in found.series
+        ],
+    )  # fmt: skip
+    click.echo()
+    _show_bars(found.rows)
+    if found.total > len(found.rows):
+        click.echo(f"and {found.total - len(found.rows):,} more: --limit N")
+
+
+def show_change(
+    name: str, run_id: int | None, done: Undone, elapsed_ms: int, *, as_json: bool
+) -> None:
+    """`run_id` is None where nothing was written."""
+    counts = {"inserted": done.inserted, "updated": done.updated, "deleted": done.deleted}
+    if as_json:
+        print_json({
+            "run_id": run_id, "command": name, "dry_run": run_id is None,
+            "rolled_back": done.runs, "loads": done.loads,
+            **{f"rows_{what}": bars for what, bars in counts.items()},
+            "rows_kept": done.kept, "later": [asdict(one) for one in done.later],
+            "elapsed_ms": elapsed_ms,
+        })  # fmt: skip
+        return
+    would = "would be " if run_id is None else ""
+    what = ", ".join(f"{bars:,} {would}{what}" for what, bars in counts.items())
+    where = "dry run" if run_id is None else f"run {run_id}"
+    of = f" of {', '.join(f'run {run}' for run in done.runs)}" if done.runs else ""
+    loads = f" of {counted(done.loads, 'load')}{of}" if done.loads else ""
+    click.echo(f"{name}{loads}: {what} ({where}, {duration(elapsed_ms)})")
+    for one in done.later:
+        who = f"run {one.run_id}" if one.run_id else f"a load ({one.kind})"
+        series = ", ".join(one.series)
+        click.echo(f"{counted(one.bars, 'bar')} of {series} stay as {who} changed them later")
+
+
+def write_rows(rows: pl.DataFrame, path: str) -> None:
+    """All columns to a new .parquet or .csv file, which appears when it is whole.
+
+    Raises:
+        SettingsError: it cannot be written.
+    """
+    from loader.errors import SettingsError
+    from loader.store.export_files import kind_of
+
+    beside = Path(path).with_name(f".{Path(path).name}.part")
+    try:
+        if kind_of(path) == "parquet":
+            rows.write_parquet(beside)
+        else:
+            import polars as pl
+
+            text = rows.with_columns(
+                pl.col("ts").dt.to_string("%Y-%m-%dT%H:%M:%S%.fZ"),
+                pl.col("fields").list.join(" "),
+            )
+            text.write_csv(beside)
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise SettingsError(
+            f"{path} cannot be written: {error.strerror or error}",
+            hint="free space or name another place",
+        ) from error
+
+
+def show_loads(loads: Sequence[Mapping[str, Any]], undone_by: Sequence[Mapping[str, Any]]) -> None:
+    """The loads of a run, and the runs that rolled it back."""
+    for run in undone_by:
+        click.echo(f"rolled back by run {run['id']} at {utc(run['started_at'])}")
+    if undone_by and loads:
+        click.echo()
+    if loads:
+        names = ("inserted", "updated", "deleted")
+        table(
+            counted(len(loads), "load"),
+            [Column("load", "number"), "kind", Column("known at", "time"),
+             *(Column(name, "number") for name in names), Column("file", "number", spare=1),
+             Column("folded", "number", spare=2)],
+            [
+                [str(one["id"]), one["kind"], one["known_at"], *(one[name] for name in names),
+                 one["file_id"] and str(one["file_id"]), one["folded"]]
+                for one in loads[-_LOADS:]
+            ],
+        )  # fmt: skip
+        if len(loads) > _LOADS:
+            click.echo(f"and {len(loads) - _LOADS:,} before: --json has them")
+
+
+_LOADS = 20
+
+
+def _show_bars(rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        table(
+            None,
+            [*_SERIES, Column("ts", "time"), "what", Column("bps", "number"), *_PRICES, "volume"],
+            [
+                [row["provider"], row["symbol"], row["interval"], row["ts"],
+                 row.get("kind") or {"update": "changed", "delete": "gone"}[row["op"]],
+                 _bps(row["bps"]), *(_values(row, name) for name in (*_PRICES, "volume"))]
+                for row in rows
+            ],
+        )  # fmt: skip
+
+
+def _values(row: Mapping[str, Any], name: str) -> str | None:
+    """`187 > 18.7` where it changed, else the value."""
+    old, new = row[f"old_{name}"], row[f"new_{name}"]
+    if old is None or new is None or old == new:
+        value = old if new is None else new
+        return None if value is None else f"{value:.10g}"
+    return f"{old:.10g} > {new:.10g}"
+
+
+def _bps(value: float | None) -> str | None:
+    return None if value is None else f"{value:,.1f}"
+
+
+def _instant(at: Any) -> dict[str, object]:
+    return {"label": at.label, "known_at": at.known_at, "pin": at.pin}
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """NaN and infinity (a price of 0 before) have no JSON form."""
+    bps = row["bps"]
+    return row | {"bps": bps if bps is None or bps < float("inf") else None}

@@ -1,0 +1,1 @@
+"""What was known when, and the way back: loads, pins, the past, differences, rollback, prune."""

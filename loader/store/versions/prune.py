@@ -1,0 +1,61 @@
+"""Retention: old revisions and loads go, unless a pin needs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from loader.db.arrow import Connection, connect
+from loader.db.reconnecting import ReconnectingSession
+
+
+@dataclass(frozen=True, slots=True)
+class Prunable:
+    """What would go, of how many.
+
+    `unreadable_before` is when the newest of those changes was known (UTC): the bars as of a time
+    before it are no longer what they were. None where no revision goes.
+    """
+
+    revisions: int
+    all_revisions: int
+    unreadable_before: datetime | None
+    all_loads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """`files` count as new when they are met again, for their history went with the revisions."""
+
+    revisions: int = 0
+    files: int = 0
+    loads: int = 0
+
+
+def prunable(session: ReconnectingSession, days: int) -> Prunable:
+    """What `prune` would remove of changes that were known more than `days` ago."""
+    (row,) = session.rows("prune_counts", days, repeatable=True)
+    return Prunable(**row)
+
+
+def prune(url: str, revisions_days: int | None, loads_days: int | None) -> Pruned:
+    """Removes revisions and folds loads that are older than so many days (None: none), in one
+    transaction. What a pin reads, and what is asked for a time since, does not change.
+
+    Raises:
+        DatabaseError: the server failed, or the role may not delete.
+    """
+    files = revisions = loads = 0
+    with connect(url) as writer, writer.transaction():
+        writer.run("undo_session")
+        if revisions_days is not None:
+            files = _count(writer, "prune_forget", revisions_days)
+            revisions = _count(writer, "prune_revisions", revisions_days)
+        if loads_days is not None:
+            loads = _count(writer, "prune_loads", loads_days)
+    return Pruned(revisions, files, loads)
+
+
+def _count(writer: Connection, name: str, days: int) -> int:
+    (rows,) = writer.one(name, days)
+    return int(rows)

@@ -1,0 +1,163 @@
+-- load_record --
+-- Records the load that this transaction is: run it last, so that it sees what the merge waited for. $1 kind, $2 run,
+-- $3 file, $4-$6 inserted, updated, deleted, $7 known at (NULL: now). It waits for who wants a settled store. Gives
+-- its id.
+WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(120278083395941))
+INSERT INTO bars_loads (known_at, inserted, updated, deleted, run_id, file_id, kind)
+SELECT coalesce(CAST($7 AS timestamptz), greatest(clock_timestamp(),
+           (SELECT max(known_at) + interval '1 microsecond' FROM bars_loads))),
+       CAST($4 AS bigint), CAST($5 AS bigint), CAST($6 AS bigint), CAST($2 AS bigint), CAST($3 AS bigint), $1
+  FROM held
+RETURNING id
+
+-- settled --
+-- Waits for the loads that are committing, and gives the last instant that no later load can reach.
+SELECT mdload_settled() AS settled
+
+-- past_set --
+-- For the next queries of this session: what bars_ohlcv_as_of and bars_ohlcv_at are asked for. $1 a time, as text, $2 a
+-- pin; and scans of tables, which the joins to loads want.
+SELECT set_config(name, setting, false)
+  FROM (VALUES ('mdload.as_of', coalesce($1, '')), ('mdload.pin', coalesce($2, '')),
+               ('enable_seqscan', 'on'), ('enable_bitmapscan', 'on')) AS wanted (name, setting)
+
+-- pin_make --
+-- Names an instant. $1 name, $2 known at (NULL: the instant that is settled now), $3 that instant, $4 note.
+INSERT INTO bars_pins (name, known_at, load_id, note)
+SELECT $1, coalesce(CAST($2 AS timestamptz), CAST($3 AS timestamptz)),
+       coalesce((SELECT max(id) FROM bars_loads WHERE stamped_at <= CAST($3 AS timestamptz)), 0), $4
+    ON CONFLICT (name) DO NOTHING
+RETURNING name, known_at, load_id, note, created_at, created_by
+
+-- pins --
+-- All pins, or the one of name $1, newest instant first.
+SELECT name, known_at, load_id, note, created_at, created_by
+  FROM bars_pins
+ WHERE CAST($1 AS text) IS NULL OR name = $1
+ ORDER BY known_at DESC, name
+
+-- pin_delete --
+-- Takes the name away; the bars do not change.
+DELETE FROM bars_pins WHERE name = $1 RETURNING name
+
+-- run_loads --
+-- The first and the last load of run $1, NULL where it changed nothing; no row where there is no such run.
+SELECT coalesce(min(l.id), (SELECT max(o.id) + 1 FROM bars_loads o WHERE o.stamped_at <= run.started_at), 1) AS first,
+       coalesce(max(l.id), (SELECT max(o.id) FROM bars_loads o WHERE o.stamped_at <= run.started_at), 0) AS last
+  FROM (SELECT id, started_at FROM job_runs WHERE id = CAST($1 AS bigint)) AS run
+  LEFT JOIN bars_loads l ON l.run_id = run.id
+ GROUP BY run.id, run.started_at
+
+-- loads_of_run --
+-- The loads of run $1, in their order.
+SELECT id, kind, known_at, stamped_at, inserted, updated, deleted, file_id, folded
+  FROM bars_loads
+ WHERE run_id = CAST($1 AS bigint)
+ ORDER BY id
+
+-- rollbacks_of_run --
+-- The runs that rolled run $1 back, and when.
+SELECT id, started_at
+  FROM job_runs
+ WHERE metadata @> jsonb_build_object('rolls_back', jsonb_build_array(CAST($1 AS bigint)))
+   AND status = 'success'
+ ORDER BY id
+
+-- diff_rows --
+-- Bars that differ between two instants, each of them what was known by a time ($1, $3) and by loads up to a number
+-- ($2, $4). Only of provider $5, symbols $6 (JSON array), interval $7, ts from $8 to $9, where these are not NULL. A
+-- version of a bar counts if it held at one instant and not at the other, so that one look at each is enough.
+WITH asked AS MATERIALIZED (
+    SELECT CAST(CAST($1 AS text) AS timestamptz) AS a_at, CAST($2 AS bigint) AS a_load,
+           CAST(CAST($3 AS text) AS timestamptz) AS b_at, CAST($4 AS bigint) AS b_load
+), versions AS (
+    SELECT b.provider, b.symbol, b."interval", b.ts,
+           @values(b.),
+           coalesce(l.known_at, b.updated_at) <= a_at AND coalesce(l.id, 0) <= a_load AS a,
+           coalesce(l.known_at, b.updated_at) <= b_at AND coalesce(l.id, 0) <= b_load AS b
+      FROM bars_ohlcv b
+      LEFT JOIN bars_loads l ON l.xact_at = b.updated_at
+     CROSS JOIN asked
+     WHERE (CAST($5 AS text) IS NULL OR b.provider = $5)
+       AND (CAST($6 AS text) IS NULL OR b.symbol = ANY (ARRAY(
+            SELECT jsonb_array_elements_text(CAST(CAST($6 AS text) AS jsonb)))))
+       AND (CAST($7 AS text) IS NULL OR b."interval" = $7)
+       AND (CAST($8 AS timestamptz) IS NULL OR b.ts >= CAST($8 AS timestamptz)) AND (CAST($9 AS timestamptz) IS NULL OR b.ts <= CAST($9 AS timestamptz))
+     UNION ALL
+    SELECT r.provider, r.symbol, r."interval", r.ts,
+           @values(r.old_),
+           coalesce(o.known_at, r.old_updated_at, '-infinity') <= a_at AND coalesce(o.id, 0) <= a_load
+           AND NOT (coalesce(n.known_at, r.revised_at) <= a_at AND coalesce(n.id, 0) <= a_load),
+           coalesce(o.known_at, r.old_updated_at, '-infinity') <= b_at AND coalesce(o.id, 0) <= b_load
+           AND NOT (coalesce(n.known_at, r.revised_at) <= b_at AND coalesce(n.id, 0) <= b_load)
+      FROM bars_ohlcv_revisions r
+      LEFT JOIN bars_loads o ON o.xact_at = r.old_updated_at
+      LEFT JOIN bars_loads n ON n.xact_at = r.revised_at
+     CROSS JOIN asked
+     WHERE (CAST($5 AS text) IS NULL OR r.provider = $5)
+       AND (CAST($6 AS text) IS NULL OR r.symbol = ANY (ARRAY(
+            SELECT jsonb_array_elements_text(CAST(CAST($6 AS text) AS jsonb)))))
+       AND (CAST($7 AS text) IS NULL OR r."interval" = $7)
+       AND (CAST($8 AS timestamptz) IS NULL OR r.ts >= CAST($8 AS timestamptz)) AND (CAST($9 AS timestamptz) IS NULL OR r.ts <= CAST($9 AS timestamptz))
+)
+SELECT provider, symbol, "interval", ts,
+       @values(x., old_),
+       @values(y., new_)
+  FROM (SELECT * FROM versions WHERE a AND NOT b) x
+  FULL JOIN (SELECT * FROM versions WHERE b AND NOT a) y USING (provider, symbol, "interval", ts)
+ WHERE @differ(x., y.)
+ ORDER BY provider, symbol, "interval", ts
+
+-- revisions_found --
+-- What was restated or taken away: of provider $1, symbols $2 (JSON array), interval $3, ts from $4 to $5, by run $6,
+-- known from $7 to $8, by $9 basis points or more of a price; a NULL asks nothing. Largest first, at most $10; `of` says
+-- how many there are.
+SELECT *, count(*) OVER () AS "of"
+  FROM (SELECT r.provider, r.symbol, r."interval", r.ts, r.op, coalesce(n.known_at, r.revised_at) AS known_at,
+               coalesce(r.run_id, n.run_id) AS run_id, r.file_id,
+               @values(r.old_),
+               @values(r.new_),
+               10000 * greatest(abs(r.new_open / nullif(r.old_open, 0) - 1), abs(r.new_high / nullif(r.old_high, 0) - 1),
+                                abs(r.new_low / nullif(r.old_low, 0) - 1),
+                                abs(r.new_close / nullif(r.old_close, 0) - 1)) AS bps
+          FROM bars_ohlcv_revisions r
+          LEFT JOIN bars_loads n ON n.xact_at = r.revised_at
+         WHERE (CAST($1 AS text) IS NULL OR r.provider = $1)
+           AND (CAST($2 AS text) IS NULL OR r.symbol = ANY (ARRAY(
+                SELECT jsonb_array_elements_text(CAST(CAST($2 AS text) AS jsonb)))))
+           AND (CAST($3 AS text) IS NULL OR r."interval" = $3)
+           AND (CAST($4 AS timestamptz) IS NULL OR r.ts >= CAST($4 AS timestamptz)) AND (CAST($5 AS timestamptz) IS NULL OR r.ts <= CAST($5 AS timestamptz))
+           AND (CAST($6 AS bigint) IS NULL OR coalesce(r.run_id, n.run_id) = CAST($6 AS bigint))
+           AND (CAST($7 AS timestamptz) IS NULL OR coalesce(n.known_at, r.revised_at) >= CAST($7 AS timestamptz))
+           AND (CAST($8 AS timestamptz) IS NULL OR coalesce(n.known_at, r.revised_at) <= CAST($8 AS timestamptz))) AS sized
+ WHERE CAST($9 AS double precision) IS NULL OR bps >= CAST($9 AS double precision)
+ ORDER BY bps DESC NULLS LAST, known_at DESC, provider, symbol, "interval", ts
+ LIMIT CAST($10 AS bigint)
+
+-- known_later --
+-- Whether the store knows more since $4 of the series of providers $1, symbols $2 and intervals $3 (JSON arrays), apart
+-- from what this transaction has written: the series of which it knows most, and until when; else no row.
+WITH series AS MATERIALIZED (
+    SELECT p.provider, s.symbol, i."interval"
+      FROM jsonb_array_elements_text(CAST(CAST($1 AS text) AS jsonb)) AS p (provider)
+     CROSS JOIN jsonb_array_elements_text(CAST(CAST($2 AS text) AS jsonb)) AS s (symbol)
+     CROSS JOIN jsonb_array_elements_text(CAST(CAST($3 AS text) AS jsonb)) AS i ("interval")
+)
+SELECT s.provider, s.symbol, s."interval", k.known_at
+  FROM series s
+ CROSS JOIN LATERAL (
+       SELECT coalesce(l.known_at, b.updated_at) AS known_at
+         FROM bars_ohlcv b
+         LEFT JOIN bars_loads l ON l.xact_at = b.updated_at
+        WHERE b.provider = s.provider AND b.symbol = s.symbol AND b."interval" = s."interval"
+          AND b.updated_at <> now()
+        UNION ALL
+       SELECT greatest(coalesce(o.known_at, r.old_updated_at),
+                       CASE WHEN r.revised_at <> now() THEN coalesce(n.known_at, r.revised_at) END)
+         FROM bars_ohlcv_revisions r
+         LEFT JOIN bars_loads o ON o.xact_at = r.old_updated_at
+         LEFT JOIN bars_loads n ON n.xact_at = r.revised_at
+        WHERE r.provider = s.provider AND r.symbol = s.symbol AND r."interval" = s."interval") AS k
+ WHERE k.known_at > CAST($4 AS timestamptz)
+ ORDER BY k.known_at DESC
+ LIMIT 1

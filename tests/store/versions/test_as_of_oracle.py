@@ -1,0 +1,304 @@
+"""Every instant that was ever asked for against a slow oracle that keeps all versions."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import psycopg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loader.bars import SCHEMA
+from loader.db.arrow import connect
+from loader.db.reconnecting import ReconnectingSession
+from loader.errors import LaterChanges, NothingStored, SettingsError
+from loader.results import Counts
+from loader.store import merge
+from loader.store.runs.loads import Load, record
+from loader.store.runs.tracker import JobRunTracker
+from loader.store.series import SeriesFilter
+from loader.store.versions import pins, undo
+from loader.store.versions.selection import Since
+from loader.store.versions.selection import about as about_rollback
+from tests.conftest import compress, database
+
+T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
+Key = tuple[str, datetime]
+State = dict[Key, float]
+
+
+@pytest.fixture(scope="module")
+def module_url(server_url: str, template: str) -> Iterator[str]:
+    with database(server_url, template) as url:
+        yield url
+
+
+def empty(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "TRUNCATE bars_ohlcv, bars_ohlcv_revisions, bars_loads, bars_pins, bars_rejected,"
+            " provider_symbols, job_run_files, job_runs CASCADE"
+        )
+
+
+def frame(bars: State) -> pl.DataFrame:
+    rows = [
+        {"provider": "p", "symbol": symbol, "interval": "1m", "ts": ts, "open": price,
+         "high": price, "low": price, "close": price}
+        for (symbol, ts), price in sorted(bars.items())
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema={**SCHEMA})
+
+
+def load(url: str, bars: State, run_id: int | None, pause: Callable[[], None]) -> None:
+    """One transaction as a file's is: what is the same is left out, the rest goes through the
+    stage, and the load is recorded last. `pause` comes between statement and commit."""
+    with connect(url) as writer, writer.transaction():
+        done = merge.upsert(writer, [frame(bars)], run_id, None)
+        pause()
+        counts = Counts(read=len(bars), inserted=done.inserted, updated=done.updated)
+        record(writer, Load(), counts, run_id)
+        pause()
+
+
+def read(url: str, where: str, *params: object) -> State:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        found = connection.execute(
+            f"SELECT symbol, ts, close FROM {where}".encode(), params or None
+        )
+        rows = found.fetchall()
+    state: State = {(symbol, ts): close for symbol, ts, close in rows}
+    assert len(state) == len(rows), "a bar twice"
+    return state
+
+
+def stored(url: str) -> State:
+    return read(url, "bars_ohlcv")
+
+
+def settled(url: str) -> datetime:
+    session = ReconnectingSession(url)
+    try:
+        (row,) = session.rows("settled")
+    finally:
+        session.close()
+    moment: datetime = row["settled"]
+    return moment
+
+
+@dataclass
+class Oracle:
+    """All states there ever were, what each run changed (run, key, before, after), and which run
+    rolled which back. A run that was rolled back, and that rollback, come to nothing together."""
+
+    now: State = field(default_factory=dict)
+    asked: dict[datetime, State] = field(default_factory=dict)
+    pinned: dict[str, State] = field(default_factory=dict)
+    log: list[tuple[int, Key, float | None, float | None]] = field(default_factory=list)
+
+    rollbacks: list[tuple[int, int]] = field(default_factory=list)
+
+    def dead(self, wanted: int) -> set[int]:
+        dead: set[int] = set()
+        for run, target in reversed(self.rollbacks):
+            if run not in dead and run != wanted:
+                dead |= {run, target}
+        return dead
+
+    def becomes(self, run: int, after: dict[Key, float | None]) -> None:
+        for key, value in after.items():
+            before = self.now.get(key)
+            if before != value:
+                self.log.append((run, key, before, value))
+                if value is None:
+                    del self.now[key]
+                else:
+                    self.now[key] = value
+
+    def before(self, run: int) -> dict[Key, float | None] | None:
+        """By key what a rollback of `run` makes of it; None where a later run changed it too."""
+        after: dict[Key, float | None] = {}
+        dead = self.dead(run)
+        if run in dead:
+            return None
+        for key in {key for by, key, *_ in self.log if by == run}:
+            own = [entry for entry in self.log if entry[1] == key and entry[0] not in dead]
+            if own[-1][0] != run:
+                return None
+            while own and own[-1][0] == run:
+                after[key] = own.pop()[2]
+        return after
+
+
+symbols = st.sampled_from(["A", "B", "C"])
+keys = st.tuples(symbols, st.integers(0, 5).map(lambda n: T0 + timedelta(minutes=n)))
+prices = st.sampled_from([10.0, 10.5, 11.0])
+step = st.one_of(
+    st.tuples(st.just("load"), st.dictionaries(keys, prices, min_size=1, max_size=8)),
+    st.tuples(st.just("load"), st.dictionaries(keys, prices, min_size=1, max_size=8)),
+    st.tuples(st.just("rollback"), st.integers(0, 9)),
+    st.tuples(st.just("rollback"), st.integers(0, 9)),
+    st.tuples(st.just("delete"), symbols),
+    st.tuples(st.just("rename"), st.permutations(["A", "B", "C"]).map(lambda p: tuple(p[:2]))),
+    st.tuples(st.just("pin"), st.none()),
+)
+
+
+@given(steps=st.lists(step, min_size=1, max_size=12), packed=st.booleans())
+@settings(max_examples=60)
+def test_every_instant_reads_as_it_did(
+    module_url: str, steps: list[tuple[str, Any]], packed: bool
+) -> None:
+    url = module_url
+    empty(url)
+    oracle = Oracle()
+    runs: list[int] = []
+    with JobRunTracker(url) as tracker:
+        for number, (what, given) in enumerate(steps):
+            run = tracker.start_run("j", mode="backfill")
+            if what == "pin":
+                pin(url, f"pin{number}")
+                oracle.pinned[f"pin{number}"] = dict(oracle.now)
+            elif what == "load":
+                load(url, given, run, lambda: None)
+                oracle.becomes(run, given)
+                runs.append(run)
+            else:
+                after = expected(oracle, what, given, runs)
+                try:
+                    run = act(url, what, given, tracker, runs)
+                except (LaterChanges, NothingStored, SettingsError):
+                    assert not after, (what, given)
+                else:
+                    assert after is not None, (what, given)
+                    oracle.becomes(run, after)
+                    if what == "rollback":
+                        oracle.rollbacks.append((run, runs[given % len(runs)]))
+                    runs.append(run)
+            if packed:
+                compress(url)
+            assert stored(url) == oracle.now
+            oracle.asked[settled(url)] = dict(oracle.now)
+    for moment, state in oracle.asked.items():
+        assert read(url, "bars_ohlcv_as_of(%s)", moment) == state
+    for name, state in oracle.pinned.items():
+        assert read(url, "bars_ohlcv_at(%s)", name) == state
+
+
+def pin(url: str, name: str) -> None:
+    session = ReconnectingSession(url)
+    try:
+        pins.make(session, name)
+    finally:
+        session.close()
+
+
+def expected(
+    oracle: Oracle, what: str, given: Any, runs: list[int]
+) -> dict[Key, float | None] | None:
+    if what == "delete":
+        return {key: None for key in oracle.now if key[0] == given}
+    if what == "rename":
+        moved = {key: value for key, value in oracle.now.items() if key[0] == given[0]}
+        after: dict[Key, float | None] = dict.fromkeys(moved)
+        there = {(given[1], ts): value for (_, ts), value in moved.items()}
+        return None if there.keys() & oracle.now.keys() else after | there
+    return oracle.before(runs[given % len(runs)]) if runs else None
+
+
+def act(url: str, what: str, given: Any, tracker: JobRunTracker, runs: list[int]) -> int:
+    """Gives the run that did it."""
+    if what != "rollback":
+        run = tracker.start_run(what, mode="backfill")
+        if what == "delete":
+            undo.delete(url, SeriesFilter(symbols=(given,)), run)
+        else:
+            undo.rename(url, given[0], given[1], SeriesFilter(), run)
+        return run
+    if not runs:
+        raise NothingStored("no run")
+    since = Since(run_id=runs[given % len(runs)])
+    about = about_rollback(url, since, keep_later=False)
+    run = tracker.start_run(what, mode="backfill", metadata=about)
+    undo.rollback(url, since, run)
+    tracker.complete_run(run)
+    return run
+
+
+def test_a_rollback_of_a_rollback_is_the_run_again(database_url: str) -> None:
+    keys_ = [("A", T0 + timedelta(minutes=n)) for n in range(6)]
+    with JobRunTracker(database_url) as tracker:
+        first, second, back, again = (tracker.start_run("j", mode="backfill") for _ in range(4))
+    load(database_url, dict.fromkeys(keys_[:4], 10.0), first, lambda: None)
+    before = stored(database_url)
+    load(database_url, dict.fromkeys(keys_[2:], 11.0), second, lambda: None)
+    after = stored(database_url)
+    undo.rollback(database_url, Since(run_id=second), back)
+    assert stored(database_url) == before
+    undo.rollback(database_url, Since(run_id=back), again)
+    assert stored(database_url) == after
+
+
+def test_no_instant_moves_while_several_write(database_url: str) -> None:
+    """Writers pause between their statements and the commit; instants and pins are asked for
+    meanwhile and once more at the end."""
+    url = database_url
+    seen: list[tuple[str, object, State]] = []
+    failures: list[BaseException] = []
+    stop = threading.Event()
+
+    def write(seed: int) -> None:
+        dice = random.Random(seed)
+        for _ in range(25):
+            bars = {
+                (dice.choice("ABC"), T0 + timedelta(minutes=dice.randrange(8))): dice.random()
+                for _ in range(dice.randrange(1, 6))
+            }
+            for _ in range(8):
+                try:
+                    load(url, bars, None, lambda: time.sleep(dice.random() * 0.01))
+                    break
+                except Exception as error:
+                    if not getattr(error, "retryable", False):
+                        failures.append(error)
+                        return
+
+    def ask() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            try:
+                if number % 3:
+                    moment = settled(url)
+                    seen.append(("bars_ohlcv_as_of(%s)", moment, {}))
+                    seen[-1] = (*seen[-1][:2], read(url, "bars_ohlcv_as_of(%s)", moment))
+                else:
+                    pin(url, f"pin{number}")
+                    state = read(url, "bars_ohlcv_at(%s)", f"pin{number}")
+                    seen.append(("bars_ohlcv_at(%s)", f"pin{number}", state))
+            except BaseException as error:
+                failures.append(error)
+                return
+
+    writers = [threading.Thread(target=write, args=(seed,)) for seed in range(4)]
+    asker = threading.Thread(target=ask)
+    for thread in (*writers, asker):
+        thread.start()
+    for thread in writers:
+        thread.join()
+    stop.set()
+    asker.join()
+    assert failures == []
+    assert len(seen) > 10
+    moved = [(where, at) for where, at, state in seen if read(url, where, at) != state]
+    assert moved == []
+    assert read(url, "bars_ohlcv_as_of(%s)", settled(url)) == stored(url)
