@@ -83,7 +83,7 @@ class Checking:
                 continue
             start_row += raw.frame.height
             if self.layout is None:
-                self.layout = decide(raw, self._meaning, self.taken)
+                self.layout = decide(raw, self._meaning, self.taken, self._reading.around)
             for batch in _cut(raw, self._cut_at):
                 yield self._checked(batch, self.layout)
 
@@ -110,7 +110,7 @@ class Checking:
         named = taken.named(read.frame)
         sound = taken.reshape(ragged.others(read.frame, odd))
         if self.layout is None:
-            self.layout = decide(RawBatch(sound, place), self._meaning, taken)
+            self.layout = decide(RawBatch(sound, place), self._meaning, taken, self._reading.around)
         numbers, lost = ragged.numbered(named, odd, sound.height, start, self.layout.skip)
         end = start + sound.height + odd.height - 1
         for first, last in _spans(start, end, self._cut_at):
