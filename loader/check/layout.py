@@ -140,7 +140,7 @@ def decide(
     if price_exponent == 0 and meaning.price_exponent is None:
         scales.refuse_fixed_point(frame, columns, where)
     stamp = meaning.stamp or dialect.stamp or _neither_end(said.rows, where)
-    skip = {} if meaning.keep_skipped else _skip(dialect, frame, columns, where)
+    skip = {} if meaning.keep_skipped else _skip(dialect, frame, columns)
     keys = (*_symbol_notes(frame, columns), *provider.notes, *symbol.notes)
     notes = (
         *taken.notes, *noted("columns", chosen.notes), *noted("key", keys),
@@ -186,7 +186,7 @@ def _interval(meaning: Meaning, taken: Recognition) -> Hint | None:
 
 
 def _skip(
-    dialect: Dialect, frame: pl.DataFrame, columns: Mapping[str, str], where: str
+    dialect: Dialect, frame: pl.DataFrame, columns: Mapping[str, str]
 ) -> Mapping[str, pl.Expr]:
     """The dialect's reasons whose columns this file has, and flags of unfinished bars that the
     dialect does not know."""
@@ -196,7 +196,7 @@ def _skip(
         if set(expr.meta.root_names()) <= set(frame.columns)
     }
     known = {name for expr in own.values() for name in expr.meta.root_names()}
-    return {**own, **unfinished.flags(frame, {*known, *columns.values()}, where)}
+    return {**own, **unfinished.flags(frame, {*known, *columns.values()})}
 
 
 def _neither_end(intervals: pl.Series, where: str) -> Stamp:

@@ -23,38 +23,41 @@ _RUNNING: Final = frozenset(
 )
 _TRUE: Final = ("true", "t", "yes", "y", "1", "1.0")
 _FALSE: Final = ("false", "f", "no", "n", "0", "0.0")
-#: A first batch of more rows than this cannot be all unfinished.
+#: A file's first batch of more rows than this cannot be all unfinished.
 _FEW: Final = 2
+_REASON: Final = "a bar that was unfinished, as column {!r} marks it"
 
 
-def flags(frame: pl.DataFrame, used: Iterable[str], where: str) -> Mapping[str, pl.Expr]:
+def flags(frame: pl.DataFrame, used: Iterable[str]) -> Mapping[str, pl.Expr]:
     """Boolean expressions for the rows of `frame` that are bars still running, by the reason. Only
-    columns that are not `used` otherwise, and that hold nothing but true and false.
-
-    Raises:
-        ColumnMismatch: by such a column no bar is finished, so it may mean something else.
-    """
-    found = {}
+    columns that are not `used` otherwise, and that hold nothing but true and false."""
     taken = set(used)
+    found = {}
     for name in frame.columns:
         folded = fold(name)
         if name in taken or folded not in _FINISHED | _RUNNING:
             continue
         word = pl.col(name).cast(pl.String).str.strip_chars().str.to_lowercase()
-        running = word.is_in(_FALSE if folded in _FINISHED else _TRUE)
-        said = frame.select(
-            known=(word.is_null() | (word == "") | word.is_in([*_TRUE, *_FALSE])).all(),
-            running=running.fill_null(False).sum(),
-        )
-        known, count = said.row(0)
-        if not known:
+        known = word.is_null() | word.is_in(["", *_TRUE, *_FALSE])
+        if frame.select(known.all()).item():
+            running = word.is_in(_FALSE if folded in _FINISHED else _TRUE)
+            found[_REASON.format(name)] = running
+    return found
+
+
+def refuse_none_finished(frame: pl.DataFrame, skip: Mapping[str, pl.Expr], where: str) -> None:
+    """Raises:
+    ColumnMismatch: by such a column no bar of a file's first batch is finished, so it may mean
+        something else.
+    """
+    for reason, running in skip.items():
+        [name, *_] = running.meta.root_names()
+        if frame.height <= _FEW or reason != _REASON.format(name):
             continue
-        if frame.height > _FEW and count == frame.height:
+        if frame.select(running.fill_null(False).all()).item():
             raise ColumnMismatch.at(
                 where,
                 f"column {name!r} marks all {frame.height:,} bars as unfinished",
                 column=name,
                 hint="if it means something else, load them with --keep-skipped",
             )
-        found[f"a bar that was unfinished, as column {name!r} marks it"] = running
-    return found

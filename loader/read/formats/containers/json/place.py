@@ -198,11 +198,13 @@ def _union(*names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _of_bar(value: dict[str, Any]) -> Place:
-    """The place of one bar: below the objects around it, if it has its own time."""
+    """The place of one bar: below the objects around it, if it has its own time and these no
+    prices."""
     inner = [name for name, child in value.items() if isinstance(child, dict)]
     if len(inner) == 1:
         child = value[inner[0]]
-        if _is_bar(child) and any(map(_is_time, _leaves(child))):
+        rest = {name: cell for name, cell in value.items() if name != inner[0]}
+        if _is_bar(child) and not _is_bar(rest) and any(map(_is_time, _leaves(child))):
             return _of_bar(child).after(inner[0])
     return Place((), "objects", tuple(value), len(value), len(value))
 
