@@ -53,7 +53,7 @@ def _sessions(opening: Opening) -> Reshape:
 def _is_of(side: str) -> Shape:
     return Shape(
         containers=("json", "ndjson"),
-        place=r"(?:\[\]\.)?(?:latestCandles\[\]\.)?candles\[\]",
+        place=r"(?:\[\]\.)?(?:latestCandles\[\]\.)?candles\[\]|\[\]",
         header=(*_FLAG, *_prices(side)),
         columns=_of(side),
         provider="oanda" if side == "mid" else f"oanda-{side}",
@@ -95,6 +95,8 @@ DIALECT = Dialect(
         "a week begins on Friday 17:00 by default (weeklyAlignment) and is dated by its Monday",
         "middle, bid and ask are read in this order, and bid and ask stored as oanda-bid and "
         "oanda-ask",
+        "an array of candles alone has neither instrument nor granularity: use --symbol, and no other "
+        "--timezone for days",
         "a candle with complete false is left out",
     ),
     source="docs.rs of oanda-client and oanda-v20-openapi (Candlestick, granularities, default "

@@ -28,9 +28,8 @@ _STRING_CELL: Final = r'(?:"([ -!#-\[\]-~]+)?"|null)'
 _OTHER_CELL: Final = rf"(?:({_NUMBER}|true|false)|null)"
 #: Names that a value of a bar may have: a row must not lose it because it comes late.
 _VALUE: Final = re.compile(
-    r"(.*[._ ])?(open|high|low|close|last|.*price|[ohlcvn]|vw|vwap|.*vol(ume)?|.*trades|.*count"
-    r"|transactions)",
-    re.IGNORECASE,
+    r"(?i)(.*[._ ])?(open|high|low|close|last|.*price|[ohlcvn]|vwa?p?|.*vol(ume)?|.*trades|.*count|"
+    r"transactions)"
 )
 _TOKEN: Final = re.compile(
     r'(?P<key>"[^"]*"\s*:)|(?P<string>"[^"]*")|(?P<other>-?[0-9][0-9.eE+-]*|true|false|null)'
@@ -204,16 +203,14 @@ class Rows:
         groups = pl.col("line").str.extract_groups(self._pattern)
         found = lines.to_frame().lazy().select(groups).unnest("line")
         frame = found.collect(engine="streaming")
-        if (
-            frame.to_series().null_count()
-            and not frame.filter(pl.all_horizontal(pl.all().is_null())).is_empty()
-        ):
+        unmatched = pl.all_horizontal(pl.all().is_null())
+        if frame.to_series().null_count() and not frame.filter(unmatched).is_empty():
             return None
         frame.columns = self._names
         if self._names != self._own:
             absent = (key for key in self._own if key not in self._names)
-            frame = frame.with_columns(pl.lit(None, pl.String()).alias(key) for key in absent)
-            frame = frame.select(self._own)
+            lost = (pl.lit(None, pl.String()).alias(key) for key in absent)
+            frame = frame.with_columns(lost).select(self._own)
         frame.columns = list(self.columns[: len(self._own)])
         return frame
 

@@ -6,7 +6,7 @@ Each becomes an object of equally long arrays, which `place` finds as columns:
 |---|---|
 | `columns`, `index` and `data`, an array per row | pandas, `to_json(orient="split")` |
 | three or more objects with the same keys, which number or date the rows | pandas, by default |
-| an array, and in objects or single elements below it three or more as long | Yahoo's chart |
+| an array of times, and in objects or single elements below it three or more as long | Yahoo |
 
 The keys of the rows become column `index`.
 """
@@ -21,6 +21,7 @@ from loader.read.formats.containers.json.place import COLUMNS_OF_A_TABLE, nests,
 
 #: A row's key: its number, a time since 1970, or a date.
 _ROW: Final = re.compile(r"-?[0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}.*", re.DOTALL)
+_TIME: Final = re.compile(r"[0-9]{9,19}(\.[0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*", re.DOTALL)
 _INDEX: Final = "index"
 _DEEP: Final = 6
 
@@ -81,10 +82,12 @@ def _by_column(value: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _scattered(value: Mapping[str, Any]) -> dict[str, Any] | None:
-    """An array beside objects that have arrays as long as it further down."""
+    """An array of times beside objects that have arrays as long as it further down."""
     beside = plain_arrays(value)
     lengths = {len(column) for column in beside.values()}
     if len(lengths) != 1 or not (length := lengths.pop()) or len(beside) >= COLUMNS_OF_A_TABLE:
+        return None
+    if not any(map(_are_times, beside.values())):
         return None
     below = {
         path: column
@@ -100,6 +103,10 @@ def _scattered(value: Mapping[str, Any]) -> dict[str, Any] | None:
     unique = len({*names, *beside}) == len(names) + len(beside)
     table = {**beside, **{short[path] if unique else path: below[path] for path in below}}
     return {**{name: _without(child) for name, child in value.items()}, **table}
+
+
+def _are_times(column: list[Any]) -> bool:
+    return all(isinstance(cell, str) and _TIME.fullmatch(cell) for cell in column)
 
 
 def _arrays(value: Any, path: str, depth: int = _DEEP) -> Iterator[tuple[str, list[Any]]]:
