@@ -95,8 +95,8 @@ DIALECT = Dialect(
         "a week begins on Friday 17:00 by default (weeklyAlignment) and is dated by its Monday",
         "middle, bid and ask are read in this order, and bid and ask stored as oanda-bid and "
         "oanda-ask",
-        "an array of candles alone has neither instrument nor granularity: use --symbol, and no other "
-        "--timezone for days",
+        "an array of candles alone has neither instrument nor granularity: use --symbol, and no "
+        "--timezone for days, as that of sessions is known",
         "a candle with complete false is left out",
     ),
     source="docs.rs of oanda-client and oanda-v20-openapi (Candlestick, granularities, default "
