@@ -74,7 +74,7 @@ def _groups(
             if key not in chosen and not (many and child is None)
         }
         around = around | flat(rest, path, arrays=False)
-        if many and len(steps) == 1:
+        if many and len(steps) == 1 and place.form == "objects":
             yield [{"key": key, **flat(child)} for key, child in chosen.items()], around
             return
         for key, child in chosen.items():
