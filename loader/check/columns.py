@@ -11,15 +11,19 @@ from typing import Final
 import polars as pl
 
 from loader import bars
-from loader.bars.numbers import is_text
+from loader.check import clocks
 from loader.dialects.dialect import Dialect, fold
 from loader.errors import ColumnMismatch, SettingsError
 
 #: Fields of a bar, and the time of day that completes a `ts` that is a date.
 _FIELDS: Final = (*bars.KEY, "time_of_day", *bars.VALUES)
+#: Fields that all rows may have alike, so that they may stand around the rows.
+_ALIKE: Final = ("provider", "symbol", "interval")
 #: The suffix that readers add to the second of two columns with one name.
 _COPY: Final = re.compile(r"_\d+$")
-_CLOCK: Final = r"^[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AaPp][Mm])?$|^[0-9]{4}([0-9]{2})?$"
+_BRACKETS: Final = re.compile("<(.+)>")
+#: The name of the column in which JSON's reader puts the keys of rows.
+_KEYS: Final = "key"
 #: A second volume in another unit: of `volume` and `volume_btc` either can be in units traded.
 _OTHER_VOLUME: Final = re.compile(
     r"volume\(?(btc|eth|ltc|xrp|bnb|usdt?|usdc|busd|eur|gbp|base|quote|currency|from|to)\)?"
@@ -48,11 +52,20 @@ class Columns:
     notes: tuple[str, ...]
 
 
-def choose(frame: pl.DataFrame, dialect: Dialect, asked: Mapping[str, str], where: str) -> Columns:
+def choose(
+    frame: pl.DataFrame,
+    dialect: Dialect,
+    asked: Mapping[str, str],
+    where: str,
+    around: tuple[str, ...] = (),
+) -> Columns:
     """The columns of `frame` that make a bar: as the person `asked`, else by the dialect.
 
     If columns match several names of one field, the dialect's first name wins and the others are
-    noted. If two columns have one name and different values, the person has to say which.
+    noted. If two columns have one name and different values, the person has to say which. Columns
+    that stand `around` the rows come after the rows' own, and can only be provider, symbol or
+    interval, or the date of rows that have a time of day: a time or a price around the rows is not
+    that of each row.
 
     Raises:
         SettingsError: `asked` names a field that bars do not have.
@@ -63,7 +76,7 @@ def choose(frame: pl.DataFrame, dialect: Dialect, asked: Mapping[str, str], wher
     free = [name for name in frame.columns if name not in names.values()]
     notes: list[str] = []
     passed_over: dict[str, str] = {}
-    for field, found in _candidates(frame, dialect, names, free):
+    for field, found in _candidates(frame, dialect, names, free, around):
         names[field] = _first_of_one_name(frame, field, found[0], notes, where)
         passed_over |= {name: field for group in found for name in group if name != names[field]}
     if "volume" not in asked and not dialect.shapes:
@@ -71,22 +84,32 @@ def choose(frame: pl.DataFrame, dialect: Dialect, asked: Mapping[str, str], wher
     if "close" not in asked and not dialect.shapes:
         _refuse_second_close(names, free, where)
     if missing := [field for field in ("ts", *bars.PRICES) if field not in names]:
-        raise _missing(frame.columns, names, missing, where)
+        outside = _outside(missing, dialect, around)
+        raise _missing(frame.columns, names, missing, where, outside)
     notes += _not_used(frame.columns, names, passed_over, dialect)
     return Columns(names, tuple(notes))
 
 
 def _candidates(
-    frame: pl.DataFrame, dialect: Dialect, names: dict[str, str], free: list[str]
+    frame: pl.DataFrame,
+    dialect: Dialect,
+    names: dict[str, str],
+    free: list[str],
+    around: tuple[str, ...],
 ) -> Iterator[tuple[str, list[list[str]]]]:
     """Each field that is not in `names`, with its columns: best name first, equal names together.
     Puts `time_of_day` into `names` where a column completes the dates of `ts`."""
     for field, words in dialect.columns.items():
         if field in names or (field == "time_of_day" and not dialect.shapes):
             continue
-        found = _by_name(free, words)
+        found = _by_name([name for name in free if name not in around], words)
+        outside = _by_name([name for name in free if name in around], words)
+        if field == "ts" and not dialect.shapes:
+            found = [group for group in found if group != [_KEYS] or clocks.are_times(frame[_KEYS])]
         if field == "ts" and "time_of_day" not in names and not dialect.shapes:
-            found = _date_and_time(frame, dialect, found, names)
+            found = clocks.date_and_time(frame, dialect, found, outside, names)
+        elif field in _ALIKE:
+            found += outside
         if found:
             yield field, found
 
@@ -140,10 +163,14 @@ def _asked(frame: pl.DataFrame, field: str, name: str, where: str) -> str:
 
 
 def _by_name(free: list[str], words: tuple[str, ...]) -> list[list[str]]:
-    """The columns named by one of the words, best first; columns of one name in one group."""
+    """The columns named by one of the words, best first; columns of one name in one group. `<OPEN>`
+    is a name of its own, and if no word is so written, `open`."""
     groups: dict[str, list[str]] = {}
+    known = set(map(fold, words))
     for name in free:
-        groups.setdefault(fold(_stem(name, free)), []).append(name)
+        folded = fold(_stem(name, free))
+        bare = folded if folded in known else _BRACKETS.sub(r"\1", folded)
+        groups.setdefault(bare, []).append(name)
     return [groups[word] for word in map(fold, words) if word in groups]
 
 
@@ -151,37 +178,6 @@ def _stem(name: str, names: list[str]) -> str:
     """`Date` for a `Date_2` in the same file."""
     stem = _COPY.sub("", name)
     return stem if stem in names else name
-
-
-def _date_and_time(
-    frame: pl.DataFrame, dialect: Dialect, found: list[list[str]], names: dict[str, str]
-) -> list[list[str]]:
-    """The candidates for `ts`, without a time of day that completes the best of them."""
-    words = [fold(word) for word in dialect.columns.get("time_of_day", ())]
-    for group in found:
-        rest = [other for other in found if other is not group]
-        if not rest or fold(group[0]) not in words:
-            continue
-        if _is_clock(frame[group[0]]) and _is_date(frame[rest[0][0]]):
-            names["time_of_day"] = group[0]
-            return rest
-    return found
-
-
-def _is_clock(column: pl.Series) -> bool:
-    if not is_text(column.dtype):
-        return column.dtype == pl.Time
-    text = column.head(1_000).cast(pl.String).str.strip_chars().drop_nulls()
-    return len(text) > 0 and int(text.str.contains(_CLOCK).sum()) * 2 > len(text)
-
-
-def _is_date(column: pl.Series) -> bool:
-    """Whether the column holds dates only: no time of day, no seconds since 1970."""
-    if is_text(column.dtype):
-        return not column.head(1_000).cast(pl.String).str.contains(":|^[0-9]{9}").any()
-    if column.dtype.is_integer():
-        return bool((column.head(1_000).cast(pl.Int64) < 10**8).all())
-    return column.dtype.is_temporal()
 
 
 def _first_of_one_name(
@@ -238,8 +234,18 @@ def _left_out(left: list[str], dialect: Dialect) -> list[str]:
     return [f"{_list(names)} left out: {reason}" for reason, names in reasons.items()]
 
 
+def _outside(missing: list[str], dialect: Dialect, around: tuple[str, ...]) -> list[str]:
+    """The columns around the rows that have the names of `missing` fields."""
+    groups = (_by_name(list(around), dialect.columns.get(field, ())) for field in missing)
+    return [name for found in groups for group in found for name in group]
+
+
 def _missing(
-    columns: list[str], names: Mapping[str, str], missing: list[str], where: str
+    columns: list[str],
+    names: Mapping[str, str],
+    missing: list[str],
+    where: str,
+    outside: list[str],
 ) -> ColumnMismatch:
     if all(re.fullmatch(r"column_[0-9]+", name) for name in columns):
         return ColumnMismatch.at(
@@ -250,6 +256,8 @@ def _missing(
     fault = f"no column for {', '.join(missing)} (it has {_list(columns)})"
     if guess := _guess(columns, missing):
         fault += f": {guess}?"
+    if outside:
+        fault += f"; {_list(outside, ' and ')} around the rows is not that of each row"
     used = set(names.values())
     free = [name for name in columns if name not in used]
     close = [name for word in _MAYBE_CLOSE for name in free if fold(name) == word]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from loader.check import ragged
+from loader.check import ragged, unfinished
 from loader.check.layout import Layout, check, decide
 from loader.check.normalise import normalise
 from loader.check.spellings import brought_together, refuse_meeting
@@ -83,9 +83,14 @@ class Checking:
                 continue
             start_row += raw.frame.height
             if self.layout is None:
-                self.layout = decide(raw, self._meaning, self.taken)
+                self.layout = self._decided(raw, self.taken)
             for batch in _cut(raw, self._cut_at):
                 yield self._checked(batch, self.layout)
+
+    def _decided(self, first: RawBatch, taken: Recognition) -> Layout:
+        layout = decide(first, self._meaning, taken, self._reading.around)
+        unfinished.refuse_none_finished(first.frame, layout.skip, first.location.source)
+        return layout
 
     def _checked(self, batch: RawBatch, layout: Layout) -> CheckedBatch:
         """Raises:
@@ -110,7 +115,7 @@ class Checking:
         named = taken.named(read.frame)
         sound = taken.reshape(ragged.others(read.frame, odd))
         if self.layout is None:
-            self.layout = decide(RawBatch(sound, place), self._meaning, taken)
+            self.layout = self._decided(RawBatch(sound, place), taken)
         numbers, lost = ragged.numbered(named, odd, sound.height, start, self.layout.skip)
         end = start + sound.height + odd.height - 1
         for first, last in _spans(start, end, self._cut_at):

@@ -17,7 +17,7 @@ from loader.bars.times import plan as timeplan
 from loader.bars.times import stamps
 from loader.bars.times.stamps import TimePlan
 from loader.bars.times.zones import UTC, Zone, parse_zone
-from loader.check import fills, scales
+from loader.check import fills, scales, unfinished
 from loader.check.columns import check_fields, choose
 from loader.check.fills import Hint
 from loader.dialects.dialect import Dialect, Stamp, fold
@@ -85,12 +85,17 @@ def _named(meaning: Meaning) -> Dialect:
     return known_dialect(meaning.dialect or PLAIN, from_tables(meaning.own_dialects))
 
 
-def decide(first: RawBatch, meaning: Meaning, taken: Recognition | None = None) -> Layout:
+def decide(
+    first: RawBatch,
+    meaning: Meaning,
+    taken: Recognition | None = None,
+    around: tuple[str, ...] = (),
+) -> Layout:
     """The layout of the file that begins with `first`; it holds for all of its batches.
 
     `meaning` supplies what the file lacks. `taken` is the recognised dialect, which has reshaped
     `first`. Without it the columns must be those of the dialect that the person names, or of a
-    plain table.
+    plain table. `around` are the columns that stand around the rows, see `Reading`.
 
     Raises:
         UnknownDialect: there is no dialect of the name given.
@@ -102,7 +107,8 @@ def decide(first: RawBatch, meaning: Meaning, taken: Recognition | None = None) 
     taken = taken or plain(_named(meaning))
     dialect = taken.dialect
     convention = known_convention(meaning.symbol_convention or dialect.symbol_convention)
-    chosen = choose(frame, dialect, meaning.columns, where)
+    outside = around if dialect.reshape is None else ()  # it may have made rows' cells of them
+    chosen = choose(frame, dialect, meaning.columns, where, outside)
     columns = chosen.names
     _check_types(frame, columns, dialect.numbers, where)
     provider = fills.word(
@@ -134,7 +140,7 @@ def decide(first: RawBatch, meaning: Meaning, taken: Recognition | None = None) 
     if price_exponent == 0 and meaning.price_exponent is None:
         scales.refuse_fixed_point(frame, columns, where)
     stamp = meaning.stamp or dialect.stamp or _neither_end(said.rows, where)
-    skip = {} if meaning.keep_skipped else _applicable(dialect.skip, frame)
+    skip = {} if meaning.keep_skipped else _skip(dialect, frame, columns)
     keys = (*_symbol_notes(frame, columns), *provider.notes, *symbol.notes)
     notes = (
         *taken.notes, *noted("columns", chosen.notes), *noted("key", keys),
@@ -179,13 +185,18 @@ def _interval(meaning: Meaning, taken: Recognition) -> Hint | None:
     return None
 
 
-def _applicable(skip: Mapping[str, pl.Expr], frame: pl.DataFrame) -> Mapping[str, pl.Expr]:
-    """The reasons whose columns this file has."""
-    return {
+def _skip(
+    dialect: Dialect, frame: pl.DataFrame, columns: Mapping[str, str]
+) -> Mapping[str, pl.Expr]:
+    """The dialect's reasons whose columns this file has, and flags of unfinished bars that the
+    dialect does not know."""
+    own = {
         reason: expr
-        for reason, expr in skip.items()
+        for reason, expr in dialect.skip.items()
         if set(expr.meta.root_names()) <= set(frame.columns)
     }
+    known = {name for expr in own.values() for name in expr.meta.root_names()}
+    return {**own, **unfinished.flags(frame, {*known, *columns.values()})}
 
 
 def _neither_end(intervals: pl.Series, where: str) -> Stamp:

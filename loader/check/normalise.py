@@ -74,7 +74,10 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
     cells = stamps.cells_of(frame, layout.times.columns)
     written = stamps.read(cells, layout.times)
     starts = stamps.starts(written, layout.times, names.daily(interval))
-    ts = ends.to_starts(starts.ts, interval.rows) if layout.stamp == "end" else starts.ts
+    ts = starts.ts
+    if layout.stamp == "end":
+        midnight_ends = layout.dialect.midnight_ends
+        ts = ends.to_starts(ts, interval.rows, midnight_ends=midnight_ends)
     raw = {
         field: numbers.unformatted(frame.get_column(columns[field]), layout.dialect.numbers)
         for field in bars.VALUES

@@ -127,6 +127,7 @@ class Dialect:
         symbol_convention: a name in `loader.bars.conventions.CONVENTIONS`.
         stamp: whether a timestamp marks the start or the end of its bar; None if the person must
             choose.
+        midnight_ends: whether a daily bar is stamped with the midnight at its end, UTC.
         time_format: a strptime format, or the unit of numeric times; None if the values show it.
         timezone: zone of timestamps without an offset, and of the sessions of daily bars; None if
             the file or the person must supply it.
@@ -160,6 +161,7 @@ class Dialect:
     provider: str | None = None
     symbol_convention: str = "plain"
     stamp: Stamp | None = "start"
+    midnight_ends: bool = False
     time_format: str | None = None
     timezone: str | None = None
     interval: str | None = None

@@ -273,7 +273,8 @@ def plain(dialect: Dialect) -> Recognition:
 
 def _named(frame: pl.DataFrame, shape: Shape, *, header: bool) -> pl.DataFrame:
     unnamed = [name for name in frame.columns if _UNNAMED.fullmatch(name)]
-    if header or len(shape.positions) != len(unnamed):
+    taken = set(frame.columns) & set(shape.positions)  # by what stands around the rows
+    if header or taken or len(shape.positions) != len(unnamed):
         return frame
     return frame.rename(dict(zip(unnamed, shape.positions, strict=True)))
 

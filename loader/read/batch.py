@@ -55,6 +55,7 @@ class Reading:
         header: False where the source has no names of its own and `column_1 …` were given.
         place: in JSON, where the rows stand: `[]`, `results[]`, `bars.*[]`, `data.candles[]`; in
             HDF5 the group of the tables.
+        around: the columns that JSON has around its rows, alike for all rows of one array.
         metadata: what the container says of the table as a whole, by the container's own keys.
         batches: rows in the source's order, `batch_rows` each (the last one fewer), one chunk.
     """
@@ -66,6 +67,7 @@ class Reading:
     notes: tuple[str, ...] = ()
     header: bool = True
     place: str = ""
+    around: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __iter__(self) -> Iterator[RawBatch]:

@@ -236,6 +236,18 @@ def test_text_that_is_no_utf_8() -> None:
         list(opened(latin))
 
 
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary_view()])
+def test_bytes_are_the_text_that_they_are(kind: Any) -> None:
+    cells = [b"KO", None, "\u00c5B".encode()]
+    [batch] = opened(pa.array(cells, pa.binary()).cast(kind))
+    assert batch.frame.to_series().to_list() == ["KO", None, "\u00c5B"]
+
+
+def test_bytes_that_are_no_text_are_marked() -> None:
+    [batch] = opened(pa.array([b"KO", b"\xff1", None]))
+    assert batch.frame.to_series().to_list() == ["KO", "\ufffd1", None]
+
+
 def test_zero_rows() -> None:
     reading = opened(pa.array([], pa.int64()))
     assert (reading.rows, reading.columns, list(reading)) == (0, ("x",), [])

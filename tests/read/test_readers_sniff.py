@@ -136,13 +136,37 @@ class TestNames:
 
     @pytest.mark.parametrize(
         ("text", "cells"),
-        [("Open,High\n2024-01-02,1,2\n2024-01-03,1,2\n", 3), ("Date,Time,Open\n2024-01-02,1\n", 2)],
+        [
+            ("Open,High\n5,1,2\n6,1,2\n", 3),
+            ("Date,Open\n2024-01-02,1,2\n2024-01-03,1,2\n", 3),
+            ("Date,Time,Open\n2024-01-02,1\n", 2),
+        ],
     )
     def test_a_header_that_does_not_fit_is_refused_not_shifted(self, text: str, cells: int) -> None:
         named = text[: text.index("\n")].count(",") + 1
         assert str(refusal(text)) == (
             f"f.csv cannot be read: its header names {named} columns, its rows have {cells} cells"
         )
+
+    @pytest.mark.parametrize(
+        ("header", "rows"),
+        [
+            ("Date,Open", ["1,2024-01-02,5", "2,2024-01-03,6"]),  # R numbers rows
+            ("Open,High", ["2024-01-02,5,6", "2024-01-03,6,7"]),  # R's names of an xts' rows
+        ],
+    )
+    def test_names_of_rows_have_no_name_above_them(self, header: str, rows: list[str]) -> None:
+        found = layout("\n".join([header, *rows, ""]))
+        assert found.columns == ("index", *header.split(","))
+
+    def test_annotations_above_a_header_are_left_out(self) -> None:
+        text = "#group,false,true\n#datatype,string,double\n,_time,open\n,2024-01-02,1\n"
+        found = layout(text)
+        assert found.columns == ("index", "_time", "open")
+        assert found.start == text.index(",2024-01-02,1")
+
+    def test_a_mark_before_the_names_is_no_part_of_the_first(self) -> None:
+        assert layout("# date,open,high\n2024-01-02,1,2\n").columns == ("date", "open", "high")
 
     def test_one_short_or_long_row_among_others_is_its_own_affair(self) -> None:
         columns = ("Date", "Open", "High")

@@ -16,8 +16,9 @@ DIALECT = Dialect(
             "ts", "timestamp", "datetime", "timestamputc", "datetimeutc", "timestampopen",
             "opentime", "starttime", "startdate", "bartime", "barstart", "windowstart",
             "timestampms", "unixtimestamp", "unix", "epoch", "time", "date", "day", "dt", "t",
+            "dtyyyymmdd",
             # A data frame's index comes last, because it is often just a row number.
-            "indexlevel0", "index", "unnamed:0", "",
+            "indexlevel0", "index", "unnamed:0", "", "key",
         ),
         "time_of_day": ("time", "timeofday"),
         "open": ("open", "o", "openprice", "priceopen"),

@@ -11,6 +11,7 @@ import polars as pl
 from loader.bars import TS
 from loader.bars.numbers import to_count
 from loader.dialects.dialect import OHLCV, Dialect, Opening, Refused, Reshape, Shape
+from loader.dialects.providers.dukascopy_jforex import INTERVALS, jforex_times
 from loader.dialects.providers.dukascopy_points import duka_exponent, exponent
 from loader.errors import UnreadableFile
 
@@ -22,9 +23,23 @@ _NODE_NAME = (
 )
 _DUKA = ("time", "open", "close", "high", "low")
 _DUKA_NAME = r"(?:^|[/!])(?P<symbol>[A-Z0-9]+)-\d{4}_\d\d_\d\d-\d{4}_\d\d_\d\d\.csv(?:\.\w+)?$"
+_JFOREX_NAME = (
+    r"(?:^|[/!])(?P<symbol>[^/!]+?)_Candlestick_"
+    r"(?P<interval>\d+_(?i:s|m|hour|h|d|week|month))_(?P<side>BID|ASK)(?:_[^/!]*)?\.csv"
+)
 _DELTAS = ("times", "opens", "highs", "lows", "closes", "volumes")
 _SHIFTS = {"60000": "1m", "3600000": "1h", "86400000": "1d"}
+_JFOREX_FLAT = pl.all_horizontal(
+    pl.col("Open") == pl.col(name) for name in ("High", "Low", "Close")
+)
 _FLAT = pl.all_horizontal(pl.col("open") == pl.col(name) for name in _PRICES[1:])
+
+
+_FILLER = "a flat bar without volume, a filler for closed hours"
+
+
+def _unquoted(volume: str) -> pl.Expr:
+    return pl.col(volume).cast(pl.Float64, strict=False) == 0
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
@@ -146,6 +161,19 @@ DIALECT = Dialect(
             )
             for positions in ((*_NODE, "volume"), _NODE)
         ),
+        *(
+            Shape(
+                header=(clock, "Open", "High", "Low", "Close", "Volume"),
+                exact=True,
+                columns={"ts": (clock,), **OHLCV},
+                values={clock: r"\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d.*"},
+                price_exponent=0,
+                reshape=jforex_times(clock),
+                skip={_FILLER: _JFOREX_FLAT & _unquoted("Volume")},
+                note="written by JForex or Dukascopy's page",
+            )
+            for clock in ("Gmt time", "Local time")
+        ),
         Shape(header=_DUKA, exact=True, name=_DUKA_NAME, note="written by duka, from ask prices"),
         Shape(positions=_DUKA, name=_DUKA_NAME, note="written by duka, from ask prices"),
     ),
@@ -178,6 +206,7 @@ DIALECT = Dialect(
         r"(?:minute|hour|day)[/-](?P<symbol>[A-Z0-9.]+-[A-Z]{3})[/-](?P<side>BID|ASK)[/-]\d{4}",
         _NODE_NAME,
         _DUKA_NAME,
+        _JFOREX_NAME,
     ),
     facts=_facts,
     provider="dukascopy-{side}",
@@ -194,12 +223,10 @@ DIALECT = Dialect(
         "h4": "4h",
         "d1": "1d",
         "mn1": "1mo",
+        **INTERVALS,
     },
     price_exponent=None,
-    skip={
-        "a flat bar without volume, a filler for closed hours": _FLAT
-        & (pl.col("volume").cast(pl.Float64, strict=False) == 0)
-    },
+    skip={_FILLER: _FLAT & _unquoted("volume")},
     timezone="UTC",
     volume="quoted volume, in millions or the requested unit",
     adjusted="nothing",
@@ -217,5 +244,6 @@ DIALECT = Dialect(
         "minutes missing from the newer feed had no quotes",
     ),
     source="bi5 of EURUSD and BTCUSD against the newer feed and dukascopy-node's text; "
-    "dukascopy-node's metadata of instruments; duka's code",
+    "dukascopy-node's metadata of instruments; duka's code; exports of JForex in public code, "
+    "giuse88/duka issue 18",
 )

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from loader import bars
 from loader.dialects.dialect import OHLCV, Dialect, Opening, Shape
 
-#: A browser appends ` (1)` to a second download. Symbols may end in `!`, as names of archives do.
+#: Names end in five digits of a hash, as `60_3b650.csv`, since 2025; a browser appends ` (1)` to a
+#: second download. Symbols may end in `!`, as names of archives do.
 _NAME = (
     r"(?:^|/|\.(?i:zip)!)(?P<symbol>(?:(?!\.(?i:zip)!)[^/,])+), "
-    r"(?P<interval>\d+[SDWM]?|[DWM])(?: ?\(\d+\))?\.csv(?:\.\w+)?$"
+    r"(?P<interval>\d+[SDWM]?|[DWM])(?:_[0-9a-f]{5})?(?: ?\(\d+\))?\.csv(?:\.\w+)?$"
 )
 
 

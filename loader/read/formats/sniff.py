@@ -24,6 +24,7 @@ _VALUE_WORD: Final = re.compile(
     "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}"
     "|am|pm|utc|gmt|est|edt|cst|cdt|pst|pdt|[tzdekmbhap]"
 )
+_DATE: Final = re.compile(r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![0-9])")
 _EMPTY_WORDS: Final = frozenset(["", "-", "na", "nan", "n/a", "null", "none"])
 
 Record = list[str]
@@ -113,8 +114,15 @@ def _usual(numbers: Sequence[int]) -> int:
 def _banner_lines(records: Sequence[Record], width: int) -> int:
     """How many records stand above the table: titles, addresses, remarks.
 
-    They are narrower than the table, and a header follows; or they are one cell of plain words.
+    They are narrower than the table, and a header follows; or they are one cell of plain words; or
+    they begin with `#`, as annotations do, and a header follows.
     """
+    noted = _annotations(records)
+    below = records[noted : noted + 1]
+    if noted and any(
+        len(each) == width and _is_header(each, records[noted + 1 :]) for each in below
+    ):
+        return noted
     for number, record in enumerate(records[:_BANNER_LINES]):
         filled = sum(map(bool, map(str.strip, record)))
         if len(record) == width and filled * 2 > width:
@@ -123,6 +131,12 @@ def _banner_lines(records: Sequence[Record], width: int) -> int:
             break
     words = (len(record) == 1 and not _is_value(record[0]) for record in records[:_BANNER_LINES])
     return next((number for number, alone in enumerate(words) if not alone), 0) if width > 2 else 0
+
+
+def _annotations(records: Sequence[Record]) -> int:
+    """How many records at the start begin with `#`."""
+    marked = (record[0].lstrip().startswith("#") for record in records[:_BANNER_LINES])
+    return next((number for number, each in enumerate(marked) if not each), len(records))
 
 
 def _is_header(first: Record, rest: Sequence[Record]) -> bool:
@@ -144,17 +158,31 @@ def _is_empty(cell: str) -> bool:
     return cell.strip().lower() in _EMPTY_WORDS
 
 
+def _has_row_names(header: Record, rows: Sequence[Record], width: int) -> bool:
+    """Whether the first cells number the rows, or date them where no column is a time."""
+    firsts = [row[0].strip() for row in rows if len(row) == width]
+    if firsts == [str(number) for number in range(1, len(firsts) + 1)]:
+        return True
+    timed = any(re.search("date|time|stamp|index", name, re.IGNORECASE) for name in header)
+    return not timed and all(map(_DATE.match, firsts))
+
+
 def _header_names(header: Record, rows: Sequence[Record], name: str) -> Record:
     """The header's cells, one per cell of the rows below it.
 
-    A delimiter at the end of the header only, or of the rows only, makes no column.
+    A delimiter at the end of the header only, or of the rows only, makes no column. Names of rows,
+    as R writes them, have no name above them.
     """
+    if header[0].startswith("#"):  # numpy marks the line of names so
+        header = [header[0].lstrip("# "), *header[1:]]
     named, widths = len(header), [len(row) for row in rows]
     usual = _usual(widths)
     if not rows or widths.count(named) * 2 >= len(rows):
         return header
     if usual == named + 1 and not any(row[named].strip() for row in rows if len(row) == usual):
         return [*header, ""]
+    if usual == named + 1 and _has_row_names(header, rows, usual):
+        return ["", *header]
     if usual < named and not any(map(str.strip, header[usual:])):
         return header[:usual]
     if named in widths:

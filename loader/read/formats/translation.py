@@ -77,11 +77,22 @@ def _conversion(kind: Any) -> tuple[Callable[[Any], Any] | None, str | None]:
         return (lambda array: array.cast(pa.string())), None
     if _unknown_to_polars(kind):
         return None, f"left out, its type {kind} cannot be held"
-    return _unchanged, None
+    is_bytes = is_.is_binary(kind) or is_.is_large_binary(kind) or is_.is_binary_view(kind)
+    return _text if is_bytes else _unchanged, None
 
 
 def _unchanged(array: Any) -> Any:
     return array
+
+
+def _text(array: Any) -> Any:
+    """Bytes as the text that they are in UTF-8, as writers without a type for text leave them. What
+    is not UTF-8 gets a mark in it, for which a check refuses the cell."""
+    try:
+        return array.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        cells = (cell and cell.decode("utf-8", "replace") for cell in array.to_pylist())
+        return pa.array(cells, pa.large_string())
 
 
 def _milliseconds(seconds: Any) -> Any:

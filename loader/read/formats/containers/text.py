@@ -8,6 +8,8 @@ from io import BufferedReader
 from itertools import chain
 from typing import Final
 
+import polars as pl
+
 from loader.errors import UnreadableFile
 from loader.read.batch import NO_ROWS, Reading, batches
 from loader.read.formats.format import Format
@@ -66,6 +68,8 @@ def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = B
     rows = Rows(form, name, mark + form.start)
     parts = (begun[at : at + block] for at in range(form.start, len(begun), block))
     frames = rows.frames(chain(parts, pieces))
+    if form.banner.startswith("#"):
+        frames = _one_table(frames, name)
     return Reading(
         container="csv",
         columns=form.columns,
@@ -74,6 +78,23 @@ def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = B
         header=form.header,
         metadata={"delimiter": form.delimiter, **({"banner": form.banner} if form.banner else {})},
     )
+
+
+def _one_table(frames: Iterator[pl.DataFrame], name: str) -> Iterator[pl.DataFrame]:
+    """Refuses a second table with its own annotations, as InfluxDB writes them: its columns may
+    stand in another order."""
+    done = 0
+    for frame in frames:
+        again = frame.to_series().str.contains("^#(datatype|group|default)$").fill_null(False)
+        if again.any():
+            row = done + (again.arg_true()[0]) + 1
+            raise UnreadableFile.of(
+                name,
+                f"holds several tables: annotations of another one stand in row {row:,}",
+                hint="write each table to a file of its own, for example one query per symbol",
+            )
+        done += frame.height
+        yield frame
 
 
 def _pieces(stream: BufferedReader, size: int, name: str) -> Iterator[bytes]:

@@ -22,6 +22,7 @@ from loader.read.formats.containers.json import inside
 from loader.read.formats.containers.json.inside import Around, Inside
 from loader.read.formats.containers.json.place import Place, find
 from loader.read.formats.containers.json.rows import Group, Rows, groups
+from loader.read.formats.containers.json.tables import as_columns
 from loader.read.formats.containers.json.values import BLOCK, LIMIT, Values, too_deep
 from loader.read.formats.format import Format
 from loader.read.formats.plain_text import ASK_AGAIN, printable, text_encoding
@@ -66,7 +67,7 @@ def read(
         again, _ = unwrap(stack.enter_context(open_source(source)), name, stack)
         values = Values(_decoded(again, encoding, block, name), name, block)
     try:
-        first, place, others = _first(values, name)
+        first, place, others, changed = _first(values, name)
         held = list(groups(first, place, name))
         rows = Rows(place, held)
     except RecursionError as exc:
@@ -85,7 +86,9 @@ def read(
             if frame is not None:
                 yield frame
             else:
-                yield from rows.frames(groups(values.take(), place, name))
+                taken = values.take()
+                further = as_columns(taken) if changed else taken
+                yield from rows.frames(groups(further, place, name))
 
     return Reading(
         container="json" if values.array or (whole and isinstance(first, dict)) else "ndjson",
@@ -94,6 +97,7 @@ def read(
         notes=notes,
         header=place.form != "arrays",
         place=str(place),
+        around=rows.around,
         batches=batches(frames(), name, batch_rows),
     )
 
@@ -121,6 +125,7 @@ def _reading_inside(found: Inside, encoding: str, name: str, batch_rows: int) ->
         notes=_notes(found.rows, found.others, encoding),
         header=found.place.form != "arrays",
         place=str(found.place),
+        around=found.rows.around,
         batches=batches(found.frames(), name, batch_rows),
     )
 
@@ -130,12 +135,14 @@ def _notes(rows: Rows, others: list[Place], encoding: str) -> tuple[str, ...]:
     return (*(() if encoding == "utf-8" else (f"encoded in {encoding}",)), *rows.notes, *left_out)
 
 
-def _first(values: Values, name: str) -> tuple[Any, Place, list[Place]]:
-    """The first block that has rows, where they stand in it, and where others do."""
-    value: Any = values.take()
-    if values.ended and len(value) == 1 and not values.array:
-        [value] = value
+def _first(values: Values, name: str) -> tuple[Any, Place, list[Place], bool]:
+    """The first block that has rows, where they stand in it, where others do, and whether tables in
+    it were changed; see `tables`."""
+    taken: Any = values.take()
+    if values.ended and len(taken) == 1 and not values.array:
+        [taken] = taken
     while True:
+        value = as_columns(taken)
         places, others = find(value)
         if len(places) > 1:
             listed = " and ".join(f"{str(place)!r}" for place in places)
@@ -147,8 +154,8 @@ def _first(values: Values, name: str) -> tuple[Any, Place, list[Place]]:
         if not places:
             raise _no_table(value, name)
         if places[0].cells or values.ended:
-            return value, places[0], others
-        value = values.take()
+            return value, places[0], others, value is not taken
+        taken = values.take()
 
 
 def _no_table(value: Any, name: str) -> UnreadableFile:

@@ -17,6 +17,7 @@ import polars as pl
 
 from loader.read.formats.containers.json.place import COLUMNS_OF_A_TABLE, Place, find
 from loader.read.formats.containers.json.rows import Rows, groups
+from loader.read.formats.containers.json.tables import as_columns
 from loader.read.formats.containers.json.values import DECODER, Values, end_of_blank
 from loader.read.spool import Spool
 
@@ -115,6 +116,9 @@ def read(values: Values, found: Around, name: str, stack: ExitStack) -> Inside |
         UnreadableFile: as the whole document would, or might.
     """
     elements = values.take()
+    document = found.document(elements)
+    if as_columns(document) is not document:
+        return None
     place, _ = _only_place(found, elements)
     if place is None:
         return None

@@ -8,7 +8,7 @@
 | names, each with an array of rows | all of these; the name is column `key` | `bars.*[]`, `*[]` |
 | names that look like keys, each with a flat object | these; the name is column `key` | `bars.*` |
 | three or more arrays of plain values, equally long | one per position | `.`, `candles.` |
-| a flat object with four numbers or more | this one | (blank) |
+| an object with four numbers or more | this one | (blank), `history.day` |
 
 A name is a key, written `*`, where several names of one object lead to rows of one form, or where
 it looks like one: capitals or digits, no two lower-case letters in a row (`AAPL`, `2024-01-02`).
@@ -28,6 +28,7 @@ from typing import Any, Final, Literal
 Step = str  # a name, "*" for any name, "[]" for any element
 _KEY: Final = re.compile(r"(?!.*[a-z]{2})(?=.*[A-Z0-9])", re.DOTALL)
 _NUMBER: Final = re.compile(r"\s*[-+]?[0-9.]+(e[-+]?[0-9]+)?\s*", re.IGNORECASE)
+_TIME: Final = re.compile(r"[0-9]{4}-?[01][0-9]-?[0-3][0-9]([T ].*)?|[0-9]{9,19}")
 _NESTED: Final = frozenset({dict, list})
 #: Rows with at most this many columns do not count as bars beside wider ones.
 COLUMNS_OF_A_TABLE: Final = 3
@@ -89,7 +90,7 @@ def find(value: Any) -> tuple[list[Place], list[Place]]:
     if filled:
         return [max(filled, key=lambda place: place.cells)], []
     if isinstance(value, dict) and _is_bar(value):
-        return [Place((), "objects", tuple(value), len(value), len(value))], []
+        return [_of_bar(value)], []
     empty = [place for place in found if place.form in {"nothing", "columns"}]
     if isinstance(value, dict) and _is_empty(value):
         empty.insert(0, Place((), "nothing"))
@@ -194,6 +195,22 @@ def nests(values: Iterable[Any]) -> bool:
 
 def _union(*names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(chain.from_iterable(names)))
+
+
+def _of_bar(value: dict[str, Any]) -> Place:
+    """The place of one bar: below the objects around it, if it has its own time and these no
+    prices."""
+    inner = [name for name, child in value.items() if isinstance(child, dict)]
+    if len(inner) == 1:
+        child = value[inner[0]]
+        rest = {name: cell for name, cell in value.items() if name != inner[0]}
+        if _is_bar(child) and not _is_bar(rest) and any(map(_is_time, _leaves(child))):
+            return _of_bar(child).after(inner[0])
+    return Place((), "objects", tuple(value), len(value), len(value))
+
+
+def _is_time(cell: Any) -> bool:
+    return isinstance(cell, str) and bool(_TIME.fullmatch(cell))
 
 
 def _is_bar(value: dict[str, Any]) -> bool:

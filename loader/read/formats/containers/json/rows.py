@@ -26,6 +26,11 @@ _NUMBER: Final = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 #: two alternatives begin alike: the engine would be ten times slower if it had to go back.
 _STRING_CELL: Final = r'(?:"([ -!#-\[\]-~]+)?"|null)'
 _OTHER_CELL: Final = rf"(?:({_NUMBER}|true|false)|null)"
+#: Names that a value of a bar may have: a row must not lose it because it comes late.
+_VALUE: Final = re.compile(
+    r"(?i)(.*[._ ])?(open|high|low|close|last|.*price|[ohlcvn]|vwa?p?|.*vol(ume)?|.*trades|.*count|"
+    r"transactions)"
+)
 _TOKEN: Final = re.compile(
     r'(?P<key>"[^"]*"\s*:)|(?P<string>"[^"]*")|(?P<other>-?[0-9][0-9.eE+-]*|true|false|null)'
 )
@@ -69,7 +74,7 @@ def _groups(
             if key not in chosen and not (many and child is None)
         }
         around = around | flat(rest, path, arrays=False)
-        if many and len(steps) == 1:
+        if many and len(steps) == 1 and place.form == "objects":
             yield [{"key": key, **flat(child)} for key, child in chosen.items()], around
             return
         for key, child in chosen.items():
@@ -118,6 +123,7 @@ class Rows:
 
     Attributes:
         columns: of the rows by first appearance, or `column_1` …; then what stands around them.
+        around: those of `columns` that stand around the rows.
         notes: what a person should know of them.
         rows: how many the first groups have.
     """
@@ -139,17 +145,20 @@ class Rows:
         self._own = [f"column_{n}" for n in range(1, width + 1)] if self._arrays else list(own)
         self._around = [key for key in around if key not in self._own]
         self.columns, renamed = unique_names([*self._own, *self._around])
+        self.around = self.columns[len(self._own) :]
         hidden = [key for key in around if key in self._own]
         self.notes = (
             *renamed,
             *(f"{key!r} outside the rows is left out: they have their own" for key in hidden),
         )
+        self._known = frozenset(self._own)
         self._schema = dict.fromkeys(self.columns, pl.String())
         self._pattern, self._names = "", list[str]()
 
     def frames(self, groups: Iterable[Group]) -> Iterator[pl.DataFrame]:
         """The rows of `groups`. A row that does not fit the columns stands in the first column as
-        JSON, with nulls in the others, so that it becomes a reject that shows its content. Arrays
+        JSON, with nulls in the others, so that it becomes a reject that shows its content. Further
+        columns are left out, except values of a bar: a row with these does not fit. Arrays
         with more or fewer cells than columns are marked; see `RawBatch.ragged`."""
         cells: list[list[Any]] = [[] for _ in self.columns]
         odd: list[tuple[int, int, str]] = []
@@ -194,16 +203,14 @@ class Rows:
         groups = pl.col("line").str.extract_groups(self._pattern)
         found = lines.to_frame().lazy().select(groups).unnest("line")
         frame = found.collect(engine="streaming")
-        if (
-            frame.to_series().null_count()
-            and not frame.filter(pl.all_horizontal(pl.all().is_null())).is_empty()
-        ):
+        unmatched = pl.all_horizontal(pl.all().is_null())
+        if frame.to_series().null_count() and not frame.filter(unmatched).is_empty():
             return None
         frame.columns = self._names
         if self._names != self._own:
             absent = (key for key in self._own if key not in self._names)
-            frame = frame.with_columns(pl.lit(None, pl.String()).alias(key) for key in absent)
-            frame = frame.select(self._own)
+            lost = (pl.lit(None, pl.String()).alias(key) for key in absent)
+            frame = frame.with_columns(lost).select(self._own)
         frame.columns = list(self.columns[: len(self._own)])
         return frame
 
@@ -214,8 +221,7 @@ class Rows:
             return False
         if self._arrays:
             return all(len(row) == len(self._own) and not nests(row) for row in rows)
-        known = dict.fromkeys(self._own).keys()
-        return all(row.keys() <= known and not nests(row.values()) for row in rows)
+        return all(row.keys() <= self._known and not nests(row.values()) for row in rows)
 
     def beside(self, own: pl.DataFrame, around: dict[str, Any]) -> pl.DataFrame:
         """A frame of the rows' own columns, in their order, with what stands around them."""
@@ -226,12 +232,16 @@ class Rows:
         )
 
     def _by_name(self, rows: list[Row]) -> list[list[Any]]:
-        known = dict.fromkeys(self._own).keys()
         fitted = [
-            row if isinstance(row, dict) and row.keys() <= known else {self._own[0]: _spelled(row)}
+            row if isinstance(row, dict) and self._fits(row) else {self._own[0]: _spelled(row)}
             for row in rows
         ]
         return [[row.get(key) for row in fitted] for key in self._own]
+
+    def _fits(self, row: dict[str, Any]) -> bool:
+        """Whether a row has columns of these, and no further one that may be a value of its bar."""
+        further = row.keys() - self._known
+        return not further or (len(further) < len(row) and not any(map(_VALUE.fullmatch, further)))
 
     def _by_position(self, rows: list[Row]) -> list[list[Any]]:
         width = len(self._own)

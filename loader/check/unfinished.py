@@ -1,0 +1,63 @@
+"""Columns that flag bars as finished or not, whatever the format: `complete`, `isFinal` …"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import polars as pl
+
+from loader.dialects.dialect import fold
+from loader.errors import ColumnMismatch
+
+#: Names of flags that are true for a finished bar, and of those that are true for one that is not.
+_FINISHED: Final = frozenset(
+    [
+        "complete", "completed", "iscomplete", "iscompleted", "closed", "isclosed", "barclosed",
+        "final", "isfinal", "finalized", "finished", "isfinished", "confirm", "confirmed",
+        "isconfirmed",
+    ]
+)  # fmt: skip
+_RUNNING: Final = frozenset(
+    ["partial", "ispartial", "incomplete", "isincomplete", "unfinished", "inprogress", "ispending"]
+)
+_TRUE: Final = ("true", "t", "yes", "y", "1", "1.0")
+_FALSE: Final = ("false", "f", "no", "n", "0", "0.0")
+#: A file's first batch of more rows than this cannot be all unfinished.
+_FEW: Final = 2
+_REASON: Final = "a bar that was unfinished, as column {!r} marks it"
+
+
+def flags(frame: pl.DataFrame, used: Iterable[str]) -> Mapping[str, pl.Expr]:
+    """Boolean expressions for the rows of `frame` that are bars still running, by the reason. Only
+    columns that are not `used` otherwise, and that hold nothing but true and false."""
+    taken = set(used)
+    found = {}
+    for name in frame.columns:
+        folded = fold(name)
+        if name in taken or folded not in _FINISHED | _RUNNING:
+            continue
+        word = pl.col(name).cast(pl.String).str.strip_chars().str.to_lowercase()
+        known = word.is_null() | word.is_in(["", *_TRUE, *_FALSE])
+        if frame.select(known.all()).item():
+            running = word.is_in(_FALSE if folded in _FINISHED else _TRUE)
+            found[_REASON.format(name)] = running
+    return found
+
+
+def refuse_none_finished(frame: pl.DataFrame, skip: Mapping[str, pl.Expr], where: str) -> None:
+    """Raises:
+    ColumnMismatch: by such a column no bar of a file's first batch is finished, so it may mean
+        something else.
+    """
+    for reason, running in skip.items():
+        [name, *_] = running.meta.root_names()
+        if frame.height <= _FEW or reason != _REASON.format(name):
+            continue
+        if frame.select(running.fill_null(False).all()).item():
+            raise ColumnMismatch.at(
+                where,
+                f"column {name!r} marks all {frame.height:,} bars as unfinished",
+                column=name,
+                hint="if it means something else, load them with --keep-skipped",
+            )
