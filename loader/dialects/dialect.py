@@ -197,6 +197,22 @@ class Dialect:
             reshape=shape.reshape or self.reshape,
         )
 
+    def provider_of(self, facts: Mapping[str, str]) -> tuple[str | None, str]:
+        """The provider of bars with these facts, None if they do not say enough or tables are
+        plain; and the end of it that keeps markets apart: `-um` of `binance-um`, else nothing."""
+        if not self.shapes:
+            return None, ""
+        template = self.provider or self.name
+        try:
+            whole = template.format_map(facts)
+        except KeyError:
+            return None, ""
+        constant, brace, _ = template.partition("{")
+        if not brace and template.startswith(f"{self.name}-"):
+            constant = self.name
+        constant = constant.rstrip("-")
+        return whole, whole[len(constant) :] if constant else ""
+
     def facts_from_path(self, path: str) -> dict[str, str] | None:
         """The groups of the first of `names` found in `path`; None if none is found."""
         for pattern in self.names:
