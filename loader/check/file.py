@@ -72,6 +72,17 @@ class Checking:
 
     def pieces(self) -> Generator[CheckedBatch, None, None]:
         """One `CheckedBatch` per batch; none lies on both sides of raw row `cut_at`."""
+        held: list[CheckedBatch] = []  # without a row that was asked for, until the layout is known
+        for piece in self._pieces():
+            if self.layout is None:
+                held.append(piece)
+                continue
+            yield from held
+            held.clear()
+            yield piece
+        yield from held
+
+    def _pieces(self) -> Iterator[CheckedBatch]:
         start_row, asked = 1, self._meaning
         for read in ragged.from_first_fit(iter(self._reading)):
             if self.taken is None:

@@ -227,10 +227,15 @@ def interval(
         raise ColumnMismatch.at(
             where,
             f"the interval of the bars is not known, {shown.evidence}",
-            hint=f"name it: --interval {shown.likely or '1m'}",
+            hint=f"name it: --interval {shown.likely or _usual(times)}",
         )
     note = f"interval {shown.interval} inferred from the spacing: {shown.evidence}"
     return Fill(shown.interval, (note,))
+
+
+def _usual(times: pl.Series) -> str:
+    """An interval to name as an example: bars at midnight only are daily."""
+    return "1d" if (times == times.dt.truncate("1d")).all() else "1m"
 
 
 def check_word(field: str, word: str | None) -> None:

@@ -148,8 +148,7 @@ def _decided(
     time_format = meaning.time_format or dialect.time_format
     plan, time_notes = timeplan.plan(frame, clock, time_format, where)
     written = stamps.read(stamps.cells_of(frame, clock), plan)
-    if symbol.lack is not None or "symbol" not in known.path.words:
-        fills.refuse_several_symbols(frame, columns, written.shown, where)
+    fills.refuse_several_symbols(frame, columns, written.shown, where)
     hinted, hint_notes = hinted_interval(meaning, taken, known.path)
     interval = fills.interval(frame, columns, hinted, written.shown, where, dialect.intervals)
     said = names.intervals(

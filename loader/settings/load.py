@@ -69,8 +69,9 @@ class Meaning:
     it contains. `columns` maps bar fields (and `time_of_day`) to the file's names. `time_format` is
     a strptime format or the unit of numbers since 1970. Prices and volume are the file's numbers
     times ten to the exponents. `symbol_map` takes precedence over `symbol_convention`.
-    `where` selects rows by a column's value, of several around `|`. `name_pattern` says what the
-    files' names give: see `loader.dialects.patterns`. `own_dialects` are tables as in mdload.toml.
+    `where` selects rows by a column's value, or one of several with `|` between them.
+    `name_pattern` says what the files' names give: see `loader.dialects.patterns`. `own_dialects`
+    are tables as in mdload.toml.
 
     Each field that people can set is a row of the table of options.
     """
@@ -107,8 +108,8 @@ class Meaning:
         flag="--column", metavar="FIELD=NAME",
     )  # fmt: skip
     where: Mapping[str, str] = setting(
-        dict, PAIRS, "Load only rows with this value in a column of the file, e.g. SERIES=EQ; "
-        "several: SERIES=EQ|BE.", metavar="COLUMN=VALUE",
+        dict, PAIRS, "Load only rows with this value in a column of the file, e.g. SERIES=EQ.",
+        metavar="COLUMN=VALUE",
     )  # fmt: skip
     name_pattern: str | None = setting(
         None, TEXT, "What the files' names give, e.g. '{symbol}_{interval}.csv' or "

@@ -250,21 +250,12 @@ def _tells(table: pl.DataFrame, name: str) -> bool:
 
 
 def _least(table: pl.DataFrame, names: list[str]) -> list[str]:
-    """As few of the columns as tell apart as many rows of one bar as all of them, in file order."""
-    told: list[str] = []
-    rows = _kinds(table, told)
-    while free := [name for name in names if name not in told]:
-        most, name = max(
-            ((_kinds(table, [*told, name]), name) for name in free), key=lambda found: found[0]
-        )
-        if most <= rows:
-            break
-        told, rows = [*told, name], most
-    for name in list(told):
-        without = [other for other in told if other != name]
-        if without and _kinds(table, without) == rows:
-            told = without
-    return [name for name in names if name in told]
+    """The column that tells apart as many rows of one bar as all of them do, the one with the
+    fewest values; else all, because rows of another day may need each of them."""
+    most = _kinds(table, names)
+    alone = [name for name in names if _kinds(table, [name]) == most]
+    alone.sort(key=lambda name: table.get_column(name).n_unique())
+    return alone[:1] or names
 
 
 def _kinds(table: pl.DataFrame, names: list[str]) -> int:

@@ -36,7 +36,7 @@ def parse_interval(hint: Hint, words: Mapping[str, str] = _NO_WORDS) -> str:
     Raises:
         SettingsError: it is none.
     """
-    known = words.get(hint.word) or bars.parse_interval(hint.word)
+    known = _known(hint.word, words)
     if known is None:
         problem, vocabulary = f"{hint.word!r} is no interval", f"one of {VOCABULARY}"
         if hint.by == ASKED:
@@ -57,11 +57,15 @@ def hinted_interval(
         found.append(Hint(taken.facts["interval"], "the file's name says"))
     elif taken.dialect.interval is not None:
         found.append(Hint(taken.dialect.interval, f"{taken.dialect.name} says"))
-    words = taken.dialect.intervals
+    words = {_known(hint.word, taken.dialect.intervals): hint for hint in reversed(found)}
+    first = _known(found[0].word, taken.dialect.intervals) if found else None
     notes = [
         f"interval is {found[0].word}, not {other.word}, as {other.by}"
-        for other in found[1:]
-        if meaning.interval is not None
-        and parse_interval(other, words) != parse_interval(found[0], words)
+        for interval, other in words.items()
+        if meaning.interval is not None and interval is not None and interval != first
     ]
     return (found[0] if found else None), tuple(notes)
+
+
+def _known(word: str, words: Mapping[str, str]) -> str | None:
+    return words.get(word) or bars.parse_interval(word)
