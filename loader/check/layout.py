@@ -170,7 +170,7 @@ def _decided(
         scales.refuse_fixed_point(frame, columns, where)
     stamp = meaning.stamp or dialect.stamp or _neither_end(said.rows, where)
     skip = {} if meaning.keep_skipped else _applicable(dialect.skip, frame)
-    skip = {**skip, **unselected(frame, meaning.where, where)}
+    skip = {**skip, **unselected(frame, {**dialect.where, **meaning.where}, where)}
     convention = known_convention(meaning.symbol_convention or dialect.symbol_convention)
     keys = (*_symbol_notes(frame, columns), *provider.notes, *symbol.notes)
     notes = (

@@ -3,6 +3,8 @@ the rows that were asked for."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from loader import bars
@@ -49,17 +51,30 @@ class Table:
         Raises:
             SettingsError, ColumnMismatch: columns cannot be joined.
         """
-        asked, path = self._meaning, self.path
+        path, columns = self.path, self._columns(dialect)
         here = {fold(name) for name in frame.columns}
-        named = {fold(part) for name in (*asked.columns.values(), *asked.where)
-                 for part in (name, *name.split("+"))}  # fmt: skip
+        names = (*columns.values(), *self._where(dialect))
+        named = {fold(part) for name in names for part in (name, *name.split("+"))}
         for key, value in path.columns.items():
             if fold(key) in named - here:
                 frame = frame.with_columns(_everywhere(key, value, frame.height))
-        lacking = "date" in path.words and "ts" not in asked.columns and not dialect.shapes
+        lacking = "date" in path.words and "ts" not in columns and not dialect.shapes
         if lacking and _lacks_date(frame):
             frame = frame.with_columns(_everywhere("date", path.words["date"], frame.height))
-        return apart.composed(frame, asked.columns, self._source.name)
+        return apart.composed(frame, columns, self._source.name)
+
+    def _columns(self, dialect: Dialect) -> Mapping[str, str]:
+        """The columns that the person names, and those that a dialect joins."""
+        joined = {
+            each: word
+            for each, words in dialect.columns.items()
+            for word in words
+            if "+" in word.strip("+")
+        }
+        return {**joined, **self._meaning.columns}
+
+    def _where(self, dialect: Dialect) -> Mapping[str, str]:
+        return {**dialect.where, **self._meaning.where}
 
     def decide(self, raw: RawBatch, taken: Recognition) -> Layout | None:
         """The layout of the file, by the rows of `raw` that the person asked for; None if there is
@@ -68,21 +83,21 @@ class Table:
         Raises:
             SettingsError, ColumnMismatch: see `loader.check.layout.decide`.
         """
-        frame = apart.selected(raw.frame, self._meaning.where, self._source.name)
+        source, wanted = self._source, self._where(taken.dialect)
+        frame = apart.selected(raw.frame, wanted, source.name)
         if frame.is_empty() and not raw.frame.is_empty():
             return None
-        source, meaning = self._source, self._meaning
-        used = apart.parts_of(frame, meaning.columns, source.name)
-        used |= {name for name in frame.columns if fold(name) in map(fold, meaning.where)}
+        used = apart.parts_of(frame, self._columns(taken.dialect), source.name)
+        used |= {name for name in frame.columns if fold(name) in map(fold, wanted)}
         place = Place(source.name, source.full_path, self._unlike)
         known = Known(self.path, place, frozenset(used))
-        return decide(RawBatch(frame, raw.location), meaning, taken, known)
+        return decide(RawBatch(frame, raw.location), self._meaning, taken, known)
 
     def others(self, batch: RawBatch, layout: Layout) -> Others | None:
         """The columns of a batch that may tell instruments apart."""
         if self._candidates is None:
             where = self._source.name
-            parts = apart.parts_of(batch.frame, self._meaning.columns, where)
+            parts = apart.parts_of(batch.frame, self._columns(layout.dialect), where)
             self._candidates = apart.candidates(batch.frame, layout.columns, layout.dialect, parts)
         location = batch.location
         return apart.others(

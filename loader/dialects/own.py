@@ -17,7 +17,7 @@ from loader.dialects.dialect import Dialect, Shape, Stamp
 from loader.dialects.patterns import expression, is_pattern
 from loader.errors import SettingsError
 from loader.read.formats.known import container_names
-from loader.settings.kinds import FLAG, POWER, TABLE, TEXT, TEXTS, Kind, choice
+from loader.settings.kinds import FLAG, PAIRS, POWER, TABLE, TEXT, TEXTS, Kind, choice
 
 #: The keys of a table, and what each holds.
 KEYS: Final[Mapping[str, Kind]] = {
@@ -32,6 +32,7 @@ KEYS: Final[Mapping[str, Kind]] = {
     "columns": TABLE,
     "left_out": TABLE,
     "skip": TABLE,
+    "where": PAIRS,
     "short_rows": FLAG,
     "provider": TEXT,
     "symbol_convention": TEXT,
@@ -103,6 +104,7 @@ def from_table(name: str, table: Mapping[str, Any]) -> Dialect:
             f"{column} is {pattern}": _matches(column, pattern)
             for column, pattern in table.get("skip", {}).items()
         },
+        where=table.get("where", {}),
         short_rows=table.get("short_rows", False),
         source="mdload.toml",
     )

@@ -254,6 +254,22 @@ def test_rows_of_one_key_that_a_column_tells_apart(
     ]
 
 
+def test_a_dialect_may_select_rows_and_join_columns(
+    mdload: Mdload, database_url: str, tmp_path: Path
+) -> None:
+    bars = table(tmp_path / "bars.csv", SERIES, *ROWS)
+    config = tmp_path / "mdload.toml"
+    config.write_text(
+        "[dialects.acme]\nheader = ['SYMBOL', 'SERIES', 'PREV']\ninterval = '1d'\n"
+        "where = {SERIES = 'EQ'}\ncolumns = {symbol = 'SYMBOL+SERIES', ts = 'date', open = 'open',"
+        " high = 'high', low = 'low', close = 'close'}\n"
+    )
+    ran = mdload("--config", config, "--database", database_url, "backfill", bars, "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json()["rows_skipped"] == 1
+    assert stored(database_url) == [("KILO.EQ", 11.0), ("LIMA.EQ", 52.0)]
+
+
 @pytest.mark.parametrize("options", [(), ("--commit-every", "200")])
 def test_a_conflict_in_a_later_batch_refuses_the_whole_file(
     load: Mdload, database_url: str, tmp_path: Path, options: tuple[str, ...]
