@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -62,7 +63,7 @@ def provider(
             overruled = said != [known.strip()]
             note = _overruled("provider", str(column), said, f"{by} {known}")
             return Fill(known, (note,) if overruled else ())
-        if market and not f"-{known.strip()}".endswith(market):
+        if set(_parts(market)) - set(_parts(known)):
             notes.append(f"provider is {known.strip()}{market}: {market} keeps its markets apart")
             known = known.strip() + market
         return Fill(known, tuple(notes))
@@ -129,6 +130,11 @@ def _one_symbol(asked: str | None, path: PathFacts, by_name: str | None, place: 
         return Fill(asked)
     note = f"symbol is {asked}, as --symbol says, not {by_name}, as the file's name says"
     return Fill(asked, (note,))
+
+
+def _parts(provider: str) -> list[str]:
+    """The words of a provider's name: `dukascopy` and `bid`."""
+    return re.findall("[a-z0-9]+", provider.lower())
 
 
 def is_alike(one: str, other: str) -> bool:
