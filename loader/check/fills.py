@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
 from loader import bars
-from loader.bars import names
+from loader.bars import names, numbers
 from loader.bars.times import spacing
 from loader.check.instruments.hints import VOCABULARY, Hint, parse_interval
 from loader.check.instruments.lacks import Lack, Place
@@ -178,6 +178,32 @@ def refuse_several_symbols(
                 f"{name!r} tells apart: they are not of one symbol",
                 hint=f"if it holds the symbols: --column symbol={name!r}; else load its values as "
                 "files of their own",
+            )
+
+
+def refuse_several_intervals(
+    frame: pl.DataFrame, columns: Mapping[str, str], used: Collection[str], where: str
+) -> None:
+    """Refuses a table whose bars have several intervals by a column that is not read.
+
+    Raises:
+        ColumnMismatch: all cells of a column are intervals such as `1m` and `5min`, and differ.
+    """
+    if "interval" in columns:
+        return
+    for name, dtype in frame.schema.items():
+        if name in (*columns.values(), *used) or not numbers.is_text(dtype):
+            continue
+        cells = frame.get_column(name).unique(maintain_order=True).drop_nulls()
+        if not 1 < len(cells) <= len(bars.INTERVALS) or not cells.str.contains("^[0-9]").all():
+            continue
+        if len({bars.parse_interval(cell) for cell in cells} - {None}) == len(cells):
+            raise ColumnMismatch.at(
+                where,
+                f"column {name!r} has several intervals ({', '.join(cells.head(3))})",
+                column=name,
+                hint=f"read them: --column interval={name}; or load the rows of one: "
+                f"--where {name}={cells[0]}",
             )
 
 

@@ -149,6 +149,7 @@ def _decided(
     plan, time_notes = timeplan.plan(frame, clock, time_format, where)
     written = stamps.read(stamps.cells_of(frame, clock), plan)
     fills.refuse_several_symbols(frame, columns, written.shown, where)
+    fills.refuse_several_intervals(frame, columns, known.used, where)
     hinted, hint_notes = hinted_interval(meaning, taken, known.path)
     interval = fills.interval(frame, columns, hinted, written.shown, where, dialect.intervals)
     said = names.intervals(

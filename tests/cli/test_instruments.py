@@ -288,6 +288,23 @@ def test_a_conflict_in_a_later_batch_refuses_the_whole_file(
     assert stored(database_url, "SELECT count(*), max(close) FROM bars_ohlcv") == [(600, 11.0)]
 
 
+def test_several_intervals_that_share_no_time(
+    load: Mdload, database_url: str, tmp_path: Path
+) -> None:
+    rows = [
+        f"2024-05-06 {time},1,1,1,1,{tf}"
+        for time, tf in (("09:31", "1m"), ("09:32", "1m"), ("09:35", "5m"), ("09:40", "5m"))
+    ]
+    bars = table(tmp_path / "x.csv", "time,open,high,low,close,tf", *rows)
+    said = ("--provider", "p", "--symbol", "KILO", "--timezone", "UTC")
+    refused = load(bars, *said, "--interval", "1m")
+    assert (refused.code, stored(database_url)) == (3, [])
+    assert "--column interval=tf" in refused.err
+    assert load(bars, *said, "--column", "interval=tf").code == 0
+    counts = "SELECT interval, count(*) FROM bars_ohlcv GROUP BY 1 ORDER BY 1"
+    assert stored(database_url, counts) == [("1m", 2), ("5m", 2)]
+
+
 def test_rows_that_are_wanted_may_come_late(
     load: Mdload, database_url: str, tmp_path: Path
 ) -> None:
