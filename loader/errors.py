@@ -98,8 +98,8 @@ class SettingsError(MdloadError):
         self.problem = problem
 
 
-class ProviderUnknown(LocatedError, SettingsError):
-    """Neither the file nor an option names the provider of its bars."""
+class OneForSeveral(LocatedError, SettingsError):
+    """One option would be laid over several files that may be of different instruments."""
 
 
 class UnknownRun(SettingsError):
@@ -144,6 +144,10 @@ class UnknownDialect(InputError):
 
 class ColumnMismatch(InputError):
     """A column that bars need is missing, ambiguous or of the wrong type."""
+
+
+class ProviderUnknown(ColumnMismatch):
+    """Neither the file nor an option names the provider of its bars."""
 
 
 class SymbolCollision(InputError):

@@ -28,7 +28,7 @@ def date_and_time(
         rest = [other for other in found if other is not group] or outside
         if not rest or fold(group[0]) not in words:
             continue
-        if _is_clock(frame[group[0]]) and _is_date(frame[rest[0][0]]):
+        if is_clock(frame[group[0]]) and _is_date(frame[rest[0][0]]):
             names["time_of_day"] = group[0]
             return rest
     return found
@@ -41,7 +41,7 @@ def are_times(column: pl.Series) -> bool:
     )
 
 
-def _is_clock(column: pl.Series) -> bool:
+def is_clock(column: pl.Series) -> bool:
     if not is_text(column.dtype):
         return column.dtype == pl.Time
     text = column.head(1_000).cast(pl.String).str.strip_chars().drop_nulls()

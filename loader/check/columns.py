@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,11 +11,10 @@ import polars as pl
 
 from loader import bars
 from loader.check import clocks
+from loader.check.instruments.asked import check_fields, column_for, listed, shown
 from loader.dialects.dialect import Dialect, fold
-from loader.errors import ColumnMismatch, SettingsError
+from loader.errors import ColumnMismatch
 
-#: Fields of a bar, and the time of day that completes a `ts` that is a date.
-_FIELDS: Final = (*bars.KEY, "time_of_day", *bars.VALUES)
 #: Fields that all rows may have alike, so that they may stand around the rows.
 _ALIKE: Final = ("provider", "symbol", "interval")
 #: The suffix that readers add to the second of two columns with one name.
@@ -58,8 +56,10 @@ def choose(
     asked: Mapping[str, str],
     where: str,
     around: tuple[str, ...] = (),
+    used: Collection[str] = (),
 ) -> Columns:
-    """The columns of `frame` that make a bar: as the person `asked`, else by the dialect.
+    """The columns of `frame` that make a bar: as the person `asked`, else by the dialect. Those
+    that are `used` already are neither candidates nor left out.
 
     If columns match several names of one field, the dialect's first name wins and the others are
     noted. If two columns have one name and different values, the person has to say which. Columns
@@ -72,8 +72,11 @@ def choose(
         ColumnMismatch: a column is needed and not there, or two could be it.
     """
     check_fields(asked)
-    names = {field: _asked(frame, field, name, where) for field, name in asked.items()}
-    free = [name for name in frame.columns if name not in names.values()]
+    names = {
+        field: column_for(frame, name, f"--column {field}={name}", where)
+        for field, name in asked.items()
+    }
+    free = [name for name in frame.columns if name not in (*names.values(), *used)]
     notes: list[str] = []
     passed_over: dict[str, str] = {}
     for field, found in _candidates(frame, dialect, names, free, around):
@@ -86,7 +89,8 @@ def choose(
     if missing := [field for field in ("ts", *bars.PRICES) if field not in names]:
         outside = _outside(missing, dialect, around)
         raise _missing(frame.columns, names, missing, where, outside)
-    notes += _not_used(frame.columns, names, passed_over, dialect)
+    there = [name for name in frame.columns if name not in used]
+    notes += _not_used(there, names, passed_over, dialect)
     return Columns(names, tuple(notes))
 
 
@@ -120,7 +124,7 @@ def _not_used(
     """Notes on the columns that are not read, and on a volume that is not there."""
     left = [name for name in columns if name not in names.values()]
     notes = [
-        f"{_shown(name)} left out: {passed_over[name]} is read from {names[passed_over[name]]!r}"
+        f"{shown(name)} left out: {passed_over[name]} is read from {names[passed_over[name]]!r}"
         for name in left
         if name in passed_over and _stem(name, columns) == name
     ]
@@ -130,36 +134,6 @@ def _not_used(
         left = [name for name in left if name not in maybe]
         notes.append(_no_volume(maybe))
     return notes + _left_out(left, dialect)
-
-
-def check_fields(asked: Mapping[str, str]) -> None:
-    """Raises:
-    SettingsError: `asked` names a field that bars do not have.
-    """
-    for field, name in asked.items():
-        if field in _FIELDS:
-            continue
-        near = difflib.get_close_matches(field, _FIELDS, n=3)
-        fields = ", ".join(_FIELDS)
-        raise SettingsError(
-            f"{field}={name}: a bar has no field {field!r}",
-            option="--column",
-            hint=f"did you mean {' or '.join(near)}?" if near else f"its fields are {fields}",
-        )
-
-
-def _asked(frame: pl.DataFrame, field: str, name: str, where: str) -> str:
-    if name in frame.columns:
-        return name
-    folded = [column for column in frame.columns if fold(column) == fold(name)]
-    if len(folded) == 1:
-        return folded[0]
-    near = difflib.get_close_matches(name, frame.columns, n=3, cutoff=0.5)
-    raise ColumnMismatch.at(
-        where,
-        f"there is no column {name!r} for --column {field}={name}",
-        hint=f"did you mean {_list(near, ' or ')}?" if near else f"it has {_list(frame.columns)}",
-    )
 
 
 def _by_name(free: list[str], words: tuple[str, ...]) -> list[list[str]]:
@@ -188,7 +162,7 @@ def _first_of_one_name(
         if not frame[first].equals(frame[other], null_equal=True):
             raise ColumnMismatch.at(
                 where,
-                f"columns {_list(group, ' and ')} could both be {field}, and differ",
+                f"columns {listed(group, ' and ')} could both be {field}, and differ",
                 hint=f"say which: --column {field}={first!r}",
             )
         notes.append(f"{other!r} left out: it equals {first!r}")
@@ -220,7 +194,7 @@ def _no_volume(maybe: list[str]) -> str:
     if not maybe:
         return "no volume in the file: it is NULL in the store"
     return (
-        f"no volume is read, because it is not known which of {_list(maybe)} is in units traded: "
+        f"no volume is read, because it is not known which of {listed(maybe)} is in units traded: "
         f"choose with --column volume={maybe[0]!r}"
     )
 
@@ -231,7 +205,7 @@ def _left_out(left: list[str], dialect: Dialect) -> list[str]:
     for name in left:
         reason = known.get(fold(name), "a bar has no field for it")
         reasons.setdefault(reason, []).append(name)
-    return [f"{_list(names)} left out: {reason}" for reason, names in reasons.items()]
+    return [f"{listed(names)} left out: {reason}" for reason, names in reasons.items()]
 
 
 def _outside(missing: list[str], dialect: Dialect, around: tuple[str, ...]) -> list[str]:
@@ -253,11 +227,11 @@ def _missing(
             f"no line names its {len(columns)} columns",
             hint="name them: --column ts=column_1 --column open=column_2 and so on",
         )
-    fault = f"no column for {', '.join(missing)} (it has {_list(columns)})"
+    fault = f"no column for {', '.join(missing)} (it has {listed(columns)})"
     if guess := _guess(columns, missing):
         fault += f": {guess}?"
     if outside:
-        fault += f"; {_list(outside, ' and ')} around the rows is not that of each row"
+        fault += f"; {listed(outside, ' and ')} around the rows is not that of each row"
     used = set(names.values())
     free = [name for name in columns if name not in used]
     close = [name for word in _MAYBE_CLOSE for name in free if fold(name) == word]
@@ -286,14 +260,3 @@ def _guess(columns: list[str], missing: list[str]) -> str | None:
         return "a table of closes"
     is_listing = {"ts", *bars.PRICES} <= set(missing) and folded & {"symbol", "ticker"}
     return "a listing of securities" if is_listing else None
-
-
-def _list(names: Iterable[str], last: str = ", ") -> str:
-    listed = [_shown(name) for name in names]
-    if len(listed) > 20:
-        return ", ".join(listed[:20]) + f" and {len(listed) - 20} more"
-    return last.join(listed)
-
-
-def _shown(name: str) -> str:
-    return repr(name) if name.strip() else "a column without a name"

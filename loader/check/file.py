@@ -8,9 +8,10 @@ from dataclasses import replace
 import polars as pl
 
 from loader.check import ragged, unfinished
-from loader.check.layout import Layout, check, decide
+from loader.check.layout import Layout, check
 from loader.check.normalise import normalise
 from loader.check.spellings import brought_together, refuse_meeting
+from loader.check.table import Table, none_of
 from loader.check.validate import CheckedBatch, RuleSettings, validate
 from loader.dialects.dialect import Opening
 from loader.dialects.own import from_tables
@@ -44,7 +45,13 @@ class Checking:
     """
 
     def __init__(
-        self, reading: Reading, source: Source, settings: Settings, cut_at: int = 0
+        self,
+        reading: Reading,
+        source: Source,
+        settings: Settings,
+        cut_at: int = 0,
+        *,
+        unlike: str | None = None,
     ) -> None:
         self.opening: Opening | None = None
         self.taken: Recognition | None = None
@@ -55,6 +62,7 @@ class Checking:
         self._own = from_tables(settings.own_dialects)
         self._rules = rules_for(self._meaning)
         self._cut_at = cut_at
+        self._table = Table(source, settings, unlike)
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -64,6 +72,17 @@ class Checking:
 
     def pieces(self) -> Generator[CheckedBatch, None, None]:
         """One `CheckedBatch` per batch; none lies on both sides of raw row `cut_at`."""
+        held: list[CheckedBatch] = []  # without a row that was asked for, until the layout is known
+        for piece in self._pieces():
+            if self.layout is None:
+                held.append(piece)
+                continue
+            yield from held
+            held.clear()
+            yield piece
+        yield from held
+
+    def _pieces(self) -> Iterator[CheckedBatch]:
         start_row, asked = 1, self._meaning
         for read in ragged.from_first_fit(iter(self._reading)):
             if self.taken is None:
@@ -76,20 +95,23 @@ class Checking:
                     start_row = checked.last_row + 1
                     yield checked
                 continue
-            raw = RawBatch(
-                self.taken.reshape(read.frame), replace(read.location, start_row=start_row)
-            )
+            frame = self._table.completed(self.taken.reshape(read.frame), self.taken.dialect)
+            raw = RawBatch(frame, replace(read.location, start_row=start_row))
             if raw.frame.is_empty():  # more lines of a header, and no bar yet
                 continue
             start_row += raw.frame.height
             if self.layout is None:
                 self.layout = self._decided(raw, self.taken)
             for batch in _cut(raw, self._cut_at):
-                yield self._checked(batch, self.layout)
+                if self.layout is None:
+                    yield none_of(batch)
+                else:
+                    yield self._checked(batch, self.layout)
 
-    def _decided(self, first: RawBatch, taken: Recognition) -> Layout:
-        layout = decide(first, self._meaning, taken, self._reading.around)
-        unfinished.refuse_none_finished(first.frame, layout.skip, first.location.source)
+    def _decided(self, first: RawBatch, taken: Recognition) -> Layout | None:
+        layout = self._table.decide(first, taken, self._reading.around)
+        if layout is not None:
+            unfinished.refuse_none_finished(first.frame, layout.skip, first.location.source)
         return layout
 
     def _checked(self, batch: RawBatch, layout: Layout) -> CheckedBatch:
@@ -98,6 +120,7 @@ class Checking:
         """
         normalised = normalise(batch, layout)
         checked = validate(batch, normalised, self._rules)
+        checked = replace(checked, others=self._table.others(batch, layout))
         if self._meaning.symbol_map is None:
             return checked
         together = brought_together(checked.spellings)
@@ -113,15 +136,16 @@ class Checking:
         """A batch in which some rows have more or fewer cells than columns."""
         place, start = read.location, read.location.start_row
         named = taken.named(read.frame)
-        sound = taken.reshape(ragged.others(read.frame, odd))
+        sound = self._table.completed(taken.reshape(ragged.others(read.frame, odd)), taken.dialect)
         if self.layout is None:
             self.layout = self._decided(RawBatch(sound, place), taken)
-        numbers, lost = ragged.numbered(named, odd, sound.height, start, self.layout.skip)
+        skip = self.layout.skip if self.layout is not None else {}
+        numbers, lost = ragged.numbered(named, odd, sound.height, start, skip)
         end = start + sound.height + odd.height - 1
         for first, last in _spans(start, end, self._cut_at):
             here = numbers.is_between(first, last)
             part = RawBatch(sound.filter(here), replace(place, start_row=first))
-            checked = self._checked(part, self.layout)
+            checked = self._checked(part, self.layout) if self.layout else none_of(part)
             own = lost.filter(pl.col("row_number").is_between(first, last))
             woven = ragged.woven(checked, numbers.filter(here), own, first)
             yield replace(woven, last_row=last)

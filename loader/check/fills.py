@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 import polars as pl
 
 from loader import bars
-from loader.bars import names
+from loader.bars import names, numbers
 from loader.bars.times import spacing
+from loader.check.instruments.hints import VOCABULARY, Hint, parse_interval
+from loader.check.instruments.lacks import Lack, Place
 from loader.dialects.dialect import fold
-from loader.errors import ColumnMismatch, ProviderUnknown, SettingsError
+from loader.dialects.filenames import PathFacts
+from loader.errors import ColumnMismatch, SettingsError
 
-_NO_WORDS: Final[Mapping[str, str]] = MappingProxyType({})
-_VOCABULARY: Final = " ".join(bars.INTERVALS)
 _EXAMPLES: Final = {"provider": "yahoo", "symbol": "AAPL"}
-#: The source of an interval that the person gave.
-ASKED: Final = "--interval"
 #: Names of columns that may hold symbols; suggested in a hint, never assumed.
 _MAYBE_SYMBOL: Final = (
     "name", "code", "stock", "stocksymbol", "pair", "coin", "asset", "product", "contract",
@@ -29,62 +28,131 @@ _MAYBE_SYMBOL: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """`value` fills empty cells, or every row of a file without the column."""
+    """`value` fills empty cells, or every row of a file without the column; `lack` is there if
+    nothing gives one."""
 
     value: str | None
     notes: tuple[str, ...] = ()
+    lack: Lack | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """A word about all bars of a file and its origin: the person's option, or the file's name."""
-
-    word: str
-    by: str
-
-    def __str__(self) -> str:
-        return f"{self.by} {self.word}"
-
-
-def word(
+def provider(
     frame: pl.DataFrame,
     columns: Mapping[str, str],
-    field: str,
-    hint: str | None,
-    where: str,
-    by_name: str | None = None,
+    asked: str | None,
+    path: PathFacts,
+    by_name: str | None,
+    market: str,
 ) -> Fill:
-    """The fill of `provider` or `symbol`: the `hint`, else from the file's name.
+    """The fill of `provider`: what the path gives, else what the person `asked` for, else the
+    dialect's own, `by_name`. `market` is the end of that which keeps markets apart, such as `-um`:
+    nothing takes it away.
 
     Raises:
-        SettingsError: the hint is blank.
-        ProviderUnknown: neither the file nor the hint names the provider.
-        ColumnMismatch: neither names the symbol.
+        SettingsError: `asked` is blank.
     """
-    check_word(field, hint)
-    column = columns.get(field)
-    said = _said(frame, column)
-    if hint is not None:
-        overruled = said and said != [hint.strip()]
-        note = _overruled(field, str(column), said, f"--{field} {hint}")
-        return Fill(hint, (note,) if overruled else ())
+    check_word("provider", asked)
+    column = columns.get("provider")
+    said, notes = _said(frame, column), []
+    known = path.words.get("provider", asked)
+    if known is not None and asked is not None and known != asked.strip():
+        notes.append(f"provider is {known}, as {path.origin['provider']} says, not {asked}")
+    if known is not None:
+        by = _by("provider", path)
+        if said:
+            overruled = said != [known.strip()]
+            note = _overruled("provider", str(column), said, f"{by} {known}")
+            return Fill(known, (note,) if overruled else ())
+        if set(_parts(market)) - set(_parts(known)):
+            notes.append(f"provider is {known.strip()}{market}: {market} keeps its markets apart")
+            known = known.strip() + market
+        return Fill(known, tuple(notes))
     if by_name is not None:
-        if not said:
-            return Fill(by_name)
-        overruled = field == "symbol" and {w.upper() for w in said} != {by_name.upper()}
-        note = _overruled(field, str(column), said, f"{by_name}, as the file's name says")
-        return Fill(None, (note,) if overruled else ())
+        return Fill(None if said else by_name)
     if said or (column is not None and not frame.height):
         return Fill(None)
-    why = f"column {column!r} is empty" if column is not None else "the file has no column for it"
-    fault = f"the {field} of the bars is not known, {why}"
-    if field == "provider":
-        hint = f"name it: --provider {_EXAMPLES[field]}"
-        raise ProviderUnknown.at(where, fault, column=column, hint=hint)
+    return Fill(None, lack=_lack("provider", column))
+
+
+def symbol(
+    frame: pl.DataFrame,
+    columns: Mapping[str, str],
+    asked: str | None,
+    path: PathFacts,
+    by_name: str | None,
+    place: Place,
+) -> Fill:
+    """The fill of `symbol`: what the path gives, else what the person `asked` for, else what the
+    dialect reads from the file's name, `by_name`.
+
+    Raises:
+        SettingsError: `asked` is blank.
+        OneForSeveral: `asked` would be laid over files of several instruments.
+    """
+    check_word("symbol", asked)
+    column = columns.get("symbol")
+    said, given = _said(frame, column), path.words.get("symbol")
+    if said:
+        words = {
+            given: f"{given}, as {path.origin.get('symbol')} says",
+            by_name: f"{by_name}, as the file's name says",
+            asked: f"--symbol {asked}",
+        }
+        upper = {word.upper() for word in said}
+        notes = [
+            _overruled("symbol", str(column), said, by)
+            for word, by in words.items()
+            if word is not None and upper != {word.strip().upper()}
+        ]
+        return Fill(given or asked, tuple(notes))
+    if given is not None or asked is not None:
+        return _one_symbol(asked, path, by_name, place)
+    if by_name is not None or (column is not None and not frame.height):
+        return Fill(by_name)
     maybe = [name for name in frame.columns if fold(name) in _MAYBE_SYMBOL]
-    or_column = f"; or if they stand there: --column symbol={maybe[0]!r}" if maybe else ""
-    hint = f"name it: --symbol {_EXAMPLES[field]}{or_column}"
-    raise ColumnMismatch.at(where, fault, column=column, hint=hint)
+    return Fill(None, lack=_lack("symbol", column, maybe))
+
+
+def _one_symbol(asked: str | None, path: PathFacts, by_name: str | None, place: Place) -> Fill:
+    """What the path gives, else what was `asked` for, if it cannot be meant for another file."""
+    given = path.words.get("symbol")
+    if given is not None:
+        if asked is None or is_alike(asked, given):
+            return Fill(given)
+        place.refuse_one_for_all(asked, given)
+        return Fill(given, (f"symbol is {given}, as {path.origin['symbol']} says, not {asked}",))
+    assert asked is not None
+    if by_name is not None and is_alike(asked, by_name):
+        return Fill(asked)
+    if not path.free:
+        place.refuse_one_for_all(asked, by_name)
+    if by_name is None:
+        return Fill(asked)
+    note = f"symbol is {asked}, as --symbol says, not {by_name}, as the file's name says"
+    return Fill(asked, (note,))
+
+
+def _parts(provider: str) -> list[str]:
+    """The words of a provider's name: `dukascopy` and `bid`."""
+    return re.findall("[a-z0-9]+", provider.lower())
+
+
+def is_alike(one: str, other: str) -> bool:
+    """Whether two spellings differ only in case and signs: `BTC/USD` and `btcusd`."""
+    return _plain(one) == _plain(other)
+
+
+def _plain(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).upper()
+
+
+def _by(field: str, path: PathFacts) -> str:
+    return f"as {path.origin[field]} says," if field in path.words else f"--{field}"
+
+
+def _lack(field: str, column: str | None, maybe: Sequence[str] = ()) -> Lack:
+    why = f"column {column!r} is empty" if column is not None else "the file has no column for it"
+    return Lack(field, f"the {field} of the bars is not known, {why}", column, tuple(maybe))
 
 
 def refuse_several_symbols(
@@ -110,6 +178,32 @@ def refuse_several_symbols(
                 f"{name!r} tells apart: they are not of one symbol",
                 hint=f"if it holds the symbols: --column symbol={name!r}; else load its values as "
                 "files of their own",
+            )
+
+
+def refuse_several_intervals(
+    frame: pl.DataFrame, columns: Mapping[str, str], used: Collection[str], where: str
+) -> None:
+    """Refuses a table whose bars have several intervals by a column that is not read.
+
+    Raises:
+        ColumnMismatch: all cells of a column are intervals such as `1m` and `5min`, and differ.
+    """
+    if "interval" in columns:
+        return
+    for name, dtype in frame.schema.items():
+        if name in (*columns.values(), *used) or not numbers.is_text(dtype):
+            continue
+        cells = frame.get_column(name).unique(maintain_order=True).drop_nulls()
+        if not 1 < len(cells) <= len(bars.INTERVALS) or not cells.str.contains("^[0-9]").all():
+            continue
+        if len({bars.parse_interval(cell) for cell in cells} - {None}) == len(cells):
+            raise ColumnMismatch.at(
+                where,
+                f"column {name!r} has several intervals ({', '.join(cells.head(3))})",
+                column=name,
+                hint=f"read them: --column interval={name}; or load the rows of one: "
+                f"--where {name}={cells[0]}",
             )
 
 
@@ -139,7 +233,7 @@ def interval(
                 where,
                 f"column {column!r} says {said[0]!r}, which is not an interval",
                 column=column,
-                hint=f"intervals are {_VOCABULARY}; another column: --column interval=NAME",
+                hint=f"intervals are {VOCABULARY}; another column: --column interval=NAME",
             )
         overruled = known is not None and parsed != {known}
         return Fill(
@@ -165,10 +259,15 @@ def interval(
         raise ColumnMismatch.at(
             where,
             f"the interval of the bars is not known, {shown.evidence}",
-            hint=f"name it: --interval {shown.likely or '1m'}",
+            hint=f"name it: --interval {shown.likely or _usual(times)}",
         )
     note = f"interval {shown.interval} inferred from the spacing: {shown.evidence}"
     return Fill(shown.interval, (note,))
+
+
+def _usual(times: pl.Series) -> str:
+    """An interval to name as an example: bars at midnight only are daily."""
+    return "1d" if (times == times.dt.truncate("1d")).all() else "1m"
 
 
 def check_word(field: str, word: str | None) -> None:
@@ -178,21 +277,6 @@ def check_word(field: str, word: str | None) -> None:
     if word is not None and not word.strip():
         hint = f"for example {_EXAMPLES[field]}"
         raise SettingsError("is blank", option=f"--{field}", hint=hint)
-
-
-def parse_interval(hint: Hint, words: Mapping[str, str] = _NO_WORDS) -> str:
-    """The interval that a hint names.
-
-    Raises:
-        SettingsError: it is none.
-    """
-    known = words.get(hint.word) or bars.parse_interval(hint.word)
-    if known is None:
-        problem, vocabulary = f"{hint.word!r} is no interval", f"one of {_VOCABULARY}"
-        if hint.by == ASKED:
-            raise SettingsError(problem, option=ASKED, hint=vocabulary)
-        raise SettingsError(f"{hint.by} {problem}", hint=vocabulary)
-    return known
 
 
 def _said(frame: pl.DataFrame, column: str | None) -> list[str]:

@@ -18,11 +18,17 @@ from loader.bars.times import stamps
 from loader.bars.times.stamps import TimePlan
 from loader.bars.times.zones import UTC, Zone, parse_zone
 from loader.check import fills, scales, unfinished
-from loader.check.columns import check_fields, choose
-from loader.check.fills import Hint
+from loader.check.columns import Columns, choose
+from loader.check.fills import Fill
+from loader.check.instruments.apart import unselected
+from loader.check.instruments.asked import check_fields
+from loader.check.instruments.hints import ASKED, Hint, hinted_interval, parse_interval
+from loader.check.instruments.lacks import Known, Place
+from loader.check.instruments.lacks import refuse as lacks_refused
 from loader.dialects.dialect import Dialect, Stamp, fold
 from loader.dialects.known import known_dialect
 from loader.dialects.own import from_tables
+from loader.dialects.patterns import expression
 from loader.dialects.recognition import PLAIN, Recognition, plain
 from loader.errors import ColumnMismatch
 from loader.read.batch import RawBatch
@@ -73,11 +79,13 @@ def check(meaning: Meaning) -> None:
     fills.check_word("provider", meaning.provider)
     fills.check_word("symbol", meaning.symbol)
     if meaning.interval is not None:
-        fills.parse_interval(Hint(meaning.interval, fills.ASKED), dialect.intervals)
+        parse_interval(Hint(meaning.interval, ASKED), dialect.intervals)
     if meaning.timezone is not None:
         parse_zone(meaning.timezone)
     timeplan.check_format(meaning.time_format)
     check_fields(meaning.columns)
+    if meaning.name_pattern is not None:
+        expression(meaning.name_pattern)
 
 
 def _named(meaning: Meaning) -> Dialect:
@@ -89,38 +97,63 @@ def decide(
     first: RawBatch,
     meaning: Meaning,
     taken: Recognition | None = None,
-    around: tuple[str, ...] = (),
+    known: Known = Known(),  # noqa: B008 - it is frozen
 ) -> Layout:
     """The layout of the file that begins with `first`; it holds for all of its batches.
 
     `meaning` supplies what the file lacks. `taken` is the recognised dialect, which has reshaped
     `first`. Without it the columns must be those of the dialect that the person names, or of a
-    plain table. `around` are the columns that stand around the rows, see `Reading`.
+    plain table. `known` is what is known beside the rows.
 
     Raises:
         UnknownDialect: there is no dialect of the name given.
-        SettingsError: an option is wrong, or neither the file nor an option names the provider.
+        SettingsError: an option is wrong, or is one for several files.
+        ProviderUnknown: neither the file nor an option names the provider.
         ColumnMismatch: a column that bars need is absent, doubled, of a type that cannot be one, or
             can be read in two ways.
     """
     frame, where = first.frame, first.location.source
     taken = taken or plain(_named(meaning))
     dialect = taken.dialect
-    convention = known_convention(meaning.symbol_convention or dialect.symbol_convention)
-    outside = around if dialect.reshape is None else ()  # it may have made rows' cells of them
-    chosen = choose(frame, dialect, meaning.columns, where, outside)
+    outside = (
+        known.around if dialect.reshape is None else ()
+    )  # it may have made rows' cells of them
+    chosen = choose(frame, dialect, meaning.columns, where, outside, known.used)
     columns = chosen.names
     _check_types(frame, columns, dialect.numbers, where)
-    provider = fills.word(
-        frame, columns, "provider", meaning.provider, where, _provider(dialect, taken.facts)
+    place, own = known.place or Place(where), dialect.provider_of(taken.facts)
+    provider = fills.provider(frame, columns, meaning.provider, known.path, *own)
+    symbol = fills.symbol(
+        frame, columns, meaning.symbol, known.path, taken.facts.get("symbol"), place
     )
-    symbol = fills.word(frame, columns, "symbol", meaning.symbol, where, taken.facts.get("symbol"))
+    lacks = [fill.lack for fill in (provider, symbol) if fill.lack is not None]
+    try:
+        layout = _decided(first, meaning, taken, chosen, known, (provider, symbol))
+    except ColumnMismatch as error:
+        lacks_refused(lacks, place, dialect, error)
+        raise
+    lacks_refused(lacks, place, dialect)
+    return layout
+
+
+def _decided(
+    first: RawBatch,
+    meaning: Meaning,
+    taken: Recognition,
+    chosen: Columns,
+    known: Known,
+    named: tuple[Fill, Fill],
+) -> Layout:
+    """`decide`, once the columns are chosen and provider and symbol are named, or found lacking."""
+    frame, where = first.frame, first.location.source
+    dialect, columns, (provider, symbol) = taken.dialect, chosen.names, named
     clock = tuple(columns[name] for name in ("ts", "time_of_day") if name in columns)
     time_format = meaning.time_format or dialect.time_format
     plan, time_notes = timeplan.plan(frame, clock, time_format, where)
     written = stamps.read(stamps.cells_of(frame, clock), plan)
     fills.refuse_several_symbols(frame, columns, written.shown, where)
-    hinted = _interval(meaning, taken)
+    fills.refuse_several_intervals(frame, columns, known.used, where)
+    hinted, hint_notes = hinted_interval(meaning, taken, known.path)
     interval = fills.interval(frame, columns, hinted, written.shown, where, dialect.intervals)
     said = names.intervals(
         names.spelled(frame, columns.get("interval"), interval.value), dialect.intervals
@@ -141,10 +174,12 @@ def decide(
         scales.refuse_fixed_point(frame, columns, where)
     stamp = meaning.stamp or dialect.stamp or _neither_end(said.rows, where)
     skip = {} if meaning.keep_skipped else _skip(dialect, frame, columns)
+    skip = {**skip, **unselected(frame, {**dialect.where, **meaning.where}, where)}
+    convention = known_convention(meaning.symbol_convention or dialect.symbol_convention)
     keys = (*_symbol_notes(frame, columns), *provider.notes, *symbol.notes)
     notes = (
         *taken.notes, *noted("columns", chosen.notes), *noted("key", keys),
-        *noted("times", time_notes), *noted("interval", interval.notes),
+        *noted("times", time_notes), *noted("interval", hint_notes + interval.notes),
         *noted("times", zone_notes + settled_notes),
         *noted("numbers", scales.notes(price_exponent, volume_exponent)),
         *_meaning_notes(stamp, skip),
@@ -163,26 +198,6 @@ def decide(
         naming=Naming(convention, meaning.symbol_map),
         notes=notes,
     )
-
-
-def _provider(dialect: Dialect, facts: Mapping[str, str]) -> str | None:
-    """The provider of the dialect's bars; None if the file's name does not say enough."""
-    if not dialect.shapes:
-        return None
-    try:
-        return (dialect.provider or dialect.name).format_map(facts)
-    except KeyError:
-        return None
-
-
-def _interval(meaning: Meaning, taken: Recognition) -> Hint | None:
-    if meaning.interval is not None:
-        return Hint(meaning.interval, fills.ASKED)
-    if "interval" in taken.facts:
-        return Hint(taken.facts["interval"], "the file's name says")
-    if taken.dialect.interval is not None:
-        return Hint(taken.dialect.interval, f"{taken.dialect.name} says")
-    return None
 
 
 def _skip(

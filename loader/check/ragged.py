@@ -136,4 +136,5 @@ def woven(
         bad=pl.concat([bad, rejects]).sort("row_number"),
         rejected=Counter(checked.rejected) + Counter(kept["rule"].to_list()),
         skipped=checked.skipped + lost.height - kept.height,
+        others=checked.others and checked.others.numbered(numbers),
     )

@@ -8,7 +8,7 @@ by key into partitions on local disk, each small enough to be held in memory.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import polars as pl
@@ -16,10 +16,12 @@ import polars as pl
 from loader import bars
 from loader.bars import SERIES, TS
 from loader.bars.words import changes
+from loader.check.instruments.apart import EXAMINED
 from loader.check.validate import CheckedBatch
 from loader.read.spool import Partitions
 
 BARS_AND_ROW = {**bars.SCHEMA, "row_number": pl.Int64()}
+_MET = {name: BARS_AND_ROW[name] for name in (*bars.KEY, "row_number")}
 #: Conflicting keys that a message names; all are counted.
 LISTED = 20
 #: About 100 MB in memory while one partition is made unique; flat up to a hundred million rows.
@@ -37,6 +39,7 @@ class MayRepeat(Exception):
 class UniqueBatch:
     """Bars of one piece of a file, one row per key, and what was found on the way.
 
+    `met` are the first rows (`bars.KEY`, `row_number`) of keys that have several, which differ.
     `bars` has `BARS_AND_ROW` and is sorted by key; `series` has, in that order, provider, symbol,
     interval, lo and hi (first and last ts), and how many `rows` of `bars` are its own.
     `read` counts raw rows; `bad`, `rejected` and `spellings` are the piece's from validation;
@@ -57,6 +60,7 @@ class UniqueBatch:
     duplicate: int = 0
     conflicting: int = 0
     conflicts: tuple[str, ...] = ()
+    met: pl.DataFrame | None = None
 
 
 def in_order(pieces: Iterable[CheckedBatch]) -> Generator[UniqueBatch, None, None]:
@@ -78,11 +82,21 @@ def in_order(pieces: Iterable[CheckedBatch]) -> Generator[UniqueBatch, None, Non
 
 
 def partitioned(
-    pieces: Iterable[CheckedBatch], rows: int, piece_rows: int, *, by_time: bool = False
+    pieces: Iterable[CheckedBatch],
+    rows: int,
+    piece_rows: int,
+    examine: Callable[[pl.DataFrame], None],
+    *,
+    by_time: bool = False,
+    at_once: bool = False,
 ) -> Generator[UniqueBatch, None, None]:
     """The same for files in any order: the whole file is read first and comes back by partition, in
     pieces of `piece_rows`. The expected number of `rows` decides how many partitions there are;
-    with `by_time` a partition is a week.
+    with `by_time` a partition is a week. `examine` gets the `met` of all partitions at the end;
+    with `at_once` also those of the first partition that has some, before it is given out.
+
+    Raises:
+        Whatever `examine` raises.
     """
     count = min(max(rows // _PARTITION_ROWS, _FEWEST), _MOST)
     key = [_week(), _lane(_LANES)] if by_time else [_partition(count)]
@@ -96,10 +110,18 @@ def partitioned(
             set_aside = made_unique(replace(piece, good=none))
             seen += piece.good.height + set_aside.read
             yield replace(set_aside, last_row=number, seen=seen)
+        met = pl.DataFrame(schema=_MET)
         for frame in partitions.frames(piece_rows):
-            for part in _in_pieces(_unique(frame), piece_rows):
+            unique = _unique(frame)
+            if unique.met is not None:
+                if at_once and met.is_empty():
+                    examine(unique.met)
+                met = pl.concat([met, unique.met]).head(EXAMINED)
+            for part in _in_pieces(replace(unique, met=None), piece_rows):
                 number += 1
                 yield replace(part, last_row=number, seen=seen)
+        if met.height:
+            examine(met)
 
 
 def _in_pieces(unique: UniqueBatch, piece_rows: int) -> Generator[UniqueBatch, None, None]:
@@ -156,7 +178,13 @@ def _unique(good: pl.DataFrame) -> UniqueBatch:
         duplicate=duplicate,
         conflicting=differing.height,
         conflicts=tuple(listed.to_series()),
+        met=_met(frame, differing) if differing.height else None,
     )
+
+
+def _met(frame: pl.DataFrame, differing: pl.DataFrame) -> pl.DataFrame:
+    keys = differing.select(bars.KEY).unique(maintain_order=True).head(EXAMINED // 2)
+    return frame.join(keys, on=list(bars.KEY), how="semi").select(list(_MET)).head(EXAMINED)
 
 
 def _in_order(ts: pl.Series, opens: pl.Series, series: pl.DataFrame) -> bool:
@@ -204,9 +232,17 @@ def _spans(series: pl.DataFrame) -> pl.DataFrame:
 
 
 def made_unique(piece: CheckedBatch) -> UniqueBatch:
-    """One row per key of one piece: the last one."""
+    """One row per key of one piece: the last one.
+
+    Raises:
+        ColumnMismatch: another column of the file tells rows of one key apart.
+    """
+    unique = _unique(piece.good)
+    if unique.met is not None and piece.others is not None:
+        piece.others.refuse(unique.met)
     return replace(
-        _unique(piece.good),
+        unique,
+        met=None,
         read=piece.good.height + piece.bad.height + piece.skipped,
         skipped=piece.skipped,
         last_row=piece.last_row,

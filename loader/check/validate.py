@@ -12,6 +12,7 @@ import polars as pl
 from loader.bars.names import Naming
 from loader.bars.words import changes
 from loader.check import rawjson
+from loader.check.instruments.apart import Others
 from loader.check.normalise import Normalised
 from loader.check.rules import Rule, RuleSettings, rules
 from loader.read.batch import RawBatch
@@ -35,6 +36,7 @@ class CheckedBatch:
             the `convention` by which the one was made of the other (all String).
         skipped: rows that the dialect does not count as bars.
         last_row: the number of the batch's last row.
+        others: the columns that no bar is read from, where some may tell instruments apart.
     """
 
     good: pl.DataFrame
@@ -43,6 +45,7 @@ class CheckedBatch:
     spellings: pl.DataFrame
     skipped: int = 0
     last_row: int = 0
+    others: Others | None = None
 
 
 def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) -> CheckedBatch:

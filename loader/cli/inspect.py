@@ -29,12 +29,14 @@ def inspect(
     """
     from loader.cli.views.dialect_table import dialect_table
     from loader.cli.views.inspection import print_look
+    from loader.dialects.siblings import Siblings
     from loader.ingest.inspection import inspect_source
     from loader.read.sources import find
 
     settings = settings_of(ctx, given)
     with find([source]) as found:
-        looks = [inspect_source(each, settings) for each in found]
+        siblings = Siblings(each.full_path for each in found)
+        looks = [inspect_source(each, settings, siblings.unlike(each.full_path)) for each in found]
     if emit:
         for look in looks[:1]:
             click.echo(dialect_table(look))

@@ -94,6 +94,8 @@ def _as_table(
     for name, text in value:
         if not text:
             raise click.BadParameter(f"{name + '='!r} is not {param.metavar}", ctx, param)
+        if any(other == name and words != text for other, words in value):
+            raise click.BadParameter(f"{name!r} is given twice, with different values", ctx, param)
     return dict(value)
 
 

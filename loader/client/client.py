@@ -140,7 +140,8 @@ class StoreClient:
 
         Raises:
             ColumnMismatch: a column is missing, doubled, or has a wrong type.
-            SettingsError: the provider is not known, or an argument is wrong.
+            ProviderUnknown: neither `bars` nor an argument names the provider.
+            SettingsError: an argument is wrong.
             ValueError: `batch_size` is not positive.
         """
         done = Counts()

@@ -139,6 +139,7 @@ class Dialect:
         volume_exponent: the same for volumes; 2 if the file counts lots of 100.
         numbers: how numbers are written in text, if not plainly.
         skip: rows that are not bars, by reason: a boolean expression over the file's columns.
+        where: column to the value that a row of the file must have; `|` stands between several.
         reshape: see `Reshape`.
         short_rows: whether a row may omit empty cells at its end. Otherwise a row with fewer cells
             than the header is rejected, because nobody can know which cell is missing.
@@ -170,6 +171,7 @@ class Dialect:
     volume_exponent: int = 0
     numbers: NumberFormat = PLAIN
     skip: Mapping[str, pl.Expr] = field(default_factory=lambda: MappingProxyType({}))
+    where: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     reshape: Callable[[Opening], Reshape] | None = None
     short_rows: bool = False
     volume: str = ""
@@ -198,6 +200,22 @@ class Dialect:
             skip=self.skip if shape.skip is None else shape.skip,
             reshape=shape.reshape or self.reshape,
         )
+
+    def provider_of(self, facts: Mapping[str, str]) -> tuple[str | None, str]:
+        """The provider of bars with these facts, None if they do not say enough or tables are
+        plain; and the end of it that keeps markets apart: `-um` of `binance-um`, else nothing."""
+        if not self.shapes:
+            return None, ""
+        template = self.provider or self.name
+        try:
+            whole = template.format_map(facts)
+        except KeyError:
+            return None, ""
+        constant, brace, _ = template.partition("{")
+        if not brace and template.startswith(f"{self.name}-"):
+            constant = self.name
+        constant = constant.rstrip("-")
+        return whole, whole[len(constant) :] if constant else ""
 
     def facts_from_path(self, path: str) -> dict[str, str] | None:
         """The groups of the first of `names` found in `path`; None if none is found."""

@@ -3,9 +3,81 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
 
-from loader.dialects.dialect import Dialect
+from loader.dialects.dialect import Dialect, fold
+from loader.dialects.known import dialects
+from loader.dialects.patterns import in_folders, in_name
+from loader.dialects.recognition import PLAIN
+from loader.errors import ColumnMismatch
+from loader.settings import Meaning
+
+#: Fields of a bar that a path can give.
+_GIVEN: Final = ("provider", "symbol", "interval")
+
+
+@dataclass(frozen=True, slots=True)
+class PathFacts:
+    """What folders such as `symbol=AAPL` and the person's pattern give for one file.
+
+    Attributes:
+        words: `provider`, `symbol`, `interval` and `date`, where they are given.
+        origin: for each of them, what gives it, as the subject of a sentence.
+        columns: all keys of folders, which can be named like columns of the file.
+        free: whether the person's pattern fits and leaves the symbol to an option.
+    """
+
+    words: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    origin: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    free: bool = False
+
+
+def read_path(path: str, name: str, pattern: str | None) -> PathFacts:
+    """The facts of the file at `path` (see `Opening.path`), called `name` in messages.
+
+    Raises:
+        ColumnMismatch: the path does not fit the `pattern`.
+    """
+    columns = in_folders(path)
+    words, origin = {}, {}
+    for each in _GIVEN:
+        for key, value in columns.items():
+            if fold(key) in map(fold, dialects()[PLAIN].columns[each]):
+                words[each], origin[each] = value, f"the folder {key}={value}"
+    for key in ("date", "day", "dt"):
+        if key in columns and "date" not in words and len(columns[key]) > len("31"):
+            words["date"], origin["date"] = columns[key], f"the folder {key}={columns[key]}"
+    if pattern is None:
+        return PathFacts(words, origin, columns)
+    given = in_name(path, pattern)
+    if given is None:
+        raise ColumnMismatch.at(
+            name,
+            f"its name does not fit --name {pattern!r}",
+            hint="a pattern fits whole names, from the first letter to the suffix: "
+            "'{symbol}_*.csv', '{symbol}/*.csv'",
+        )
+    by = dict.fromkeys(given, f"its name, by {pattern},")
+    return PathFacts(words | given, origin | by, columns, free="symbol" not in given)
+
+
+def path_columns(path: str, meaning: Meaning) -> Mapping[str, str]:
+    """Those facts of `read_path` that decide a file's bars, for its fingerprint. Empty where
+    neither folders nor a pattern give any."""
+    columns = in_folders(path)
+    used = _parts(meaning.columns.values()) | _parts(meaning.where)
+    keys = {fold(word) for each in _GIVEN for word in dialects()[PLAIN].columns[each]}
+    keys |= {"date", "day", "dt"} | used
+    found = {key: value for key, value in columns.items() if fold(key) in keys}
+    return found | ((meaning.name_pattern and in_name(path, meaning.name_pattern)) or {})
+
+
+def _parts(names: Collection[str]) -> set[str]:
+    return {fold(part) for name in names for part in (name, *name.split("+"))}
 
 
 def path_facts(path: str, candidates: Iterable[Dialect]) -> Mapping[str, object]:

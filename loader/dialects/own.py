@@ -14,9 +14,10 @@ from loader.bars.names import known_convention
 from loader.bars.times.plan import check_format
 from loader.bars.times.zones import parse_zone
 from loader.dialects.dialect import Dialect, Shape, Stamp
+from loader.dialects.patterns import expression, is_pattern
 from loader.errors import SettingsError
 from loader.read.formats.known import container_names
-from loader.settings.kinds import FLAG, POWER, TABLE, TEXT, TEXTS, Kind, choice
+from loader.settings.kinds import FLAG, PAIRS, POWER, TABLE, TEXT, TEXTS, Kind, choice
 
 #: The keys of a table, and what each holds.
 KEYS: Final[Mapping[str, Kind]] = {
@@ -31,6 +32,7 @@ KEYS: Final[Mapping[str, Kind]] = {
     "columns": TABLE,
     "left_out": TABLE,
     "skip": TABLE,
+    "where": PAIRS,
     "short_rows": FLAG,
     "provider": TEXT,
     "symbol_convention": TEXT,
@@ -71,12 +73,15 @@ def from_table(name: str, table: Mapping[str, Any]) -> Dialect:
     """
     for error in wrong(name, table):
         raise error
+    named = [table["name"]] if is_pattern(table.get("name", "")) else []
+    names = tuple(map(str, map(_path_pattern, [*table.get("names", ()), *named])))
+    in_names = any("(?P<provider>" in pattern for pattern in names)
     shape = Shape(
         containers=tuple(table.get("containers", ["csv"])),
         header=tuple(table.get("header", ())),
         positions=tuple(table.get("positions", ())),
         place=table.get("place"),
-        name=table.get("name"),
+        name=_path_pattern(table.get("name")),
         values=table.get("values", {}),
     )
     return Dialect(
@@ -84,9 +89,9 @@ def from_table(name: str, table: Mapping[str, Any]) -> Dialect:
         title=table.get("title", name),
         columns={field: (column,) for field, column in table["columns"].items()},
         shapes=(shape,),
-        names=tuple(table.get("names", ())),
+        names=names,
         left_out=table.get("left_out", {}),
-        provider=table.get("provider"),
+        provider=table.get("provider", "{provider}" if in_names else None),
         symbol_convention=table.get("symbol_convention", "plain"),
         stamp=table.get("stamp", "start"),
         time_format=table.get("time_format"),
@@ -99,6 +104,7 @@ def from_table(name: str, table: Mapping[str, Any]) -> Dialect:
             f"{column} is {pattern}": _matches(column, pattern)
             for column, pattern in table.get("skip", {}).items()
         },
+        where=table.get("where", {}),
         short_rows=table.get("short_rows", False),
         source="mdload.toml",
     )
@@ -144,10 +150,15 @@ def _check(value: object, table: Mapping[str, Any], *path: str) -> None:
         raise TableError(error.problem, *path, hint=error.hint) from error
 
 
+def _path_pattern(pattern: str | None) -> str | None:
+    """A regular expression as it is; that of a pattern such as `{symbol}_{interval}.csv`."""
+    return expression(pattern) if pattern is not None and is_pattern(pattern) else pattern
+
+
 def _patterns(patterns: Iterable[str]) -> None:
     for pattern in patterns:
         try:
-            re.compile(pattern)
+            re.compile(_path_pattern(pattern) or "")
         except re.error as error:
             raise SettingsError(f"{pattern!r} is not a valid pattern: {error}") from error
 

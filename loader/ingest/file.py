@@ -80,7 +80,7 @@ class FileWork:
         with read(self.source, settings.piece_rows) as reading:
             run.emit(FileOpened(self.source.name, reading.rows))
             resumable = 0 if self.mode.partition else self.mode.resume_at
-            checking = Checking(reading, self.source, settings, resumable)
+            checking = run.checking(reading, self.source, resumable)
             if settings.commit_every and not self.mode.partition and not self.done.file_id:
                 prove_order(run, self.source)
             with compared_pieces(run, self.source, self.mode, reading, checking) as compared:

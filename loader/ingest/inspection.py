@@ -11,7 +11,8 @@ import polars as pl
 from loader import bars
 from loader.check import spellings
 from loader.check.file import Checking
-from loader.errors import MdloadError, SymbolCollision
+from loader.check.unique import made_unique
+from loader.errors import InputError, MdloadError
 from loader.read.formats import read
 from loader.read.sources import Source
 from loader.results import Note, noted
@@ -52,8 +53,9 @@ class Inspection:
     error: MdloadError | None = None
 
 
-def inspect_source(source: Source, settings: Settings) -> Inspection:
-    """Inspects the first batch of `source`. Errors of mdload's own kinds are part of the result."""
+def inspect_source(source: Source, settings: Settings, unlike: str | None = None) -> Inspection:
+    """Inspects the first batch of `source`; `unlike` is another file to be loaded with it, see
+    `Siblings.unlike`. Errors of mdload's own kinds are part of the result."""
     seen = Inspection(source.name)
     try:
         with read(source, settings.batch_rows) as reading:
@@ -66,7 +68,7 @@ def inspect_source(source: Source, settings: Settings) -> Inspection:
                 rows=reading.rows,
                 notes=noted("reading", reading.notes),
             )
-            checking = Checking(reading, source, settings)
+            checking = Checking(reading, source, settings, unlike=unlike)
             with closing(checking.pieces()) as pieces:
                 try:
                     first = next(pieces, None)
@@ -96,7 +98,8 @@ def inspect_source(source: Source, settings: Settings) -> Inspection:
     )
     try:
         spellings.refuse_collisions(first.spellings)
-    except SymbolCollision as error:
+        made_unique(first)
+    except InputError as error:
         return replace(seen, error=error)
     return seen
 

@@ -8,7 +8,10 @@ from functools import partial
 from itertools import groupby
 from typing import Final
 
+import polars as pl
+
 from loader.check.file import Checking
+from loader.check.instruments.apart import refuse_told_apart
 from loader.check.unique import in_order, partitioned
 from loader.ingest.run import LoadMode, LoadRun
 from loader.read.ahead import ahead
@@ -44,10 +47,31 @@ def prove_order(run: LoadRun, source: Source) -> None:
         Cancelled: the load was cancelled.
     """
     with read(source, run.settings.piece_rows) as reading:
-        checking = Checking(reading, source, run.settings)
+        checking = run.checking(reading, source)
         with closing(ahead(checking.pieces())) as pieces:
             for _ in in_order(pieces):
                 run.stop_if_cancelled()
+
+
+def _examine(run: LoadRun, source: Source, rows: pl.DataFrame) -> None:
+    """Reads the file again, as far as `rows` (see `UniqueBatch.met`) are, for its other columns.
+
+    Raises:
+        ColumnMismatch: another column tells rows of one key apart.
+        Cancelled: the load was cancelled.
+    """
+    last = rows.select(pl.col("row_number").max()).item()
+    tables, others = [], None
+    with read(source, run.settings.piece_rows) as reading:
+        for piece in run.checking(reading, source).pieces():
+            run.stop_if_cancelled()
+            if piece.others is not None:
+                others = piece.others
+                tables.append(others.beside(rows))
+            if piece.last_row >= last:
+                break
+    if others is not None:
+        refuse_told_apart(pl.concat(tables), others)
 
 
 def in_parts(pieces: Iterator[PendingDiff], every: int) -> Iterator[Iterator[PendingDiff]]:
@@ -71,7 +95,14 @@ def _compared(
         if mode.partition:
             rows = reading.rows or source.size_bytes // _ROW_BYTES
             settings = run.settings
-            unique = partitioned(checked, rows, settings.piece_rows, by_time=settings.by_time)
+            unique = partitioned(
+                checked,
+                rows,
+                settings.piece_rows,
+                partial(_examine, run, source),
+                by_time=settings.by_time,
+                at_once=settings.commit_every is not None,
+            )
         else:
             unique = in_order(checked)
         with closing(unique):

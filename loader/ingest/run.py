@@ -10,13 +10,16 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
+from loader.check.file import Checking
 from loader.db.arrow import Connection, connect
-from loader.dialects.filenames import path_facts
+from loader.dialects.filenames import path_columns, path_facts
 from loader.dialects.known import known_dialects
 from loader.dialects.own import from_tables
+from loader.dialects.siblings import Siblings
 from loader.errors import Cancelled, DatabaseError
 from loader.events import Event
 from loader.ingest.known_at import known_at
+from loader.read.formats import Reading
 from loader.read.sources import Source
 from loader.settings import Settings
 from loader.store.runs.fingerprint import compute_config_fingerprint
@@ -32,6 +35,7 @@ class LoadRun:
         run_id: the run's row in `job_runs`; None for a dry run.
         earlier: by path, the hash of the content that a recent run of the job found there, and that
             run's id.
+        siblings: the names of all files.
         upkeep: the chunks to look after once files have been committed.
     """
 
@@ -49,6 +53,7 @@ class LoadRun:
         self.fingerprint = fingerprint
         self.emit = emit
         self.earlier: Mapping[str, tuple[str, int]] = {}
+        self.siblings = Siblings()
         self.cancelled = threading.Event()
         session = partial(self.connection, autocommit=True)
         self.upkeep = ChunkUpkeep(
@@ -65,9 +70,16 @@ class LoadRun:
         """
         own = from_tables(self.settings.own_dialects)
         named = path_facts(source.full_path, known_dialects(own).values())
-        if not named:
+        columns = path_columns(source.full_path, self.settings)
+        if not named and not columns:
             return self.fingerprint
-        return compute_config_fingerprint({"settings": self.fingerprint, "name": named})
+        said: dict[str, object] = {"settings": self.fingerprint, "name": named}
+        return compute_config_fingerprint(said | ({"path": columns} if columns else {}))
+
+    def checking(self, reading: Reading, source: Source, cut_at: int = 0) -> Checking:
+        """The checks of one file of this load."""
+        unlike = self.siblings.unlike(source.full_path)
+        return Checking(reading, source, self.settings, cut_at, unlike=unlike)
 
     def known_at_of(self, source: Source) -> datetime | None:
         """When the bars of the file were known (UTC); None for now.

@@ -68,6 +68,11 @@ def _moment(text: str) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+#: Fields of `Meaning` that count in a fingerprint only where they are set: they are newer than the
+#: fingerprints of files that are loaded already.
+_LATER: Final = ("where", "name_pattern")
+
+
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """Everything that decides which bars a file turns into; all of it is in the fingerprint.
@@ -76,7 +81,9 @@ class Meaning:
     it contains. `columns` maps bar fields (and `time_of_day`) to the file's names. `time_format` is
     a strptime format or the unit of numbers since 1970. Prices and volume are the file's numbers
     times ten to the exponents. `symbol_map` takes precedence over `symbol_convention`.
-    `own_dialects` are tables as in mdload.toml.
+    `where` selects rows by a column's value, or one of several with `|` between them.
+    `name_pattern` says what the files' names give: see `loader.dialects.patterns`. `own_dialects`
+    are tables as in mdload.toml.
 
     Each field that people can set is a row of the table of options.
     """
@@ -112,6 +119,14 @@ class Meaning:
         dict, PAIRS, "The file's column for a field of a bar, e.g. close=Settle.",
         flag="--column", metavar="FIELD=NAME",
     )  # fmt: skip
+    where: Mapping[str, str] = setting(
+        dict, PAIRS, "Load only rows with this value in a column of the file, e.g. SERIES=EQ.",
+        metavar="COLUMN=VALUE",
+    )  # fmt: skip
+    name_pattern: str | None = setting(
+        None, TEXT, "What the files' names give, e.g. '{symbol}_{interval}.csv' or "
+        "'{symbol}/*.csv'.", name="name", metavar="PATTERN",
+    )  # fmt: skip
     symbol_convention: str | None = setting(
         None, TEXT, "How symbols are spelled, e.g. cqs (ABRpA), yahoo (ABR-PA), cms (ABR PRA).",
         metavar="NAME",
@@ -138,6 +153,9 @@ class Meaning:
         """The fields by name, for `compute_config_fingerprint`. A symbol map counts by what it
         says, wherever its file is."""
         values = {each.name: getattr(self, each.name) for each in fields(Meaning)}
+        for name in _LATER:  # as before there were such options
+            if not values[name]:
+                del values[name]
         return {**values, "symbol_map": self.symbol_map and self.symbol_map.meaning()}
 
 

@@ -13,7 +13,7 @@ from loader.check.layout import Layout, check, decide
 from loader.check.normalise import normalise
 from loader.dialects.dialect import Dialect
 from loader.dialects.recognition import plain
-from loader.errors import ColumnMismatch, SettingsError, UnknownDialect
+from loader.errors import ColumnMismatch, ProviderUnknown, SettingsError, UnknownDialect
 from loader.read.batch import Location, RawBatch
 from loader.settings import Meaning
 
@@ -58,12 +58,12 @@ def test_what_the_file_does_not_say_is_filled() -> None:
     assert noted(found) == ()
 
 
-def test_a_missing_provider_is_a_setting_and_names_the_option() -> None:
-    with pytest.raises(SettingsError, match="provider") as raised:
+def test_a_missing_provider_is_the_files_lack_and_names_the_option() -> None:
+    with pytest.raises(ProviderUnknown, match="provider") as raised:
         layout(batch(ts=DAYS), provider=None)
-    assert raised.value.exit_code == 2
+    assert raised.value.exit_code == 3
     assert "--provider" in str(raised.value.hint)
-    with pytest.raises(SettingsError, match="column 'provider' is empty"):
+    with pytest.raises(ProviderUnknown, match="column 'provider' is empty"):
         layout(batch(ts=DAYS, provider=[None] * 12), provider=None)
 
 
@@ -501,7 +501,7 @@ def test_the_layout_of_a_file_without_rows() -> None:
     assert found.interval is None
     normalised = normalise(raw, found)
     assert normalised.bars.height == normalised.faults.height == 0
-    with pytest.raises(SettingsError):
+    with pytest.raises(ProviderUnknown):
         layout(raw, provider=None)
 
 

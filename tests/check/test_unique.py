@@ -149,7 +149,7 @@ def test_partitions_give_each_key_once_and_count_every_row(seed: int, by_time: b
         for _ in range(400)
     ]
     pieces = [piece(rows[at : at + 64], at + 1) for at in range(0, 400, 64)]
-    found = list(partitioned(pieces, 400, 7, by_time=by_time))
+    found = list(partitioned(pieces, 400, 7, lambda rows: None, by_time=by_time))
     kept = last_of_each(rows)
     together = pl.concat(each.bars for each in found).select(bars.COLUMNS)
     assert together.sort(bars.KEY).rows() == kept

@@ -149,7 +149,7 @@ def test_a_missing_provider_names_the_option(
     mdload: Mdload, database_url: str, tmp_path: Path
 ) -> None:
     ran = mdload("--database", database_url, "backfill", minute_csv(tmp_path / "a.csv", 3))
-    assert ran.code == 2
+    assert ran.code == 3
     assert "--provider" in ran.err
     assert "Traceback" not in ran.err
     assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]

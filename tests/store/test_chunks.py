@@ -79,7 +79,7 @@ def test_a_file_by_symbol_comes_back_week_by_week() -> None:
     ]
     found = [
         (piece.bars["ts"].min(), piece.bars["ts"].max(), sorted(piece.bars["symbol"]))
-        for piece in partitioned(pieces, 18, 3, by_time=True)
+        for piece in partitioned(pieces, 18, 3, lambda rows: None, by_time=True)
         if piece.bars.height
     ]
     assert found == [(ts, ts, ["A", "B", "C"]) for ts in moments]

@@ -12,6 +12,7 @@ import polars as pl
 
 from loader.check import rawjson
 from loader.check.file import rules_for
+from loader.check.instruments.apart import composed
 from loader.check.layout import Layout, decide
 from loader.check.normalise import normalise
 from loader.check.reasons import LINE_NOT_A_BAR, LINE_NOT_JSON
@@ -92,7 +93,7 @@ class Lines:
             return self._layouts[shape]
         place = f"line {group.numbers[0]}"
         try:
-            layout = decide(_batch(shape, group, place), self._meaning)
+            layout = decide(self._batch(shape, group, place), self._meaning)
             interval = self._meaning.interval or layout.dialect.interval
             if interval is None and "interval" not in layout.columns:
                 # A few lines are too few to decide the interval of all that follow.
@@ -110,7 +111,7 @@ class Lines:
         return layout
 
     def _checked(self, shape: Shape, group: _Group, layout: Layout) -> CheckedBatch:
-        batch = _batch(shape, group, self._source)
+        batch = self._batch(shape, group, self._source)
         checked = validate(batch, normalise(batch, layout), self._rules)
         numbers = pl.Series("row_number", group.numbers, dtype=pl.Int64)
         good, bad = (
@@ -119,17 +120,19 @@ class Lines:
         )
         return replace(checked, good=good, bad=bad)
 
+    def _batch(self, shape: Shape, group: _Group, source: str) -> RawBatch:
+        """Raises:
+        SettingsError, ColumnMismatch: columns cannot be joined as the person asks.
+        """
+        names = sorted(shape)
+        cells = [[found[name] for name in names] for found in group.objects]
+        frame = pl.DataFrame(cells, schema=dict.fromkeys(names, pl.String), orient="row")
+        return RawBatch(composed(frame, self._meaning.columns, source), Location(source, 0, 1))
+
     def _note(self, place: str, note: Note) -> None:
         if note.text not in self._noted and len(self._noted) < _MOST_NOTES:
             self._noted.add(note.text)
             self._tell(Note(note.kind, f"{place}: {note.text}"))
-
-
-def _batch(shape: Shape, group: _Group, source: str) -> RawBatch:
-    names = sorted(shape)
-    cells = [[found[name] for name in names] for found in group.objects]
-    frame = pl.DataFrame(cells, schema=dict.fromkeys(names, pl.String), orient="row")
-    return RawBatch(frame, Location(source, 0, 1))
 
 
 def _cells(line: bytes) -> dict[str, str | None]:

@@ -1,0 +1,147 @@
+"""What a file lacks, reported all at once and with the options that supply it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from loader.dialects.dialect import Dialect
+from loader.dialects.filenames import PathFacts
+from loader.dialects.known import dialects
+from loader.dialects.siblings import pattern_for
+from loader.errors import ColumnMismatch, OneForSeveral, ProviderUnknown
+
+#: A hint that names one option, with other values for it, if any.
+_ONE_OPTION: Final = re.compile(r"[^:;]*: (--[a-z-]+ (?:'[^']*'|[^\s,;]+))(?:, --.*)?")
+#: A name that is written like a ticker.
+_TICKER: Final = re.compile(r"[A-Z][A-Z0-9.^=-]{0,14}")
+_EXAMPLES: Final = {"exchange": "binance", "side": "bid", "trades": "midpoint"}
+_FIELD: Final = re.compile(r"-?\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """A `field` that nothing gives: the `fault` as a sentence, the `column` that is empty, and
+    those that `maybe` hold it."""
+
+    field: str
+    fault: str
+    column: str | None
+    maybe: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A file among those of its load.
+
+    Attributes:
+        name: how messages call it.
+        path: see `Opening.path`; empty for what is no file.
+        unlike: another file of the load that may be of another instrument, or None.
+    """
+
+    name: str
+    path: str = ""
+    unlike: str | None = None
+
+    @property
+    def pattern(self) -> str | None:
+        """A pattern for `--name` that gives each file its symbol, where there are several."""
+        return None if self.unlike is None else pattern_for(self.path, self.unlike)
+
+    def refuse_one_for_all(self, asked: str, given: str | None) -> None:
+        """Refuses the symbol `asked` for all files, where this one has another by its name or
+        folder, `given`, or none.
+
+        Raises:
+            OneForSeveral: the load has files that may be of different instruments.
+        """
+        if self.unlike is None:
+            return
+        one = f"--symbol {asked} would be laid over files of different names, and this one"
+        if given is not None:
+            raise OneForSeveral.at(
+                self.name,
+                f"{one} is of {given} by its path",
+                hint="leave --symbol out: each file is loaded under its own; or load one by one",
+            )
+        raise OneForSeveral.at(
+            self.name,
+            f"{one} does not say its symbol",
+            hint=f"take each symbol from its path: --name '{self.pattern}'; or if all are of "
+            f"{asked}: --name '*' --symbol {asked}",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a file beside its rows: what its `path` gives, its `place` among others, the
+    columns that are `used` already, as parts of a symbol or to select rows, and those that stand
+    `around` the rows."""
+
+    path: PathFacts = field(default_factory=PathFacts)
+    place: Place | None = None
+    used: frozenset[str] = frozenset()
+    around: tuple[str, ...] = ()
+
+
+def refuse(
+    lacks: Sequence[Lack], place: Place, dialect: Dialect, further: ColumnMismatch | None = None
+) -> None:
+    """Raises one error for all `lacks`, and for what was found wrong `further` on.
+
+    Raises:
+        ProviderUnknown: the provider is lacking.
+        ColumnMismatch: other things are.
+    """
+    if not lacks:
+        if further is not None:
+            raise further
+        return
+    faults = [lack.fault for lack in lacks]
+    options = [_option(lack, place, dialect) for lack in lacks]
+    rest = [f"or if they stand there: --column symbol={name!r}" for lack in lacks
+            for name in lack.maybe[:1]]  # fmt: skip
+    if further is not None:
+        faults.append(further.fault)
+        if further.hint and (found := _ONE_OPTION.fullmatch(further.hint)):
+            options.append(found[1])
+        elif further.hint:
+            rest.append(further.hint)
+    kind = ProviderUnknown if any(lack.field == "provider" for lack in lacks) else ColumnMismatch
+    them = "it" if len(options) == 1 else "them"
+    raise kind.at(
+        place.name,
+        "; ".join(faults),
+        column=lacks[0].column,
+        hint="; ".join([f"name {them}: {' '.join(options)}", *rest]),
+    )
+
+
+def _option(lack: Lack, place: Place, dialect: Dialect) -> str:
+    if lack.field == "provider":
+        return f"--provider {_provider(place, dialect)}"
+    if place.pattern is not None:
+        return f"--name '{place.pattern}'"
+    stem = re.sub(r"(?:\.[a-z0-9]+)+$", "", re.split("[/!]", place.path)[-1])
+    return f"--symbol {stem if _TICKER.fullmatch(stem) else 'AAPL'}"
+
+
+def _provider(place: Place, dialect: Dialect) -> str:
+    """The dialect's own provider, with an example for what its name lacks; for a plain table the
+    vendor that a folder or the name is called after."""
+    if dialect.shapes:
+        template = dialect.provider or dialect.name
+        made = _FIELD.sub(
+            lambda found: (
+                found[0].replace(f"{{{found[1]}}}", _EXAMPLES[found[1]])
+                if found[1] in _EXAMPLES
+                else ""
+            ),
+            template,
+        )
+        return made or dialect.name
+    words = re.split("[^a-z0-9]+", place.path.lower())
+    return next((word for word in reversed(words) if word in dialects()), "mine")

@@ -1,0 +1,132 @@
+"""A file's table as the person sees it: its own columns, those of its folders and name, and only
+the rows that were asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from loader import bars
+from loader.bars.words import constant
+from loader.check.clocks import is_clock
+from loader.check.instruments import apart
+from loader.check.instruments.apart import Others
+from loader.check.instruments.lacks import Known, Place
+from loader.check.layout import Layout, decide
+from loader.check.validate import CheckedBatch
+from loader.dialects.dialect import Dialect, fold
+from loader.dialects.filenames import PathFacts, read_path
+from loader.dialects.known import dialects
+from loader.dialects.recognition import PLAIN, Recognition
+from loader.read.batch import RawBatch
+from loader.read.sources import Source
+from loader.settings import Meaning
+
+
+class Table:
+    """`unlike` is another file of the load, see `loader.dialects.siblings`."""
+
+    def __init__(self, source: Source, meaning: Meaning, unlike: str | None) -> None:
+        self._source = source
+        self._meaning = meaning
+        self._unlike = unlike
+        self._path: PathFacts | None = None
+        self._candidates: list[str] | None = None
+
+    @property
+    def path(self) -> PathFacts:
+        """Raises:
+        ColumnMismatch: the file's name does not fit the person's pattern.
+        """
+        if self._path is None:
+            source = self._source
+            self._path = read_path(source.full_path, source.name, self._meaning.name_pattern)
+        return self._path
+
+    def completed(self, frame: pl.DataFrame, dialect: Dialect) -> pl.DataFrame:
+        """`frame` with the columns that the person names and folders give, and those that several
+        make.
+
+        Raises:
+            SettingsError, ColumnMismatch: columns cannot be joined.
+        """
+        path, columns = self.path, self._columns(dialect)
+        here = {fold(name) for name in frame.columns}
+        names = (*columns.values(), *self._where(dialect))
+        named = {fold(part) for name in names for part in (name, *name.split("+"))}
+        for key, value in path.columns.items():
+            if fold(key) in named - here:
+                frame = frame.with_columns(_everywhere(key, value, frame.height))
+        lacking = "date" in path.words and "ts" not in columns and not dialect.shapes
+        if lacking and _lacks_date(frame):
+            frame = frame.with_columns(_everywhere("date", path.words["date"], frame.height))
+        return apart.composed(frame, columns, self._source.name)
+
+    def _columns(self, dialect: Dialect) -> Mapping[str, str]:
+        """The columns that the person names, and those that a dialect joins."""
+        joined = {
+            each: word
+            for each, words in dialect.columns.items()
+            for word in words
+            if "+" in word.strip("+")
+        }
+        return {**joined, **self._meaning.columns}
+
+    def _where(self, dialect: Dialect) -> Mapping[str, str]:
+        return {**dialect.where, **self._meaning.where}
+
+    def decide(
+        self, raw: RawBatch, taken: Recognition, around: tuple[str, ...] = ()
+    ) -> Layout | None:
+        """The layout of the file, by the rows of `raw` that the person asked for; None if there is
+        none among them.
+
+        Raises:
+            SettingsError, ColumnMismatch: see `loader.check.layout.decide`.
+        """
+        source, wanted = self._source, self._where(taken.dialect)
+        frame = apart.selected(raw.frame, wanted, source.name)
+        if frame.is_empty() and not raw.frame.is_empty():
+            return None
+        used = apart.parts_of(frame, self._columns(taken.dialect), source.name)
+        used |= {name for name in frame.columns if fold(name) in map(fold, wanted)}
+        place = Place(source.name, source.full_path, self._unlike)
+        known = Known(self.path, place, frozenset(used), around)
+        return decide(RawBatch(frame, raw.location), self._meaning, taken, known)
+
+    def others(self, batch: RawBatch, layout: Layout) -> Others | None:
+        """The columns of a batch that may tell instruments apart."""
+        if self._candidates is None:
+            where = self._source.name
+            parts = apart.parts_of(batch.frame, self._columns(layout.dialect), where)
+            self._candidates = apart.candidates(batch.frame, layout.columns, layout.dialect, parts)
+        location = batch.location
+        return apart.others(
+            self._candidates, batch.frame, location.start_row, location.source, layout.columns
+        )
+
+
+def none_of(batch: RawBatch) -> CheckedBatch:
+    """A batch without a row that was asked for: all are skipped."""
+    height, start = batch.frame.height, batch.location.start_row
+    good = pl.DataFrame(schema={**bars.SCHEMA, "row_number": pl.Int64()})
+    spellings = pl.DataFrame(schema=dict.fromkeys(_SPELLED, pl.String()))
+    bad = pl.DataFrame(
+        schema={"row_number": pl.Int64, "rules": pl.List(pl.String), "raw": pl.String}
+    )
+    return CheckedBatch(good, bad, {}, spellings, height, start + height - 1)
+
+
+_SPELLED = ("provider", "source_symbol", "symbol", "convention")
+
+
+def _everywhere(name: str, value: str, height: int) -> pl.Series:
+    return constant(value, height, pl.String()).alias(name)
+
+
+def _lacks_date(frame: pl.DataFrame) -> bool:
+    """Whether the table has no column of times, or only one with times of day."""
+    words = {fold(word) for word in dialects()[PLAIN].columns["ts"]}
+    times = [name for name in frame.columns if fold(name) in words]
+    return all(is_clock(frame[name]) for name in times)

@@ -1,0 +1,107 @@
+"""Which files of one load may be of different instruments, by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import Final
+
+from loader import bars
+from loader.read.formats.known import suffixes
+
+_MONTH: Final = (
+    "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    "|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
+)
+#: What of a path tells when its bars are, or which part of them it has: dates (also as folders),
+#: numbers of parts, and the names that engines make up.
+_WHEN: Final = re.compile(
+    r"(?<![0-9a-z])(?:"
+    r"(?:19|20)\d\d(?:([-_./]?)(?:0[1-9]|1[0-2])"
+    r"(?:\1[0-3]\d(?:[-_ t]?\d\d(?:[-_:]?\d\d){0,2}z?)?)?)?"
+    rf"|\d{{1,2}}[-_ ]?(?:{_MONTH})[-_ ]?(?:19|20)?\d\d|(?:{_MONTH})[-_ ]?(?:19|20)\d\d"
+    rf"|(?:19|20)\d\d[-_ /]?(?:{_MONTH}|q[1-4]|w\d\d)"
+    r"|(?:part|chunk|page|batch|split|file)[-_ ]?\d+"
+    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{16,}"
+    r"|(?:daily|hourly|weekly|monthly|minutes?|hours?|days?|1440|10080)"
+    r")(?![0-9a-z])",
+    re.IGNORECASE,
+)
+_WORD: Final = re.compile("[A-Za-z0-9]+")
+#: A number beside a name counts copies or parts, if it is short.
+_FEW_DIGITS: Final = 3
+
+
+class Siblings:
+    """The files of one load, by their paths (see `Source.full_path`)."""
+
+    def __init__(self, paths: Iterable[str] = ()) -> None:
+        self._first: dict[tuple[tuple[str, ...], ...], str] = {}
+        for path in paths:
+            self._first.setdefault(_subject(path), path)
+            if len(self._first) > 1:  # two are enough to name another one to each
+                break
+
+    def unlike(self, path: str) -> str | None:
+        """Another file that, by its name, may be of another instrument than `path`: more than
+        dates, numbers of parts and intervals is different. None if there is none."""
+        own = _subject(path)
+        return next((other for subject, other in self._first.items() if subject != own), None)
+
+
+def pattern_for(path: str, other: str) -> str:
+    """A pattern (see `loader.dialects.patterns`) that gives each of the two its symbol."""
+    one, two = re.split("[/!]", path), re.split("[/!]", other)
+    words, others = _words(_WHEN.sub(" ", one[-1])), _words(_WHEN.sub(" ", two[-1]))
+    if words == others:
+        depth = min(len(one), len(two))
+        apart = [at for at in range(2, depth + 1) if one[-at] != two[-at]]
+        folders = [at for at in apart if _words(_WHEN.sub(" ", one[-at]))]
+        return "/".join(["{symbol}", *["*"] * ((folders or apart or [2])[0] - 1)])
+    suffix = re.search(_suffix(), one[-1], re.IGNORECASE)
+    end = suffix.start() if suffix else len(one[-1])
+    stem = one[-1][:end]
+    parts = re.split("(_)", stem) if "_" in stem else [stem]
+    made: list[str] = []
+    named = False
+    for part in parts:
+        telling = set(_words(_WHEN.sub(" ", part)))
+        if made and made[-1] == "{symbol}" and (part == "_" or telling):
+            continue  # the symbol goes on: BTC_USDT
+        if not named and telling - set(others):
+            made.append("{symbol}")
+            named = True
+        elif part == "_":
+            made.append(part)
+        else:
+            word = "{interval}" if bars.parse_interval(part) is not None else "*"
+            made += ["_", word] if made and made[-1] == "{symbol}" else [word]
+    return "".join(made) + one[-1][end:]
+
+
+def _subject(path: str) -> tuple[tuple[str, ...], ...]:
+    cleaned = re.sub(_suffix(), "", path, flags=re.IGNORECASE)
+    found = (_words(part) for part in re.split("[/!]", _WHEN.sub(" ", cleaned)))
+    return tuple(words for words in found if words)
+
+
+def _words(name: str) -> tuple[str, ...]:
+    """The words of a file's or folder's name that may tell its instrument."""
+    name = re.sub(_suffix(), "", name, flags=re.IGNORECASE)
+    words = [word.lower() for word in _WORD.findall(name)]
+    kept = [word for word in words if not _is_interval(word)]
+    if all(word.isdecimal() for word in kept):
+        return tuple(kept)
+    return tuple(word for word in kept if not (word.isdecimal() and len(word) <= _FEW_DIGITS))
+
+
+def _is_interval(word: str) -> bool:
+    return word[0].isdigit() and not word.isdecimal() and bars.parse_interval(word) is not None
+
+
+@cache
+def _suffix() -> str:
+    """A pattern of what stands behind a name: what kind of file it is, and how it is compressed."""
+    known = "|".join(sorted(re.escape(suffix) for suffix in (*suffixes(), ".zip")))
+    return rf"(?:\.c\d+|\.snappy|\.zstd|{known}|\.gz|\.zst|\.xz|\.bz2)+(?=$|!)"
