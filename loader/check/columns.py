@@ -17,6 +17,8 @@ from loader.errors import ColumnMismatch, SettingsError
 
 #: Fields of a bar, and the time of day that completes a `ts` that is a date.
 _FIELDS: Final = (*bars.KEY, "time_of_day", *bars.VALUES)
+#: In place of a column's name: the field is not read from any.
+NONE: Final = "-"
 #: The suffix that readers add to the second of two columns with one name.
 _COPY: Final = re.compile(r"_\d+$")
 _CLOCK: Final = r"^[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AaPp][Mm])?$|^[0-9]{4}([0-9]{2})?$"
@@ -52,18 +54,26 @@ def choose(frame: pl.DataFrame, dialect: Dialect, asked: Mapping[str, str], wher
     """The columns of `frame` that make a bar: as the person `asked`, else by the dialect.
 
     If columns match several names of one field, the dialect's first name wins and the others are
-    noted. If two columns have one name and different values, the person has to say which.
+    noted. If two columns have one name and different values, the person has to say which. A field
+    asked for as `NONE` is left out.
 
     Raises:
         SettingsError: `asked` names a field that bars do not have.
         ColumnMismatch: a column is needed and not there, or two could be it.
     """
     check_fields(asked)
-    names = {field: _asked(frame, field, name, where) for field, name in asked.items()}
+    left_out = {field for field, name in asked.items() if name == NONE and name not in frame}
+    names = {
+        field: _asked(frame, field, name, where)
+        for field, name in asked.items()
+        if field not in left_out
+    }
     free = [name for name in frame.columns if name not in names.values()]
     notes: list[str] = []
     passed_over: dict[str, str] = {}
     for field, found in _candidates(frame, dialect, names, free):
+        if field in left_out:
+            continue
         names[field] = _first_of_one_name(frame, field, found[0], notes, where)
         passed_over |= {name: field for group in found for name in group if name != names[field]}
     if "volume" not in asked and not dialect.shapes:

@@ -9,15 +9,14 @@ from typing import Final
 
 import polars as pl
 
-from loader import bars
-from loader.bars import names, numbers
+from loader.bars import names
 from loader.bars.names import Naming, known_convention
 from loader.bars.numbers import NumberFormat
 from loader.bars.times import plan as timeplan
 from loader.bars.times import stamps
 from loader.bars.times.stamps import TimePlan
 from loader.bars.times.zones import UTC, Zone, parse_zone
-from loader.check import fills, scales
+from loader.check import cells, fills, scales
 from loader.check.columns import check_fields, choose
 from loader.check.fills import Hint
 from loader.dialects.dialect import Dialect, Stamp, fold
@@ -41,6 +40,8 @@ class Layout:
         provider, symbol, interval: what fills empty cells, or all rows where there is no column.
         times: how the times are read, and `stamp` which end of a bar they are.
         price_exponent, volume_exponent: powers of ten that the file's numbers are multiplied by.
+        numbers: how numbers are written, the same for all columns.
+        marked: columns of times and numbers in which a spreadsheet has marked cells as text.
         skip: rows that are not bars, by the reason; see `Dialect.skip`.
         naming: how the symbols are made of their spellings.
         notes: what a person should know: inferences, columns left out, hints that were overruled.
@@ -55,6 +56,8 @@ class Layout:
     stamp: Stamp
     price_exponent: int
     volume_exponent: int
+    numbers: NumberFormat
+    marked: tuple[str, ...]
     skip: Mapping[str, pl.Expr]
     naming: Naming
     notes: tuple[Note, ...]
@@ -77,6 +80,7 @@ def check(meaning: Meaning) -> None:
     if meaning.timezone is not None:
         parse_zone(meaning.timezone)
     timeplan.check_format(meaning.time_format)
+    cells.check_marks(meaning)
     check_fields(meaning.columns)
 
 
@@ -104,7 +108,13 @@ def decide(first: RawBatch, meaning: Meaning, taken: Recognition | None = None) 
     convention = known_convention(meaning.symbol_convention or dialect.symbol_convention)
     chosen = choose(frame, dialect, meaning.columns, where)
     columns = chosen.names
-    _check_types(frame, columns, dialect.numbers, where)
+    marked = cells.protected(frame, columns)
+    dressed = cells.protection_notes(frame, columns, marked)
+    frame = cells.bare(frame, marked)
+    written_as, format_notes = cells.number_format_of(
+        frame, columns, dialect.numbers, meaning, where
+    )
+    cells.check_types(frame, columns, written_as, where)
     provider = fills.word(
         frame, columns, "provider", meaning.provider, where, _provider(dialect, taken.facts)
     )
@@ -132,15 +142,15 @@ def decide(first: RawBatch, meaning: Meaning, taken: Recognition | None = None) 
     price_exponent = scales.chosen(meaning.price_exponent, dialect.price_exponent, where)
     volume_exponent = scales.chosen(meaning.volume_exponent, dialect.volume_exponent, where)
     if price_exponent == 0 and meaning.price_exponent is None:
-        scales.refuse_fixed_point(frame, columns, where)
+        scales.refuse_fixed_point(frame, columns, written_as, where)
     stamp = meaning.stamp or dialect.stamp or _neither_end(said.rows, where)
     skip = {} if meaning.keep_skipped else _applicable(dialect.skip, frame)
     keys = (*_symbol_notes(frame, columns), *provider.notes, *symbol.notes)
     notes = (
-        *taken.notes, *noted("columns", chosen.notes), *noted("key", keys),
+        *taken.notes, *noted("columns", (*chosen.notes, *dressed)), *noted("key", keys),
         *noted("times", time_notes), *noted("interval", interval.notes),
         *noted("times", zone_notes + settled_notes),
-        *noted("numbers", scales.notes(price_exponent, volume_exponent)),
+        *noted("numbers", (*format_notes, *scales.notes(price_exponent, volume_exponent))),
         *_meaning_notes(stamp, skip),
     )  # fmt: skip
     return Layout(
@@ -153,6 +163,8 @@ def decide(first: RawBatch, meaning: Meaning, taken: Recognition | None = None) 
         stamp=stamp,
         price_exponent=price_exponent,
         volume_exponent=volume_exponent,
+        numbers=written_as,
+        marked=marked,
         skip=skip,
         naming=Naming(convention, meaning.symbol_map),
         notes=notes,
@@ -208,43 +220,6 @@ def _meaning_notes(stamp: Stamp, skip: Mapping[str, pl.Expr]) -> tuple[Note, ...
     if stamp == "start":
         return skipped
     return Note("times", "times are the ends of the bars: each is loaded under its start"), *skipped
-
-
-def _check_types(
-    frame: pl.DataFrame, columns: Mapping[str, str], written: NumberFormat, where: str
-) -> None:
-    for name in (*bars.VALUES, "provider", "symbol", "interval"):
-        if name not in columns:
-            continue
-        column = frame.get_column(columns[name])
-        fits = names.is_word if name in bars.KEY else numbers.is_number
-        if not fits(column.dtype):
-            raise ColumnMismatch.at(
-                where,
-                f"column {columns[name]!r} is of type {column.dtype}, which cannot be "
-                f"the {name} of a bar",
-                column=columns[name],
-                hint=f"name another column: --column {name}=NAME",
-            )
-        if name in bars.PRICES:
-            _check_numbers(column, written, name, where)
-
-
-def _check_numbers(column: pl.Series, written: NumberFormat, field: str, where: str) -> None:
-    """Refuses a column of text in which no cell of the first thousand is a number."""
-    head = column.head(1_000)
-    if not numbers.is_text(head.dtype):
-        return
-    filled = head.filter(~numbers.is_blank(head).fill_null(True))
-    number = numbers.to_float(numbers.unformatted(filled, written))
-    if len(filled) and number.null_count() == len(filled):
-        raise ColumnMismatch.at(
-            where,
-            f"column {column.name!r} holds no numbers, but for example {filled[0]!r}",
-            column=column.name,
-            hint=f"prices are written like 1234.5; if another column is {field}: "
-            f"--column {field}=NAME",
-        )
 
 
 def _symbol_notes(frame: pl.DataFrame, columns: Mapping[str, str]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from loader.bars import names, numbers
 from loader.bars.names import Naming
 from loader.bars.times import ends, stamps
 from loader.bars.words import constant
+from loader.check.cells import bare
 from loader.check.layout import Layout
 from loader.errors import ColumnMismatch
 from loader.read.batch import RawBatch
@@ -68,6 +69,8 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
                 row=batch.location.start_row,
                 column=name,
             )
+    if layout.marked:
+        frame = bare(frame, layout.marked)
     spelled = names.spelled(frame, columns.get("symbol"), layout.symbol)
     said = names.spelled(frame, columns.get("interval"), layout.interval)
     interval = names.intervals(said, layout.dialect.intervals)
@@ -76,12 +79,17 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
     starts = stamps.starts(written, layout.times, names.daily(interval))
     ts = ends.to_starts(starts.ts, interval.rows) if layout.stamp == "end" else starts.ts
     raw = {
-        field: numbers.unformatted(frame.get_column(columns[field]), layout.dialect.numbers)
+        field: numbers.unformatted(frame.get_column(columns[field]), layout.numbers)
         for field in bars.VALUES
         if field in columns
     }
     values = {field: _number(column, field, layout) for field, column in raw.items()}
     lost = {field: numbers.unparsable(raw[field], values[field]) for field in values}
+    for name in raw.keys() & set(bars.OPTIONAL):
+        if lost[name].any() or _has_nan(values[name]):
+            known = numbers.without_missing(raw[name])
+            values[name] = _number(known, name, layout)
+            lost[name] = numbers.unparsable(known, values[name])
     provider = names.trimmed(names.spelled(frame, columns.get("provider"), layout.provider))
     symbol = layout.naming.symbols(provider, spelled, ts)
     normal = {
@@ -127,6 +135,10 @@ def _number(raw: pl.Series, field: str, layout: Layout) -> pl.Series:
         return numbers.to_count(raw)
     exponent = layout.volume_exponent if field == "volume" else layout.price_exponent
     return numbers.scaled(raw, exponent)
+
+
+def _has_nan(number: pl.Series) -> bool:
+    return number.dtype.is_float() and bool(number.is_nan().any())
 
 
 def _skipped(frame: pl.DataFrame, layout: Layout) -> pl.Series | None:

@@ -9,6 +9,7 @@ import polars as pl
 
 from loader import bars
 from loader.bars import numbers
+from loader.bars.numbers import NumberFormat
 from loader.errors import ColumnMismatch
 
 #: No price in whole units of a currency is usually above this; 1.00 in 1e-9 units is ten times it.
@@ -46,7 +47,9 @@ def notes(price_exponent: int, volume_exponent: int) -> tuple[str, ...]:
     )
 
 
-def refuse_fixed_point(frame: pl.DataFrame, columns: Mapping[str, str], where: str) -> None:
+def refuse_fixed_point(
+    frame: pl.DataFrame, columns: Mapping[str, str], written: NumberFormat, where: str
+) -> None:
     """Raises:
     ColumnMismatch: the prices are whole numbers, most of them above a hundred million, or above
         ten million and all round: probably multiples of a small unit, which the file does not name.
@@ -55,7 +58,7 @@ def refuse_fixed_point(frame: pl.DataFrame, columns: Mapping[str, str], where: s
         raw = frame.get_column(columns[field]).head(_SAMPLE)
         if raw.dtype.is_decimal():
             return
-        whole = numbers.to_count(raw).drop_nulls()
+        whole = numbers.to_count(numbers.unformatted(raw, written)).drop_nulls()
         if not len(whole) or len(whole) < len(raw.drop_nulls()):
             return
         level = int(whole.abs().cast(pl.Float64).median() or 0)  # type: ignore[arg-type]

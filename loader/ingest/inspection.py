@@ -11,6 +11,7 @@ import polars as pl
 from loader import bars
 from loader.check import spellings
 from loader.check.file import Checking
+from loader.check.validate import rounding_notes
 from loader.errors import MdloadError, SymbolCollision
 from loader.read.formats import read
 from loader.read.sources import Source
@@ -91,6 +92,7 @@ def inspect_source(source: Source, settings: Settings) -> Inspection:
         whole=whole,
         notes=(
             *(note for note in checking.notes if note.kind != "recognition"),
+            *noted("numbers", rounding_notes(first.rounded)),
             *spellings.notes(first.spellings),
         ),
     )

@@ -63,7 +63,8 @@ class Meaning:
     `provider`, `interval`, `symbol` and `timezone` supply what a file lacks and never override what
     it contains. `columns` maps bar fields (and `time_of_day`) to the file's names. `time_format` is
     a strptime format or the unit of numbers since 1970. Prices and volume are the file's numbers
-    times ten to the exponents. `symbol_map` takes precedence over `symbol_convention`.
+    times ten to the exponents; `decimal` and `thousands` are the marks in numbers that are
+    text. `symbol_map` takes precedence over `symbol_convention`.
     `own_dialects` are tables as in mdload.toml.
 
     Each field that people can set is a row of the table of options.
@@ -96,6 +97,12 @@ class Meaning:
         None, POWER, "Volume is in lots of N: 100, 1000.",
         name="volume_factor", metavar="N", convert=lambda power: len(power) - 1,
     )  # fmt: skip
+    decimal: str | None = setting(
+        None, choice(".", ","), "Mark before the fraction of a number: , in 1.234,5."
+    )
+    thousands: str | None = setting(
+        None, TEXT, "Mark between groups of three digits: . in 1.234,5, or a blank.", metavar="MARK"
+    )
     columns: Mapping[str, str] = setting(
         dict, PAIRS, "The file's column for a field of a bar, e.g. close=Settle.",
         flag="--column", metavar="FIELD=NAME",

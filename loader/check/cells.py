@@ -1,0 +1,141 @@
+"""How the cells of a file are dressed: types, marks of spreadsheets, the format of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import polars as pl
+
+from loader import bars
+from loader.bars import names, number_format, numbers
+from loader.bars.numbers import NumberFormat
+from loader.bars.words import is_protected, unprotected
+from loader.errors import ColumnMismatch, SettingsError
+from loader.settings import Meaning
+
+
+def check_marks(meaning: Meaning) -> None:
+    """Raises:
+    SettingsError: the marks that the person names cannot stand in one number.
+    """
+    marks = meaning.decimal or ".", meaning.thousands
+    if marks[1] is None:
+        return
+    if len(marks[1]) != 1 or marks[1].isalnum() or marks[1] in "+-":
+        raise SettingsError(
+            f"{marks[1]!r} is not a mark that stands between thousands",
+            option="--thousands",
+            hint="one character, for example --thousands . or --thousands ' '",
+        )
+    if meaning.decimal is not None and marks[0] == marks[1]:
+        raise SettingsError(
+            f"{marks[1]!r} cannot be the decimal mark too",
+            option="--thousands",
+            hint="for example --decimal , --thousands .",
+        )
+
+
+def number_format_of(
+    frame: pl.DataFrame, columns: Mapping[str, str], own: NumberFormat, meaning: Meaning, where: str
+) -> tuple[NumberFormat, tuple[str, ...]]:
+    """The format of all numbers of a file: the person's, else the dialect's `own` where it has a
+    mark, else the one that the cells of the first batch show; with what a person should know.
+
+    Raises:
+        ColumnMismatch: the cells contradict each other, or can be read in two ways.
+    """
+    if meaning.decimal is not None or meaning.thousands is not None:
+        other = "," if meaning.decimal == "." else "."
+        decimal = meaning.decimal or ("," if meaning.thousands == "." else ".")
+        return replace(own, decimal=decimal, grouping=meaning.thousands or other), ()
+    if own.decimal != "." or own.grouping:
+        return own, ()
+    read = (frame.get_column(columns[field]) for field in bars.VALUES if field in columns)
+    shown = number_format.evidence([column for column in read if numbers.is_text(column.dtype)])
+    if shown is None:
+        return own, ()
+    written = shown.written
+    if written is None:
+        examples = " and ".join(map(repr, shown.samples[:2]))
+        problem = (
+            f"numbers such as {examples} have different decimal marks"
+            if shown.mixed
+            else f"numbers such as {examples} have a comma, decimal or between thousands"
+        )
+        raise ColumnMismatch.at(where, problem, hint="say which: --decimal , or --decimal .")
+    if written.decimal == "." and not written.grouping:
+        return own, ()
+    mark = "point" if written.decimal == "." else "comma"
+    between = {",": "commas", ".": "points"}.get(written.grouping, repr(written.grouping))
+    note = f"numbers have a decimal {mark}, and {between} between thousands"
+    return replace(own, decimal=written.decimal, grouping=written.grouping), (note,)
+
+
+def protected(frame: pl.DataFrame, columns: Mapping[str, str]) -> tuple[str, ...]:
+    """The columns of times and numbers in which a spreadsheet has marked cells as text."""
+    fields = (*bars.VALUES, "ts", "time_of_day")
+    used = (frame.get_column(columns[field]) for field in fields if field in columns)
+    return tuple(c.name for c in used if numbers.is_text(c.dtype) and is_protected(as_text(c)))
+
+
+def as_text(column: pl.Series) -> pl.Series:
+    return column.cast(pl.String)
+
+
+def bare(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.DataFrame:
+    """`frame` without the marks of spreadsheets in `columns`."""
+    return frame.with_columns(unprotected(as_text(frame.get_column(name))) for name in columns)
+
+
+def protection_notes(
+    frame: pl.DataFrame, columns: Mapping[str, str], marked: tuple[str, ...]
+) -> tuple[str, ...]:
+    """A note on the columns from whose cells the marks of spreadsheets are taken off."""
+    words = (columns[key] for key in ("provider", "symbol", "interval") if key in columns)
+    kept = (name for name in words if numbers.is_text(frame.schema[name]))
+    found = [*(name for name in kept if is_protected(as_text(frame.get_column(name)))), *marked]
+    if not found:
+        return ()
+    listed = ", ".join(map(repr, found))
+    return (f"""cells of {listed} are marked as text (="0050", '0050): the marks are left out""",)
+
+
+def check_types(
+    frame: pl.DataFrame, columns: Mapping[str, str], written: NumberFormat, where: str
+) -> None:
+    """Raises:
+    ColumnMismatch: a column has a type, or text, that cannot be the field it is to be.
+    """
+    for name in (*bars.VALUES, "provider", "symbol", "interval"):
+        if name not in columns:
+            continue
+        column = frame.get_column(columns[name])
+        fits = names.is_word if name in bars.KEY else numbers.is_number
+        if not fits(column.dtype):
+            raise ColumnMismatch.at(
+                where,
+                f"column {columns[name]!r} is of type {column.dtype}, which cannot be "
+                f"the {name} of a bar",
+                column=columns[name],
+                hint=f"name another column: --column {name}=NAME",
+            )
+        if name in bars.PRICES:
+            _check_numbers(column, written, name, where)
+
+
+def _check_numbers(column: pl.Series, written: NumberFormat, field: str, where: str) -> None:
+    """Refuses a column of text in which no cell of the first thousand is a number."""
+    head = column.head(1_000)
+    if not numbers.is_text(head.dtype):
+        return
+    filled = head.filter(~numbers.is_blank(head).fill_null(True))
+    number = numbers.to_float(numbers.unformatted(filled, written))
+    if len(filled) and number.null_count() == len(filled):
+        raise ColumnMismatch.at(
+            where,
+            f"column {column.name!r} holds no numbers, but for example {filled[0]!r}",
+            column=column.name,
+            hint=f"prices are written like 1234.5; if another column is {field}: "
+            f"--column {field}=NAME",
+        )
