@@ -22,6 +22,8 @@ NONE: Final = "-"
 #: The suffix that readers add to the second of two columns with one name.
 _COPY: Final = re.compile(r"_\d+$")
 _CLOCK: Final = r"^[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AaPp][Mm])?$|^[0-9]{4}([0-9]{2})?$"
+#: HHMM and HHMMSS as numbers, without leading zeros.
+_SHORT_CLOCK: Final = "^(1?[0-9]|2[0-3])?[0-5]?[0-9]([0-5][0-9])?$"
 #: A second volume in another unit: of `volume` and `volume_btc` either can be in units traded.
 _OTHER_VOLUME: Final = re.compile(
     r"volume\(?(btc|eth|ltc|xrp|bnb|usdt?|usdc|busd|eur|gbp|base|quote|currency|from|to)\)?"
@@ -179,10 +181,14 @@ def _date_and_time(
 
 
 def _is_clock(column: pl.Series) -> bool:
-    if not is_text(column.dtype):
+    if not is_text(column.dtype) and not column.dtype.is_integer():
         return column.dtype == pl.Time
     text = column.head(1_000).cast(pl.String).str.strip_chars().drop_nulls()
-    return len(text) > 0 and int(text.str.contains(_CLOCK).sum()) * 2 > len(text)
+    return len(text) > 0 and (_mostly(text, _CLOCK) or _mostly(text, _SHORT_CLOCK))
+
+
+def _mostly(text: pl.Series, pattern: str) -> bool:
+    return int(text.str.contains(pattern).sum()) * 2 > len(text)
 
 
 def _is_date(column: pl.Series) -> bool:

@@ -28,6 +28,8 @@ from loader.read.batch import RawBatch
 from loader.results import Note, noted
 from loader.settings import Meaning
 
+#: Words in the names of columns that hold times of UTC.
+_CLOCK_OF_UTC: Final = ("utc", "gmt")
 _UTC_NAMES: Final = {"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu", "GMT", "Etc/GMT"}
 
 
@@ -122,7 +124,7 @@ def decide(first: RawBatch, meaning: Meaning, taken: Recognition | None = None) 
     clock = tuple(columns[name] for name in ("ts", "time_of_day") if name in columns)
     time_format = meaning.time_format or dialect.time_format
     plan, time_notes = timeplan.plan(frame, clock, time_format, where)
-    written = stamps.read(stamps.cells_of(frame, clock), plan)
+    written = stamps.read(stamps.cells(frame, plan), plan)
     fills.refuse_several_symbols(frame, columns, written.shown, where)
     hinted = _interval(meaning, taken)
     interval = fills.interval(frame, columns, hinted, written.shown, where, dialect.intervals)
@@ -240,7 +242,10 @@ def _zone(
     """The zone from the person's option, else from the column's name, else from the dialect."""
     if hint is not None:
         return parse_zone(hint), ()
-    if plan.kind == "wall" and fold(column).endswith(("utc", "gmt")):
+    if plan.zone is not None:
+        return None, ()
+    named = fold(column)
+    if plan.kind == "wall" and (named.endswith(_CLOCK_OF_UTC) or named.startswith(_CLOCK_OF_UTC)):
         return UTC, (f"times are UTC, as the name of column {column!r} says",)
     if dialect.timezone is None:
         return None, ()

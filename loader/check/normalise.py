@@ -74,7 +74,7 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
     spelled = names.spelled(frame, columns.get("symbol"), layout.symbol)
     said = names.spelled(frame, columns.get("interval"), layout.interval)
     interval = names.intervals(said, layout.dialect.intervals)
-    cells = stamps.cells_of(frame, layout.times.columns)
+    cells = stamps.cells(frame, layout.times)
     written = stamps.read(cells, layout.times)
     starts = stamps.starts(written, layout.times, names.daily(interval))
     ts = ends.to_starts(starts.ts, interval.rows) if layout.stamp == "end" else starts.ts

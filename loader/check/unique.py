@@ -39,7 +39,7 @@ class UniqueBatch:
 
     `bars` has `BARS_AND_ROW` and is sorted by key; `series` has, in that order, provider, symbol,
     interval, lo and hi (first and last ts), and how many `rows` of `bars` are its own.
-    `read` counts raw rows; `bad`, `rejected`, `spellings` and `rounded` are the piece's from validation;
+    `read` counts raw rows; `bad`, `rejected`, `spellings` and `rounded` are those of validation;
     `last_row` is how far this piece and all before it reach: the last raw row of the source, or,
     where pieces come out of partitions, their number; `seen` is then how many rows of the source
     were read to come there.

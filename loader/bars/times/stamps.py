@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 import polars as pl
 
-from loader.bars.numbers import is_text, to_count
-from loader.bars.times import epochs, forms, zones
+from loader.bars.numbers import is_text, to_count, to_float
+from loader.bars.times import epochs, forms, midnights, zones
 from loader.bars.times.forms import Form
 from loader.bars.times.zones import Zone
 from loader.bars.words import constant
@@ -21,6 +21,8 @@ Kind = Literal["date", "wall", "offset", "instant"]
 #: What is wrong with local times of no zone, and the next step.
 NO_ZONE: Final = "are local, and no time zone is given for them"
 NAME_ZONE: Final = "name it: --timezone America/New_York, --timezone UTC, --timezone UTC-5"
+#: The rest of a whole number that went through a float.
+_WHOLE: Final = r"\.0*$"
 #: 0001-01-03 to 9999-12-29 in microseconds since 1970: beyond it conversions of Polars and Python
 #: fail, and no bar is.
 _FIRST, _LAST = -62_135_424_000_000_000, 253_402_041_600_000_000
@@ -35,6 +37,7 @@ class TimePlan:
         kind: what the cells say, see `Kind`.
         form: how text is written; None for numbers and typed columns.
         numbers: of numbers, also as text: `epoch` (unit by magnitude), a unit, or YYYYMMDD[HHMMSS].
+        clock_digits: of a time of day that has lost leading zeros: 4 in HHMM, 6 in HHMMSS.
         zone: whose clock `wall` times show; for daily bars given as instants, whose date it is.
     """
 
@@ -42,6 +45,7 @@ class TimePlan:
     kind: Kind
     form: Form | None = None
     numbers: str | None = None
+    clock_digits: int | None = None
     zone: Zone | None = None
 
 
@@ -72,13 +76,37 @@ class Starts:
     ambiguous: pl.Series
 
 
-def cells_of(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:
+def cells(frame: pl.DataFrame, plan: TimePlan) -> pl.Series:
     """The time cells, text trimmed; a date and a time of day are joined to one text."""
+    return cells_of(frame, plan.columns, plan.clock_digits)
+
+
+def cells_of(
+    frame: pl.DataFrame, columns: tuple[str, ...], clock_digits: int | None = None
+) -> pl.Series:
+    """The same for a plan that is still to be made."""
     if len(columns) == 1:
         raw = frame.get_column(columns[0])
         return raw.cast(pl.String).str.strip_chars() if is_text(raw.dtype) else raw
     date, clock = (_text(frame.get_column(name)) for name in columns)
+    if clock_digits is not None:
+        clock = clock.str.replace(_WHOLE, "").str.zfill(clock_digits)
     return (date + " " + clock).alias(columns[0])
+
+
+def clock_digits(frame: pl.DataFrame, columns: tuple[str, ...]) -> int | None:
+    """The digits of HHMM or HHMMSS where the time of day is a number that has lost leading zeros,
+    else None. Two digits are not enough to tell an hour from a minute."""
+    if len(columns) == 1:
+        return None
+    clock = _text(frame.get_column(columns[1])).drop_nulls().str.replace(_WHOLE, "")
+    lengths = clock.filter(clock != "").str.len_chars()
+    if not len(lengths) or not clock.str.contains("^[0-9]*$").all():
+        return None
+    shortest, longest = int(lengths.min()), int(lengths.max())  # type: ignore[arg-type]
+    if not 2 < longest <= 6 or shortest == longest in (4, 6):
+        return None
+    return 4 if longest <= 4 else 6
 
 
 def read(raw: pl.Series, plan: TimePlan) -> Stamps:
@@ -87,6 +115,8 @@ def read(raw: pl.Series, plan: TimePlan) -> Stamps:
         return _typed(raw, raw.dtype)
     if isinstance(raw.dtype, pl.Date):
         return Stamps(_bounded(raw.cast(pl.Datetime("us"), strict=False)), None)
+    if plan.numbers == "excel":
+        return Stamps(epochs.serials(to_float(raw)), None)
     if plan.numbers is not None:
         return _numbers(to_count(raw), plan.numbers)
     if plan.form is not None:
@@ -165,6 +195,8 @@ def _numbers(number: pl.Series, kind: str) -> Stamps:
 def _formed(text: pl.Series, form: Form, kind: Kind) -> Stamps:
     reading = forms.read(text, form)
     wall = _bounded(reading.wall)
+    if form.date is not None and wall.null_count() > text.null_count():
+        wall = midnights.filled(wall, text, form)
     if reading.offset is None:
         return Stamps(wall, None)
     utc = _utc(wall - reading.offset)
