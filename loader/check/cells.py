@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 import polars as pl
 
@@ -13,6 +14,11 @@ from loader.bars.numbers import NumberFormat
 from loader.bars.words import is_protected, unprotected
 from loader.errors import ColumnMismatch, SettingsError
 from loader.settings import Meaning
+
+#: 09:30, 9:30:00 PM, 0930.
+_CLOCK: Final = r"^[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AaPp][Mm])?$|^[0-9]{4}([0-9]{2})?$"
+#: HHMM and HHMMSS as numbers, without leading zeros.
+_SHORT_CLOCK: Final = "^(1?[0-9]|2[0-3])?[0-5]?[0-9]([0-5][0-9])?$"
 
 
 def check_marks(meaning: Meaning) -> None:
@@ -139,3 +145,24 @@ def _check_numbers(column: pl.Series, written: NumberFormat, field: str, where: 
             hint=f"prices are written like 1234.5; if another column is {field}: "
             f"--column {field}=NAME",
         )
+
+
+def is_clock(column: pl.Series) -> bool:
+    """Whether most cells are a time of day: 09:30, 0930, or a number that has lost its zeros."""
+    if not numbers.is_text(column.dtype) and not column.dtype.is_integer():
+        return column.dtype == pl.Time
+    text = column.head(1_000).cast(pl.String).str.strip_chars().drop_nulls()
+    return len(text) > 0 and (_mostly(text, _CLOCK) or _mostly(text, _SHORT_CLOCK))
+
+
+def _mostly(text: pl.Series, pattern: str) -> bool:
+    return int(text.str.contains(pattern).sum()) * 2 > len(text)
+
+
+def is_date(column: pl.Series) -> bool:
+    """Whether the column holds dates only: no time of day, no seconds since 1970."""
+    if numbers.is_text(column.dtype):
+        return not column.head(1_000).cast(pl.String).str.contains(":|^[0-9]{9}").any()
+    if column.dtype.is_integer():
+        return bool((column.head(1_000).cast(pl.Int64) < 10**8).all())
+    return column.dtype.is_temporal()

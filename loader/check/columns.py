@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 
 from loader import bars
-from loader.bars.numbers import is_text
+from loader.check.cells import is_clock, is_date
 from loader.dialects.dialect import Dialect, fold
 from loader.errors import ColumnMismatch, SettingsError
 
@@ -21,9 +21,6 @@ _FIELDS: Final = (*bars.KEY, "time_of_day", *bars.VALUES)
 NONE: Final = "-"
 #: The suffix that readers add to the second of two columns with one name.
 _COPY: Final = re.compile(r"_\d+$")
-_CLOCK: Final = r"^[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AaPp][Mm])?$|^[0-9]{4}([0-9]{2})?$"
-#: HHMM and HHMMSS as numbers, without leading zeros.
-_SHORT_CLOCK: Final = "^(1?[0-9]|2[0-3])?[0-5]?[0-9]([0-5][0-9])?$"
 #: A second volume in another unit: of `volume` and `volume_btc` either can be in units traded.
 _OTHER_VOLUME: Final = re.compile(
     r"volume\(?(btc|eth|ltc|xrp|bnb|usdt?|usdc|busd|eur|gbp|base|quote|currency|from|to)\)?"
@@ -174,30 +171,10 @@ def _date_and_time(
         rest = [other for other in found if other is not group]
         if not rest or fold(group[0]) not in words:
             continue
-        if _is_clock(frame[group[0]]) and _is_date(frame[rest[0][0]]):
+        if is_clock(frame[group[0]]) and is_date(frame[rest[0][0]]):
             names["time_of_day"] = group[0]
             return rest
     return found
-
-
-def _is_clock(column: pl.Series) -> bool:
-    if not is_text(column.dtype) and not column.dtype.is_integer():
-        return column.dtype == pl.Time
-    text = column.head(1_000).cast(pl.String).str.strip_chars().drop_nulls()
-    return len(text) > 0 and (_mostly(text, _CLOCK) or _mostly(text, _SHORT_CLOCK))
-
-
-def _mostly(text: pl.Series, pattern: str) -> bool:
-    return int(text.str.contains(pattern).sum()) * 2 > len(text)
-
-
-def _is_date(column: pl.Series) -> bool:
-    """Whether the column holds dates only: no time of day, no seconds since 1970."""
-    if is_text(column.dtype):
-        return not column.head(1_000).cast(pl.String).str.contains(":|^[0-9]{9}").any()
-    if column.dtype.is_integer():
-        return bool((column.head(1_000).cast(pl.Int64) < 10**8).all())
-    return column.dtype.is_temporal()
 
 
 def _first_of_one_name(

@@ -13,17 +13,17 @@ from loader.bars import names
 from loader.bars.names import Naming, known_convention
 from loader.bars.numbers import NumberFormat
 from loader.bars.times import plan as timeplan
-from loader.bars.times import stamps
+from loader.bars.times import settle, stamps
 from loader.bars.times.stamps import TimePlan
 from loader.bars.times.zones import UTC, Zone, parse_zone
 from loader.check import cells, fills, scales
 from loader.check.columns import check_fields, choose
 from loader.check.fills import Hint
+from loader.check.stamp import decided
 from loader.dialects.dialect import Dialect, Stamp, fold
 from loader.dialects.known import known_dialect
 from loader.dialects.own import from_tables
 from loader.dialects.recognition import PLAIN, Recognition, plain
-from loader.errors import ColumnMismatch
 from loader.read.batch import RawBatch
 from loader.results import Note, noted
 from loader.settings import Meaning
@@ -132,7 +132,7 @@ def decide(first: RawBatch, meaning: Meaning, taken: Recognition | None = None) 
         names.spelled(frame, columns.get("interval"), interval.value), dialect.intervals
     )
     zone, zone_notes = _zone(clock[0], plan, meaning.timezone, dialect)
-    plan, settled_notes = timeplan.settled(
+    plan, settled_notes = settle.settled(
         plan,
         written,
         daily=_column(names.daily(said), frame.height),
@@ -145,7 +145,8 @@ def decide(first: RawBatch, meaning: Meaning, taken: Recognition | None = None) 
     volume_exponent = scales.chosen(meaning.volume_exponent, dialect.volume_exponent, where)
     if price_exponent == 0 and meaning.price_exponent is None:
         scales.refuse_fixed_point(frame, columns, written_as, where)
-    stamp = meaning.stamp or dialect.stamp or _neither_end(said.rows, where)
+    begun = stamps.starts(written, plan, names.daily(said))
+    stamp, stamp_notes = decided(meaning.stamp, dialect, plan, written, begun, said.rows, where)
     skip = {} if meaning.keep_skipped else _applicable(dialect.skip, frame)
     keys = (*_symbol_notes(frame, columns), *provider.notes, *symbol.notes)
     notes = (
@@ -153,7 +154,8 @@ def decide(first: RawBatch, meaning: Meaning, taken: Recognition | None = None) 
         *noted("times", time_notes), *noted("interval", interval.notes),
         *noted("times", zone_notes + settled_notes),
         *noted("numbers", (*format_notes, *scales.notes(price_exponent, volume_exponent))),
-        *_meaning_notes(stamp, skip),
+        *noted("times", stamp_notes),
+        *noted("rows", (f"left out and counted as skipped: {reason}" for reason in skip)),
     )  # fmt: skip
     return Layout(
         dialect=dialect,
@@ -200,28 +202,6 @@ def _applicable(skip: Mapping[str, pl.Expr], frame: pl.DataFrame) -> Mapping[str
         for reason, expr in skip.items()
         if set(expr.meta.root_names()) <= set(frame.columns)
     }
-
-
-def _neither_end(intervals: pl.Series, where: str) -> Stamp:
-    """For daily bars it does not matter whether a stamp is the start or the end.
-
-    Raises:
-        ColumnMismatch: not all bars are daily.
-    """
-    if (intervals == "1d").all():
-        return "start"
-    raise ColumnMismatch.at(
-        where,
-        "times may be the starts or the ends of the bars",
-        hint="say it: --stamp start or --stamp end",
-    )
-
-
-def _meaning_notes(stamp: Stamp, skip: Mapping[str, pl.Expr]) -> tuple[Note, ...]:
-    skipped = noted("rows", (f"left out and counted as skipped: {reason}" for reason in skip))
-    if stamp == "start":
-        return skipped
-    return Note("times", "times are the ends of the bars: each is loaded under its start"), *skipped
 
 
 def _symbol_notes(frame: pl.DataFrame, columns: Mapping[str, str]) -> tuple[str, ...]:

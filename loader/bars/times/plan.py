@@ -10,16 +10,7 @@ import polars as pl
 from loader.bars.numbers import is_blank, is_text, to_count, to_float
 from loader.bars.times import dress, epochs, formats, forms, zonewords
 from loader.bars.times.forms import Form
-from loader.bars.times.stamps import (
-    NAME_ZONE,
-    NO_ZONE,
-    Kind,
-    Stamps,
-    TimePlan,
-    cells_of,
-    clock_digits,
-)
-from loader.bars.times.zones import Zone
+from loader.bars.times.stamps import Kind, TimePlan, cells_of, clock_digits
 from loader.errors import ColumnMismatch, SettingsError
 
 _SAMPLE: Final = 2_000
@@ -29,7 +20,7 @@ _ANOTHER: Final = "name the right column: --column ts=NAME"
 
 
 @dataclass(frozen=True, slots=True)
-class _Subject:
+class Subject:
     """The times in `columns` of the file `where`, as the subject of an error's sentence."""
 
     columns: tuple[str, ...]
@@ -54,7 +45,7 @@ def plan(
         ColumnMismatch: they are no times, or can be read in two ways.
         SettingsError: `time_format` is neither a unit of numbers nor a strptime format.
     """
-    what = _Subject(columns, where)
+    what = Subject(columns, where)
     digits = clock_digits(frame, columns)
     cells = cells_of(frame, columns, digits)
     dtype = cells.dtype
@@ -75,72 +66,8 @@ def plan(
     return replace(made, clock_digits=digits), notes
 
 
-def settled(
-    plan: TimePlan,
-    stamps: Stamps,
-    *,
-    daily: pl.Series,
-    zone: Zone | None,
-    asked: bool,
-    own_zone: Zone | None,
-    where: str,
-) -> Planned:
-    """The plan with its zone, given which of the first batch's bars are `daily` or longer.
-
-    `zone` is the person's where it is `asked` for, else the dialect's; `own_zone` the one that the
-    column carries.
-
-    Raises:
-        ColumnMismatch: a zone is needed and nobody named it, or dates stand where times are needed.
-    """
-    what = _Subject(plan.columns, where)
-    if plan.kind == "date" and len(daily) and not daily.any():
-        raise what.wrong(
-            "are dates without a time of day, but the bars are intraday",
-            hint="name a column with times: --column ts=NAME; or the interval: --interval 1d",
-        )
-    if plan.zone is not None:
-        own = f"times name their zone, {plan.zone}: {zone} is not applied to them"
-        return plan, (own,) if zone not in (None, plan.zone) and asked else ()
-    if plan.kind == "wall" and zone is None and not daily.all():
-        raise what.wrong(NO_ZONE, hint=NAME_ZONE)
-    if plan.kind in ("date", "wall"):
-        return replace(plan, zone=zone), ()
-    if plan.kind == "offset" or not daily.any():
-        own = "times say themselves where they lie in UTC: {} is not applied to them"
-        return plan, (own.format(zone),) if zone is not None and asked else ()
-    if own_zone is not None:
-        note = f"session dates are those of {own_zone}, the column's own time zone"
-        return replace(plan, kind="offset", zone=own_zone), (note,)
-    return _daily_instants(plan, stamps, daily, zone, asked=asked, what=what)
-
-
-def _daily_instants(
-    plan: TimePlan,
-    stamps: Stamps,
-    daily: pl.Series,
-    zone: Zone | None,
-    *,
-    asked: bool,
-    what: _Subject,
-) -> Planned:
-    """Instants at midnight UTC are session dates already; of others only a zone tells the date."""
-    shown = stamps.shown.filter(daily).drop_nulls()
-    off = shown.filter(shown != shown.dt.truncate("1d"))
-    if not len(off):
-        said = "daily bars stand at midnight UTC: {} is not applied to them"
-        return plan, (said.format(zone),) if zone is not None and asked else ()
-    if zone is None:
-        raise what.wrong(
-            f"are those of daily bars, but not at midnight UTC (such as "
-            f"{off.dt.to_string('%Y-%m-%d %H:%M:%SZ')[0]}): the dates depend on a time zone",
-            hint="name the market's: --timezone America/New_York",
-        )
-    return replace(plan, zone=zone), (f"session dates are those of {zone}",)
-
-
 def _untyped(
-    columns: tuple[str, ...], filled: pl.Series, time_format: str | None, what: _Subject
+    columns: tuple[str, ...], filled: pl.Series, time_format: str | None, what: Subject
 ) -> Planned:
     if time_format == "excel":
         return _serials(columns, filled, what)
@@ -153,7 +80,7 @@ def _untyped(
     return _text(columns, filled, what)
 
 
-def _serials(columns: tuple[str, ...], filled: pl.Series, what: _Subject) -> Planned:
+def _serials(columns: tuple[str, ...], filled: pl.Series, what: Subject) -> Planned:
     days = to_float(filled)
     if days.null_count() * 2 > len(filled):
         raise what.wrong(f"are no days of a spreadsheet, but such as {filled[0]!r}", hint=_ANOTHER)
@@ -166,7 +93,7 @@ def _mostly_digits(filled: pl.Series) -> bool:
     return int(numbers.sum()) * 2 > len(filled)
 
 
-def _numbers(columns: tuple[str, ...], filled: pl.Series, what: _Subject) -> Planned:
+def _numbers(columns: tuple[str, ...], filled: pl.Series, what: Subject) -> Planned:
     number = to_count(filled)
     kinds = epochs.kinds(number)
     kind = max(kinds, key=lambda k: kinds[k])
@@ -196,7 +123,7 @@ def _numbers(columns: tuple[str, ...], filled: pl.Series, what: _Subject) -> Pla
 
 
 def _custom(
-    columns: tuple[str, ...], filled: pl.Series, time_format: str, what: _Subject
+    columns: tuple[str, ...], filled: pl.Series, time_format: str, what: Subject
 ) -> Planned:
     check_format(time_format)
     form = formats.custom(time_format)
@@ -229,7 +156,7 @@ def _no_format(time_format: str) -> SettingsError:
     )
 
 
-def _text(columns: tuple[str, ...], filled: pl.Series, what: _Subject) -> Planned:
+def _text(columns: tuple[str, ...], filled: pl.Series, what: Subject) -> Planned:
     sample = filled.gather_every(max(1, len(filled) // _SAMPLE))
     form, share = forms.likeliest(sample)
     if (form is None or share < 0.5) and (word := zonewords.unclear(sample)) is not None:
@@ -255,7 +182,7 @@ def _text(columns: tuple[str, ...], filled: pl.Series, what: _Subject) -> Planne
 
 
 def _refuse_out_of_season(
-    filled: pl.Series, form: Form, reading: forms.Reading, what: _Subject
+    filled: pl.Series, form: Form, reading: forms.Reading, what: Subject
 ) -> None:
     text = dress.undressed(filled) if form.dressed else filled
     word = zonewords.out_of_season(reading.wall, zonewords.split(text)[1])
@@ -268,7 +195,7 @@ def _refuse_out_of_season(
 
 
 def _ordered(
-    month_first: Form, day_first: Form, filled: pl.Series, what: _Subject
+    month_first: Form, day_first: Form, filled: pl.Series, what: Subject
 ) -> tuple[Form, tuple[str, ...]]:
     month, day = forms.order(filled)
     if month == day:

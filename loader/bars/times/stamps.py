@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Literal
 
 import polars as pl
@@ -21,6 +22,8 @@ Kind = Literal["date", "wall", "offset", "instant"]
 #: What is wrong with local times of no zone, and the next step.
 NO_ZONE: Final = "are local, and no time zone is given for them"
 NAME_ZONE: Final = "name it: --timezone America/New_York, --timezone UTC, --timezone UTC-5"
+#: From here to midnight a stamp is the end of its day.
+LAST_SECOND: Final = timedelta(hours=23, minutes=59, seconds=59)
 #: The rest of a whole number that went through a float.
 _WHOLE: Final = r"\.0*$"
 #: 0001-01-03 to 9999-12-29 in microseconds since 1970: beyond it conversions of Polars and Python
@@ -129,7 +132,8 @@ def starts(stamps: Stamps, plan: TimePlan, daily: pl.Series | bool) -> Starts:
 
     Those start at 00:00 UTC of the session date: the date as written, or for instants the date in
     the plan's zone; without one an instant stays as it is, and a rule rejects what is not midnight.
-    An instant at midnight UTC is that date, whatever the zone and the rows beside it.
+    An instant at midnight UTC, or in the second before, is that date, whatever the zone and the
+    rows beside it.
 
     Raises:
         ColumnMismatch: intraday wall times have no zone.
@@ -157,17 +161,26 @@ def _intraday(stamps: Stamps, plan: TimePlan) -> Starts:
 
 
 def _sessions(stamps: Stamps, zone: Zone | None, *, instants: bool = False) -> pl.Series:
-    """`instants` are no times of `zone`: at midnight UTC they are dates, of no zone's clock."""
+    """`instants` are no times of `zone`: at midnight UTC, or in the last second before, they are
+    dates, of no zone's clock."""
     wall = stamps.wall
-    if wall is None and stamps.utc is not None:
+    if wall is None:
+        assert stamps.utc is not None  # one of the two is there, always
+        written = stamps.utc.dt.replace_time_zone(None)
+        dated = are_dates(written)
         if zone is None:
-            return stamps.utc
+            return _utc(written.dt.truncate("1d").zip_with(dated, written))
         wall = zones.to_wall(stamps.utc, zone)
         if instants:
-            written = stamps.utc.dt.replace_time_zone(None)
-            wall = written.zip_with(written == written.dt.truncate("1d"), wall)
-    assert wall is not None  # one of the two is there, always
+            wall = written.zip_with(dated, wall)
     return _utc(wall.dt.truncate("1d"))
+
+
+def are_dates(written: pl.Series) -> pl.Series:
+    """Which of the naive moments in UTC are midnights, or in a day's last second, as the ends of
+    days are stamped. Null is not."""
+    clock = written - written.dt.truncate("1d")
+    return ((clock == timedelta(0)) | (clock >= LAST_SECOND)).fill_null(False)
 
 
 def _whole(ts: pl.Series) -> Starts:

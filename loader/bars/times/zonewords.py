@@ -63,7 +63,7 @@ def unclear(text: pl.Series) -> str | None:
     if len(words) * 2 < len(text):
         return None
     distinct = set(words)
-    return next((word for word in sorted(distinct) if _zone(word, distinct) is None), None)
+    return next((str(word) for word in sorted(distinct) if _zone(word, distinct) is None), None)
 
 
 def out_of_season(wall: pl.Series, words: pl.Series) -> str | None:
@@ -73,7 +73,7 @@ def out_of_season(wall: pl.Series, words: pl.Series) -> str | None:
         hours, place = _fixed(word, distinct)
         here = wall.filter((words == word).fill_null(False)).drop_nulls()
         if place and not _has(here, place, hours).all():
-            return word
+            return str(word)
     return None
 
 
