@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 
 from loader import bars
-from loader.check.cells import is_clock, is_date
+from loader.bars.cells import is_clock, is_date
 from loader.dialects.dialect import Dialect, fold
 from loader.errors import ColumnMismatch, SettingsError
 

@@ -93,6 +93,8 @@ class Checking:
         """
         normalised = normalise(batch, layout)
         checked = validate(batch, normalised, self._rules)
+        if layout.dialect.prefers:
+            checked = replace(checked, prefers=layout.dialect.prefers)
         if self._meaning.symbol_map is None:
             return checked
         together = brought_together(checked.spellings)

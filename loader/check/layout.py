@@ -9,17 +9,16 @@ from typing import Final
 
 import polars as pl
 
-from loader.bars import names
+from loader.bars import cells, names
 from loader.bars.names import Naming, known_convention
 from loader.bars.numbers import NumberFormat
+from loader.bars.times import edges, settle, stamps
 from loader.bars.times import plan as timeplan
-from loader.bars.times import settle, stamps
 from loader.bars.times.stamps import TimePlan
 from loader.bars.times.zones import UTC, Zone, parse_zone
-from loader.check import cells, fills, scales
+from loader.check import fills, scales
 from loader.check.columns import check_fields, choose
 from loader.check.fills import Hint
-from loader.check.stamp import decided
 from loader.dialects.dialect import Dialect, Stamp, fold
 from loader.dialects.known import known_dialect
 from loader.dialects.own import from_tables
@@ -82,7 +81,7 @@ def check(meaning: Meaning) -> None:
     if meaning.timezone is not None:
         parse_zone(meaning.timezone)
     timeplan.check_format(meaning.time_format)
-    cells.check_marks(meaning)
+    cells.check_marks(meaning.decimal, meaning.thousands)
     check_fields(meaning.columns)
 
 
@@ -114,7 +113,7 @@ def decide(first: RawBatch, meaning: Meaning, taken: Recognition | None = None) 
     dressed = cells.protection_notes(frame, columns, marked)
     frame = cells.bare(frame, marked)
     written_as, format_notes = cells.number_format_of(
-        frame, columns, dialect.numbers, meaning, where
+        frame, columns, dialect.numbers, (meaning.decimal, meaning.thousands), where
     )
     cells.check_types(frame, columns, written_as, where)
     provider = fills.word(
@@ -145,8 +144,14 @@ def decide(first: RawBatch, meaning: Meaning, taken: Recognition | None = None) 
     volume_exponent = scales.chosen(meaning.volume_exponent, dialect.volume_exponent, where)
     if price_exponent == 0 and meaning.price_exponent is None:
         scales.refuse_fixed_point(frame, columns, written_as, where)
-    begun = stamps.starts(written, plan, names.daily(said))
-    stamp, stamp_notes = decided(meaning.stamp, dialect, plan, written, begun, said.rows, where)
+    unsaid = meaning.volume_exponent is None and "volume" not in meaning.columns
+    if not dialect.shapes and unsaid:
+        scales.refuse_other_units(frame, columns, written_as, where)
+    if meaning.stamp is not None or dialect.shapes or dialect.stamp is None:
+        stamp, stamp_notes = edges.said(meaning.stamp or dialect.stamp, said.rows, where)
+    else:
+        begun = stamps.starts(written, plan, names.daily(said))
+        stamp, stamp_notes = edges.shown(plan, written, begun.ts, said.rows, where)
     skip = {} if meaning.keep_skipped else _applicable(dialect.skip, frame)
     keys = (*_symbol_notes(frame, columns), *provider.notes, *symbol.notes)
     notes = (

@@ -9,10 +9,10 @@ import polars as pl
 
 from loader import bars
 from loader.bars import names, numbers
+from loader.bars.cells import bare
 from loader.bars.names import Naming
 from loader.bars.times import ends, stamps
 from loader.bars.words import constant
-from loader.check.cells import bare
 from loader.check.layout import Layout
 from loader.errors import ColumnMismatch
 from loader.read.batch import RawBatch

@@ -1,4 +1,5 @@
-"""One row per key and file: the last one in the file wins, all others are counted as duplicates.
+"""One row per key and file: the one that the dialect prefers, else the last one in the file. All
+others are counted as duplicates.
 
 Within a batch that is a frame operation. Across batches, a key cannot repeat if each series only
 moves forward or only backward in time (files sorted by symbol, by time, or newest first). One span
@@ -88,9 +89,11 @@ def partitioned(
     count = min(max(rows // _PARTITION_ROWS, _FEWEST), _MOST)
     key = [_week(), _lane(_LANES)] if by_time else [_partition(count)]
     none = pl.DataFrame(schema=BARS_AND_ROW)
+    prefers: tuple[pl.Expr, ...] = ()
     with Partitions(BARS_AND_ROW) as partitions:
         number = seen = 0
         for number, piece in enumerate(pieces, 1):
+            prefers = piece.prefers
             for partition, rows_of_it in piece.good.group_by(key):
                 partitions.append(partition, rows_of_it)
             # Good rows are counted as read when they come back.
@@ -98,7 +101,7 @@ def partitioned(
             seen += piece.good.height + set_aside.read
             yield replace(set_aside, last_row=number, seen=seen)
         for frame in partitions.frames(piece_rows):
-            for part in _in_pieces(_unique(frame), piece_rows):
+            for part in _in_pieces(_unique(frame, prefers), piece_rows):
                 number += 1
                 yield replace(part, last_row=number, seen=seen)
 
@@ -132,12 +135,12 @@ def _lane(count: int) -> pl.Expr:
     return (pl.struct(*SERIES).hash(seed=0) % count).cast(pl.Int64).alias("lane")
 
 
-def _unique(good: pl.DataFrame) -> UniqueBatch:
+def _unique(good: pl.DataFrame, prefers: tuple[pl.Expr, ...] = ()) -> UniqueBatch:
     opens = _opens(good)
     series = _series(good, opens)
     if _in_order(good["ts"], opens, series):  # as files mostly are; to sort takes four times longer
         return UniqueBatch(bars=good, series=series)
-    frame = good.sort(*bars.KEY, maintain_order=True)
+    frame = good.sort(*bars.KEY, *prefers, maintain_order=True)
     opens = _opens(frame)
     repeats = (~opens & (frame["ts"] == frame["ts"].shift())).shift(-1, fill_value=False)
     duplicate = int(repeats.sum())
@@ -205,9 +208,9 @@ def _spans(series: pl.DataFrame) -> pl.DataFrame:
 
 
 def made_unique(piece: CheckedBatch) -> UniqueBatch:
-    """One row per key of one piece: the last one."""
+    """One row per key of one piece: the one that is preferred, else the last one."""
     return replace(
-        _unique(piece.good),
+        _unique(piece.good, piece.prefers),
         read=piece.good.height + piece.bad.height + piece.skipped,
         skipped=piece.skipped,
         last_row=piece.last_row,

@@ -36,6 +36,7 @@ class CheckedBatch:
         skipped: rows that the dialect does not count as bars.
         rounded: good rows of which open or close is outside of low and high by its rounding.
         last_row: the number of the batch's last row.
+        prefers: which of two rows for one bar is kept, see `Dialect.prefers`.
     """
 
     good: pl.DataFrame
@@ -45,6 +46,7 @@ class CheckedBatch:
     skipped: int = 0
     last_row: int = 0
     rounded: int = 0
+    prefers: tuple[pl.Expr, ...] = ()
 
 
 def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) -> CheckedBatch:

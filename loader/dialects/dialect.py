@@ -138,6 +138,9 @@ class Dialect:
         volume_exponent: the same for volumes; 2 if the file counts lots of 100.
         numbers: how numbers are written in text, if not plainly.
         skip: rows that are not bars, by reason: a boolean expression over the file's columns.
+        prefers: of two rows for one bar the one with the greater values of these expressions over
+            `bars.SCHEMA` is kept, the first expression first; null is least. Of equals the last row
+            in the file wins.
         reshape: see `Reshape`.
         short_rows: whether a row may omit empty cells at its end. Otherwise a row with fewer cells
             than the header is rejected, because nobody can know which cell is missing.
@@ -168,6 +171,7 @@ class Dialect:
     volume_exponent: int = 0
     numbers: NumberFormat = PLAIN
     skip: Mapping[str, pl.Expr] = field(default_factory=lambda: MappingProxyType({}))
+    prefers: tuple[pl.Expr, ...] = ()
     reshape: Callable[[Opening], Reshape] | None = None
     short_rows: bool = False
     volume: str = ""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from datetime import time, timedelta
-from typing import Final
+from typing import Final, Literal
 
 import polars as pl
 
 from loader import bars
 from loader.bars.times import zones
-from loader.bars.times.stamps import LAST_SECOND, Stamps, Starts, TimePlan
+from loader.bars.times.stamps import LAST_SECOND, Stamps, TimePlan
 from loader.bars.times.zones import Zone
-from loader.dialects.dialect import Dialect, Stamp
 from loader.errors import ColumnMismatch
 
+Stamp = Literal["start", "end"]
 #: Opening and close of the main session on the clocks of markets.
 _SESSIONS: Final = {
     **dict.fromkeys(
@@ -41,46 +41,41 @@ _LONGER: Final = ("1w", "1mo", "3mo", "1y")
 _WORD: Final = {"1w": "week", "1mo": "month", "3mo": "quarter", "1y": "year"}
 
 
-def decided(
-    asked: Stamp | None,
-    dialect: Dialect,
-    plan: TimePlan,
-    written: Stamps,
-    begun: Starts,
-    intervals: pl.Series,
-    where: str,
-) -> tuple[Stamp, tuple[str, ...]]:
-    """The end that the first batch's times are, with a note. `begun` are the times in UTC and
-    `intervals` the words of the vocabulary, one for each row.
+def said(stamp: Stamp | None, intervals: pl.Series, where: str) -> tuple[Stamp, tuple[str, ...]]:
+    """The end that the option or the dialect says, with a note. For daily bars it does not matter.
+    `intervals` are words of the vocabulary, one for each row.
 
     Raises:
-        ColumnMismatch: nobody says which end it is, and it matters, or something speaks for the
-            other one than is usual.
+        ColumnMismatch: neither says it, and it matters.
     """
-    if asked is not None or (dialect.stamp is not None and dialect.shapes):
-        stamp = asked or dialect.stamp or "start"
-        ends = "times are the ends of the bars: each is loaded under its start"
-        return stamp, (ends,) if stamp == "end" else ()
-    if dialect.stamp is None:
-        return _neither_end(intervals, where), ()
+    if stamp == "end":
+        return "end", ("times are the ends of the bars: each is loaded under its start",)
+    if stamp is None and not (intervals == "1d").all():
+        raise ColumnMismatch.at(where, "times may be the starts or the ends of the bars", hint=_ASK)
+    return "start", ()
+
+
+def shown(
+    plan: TimePlan, written: Stamps, ts: pl.Series, intervals: pl.Series, where: str
+) -> tuple[Stamp, tuple[str, ...]]:
+    """The end that the times of a table of no known source are taken for, with a note. `written` is
+    what its first batch has, and `ts` that in UTC.
+
+    Raises:
+        ColumnMismatch: something speaks for the end: dates that are no starts of weeks or months,
+            or a session that runs to the close.
+    """
     longer = intervals.is_in(_LONGER).fill_null(False)
     if longer.any() and _last_seconds(written.shown.filter(longer)):
         return "end", ("times are the last seconds of the bars: each is loaded under its start",)
     if longer.any():
-        _refuse_off_grid(begun.ts.filter(longer), intervals.filter(longer), where)
+        _refuse_off_grid(ts.filter(longer), intervals.filter(longer), where)
     short = [word for word in intervals.unique() if word is not None and not bars.is_daily(word)]
     if not short:
         return "start", ()
     if len(short) == 1:
-        _refuse_session_ends(plan, written, begun.ts.filter(intervals == short[0]), short[0], where)
+        _refuse_session_ends(plan, written, ts.filter(intervals == short[0]), short[0], where)
     return "start", ("times are taken for the starts of the bars; if they are ends: --stamp end",)
-
-
-def _neither_end(intervals: pl.Series, where: str) -> Stamp:
-    """For daily bars it does not matter whether a stamp is the start or the end."""
-    if (intervals == "1d").all():
-        return "start"
-    raise ColumnMismatch.at(where, "times may be the starts or the ends of the bars", hint=_ASK)
 
 
 def _last_seconds(shown: pl.Series) -> bool:

@@ -13,7 +13,6 @@ from loader.bars import names, number_format, numbers
 from loader.bars.numbers import NumberFormat
 from loader.bars.words import is_protected, unprotected
 from loader.errors import ColumnMismatch, SettingsError
-from loader.settings import Meaning
 
 #: 09:30, 9:30:00 PM, 0930.
 _CLOCK: Final = r"^[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AaPp][Mm])?$|^[0-9]{4}([0-9]{2})?$"
@@ -21,40 +20,45 @@ _CLOCK: Final = r"^[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AaPp][Mm])?$|^[
 _SHORT_CLOCK: Final = "^(1?[0-9]|2[0-3])?[0-5]?[0-9]([0-5][0-9])?$"
 
 
-def check_marks(meaning: Meaning) -> None:
+def check_marks(decimal: str | None, thousands: str | None) -> None:
     """Raises:
     SettingsError: the marks that the person names cannot stand in one number.
     """
-    marks = meaning.decimal or ".", meaning.thousands
-    if marks[1] is None:
+    if thousands is None:
         return
-    if len(marks[1]) != 1 or marks[1].isalnum() or marks[1] in "+-":
+    if len(thousands) != 1 or thousands.isalnum() or thousands in "+-":
         raise SettingsError(
-            f"{marks[1]!r} is not a mark that stands between thousands",
+            f"{thousands!r} is not a mark that stands between thousands",
             option="--thousands",
             hint="one character, for example --thousands . or --thousands ' '",
         )
-    if meaning.decimal is not None and marks[0] == marks[1]:
+    if thousands == decimal:
         raise SettingsError(
-            f"{marks[1]!r} cannot be the decimal mark too",
+            f"{thousands!r} cannot be the decimal mark too",
             option="--thousands",
             hint="for example --decimal , --thousands .",
         )
 
 
 def number_format_of(
-    frame: pl.DataFrame, columns: Mapping[str, str], own: NumberFormat, meaning: Meaning, where: str
+    frame: pl.DataFrame,
+    columns: Mapping[str, str],
+    own: NumberFormat,
+    asked: tuple[str | None, str | None],
+    where: str,
 ) -> tuple[NumberFormat, tuple[str, ...]]:
-    """The format of all numbers of a file: the person's, else the dialect's `own` where it has a
-    mark, else the one that the cells of the first batch show; with what a person should know.
+    """The format of all numbers of a file, and what a person should know about it. It has the marks
+    `asked` for (decimal, thousands), else those of the dialect's `own` format if it has any, else
+    those that the cells of the first batch show.
 
     Raises:
         ColumnMismatch: the cells contradict each other, or can be read in two ways.
     """
-    if meaning.decimal is not None or meaning.thousands is not None:
-        other = "," if meaning.decimal == "." else "."
-        decimal = meaning.decimal or ("," if meaning.thousands == "." else ".")
-        return replace(own, decimal=decimal, grouping=meaning.thousands or other), ()
+    decimal, thousands = asked
+    if decimal is not None or thousands is not None:
+        decimal = decimal or ("," if thousands == "." else ".")
+        other = "," if decimal == "." else "."
+        return replace(own, decimal=decimal, grouping=thousands or other), ()
     if own.decimal != "." or own.grouping:
         return own, ()
     read = (frame.get_column(columns[field]) for field in bars.VALUES if field in columns)
