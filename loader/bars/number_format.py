@@ -22,6 +22,8 @@ _GROUPED: Final = (
     "|[0-9]{1,2}(?:%s[0-9]{2})+%s[0-9]{3}(?:%s[0-9]*)?)$"
 )
 _POINT, _COMMA = r"\.", ","
+#: Without any of these a cell is a plain number, or none.
+_SUSPECT: Final = rf"[,{_MARKS}]|\.[0-9]+\."
 #: A share of cells in the other format that is dirt, not doubt.
 _DIRT: Final = 0.01
 
@@ -59,7 +61,7 @@ class Evidence:
 def evidence(columns: Sequence[pl.Series]) -> Evidence | None:
     """What the cells of the text `columns` show; None where no cell has a mark but a point."""
     texts = [column.cast(pl.String).str.strip_chars() for column in columns]
-    if not any(text.str.contains(f"[{_COMMA}{_MARKS}]").any() for text in texts):
+    if not any(text.str.contains(_SUSPECT).any() for text in texts):
         return None
     cells = pl.concat([text.alias("cell").drop_nulls() for text in texts])
     spaced = _spaced(cells)
