@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from loader.bars.numbers import NumberFormat
+from loader.bars.numbers import NumberFormat, to_float
 
 #: What people write between thousands, besides a point and a comma: blanks and apostrophes.
 _MARKS: Final = " \u00a0\u202f'\u2019"
@@ -60,6 +60,8 @@ class Evidence:
 
 def evidence(columns: Sequence[pl.Series]) -> Evidence | None:
     """What the cells of the text `columns` show; None where no cell has a mark but a point."""
+    if all(to_float(column).null_count() == column.null_count() for column in columns):
+        return None  # nearly every file, and much faster than patterns
     texts = [column.cast(pl.String).str.strip_chars() for column in columns]
     if not any(text.str.contains(_SUSPECT).any() for text in texts):
         return None

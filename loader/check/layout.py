@@ -150,8 +150,8 @@ def decide(first: RawBatch, meaning: Meaning, taken: Recognition | None = None) 
     if meaning.stamp is not None or dialect.shapes or dialect.stamp is None:
         stamp, stamp_notes = edges.said(meaning.stamp or dialect.stamp, said.rows, where)
     else:
-        begun = stamps.starts(written, plan, names.daily(said))
-        stamp, stamp_notes = edges.shown(plan, written, begun.ts, said.rows, where)
+        begun = stamps.starts(written, plan, names.daily(said)).ts
+        stamp, stamp_notes = edges.shown(plan, written, begun, said, where)
     skip = {} if meaning.keep_skipped else _applicable(dialect.skip, frame)
     keys = (*_symbol_notes(frame, columns), *provider.notes, *symbol.notes)
     notes = (

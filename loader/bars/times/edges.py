@@ -11,6 +11,7 @@ from loader import bars
 from loader.bars.times import zones
 from loader.bars.times.stamps import LAST_SECOND, Stamps, TimePlan
 from loader.bars.times.zones import Zone
+from loader.bars.words import Words
 from loader.errors import ColumnMismatch
 
 Stamp = Literal["start", "end"]
@@ -56,7 +57,7 @@ def said(stamp: Stamp | None, intervals: pl.Series, where: str) -> tuple[Stamp, 
 
 
 def shown(
-    plan: TimePlan, written: Stamps, ts: pl.Series, intervals: pl.Series, where: str
+    plan: TimePlan, written: Stamps, ts: pl.Series, intervals: Words, where: str
 ) -> tuple[Stamp, tuple[str, ...]]:
     """The end that the times of a table of no known source are taken for, with a note. `written` is
     what its first batch has, and `ts` that in UTC.
@@ -65,16 +66,19 @@ def shown(
         ColumnMismatch: something speaks for the end: dates that are no starts of weeks or months,
             or a session that runs to the close.
     """
-    longer = intervals.is_in(_LONGER).fill_null(False)
-    if longer.any() and _last_seconds(written.shown.filter(longer)):
-        return "end", ("times are the last seconds of the bars: each is loaded under its start",)
-    if longer.any():
-        _refuse_off_grid(ts.filter(longer), intervals.filter(longer), where)
-    short = [word for word in intervals.unique() if word is not None and not bars.is_daily(word)]
+    words = {str(word) for word in intervals.distinct.drop_nulls()}
+    if words & set(_LONGER):
+        longer = intervals.rows.is_in(_LONGER).fill_null(False)
+        if _last_seconds(written.shown.filter(longer)):
+            taken = "times are the last seconds of the bars: each is loaded under its start"
+            return "end", (taken,)
+        _refuse_off_grid(ts.filter(longer), intervals.rows.filter(longer), where)
+    short = [word for word in words if not bars.is_daily(word)]
     if not short:
         return "start", ()
     if len(short) == 1:
-        _refuse_session_ends(plan, written, ts.filter(intervals == short[0]), short[0], where)
+        own = ts if len(words) == 1 else ts.filter(intervals.rows == short[0])
+        _refuse_session_ends(plan, written, own, short[0], where)
     return "start", ("times are taken for the starts of the bars; if they are ends: --stamp end",)
 
 
