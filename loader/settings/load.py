@@ -56,6 +56,10 @@ def _read_map(path: str) -> SymbolMap:
     return symbol_map.read(path)
 
 
+#: Fields of `Meaning` that loads were recorded without.
+_LATER: Final = frozenset({"decimal", "thousands"})
+
+
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """Everything that decides which bars a file turns into; all of it is in the fingerprint.
@@ -131,8 +135,10 @@ class Meaning:
 
     def as_config(self) -> dict[str, object]:
         """The fields by name, for `compute_config_fingerprint`. A symbol map counts by what it
-        says, wherever its file is."""
+        says, wherever its file is. Options that came later count where they are set, so that the
+        fingerprints of loads before them stay."""
         values = {each.name: getattr(self, each.name) for each in fields(Meaning)}
+        values = {k: v for k, v in values.items() if k not in _LATER or v is not None}
         return {**values, "symbol_map": self.symbol_map and self.symbol_map.meaning()}
 
 
