@@ -14,7 +14,7 @@ from loader import bars
 from loader.bars.conventions import CONVENTIONS
 from loader.bars.numbers import is_text
 from loader.bars.symbol_map import SymbolMap
-from loader.bars.words import Words, constant
+from loader.bars.words import Words, constant, unprotected
 from loader.errors import SettingsError
 
 _NO_WORDS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -35,7 +35,7 @@ def spelled(frame: pl.DataFrame, column: str | None, fill: str | None) -> Words:
     if column is None:
         return Words.all(fill, frame.height)
     text = Words.of(frame.get_column(column).cast(pl.String))
-    return text.to(lambda words: _filled(words, fill))
+    return text.to(lambda words: _filled(unprotected(words), fill))
 
 
 def trimmed(text: Words) -> Words:

@@ -15,6 +15,11 @@ from loader.bars.words import constant
 #: 1.2E+09, as spreadsheets write large counts.
 _EXPONENT: Final = r"^[+-]?[0-9]+(\.[0-9]+)?[eE]\+?[0-9]+$"
 _EXACT: Final = 2.0**53
+#: Words for a value that is not known, as pandas, R, JavaScript, SQL and spreadsheets write it.
+_MISSING: Final = (
+    "nan", "na", "n/a", "#n/a", "#na", "<na>", "n.a.", "nil", "null", "none", "undefined", r"\n",
+    "-", "--", "\u2013", "\u2014", ".", "-nan", "+nan",
+)  # fmt: skip
 #: Cells that are looked at before all are.
 _GLANCE: Final = 100
 
@@ -41,7 +46,8 @@ class NumberFormat:
     def pattern(self) -> str:
         """A number written like this, in full."""
         grouping, decimal = re.escape(self.grouping), re.escape(self.decimal)
-        grouped = f"[0-9]{{1,3}}(?:{grouping}[0-9]{{3}})+|" if self.grouping else ""
+        indian = f"[0-9]{{1,2}}(?:{grouping}[0-9]{{2}})+{grouping}[0-9]{{3}}|"  # 12,34,567
+        grouped = f"[0-9]{{1,3}}(?:{grouping}[0-9]{{3}})+|{indian}" if self.grouping else ""
         currency = f"(?:{re.escape(self.currency)})?" if self.currency else ""
         suffix = "|".join(map(re.escape, self.suffixes))
         power = f"(?:[eE][+-]?[0-9]+{f'|{suffix}' if suffix else ''})?"
@@ -154,6 +160,17 @@ def to_count(raw: pl.Series) -> pl.Series:
         return count
     large = text.set(~text.str.contains(_EXPONENT), None).cast(pl.Float64, strict=False)
     return count.fill_null(to_count(large.set(large.abs() > _EXACT, None)))
+
+
+def without_missing(raw: pl.Series) -> pl.Series:
+    """`raw` with null where a cell only says that there is no value: NaN, `NA`, `null`, `-`."""
+    if raw.dtype.is_float():
+        return raw.fill_nan(None)
+    if not is_text(raw.dtype):
+        return raw
+    words = raw.cast(pl.String).str.strip_chars().str.to_lowercase()
+    missing = words.is_in(_MISSING).fill_null(False)
+    return raw.set(missing, None) if missing.any() else raw
 
 
 def unparsable(raw: pl.Series, parsed: pl.Series) -> pl.Series:

@@ -6,8 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
+from typing import Final
 
 import polars as pl
+
+_FORMULA: Final = r'^\s*="([^"]*)"\s*$'
+_APOSTROPHE: Final = r"^\s*'([^']+)$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,17 @@ def _differs(column: pl.Series) -> pl.Series:
     """Whether each row but the first differs from the one before it."""
     now, before = column[1:], column[:-1]
     return now.ne_missing(before) if column.null_count() else now != before
+
+
+def unprotected(text: pl.Series) -> pl.Series:
+    """Text without the marks that keep a spreadsheet from reading it as a number: `="0050"` and
+    `'0050` are both `0050`."""
+    return text.str.replace(_FORMULA, "$1").str.replace(_APOSTROPHE, "$1")
+
+
+def is_protected(text: pl.Series) -> bool:
+    """Whether a cell among the first few has such a mark."""
+    return bool(text.head(100).str.contains(f"{_FORMULA}|{_APOSTROPHE}").any())
 
 
 def by_distinct(values: pl.Series, transform: Callable[[pl.Series], pl.Series]) -> pl.Series:

@@ -6,10 +6,10 @@ from typing import Final
 
 import polars as pl
 
+from loader.bars.cells import is_clock, is_date
 from loader.bars.numbers import is_text
 from loader.dialects.dialect import Dialect, fold
 
-_CLOCK: Final = r"^[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AaPp][Mm])?$|^[0-9]{4}([0-9]{2})?$"
 #: What the keys of rows look like where they are times.
 _TIME: Final = r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}|^-?[0-9]{9,}$"
 
@@ -28,7 +28,7 @@ def date_and_time(
         rest = [other for other in found if other is not group] or outside
         if not rest or fold(group[0]) not in words:
             continue
-        if is_clock(frame[group[0]]) and _is_date(frame[rest[0][0]]):
+        if is_clock(frame[group[0]]) and is_date(frame[rest[0][0]]):
             names["time_of_day"] = group[0]
             return rest
     return found
@@ -39,19 +39,3 @@ def are_times(column: pl.Series) -> bool:
     return is_text(column.dtype) and bool(
         column.head(1_000).cast(pl.String).str.contains(_TIME).fill_null(False).all()
     )
-
-
-def is_clock(column: pl.Series) -> bool:
-    if not is_text(column.dtype):
-        return column.dtype == pl.Time
-    text = column.head(1_000).cast(pl.String).str.strip_chars().drop_nulls()
-    return len(text) > 0 and int(text.str.contains(_CLOCK).sum()) * 2 > len(text)
-
-
-def _is_date(column: pl.Series) -> bool:
-    """Whether the column holds dates only: no time of day, no seconds since 1970."""
-    if is_text(column.dtype):
-        return not column.head(1_000).cast(pl.String).str.contains(":|^[0-9]{9}").any()
-    if column.dtype.is_integer():
-        return bool((column.head(1_000).cast(pl.Int64) < 10**8).all())
-    return column.dtype.is_temporal()

@@ -17,6 +17,8 @@ from loader.errors import ColumnMismatch
 
 #: Fields that all rows may have alike, so that they may stand around the rows.
 _ALIKE: Final = ("provider", "symbol", "interval")
+#: In place of a column's name: the field is not read from any.
+NONE: Final = "-"
 #: The suffix that readers add to the second of two columns with one name.
 _COPY: Final = re.compile(r"_\d+$")
 _BRACKETS: Final = re.compile("<(.+)>")
@@ -62,24 +64,28 @@ def choose(
     that are `used` already are neither candidates nor left out.
 
     If columns match several names of one field, the dialect's first name wins and the others are
-    noted. If two columns have one name and different values, the person has to say which. Columns
-    that stand `around` the rows come after the rows' own, and can only be provider, symbol or
-    interval, or the date of rows that have a time of day: a time or a price around the rows is not
-    that of each row.
+    noted. If two columns have one name and different values, the person has to say which. A field
+    asked for as `NONE` is left out. Columns that stand `around` the rows come after the rows' own,
+    and can only be provider, symbol or interval, or the date of rows that have a time of day: a
+    time or a price around the rows is not that of each row.
 
     Raises:
         SettingsError: `asked` names a field that bars do not have.
         ColumnMismatch: a column is needed and not there, or two could be it.
     """
     check_fields(asked)
+    left_out = {field for field, name in asked.items() if name == NONE and name not in frame}
     names = {
         field: column_for(frame, name, f"--column {field}={name}", where)
         for field, name in asked.items()
+        if field not in left_out
     }
     free = [name for name in frame.columns if name not in (*names.values(), *used)]
     notes: list[str] = []
     passed_over: dict[str, str] = {}
     for field, found in _candidates(frame, dialect, names, free, around):
+        if field in left_out:
+            continue
         names[field] = _first_of_one_name(frame, field, found[0], notes, where)
         passed_over |= {name: field for group in found for name in group if name != names[field]}
     if "volume" not in asked and not dialect.shapes:

@@ -120,7 +120,9 @@ class Checking:
         """
         normalised = normalise(batch, layout)
         checked = validate(batch, normalised, self._rules)
-        checked = replace(checked, others=self._table.others(batch, layout))
+        checked = replace(
+            checked, others=self._table.others(batch, layout), prefers=layout.dialect.prefers
+        )
         if self._meaning.symbol_map is None:
             return checked
         together = brought_together(checked.spellings)

@@ -235,6 +235,7 @@ def interval(
                 column=column,
                 hint=f"intervals are {VOCABULARY}; another column: --column interval=NAME",
             )
+        _refuse_contradiction(frame, columns, said, times, where, words)
         overruled = known is not None and parsed != {known}
         return Fill(
             known, (_overruled("interval", str(column), said, str(hint)),) if overruled else ()
@@ -268,6 +269,35 @@ def interval(
 def _usual(times: pl.Series) -> str:
     """An interval to name as an example: bars at midnight only are daily."""
     return "1d" if (times == times.dt.truncate("1d")).all() else "1m"
+
+
+def _refuse_contradiction(
+    frame: pl.DataFrame,
+    columns: Mapping[str, str],
+    said: list[str],
+    times: pl.Series,
+    where: str,
+    words: Mapping[str, str],
+) -> None:
+    """Refuses a column that says days or longer of bars that are minutes apart, or the other way
+    round: `1M` for a minute is a month."""
+    column = columns["interval"]
+    text = names.trimmed(names.spelled(frame, column, None)).rows
+    for word in said:
+        interval = words.get(word) or bars.parse_interval(word)
+        here = (text == word).fill_null(False)
+        series = [frame[columns[k]].filter(here) for k in ("provider", "symbol") if k in columns]
+        shown = spacing.infer(times.filter(here), series)
+        if interval is None or shown.interval is None:
+            continue
+        if bars.is_daily(interval) != bars.is_daily(shown.interval):
+            raise ColumnMismatch.at(
+                where,
+                f"column {column!r} says {word!r}, which is {interval}, but the spacing of those "
+                f"bars is {shown.interval} ({shown.evidence})",
+                column=column,
+                hint=f"if the spacing is right: --column interval=- --interval {shown.interval}",
+            )
 
 
 def check_word(field: str, word: str | None) -> None:

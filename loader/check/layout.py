@@ -9,12 +9,11 @@ from typing import Final
 
 import polars as pl
 
-from loader import bars
-from loader.bars import names, numbers
+from loader.bars import cells, names
 from loader.bars.names import Naming, known_convention
 from loader.bars.numbers import NumberFormat
+from loader.bars.times import edges, settle, stamps
 from loader.bars.times import plan as timeplan
-from loader.bars.times import stamps
 from loader.bars.times.stamps import TimePlan
 from loader.bars.times.zones import UTC, Zone, parse_zone
 from loader.check import fills, scales, unfinished
@@ -35,6 +34,8 @@ from loader.read.batch import RawBatch
 from loader.results import Note, noted
 from loader.settings import Meaning
 
+#: Words in the names of columns that hold times of UTC.
+_CLOCK_OF_UTC: Final = ("utc", "gmt")
 _UTC_NAMES: Final = {"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu", "GMT", "Etc/GMT"}
 
 
@@ -47,6 +48,8 @@ class Layout:
         provider, symbol, interval: what fills empty cells, or all rows where there is no column.
         times: how the times are read, and `stamp` which end of a bar they are.
         price_exponent, volume_exponent: powers of ten that the file's numbers are multiplied by.
+        numbers: how numbers are written, the same for all columns.
+        marked: columns of times and numbers in which a spreadsheet has marked cells as text.
         skip: rows that are not bars, by the reason; see `Dialect.skip`.
         naming: how the symbols are made of their spellings.
         notes: what a person should know: inferences, columns left out, hints that were overruled.
@@ -61,6 +64,8 @@ class Layout:
     stamp: Stamp
     price_exponent: int
     volume_exponent: int
+    numbers: NumberFormat
+    marked: tuple[str, ...]
     skip: Mapping[str, pl.Expr]
     naming: Naming
     notes: tuple[Note, ...]
@@ -83,6 +88,7 @@ def check(meaning: Meaning) -> None:
     if meaning.timezone is not None:
         parse_zone(meaning.timezone)
     timeplan.check_format(meaning.time_format)
+    cells.check_marks(meaning.decimal, meaning.thousands)
     check_fields(meaning.columns)
     if meaning.name_pattern is not None:
         expression(meaning.name_pattern)
@@ -115,12 +121,12 @@ def decide(
     frame, where = first.frame, first.location.source
     taken = taken or plain(_named(meaning))
     dialect = taken.dialect
-    outside = (
-        known.around if dialect.reshape is None else ()
-    )  # it may have made rows' cells of them
+    # What stands around the rows may have become cells of the rows.
+    outside = known.around if dialect.reshape is None else ()
     chosen = choose(frame, dialect, meaning.columns, where, outside, known.used)
     columns = chosen.names
-    _check_types(frame, columns, dialect.numbers, where)
+    dress = _dress(frame, columns, dialect, meaning, where)
+    frame = dress.frame
     place, own = known.place or Place(where), dialect.provider_of(taken.facts)
     provider = fills.provider(frame, columns, meaning.provider, known.path, *own)
     symbol = fills.symbol(
@@ -128,7 +134,7 @@ def decide(
     )
     lacks = [fill.lack for fill in (provider, symbol) if fill.lack is not None]
     try:
-        layout = _decided(first, meaning, taken, chosen, known, (provider, symbol))
+        layout = _decided(dress, meaning, taken, chosen, known, (provider, symbol), where)
     except ColumnMismatch as error:
         lacks_refused(lacks, place, dialect, error)
         raise
@@ -136,21 +142,50 @@ def decide(
     return layout
 
 
+@dataclass(frozen=True, slots=True)
+class _Dress:
+    """How cells are written: `frame` is without the marks that spreadsheets put into the columns
+    `marked`; `column_notes` and `number_notes` say what was found."""
+
+    frame: pl.DataFrame
+    marked: tuple[str, ...]
+    numbers: NumberFormat
+    column_notes: tuple[str, ...]
+    number_notes: tuple[str, ...]
+
+
+def _dress(
+    frame: pl.DataFrame,
+    columns: Mapping[str, str],
+    dialect: Dialect,
+    meaning: Meaning,
+    where: str,
+) -> _Dress:
+    marked = cells.protected(frame, columns)
+    column_notes = cells.protection_notes(frame, columns, marked)
+    frame = cells.bare(frame, marked)
+    written, number_notes = cells.number_format_of(
+        frame, columns, dialect.numbers, (meaning.decimal, meaning.thousands), where
+    )
+    cells.check_types(frame, columns, written, where)
+    return _Dress(frame, marked, written, column_notes, number_notes)
+
+
 def _decided(
-    first: RawBatch,
+    dress: _Dress,
     meaning: Meaning,
     taken: Recognition,
     chosen: Columns,
     known: Known,
     named: tuple[Fill, Fill],
+    where: str,
 ) -> Layout:
     """`decide`, once the columns are chosen and provider and symbol are named, or found lacking."""
-    frame, where = first.frame, first.location.source
-    dialect, columns, (provider, symbol) = taken.dialect, chosen.names, named
+    frame, dialect, columns, (provider, symbol) = dress.frame, taken.dialect, chosen.names, named
     clock = tuple(columns[name] for name in ("ts", "time_of_day") if name in columns)
     time_format = meaning.time_format or dialect.time_format
     plan, time_notes = timeplan.plan(frame, clock, time_format, where)
-    written = stamps.read(stamps.cells_of(frame, clock), plan)
+    written = stamps.read(stamps.cells(frame, plan), plan)
     fills.refuse_several_symbols(frame, columns, written.shown, where)
     fills.refuse_several_intervals(frame, columns, known.used, where)
     hinted, hint_notes = hinted_interval(meaning, taken, known.path)
@@ -159,7 +194,7 @@ def _decided(
         names.spelled(frame, columns.get("interval"), interval.value), dialect.intervals
     )
     zone, zone_notes = _zone(clock[0], plan, meaning.timezone, dialect)
-    plan, settled_notes = timeplan.settled(
+    plan, settled_notes = settle.settled(
         plan,
         written,
         daily=_column(names.daily(said), frame.height),
@@ -171,18 +206,26 @@ def _decided(
     price_exponent = scales.chosen(meaning.price_exponent, dialect.price_exponent, where)
     volume_exponent = scales.chosen(meaning.volume_exponent, dialect.volume_exponent, where)
     if price_exponent == 0 and meaning.price_exponent is None:
-        scales.refuse_fixed_point(frame, columns, where)
-    stamp = meaning.stamp or dialect.stamp or _neither_end(said.rows, where)
+        scales.refuse_fixed_point(frame, columns, dress.numbers, where)
+    unsaid = meaning.volume_exponent is None and "volume" not in meaning.columns
+    if not dialect.shapes and unsaid:
+        scales.refuse_other_units(frame, columns, dress.numbers, where)
+    if meaning.stamp is not None or dialect.shapes or dialect.stamp is None:
+        stamp, stamp_notes = edges.said(meaning.stamp or dialect.stamp, said.rows, where)
+    else:
+        begun = stamps.starts(written, plan, names.daily(said)).ts
+        stamp, stamp_notes = edges.shown(plan, written, begun, said, where)
     skip = {} if meaning.keep_skipped else _skip(dialect, frame, columns)
     skip = {**skip, **unselected(frame, {**dialect.where, **meaning.where}, where)}
     convention = known_convention(meaning.symbol_convention or dialect.symbol_convention)
     keys = (*_symbol_notes(frame, columns), *provider.notes, *symbol.notes)
     notes = (
-        *taken.notes, *noted("columns", chosen.notes), *noted("key", keys),
+        *taken.notes, *noted("columns", (*chosen.notes, *dress.column_notes)), *noted("key", keys),
         *noted("times", time_notes), *noted("interval", hint_notes + interval.notes),
         *noted("times", zone_notes + settled_notes),
-        *noted("numbers", scales.notes(price_exponent, volume_exponent)),
-        *_meaning_notes(stamp, skip),
+        *noted("numbers", (*dress.number_notes, *scales.notes(price_exponent, volume_exponent))),
+        *noted("times", stamp_notes),
+        *noted("rows", (f"left out and counted as skipped: {reason}" for reason in skip)),
     )  # fmt: skip
     return Layout(
         dialect=dialect,
@@ -194,6 +237,8 @@ def _decided(
         stamp=stamp,
         price_exponent=price_exponent,
         volume_exponent=volume_exponent,
+        numbers=dress.numbers,
+        marked=dress.marked,
         skip=skip,
         naming=Naming(convention, meaning.symbol_map),
         notes=notes,
@@ -214,65 +259,6 @@ def _skip(
     return {**own, **unfinished.flags(frame, {*known, *columns.values()})}
 
 
-def _neither_end(intervals: pl.Series, where: str) -> Stamp:
-    """For daily bars it does not matter whether a stamp is the start or the end.
-
-    Raises:
-        ColumnMismatch: not all bars are daily.
-    """
-    if (intervals == "1d").all():
-        return "start"
-    raise ColumnMismatch.at(
-        where,
-        "times may be the starts or the ends of the bars",
-        hint="say it: --stamp start or --stamp end",
-    )
-
-
-def _meaning_notes(stamp: Stamp, skip: Mapping[str, pl.Expr]) -> tuple[Note, ...]:
-    skipped = noted("rows", (f"left out and counted as skipped: {reason}" for reason in skip))
-    if stamp == "start":
-        return skipped
-    return Note("times", "times are the ends of the bars: each is loaded under its start"), *skipped
-
-
-def _check_types(
-    frame: pl.DataFrame, columns: Mapping[str, str], written: NumberFormat, where: str
-) -> None:
-    for name in (*bars.VALUES, "provider", "symbol", "interval"):
-        if name not in columns:
-            continue
-        column = frame.get_column(columns[name])
-        fits = names.is_word if name in bars.KEY else numbers.is_number
-        if not fits(column.dtype):
-            raise ColumnMismatch.at(
-                where,
-                f"column {columns[name]!r} is of type {column.dtype}, which cannot be "
-                f"the {name} of a bar",
-                column=columns[name],
-                hint=f"name another column: --column {name}=NAME",
-            )
-        if name in bars.PRICES:
-            _check_numbers(column, written, name, where)
-
-
-def _check_numbers(column: pl.Series, written: NumberFormat, field: str, where: str) -> None:
-    """Refuses a column of text in which no cell of the first thousand is a number."""
-    head = column.head(1_000)
-    if not numbers.is_text(head.dtype):
-        return
-    filled = head.filter(~numbers.is_blank(head).fill_null(True))
-    number = numbers.to_float(numbers.unformatted(filled, written))
-    if len(filled) and number.null_count() == len(filled):
-        raise ColumnMismatch.at(
-            where,
-            f"column {column.name!r} holds no numbers, but for example {filled[0]!r}",
-            column=column.name,
-            hint=f"prices are written like 1234.5; if another column is {field}: "
-            f"--column {field}=NAME",
-        )
-
-
 def _symbol_notes(frame: pl.DataFrame, columns: Mapping[str, str]) -> tuple[str, ...]:
     if "symbol" not in columns or not frame.schema[columns["symbol"]].is_integer():
         return ()
@@ -291,7 +277,10 @@ def _zone(
     """The zone from the person's option, else from the column's name, else from the dialect."""
     if hint is not None:
         return parse_zone(hint), ()
-    if plan.kind == "wall" and fold(column).endswith(("utc", "gmt")):
+    if plan.zone is not None:
+        return None, ()
+    named = fold(column)
+    if plan.kind == "wall" and (named.endswith(_CLOCK_OF_UTC) or named.startswith(_CLOCK_OF_UTC)):
         return UTC, (f"times are UTC, as the name of column {column!r} says",)
     if dialect.timezone is None:
         return None, ()

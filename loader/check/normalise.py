@@ -9,6 +9,7 @@ import polars as pl
 
 from loader import bars
 from loader.bars import names, numbers
+from loader.bars.cells import bare
 from loader.bars.names import Naming
 from loader.bars.times import ends, stamps
 from loader.bars.words import constant
@@ -68,10 +69,12 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
                 row=batch.location.start_row,
                 column=name,
             )
+    if layout.marked:
+        frame = bare(frame, layout.marked)
     spelled = names.spelled(frame, columns.get("symbol"), layout.symbol)
     said = names.spelled(frame, columns.get("interval"), layout.interval)
     interval = names.intervals(said, layout.dialect.intervals)
-    cells = stamps.cells_of(frame, layout.times.columns)
+    cells = stamps.cells(frame, layout.times)
     written = stamps.read(cells, layout.times)
     starts = stamps.starts(written, layout.times, names.daily(interval))
     ts = starts.ts
@@ -79,12 +82,17 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
         midnight_ends = layout.dialect.midnight_ends
         ts = ends.to_starts(ts, interval.rows, midnight_ends=midnight_ends)
     raw = {
-        field: numbers.unformatted(frame.get_column(columns[field]), layout.dialect.numbers)
+        field: numbers.unformatted(frame.get_column(columns[field]), layout.numbers)
         for field in bars.VALUES
         if field in columns
     }
     values = {field: _number(column, field, layout) for field, column in raw.items()}
     lost = {field: numbers.unparsable(raw[field], values[field]) for field in values}
+    for name in raw.keys() & set(bars.OPTIONAL):
+        if lost[name].any() or _has_nan(values[name]):
+            known = numbers.without_missing(raw[name])
+            values[name] = _number(known, name, layout)
+            lost[name] = numbers.unparsable(known, values[name])
     provider = names.trimmed(names.spelled(frame, columns.get("provider"), layout.provider))
     symbol = layout.naming.symbols(provider, spelled, ts)
     normal = {
@@ -130,6 +138,10 @@ def _number(raw: pl.Series, field: str, layout: Layout) -> pl.Series:
         return numbers.to_count(raw)
     exponent = layout.volume_exponent if field == "volume" else layout.price_exponent
     return numbers.scaled(raw, exponent)
+
+
+def _has_nan(number: pl.Series) -> bool:
+    return number.dtype.is_float() and bool(number.is_nan().any())
 
 
 def _skipped(frame: pl.DataFrame, layout: Layout) -> pl.Series | None:

@@ -13,6 +13,15 @@ from loader import bars
 from loader.check.reasons import REASONS
 
 _DAY_US: Final = 86_400_000_000
+#: Four times the relative rounding of a double. Where prices were multiplied, for example by a
+#: factor of adjustment, a close equal to the high comes out above it by as much.
+ROUNDING: Final = 4 * 2.0**-52
+#: The rules that allow for it.
+ROUNDED: Final = ("open_outside_range", "close_outside_range")
+#: Whether open and close lie between low and high to the last bit, or a price is not known.
+EXACT: Final = (
+    pl.col("open").is_between("low", "high") & pl.col("close").is_between("low", "high")
+).fill_null(True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,7 @@ def _ts_rules(settings: RuleSettings) -> dict[str, pl.Expr]:
 def _price_rules(settings: RuleSettings) -> dict[str, pl.Expr]:
     prices = [pl.col(name) for name in bars.PRICES]
     low, high = pl.col("low"), pl.col("high")
+    lowest, highest = low - low.abs() * ROUNDING, high + high.abs() * ROUNDING
     unparsable = pl.col("price_unparsable")
     there = pl.all_horizontal(price.is_not_null() for price in prices)
     positive = pl.all_horizontal(_where_known(price > 0) for price in prices)
@@ -82,8 +92,8 @@ def _price_rules(settings: RuleSettings) -> dict[str, pl.Expr]:
         "price_not_finite": pl.all_horizontal(_where_known(p.is_finite()) for p in prices),
         "price_not_positive": pl.lit(True) if settings.allow_nonpositive_prices else positive,
         "high_below_low": _where_known(high >= low),
-        "open_outside_range": _where_known(pl.col("open").is_between(low, high)),
-        "close_outside_range": _where_known(pl.col("close").is_between(low, high)),
+        ROUNDED[0]: _where_known(pl.col("open").is_between(lowest, highest)),
+        ROUNDED[1]: _where_known(pl.col("close").is_between(lowest, highest)),
     }
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import polars as pl
 
 from loader import bars
+from loader.bars.cells import is_clock
 from loader.bars.words import constant
-from loader.check.clocks import is_clock
 from loader.check.instruments import apart
 from loader.check.instruments.apart import Others
 from loader.check.instruments.lacks import Known, Place

@@ -1,4 +1,5 @@
-"""One row per key and file: the last one in the file wins, all others are counted as duplicates.
+"""One row per key and file: the one that the dialect prefers, else the last one in the file. All
+others are counted as duplicates.
 
 Within a batch that is a frame operation. Across batches, a key cannot repeat if each series only
 moves forward or only backward in time (files sorted by symbol, by time, or newest first). One span
@@ -42,7 +43,7 @@ class UniqueBatch:
     `met` are the first rows (`bars.KEY`, `row_number`) of keys that have several, which differ.
     `bars` has `BARS_AND_ROW` and is sorted by key; `series` has, in that order, provider, symbol,
     interval, lo and hi (first and last ts), and how many `rows` of `bars` are its own.
-    `read` counts raw rows; `bad`, `rejected` and `spellings` are the piece's from validation;
+    `read` counts raw rows; `bad`, `rejected`, `spellings` and `rounded` are those of validation;
     `last_row` is how far this piece and all before it reach: the last raw row of the source, or,
     where pieces come out of partitions, their number; `seen` is then how many rows of the source
     were read to come there.
@@ -61,6 +62,7 @@ class UniqueBatch:
     conflicting: int = 0
     conflicts: tuple[str, ...] = ()
     met: pl.DataFrame | None = None
+    rounded: int = 0
 
 
 def in_order(pieces: Iterable[CheckedBatch]) -> Generator[UniqueBatch, None, None]:
@@ -101,9 +103,11 @@ def partitioned(
     count = min(max(rows // _PARTITION_ROWS, _FEWEST), _MOST)
     key = [_week(), _lane(_LANES)] if by_time else [_partition(count)]
     none = pl.DataFrame(schema=BARS_AND_ROW)
+    prefers: tuple[pl.Expr, ...] = ()
     with Partitions(BARS_AND_ROW) as partitions:
         number = seen = 0
         for number, piece in enumerate(pieces, 1):
+            prefers = piece.prefers
             for partition, rows_of_it in piece.good.group_by(key):
                 partitions.append(partition, rows_of_it)
             # Good rows are counted as read when they come back.
@@ -112,7 +116,7 @@ def partitioned(
             yield replace(set_aside, last_row=number, seen=seen)
         met = pl.DataFrame(schema=_MET)
         for frame in partitions.frames(piece_rows):
-            unique = _unique(frame)
+            unique = _unique(frame, prefers)
             if unique.met is not None:
                 if at_once and met.is_empty():
                     examine(unique.met)
@@ -153,12 +157,12 @@ def _lane(count: int) -> pl.Expr:
     return (pl.struct(*SERIES).hash(seed=0) % count).cast(pl.Int64).alias("lane")
 
 
-def _unique(good: pl.DataFrame) -> UniqueBatch:
+def _unique(good: pl.DataFrame, prefers: tuple[pl.Expr, ...] = ()) -> UniqueBatch:
     opens = _opens(good)
     series = _series(good, opens)
     if _in_order(good["ts"], opens, series):  # as files mostly are; to sort takes four times longer
         return UniqueBatch(bars=good, series=series)
-    frame = good.sort(*bars.KEY, maintain_order=True)
+    frame = good.sort(*bars.KEY, *prefers, maintain_order=True)
     opens = _opens(frame)
     repeats = (~opens & (frame["ts"] == frame["ts"].shift())).shift(-1, fill_value=False)
     duplicate = int(repeats.sum())
@@ -232,12 +236,12 @@ def _spans(series: pl.DataFrame) -> pl.DataFrame:
 
 
 def made_unique(piece: CheckedBatch) -> UniqueBatch:
-    """One row per key of one piece: the last one.
+    """One row per key of one piece: the one that is preferred, else the last one.
 
     Raises:
         ColumnMismatch: another column of the file tells rows of one key apart.
     """
-    unique = _unique(piece.good)
+    unique = _unique(piece.good, piece.prefers)
     if unique.met is not None and piece.others is not None:
         piece.others.refuse(unique.met)
     return replace(
@@ -249,4 +253,5 @@ def made_unique(piece: CheckedBatch) -> UniqueBatch:
         bad=piece.bad,
         rejected=piece.rejected,
         spellings=piece.spellings,
+        rounded=piece.rounded,
     )

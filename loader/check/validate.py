@@ -14,7 +14,7 @@ from loader.bars.words import changes
 from loader.check import rawjson
 from loader.check.instruments.apart import Others
 from loader.check.normalise import Normalised
-from loader.check.rules import Rule, RuleSettings, rules
+from loader.check.rules import EXACT, ROUNDED, Rule, RuleSettings, rules
 from loader.read.batch import RawBatch
 
 __all__ = ["CheckedBatch", "RuleSettings", "validate"]
@@ -35,8 +35,10 @@ class CheckedBatch:
         spellings: the distinct `provider`, `source_symbol`, `symbol` of the good rows, each with
             the `convention` by which the one was made of the other (all String).
         skipped: rows that the dialect does not count as bars.
+        rounded: good rows of which open or close is outside of low and high by its rounding.
         last_row: the number of the batch's last row.
         others: the columns that no bar is read from, where some may tell instruments apart.
+        prefers: which of two rows for one bar is kept, see `Dialect.prefers`.
     """
 
     good: pl.DataFrame
@@ -46,6 +48,8 @@ class CheckedBatch:
     skipped: int = 0
     last_row: int = 0
     others: Others | None = None
+    rounded: int = 0
+    prefers: tuple[pl.Expr, ...] = ()
 
 
 def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) -> CheckedBatch:
@@ -61,10 +65,12 @@ def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) ->
         skipped = int(normalised.skipped.sum())
         numbered, raw, normalised = numbered.filter(kept), raw.filter(kept), normalised.only(kept)
     facts = normalised.bars.hstack(normalised.faults).hstack([normalised.steps.alias("step")])
-    sound = facts.select(_all_hold(settings)).to_series()
-    if sound.all():
+    exact = facts.select(_all_hold_exactly(settings)).to_series()
+    if exact.all():
         spellings = _spellings(numbered, normalised.source_symbols, normalised.naming)
         return CheckedBatch(numbered, _none_bad(), {}, spellings, skipped, last_row)
+    sound = facts.select(_all_hold(settings)).to_series()
+    rounded = int((sound & ~exact).sum())
     good = numbered.filter(sound)
     broken = facts.filter(~sound).select(
         (~rule.holds.fill_null(False)).alias(rule.name) for rule in active
@@ -78,12 +84,30 @@ def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) ->
     )
     rejected = {name: count for name, count in broken.sum().row(0, named=True).items() if count}
     spellings = _spellings(good, normalised.source_symbols.filter(sound), normalised.naming)
-    return CheckedBatch(good, bad, rejected, spellings, skipped, last_row)
+    return CheckedBatch(good, bad, rejected, spellings, skipped, last_row, rounded=rounded)
+
+
+def rounding_notes(rows: int) -> tuple[str, ...]:
+    """A note on the `rounded` rows of a file, if there are any."""
+    if not rows:
+        return ()
+    count = f"{rows:,} rows" if rows > 1 else "1 row"
+    return (
+        f"open or close of {count} is outside of low and high by the rounding of a multiplied "
+        "price: stored as it is",
+    )
 
 
 @cache
 def _all_hold(settings: RuleSettings) -> pl.Expr:
     return pl.all_horizontal(rule.holds for rule in rules(settings)).fill_null(False).alias("sound")
+
+
+@cache
+def _all_hold_exactly(settings: RuleSettings) -> pl.Expr:
+    """The same without the tolerance for rounded prices, which takes twice as long to compute."""
+    others = (rule.holds for rule in rules(settings) if rule.name not in ROUNDED)
+    return pl.all_horizontal(*others, EXACT).fill_null(False).alias("exact")
 
 
 def _names(broken: pl.DataFrame, active: tuple[Rule, ...]) -> pl.Series:

@@ -18,6 +18,9 @@ _FEW: Final = 1_500
 #: Keys to remember; a program with more instruments makes a mistake.
 _MOST: Final = 100_000
 
+#: What is not known of a bar, as NumPy writes it, is null.
+_KNOWN: Final = [pl.col(name).fill_nan(None) for name in ("volume", "vwap")]
+
 
 class KnownKeys:
     """Normalises frames from `client.bar` as `check.normalise` does, small ones ten times as fast:
@@ -55,7 +58,7 @@ class KnownKeys:
             )
         ]
         return Normalised(
-            pl.DataFrame([*normal, *frame.get_columns()[len(SERIES) :]]),
+            pl.DataFrame([*normal, *frame.get_columns()[len(SERIES) :]]).with_columns(_KNOWN),
             pl.DataFrame(faulty),
             pl.Series("symbol", source_symbols, dtype=pl.String),
             pl.Series("steps", steps, dtype=pl.Int64),

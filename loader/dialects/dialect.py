@@ -140,6 +140,9 @@ class Dialect:
         numbers: how numbers are written in text, if not plainly.
         skip: rows that are not bars, by reason: a boolean expression over the file's columns.
         where: column to the value that a row of the file must have; `|` stands between several.
+        prefers: of two rows for one bar the one with the greater values of these expressions over
+            `bars.SCHEMA` is kept, the first expression first; null is least. Of equals the last row
+            in the file wins.
         reshape: see `Reshape`.
         short_rows: whether a row may omit empty cells at its end. Otherwise a row with fewer cells
             than the header is rejected, because nobody can know which cell is missing.
@@ -172,6 +175,7 @@ class Dialect:
     numbers: NumberFormat = PLAIN
     skip: Mapping[str, pl.Expr] = field(default_factory=lambda: MappingProxyType({}))
     where: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    prefers: tuple[pl.Expr, ...] = ()
     reshape: Callable[[Opening], Reshape] | None = None
     short_rows: bool = False
     volume: str = ""

@@ -10,7 +10,9 @@ from typing import Any, Final, get_args
 import polars as pl
 
 from loader import bars
+from loader.bars.cells import check_marks
 from loader.bars.names import known_convention
+from loader.bars.numbers import NumberFormat
 from loader.bars.times.plan import check_format
 from loader.bars.times.zones import parse_zone
 from loader.dialects.dialect import Dialect, Shape, Stamp
@@ -43,6 +45,8 @@ KEYS: Final[Mapping[str, Kind]] = {
     "intervals": TABLE,
     "price_divisor": POWER,
     "volume_factor": POWER,
+    "decimal": choice(".", ","),
+    "thousands": TEXT,
 }
 _FIELDS: Final = (*bars.KEY, "time_of_day", *bars.VALUES)
 
@@ -100,6 +104,7 @@ def from_table(name: str, table: Mapping[str, Any]) -> Dialect:
         intervals=table.get("intervals", {}),
         price_exponent=-_zeros(table.get("price_divisor", 1)),
         volume_exponent=_zeros(table.get("volume_factor", 1)),
+        numbers=_numbers(table),
         skip={
             f"{column} is {pattern}": _matches(column, pattern)
             for column, pattern in table.get("skip", {}).items()
@@ -207,6 +212,7 @@ _CHECKS: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], object]]] = {
     "symbol_convention": lambda value, table: known_convention(value),
     "time_format": lambda value, table: check_format(value),
     "timezone": lambda value, table: parse_zone(value),
+    "thousands": lambda value, table: check_marks(table.get("decimal", "."), value),
     "interval": lambda value, table: _interval(value, table.get("intervals")),
     "intervals": lambda value, table: _intervals(value.values()),
 }
@@ -214,6 +220,14 @@ _CHECKS: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], object]]] = {
 
 def _matches(column: str, pattern: str) -> pl.Expr:
     return pl.col(column).cast(pl.String).str.contains(f"^(?:{pattern})$")
+
+
+def _numbers(table: Mapping[str, Any]) -> NumberFormat:
+    decimal = table.get("decimal", ".")
+    other = "," if decimal == "." else "."
+    return NumberFormat(
+        grouping=table.get("thousands", other if "decimal" in table else ""), decimal=decimal
+    )
 
 
 def _zeros(power_of_ten: int | str) -> int:

@@ -79,7 +79,7 @@ class FileEntry:
 
     def add(self, tally: Tally, counts: Counts) -> None:
         """Adds a part that was merged."""
-        notes = self._notes.with_spellings(tally)
+        notes = self._notes.with_part(tally)
         before = replace(self._before, state=self._state, notes=notes)
         self.covered = max(self.covered, tally.covered)
         self.result = joined(before, tally, counts)

@@ -87,7 +87,7 @@ class FileWork:
                 pieces = self._opened(compared, checking)
                 if run.run_id is None:
                     self.done, self.ended = self._dry(pieces), True
-                    self._notes.tell_spellings(self.done.notes)
+                    self._notes.tell_parts(self.done.notes)
                     return
                 with run.connection() as writer:
                     if settings.commit_every:
@@ -210,7 +210,7 @@ class FileWork:
         self._pending = None
         self._rows_shown = 0
         if self.ended:
-            self._notes.tell_spellings(self.done.notes)
+            self._notes.tell_parts(self.done.notes)
         self.run.emit(Committed(self.source.name, counts, committed.rules))
         self.run.upkeep.committed(committed.hours)
 

@@ -12,6 +12,7 @@ from loader import bars
 from loader.check import spellings
 from loader.check.file import Checking
 from loader.check.unique import made_unique
+from loader.check.validate import rounding_notes
 from loader.errors import InputError, MdloadError
 from loader.read.formats import read
 from loader.read.sources import Source
@@ -93,6 +94,7 @@ def inspect_source(source: Source, settings: Settings, unlike: str | None = None
         whole=whole,
         notes=(
             *(note for note in checking.notes if note.kind != "recognition"),
+            *noted("numbers", rounding_notes(first.rounded)),
             *spellings.notes(first.spellings),
         ),
     )

@@ -1,4 +1,4 @@
-"""The notes on one file: on its layout, and on how the symbols of all its parts are stored."""
+"""The notes on one file: on its layout, and on what was seen in all of its parts."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 import polars as pl
 
 from loader.check import spellings
+from loader.check.validate import rounding_notes
 from loader.events import Event, FileNote
 from loader.ingest.tally import Tally
-from loader.results import Note
+from loader.results import Note, noted
 
 
 class FileNotes:
@@ -24,6 +25,7 @@ class FileNotes:
         self._path = path
         self._emit = emit
         self._spellings = pl.DataFrame(schema=spellings.SCHEMA)
+        self._rounded = 0
 
     def set_layout(self, notes: Iterable[Note], emitted: tuple[Note, ...]) -> None:
         """Emits the notes on the layout, unless an earlier attempt did: its notes are `emitted`."""
@@ -31,14 +33,16 @@ class FileNotes:
         if emitted[: len(self.layout)] != self.layout:
             self._tell(self.layout)
 
-    def with_spellings(self, tally: Tally) -> tuple[Note, ...]:
-        """All notes so far, with those on the spellings of all parts up to this one."""
+    def with_part(self, tally: Tally) -> tuple[Note, ...]:
+        """All notes so far, with those on the rows of all parts up to this one."""
         if tally.spellings is not None:
             self._spellings = pl.concat([self._spellings, tally.spellings]).unique()
-        return (*self.layout, *spellings.notes(self._spellings))
+        self._rounded += tally.rounded
+        rounded = noted("numbers", rounding_notes(self._rounded))
+        return (*self.layout, *rounded, *spellings.notes(self._spellings))
 
-    def tell_spellings(self, notes: tuple[Note, ...]) -> None:
-        """Emits the notes on spellings among all `notes` of a file that has ended."""
+    def tell_parts(self, notes: tuple[Note, ...]) -> None:
+        """Emits the notes on rows among all `notes` of a file that has ended."""
         self._tell(notes[len(self.layout) :])
 
     def _tell(self, notes: Iterable[Note]) -> None:

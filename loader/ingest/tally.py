@@ -23,6 +23,7 @@ class Tally:
         seen: raw rows read so far, also those that come back later out of partitions.
         min_ts, max_ts: first and last ts of the good bars, in UTC.
         spellings: distinct rows of `spellings.SCHEMA`, or None if there are none.
+        rounded: good rows of which open or close is outside of low and high by its rounding.
     """
 
     read: int = 0
@@ -40,6 +41,7 @@ class Tally:
     min_ts: datetime | None = None
     max_ts: datetime | None = None
     spellings: pl.DataFrame | None = None
+    rounded: int = 0
 
     def add(self, batch: UniqueBatch) -> None:
         """Adds the rows of one batch."""
@@ -49,6 +51,7 @@ class Tally:
         self.seen = max(self.seen, batch.seen)
         self.duplicate += batch.duplicate
         self.conflicting += batch.conflicting
+        self.rounded += batch.rounded
         self.conflicts = [*self.conflicts, *batch.conflicts][:LISTED]
         self.rules.update(batch.rejected)
         self.rejected += batch.bad.height if batch.bad is not None else 0

@@ -70,7 +70,7 @@ def _moment(text: str) -> datetime:
 
 #: Fields of `Meaning` that count in a fingerprint only where they are set: they are newer than the
 #: fingerprints of files that are loaded already.
-_LATER: Final = ("where", "name_pattern")
+_LATER: Final = ("where", "name_pattern", "decimal", "thousands")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,10 @@ class Meaning:
     `provider`, `interval`, `symbol` and `timezone` supply what a file lacks and never override what
     it contains. `columns` maps bar fields (and `time_of_day`) to the file's names. `time_format` is
     a strptime format or the unit of numbers since 1970. Prices and volume are the file's numbers
-    times ten to the exponents. `symbol_map` takes precedence over `symbol_convention`.
-    `where` selects rows by a column's value, or one of several with `|` between them.
-    `name_pattern` says what the files' names give: see `loader.dialects.patterns`. `own_dialects`
-    are tables as in mdload.toml.
+    times ten to the exponents; `decimal` and `thousands` are the marks in numbers that are text.
+    `symbol_map` takes precedence over `symbol_convention`. `where` selects rows by a column's
+    value, or one of several with `|` between them. `name_pattern` says what the files' names give:
+    see `loader.dialects.patterns`. `own_dialects` are tables as in mdload.toml.
 
     Each field that people can set is a row of the table of options.
     """
@@ -115,6 +115,12 @@ class Meaning:
         None, POWER, "Volume is in lots of N: 100, 1000.",
         name="volume_factor", metavar="N", convert=lambda power: len(power) - 1,
     )  # fmt: skip
+    decimal: str | None = setting(
+        None, choice(".", ","), "Mark before the fraction of a number: , in 1.234,5."
+    )
+    thousands: str | None = setting(
+        None, TEXT, "Mark between groups of three digits: . in 1.234,5, or a blank.", metavar="MARK"
+    )
     columns: Mapping[str, str] = setting(
         dict, PAIRS, "The file's column for a field of a bar, e.g. close=Settle.",
         flag="--column", metavar="FIELD=NAME",
@@ -151,7 +157,8 @@ class Meaning:
 
     def as_config(self) -> dict[str, object]:
         """The fields by name, for `compute_config_fingerprint`. A symbol map counts by what it
-        says, wherever its file is."""
+        says, wherever its file is. Options that came later count where they are set, so that the
+        fingerprints of loads before them stay."""
         values = {each.name: getattr(self, each.name) for each in fields(Meaning)}
         for name in _LATER:  # as before there were such options
             if not values[name]:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loader.bars.times import formats as timeformats
 from loader.bars.times import forms as timeforms
 from loader.bars.times.forms import Form
 
@@ -198,7 +199,7 @@ def test_texts_without_any_form() -> None:
     ],
 )
 def test_formats_of_the_persons_own(time_format: str, text: str, value: datetime | None) -> None:
-    assert wall(timeforms.custom(time_format), text) == [value]
+    assert wall(timeformats.custom(time_format), text) == [value]
 
 
 @pytest.mark.parametrize(
@@ -207,12 +208,12 @@ def test_formats_of_the_persons_own(time_format: str, text: str, value: datetime
      ("%Y-%m-%dT%H:%M:%SZ", True, True), ("%Y-%m-%d %T %z", True, True), ("%d%b%Y", False, False)],
 )  # fmt: skip
 def test_what_a_format_says(time_format: str, clock: bool, offset: bool) -> None:
-    form = timeforms.custom(time_format)
+    form = timeformats.custom(time_format)
     assert (form.clock, form.offset) == (clock, offset)
 
 
 def test_the_offset_of_a_format_is_read_beside_the_clock() -> None:
-    form = timeforms.custom("%Y-%m-%d %T %z")
+    form = timeformats.custom("%Y-%m-%d %T %z")
     reading = timeforms.read(pl.Series(["2024-10-21 10:00:00 +0100"]), form)
     assert reading.wall.to_list() == [datetime(2024, 10, 21, 10)]
     assert reading.offset is not None

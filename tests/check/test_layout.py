@@ -43,6 +43,8 @@ def utc(*parts: int) -> datetime:
     return datetime(*parts, tzinfo=UTC)  # type: ignore[misc]
 
 
+#: The note on times that nobody says the end of a bar of.
+STARTS = "times are taken for the starts of the bars; if they are ends: --stamp end"
 MINUTES = [f"2024-07-01 13:{minute:02}:00" for minute in range(30, 40)]
 DAYS = [f"2024-07-{day:02}" for day in range(1, 13)]
 
@@ -55,7 +57,7 @@ def test_what_the_file_does_not_say_is_filled() -> None:
     assert (found.provider, found.symbol, found.interval) == ("demo", "X", "1m")
     assert found.dialect.name == "canonical"
     assert found.naming.convention == "plain"
-    assert noted(found) == ()
+    assert noted(found) == (STARTS,)
 
 
 def test_a_missing_provider_is_the_files_lack_and_names_the_option() -> None:
@@ -131,6 +133,7 @@ def test_the_interval_of_the_column_may_vary() -> None:
     found = layout(raw, timezone="America/New_York", interval="5m")
     assert noted(found) == (
         "interval is what column 'interval' says (1Min, daily, D), not --interval 5m",
+        STARTS,
     )
     bars = normalise(raw, found).bars
     assert bars["interval"].to_list() == ["1m", "1d", "5m", "1d"]
@@ -154,7 +157,7 @@ def test_an_interval_that_is_none() -> None:
 def test_the_interval_is_inferred_and_shown_with_its_evidence() -> None:
     found = layout(batch(ts=MINUTES), timezone="UTC")
     assert found.interval == "1m"
-    assert noted(found) == ("interval 1m inferred from the spacing: 100 % of 9 steps",)
+    assert noted(found) == ("interval 1m inferred from the spacing: 100 % of 9 steps", STARTS)
 
 
 def test_too_little_to_infer_from() -> None:
@@ -165,7 +168,8 @@ def test_too_little_to_infer_from() -> None:
 
 def test_an_interval_that_the_spacing_belies_is_noted() -> None:
     found = layout(batch(ts=MINUTES), timezone="UTC", interval="1h")
-    assert noted(found) == ("bars are loaded as 1h, but their spacing is 1m (100 % of 9 steps)",)
+    doubt = "bars are loaded as 1h, but their spacing is 1m (100 % of 9 steps)"
+    assert noted(found) == (doubt, STARTS)
 
 
 @pytest.mark.parametrize("interval", ["1d", "weekly"])

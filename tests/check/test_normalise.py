@@ -79,9 +79,9 @@ def test_cells_that_do_not_parse_are_faults_and_empty_ones_are_not() -> None:
     table: dict[str, list[str | None]] = {name: ["10"] * 10 for name in OHLC}
     table |= {name: ["1"] * 10 for name in bars.OPTIONAL}
     table["open"][1] = "-"
-    table["close"][2] = "1,234.5"
-    table["volume"][3:6] = ["N/A", "", None]
-    table["vwap"][6] = "x"
+    table["close"][2] = "12;5"
+    table["volume"][3:6] = ["many", "", None]
+    table["vwap"][5:7] = ["N/A", "x"]
     table["trade_count"][7:9] = ["12.5", "12.0"]
     days[9] = "soon"
     found = normalised(raw(Date=days, **table))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -161,3 +162,36 @@ def test_partitions_give_each_key_once_and_count_every_row(seed: int, by_time: b
     assert [each.seen for each in found][:7] == [64, 128, 192, 256, 320, 384, 400]
     for each in found:
         assert each.series["rows"].sum() == each.bars.height
+
+
+PREFERS = (pl.col("trade_count").is_not_null(), pl.col("volume"))
+
+
+def preferring(*rows: Row) -> UniqueBatch:
+    return made_unique(replace(piece(list(rows)), prefers=PREFERS))
+
+
+def test_a_dialect_knows_the_better_of_two_rows() -> None:
+    final = row("A", 1, volume=500.0, trade_count=9)
+    coarse = row("A", 1, volume=600.0, trade_count=None)
+    for rows in ([final, coarse], [coarse, final]):
+        found = preferring(*rows, row("A", 0))
+        assert found.bars.rows()[1][-2] == 9
+        assert (found.duplicate, found.conflicting) == (1, 1)
+    early = row("A", 1, volume=400.0, trade_count=None)
+    assert preferring(coarse, early).bars["volume"].to_list() == [600.0]
+    same = row("A", 1, volume=500.0, trade_count=9, close=11.5)
+    assert preferring(final, same).bars["close"].to_list() == [11.5]
+
+
+def test_the_better_row_is_kept_across_batches_too() -> None:
+    final = row("A", 1, volume=500.0, trade_count=9)
+    coarse = row("A", 1, volume=600.0, trade_count=None)
+    pieces = [
+        replace(piece([final]), prefers=PREFERS),
+        replace(piece([coarse], 2), prefers=PREFERS),
+    ]
+    with pytest.raises(MayRepeat):
+        list(in_order(pieces))
+    kept = pl.concat([found.bars for found in partitioned(pieces, 2, 10)])
+    assert kept["trade_count"].to_list() == [9]

@@ -161,7 +161,7 @@ def test_every_row_is_good_or_bad_by_a_slow_oracle(
     def is_bar(cells: tuple[str | None, ...]) -> bool:
         try:
             o, h, l, c = (float(cell or "") for cell in cells[:4])  # noqa: E741
-            volume = float(cells[4]) if cells[4] else 0.0
+            volume = 0.0 if cells[4] in (None, "", "nan") else float(cells[4])  # NULL
         except ValueError:
             return False
         finite = all(map(isfinite, (o, h, l, c, volume)))
@@ -193,3 +193,17 @@ def test_what_a_rule_cannot_decide_counts_as_broken() -> None:
     assert found.good["row_number"].to_list() == [1, 3]
     assert found.bad.drop("raw").rows() == [(2, ["ts_ambiguous"])]
     assert found.rejected == {"ts_ambiguous": 1}
+
+
+def test_a_close_above_the_high_by_its_rounding_is_kept_and_counted() -> None:
+    high = 30.33979988098144
+    closes = [high, 30.339799880981445, 30.3398, 29.0]
+    frame = table(4, **{"High": dict.fromkeys(range(4), repr(high))}).with_columns(
+        pl.Series("Close", map(repr, closes)),
+        pl.Series("Date", [f"2024-07-0{n}" for n in range(1, 5)]),
+    )
+    found = checked(frame)
+    assert found.good["close"].to_list() == [high, 30.339799880981445, 29.0]
+    assert found.bad["row_number"].to_list() == [3]
+    assert found.rounded == 1
+    assert checked(frame[:1]).rounded == 0

@@ -99,7 +99,7 @@ def test_objects_that_are_no_bars() -> None:
     first = "no column for ts, open, high, low, close (it has 'type')"
     assert [raw["why"] for *_, raw in rejects(found)][:2] == [first, first]
     assert found.good["row_number"].to_list() == [2]
-    assert len(told) == 2
+    assert [note.kind for note in told] == ["columns", "times", "columns"]
     assert told[0].text.startswith("line 1: not a bar, no column for ts, open, high, low, close")
 
 
@@ -147,6 +147,7 @@ def test_a_shape_is_understood_once_and_asked_again_until_then() -> None:
     assert [note.text.partition(":")[2] for note in told] == [
         " not a bar, the times in column 'ts' have no form that is known: '?'; say how they are "
         "written: --time-format '%d.%m.%Y %H:%M'; or name the right column: --column ts=NAME",
+        " times are taken for the starts of the bars; if they are ends: --stamp end",
         " 'extra' left out: a bar has no field for it",
     ]
 

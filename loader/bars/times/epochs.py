@@ -7,10 +7,12 @@
 | 9 or 10 | seconds since 1970 UTC |
 | 12 or 13 | milliseconds; but 12 digits that read as YYYYMMDDHHMM too are refused |
 | 15 or 16 | microseconds |
+| 17, 19000101000000000 to 20991231235959999 | a local time YYYYMMDDHHMMSSmmm |
 | 18 or 19 | nanoseconds, whole microseconds only |
 
 So each unit covers 1973-03-03 to 2286-11-20 (nanoseconds to 2262) and, negative, as long a span
-before 1970. Anything else is no time, unless the person names the unit.
+before 1970. Anything else is no time, unless the person names the unit. `excel` counts days since
+1899-12-30, with the time of day as a fraction.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ import polars as pl
 
 #: Units of numbers since 1970: how many of one make a microsecond, or microseconds make one.
 _MICROSECONDS: Final = {"s": 1_000_000, "ms": 1_000, "us": 1}
-UNITS: Final = ("s", "ms", "us", "ns")
+UNITS: Final = ("s", "ms", "us", "ns", "excel")
+#: Days in spreadsheets from 1954 to 2119.
+SERIALS: Final = (20_000, 80_000)
 #: Half-open ranges of magnitude.
 _RANGES: Final = {
     "s": (10**8, 10**10),
@@ -29,17 +33,27 @@ _RANGES: Final = {
     "us": (10**14, 10**16),
     "ns": (10**17, 2**63 - 1),
 }
+#: From 1899-12-30 to 1970 in microseconds. That date makes 61 1900-03-01, as in spreadsheets,
+#: which have a 29 February 1900.
+_SPREADSHEET_EPOCH: Final = 25_569 * 86_400 * 1_000_000
 _DATE: Final = (19_000_101, 20_991_232)
 _MINUTE: Final = (190_001_010_000, 209_912_312_360)
 _SECOND: Final = (19_000_101_000_000, 20_991_231_235_960)
+_MILLISECOND: Final = (19_000_101_000_000_000, 20_991_231_235_960_000)
 #: Digits that spell a date or a local time.
-CALENDAR: Final = ("YYYYMMDD", "YYYYMMDDHHMMSS")
+CALENDAR: Final = {
+    "YYYYMMDD": (_DATE, "%Y%m%d"),
+    "YYYYMMDDHHMMSS": (_SECOND, "%Y%m%d%H%M%S"),
+    "YYYYMMDDHHMMSSmmm": (_MILLISECOND, "%Y%m%d%H%M%S%3f"),
+}
+#: Where seconds stand in them: divisor of the number.
+_SECONDS: Final = {"YYYYMMDDHHMMSS": 1, "YYYYMMDDHHMMSSmmm": 1000}
 
 
 def kinds(number: pl.Series) -> dict[str, int]:
     """How many of the numbers (Int64) are of which kind: `epoch`, a spelling of `CALENDAR`, or
     `YYYYMMDDHHMM`, which is refused."""
-    ranges = {"YYYYMMDD": _DATE, "YYYYMMDDHHMM": _MINUTE, "YYYYMMDDHHMMSS": _SECOND}
+    ranges = {"YYYYMMDDHHMM": _MINUTE, **{kind: limits for kind, (limits, _) in CALENDAR.items()}}
     found = {kind: int(_within(number, *limits).sum()) for kind, limits in ranges.items()}
     found["epoch"] = sum(units(number).values())
     return found
@@ -66,14 +80,22 @@ def instants(number: pl.Series, unit: str | None) -> pl.Series:
 
 
 def calendar(number: pl.Series, kind: str) -> pl.Series:
-    """Naive Datetime us of numbers YYYYMMDD or YYYYMMDDHHMMSS, null where there is no such time."""
-    low, high = _DATE if kind == "YYYYMMDD" else _SECOND
-    inside = _within(number, low, high)
-    if kind != "YYYYMMDD":  # strptime would move a 60th second into the next minute
-        inside &= number % 100 < 60
+    """Naive Datetime us of numbers spelled as `kind` in `CALENDAR`, null where there is no such
+    time."""
+    limits, word = CALENDAR[kind]
+    inside = _within(number, *limits)
+    if kind in _SECONDS:  # strptime would move a 60th second into the next minute
+        inside &= number // _SECONDS[kind] % 100 < 60
     text = number.set(~inside, None).cast(pl.String)
-    word = "%Y%m%d" if kind == "YYYYMMDD" else "%Y%m%d%H%M%S"
     return text.str.to_datetime(word, time_unit="us", strict=False, cache=False)
+
+
+def serials(number: pl.Series) -> pl.Series:
+    """Naive Datetime us of a spreadsheet's days (Float64), to the second, which is what is left of
+    a time of day in five digits of a fraction."""
+    inside = number.is_between(0, 2_958_466).fill_null(False)  # 9999-12-31
+    seconds = (number.set(~inside, None) * 86_400).round(0).cast(pl.Int64)
+    return (seconds * 1_000_000 - _SPREADSHEET_EPOCH).cast(pl.Datetime("us"))
 
 
 def _at(number: pl.Series, unit: str) -> pl.Series:

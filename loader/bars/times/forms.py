@@ -2,7 +2,8 @@
 
 A form is a style of date, a style of clock (or none), and whether an offset follows. What does not
 match the form in full is no time of that file: the pattern is the guard, strptime only the reader
-(left to itself it takes `2020102` for 2 October and moves 23:59:60 into the next day).
+(left to itself it takes `2020102` for 2 October and moves 23:59:60 into the next day). `dress` has
+what may stand around a form, and `formats` the formats of people's own.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Final
 
 import polars as pl
 
+from loader.bars.times import dress, zonewords
+from loader.bars.times.zones import Zone
 from loader.bars.words import by_distinct
 
 _Y, _N, _60 = "[0-9]{4}", "[0-9]{1,2}", "[0-5]?[0-9]"
@@ -27,7 +30,11 @@ _DATES: Final = {
     "DD-Mon-YY": (f"{_N}-[A-Za-z]{{3}}-[0-9]{{2}}", ("%d-%b-%y",)),
     "DD-Mon-YYYY": (f"{_N}-[A-Za-z]{{3}}-{_Y}", ("%d-%b-%Y",)),
     "DD Mon YYYY": (f"{_N} [A-Za-z]{{3,9}} {_Y}", ("%d %b %Y", "%d %B %Y")),
-    "Mon DD, YYYY": (f"[A-Za-z]{{3,9}} {_N}, ?{_Y}", ("%b %d, %Y", "%B %d, %Y")),
+    "YYYY-Mon-DD": (f"{_Y}-[A-Za-z]{{3}}-{_N}", ("%Y-%b-%d",)),
+    "Mon DD, YYYY": (
+        f"[A-Za-z]{{3,9}} {_N}(?:, ?| ){_Y}",
+        ("%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y"),
+    ),
     "MM/DD/YYYY": (f"{_N}/{_N}/{_Y}", ("%m/%d/%Y",)),
     "DD/MM/YYYY": (f"{_N}/{_N}/{_Y}", ("%d/%m/%Y",)),
     "MM-DD-YYYY": (f"{_N}-{_N}-{_Y}", ("%m-%d-%Y",)),
@@ -44,13 +51,11 @@ _CLOCKS: Final = {
     "HH:MM:SS AM": (f" +{_N}:{_60}(?::{_60})? ?[AaPp][Mm]", (" %I:%M:%S %p", " %I:%M %p")),
     "HHMMSS": ("(?:T| +)[0-9]{4}(?:[0-5][0-9])?", (" %H%M%S", "T%H%M%S", " %H%M", "T%H%M")),
 }
-_OFFSET: Final = " ?(?:[Zz]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)"
+_OFFSET: Final = (
+    " ?(?:[Zz]|(?:UTC|GMT)(?:[+-][0-9]{1,2}(?::?[0-9]{2})?)?|[+-][0-9]{2}(?::?[0-9]{2})?)"
+)
 _BELOW_MICROSECOND: Final = r"\.[0-9]{6}[0-9]*[1-9]"
 _DURATION: Final = pl.Duration("us")
-#: strptime's words, as Polars has them.
-_WORD: Final = re.compile(r"%([-_0]?[aAbBcCdDeFhHIjklmMnpPrRsStTuUwWxXyYfzZ%]|\.?[369]?f|:z|#z)")
-_CLOCK_WORD: Final = re.compile("%[-_0]?[HIklTXRrcs]")
-_HOUR_ALONE: Final = re.compile("^(?!.*%[-_0]?[MTXRrcs]).*%[-_0]?[HIkl]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,10 @@ class Form:
         clock: whether it says more than the date.
         offset: whether each value ends with its own offset from UTC.
         ending: what is added to each value before it is read.
+        dressed: whether values may have a weekday or a zone's full name around them; see `dress`.
+        zones: the zones by the words that end the values; empty where they name none.
+        date: what a value has to match that says the date alone, or None.
+        insert: a pattern and its replacement, applied to a value of the user's own format.
     """
 
     name: str
@@ -72,6 +81,10 @@ class Form:
     clock: bool
     offset: bool
     ending: str = ""
+    dressed: bool = False
+    zones: tuple[tuple[str, Zone], ...] = ()
+    date: str | None = None
+    insert: tuple[str, str] | None = None
 
     def fitting(self, text: str) -> str:
         """The format that reads `text`, or the first."""
@@ -89,23 +102,13 @@ class Reading:
     offset: pl.Series | None
 
 
-def is_format(text: str) -> bool:
-    """Whether `text` is a strptime format: it has words of strptime, and no others."""
-    return "%" in text and "%" not in _WORD.sub("", text)
-
-
-def custom(time_format: str) -> Form:
-    """The form of a strptime format; an offset at its end (`%z`, or a literal `Z`) is split off."""
-    bare = re.sub(r" ?(%:?z|%#z|Z)$", "", time_format)
-    clock = _CLOCK_WORD.search(bare) is not None
-    ending, word = (" 00", " %M") if _HOUR_ALONE.match(bare) else ("", "")  # Polars wants both
-    return Form(time_format, (bare + word,), None, clock, bare != time_format, ending)
-
-
 def twin(form: Form) -> Form | None:
     """The same form with the day first, where `form` has the month first and the two look alike."""
     date, _, rest = form.name.partition(" ")
-    return _form(_TWINS[date], *_rest(rest)) if date in _TWINS else None
+    if date not in _TWINS:
+        return None
+    made = _form(_TWINS[date], *_rest(rest))
+    return replace(made, dressed=form.dressed, zones=form.zones, name=made.name)
 
 
 def likeliest(sample: pl.Series) -> tuple[Form | None, float]:
@@ -113,6 +116,20 @@ def likeliest(sample: pl.Series) -> tuple[Form | None, float]:
 
     Where month and day first are both possible it is month first; see `twin` and `order`.
     """
+    form, share = _likeliest(sample)
+    if share >= 0.5:
+        return form, share
+    plain = dress.undressed(sample)
+    dressed = not plain.equals(sample)
+    if dressed:
+        form, share = _likeliest(plain)
+    if share < 0.5 and (found := zonewords.zones_of(plain)):
+        form, share = _likeliest(zonewords.split(plain)[0])
+        form = form and replace(form, zones=found, name=f"{form.name} zone")
+    return form and replace(form, dressed=dressed), share
+
+
+def _likeliest(sample: pl.Series) -> tuple[Form | None, float]:
     dates = [date for date in _DATES if date not in _TWINS.values()]
     starts = {date: _hits(sample, f"^(?:{_DATES[date][0]})(?:[T ]|$)") for date in dates}
     date = max(starts, key=lambda d: starts[d])
@@ -124,9 +141,18 @@ def likeliest(sample: pl.Series) -> tuple[Form | None, float]:
 
 def by_use(form: Form, sample: pl.Series) -> Form:
     """The form with its formats in the order in which they read most of the trimmed texts."""
-    text = _split_offset(sample)[0] if form.offset else sample
+    text = bare(sample, form)
     unread = {word: _parse(text, word).null_count() for word in form.formats}
     return replace(form, formats=tuple(sorted(form.formats, key=lambda word: unread[word])))
+
+
+def bare(text: pl.Series, form: Form) -> pl.Series:
+    """The trimmed texts without what stands around date and clock in such a form."""
+    if form.dressed:
+        text = dress.undressed(text)
+    if form.zones:
+        text = zonewords.split(text)[0]
+    return _split_offset(text)[0] if form.offset else text
 
 
 def order(text: pl.Series) -> tuple[int, int]:
@@ -142,6 +168,14 @@ def read(text: pl.Series, form: Form) -> Reading:
     Raises:
         polars.exceptions.PolarsError: Polars cannot read by the format of a custom form.
     """
+    if form.insert is not None:
+        text = text.str.replace(*form.insert)
+    if form.dressed:
+        text = dress.undressed(text)
+    words = None
+    if form.zones:
+        text, words = zonewords.split(text)
+        text = text.set(~words.is_in([word for word, _ in form.zones]).fill_null(False), None)
     if form.pattern is not None:
         text = text.set(~text.str.contains(form.pattern), None)
     offset = None
@@ -151,6 +185,8 @@ def read(text: pl.Series, form: Form) -> Reading:
     wall = _strptime(text + form.ending if form.ending else text, form)
     if any("%.f" in word or "%f" in word for word in form.formats):
         wall = wall.set(text.str.contains(_BELOW_MICROSECOND).fill_null(False), None)
+    if words is not None and len(form.zones) > 1:
+        offset = zonewords.offsets(wall, words, dict(form.zones))
     return Reading(wall, offset)
 
 
@@ -160,10 +196,12 @@ def _form(date: str, clock: str, offset: bool) -> Form:
     name = f"{date} {clock}".strip() + ("+HH:MM" if offset else "")
     pattern = f"^{date_pattern}{clock_pattern}{_OFFSET if offset else ''}$"
     formats = tuple(d + c for c in clock_words for d in date_words)
-    return Form(name, formats, pattern, bool(clock), offset)
+    date_alone = f"^{date_pattern}$" if clock and not offset else None
+    return Form(name, formats, pattern, bool(clock), offset, date=date_alone)
 
 
 def _rest(name: str) -> tuple[str, bool]:
+    name = name.removesuffix(" zone")
     return name.removesuffix("+HH:MM"), name.endswith("+HH:MM")
 
 
@@ -206,10 +244,10 @@ def _no_offset(length: int) -> pl.Series:
 
 def _ahead(tail: str) -> timedelta | None:
     """How far ahead of UTC; None where there is no offset, or one that no place on earth has."""
-    sign, digits = tail.strip()[:1], re.sub(r"\D", "", tail)
-    if sign not in {"+", "-"}:
+    found = re.fullmatch(r"[A-Za-z]*([+-])(\d{1,2}):?(\d{2})?", tail.strip())
+    if not found:
         return timedelta(0) if tail.strip() else None
-    ahead = timedelta(hours=int(digits[:2]), minutes=int(digits[2:] or 0))
-    if ahead > timedelta(hours=15) or int(digits[2:] or 0) > 59:
+    ahead = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
+    if ahead > timedelta(hours=15) or int(found[3] or 0) > 59:
         return None
-    return -ahead if sign == "-" else ahead
+    return -ahead if found[1] == "-" else ahead

@@ -7,20 +7,20 @@ from typing import Final
 
 import polars as pl
 
-from loader.bars.numbers import is_blank, is_text, to_count
-from loader.bars.times import epochs, forms
+from loader.bars.numbers import is_blank, is_text, to_count, to_float
+from loader.bars.times import dress, epochs, formats, forms, zonewords
 from loader.bars.times.forms import Form
-from loader.bars.times.stamps import NAME_ZONE, NO_ZONE, Kind, Stamps, TimePlan, cells_of
-from loader.bars.times.zones import Zone
+from loader.bars.times.stamps import Kind, TimePlan, cells_of, clock_digits
 from loader.errors import ColumnMismatch, SettingsError
 
 _SAMPLE: Final = 2_000
 _DIGITS: Final = r"^[+-]?[0-9]+(\.0*)?$"
+_DECIMALS: Final = r"^[0-9]{5}\.[0-9]+$"
 _ANOTHER: Final = "name the right column: --column ts=NAME"
 
 
 @dataclass(frozen=True, slots=True)
-class _Subject:
+class Subject:
     """The times in `columns` of the file `where`, as the subject of an error's sentence."""
 
     columns: tuple[str, ...]
@@ -45,8 +45,9 @@ def plan(
         ColumnMismatch: they are no times, or can be read in two ways.
         SettingsError: `time_format` is neither a unit of numbers nor a strptime format.
     """
-    what = _Subject(columns, where)
-    cells = cells_of(frame, columns)
+    what = Subject(columns, where)
+    digits = clock_digits(frame, columns)
+    cells = cells_of(frame, columns, digits)
     dtype = cells.dtype
     if isinstance(dtype, pl.Date | pl.Datetime):
         kind: Kind = "date"
@@ -61,73 +62,15 @@ def plan(
         raise what.wrong(f"are empty in the first {len(cells):,} rows", hint=_ANOTHER)
     if not len(filled):
         return TimePlan(columns, "wall"), ()
-    return _untyped(columns, filled, time_format, what)
-
-
-def settled(
-    plan: TimePlan,
-    stamps: Stamps,
-    *,
-    daily: pl.Series,
-    zone: Zone | None,
-    asked: bool,
-    own_zone: Zone | None,
-    where: str,
-) -> Planned:
-    """The plan with its zone, given which of the first batch's bars are `daily` or longer.
-
-    `zone` is the person's where it is `asked` for, else the dialect's; `own_zone` the one that the
-    column carries.
-
-    Raises:
-        ColumnMismatch: a zone is needed and nobody named it, or dates stand where times are needed.
-    """
-    what = _Subject(plan.columns, where)
-    if plan.kind == "date" and len(daily) and not daily.any():
-        raise what.wrong(
-            "are dates without a time of day, but the bars are intraday",
-            hint="name a column with times: --column ts=NAME; or the interval: --interval 1d",
-        )
-    if plan.kind == "wall" and zone is None and not daily.all():
-        raise what.wrong(NO_ZONE, hint=NAME_ZONE)
-    if plan.kind in ("date", "wall"):
-        return replace(plan, zone=zone), ()
-    if plan.kind == "offset" or not daily.any():
-        own = "times say themselves where they lie in UTC: {} is not applied to them"
-        return plan, (own.format(zone),) if zone is not None and asked else ()
-    if own_zone is not None:
-        note = f"session dates are those of {own_zone}, the column's own time zone"
-        return replace(plan, kind="offset", zone=own_zone), (note,)
-    return _daily_instants(plan, stamps, daily, zone, asked=asked, what=what)
-
-
-def _daily_instants(
-    plan: TimePlan,
-    stamps: Stamps,
-    daily: pl.Series,
-    zone: Zone | None,
-    *,
-    asked: bool,
-    what: _Subject,
-) -> Planned:
-    """Instants at midnight UTC are session dates already; of others only a zone tells the date."""
-    shown = stamps.shown.filter(daily).drop_nulls()
-    off = shown.filter(shown != shown.dt.truncate("1d"))
-    if not len(off):
-        said = "daily bars stand at midnight UTC: {} is not applied to them"
-        return plan, (said.format(zone),) if zone is not None and asked else ()
-    if zone is None:
-        raise what.wrong(
-            f"are those of daily bars, but not at midnight UTC (such as "
-            f"{off.dt.to_string('%Y-%m-%d %H:%M:%SZ')[0]}): the dates depend on a time zone",
-            hint="name the market's: --timezone America/New_York",
-        )
-    return replace(plan, zone=zone), (f"session dates are those of {zone}",)
+    made, notes = _untyped(columns, filled, time_format, what)
+    return replace(made, clock_digits=digits), notes
 
 
 def _untyped(
-    columns: tuple[str, ...], filled: pl.Series, time_format: str | None, what: _Subject
+    columns: tuple[str, ...], filled: pl.Series, time_format: str | None, what: Subject
 ) -> Planned:
+    if time_format == "excel":
+        return _serials(columns, filled, what)
     if time_format in epochs.UNITS:
         return TimePlan(columns, "instant", numbers=time_format), ()
     if time_format is not None:
@@ -137,18 +80,33 @@ def _untyped(
     return _text(columns, filled, what)
 
 
+def _serials(columns: tuple[str, ...], filled: pl.Series, what: Subject) -> Planned:
+    days = to_float(filled)
+    if days.null_count() * 2 > len(filled):
+        raise what.wrong(f"are no days of a spreadsheet, but such as {filled[0]!r}", hint=_ANOTHER)
+    whole = (days == days.floor()).all()
+    return TimePlan(columns, "date" if whole else "wall", numbers="excel"), ()
+
+
 def _mostly_digits(filled: pl.Series) -> bool:
-    return int(filled.str.contains(_DIGITS).sum()) * 2 > len(filled)
+    numbers = filled.str.contains(_DIGITS) | filled.str.contains(_DECIMALS)
+    return int(numbers.sum()) * 2 > len(filled)
 
 
-def _numbers(columns: tuple[str, ...], filled: pl.Series, what: _Subject) -> Planned:
+def _numbers(columns: tuple[str, ...], filled: pl.Series, what: Subject) -> Planned:
     number = to_count(filled)
     kinds = epochs.kinds(number)
     kind = max(kinds, key=lambda k: kinds[k])
+    if not kinds[kind] and (days := to_float(filled)).is_between(*epochs.SERIALS).all():
+        shown = epochs.serials(days).dt.to_string("%Y-%m-%d")[0]
+        raise what.wrong(
+            f"are numbers such as {filled[0]}, which may be a spreadsheet's days ({shown})",
+            hint=f"if they are: --time-format excel; else {_ANOTHER}",
+        )
     if not kinds[kind]:
         raise what.wrong(
             f"are numbers such as {filled[0]}, neither dates nor times since 1970",
-            hint=f"{_ANOTHER}; or say what they are: --time-format s (ms, us, ns, %Y%m%d…)",
+            hint=f"{_ANOTHER}; or say what they are: --time-format s (ms, us, ns, excel, %Y%m%d…)",
         )
     if kind == "YYYYMMDDHHMM":
         raise what.wrong(
@@ -165,10 +123,10 @@ def _numbers(columns: tuple[str, ...], filled: pl.Series, what: _Subject) -> Pla
 
 
 def _custom(
-    columns: tuple[str, ...], filled: pl.Series, time_format: str, what: _Subject
+    columns: tuple[str, ...], filled: pl.Series, time_format: str, what: Subject
 ) -> Planned:
     check_format(time_format)
-    form = forms.custom(time_format)
+    form = formats.custom(time_format)
     try:
         reading = forms.read(filled, form)
     except pl.exceptions.PolarsError:
@@ -186,7 +144,7 @@ def check_format(time_format: str | None) -> None:
     SettingsError: it is neither a unit of numbers nor a strptime format.
     """
     known = time_format is None or time_format in epochs.UNITS
-    if not known and not forms.is_format(str(time_format)):
+    if not known and not formats.is_format(str(time_format)):
         raise _no_format(str(time_format))
 
 
@@ -198,9 +156,15 @@ def _no_format(time_format: str) -> SettingsError:
     )
 
 
-def _text(columns: tuple[str, ...], filled: pl.Series, what: _Subject) -> Planned:
+def _text(columns: tuple[str, ...], filled: pl.Series, what: Subject) -> Planned:
     sample = filled.gather_every(max(1, len(filled) // _SAMPLE))
     form, share = forms.likeliest(sample)
+    if (form is None or share < 0.5) and (word := zonewords.unclear(sample)) is not None:
+        raise what.wrong(
+            f"end with {word!r}, which is not the name of one zone: {filled[0]!r}",
+            hint="say how the rest is written, and the zone: "
+            "--time-format '%Y-%m-%d %H:%M:%S %Z' --timezone America/Chicago",
+        )
     if form is None or share < 0.5:
         raise what.wrong(
             f"have no form that is known: {filled[0]!r}",
@@ -210,12 +174,28 @@ def _text(columns: tuple[str, ...], filled: pl.Series, what: _Subject) -> Planne
     if (day_first := forms.twin(form)) is not None:
         form, notes = _ordered(form, day_first, filled, what)
     form = forms.by_use(form, sample)
-    plan, more = _of_form(columns, form, forms.read(filled, form))
+    reading = forms.read(filled, form)
+    if form.zones:
+        _refuse_out_of_season(filled, form, reading, what)
+    plan, more = _of_form(columns, form, reading)
     return plan, notes + more
 
 
+def _refuse_out_of_season(
+    filled: pl.Series, form: Form, reading: forms.Reading, what: Subject
+) -> None:
+    text = dress.undressed(filled) if form.dressed else filled
+    word = zonewords.out_of_season(reading.wall, zonewords.split(text)[1])
+    if word is not None:
+        raise what.wrong(
+            f"end with {word!r} also where its place has another time: a zone, or a fixed offset?",
+            hint=f"say how the rest is written, and the zone: --time-format "
+            f"'{form.formats[0]} %Z' --timezone America/New_York (or UTC-5)",
+        )
+
+
 def _ordered(
-    month_first: Form, day_first: Form, filled: pl.Series, what: _Subject
+    month_first: Form, day_first: Form, filled: pl.Series, what: Subject
 ) -> tuple[Form, tuple[str, ...]]:
     month, day = forms.order(filled)
     if month == day:
@@ -230,6 +210,10 @@ def _ordered(
 
 def _of_form(columns: tuple[str, ...], form: Form, reading: forms.Reading) -> Planned:
     """Times that all have the offset zero are instants: a `Z` says nothing of a session's date."""
+    if form.clock and len(form.zones) == 1:
+        ((_, zone),) = form.zones
+        note = f"times are {zone}, as their cells say"
+        return TimePlan(columns, "wall", form, zone=zone), (note,)
     if reading.offset is None:
         return TimePlan(columns, "wall" if form.clock else "date", form), ()
     local = reading.offset.drop_nulls().dt.total_minutes() != 0

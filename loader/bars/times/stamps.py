@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Literal
 
 import polars as pl
 
-from loader.bars.numbers import is_text, to_count
-from loader.bars.times import epochs, forms, zones
+from loader.bars.numbers import is_text, to_count, to_float
+from loader.bars.times import epochs, forms, midnights, zones
 from loader.bars.times.forms import Form
 from loader.bars.times.zones import Zone
 from loader.bars.words import constant
@@ -21,6 +22,10 @@ Kind = Literal["date", "wall", "offset", "instant"]
 #: What is wrong with local times of no zone, and the next step.
 NO_ZONE: Final = "are local, and no time zone is given for them"
 NAME_ZONE: Final = "name it: --timezone America/New_York, --timezone UTC, --timezone UTC-5"
+#: From here to midnight a stamp is the end of its day.
+LAST_SECOND: Final = timedelta(hours=23, minutes=59, seconds=59)
+#: The rest of a whole number that went through a float.
+_WHOLE: Final = r"\.0*$"
 #: 0001-01-03 to 9999-12-29 in microseconds since 1970: beyond it conversions of Polars and Python
 #: fail, and no bar is.
 _FIRST, _LAST = -62_135_424_000_000_000, 253_402_041_600_000_000
@@ -35,6 +40,7 @@ class TimePlan:
         kind: what the cells say, see `Kind`.
         form: how text is written; None for numbers and typed columns.
         numbers: of numbers, also as text: `epoch` (unit by magnitude), a unit, or YYYYMMDD[HHMMSS].
+        clock_digits: of a time of day that has lost leading zeros: 4 in HHMM, 6 in HHMMSS.
         zone: whose clock `wall` times show; for daily bars given as instants, whose date it is.
     """
 
@@ -42,6 +48,7 @@ class TimePlan:
     kind: Kind
     form: Form | None = None
     numbers: str | None = None
+    clock_digits: int | None = None
     zone: Zone | None = None
 
 
@@ -72,13 +79,37 @@ class Starts:
     ambiguous: pl.Series
 
 
-def cells_of(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:
+def cells(frame: pl.DataFrame, plan: TimePlan) -> pl.Series:
     """The time cells, text trimmed; a date and a time of day are joined to one text."""
+    return cells_of(frame, plan.columns, plan.clock_digits)
+
+
+def cells_of(
+    frame: pl.DataFrame, columns: tuple[str, ...], clock_digits: int | None = None
+) -> pl.Series:
+    """The same for a plan that is still to be made."""
     if len(columns) == 1:
         raw = frame.get_column(columns[0])
         return raw.cast(pl.String).str.strip_chars() if is_text(raw.dtype) else raw
     date, clock = (_text(frame.get_column(name)) for name in columns)
+    if clock_digits is not None:
+        clock = clock.str.replace(_WHOLE, "").str.zfill(clock_digits)
     return (date + " " + clock).alias(columns[0])
+
+
+def clock_digits(frame: pl.DataFrame, columns: tuple[str, ...]) -> int | None:
+    """The digits of HHMM or HHMMSS where the time of day is a number that has lost leading zeros,
+    else None. Two digits are not enough to tell an hour from a minute."""
+    if len(columns) == 1:
+        return None
+    clock = _text(frame.get_column(columns[1])).drop_nulls().str.replace(_WHOLE, "")
+    lengths = clock.filter(clock != "").str.len_chars()
+    if not len(lengths) or not clock.str.contains("^[0-9]*$").all():
+        return None
+    shortest, longest = int(lengths.min()), int(lengths.max())  # type: ignore[arg-type]
+    if not 2 < longest <= 6 or shortest == longest in (4, 6):
+        return None
+    return 4 if longest <= 4 else 6
 
 
 def read(raw: pl.Series, plan: TimePlan) -> Stamps:
@@ -87,6 +118,8 @@ def read(raw: pl.Series, plan: TimePlan) -> Stamps:
         return _typed(raw, raw.dtype)
     if isinstance(raw.dtype, pl.Date):
         return Stamps(_bounded(raw.cast(pl.Datetime("us"), strict=False)), None)
+    if plan.numbers == "excel":
+        return Stamps(epochs.serials(to_float(raw)), None)
     if plan.numbers is not None:
         return _numbers(to_count(raw), plan.numbers)
     if plan.form is not None:
@@ -99,7 +132,8 @@ def starts(stamps: Stamps, plan: TimePlan, daily: pl.Series | bool) -> Starts:
 
     Those start at 00:00 UTC of the session date: the date as written, or for instants the date in
     the plan's zone; without one an instant stays as it is, and a rule rejects what is not midnight.
-    An instant at midnight UTC is that date, whatever the zone and the rows beside it.
+    An instant at midnight UTC, or in the second before, is that date, whatever the zone and the
+    rows beside it.
 
     Raises:
         ColumnMismatch: intraday wall times have no zone.
@@ -127,17 +161,26 @@ def _intraday(stamps: Stamps, plan: TimePlan) -> Starts:
 
 
 def _sessions(stamps: Stamps, zone: Zone | None, *, instants: bool = False) -> pl.Series:
-    """`instants` are no times of `zone`: at midnight UTC they are dates, of no zone's clock."""
+    """`instants` are no times of `zone`: at midnight UTC, or in the last second before, they are
+    dates, of no zone's clock."""
     wall = stamps.wall
-    if wall is None and stamps.utc is not None:
+    if wall is None:
+        assert stamps.utc is not None  # one of the two is there, always
+        written = stamps.utc.dt.replace_time_zone(None)
+        dated = are_dates(written)
         if zone is None:
-            return stamps.utc
+            return _utc(written.dt.truncate("1d").zip_with(dated, written))
         wall = zones.to_wall(stamps.utc, zone)
         if instants:
-            written = stamps.utc.dt.replace_time_zone(None)
-            wall = written.zip_with(written == written.dt.truncate("1d"), wall)
-    assert wall is not None  # one of the two is there, always
+            wall = written.zip_with(dated, wall)
     return _utc(wall.dt.truncate("1d"))
+
+
+def are_dates(written: pl.Series) -> pl.Series:
+    """Which of the naive moments in UTC are midnights, or in a day's last second, as the ends of
+    days are stamped. Null is not."""
+    clock = written - written.dt.truncate("1d")
+    return ((clock == timedelta(0)) | (clock >= LAST_SECOND)).fill_null(False)
 
 
 def _whole(ts: pl.Series) -> Starts:
@@ -165,6 +208,8 @@ def _numbers(number: pl.Series, kind: str) -> Stamps:
 def _formed(text: pl.Series, form: Form, kind: Kind) -> Stamps:
     reading = forms.read(text, form)
     wall = _bounded(reading.wall)
+    if form.date is not None and wall.null_count() > text.null_count():
+        wall = midnights.filled(wall, text, form)
     if reading.offset is None:
         return Stamps(wall, None)
     utc = _utc(wall - reading.offset)

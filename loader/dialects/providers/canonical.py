@@ -13,7 +13,8 @@ DIALECT = Dialect(
         "symbol": ("symbol", "ticker", "sym", "instrument", "security", "tic"),
         "interval": ("interval", "timeframe", "resolution", "barsize", "freq", "frequency"),
         "ts": (
-            "ts", "timestamp", "datetime", "timestamputc", "datetimeutc", "timestampopen",
+            "ts", "timestamp", "datetime", "timestamputc", "datetimeutc", "gmttime", "utctime",
+            "timeutc", "timegmt", "dateutc", "timestampopen",
             "opentime", "starttime", "startdate", "bartime", "barstart", "windowstart",
             "timestampms", "unixtimestamp", "unix", "epoch", "time", "date", "day", "dt", "t",
             "dtyyyymmdd",

@@ -85,6 +85,7 @@ DIALECT = Dialect(
     },
     provider="cryptodatadownload-{exchange}",
     timezone="UTC",
+    prefers=(pl.col("trade_count").is_not_null(), pl.col("volume")),
     reshape=_known_counts,
     volume="base asset: the first of the two volumes",
     adjusted="nothing to adjust",
@@ -93,7 +94,8 @@ DIALECT = Dialect(
         "newest first; the hour or day of the newest bar may be unfinished",
         "unix may mix seconds and milliseconds in one file: each value is read by its magnitude",
         "unix and date disagree by four hours in rows of September 2017: unix is right",
-        "a bar may appear twice, once from before the end of its hour",
+        "a bar may appear twice, once rounded and from before the end of its hour: the row with a "
+        "number of trades is kept, else the one with more volume",
         "the provider is cryptodatadownload- plus the exchange, which only the file's name tells",
     ),
     source="files of 2019 and 2021 with three headers, one of which states UTC",

@@ -1,0 +1,100 @@
+"""The number format of a file, read off its cells: which mark is the decimal one, which groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from loader.bars.numbers import NumberFormat, to_float
+
+#: What people write between thousands, besides a point and a comma: blanks and apostrophes.
+_MARKS: Final = " \u00a0\u202f'\u2019"
+_SIGN: Final = "^[+-]?"
+#: 1.234 and 1,234: one mark before three digits may group as well as start a fraction.
+_EITHER: Final = _SIGN + "[1-9][0-9]{0,2}%s[0-9]{3}$"
+_FRACTION: Final = _SIGN + "[0-9]+%s[0-9]+$"
+#: 1,234.50 and 1,234,567; Indian files write 12,34,567.
+_GROUPED: Final = (
+    _SIGN + "(?:[0-9]{1,3}(?:%s[0-9]{3})+%s[0-9]*|[0-9]{1,3}(?:%s[0-9]{3}){2,}"
+    "|[0-9]{1,2}(?:%s[0-9]{2})+%s[0-9]{3}(?:%s[0-9]*)?)$"
+)
+_POINT, _COMMA = r"\.", ","
+#: Without any of these a cell is a plain number, or none.
+_SUSPECT: Final = rf"[,{_MARKS}]|\.[0-9]+\."
+#: A share of cells in the other format that is dirt, not doubt.
+_DIRT: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """`comma` and `point` count the cells that can only have that decimal mark, `either` the cells
+    in which a comma may be it or may stand between thousands. `grouping` is the mark between
+    thousands where it is neither of the two, or empty. `samples` has a cell of each kind."""
+
+    comma: int
+    point: int
+    either: int
+    commas: bool
+    grouping: str
+    samples: tuple[str, ...]
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the cells contradict each other: both decimal marks, and not by a few slips."""
+        return min(self.comma, self.point) > _DIRT * max(self.comma, self.point)
+
+    @property
+    def written(self) -> NumberFormat | None:
+        """The format; None where the cells contradict each other or can be read in two ways."""
+        if self.mixed:
+            return None
+        if self.comma > self.point or (not self.point and self.grouping and self.either):
+            return NumberFormat(grouping=self.grouping or ".", decimal=",")
+        if self.either and not self.point:
+            return None
+        return NumberFormat(grouping=self.grouping or ("," if self.commas else ""))
+
+
+def evidence(columns: Sequence[pl.Series]) -> Evidence | None:
+    """What the cells of the text `columns` show; None where no cell has a mark but a point."""
+    if all(to_float(column).null_count() == column.null_count() for column in columns):
+        return None  # nearly every file, and much faster than patterns
+    texts = [column.cast(pl.String).str.strip_chars() for column in columns]
+    if not any(text.str.contains(_SUSPECT).any() for text in texts):
+        return None
+    cells = pl.concat([text.alias("cell").drop_nulls() for text in texts])
+    spaced = _spaced(cells)
+    grouping = spaced.str.extract(f"([{_MARKS}])").drop_nulls().mode()
+    comma = _shows(cells, _COMMA, _POINT) | _matches(spaced, ",[0-9]+$")
+    point = _shows(cells, _POINT, _COMMA) | _matches(spaced, r"\.[0-9]+$")
+    either = _matches(cells, _EITHER % _COMMA)
+    kinds = (cells.filter(kind).head(1) for kind in (comma, point, either))
+    return Evidence(
+        comma=int(comma.sum()),
+        point=int(point.sum()),
+        either=int(either.sum()),
+        commas=bool(cells.str.contains(_COMMA, literal=True).any()),
+        grouping=str(grouping[0]) if len(grouping) else "",
+        samples=tuple(text for kind in kinds for text in kind),
+    )
+
+
+def _shows(cells: pl.Series, decimal: str, other: str) -> pl.Series:
+    """Where a cell can have no decimal mark but `decimal`: by its fraction, or because `other`
+    stands between its thousands."""
+    grouped = _GROUPED % (other, decimal, other, other, other, decimal)
+    fraction = _matches(cells, _FRACTION % decimal) & ~_matches(cells, _EITHER % decimal)
+    return fraction | _matches(cells, grouped)
+
+
+def _spaced(cells: pl.Series) -> pl.Series:
+    """The cells with blanks or apostrophes between thousands; the others null."""
+    fits = _matches(cells, _SIGN + f"[0-9]{{1,3}}(?:[{_MARKS}][0-9]{{3}})+(?:[.,][0-9]+)?$")
+    return cells.set(~fits, None)
+
+
+def _matches(cells: pl.Series, pattern: str) -> pl.Series:
+    return cells.str.contains(pattern).fill_null(False)

@@ -1,0 +1,123 @@
+"""Zones that stand behind a time in its cell: names of the IANA database, and abbreviations."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from typing import Final
+
+import polars as pl
+
+from loader.bars.times import zones
+from loader.bars.times.zones import Zone
+from loader.bars.words import constant
+from loader.errors import SettingsError
+
+_WORD: Final = "^(.*[0-9](?: ?[AaPp][Mm])?) +([A-Z][A-Za-z]*(?:/[A-Za-z0-9_+-]+)+|[A-Z]{2,5})$"
+#: Abbreviations that one place in the world uses: hours ahead of UTC, and the place.
+_FIXED: Final = {
+    "UTC": (0, "UTC"), "GMT": (0, "UTC"), "EST": (-5, "America/New_York"),
+    "EDT": (-4, "America/New_York"), "CDT": (-5, "America/Chicago"), "MST": (-7, "America/Denver"),
+    "MDT": (-6, "America/Denver"), "PST": (-8, "America/Los_Angeles"),
+    "PDT": (-7, "America/Los_Angeles"), "CET": (1, "Europe/Berlin"), "CEST": (2, "Europe/Berlin"),
+    "EET": (2, "Europe/Athens"), "EEST": (3, "Europe/Athens"), "WEST": (1, "Europe/Lisbon"),
+    "MSK": (3, "Europe/Moscow"), "JST": (9, "Asia/Tokyo"), "KST": (9, "Asia/Seoul"),
+    "HKT": (8, "Asia/Hong_Kong"), "SGT": (8, "Asia/Singapore"), "AEST": (10, "Australia/Sydney"),
+    "AEDT": (11, "Australia/Sydney"), "NZST": (12, "Pacific/Auckland"),
+    "NZDT": (13, "Pacific/Auckland"),
+}  # fmt: skip
+#: Abbreviations of several places, which another one beside them decides.
+_BESIDE: Final = {"CST": ("CDT", -6, "America/Chicago")}
+#: Words for a clock with its changes.
+_CLOCKS: Final = {
+    "ET": "America/New_York", "CT": "America/Chicago", "MT": "America/Denver",
+    "PT": "America/Los_Angeles",
+}  # fmt: skip
+_DURATION: Final = pl.Duration("us")
+
+
+def split(text: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """The texts without the word of a zone at their end, and the words; null where none is."""
+    word = text.str.extract(_WORD, 2)
+    return text.str.extract(_WORD, 1), word.set(word.is_in(["AM", "PM"]).fill_null(False), None)
+
+
+def zones_of(text: pl.Series) -> tuple[tuple[str, Zone], ...]:
+    """The zones by the words at the ends of the texts, in order of the words. Empty where most have
+    none, or one means different clocks in different places (CST, IST, BST) or none.
+
+    With one abbreviation come the others of its place, which stand in later rows.
+    """
+    words = set(split(text)[1].drop_nulls())
+    if not words or unclear(text) is not None:
+        return ()
+    places = {place for word in words if (place := _fixed(word, words)[1])} - {"UTC"}
+    words |= {word for word, (_, place) in _FIXED.items() if place in places}
+    found = ((word, _zone(word, words)) for word in sorted(words))
+    return tuple((word, zone) for word, zone in found if zone is not None)
+
+
+def unclear(text: pl.Series) -> str | None:
+    """A word behind most of the texts that is not the name of one zone."""
+    words = split(text)[1].drop_nulls()
+    if len(words) * 2 < len(text):
+        return None
+    distinct = set(words)
+    return next((str(word) for word in sorted(distinct) if _zone(word, distinct) is None), None)
+
+
+def out_of_season(wall: pl.Series, words: pl.Series) -> str | None:
+    """An abbreviation that stands behind a time at which its place has another: EST in July."""
+    distinct = set(words.drop_nulls())
+    for word in sorted(distinct):
+        hours, place = _fixed(word, distinct)
+        here = wall.filter((words == word).fill_null(False)).drop_nulls()
+        if place and not _has(here, place, hours).all():
+            return str(word)
+    return None
+
+
+def offsets(wall: pl.Series, words: pl.Series, known: Mapping[str, Zone]) -> pl.Series:
+    """How far (Duration us) each naive time is ahead of UTC by its word; null where its clock
+    skipped it or showed it twice, and out of an abbreviation's season."""
+    found = constant(None, len(wall), _DURATION)
+    for word, zone in known.items():
+        here = (words == word).fill_null(False)
+        if not here.any():
+            continue
+        own = wall.set(~here, None)
+        ahead = (own - zones.to_utc(own, zone).utc.dt.replace_time_zone(None)).cast(_DURATION)
+        hours, place = _fixed(word, known)
+        if place:
+            ahead = ahead.set(~_has(own, place, hours), None)
+        found = found.zip_with(~here, ahead)
+    return found
+
+
+def _has(wall: pl.Series, place: str, hours: int) -> pl.Series:
+    """Whether the clock of the `place` is so many hours ahead of UTC when it shows `wall`; in the
+    hour that it shows twice it is either."""
+    placed = zones.to_utc(wall, Zone(place))
+    ahead = wall - placed.utc.dt.replace_time_zone(None)
+    return placed.ambiguous | (ahead.dt.total_minutes() == hours * 60).fill_null(False)
+
+
+def _fixed(word: str, among: Collection[str]) -> tuple[int, str]:
+    """The hours ahead of UTC of an abbreviation, and its place; 0 and no place for other words."""
+    if word in _BESIDE and _BESIDE[word][0] in among:
+        return _BESIDE[word][1:]
+    return _FIXED.get(word, (0, ""))
+
+
+def _zone(word: str, among: Collection[str]) -> Zone | None:
+    hours, place = _fixed(word, among)
+    if place:
+        return Zone(word, timedelta(hours=hours))
+    if word in _CLOCKS:
+        return Zone(_CLOCKS[word])
+    if "/" not in word:
+        return None
+    try:
+        return zones.parse_zone(word)
+    except SettingsError:
+        return None
