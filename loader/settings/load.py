@@ -56,6 +56,15 @@ def _read_map(path: str) -> SymbolMap:
     return symbol_map.read(path)
 
 
+#: Fields of `Meaning` that every fingerprint has. A field that came later is in it only if it is
+#: not at its default: a new option must not make files unknown that are loaded already.
+_ALWAYS: Final = frozenset({
+    "provider", "interval", "symbol", "dialect", "timezone", "time_format", "stamp",
+    "price_exponent", "volume_exponent", "columns", "symbol_convention", "symbol_map",
+    "keep_skipped", "allow_nonpositive_prices", "check_grid", "own_dialects",
+})  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """Everything that decides which bars a file turns into; all of it is in the fingerprint.
@@ -125,7 +134,13 @@ class Meaning:
     def as_config(self) -> dict[str, object]:
         """The fields by name, for `compute_config_fingerprint`. A symbol map counts by what it
         says, wherever its file is."""
-        values = {each.name: getattr(self, each.name) for each in fields(Meaning)}
+        plain = Meaning()
+        values = {
+            each.name: value
+            for each in fields(Meaning)
+            if (value := getattr(self, each.name)) != getattr(plain, each.name)
+            or each.name in _ALWAYS
+        }
         return {**values, "symbol_map": self.symbol_map and self.symbol_map.meaning()}
 
 
