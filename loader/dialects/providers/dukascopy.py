@@ -82,7 +82,9 @@ def _absolute(opening: Opening) -> Reshape:
     unit = Decimal(first["multiplier"]).normalize()
     if unit.as_tuple().digits != (1,):
         raise UnreadableFile.at(
-            opening.name, f"multiplier {first['multiplier']} is not a power of 10"
+            opening.name,
+            f"multiplier {first['multiplier']} is not a power of 10",
+            hint="prices in such units cannot be exact: load the day's bi5 or CSV instead",
         )
     running: dict[str, int | None] = {"times": 0}
     running |= {f"{name}s": round(Decimal(first[name]) / unit) for name in _PRICES}
