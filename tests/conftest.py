@@ -88,7 +88,7 @@ def ended() -> Callable[..., bool]:
 
 @pytest.fixture(scope="session")
 def made_home() -> Iterator[Path]:
-    """A home whose data directory is made, for `warm` to copy."""
+    """A home with its data directory, for `warm` to copy."""
     with temporary_home() as path:
         with embedded(path):
             pass
@@ -102,7 +102,7 @@ def warm(home: Path, made_home: Path) -> Path:
     return home
 
 
-#: URL of the maintenance database of a server with TimescaleDB, whose superuser we are. All tests
+#: URL of the maintenance database of a server with TimescaleDB, as a superuser. All tests
 #: of the store then run there, on a hypertable.
 TIMESCALE = os.environ.get("MDLOAD_TEST_TIMESCALE_URL")
 needs_timescale = pytest.mark.skipif(

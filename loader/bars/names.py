@@ -109,12 +109,12 @@ class Naming:
 
 def known_convention(name: str) -> str:
     """Raises:
-    SettingsError: there is no convention of that name.
+    SettingsError: no convention has that name.
     """
     if name not in CONVENTIONS:
         near = difflib.get_close_matches(name.strip().lower(), CONVENTIONS, n=3)
         raise SettingsError(
-            f"{name!r} is no symbol convention that mdload knows",
+            f"{name!r} is not a symbol convention that mdload knows",
             option="--symbol-convention",
             hint=f"did you mean {' or '.join(near)}?"
             if near

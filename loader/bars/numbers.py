@@ -28,7 +28,7 @@ class NumberFormat:
         decimal: stands before the fraction: `,` in 7.278,20.
         currency: may stand before the number, behind its sign: `$` in $191.38.
         suffixes: letters that may follow, and the power of ten that each is: `M`, 6 in 190.28M.
-        empty: cells that say that there is no value: `-`, `N/A`.
+        empty: cells that stand for a missing value: `-`, `N/A`.
     """
 
     grouping: str = ""

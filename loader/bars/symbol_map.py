@@ -69,7 +69,7 @@ class SymbolMap:
     ) -> pl.Series:
         """The symbols (String) of rows spelled `spelled`; `otherwise` where the map is silent.
 
-        `ts` is a Datetime in UTC whose date is the bar's session.
+        `ts` is a Datetime in UTC; its date is the bar's session.
         """
         known = self._table["spelling"].unique()
         trimmed = spelled.to(lambda words: words.str.strip_chars())
@@ -150,7 +150,7 @@ def _header(cells: list[str], place: str) -> list[str]:
         if name not in _COLUMNS:
             near = get_close_matches(name, _COLUMNS, 1, 0.6 if len(names) > 1 else 1.0)
             raise SettingsError(
-                f"{place}, line 1: {name!r} is no column of a symbol map",
+                f"{place}, line 1: {name!r} is not a column of a symbol map",
                 hint=f"did you mean {near[0]}?" if near else _EXAMPLE,
             )
         if names.count(name) > 1:
@@ -177,7 +177,7 @@ def _rename(names: list[str], cells: list[str], where: str) -> Rename:
     begins, ends = (_day(row.get(name), name, where) for name in ("valid_from", "valid_to"))
     if begins and ends and begins >= ends:
         raise SettingsError(
-            f"{where}: no day is from {begins} until before {ends}",
+            f"{where}: valid_from {begins} is not before valid_to {ends}",
             hint="valid_to is the first day that no longer counts",
         )
     return Rename(row["from"], symbol, row.get("provider"), begins, ends)
@@ -191,7 +191,7 @@ def _day(text: str | None, name: str, where: str) -> date | None:
     except ValueError:
         day = None
     if day is None or day.isoformat() != text:
-        raise SettingsError(f"{where}: {name} {text!r} is no date like 2022-06-09")
+        raise SettingsError(f"{where}: {name} {text!r} is not a date like 2022-06-09")
     return day
 
 

@@ -188,7 +188,7 @@ def parse_interval(hint: Hint, words: Mapping[str, str] = _NO_WORDS) -> str:
     """
     known = words.get(hint.word) or bars.parse_interval(hint.word)
     if known is None:
-        problem, vocabulary = f"{hint.word!r} is no interval", f"one of {_VOCABULARY}"
+        problem, vocabulary = f"{hint.word!r} is not an interval", f"one of {_VOCABULARY}"
         if hint.by == ASKED:
             raise SettingsError(problem, option=ASKED, hint=vocabulary)
         raise SettingsError(f"{hint.by} {problem}", hint=vocabulary)

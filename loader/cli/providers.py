@@ -10,7 +10,7 @@ from loader.cli.options import json_option
 
 @click.group(epilog="Example: mdload providers show stooq")
 def providers() -> None:
-    """Recognised vendor formats: columns, times, scales, symbols, traps."""
+    """List and show the vendor formats that mdload recognises."""
 
 
 @providers.command("list", short_help="List every format.", epilog="Example: mdload providers list")

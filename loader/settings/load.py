@@ -98,7 +98,7 @@ class Meaning:
         None, choice("start", "end"), "Whether timestamps mark the start or the end of a bar."
     )
     price_exponent: int | None = setting(
-        None, POWER, "Prices are whole numbers of 1/N: 100, 10000, 1000000000.",
+        None, POWER, "Prices are whole numbers in units of 1/N: 100, 10000, 1000000000.",
         name="price_divisor", metavar="N", convert=lambda power: 1 - len(power),
     )  # fmt: skip
     volume_exponent: int | None = setting(
@@ -114,8 +114,8 @@ class Meaning:
         metavar="NAME",
     )  # fmt: skip
     symbol_map: SymbolMap | None = setting(
-        None, PATH, "CSV with your own names for symbols: from,to,provider,valid_from,valid_to.",
-        metavar="FILE", convert=_read_map,
+        None, PATH, "CSV file of your own names for symbols, with the columns from, to, provider, "
+        "valid_from and valid_to.", metavar="FILE", convert=_read_map,
     )  # fmt: skip
     keep_skipped: bool = setting(
         False, FLAG, "Load rows that the format skips: fillers, a bar that is still open."
@@ -166,16 +166,16 @@ class Settings(Meaning):
         100_000, whole(1, 5_000_000), "Rows in memory at a time.", metavar="ROWS"
     )
     commit_every: int | None = setting(
-        None, whole(1), "Commit a huge file in parts of this many rows; a rerun goes on after the "
-        "last one.", metavar="ROWS",
+        None, whole(1), "Commit a huge file in parts of this many rows; a rerun resumes after the "
+        "last part.", metavar="ROWS",
     )  # fmt: skip
     recompress: bool = setting(
-        False, FLAG, "Recompress the TimescaleDB chunks that the load has written into; a file "
-        "that commits in parts is then loaded in order of time.",
+        False, FLAG, "Recompress the TimescaleDB chunks that the load writes to. With "
+        "--commit-every, the file is then loaded in order of time.",
     )  # fmt: skip
     job_name: str = setting(
         "backfill", TEXT, "Name under which the run is recorded.",
-        metavar="N", sections=("defaults",),
+        metavar="NAME", sections=("defaults",),
     )  # fmt: skip
     dataset: str | None = setting(
         None, TEXT, "Recorded with each run, as its dataset_name.", flag=None, sections=("jobs",)
@@ -207,7 +207,7 @@ class Settings(Meaning):
 #: Where the metrics of a load go; no part of `Settings`, as they go to a listener.
 _METRICS: Final = by_name(
     Option("metrics_textfile", PATH,
-           "Add the run's metrics to this file, which node_exporter reads (*.prom).",
+           "Add the run's metrics to this file for node_exporter (*.prom).",
            flag="--metrics-textfile", metavar="FILE", env="MDLOAD_METRICS_TEXTFILE"),
     Option("push_gateway", TEXT,
            "Push the run's metrics to this Pushgateway when it starts and ends.",

@@ -186,7 +186,7 @@ class TestRefused:
     )
     def test_a_record_that_is_no_bar(self, opened: Reader, record: bytes, what: str) -> None:
         message = str(refusal(opened, metadata() + bar() * 3 + record))
-        assert message == f"a.dbn has a record in row 4 that is no bar: {what}"
+        assert message == f"a.dbn has a record in row 4 that is not a bar: {what}"
 
     def test_a_fragment(self, tmp_path: Path) -> None:
         path = tmp_path / "a.dbn.frag"

@@ -35,7 +35,7 @@ class TimePlan:
         kind: what the cells say, see `Kind`.
         form: how text is written; None for numbers and typed columns.
         numbers: of numbers, also as text: `epoch` (unit by magnitude), a unit, or YYYYMMDD[HHMMSS].
-        zone: whose clock `wall` times show; for daily bars given as instants, whose date it is.
+        zone: the zone of `wall` times; for daily bars given as instants, the zone of their date.
     """
 
     columns: tuple[str, ...]
@@ -82,7 +82,7 @@ def cells_of(frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:
 
 
 def read(raw: pl.Series, plan: TimePlan) -> Stamps:
-    """What the cells say, to the microsecond; anything finer is null, as it is no bar's start."""
+    """The times in the cells, to the microsecond. Finer ones are null: no bar starts there."""
     if isinstance(raw.dtype, pl.Datetime):
         return _typed(raw, raw.dtype)
     if isinstance(raw.dtype, pl.Date):

@@ -66,7 +66,7 @@ def parse_zone(text: str, what: str = "--timezone") -> Zone:
     by_folded = {_fold(zone): zone for zone in sorted(known, reverse=True)}
     if (same := by_folded.get(_fold(name))) and _known(same):
         return Zone(same)
-    raise SettingsError(f"{text!r} is no time zone", option=what, hint=_near(name, known))
+    raise SettingsError(f"{text!r} is not a time zone", option=what, hint=_near(name, known))
 
 
 def to_utc(wall: pl.Series, zone: Zone) -> Placed:

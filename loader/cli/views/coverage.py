@@ -81,8 +81,8 @@ def _as_object(series: Covered, found: Coverage) -> dict[str, object]:
 
 
 def _relative(cells: Sequence[float | None]) -> list[float | None]:
-    """Nights and weekends are no holes: what a cell has that is fuller than three in four counts as
-    full."""
+    """Cells relative to the upper quartile, at most 1, so that nights and weekends do not show as
+    holes."""
     inside = sorted(cell for cell in cells if cell)
     usual = inside[len(inside) * 3 // 4] if inside else 1.0
     return [None if cell is None else min(cell / usual, 1.0) for cell in cells]

@@ -99,8 +99,8 @@ class JobConfig:
         return dates.window(day or today, self["days"])
 
     def patterns(self, days: Sequence[date]) -> dict[str, date]:
-        """The sources for `days` in the order to load them, each with the day whose bars it is to
-        have; one that names no date stands there once."""
+        """The sources for `days` in the order to load them, each with the day that its bars should
+        have. A source without a date is there once."""
         found: dict[str, date] = {}
         for day in days:
             for source in self["source"]:

@@ -187,7 +187,7 @@ class Config:
             if not _JOB_NAME.fullmatch(name):
                 yield Problem(
                     self.line("jobs", name),
-                    f"{name!r} is no name for a job: letters, digits, '-', '_' and '.'",
+                    f"{name!r} is not a name for a job: letters, digits, '-', '_' and '.'",
                 )
             yield from self._wrong_values(("jobs", name), JOB)
             if "source" not in self.table("jobs", name):
@@ -216,7 +216,7 @@ class Config:
                 if near:
                     hint = hint or f"did you mean {'.'.join((*path, near[0]))}?"
                 yield Problem(
-                    self.line(*path, name), f"{where} is no setting of mdload",
+                    self.line(*path, name), f"{where} is not a setting of mdload",
                     hint or f"known: {', '.join(known)}",
                 )  # fmt: skip
 

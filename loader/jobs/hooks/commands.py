@@ -65,14 +65,14 @@ def words_of(command: str | tuple[str, ...]) -> list[str]:
     """The program and its arguments.
 
     Raises:
-        HookError: a text that has none, or whose quotes do not close.
+        HookError: a text without a command, or with unbalanced quotes.
     """
     try:
         words = shlex.split(command) if isinstance(command, str) else list(command)
     except ValueError as error:
-        raise HookError(f"is no command: {error}") from error
+        raise HookError(f"is not a command: {error}") from error
     if not words:
-        raise HookError("is no command: it is empty")
+        raise HookError("is not a command: it is empty")
     return words
 
 
