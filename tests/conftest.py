@@ -108,7 +108,7 @@ TIMESCALE = os.environ.get("MDLOAD_TEST_TIMESCALE_URL")
 needs_timescale = pytest.mark.skipif(
     not TIMESCALE, reason="MDLOAD_TEST_TIMESCALE_URL names no server with TimescaleDB"
 )
-#: For what is said of a plain table.
+#: For tests of a plain table.
 plain_only = pytest.mark.skipif(bool(TIMESCALE), reason="true of a plain table only")
 
 
@@ -220,7 +220,7 @@ def environment(home: Path, env: dict[str, str] | None = None) -> dict[str, str]
 def mdload(home: Path, tmp_path: Path) -> Callable[..., Ran]:
     """Runs the real executable: `mdload("db", "status", env={…}, stdin=b"…", cwd=…)`.
 
-    Its embedded server lives in the fixture `home`; its folder is `tmp_path` unless told.
+    Its embedded server lives in the fixture `home`; its folder is `tmp_path` by default.
     """
 
     def run(

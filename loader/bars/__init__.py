@@ -1,4 +1,4 @@
-"""What a bar is: columns, dtypes and intervals. Every other room asks here.
+"""The definition of a bar: columns, dtypes and intervals. All other rooms use it.
 
 `SCHEMA` and `TS` are imported when first asked for: they need Polars, which a command without bars
 does not.

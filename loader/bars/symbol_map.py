@@ -3,7 +3,7 @@
     from,to,provider,valid_from,valid_to
     FB,META,polygon,,2022-06-09
 
-`from` is the provider's spelling, exactly but for blanks around it; `to` is what is stored. The
+`from` is the provider's spelling, except blanks around it; `to` is the symbol to store. The
 other columns may be absent or empty: any provider, always. `valid_to` is the first day that no
 longer counts. A row that names the provider goes before one that names none.
 """
@@ -59,7 +59,7 @@ class SymbolMap:
         object.__setattr__(self, "_table", pl.DataFrame(rows, schema=schema, orient="row"))
 
     def meaning(self) -> list[tuple[object, ...]]:
-        """What the map says, whatever the order and the place of the file."""
+        """The renames, independent of the order and the place of the file."""
         return sorted(
             (r.spelling, r.symbol, r.provider or "", r.begins, r.ends) for r in self.renames
         )
@@ -67,7 +67,7 @@ class SymbolMap:
     def symbols(
         self, provider: pl.Series, spelled: Words, ts: pl.Series, otherwise: pl.Series
     ) -> pl.Series:
-        """The symbols (String) of rows spelled `spelled`; `otherwise` where the map is silent.
+        """The symbols (String) of rows spelled `spelled`; `otherwise` where the map has none.
 
         `ts` is a Datetime in UTC; its date is the bar's session.
         """
@@ -92,7 +92,7 @@ class SymbolMap:
         )
 
     def says(self, spellings: pl.DataFrame) -> pl.Series:
-        """Which rows of (provider, source_symbol, symbol) are what the map says, on some day."""
+        """Which rows of (provider, source_symbol, symbol) the map makes, on some day."""
         rows = spellings.with_columns(spelling=pl.col("source_symbol").str.strip_chars())
         found = self._found(rows.with_row_index("row")).filter(pl.col("to") == pl.col("symbol"))
         return pl.int_range(spellings.height, eager=True).is_in(found["row"].unique().implode())
@@ -125,7 +125,7 @@ def read(path: str) -> SymbolMap:
 
 
 def parse(text: str, place: str) -> SymbolMap:
-    """The map that `text` is; `place` names it in errors.
+    """Parses a map; `place` names it in errors.
 
     Raises:
         SettingsError: the text is not such a map; the message names the line.

@@ -205,7 +205,7 @@ def _no_offset(length: int) -> pl.Series:
 
 
 def _ahead(tail: str) -> timedelta | None:
-    """How far ahead of UTC; None where there is no offset, or one that no place on earth has."""
+    """The offset from UTC; None without an offset, or if it is larger than any on earth."""
     sign, digits = tail.strip()[:1], re.sub(r"\D", "", tail)
     if sign not in {"+", "-"}:
         return timedelta(0) if tail.strip() else None

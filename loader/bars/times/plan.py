@@ -1,4 +1,4 @@
-"""How a file's times are to be read: decided from its first batch; refused rather than guessed."""
+"""Decides from a file's first batch how to read its times. Doubtful times are refused."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _daily_instants(
     asked: bool,
     what: _Subject,
 ) -> Planned:
-    """Instants at midnight UTC are session dates already; of others only a zone tells the date."""
+    """Instants at midnight UTC are session dates; others have a date only in a zone."""
     shown = stamps.shown.filter(daily).drop_nulls()
     off = shown.filter(shown != shown.dt.truncate("1d"))
     if not len(off):

@@ -1,4 +1,4 @@
-"""Times of bars: from a file's cells, by the file's plan, to UTC starts."""
+"""Reads the times of bars: from the cells of a file, by its plan, to starts in UTC."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Kind = Literal["date", "wall", "offset", "instant"]
 NO_ZONE: Final = "are local, and no time zone is given for them"
 NAME_ZONE: Final = "name it: --timezone America/New_York, --timezone UTC, --timezone UTC-5"
 #: 0001-01-03 to 9999-12-29 in microseconds since 1970: beyond it conversions of Polars and Python
-#: fail, and no bar is.
+#: fail, and there are no bars.
 _FIRST, _LAST = -62_135_424_000_000_000, 253_402_041_600_000_000
 
 
@@ -47,8 +47,8 @@ class TimePlan:
 
 @dataclass(frozen=True, slots=True)
 class Stamps:
-    """What the cells say. `wall`: naive Datetime us as written, None for instants. `utc`: Datetime
-    us UTC, None where only a zone can tell. Null where a cell is empty or does not fit the plan."""
+    """The times in the cells. `wall`: naive Datetime us as written, None for instants. `utc`:
+    Datetime us UTC, None if it depends on a zone. Null where a cell is empty or does not fit."""
 
     wall: pl.Series | None
     utc: pl.Series | None

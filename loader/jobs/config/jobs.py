@@ -42,7 +42,7 @@ class Value:
 
 @dataclass(frozen=True)
 class JobConfig:
-    """A job. `job["retries"]` is the value of a key: None where nobody gave one."""
+    """A job. `job["retries"]` is the value of a key, or None without one."""
 
     name: str
     values: Mapping[str, Value]
@@ -52,7 +52,7 @@ class JobConfig:
         return self.values[key].value
 
     def settings(self, *, dry_run: bool = False, force: bool = False) -> Settings:
-        """What a load of it is asked to do.
+        """The settings of its load.
 
         Raises:
             SettingsError: the symbol map cannot be read, or `max_rejects` is wrong.

@@ -1,4 +1,4 @@
-"""The kinds of values that only jobs have."""
+"""Kinds of values that only jobs have."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def words_of(command: str | tuple[str, ...]) -> list[str]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends what is left where the command has not ended by itself."""
+    """Ends the command's processes if it has not ended by itself."""
     if process.poll() is None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
