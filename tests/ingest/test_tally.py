@@ -34,8 +34,9 @@ def test_counts_add_up_over_batches() -> None:
         UniqueBatch(
             NONE, series(("AA", MIDDLE, LATE), ("BB", EARLY, EARLY)), read=10, skipped=2,
             last_row=10, seen=10, bad=pl.DataFrame({"row_number": [3, 4]}),
-            rejected={"price_missing": 2, "high_below_low": 1}, spellings=spelled(("aa", "AA")),
-            duplicate=3, conflicting=2, conflicts=("first",),
+            rejected={"price_missing": 2, "high_below_low": 1},
+            spellings=spelled(("aa", "AA"), ("bb", "BB")), duplicate=3, conflicting=2,
+            conflicts=("first",),
         )
     )  # fmt: skip
     tally.add(
@@ -53,7 +54,7 @@ def test_counts_add_up_over_batches() -> None:
     assert (tally.symbols, tally.providers, tally.intervals) == ({"AA", "BB"}, {"p"}, {"1m"})
     assert (tally.covered, tally.seen) == (10, 10)  # a batch out of a partition may go back
     assert tally.spellings is not None
-    assert sorted(tally.spellings["source_symbol"]) == ["Aa", "aa"]
+    assert sorted(tally.spellings["source_symbol"]) == ["Aa", "aa", "bb"]
 
 
 def test_of_conflicts_only_the_first_are_listed() -> None:
