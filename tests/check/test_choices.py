@@ -1,4 +1,4 @@
-"""What a person says precedes what a dialect says."""
+"""What a person says precedes what a dialect says; two columns of one name that are equal are one."""
 
 from __future__ import annotations
 
@@ -51,3 +51,12 @@ def test_a_volume_that_is_named_is_not_doubted() -> None:
         Meaning(provider="p", symbol="X", interval="1d", columns={"volume": "volume"}),
     )
     assert layout.columns["volume"] == "volume"
+
+
+def test_two_columns_of_one_name_are_equal_if_their_empty_cells_are() -> None:
+    frame = pl.DataFrame({"Date": ["2024-03-04", None], **{name: ["1"] * 2 for name in NAMES}})
+    doubled = frame.with_columns(Date_2=pl.col("Date"))
+    found = decide(
+        RawBatch(doubled, Location("a.csv", 0, 1)), Meaning(provider="p", symbol="X", interval="1d")
+    )
+    assert found.columns["ts"] == "Date"
