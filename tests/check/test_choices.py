@@ -1,4 +1,4 @@
-"""What a person says precedes what a dialect says; two columns of one name that are equal are one."""
+"""What a person says precedes what a dialect says; equal columns of one name are one."""
 
 from __future__ import annotations
 
