@@ -88,7 +88,7 @@ def ended() -> Callable[..., bool]:
 
 @pytest.fixture(scope="session")
 def made_home() -> Iterator[Path]:
-    """A home whose data directory is made, for `warm` to copy."""
+    """A home with its data directory, for `warm` to copy."""
     with temporary_home() as path:
         with embedded(path):
             pass
@@ -102,13 +102,13 @@ def warm(home: Path, made_home: Path) -> Path:
     return home
 
 
-#: URL of the maintenance database of a server with TimescaleDB, whose superuser we are. All tests
+#: URL of the maintenance database of a server with TimescaleDB, as a superuser. All tests
 #: of the store then run there, on a hypertable.
 TIMESCALE = os.environ.get("MDLOAD_TEST_TIMESCALE_URL")
 needs_timescale = pytest.mark.skipif(
     not TIMESCALE, reason="MDLOAD_TEST_TIMESCALE_URL names no server with TimescaleDB"
 )
-#: For what is said of a plain table.
+#: For tests of a plain table.
 plain_only = pytest.mark.skipif(bool(TIMESCALE), reason="true of a plain table only")
 
 
@@ -220,7 +220,7 @@ def environment(home: Path, env: dict[str, str] | None = None) -> dict[str, str]
 def mdload(home: Path, tmp_path: Path) -> Callable[..., Ran]:
     """Runs the real executable: `mdload("db", "status", env={…}, stdin=b"…", cwd=…)`.
 
-    Its embedded server lives in the fixture `home`; its folder is `tmp_path` unless told.
+    Its embedded server lives in the fixture `home`; its folder is `tmp_path` by default.
     """
 
     def run(

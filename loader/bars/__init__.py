@@ -1,4 +1,4 @@
-"""What a bar is: columns, dtypes and intervals. Every other room asks here.
+"""The definition of a bar: columns, dtypes and intervals. All other rooms use it.
 
 `SCHEMA` and `TS` are imported when first asked for: they need Polars, which a command without bars
 does not.
@@ -6,7 +6,7 @@ does not.
 
 from typing import TYPE_CHECKING
 
-from loader.bars.columns import COLUMNS, KEY, OPTIONAL, PRICES, SERIES, VALUES
+from loader.bars.columns import COLUMNS, KEY, OPTIONAL, PRICED, PRICES, SERIES, VALUES
 from loader.bars.intervals import INTERVAL_SECONDS, INTERVALS, grid, is_daily, parse_interval
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ __all__ = [
     "INTERVAL_SECONDS",
     "KEY",
     "OPTIONAL",
+    "PRICED",
     "PRICES",
     "SCHEMA",
     "SERIES",

@@ -31,7 +31,9 @@ TYPES: Final[dict[str, Type]] = {
 }
 
 COLUMNS: Final = tuple(TYPES)
-#: What a bar says about its key; these are compared and updated.
+#: The values of a bar; these are compared and updated.
 VALUES: Final = tuple(name for name in COLUMNS if name not in KEY)
+#: Values in quote currency: where a file's prices are multiples of a unit, these are.
+PRICED: Final = (*PRICES, "vwap")
 #: Values that may be NULL.
 OPTIONAL: Final = tuple(name for name in VALUES if name not in PRICES)

@@ -1,7 +1,7 @@
 """Symbol conventions: one expression each, from a spelling in a file to the symbol stored.
 
 A US-listed equity is stored as its root, a dot and the suffix of the Consolidated Message System:
-BRK.B, ABR.PRA, AIG.WS. What a convention does not know for such an equity stays as it is spelled,
+BRK.B, ABR.PRA, AIG.WS. A suffix that a convention does not know stays as it is spelled,
 trimmed and in upper case: nothing is guessed. There is no convention for ACT/CTCI, where `.A`,
 `.W`, `.V` and `$` have several meanings each, nor for the fifth letter of Nasdaq's own issues.
 """
@@ -15,7 +15,7 @@ from typing import Final
 import polars as pl
 
 # Nasdaq's table of suffixes; Yahoo's and Bloomberg's are patterns that third parties found. `{}`
-# is the letter of a class or series. Of two rows that come to the same spelling the later counts.
+# is the letter of a class or series. If two rows have the same spelling, the later one counts.
 _KINDS: Final = (
     # CMS      CQS       INET   Yahoo    Tiingo   Bloomberg
     ("{}",     ".{}",    ".{}", "-{}",   "-{}",   "/{}"),     # class
@@ -74,8 +74,8 @@ def plain(spelling: pl.Expr) -> pl.Expr:
 def cqs(spelling: pl.Expr) -> pl.Expr:
     """Consolidated Quotation System, as Polygon and Massive: BRK.B, ABRpA, VNTw (Nasdaq's table).
 
-    Lower-case letters mean something: ALpA is no ALPA. A spelling without any upper-case letter
-    was lowered by somebody, and has lost them.
+    Lower case is significant: ALpA and ALPA are two symbols. In a spelling without any upper-case
+    letter somebody has lowered all of them, so that case means nothing.
     """
     text = spelling.str.strip_chars()
     return _equity(pl.when(is_lowered(text)).then(text.str.to_uppercase()).otherwise(text), _CQS)
@@ -123,7 +123,7 @@ CONVENTIONS: Final[dict[str, Callable[[pl.Expr], pl.Expr]]] = {
 
 
 def is_lowered(text: pl.Expr) -> pl.Expr:
-    """Whether no letter of the text is in upper case: nothing that case might say is left."""
+    """Whether no letter of the text is in upper case, so that case means nothing in it."""
     return text == text.str.to_lowercase()
 
 

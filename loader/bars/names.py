@@ -1,4 +1,4 @@
-"""Provider, symbol and interval: words that repeat, from columns or filled in by the person."""
+"""Provider, symbol and interval: words that repeat, from columns or from options."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def unreadable(text: Words) -> pl.Series:
 
 
 def intervals(text: Words, own: Mapping[str, str] = _NO_WORDS) -> Words:
-    """The words of the interval vocabulary that the text says, null where it says none of them.
+    """The text as words of the interval vocabulary, null where it is not one of them.
 
     `own` are a dialect's words for intervals; they go first.
     """
@@ -68,7 +68,7 @@ def intervals(text: Words, own: Mapping[str, str] = _NO_WORDS) -> Words:
 
 
 def daily(interval: Words) -> pl.Series | bool:
-    """Which bars of `interval` are daily or longer; one answer where all agree. Null is not."""
+    """Which bars of `interval` are daily or longer: one bool if all agree. Null is not daily."""
     words = [word for word in interval.distinct if word is not None]
     long = [word for word in words if bars.is_daily(word)]
     if len(long) in (0, len(words)):
@@ -109,12 +109,12 @@ class Naming:
 
 def known_convention(name: str) -> str:
     """Raises:
-    SettingsError: there is no convention of that name.
+    SettingsError: no convention has that name.
     """
     if name not in CONVENTIONS:
         near = difflib.get_close_matches(name.strip().lower(), CONVENTIONS, n=3)
         raise SettingsError(
-            f"{name!r} is no symbol convention that mdload knows",
+            f"{name!r} is not a symbol convention that mdload knows",
             option="--symbol-convention",
             hint=f"did you mean {' or '.join(near)}?"
             if near

@@ -1,4 +1,4 @@
-"""Numbers as files have them, to float64 or int64, each converted once and correctly rounded."""
+"""Converts the numbers of files to float64 or int64, each once and correctly rounded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import polars as pl
 
 from loader.bars.words import constant
 
-#: 1.2E+09, as spreadsheets write large counts.
+#: 1.2E+09, as spreadsheets write large counts. From 2^53 on a float may stand for two of them.
 _EXPONENT: Final = r"^[+-]?[0-9]+(\.[0-9]+)?[eE]\+?[0-9]+$"
 _EXACT: Final = 2.0**53
 #: Words for a value that is not known, as pandas, R, JavaScript, SQL and spreadsheets write it.
@@ -33,7 +33,7 @@ class NumberFormat:
         decimal: stands before the fraction: `,` in 7.278,20.
         currency: may stand before the number, behind its sign: `$` in $191.38.
         suffixes: letters that may follow, and the power of ten that each is: `M`, 6 in 190.28M.
-        empty: cells that say that there is no value: `-`, `N/A`.
+        empty: cells that stand for a missing value: `-`, `N/A`.
     """
 
     grouping: str = ""
@@ -159,7 +159,7 @@ def to_count(raw: pl.Series) -> pl.Series:
     if count.null_count() == text.null_count():
         return count
     large = text.set(~text.str.contains(_EXPONENT), None).cast(pl.Float64, strict=False)
-    return count.fill_null(to_count(large.set(large.abs() > _EXACT, None)))
+    return count.fill_null(to_count(large.set(large.abs() >= _EXACT, None)))
 
 
 def without_missing(raw: pl.Series) -> pl.Series:

@@ -3,7 +3,7 @@
     from,to,provider,valid_from,valid_to
     FB,META,polygon,,2022-06-09
 
-`from` is the provider's spelling, exactly but for blanks around it; `to` is what is stored. The
+`from` is the provider's spelling, except blanks around it; `to` is the symbol to store. The
 other columns may be absent or empty: any provider, always. `valid_to` is the first day that no
 longer counts. A row that names the provider goes before one that names none.
 """
@@ -59,7 +59,7 @@ class SymbolMap:
         object.__setattr__(self, "_table", pl.DataFrame(rows, schema=schema, orient="row"))
 
     def meaning(self) -> list[tuple[object, ...]]:
-        """What the map says, whatever the order and the place of the file."""
+        """The renames, independent of the order and the place of the file."""
         return sorted(
             (r.spelling, r.symbol, r.provider or "", r.begins, r.ends) for r in self.renames
         )
@@ -67,9 +67,9 @@ class SymbolMap:
     def symbols(
         self, provider: pl.Series, spelled: Words, ts: pl.Series, otherwise: pl.Series
     ) -> pl.Series:
-        """The symbols (String) of rows spelled `spelled`; `otherwise` where the map is silent.
+        """The symbols (String) of rows spelled `spelled`; `otherwise` where the map has none.
 
-        `ts` is a Datetime in UTC whose date is the bar's session.
+        `ts` is a Datetime in UTC; its date is the bar's session.
         """
         known = self._table["spelling"].unique()
         trimmed = spelled.to(lambda words: words.str.strip_chars())
@@ -92,7 +92,7 @@ class SymbolMap:
         )
 
     def says(self, spellings: pl.DataFrame) -> pl.Series:
-        """Which rows of (provider, source_symbol, symbol) are what the map says, on some day."""
+        """Which rows of (provider, source_symbol, symbol) the map makes, on some day."""
         rows = spellings.with_columns(spelling=pl.col("source_symbol").str.strip_chars())
         found = self._found(rows.with_row_index("row")).filter(pl.col("to") == pl.col("symbol"))
         return pl.int_range(spellings.height, eager=True).is_in(found["row"].unique().implode())
@@ -125,7 +125,7 @@ def read(path: str) -> SymbolMap:
 
 
 def parse(text: str, place: str) -> SymbolMap:
-    """The map that `text` is; `place` names it in errors.
+    """Parses a map; `place` names it in errors.
 
     Raises:
         SettingsError: the text is not such a map; the message names the line.
@@ -150,7 +150,7 @@ def _header(cells: list[str], place: str) -> list[str]:
         if name not in _COLUMNS:
             near = get_close_matches(name, _COLUMNS, 1, 0.6 if len(names) > 1 else 1.0)
             raise SettingsError(
-                f"{place}, line 1: {name!r} is no column of a symbol map",
+                f"{place}, line 1: {name!r} is not a column of a symbol map",
                 hint=f"did you mean {near[0]}?" if near else _EXAMPLE,
             )
         if names.count(name) > 1:
@@ -177,7 +177,7 @@ def _rename(names: list[str], cells: list[str], where: str) -> Rename:
     begins, ends = (_day(row.get(name), name, where) for name in ("valid_from", "valid_to"))
     if begins and ends and begins >= ends:
         raise SettingsError(
-            f"{where}: no day is from {begins} until before {ends}",
+            f"{where}: valid_from {begins} is not before valid_to {ends}",
             hint="valid_to is the first day that no longer counts",
         )
     return Rename(row["from"], symbol, row.get("provider"), begins, ends)
@@ -191,7 +191,7 @@ def _day(text: str | None, name: str, where: str) -> date | None:
     except ValueError:
         day = None
     if day is None or day.isoformat() != text:
-        raise SettingsError(f"{where}: {name} {text!r} is no date like 2022-06-09")
+        raise SettingsError(f"{where}: {name} {text!r} is not a date like 2022-06-09")
     return day
 
 

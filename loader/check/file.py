@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import polars as pl
 
@@ -31,10 +31,9 @@ def check_settings(settings: Settings) -> None:
 
 
 def rules_for(meaning: Meaning) -> RuleSettings:
-    """What the rules are to allow."""
-    return RuleSettings(
-        allow_nonpositive_prices=meaning.allow_nonpositive_prices, check_grid=meaning.check_grid
-    )
+    """What the rules are to allow: each of their settings that is one of the load's too."""
+    shared = {each.name for each in fields(RuleSettings)} & {each.name for each in fields(meaning)}
+    return RuleSettings(**{name: getattr(meaning, name) for name in shared})
 
 
 class Checking:

@@ -134,10 +134,11 @@ def _grids(intervals: pl.Series) -> pl.Series:
 
 
 def _number(raw: pl.Series, field: str, layout: Layout) -> pl.Series:
-    if field == "trade_count":
+    if bars.SCHEMA[field].is_integer():
         return numbers.to_count(raw)
-    exponent = layout.volume_exponent if field == "volume" else layout.price_exponent
-    return numbers.scaled(raw, exponent)
+    if field in bars.PRICED:
+        return numbers.scaled(raw, layout.price_exponent)
+    return numbers.scaled(raw, layout.volume_exponent if field == "volume" else 0)
 
 
 def _has_nan(number: pl.Series) -> bool:

@@ -46,9 +46,16 @@ class Rule:
 
 @cache
 def rules(settings: RuleSettings) -> tuple[Rule, ...]:
-    """Every rule under `settings`, in the order of report; a switched-off one always holds."""
-    holds = {**_key_rules(), **_ts_rules(settings), **_price_rules(settings), **_others(settings)}
-    return tuple(Rule(r.name, holds[r.name]) for r in REASONS if r.name in holds)
+    """Every rule under `settings`, in the order of report; a switched-off one always holds.
+
+    Raises:
+        ValueError: a rule has no row in `check.reasons`.
+    """
+    holds = {**_key_rules(), **_ts_rules(settings), **_price_rules(settings)}
+    for name in bars.OPTIONAL:
+        holds |= _optional_rules(name, settings)
+    order = [reason.name for reason in REASONS]
+    return tuple(Rule(name, holds[name]) for name in sorted(holds, key=order.index))
 
 
 def _key_rules() -> dict[str, pl.Expr]:
@@ -97,19 +104,17 @@ def _price_rules(settings: RuleSettings) -> dict[str, pl.Expr]:
     }
 
 
-def _others(settings: RuleSettings) -> dict[str, pl.Expr]:
-    volume, vwap, count = (pl.col(name) for name in bars.OPTIONAL)
-    any_sign = settings.allow_nonpositive_prices
-    return {
-        "volume_unparsable": ~pl.col("volume_unparsable"),
-        "volume_not_finite": _where_known(volume.is_finite()),
-        "volume_negative": _where_known(volume >= 0),
-        "vwap_unparsable": ~pl.col("vwap_unparsable"),
-        "vwap_not_finite": _where_known(vwap.is_finite()),
-        "vwap_negative": pl.lit(True) if any_sign else _where_known(vwap >= 0),
-        "trade_count_unparsable": ~pl.col("trade_count_unparsable"),
-        "trade_count_negative": _where_known(count >= 0),
+def _optional_rules(name: str, settings: RuleSettings) -> dict[str, pl.Expr]:
+    """Rules for a value that may be absent."""
+    value = pl.col(name)
+    any_sign = settings.allow_nonpositive_prices and name in bars.PRICED
+    found = {
+        f"{name}_unparsable": ~pl.col(f"{name}_unparsable"),
+        f"{name}_negative": pl.lit(True) if any_sign else _where_known(value >= 0),
     }
+    if bars.SCHEMA[name].is_float():
+        found[f"{name}_not_finite"] = _where_known(value.is_finite())
+    return found
 
 
 def _where_known(holds: pl.Expr) -> pl.Expr:

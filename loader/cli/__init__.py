@@ -19,15 +19,18 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("loader.cli.run:run", "Run jobs of mdload.toml, as cron would."),
     "live": ("loader.cli.live:live", "Store bars from a pipe as they arrive."),
     "inspect": ("loader.cli.inspect:inspect", "Show how mdload would read a file."),
-    "providers": ("loader.cli.providers:providers", "Recognised vendor formats."),
+    "providers": (
+        "loader.cli.providers:providers",
+        "List the vendor formats that mdload recognises.",
+    ),
     "migrate": ("loader.cli.migrate:migrate", "Create or upgrade the tables, or print the SQL."),
-    "job-runs": ("loader.cli.job_runs:job_runs", "What was loaded, when, and how it ended."),
-    "coverage": ("loader.cli.coverage:coverage", "Which bars are stored, and for which time."),
-    "gaps": ("loader.cli.gaps:gaps", "Bars missing from an exchange's calendar."),
+    "job-runs": ("loader.cli.job_runs:job_runs", "Show what was loaded, when, and how it ended."),
+    "coverage": ("loader.cli.coverage:coverage", "Show which bars are stored, and for which time."),
+    "gaps": ("loader.cli.gaps:gaps", "Find bars that an exchange's calendar expects."),
     "pin": ("loader.cli.pin:pin", "Name an instant, to read the bars as known then."),
     "pins": ("loader.cli.pin:pins", "List or delete pins."),
     "diff": ("loader.cli.diff:diff", "Compare the bars at two instants, pins or runs."),
-    "revisions": ("loader.cli.revisions:revisions", "Restated bars, largest change first."),
+    "revisions": ("loader.cli.revisions:revisions", "List restated bars, largest change first."),
     "rollback": ("loader.cli.rollback:rollback", "Undo a run, or all loads since a time."),
     "delete": ("loader.cli.delete:delete", "Delete bars, on record."),
     "rename": ("loader.cli.rename:rename", "Give bars another symbol, on record."),
@@ -36,8 +39,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("loader.cli.config:config", "Check or show mdload.toml, or print its schema."),
     "schedule": ("loader.cli.schedule:schedule", "Print the jobs for cron or systemd."),
     "verify": ("loader.cli.verify:verify", "Compare stored bars with rollups of shorter ones."),
-    "timescale": ("loader.cli.timescale:timescale", "Hypertable and rollups on TimescaleDB."),
-    "db": ("loader.cli.db:db", "The database in use, and the embedded server."),
+    "timescale": (
+        "loader.cli.timescale:timescale",
+        "Manage hypertable and rollups on TimescaleDB.",
+    ),
+    "db": ("loader.cli.db:db", "Show the database in use; run the embedded one."),
     "doctor": (
         "loader.cli.doctor:doctor",
         "Check that server, privileges, disk and time are fine.",
@@ -45,12 +51,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-#: Commands whose options `[defaults]` of mdload.toml fills.
+#: Commands that take defaults from `[defaults]` of mdload.toml.
 WITH_DEFAULTS = ("backfill", "inspect", "live")
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are the table's."""
+    """A group of the commands in `COMMANDS`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -116,7 +122,7 @@ def root(
     command = ctx.invoked_subcommand
     if command in WITH_DEFAULTS:
         defaults = ctx.obj.config.defaults
-        if command == "live":  # a feed is no backfill, whatever that is called
+        if command == "live":  # the name of the backfill's runs, not of a feed's
             defaults = {name: value for name, value in defaults.items() if name != "job_name"}
         ctx.default_map = {command: defaults}
 

@@ -26,8 +26,8 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
     """Load bars from files: paths, globs, folders, URLs (s3, gs, az, https), or - for standard
     input.
 
-    A rerun writes only what differs. Every row is accounted for, rows that break a rule are kept
-    in bars_rejected, and the run is recorded: see mdload job-runs.
+    A rerun writes only what differs. Every row is counted once; rows that break a rule are kept in
+    bars_rejected. mdload job-runs shows the runs.
     """
     gc.disable()  # what is imported stays, and is walked over and over by a collector that looks
     from loader.cli import interrupts, memory
@@ -57,7 +57,7 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
 
 
 def _metrics(given: dict[str, Any]) -> AbstractContextManager[list[Listener]]:
-    """The listeners that measure the run, where a way out is named; a dry run is no run."""
+    """The listeners that export the run's metrics, if asked for; a dry run has none."""
     textfile, gateway = given["metrics_textfile"], given["push_gateway"]
     if given["dry_run"] or not (textfile or gateway):
         return nullcontext([])

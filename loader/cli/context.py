@@ -21,7 +21,7 @@ class Context:
         config_file: `--config` as given, or None for mdload.toml where there is one.
         home: of the embedded server; None for MDLOAD_HOME or the default.
         verbosity: -1 for `--quiet`, 0, or the number of `--verbose`.
-        log_format: of what is told on stderr.
+        log_format: of messages on stderr.
 
     The configuration is read when it is first asked for, and raises SettingsError then.
     """

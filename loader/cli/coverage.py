@@ -1,4 +1,4 @@
-"""`mdload coverage`: what is stored, at a glance."""
+"""`mdload coverage`: the stored series at a glance."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def coverage(
     exact: bool,
     as_json: bool,
 ) -> None:
-    """Show what is stored: first and last bar of each series, count, and a timeline.
+    """Show the stored series: first and last bar, count, and a timeline.
 
     A full cell is as full as most of the series is, so nights and weekends are none the less full;
     a dot has no bar at all. The index is asked, never the table: it is as cheap on a hundred

@@ -17,7 +17,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON obj
 
 @click.group(epilog="Example: mdload db psql -c 'SELECT count(*) FROM bars_ohlcv'")
 def db() -> None:
-    """The database in use, and the embedded server."""
+    """Show the database in use, and start and stop the embedded server."""
 
 
 @db.command(epilog="Example: mdload db url --json")

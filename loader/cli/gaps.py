@@ -98,6 +98,6 @@ def gaps(
         bars = counted(sum(c.missing for c in found), "bar")
         raise CheckFailed(
             f"{bars} missing in {len(found):,} of {len(checked):,} series",
-            hint="load them, or say that it is no fault: mdload gaps --waive SYMBOL:FROM:TO "
+            hint="load them, or waive them as expected: mdload gaps --waive SYMBOL:FROM:TO "
             "--reason TEXT",
         )

@@ -23,7 +23,7 @@ class Day(click.ParamType[date]):
         try:
             return date.fromisoformat(str(value))
         except ValueError:
-            self.fail(f"{value!r} is no date such as 2024-03-05")
+            self.fail(f"{value!r} is not a date such as 2024-03-05")
 
 
 date_option: Final = click.option(

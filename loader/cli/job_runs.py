@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.group("job-runs", epilog="Example: mdload job-runs list --status failure --since 7d")
 def job_runs() -> None:
-    """What was loaded, when, how much of it, and how it ended."""
+    """Show what was loaded, when, how much, and how it ended."""
 
 
 @job_runs.command("list", epilog="Example: mdload job-runs list --status failure --since 7d")
@@ -50,7 +50,7 @@ def list_(
     since: datetime | None,
     as_json: bool,
 ) -> None:
-    """The newest runs, newest first."""
+    """List the newest runs, newest first."""
     from loader.cli.views import job_runs as view
 
     with _tracker(context) as tracker:
@@ -59,13 +59,13 @@ def list_(
 
 
 @job_runs.command(
-    short_help="One run, its files and its timeline.", epilog="Example: mdload job-runs inspect 42"
+    short_help="Show one run with its files.", epilog="Example: mdload job-runs inspect 42"
 )
 @click.argument("run_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
 @json_option
 @click.pass_obj
 def inspect(context: Context, run_id: int, as_json: bool) -> None:
-    """One run: its counts, files, rejected rows by rule, and its timeline."""
+    """Show one run: its counts, files, rejected rows by rule, and its timeline."""
     from loader.cli.views.job_run import show_run
 
     with _tracker(context) as tracker:
@@ -76,7 +76,7 @@ def inspect(context: Context, run_id: int, as_json: bool) -> None:
 
 
 @job_runs.command(
-    short_help="Runs without heartbeat.",
+    short_help="Find runs without heartbeat.",
     epilog="Example: mdload job-runs stuck --timeout-minutes 30 --mark-failed",
 )
 @click.option(
@@ -120,7 +120,7 @@ def stuck(context: Context, timeout_minutes: float, mark_failed: bool, as_json: 
 
 
 @job_runs.command(
-    short_help="Runs by job, provider and status.",
+    short_help="Sum up runs by job, provider and status.",
     epilog="Example: mdload job-runs summary --hours 48",
 )
 @click.option(
@@ -130,7 +130,7 @@ def stuck(context: Context, timeout_minutes: float, mark_failed: bool, as_json: 
 @json_option
 @click.pass_obj
 def summary(context: Context, hours: float, as_json: bool) -> None:
-    """Runs by job, provider and status: how many, how long, how many rows."""
+    """Sum up runs by job, provider and status: how many, how long, how many rows."""
     from loader.cli.views import job_runs as view
 
     with _tracker(context) as tracker:
@@ -150,7 +150,7 @@ def summary(context: Context, hours: float, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def cleanup(context: Context, older_than_days: int, confirm: bool, as_json: bool) -> None:
-    """Deletes old runs with their files and rejected rows; running ones and all bars stay."""
+    """Delete old runs with their files and rejected rows. Running ones and all bars stay."""
     from loader.cli.views import job_runs as view
 
     with _tracker(context) as tracker:

@@ -10,10 +10,10 @@ from loader.cli.options import json_option
 
 @click.group(epilog="Example: mdload providers show stooq")
 def providers() -> None:
-    """Recognised vendor formats: columns, times, scales, symbols, traps."""
+    """List and show the vendor formats that mdload recognises."""
 
 
-@providers.command("list", epilog="Example: mdload providers list")
+@providers.command("list", short_help="List every format.", epilog="Example: mdload providers list")
 @json_option
 @click.pass_obj
 def list_(ctx: Context, /, as_json: bool) -> None:
@@ -25,7 +25,10 @@ def list_(ctx: Context, /, as_json: bool) -> None:
     print_list(known_dialects(from_tables(ctx.dialects)), as_json=as_json)
 
 
-@providers.command(epilog="Example: mdload providers show databento")
+@providers.command(
+    short_help="Show one format: columns, times, traps.",
+    epilog="Example: mdload providers show databento",
+)
 @click.argument("name")
 @json_option
 @click.pass_obj

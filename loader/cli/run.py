@@ -49,7 +49,7 @@ class Wait(click.ParamType[float]):
         try:
             return float(value) if re.fullmatch(r"[\d.]+", value) else DURATION.read(value)
         except ValueError:
-            self.fail(f"{value!r} is no time such as 30s, 10m or 1h")
+            self.fail(f"{value!r} is not a time such as 30s, 10m or 1h")
 
 
 @click.command(cls=Run, epilog="Example: mdload run nightly --since 2024-03-01 --until 2024-03-05")

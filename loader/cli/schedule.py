@@ -55,7 +55,7 @@ def show(
     from loader.jobs.schedule import crontab_line, failure_unit, units
 
     if user is not None and not _USER.fullmatch(user):
-        raise click.BadParameter(f"{user!r} is no name of a user", param_hint="--user")
+        raise click.BadParameter(f"{user!r} is not the name of a user", param_hint="--user")
     chosen = _scheduled(ctx, jobs)
     around = _surroundings(ctx, style, user, env_file, nice, on_failure)
     lines = {each.job: crontab_line(each, around) for each in chosen}

@@ -10,7 +10,7 @@ from loader.cli.options import json_option
 
 @click.group(epilog="Example: mdload timescale status")
 def timescale() -> None:
-    """Turn the bars into a TimescaleDB hypertable, show how they are stored, and make rollups."""
+    """Make a TimescaleDB hypertable of the bars, show how they are stored, and create rollups."""
 
 
 @timescale.command(
@@ -21,10 +21,10 @@ def timescale() -> None:
 @json_option
 @click.pass_obj
 def enable(ctx: Context, /, yes: bool, as_json: bool) -> None:
-    """Make a hypertable of a plain table that has bars, and compress what is older than 90 days.
+    """Make a hypertable of a plain table with bars, and compress bars older than 90 days.
 
-    In one transaction, which locks bars_ohlcv for everybody until it ends, and needs as much room
-    again as the table has. Needs the table's owner. Without --yes nothing is done.
+    This is one transaction. It locks bars_ohlcv for everybody until it ends, and needs as much free
+    disk as the table takes. Only the table's owner can do it. Without --yes nothing is changed.
     """
     from loader.cli.store import store
     from loader.cli.views.timescale import show_plan
@@ -37,7 +37,7 @@ def enable(ctx: Context, /, yes: bool, as_json: bool) -> None:
 
 
 @timescale.command(
-    short_help="Make bars of longer intervals out of shorter ones.",
+    short_help="Create rollups: longer bars from shorter ones.",
     epilog="Example: mdload timescale rollup 1m 5m 1h 1d",
 )
 @click.argument("source", metavar="FROM")
@@ -45,11 +45,11 @@ def enable(ctx: Context, /, yes: bool, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def rollup(ctx: Context, /, source: str, targets: tuple[str, ...], as_json: bool) -> None:
-    """Make continuous aggregates of the bars of one interval: bars_5m_of_1m and so on.
+    """Create continuous aggregates of the bars of one interval, such as bars_5m_of_1m.
 
-    First open, highest high, lowest low, last close, sum of volume and trades, VWAP weighted by
-    volume; each is a view with the columns of bars_ohlcv. Loads bring them up to date where they
-    wrote, and the server does every hour. Days and weeks are those of UTC.
+    Each is a view with the columns of bars_ohlcv: first open, highest high, lowest low, last close,
+    sums of volume and trades, VWAP weighted by volume. A load refreshes the time that it wrote to;
+    the server refreshes every hour. Days and weeks are in UTC.
     """
     from loader.cli.store import store
     from loader.cli.views.timescale import show_rollups
@@ -67,7 +67,10 @@ def rollup(ctx: Context, /, source: str, targets: tuple[str, ...], as_json: bool
     show_rollups(wanted, new, as_json=as_json)
 
 
-@timescale.command(epilog="Example: mdload timescale status --json")
+@timescale.command(
+    short_help="Show chunks, compression, sizes and rollups.",
+    epilog="Example: mdload timescale status --json",
+)
 @json_option
 @click.pass_obj
 def status(ctx: Context, /, as_json: bool) -> None:

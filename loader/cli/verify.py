@@ -72,7 +72,7 @@ def verify(
 def _pairs(
     differs: tuple[str, ...], stored: tuple[float | None, ...], made: tuple[float | None, ...]
 ) -> list[str | None]:
-    """Per field what is stored and what is made, where they differ or one of them is not there."""
+    """For each field, the stored and the computed value if they differ or one is missing."""
     from loader.survey.verify import FIELDS
 
     return [

@@ -17,6 +17,7 @@ Row = tuple[Any, ...]
 Columns = Sequence[Sequence[Any]]
 
 _REQUIRED: Final = (*bars.KEY, *bars.PRICES, "volume")
+_MORE: Final = tuple(name for name in bars.COLUMNS if name not in _REQUIRED)
 _required: Final = [attrgetter(name) for name in _REQUIRED]
 _PLAIN: Final = frozenset({float, int, type(None)})
 _WIDE: Final = 1 << 63
@@ -53,14 +54,15 @@ class Bar(Protocol):
 
 
 def columns(objects: Sequence[object], first: int) -> Columns:
-    """The values that `objects` have now; `first` is the index of the first one.
+    """The values that `objects` have now, in the order of `bars.COLUMNS`; `first` is the index of
+    the first one.
 
     Raises:
         TypeError: an object lacks an attribute of a bar.
     """
     try:  # by column: a container per object would burden the garbage collector
         values = [list(map(get, objects)) for get in _required]
-        return [*values, *([getattr(o, n, None) for o in objects] for n in ("vwap", "trade_count"))]
+        return [*values, *([getattr(o, n, None) for o in objects] for n in _MORE)]
     except AttributeError as error:
         for index, one in enumerate(objects, start=first):
             for name in _REQUIRED:

@@ -13,6 +13,7 @@ from loader.check.normalise import Normalised, normalise
 from loader.read.batch import Location, RawBatch
 from loader.settings import Meaning
 
+_COUNTS: Final = [name for name, dtype in bars.SCHEMA.items() if dtype.is_integer()]
 #: Above this, normalising all rows is as fast as looking up their keys.
 _FEW: Final = 1_500
 #: Keys to remember; a program with more instruments makes a mistake.
@@ -38,7 +39,7 @@ class KnownKeys:
     def normalise(self, batch: RawBatch) -> Normalised:
         """Normalises the rows of `batch`."""
         frame = batch.frame
-        counts_are_whole = frame.schema["trade_count"] == bars.SCHEMA["trade_count"]
+        counts_are_whole = all(frame.schema[name].is_integer() for name in _COUNTS)
         if not 0 < frame.height <= _FEW or not counts_are_whole:
             return normalise(batch, self._layout)
         given = list(zip(*(frame.get_column(name).to_list() for name in SERIES), strict=True))

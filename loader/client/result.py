@@ -15,7 +15,7 @@ class WriteResult(int):
     Attributes:
         submitted: bars passed in.
         inserted: bars that were not stored before.
-        updated: bars whose stored values changed; the old ones are kept as revisions.
+        updated: stored bars that changed; the old values are kept as revisions.
         unchanged: bars that were stored already with equal values.
         duplicate: further bars for a key within one batch; the last one counts.
         rejected: bars that broke a rule; they are kept in `bars_rejected`.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def engine(url: str, notice: Callable[[str], None] | None = None) -> Engine:
-    """A SQLAlchemy engine whose connections libpq makes, so that services, sockets and PG* work.
+    """A SQLAlchemy engine. libpq makes its connections, so that services, sockets and PG* work.
 
     `notice` receives the notices and warnings of the server.
     """

@@ -38,7 +38,7 @@ class Gathered:
 
     @property
     def is_final(self) -> bool:
-        """Whether there is no use in looking again."""
+        """Whether looking again is useless."""
         return not any(s.trouble and s.trouble.retryable for s in self.sources)
 
 

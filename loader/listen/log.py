@@ -106,7 +106,7 @@ def _coloured(text: str, colour: str) -> str:
 class JsonLines(logging.Formatter):
     """One JSON object: at, level, event, run_id, file, message, and what the event has besides.
 
-    A record that is no event is one named `log`, with its logger. `run_id` is that of the run
+    Any other record is an event named `log`, with its logger. `run_id` is that of the run
     which was started last; null before the first and in a dry run.
     """
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def listeners(verbosity: int, log_format: str) -> Iterator[list[Listener]]:
     """The listeners that fit stderr: JSON lines when asked for, a bar on a terminal, else notes.
 
-    A bar needs a terminal; without one nothing moves, and only what a person should know is said.
+    A bar needs a terminal; without one only messages for the person are printed.
     """
     if log_format == "json":
         yield [log_event]

@@ -116,7 +116,7 @@ def _unmarked(
 
 
 def _with_end(frames: Iterable[pl.DataFrame]) -> Iterator[tuple[bool, pl.DataFrame]]:
-    """Each frame, and at the end an empty one that says so."""
+    """Each frame, and an empty one as the mark of the end."""
     frame = None
     for frame in frames:
         yield False, frame

@@ -68,9 +68,13 @@ def _moment(text: str) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-#: Fields of `Meaning` that count in a fingerprint only where they are set: they are newer than the
-#: fingerprints of files that are loaded already.
-_LATER: Final = ("where", "name_pattern", "decimal", "thousands")
+#: Fields of `Meaning` that every fingerprint has. A field that came later is in it only if it is
+#: not at its default: a new option must not make files unknown that are loaded already.
+_ALWAYS: Final = frozenset({
+    "provider", "interval", "symbol", "dialect", "timezone", "time_format", "stamp",
+    "price_exponent", "volume_exponent", "columns", "symbol_convention", "symbol_map",
+    "keep_skipped", "allow_nonpositive_prices", "check_grid", "own_dialects",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ class Meaning:
         None, choice("start", "end"), "Whether timestamps mark the start or the end of a bar."
     )
     price_exponent: int | None = setting(
-        None, POWER, "Prices are whole numbers of 1/N: 100, 10000, 1000000000.",
+        None, POWER, "Prices are whole numbers in units of 1/N: 100, 10000, 1000000000.",
         name="price_divisor", metavar="N", convert=lambda power: 1 - len(power),
     )  # fmt: skip
     volume_exponent: int | None = setting(
@@ -138,8 +142,8 @@ class Meaning:
         metavar="NAME",
     )  # fmt: skip
     symbol_map: SymbolMap | None = setting(
-        None, PATH, "CSV with your own names for symbols: from,to,provider,valid_from,valid_to.",
-        metavar="FILE", convert=_read_map,
+        None, PATH, "CSV file of your own names for symbols, with the columns from, to, provider, "
+        "valid_from and valid_to.", metavar="FILE", convert=_read_map,
     )  # fmt: skip
     keep_skipped: bool = setting(
         False, FLAG, "Load rows that the format skips: fillers, a bar that is still open."
@@ -157,12 +161,14 @@ class Meaning:
 
     def as_config(self) -> dict[str, object]:
         """The fields by name, for `compute_config_fingerprint`. A symbol map counts by what it
-        says, wherever its file is. Options that came later count where they are set, so that the
-        fingerprints of loads before them stay."""
-        values = {each.name: getattr(self, each.name) for each in fields(Meaning)}
-        for name in _LATER:  # as before there were such options
-            if not values[name]:
-                del values[name]
+        says, wherever its file is."""
+        plain = Meaning()
+        values = {
+            each.name: value
+            for each in fields(Meaning)
+            if (value := getattr(self, each.name)) != getattr(plain, each.name)
+            or each.name in _ALWAYS
+        }
         return {**values, "symbol_map": self.symbol_map and self.symbol_map.meaning()}
 
 
@@ -188,16 +194,16 @@ class Settings(Meaning):
         100_000, whole(1, 5_000_000), "Rows in memory at a time.", metavar="ROWS"
     )
     commit_every: int | None = setting(
-        None, whole(1), "Commit a huge file in parts of this many rows; a rerun goes on after the "
-        "last one.", metavar="ROWS",
+        None, whole(1), "Commit a huge file in parts of this many rows; a rerun resumes after the "
+        "last part.", metavar="ROWS",
     )  # fmt: skip
     recompress: bool = setting(
-        False, FLAG, "Recompress the TimescaleDB chunks that the load has written into; a file "
-        "that commits in parts is then loaded in order of time.",
+        False, FLAG, "Recompress the TimescaleDB chunks that the load writes to. With "
+        "--commit-every, the file is then loaded in order of time.",
     )  # fmt: skip
     job_name: str = setting(
         "backfill", TEXT, "Name under which the run is recorded.",
-        metavar="N", sections=("defaults",),
+        metavar="NAME", sections=("defaults",),
     )  # fmt: skip
     dataset: str | None = setting(
         None, TEXT, "Recorded with each run, as its dataset_name.", flag=None, sections=("jobs",)
@@ -237,7 +243,7 @@ class Settings(Meaning):
 #: Where the metrics of a load go; no part of `Settings`, as they go to a listener.
 _METRICS: Final = by_name(
     Option("metrics_textfile", PATH,
-           "Add the run's metrics to this file, which node_exporter reads (*.prom).",
+           "Add the run's metrics to this file for node_exporter (*.prom).",
            flag="--metrics-textfile", metavar="FILE", env="MDLOAD_METRICS_TEXTFILE"),
     Option("push_gateway", TEXT,
            "Push the run's metrics to this Pushgateway when it starts and ends.",

@@ -182,6 +182,9 @@ def test_a_column_without_any_value() -> None:
         ("9223372036854775808", None),
         ("12.5", None),
         ("1.25E+01", None),
+        ("9.007199254740991E+15", 2**53 - 1),
+        ("9.007199254740992E+15", None),  # as a float this is 9.007199254740993E+15 too
+        ("9.007199254740993E+15", None),
         ("1e400", None),
         ("1e19", None),
         ("nan", None),

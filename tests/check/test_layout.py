@@ -184,11 +184,11 @@ def test_bars_of_minutes_are_not_thrown_together_into_days(interval: str) -> Non
     [
         ({"provider": " "}, "--provider is blank"),
         ({"symbol": ""}, "--symbol is blank"),
-        ({"interval": "7m"}, "--interval '7m' is no interval"),
-        ({"timezone": "Mars"}, "--timezone 'Mars' is no time zone"),
-        ({"time_format": "yyyy-mm-dd"}, "--time-format 'yyyy-mm-dd' is no strptime format"),
+        ({"interval": "7m"}, "--interval '7m' is not an interval"),
+        ({"timezone": "Mars"}, "--timezone 'Mars' is not a time zone"),
+        ({"time_format": "yyyy-mm-dd"}, "--time-format 'yyyy-mm-dd' is not a strptime format"),
         ({"columns": {"clos": "x"}}, "a bar has no field 'clos'"),
-        ({"symbol_convention": "x"}, "'x' is no symbol convention"),
+        ({"symbol_convention": "x"}, "'x' is not a symbol convention"),
     ],
 )
 def test_hints_that_are_wrong_for_every_file(hints: dict[str, Any], message: str) -> None:
@@ -222,7 +222,7 @@ def test_a_zone_or_format_that_is_not_applied_is_said() -> None:
     assert starts(numbers, timezone="Asia/Tokyo")[0] == utc(2024, 7, 1, 13, 30)
     typed = batch(ts=[date(2024, 7, day) for day in range(1, 10)])
     assert noted(layout(typed, time_format="%Y")) == (
-        "column 'ts' is no text: --time-format is not applied to it",
+        "column 'ts' is not text: --time-format is not applied to it",
         "interval 1d inferred from the spacing: 100 % of 8 steps",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -34,6 +35,27 @@ def normalised(batch: RawBatch, **hints: Any) -> Normalised:
 
 
 OHLC = {"open": ["10"], "high": ["12"], "low": ["9"], "close": ["11"]}
+
+
+def test_invisible_characters_of_a_provider_or_a_symbol_are_a_fault() -> None:
+    columns = {name: cells * 3 for name, cells in OHLC.items()}
+    batch = raw(
+        provider=["demo", "de\u200bmo", "demo"], symbol=["X", "X", "X\ufffd"],
+        Date=["2024-07-01"] * 3, **columns,
+    )  # fmt: skip
+    found = normalised(batch, provider=None, symbol=None)
+    assert found.faults["key_unreadable"].to_list() == [False, True, True]
+
+
+def test_a_row_is_skipped_only_if_a_condition_certainly_holds() -> None:
+    columns = {name: cells * 3 for name, cells in OHLC.items()}
+    batch = raw(Date=["2024-07-01"] * 3, closed=["yes", "no", None], **columns)
+    layout = decide(batch, Meaning(**HINTS))
+    skip = {"closed hours": pl.col("closed") == "yes", "zero": pl.col("close") == "0"}
+    found = normalise(batch, replace(layout, skip=skip))
+    assert found.skipped is not None
+    assert found.skipped.to_list() == [True, False, False]
+    assert normalise(batch, replace(layout, skip={"zero": skip["zero"]})).skipped is None
 
 
 def test_the_schema_is_exact_whatever_the_file_has() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,8 +10,10 @@ import polars as pl
 import pytest
 
 from loader import bars
+from loader.check.file import rules_for
 from loader.check.reasons import REASONS, SYMBOL_COLLISION
 from loader.check.rules import RuleSettings, rules
+from loader.settings import Meaning, Settings
 
 MINUTE, DAY = 60_000_000, 86_400_000_000
 FAULTS = (
@@ -161,6 +164,23 @@ def test_the_span_can_be_set() -> None:
     )
     assert broken(span) == {"ts_out_of_range"}
     assert broken(span, ts=datetime(2024, 6, 30, 23, 59, tzinfo=UTC)) == set()
+
+
+def test_a_setting_of_the_load_reaches_the_rules() -> None:
+    given = Settings(allow_nonpositive_prices=True, check_grid=False).meaning
+    assert rules_for(given) == RuleSettings(allow_nonpositive_prices=True, check_grid=False)
+    assert rules_for(Meaning()) == RuleSettings()
+    by_programs_only = {"min_ts", "max_ts"}
+    assert {each.name for each in fields(RuleSettings)} - by_programs_only <= {
+        each.name for each in fields(Meaning)
+    }
+
+
+def test_a_rule_without_a_reason_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would never be applied."""
+    monkeypatch.setattr("loader.check.rules.REASONS", REASONS[:-2])
+    with pytest.raises(ValueError, match="trade_count_negative"):
+        rules(RuleSettings(max_ts=datetime(2098, 1, 1, tzinfo=UTC)))
 
 
 def test_the_switches_are_settings() -> None:

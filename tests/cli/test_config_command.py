@@ -71,9 +71,9 @@ def test_check_finds_everything_that_is_wrong(mdload: Mdload, tmp_path: Path) ->
     assert ran.code == 2
     assert [line for line in ran.err.splitlines() if line.startswith("error")] == [
         "error: own.toml:2: database.url must be text",
-        "error: own.toml:5: jobs.nightly.intervall is no setting of mdload",
-        "error: own.toml:7: jobs.daily.source: '{today}' in '{today}.csv' is no date such as "
-        "{date}, {date-1d} or {date:%Y%m%d}; a brace of its own is written twice",
+        "error: own.toml:5: jobs.nightly.intervall is not a setting of mdload",
+        "error: own.toml:7: jobs.daily.source: '{today}' in '{today}.csv' is not a date such as "
+        "{date}, {date-1d} or {date:%Y%m%d}; write a literal brace twice",
         "error: own.toml:9: dialects.acme.headers is not a setting of a dialect",
         "error: own.toml:12: dialects.the.dump of ours.positions must be a list of text, not 'a'",
     ]
@@ -87,13 +87,13 @@ def test_check_looks_at_what_the_values_mean(mdload: Mdload, tmp_path: Path) -> 
     ran = mdload("config", "check")
     assert ran.code == 2
     assert [line for line in ran.err.splitlines() if line.startswith("error")] == [
-        "error: mdload.toml:3: jobs.a.interval '7m' is no interval",
+        "error: mdload.toml:3: jobs.a.interval '7m' is not an interval",
         "error: mdload.toml:6: jobs.b.symbol_map nowhere.csv cannot be read: "
         "No such file or directory",
         "error: mdload.toml:8: jobs.c.source: the environment variable NOWHERE is not set",
         "error: mdload.toml:9: jobs.c.workers must be a whole number from 1 to 64",
         "error: mdload.toml:12: jobs.d.calendar: there is no exchange calendar 'xnys'",
-        "error: mdload.toml:13: jobs.d.on_failure is no command: No closing quotation",
+        "error: mdload.toml:13: jobs.d.on_failure is not a command: No closing quotation",
         "error: mdload.toml:14: jobs.d.on_success is no URL that begins with http:// or https://",
         "error: mdload.toml:15: jobs.d.healthcheck is no URL that begins with http:// or https://",
     ]

@@ -28,7 +28,7 @@ __all__ = ["cli", "store"]  # fixtures
 OPTIONS = {
     "interval", "symbol", "provider", "timezone", "stamp", "dialect", "allow_nonpositive_prices",
 }  # fmt: skip
-#: Endings of files whose container is not text.
+#: Endings of files in containers other than text.
 BINARY = {".bi5", ".day", ".dbn", ".feather", ".h5", ".hst", ".parquet", ".scid"}
 
 

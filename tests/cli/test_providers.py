@@ -1,4 +1,4 @@
-"""`mdload providers`, dialects of one's own, and `inspect --emit`, through the command line."""
+"""`mdload providers`, your own dialects, and `inspect --emit`, through the command line."""
 
 from __future__ import annotations
 

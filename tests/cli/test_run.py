@@ -103,8 +103,8 @@ def test_all_jobs_run_whatever_becomes_of_one(
             "--since 2024-03-02 is after --until 2024-03-01",
         ),
         ("nightly --since 2024-03-02 --date 2024-03-02", "the ends of a span"),
-        ("nightly --date 5.3.2024", "is no date such as 2024-03-05"),
-        ("nightly --wait=never", "'never' is no time such as 30s"),
+        ("nightly --date 5.3.2024", "is not a date such as 2024-03-05"),
+        ("nightly --wait=never", "'never' is not a time such as 30s"),
         ("--wait nightly2", "there is no job 'nightly2'"),
         ("nightly --set workers", "'workers' is not KEY=VALUE"),
     ],
@@ -229,4 +229,4 @@ def test_a_setting_that_fits_none_is_told_with_its_place(
         "percentage\nhint: for example 100 or 0.5%\n"
     )
     ran = mdload("run", "a", "--set", "max_rejects=1", "--set", "timezone=Mars")
-    assert "error: --set: jobs.a.timezone 'Mars' is no time zone" in ran.err
+    assert "error: --set: jobs.a.timezone 'Mars' is not a time zone" in ran.err

@@ -73,7 +73,7 @@ def test_for_etc_cron_d(mdload: Run, folder: Path) -> None:
     assert line.startswith("30 2 * * 2-6 mdload nice -n 10 ")
     wrong = mdload("schedule", "show", "nightly", "--user", "two words", cwd=folder)
     assert (wrong.code, wrong.out) == (2, "")
-    assert "'two words' is no name of a user" in wrong.err
+    assert "'two words' is not the name of a user" in wrong.err
 
 
 def test_units(mdload: Run, folder: Path) -> None:

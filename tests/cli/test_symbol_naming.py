@@ -207,7 +207,7 @@ def test_inspect_and_the_configuration_file(mdload: Mdload, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--symbol-convention", "yaho"), "--symbol-convention 'yaho' is no symbol convention"),
+        (("--symbol-convention", "yaho"), "--symbol-convention 'yaho' is not a symbol convention"),
         (("--symbol-convention", "yaho"), "did you mean yahoo?"),
         (("--symbol-map", "absent.csv"), "--symbol-map absent.csv cannot be read"),
         (

@@ -31,7 +31,7 @@ Ended = Callable[..., bool]
 
 
 class Client:
-    """Another process that uses the server in `home` until it is told to end."""
+    """Another process that uses the server in `home` until it has to end."""
 
     def __init__(self, home: Path, **popen: Any) -> None:
         command = [sys.executable, "-c", USE_UNTIL_TOLD, str(home)]

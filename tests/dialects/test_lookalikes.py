@@ -195,7 +195,7 @@ def test_whole_prices_of_millions_are_prices(tmp_path: Path) -> None:
 
 
 def test_decimals_are_prices_however_large(tmp_path: Path) -> None:
-    """Their scale is said by their type."""
+    """Their type shows their scale."""
     prices = {name: ["50500000", "50600000"] for name in ("open", "high", "low", "close")}
     frame = pl.DataFrame({"date": ["2024-01-02", "2024-01-03"], **prices})
     frame.cast(dict.fromkeys(prices, pl.Decimal(20, 2))).write_parquet(tmp_path / "x.parquet")

@@ -232,7 +232,7 @@ def flat_file(given: list[Bar]) -> str:
 
 @dataclass(frozen=True)
 class Dump:
-    """`key` is what it is stored under; `interval` is said by the test if the file does not."""
+    """`key` is the key in the store; `interval` is the option, if the file does not have it."""
 
     name: str
     write: Callable[[list[Bar]], str]

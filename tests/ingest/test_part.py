@@ -47,7 +47,7 @@ def loaded(url: str, path: Path, **given: Any) -> LoadResult:
 
 @pytest.fixture
 def forgetful_url(database_url: str) -> str:
-    """A database whose quarantine silently drops the second row of each batch."""
+    """A database with a quarantine that silently drops the second row of each batch."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
             "CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS "

@@ -78,9 +78,9 @@ def test_today_is_of_the_zone() -> None:
 
 def test_days_that_no_calendar_has_are_refused() -> None:
     first, last = date(1, 1, 1), date(9999, 12, 31)
-    with pytest.raises(SettingsError, match="99 days before 0001-01-01 is no day of the years 1"):
+    with pytest.raises(SettingsError, match="99 days before 0001-01-01 is outside of the years 1"):
         dates.fill("{date-99d}.csv", first)
-    with pytest.raises(SettingsError, match="1 day after 9999-12-31 is no day"):
+    with pytest.raises(SettingsError, match="1 day after 9999-12-31 is outside of the years"):
         dates.day_of("{date+1d}.csv", last)
-    with pytest.raises(SettingsError, match="2 days before 0001-01-01 is no day"):
+    with pytest.raises(SettingsError, match="2 days before 0001-01-01 is outside of the years"):
         dates.window(first, 3)

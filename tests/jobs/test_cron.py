@@ -101,10 +101,10 @@ def test_the_days_of_an_expression_by_crontab_5(expression: str) -> None:
 @pytest.mark.parametrize(
     ("expression", "complaint"),
     [
-        ("", "'' is no cron expression: minute, hour, day of the month"),
-        ("0 0 * *", "'0 0 * *' is no cron expression"),
-        ("0 0 * * * *", "is no cron expression"),
-        ("@reboot", "'@reboot' is no cron expression"),
+        ("", "'' is not a cron expression: minute, hour, day of the month"),
+        ("0 0 * *", "'0 0 * *' is not a cron expression"),
+        ("0 0 * * * *", "is not a cron expression"),
+        ("@reboot", "'@reboot' is not a cron expression"),
         ("60 0 * * *", "the minute has 60, and goes from 0 to 59"),
         ("0 24 * * *", "the hour has 24, and goes from 0 to 23"),
         ("0 0 0 * *", "the day of the month has 0, and goes from 1 to 31"),
@@ -115,11 +115,11 @@ def test_the_days_of_an_expression_by_crontab_5(expression: str) -> None:
         ("0 5-3 * * *", "the hour has '5-3', in which there is nothing"),
         ("*/0 * * * *", "the minute has '*/0', in which there is nothing"),
         ("5/15 * * * *", "the minute has '5/15': write '5-59/15'"),
-        ("1,,2 * * * *", "the minute has '', which is no number, range or step"),
-        ("*-5 * * * *", "the minute has '*-5', which is no number"),
-        ("-1 * * * *", "the minute has '-1', which is no number"),
-        ("0 0 31 4,6 *", "'0 0 31 4,6 *' is never due: no such month has 31 days"),
-        ("0 0 30 2 *", "is never due: no such month has 30 days"),
+        ("1,,2 * * * *", "the minute has '', which is not a number, range or step"),
+        ("*-5 * * * *", "the minute has '*-5', which is not a number"),
+        ("-1 * * * *", "the minute has '-1', which is not a number"),
+        ("0 0 31 4,6 *", "'0 0 31 4,6 *' is never due: none of its months has 31 days"),
+        ("0 0 30 2 *", "is never due: none of its months has 30 days"),
     ],
 )
 def test_what_is_none(expression: str, complaint: str) -> None:

@@ -130,8 +130,8 @@ def test_without_hooks_nothing_happens(made: Made, caplog: pytest.LogCaptureFixt
     ("command", "complaint"),
     [
         (["/no/such/program", "s3cret"], "cannot run 'program': No such file or directory"),
-        ("'unbalanced s3cret", "is no command: No closing quotation"),
-        ("   ", "is no command: it is empty"),
+        ("'unbalanced s3cret", "is not a command: No closing quotation"),
+        ("   ", "is not a command: it is empty"),
         (python("raise SystemExit(3)"), "failed: python3 ended with 3"),
         (python("print('one'); print('two'); print(); raise SystemExit(1)"),
          "failed: python3 ended with 1: two"),

@@ -176,7 +176,7 @@ def test_what_a_job_s_load_finds_wrong(written: Callable[[str], Path], key: str)
     typed = job(read(str(written('[jobs.a]\nsource = "x"\n'))), "a", {"timezone": "Mars"})
     with pytest.raises(SettingsError) as raised:
         check_settings(typed.settings())
-    assert str(typed.blamed(raised.value)) == "--set: jobs.a.timezone 'Mars' is no time zone"
+    assert str(typed.blamed(raised.value)) == "--set: jobs.a.timezone 'Mars' is not a time zone"
 
 
 @pytest.mark.parametrize("key", ["dialect", "symbol_convention", "max_rejects", "push_gateway"])
@@ -194,9 +194,9 @@ def test_what_is_typed_is_blamed_by_the_option_and_not_on_the_file(
 ) -> None:
     written('[defaults]\nsymbol_convention = "foo"\n')
     ran = mdload("inspect", "x.csv", "--symbol-convention", "bar")
-    assert ran.err.startswith("error: --symbol-convention 'bar' is no symbol convention")
+    assert ran.err.startswith("error: --symbol-convention 'bar' is not a symbol convention")
     assert mdload("inspect", "x.csv").err.startswith(
-        "error: mdload.toml:2: defaults.symbol_convention 'foo' is no symbol convention"
+        "error: mdload.toml:2: defaults.symbol_convention 'foo' is not a symbol convention"
     )
 
 

@@ -45,7 +45,7 @@ EXPRESSIONS = {
 
 
 def family(name: str) -> Family:
-    """The family of a series, whose kind says which suffixes there are."""
+    """The family of a series; its kind says which suffixes it has."""
     base = re.sub(r"_(bucket|sum|count)$", "", name)
     found = FAMILY.get(name) or FAMILY.get(base)
     assert found, f"mdload has no metric {name}"

@@ -63,7 +63,7 @@ compressions = pytest.mark.parametrize("compress", COMPRESSIONS.values(), ids=CO
 def rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[bytes], list[tuple[object, ...]]]:
-    """All rows of a file with this content, whose name says nothing."""
+    """All rows of a file with this content and a name that says nothing."""
     monkeypatch.chdir(tmp_path)
 
     def of(data: bytes) -> list[tuple[object, ...]]:

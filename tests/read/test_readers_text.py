@@ -1,4 +1,4 @@
-"""Delimited text comes back cell by cell as it was written, whatever its form; damage is told."""
+"""Delimited text comes back cell by cell as it was written, in every form; damage is reported."""
 
 from __future__ import annotations
 

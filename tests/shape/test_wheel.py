@@ -78,7 +78,7 @@ def test_the_wheel_has_its_sql_and_its_migrations(wheel: Path) -> None:
 
 
 def test_every_module_is_in_the_wheel_once(wheel: Path) -> None:
-    """The build moves what it is told to place elsewhere: a slip there loses a module."""
+    """The build moves the files that `force-include` names: a slip there loses a module."""
     here = {str(path.relative_to(ROOT)) for path in (ROOT / "loader").rglob("*.py")}
     placed = {re.sub("^loader/cli/mdload/", "mdload/", name) for name in here}
     with zipfile.ZipFile(wheel) as packed:

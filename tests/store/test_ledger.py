@@ -169,7 +169,7 @@ def test_what_was_not_kept_is_not_known(database_url: str, tmp_path: Path) -> No
 
 
 class AfterRows:
-    """A listener that acts once when so many rows went through; keeps the notes."""
+    """A listener that acts once after a number of rows; it keeps the notes."""
 
     def __init__(self, rows: int, act: Callable[[], object]) -> None:
         self.left = rows

@@ -197,7 +197,7 @@ def test_thousands_of_symbols(database_url: str, tmp_path: Path) -> None:
 def test_a_file_that_fails_while_stored_bars_are_read(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its own error comes out, after the pieces before it, whose stored bars still come in."""
+    """Its own error comes out after the pieces before it, with their stored bars."""
     rows = [("A", "1m", T0 + timedelta(minutes=n), 10.0) for n in range(200)]
     loaded(database_url, tmp_path / "1.parquet", rows)
     read, in_order = compare.StoredReader._read, pieces.in_order

@@ -35,7 +35,7 @@ def filled(page: str) -> str:
 
 
 def pages() -> dict[Path, str]:
-    """Every page of docs/ that has a place for a table, as it stands."""
+    """Every page of docs/ that has a place for a table, with its text."""
     texts = {path: path.read_text(encoding="utf-8") for path in sorted(DOCS.glob("*.md"))}
     return {path: text for path, text in texts.items() if "<!-- table:" in text}
 

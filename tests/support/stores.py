@@ -70,8 +70,8 @@ class Web:
 
     Attributes:
         ranges: whether it gives parts.
-        faults: so many of the next requests it answers with 503.
-        breaks: so many of the next bodies it breaks off in the middle.
+        faults: how many of the next requests it answers with 503.
+        breaks: how many of the next bodies it breaks off in the middle.
         moved: where else files are.
         asked: what was asked for: path with query, Range, Authorization.
     """

@@ -58,7 +58,7 @@ class Backfill:
                 self._told.notify_all()
 
     def wait_until_told(self, events: int) -> None:
-        """Until it has told so many things, or has ended."""
+        """Waits until it has printed that many lines, or has ended."""
         with self._told:
             self._told.wait_for(
                 lambda: len(self._events) >= events or not self._listening.is_alive(), timeout=60

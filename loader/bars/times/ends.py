@@ -11,7 +11,7 @@ from loader.bars.words import constant
 
 
 def to_starts(ts: pl.Series, interval: pl.Series, *, midnight_ends: bool = False) -> pl.Series:
-    """The starts of the bars whose `ts` (Datetime us UTC) are ends.
+    """The starts of the bars that end at `ts` (Datetime us UTC).
 
     An intraday bar starts its length before. A daily bar has its session's date, which is the same
     for both. What is longer is dated by its last session: a week starts on that week's Monday, a

@@ -11,8 +11,8 @@
 | 18 or 19 | nanoseconds, whole microseconds only |
 
 So each unit covers 1973-03-03 to 2286-11-20 (nanoseconds to 2262) and, negative, as long a span
-before 1970. Anything else is no time, unless the person names the unit. `excel` counts days since
-1899-12-30, with the time of day as a fraction.
+before 1970. Anything else is not a time, unless the person names the unit. `excel` counts days
+since 1899-12-30, with the time of day as a fraction.
 """
 
 from __future__ import annotations

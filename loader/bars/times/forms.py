@@ -243,7 +243,7 @@ def _no_offset(length: int) -> pl.Series:
 
 
 def _ahead(tail: str) -> timedelta | None:
-    """How far ahead of UTC; None where there is no offset, or one that no place on earth has."""
+    """The offset from UTC; None without an offset, or if it is larger than any on earth."""
     found = re.fullmatch(r"[A-Za-z]*([+-])(\d{1,2}):?(\d{2})?", tail.strip())
     if not found:
         return timedelta(0) if tail.strip() else None

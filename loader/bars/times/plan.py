@@ -1,4 +1,4 @@
-"""How a file's times are to be read: decided from its first batch; refused rather than guessed."""
+"""Decides from a file's first batch how to read its times. Doubtful times are refused."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def plan(
     """The plan, still without a zone, for the times in `columns` of a file's first batch.
 
     Raises:
-        ColumnMismatch: they are no times, or can be read in two ways.
+        ColumnMismatch: they are not times, or can be read in two ways.
         SettingsError: `time_format` is neither a unit of numbers nor a strptime format.
     """
     what = Subject(columns, where)
@@ -53,10 +53,10 @@ def plan(
         kind: Kind = "date"
         if isinstance(dtype, pl.Datetime):
             kind = "instant" if dtype.time_zone else "wall"
-        typed = f"column {columns[0]!r} is no text: --time-format is not applied to it"
+        typed = f"column {columns[0]!r} is not text: --time-format is not applied to it"
         return TimePlan(columns, kind), (typed,) if time_format is not None else ()
     if not (dtype.is_numeric() or is_text(dtype) or dtype == pl.Null):
-        raise what.wrong(f"are of type {dtype}, which is no time", hint=_ANOTHER)
+        raise what.wrong(f"are of type {dtype}, which is not a type of times", hint=_ANOTHER)
     filled = cells.filter(cells.is_not_null() & ~is_blank(cells).fill_null(True))
     if len(cells) and not len(filled):
         raise what.wrong(f"are empty in the first {len(cells):,} rows", hint=_ANOTHER)
@@ -150,7 +150,7 @@ def check_format(time_format: str | None) -> None:
 
 def _no_format(time_format: str) -> SettingsError:
     return SettingsError(
-        f"{time_format!r} is no strptime format that says a time",
+        f"{time_format!r} is not a strptime format of a time",
         option="--time-format",
         hint="for example '%d.%m.%Y %H:%M', or s, ms, us, ns for numbers",
     )

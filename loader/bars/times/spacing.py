@@ -1,4 +1,4 @@
-"""The interval of bars, read off the steps between their times."""
+"""Infers the interval of bars from the steps between their times."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _INTRADAY: Final = {s: name for name, s in bars.INTERVAL_SECONDS.items() if s < 
 
 @dataclass(frozen=True, slots=True)
 class Spacing:
-    """`interval` is None where the steps do not show one; `evidence` says what they showed, and
-    `likely` is the interval of most steps, where they have one without proving it."""
+    """`interval` is None if the steps do not prove one. `evidence` describes the steps. `likely` is
+    the interval of most steps if these do not prove it."""
 
     interval: str | None
     evidence: str

@@ -1,4 +1,4 @@
-"""Times of bars: from a file's cells, by the file's plan, to UTC starts."""
+"""Reads the times of bars: from the cells of a file, by its plan, to starts in UTC."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LAST_SECOND: Final = timedelta(hours=23, minutes=59, seconds=59)
 #: The rest of a whole number that went through a float.
 _WHOLE: Final = r"\.0*$"
 #: 0001-01-03 to 9999-12-29 in microseconds since 1970: beyond it conversions of Polars and Python
-#: fail, and no bar is.
+#: fail, and there are no bars.
 _FIRST, _LAST = -62_135_424_000_000_000, 253_402_041_600_000_000
 
 
@@ -41,7 +41,7 @@ class TimePlan:
         form: how text is written; None for numbers and typed columns.
         numbers: of numbers, also as text: `epoch` (unit by magnitude), a unit, or YYYYMMDD[HHMMSS].
         clock_digits: of a time of day that has lost leading zeros: 4 in HHMM, 6 in HHMMSS.
-        zone: whose clock `wall` times show; for daily bars given as instants, whose date it is.
+        zone: the zone of `wall` times; for daily bars given as instants, the zone of their date.
     """
 
     columns: tuple[str, ...]
@@ -54,8 +54,8 @@ class TimePlan:
 
 @dataclass(frozen=True, slots=True)
 class Stamps:
-    """What the cells say. `wall`: naive Datetime us as written, None for instants. `utc`: Datetime
-    us UTC, None where only a zone can tell. Null where a cell is empty or does not fit the plan."""
+    """The times in the cells. `wall`: naive Datetime us as written, None for instants. `utc`:
+    Datetime us UTC, None if it depends on a zone. Null where a cell is empty or does not fit."""
 
     wall: pl.Series | None
     utc: pl.Series | None
@@ -113,7 +113,7 @@ def clock_digits(frame: pl.DataFrame, columns: tuple[str, ...]) -> int | None:
 
 
 def read(raw: pl.Series, plan: TimePlan) -> Stamps:
-    """What the cells say, to the microsecond; anything finer is null, as it is no bar's start."""
+    """The times in the cells, to the microsecond. Finer ones are null: no bar starts there."""
     if isinstance(raw.dtype, pl.Datetime):
         return _typed(raw, raw.dtype)
     if isinstance(raw.dtype, pl.Date):

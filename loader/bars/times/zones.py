@@ -1,4 +1,4 @@
-"""Time zones: from the words people write to UTC, and never over a gap or a fold in silence."""
+"""Time zones: parses their names and converts local times to UTC, except in gaps and folds."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from loader.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A zone of the IANA database by its name, or where `offset` is given a fixed one.
+    """A zone of the IANA database, or a fixed one if `offset` is set.
 
-    With `ahead` its clock runs that much ahead of the named zone's, with that zone's changes.
+    `ahead` is added to the clock of the named zone; daylight saving changes with that zone.
     """
 
     name: str
@@ -49,7 +49,7 @@ def parse_zone(text: str, what: str = "--timezone") -> Zone:
     `America/New_York+7h`, a server's clock that is seven hours ahead of New York all year.
 
     Raises:
-        SettingsError: there is no such zone.
+        SettingsError: no zone has that name.
     """
     name = text.strip()
     if name.upper() in {"UTC", "Z"}:
@@ -66,11 +66,11 @@ def parse_zone(text: str, what: str = "--timezone") -> Zone:
     by_folded = {_fold(zone): zone for zone in sorted(known, reverse=True)}
     if (same := by_folded.get(_fold(name))) and _known(same):
         return Zone(same)
-    raise SettingsError(f"{text!r} is no time zone", option=what, hint=_near(name, known))
+    raise SettingsError(f"{text!r} is not a time zone", option=what, hint=_near(name, known))
 
 
 def to_utc(wall: pl.Series, zone: Zone) -> Placed:
-    """Where naive times `wall` (Datetime us) of the zone's clock lie in UTC; null stays null."""
+    """Converts naive times `wall` (Datetime us) of the zone's clock to UTC; null stays null."""
     no = constant(False, len(wall), pl.Boolean())
     if zone.offset is not None:
         return Placed((wall - zone.offset).dt.replace_time_zone("UTC"), no, no)
@@ -85,7 +85,7 @@ def to_utc(wall: pl.Series, zone: Zone) -> Placed:
 
 
 def to_wall(utc: pl.Series, zone: Zone) -> pl.Series:
-    """What the zone's clock shows (naive Datetime us) at the instants `utc` (Datetime us UTC)."""
+    """The zone's clock (naive Datetime us) at the instants `utc` (Datetime us UTC)."""
     if zone.offset is not None:
         return utc.dt.replace_time_zone(None) + zone.offset
     return utc.dt.convert_time_zone(zone.name).dt.replace_time_zone(None) + zone.ahead

@@ -1,4 +1,4 @@
-"""What is stored as a table with a strip of time for each series: the darker, the fuller."""
+"""The output of `coverage`: a table with a timeline for each series; darker cells are fuller."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NARROW: Final = 116
 
 
 def cells_that_fit() -> int:
-    """How many cells a strip may have on this terminal."""
+    """The number of cells of a timeline that fit on this terminal."""
     from rich.console import Console
 
     console = Console()
@@ -33,7 +33,7 @@ def cells_that_fit() -> int:
 
 
 def print_coverage(found: Coverage, *, as_json: bool) -> None:
-    """An array of series with their cells, or the table."""
+    """Prints the table, or an array of series with their cells."""
     if as_json:
         print_json([_as_object(series, found) for series in found.series])
         return
@@ -81,8 +81,8 @@ def _as_object(series: Covered, found: Coverage) -> dict[str, object]:
 
 
 def _relative(cells: Sequence[float | None]) -> list[float | None]:
-    """Nights and weekends are no holes: what a cell has that is fuller than three in four counts as
-    full."""
+    """Cells relative to the upper quartile, at most 1, so that nights and weekends do not show as
+    holes."""
     inside = sorted(cell for cell in cells if cell)
     usual = inside[len(inside) * 3 // 4] if inside else 1.0
     return [None if cell is None else min(cell / usual, 1.0) for cell in cells]
@@ -108,7 +108,7 @@ def _bars(series: Covered) -> str:
 
 
 def about(n: int) -> str:
-    """`~1,230,000`: an estimate has no more than three digits."""
+    """`~1,230,000`: an estimate is rounded to three digits."""
     unit = 10 ** max(len(str(n)) - 3, 0)
     return f"~{round(n / unit) * unit:,}"
 
@@ -122,7 +122,7 @@ def _sum(series: Sequence[Covered]) -> str:
 
 
 def _axis(begin: datetime, end: datetime, width: int) -> str:
-    """The dates at both ends of the strip, as far as they fit."""
+    """The dates at both ends of the timeline, if they fit."""
     left, right = f"{begin:%Y-%m-%d}", f"{end:%Y-%m-%d}"
     if width >= len(left) + len(right) + 1:
         return left + right.rjust(width - len(left))

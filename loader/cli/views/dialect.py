@@ -1,4 +1,4 @@
-"""What `providers` says of the dialects: a table of all, and a page on one."""
+"""The output of `providers`: a table of all dialects, and a page on one."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _known_by(shape: Shape) -> str:
 
 
 def _columns(dialect: Dialect) -> dict[str, tuple[str, ...]]:
-    """The words for each field, those of the shapes too."""
+    """The column names for each field, including those of shapes."""
     found: dict[str, dict[str, None]] = {}
     for columns in (dialect.columns, *(s.columns for s in dialect.shapes if s.columns)):
         for name, words in columns.items():
@@ -109,12 +109,12 @@ def _columns(dialect: Dialect) -> dict[str, tuple[str, ...]]:
 
 
 def _naming(dialect: Dialect) -> str | None:
-    """How columns are found whose names differ from file to file, as the function for it says."""
+    """How columns with changing names are found: the docstring of the function that does it."""
     return " ".join((getattr(dialect.naming, "__doc__", None) or "").split()) or None
 
 
 def _skipped(dialect: Dialect) -> list[str]:
-    """The reasons for which rows are left out, those of the shapes too."""
+    """The reasons to skip rows, including those of shapes."""
     of_shapes = (reason for shape in dialect.shapes for reason in shape.skip or {})
     return list(dict.fromkeys([*dialect.skip, *of_shapes]))
 

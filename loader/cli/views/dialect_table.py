@@ -1,4 +1,4 @@
-"""A `[dialects.NAME]` table for a file that is in no dialect yet, as far as it can be told."""
+"""A `[dialects.NAME]` table for a file without a dialect, as complete as its contents allow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NEEDED: Final = ("ts", *bars.PRICES)
 
 
 def dialect_table(look: Inspection) -> str:
-    """TOML for mdload.toml. What could not be told is a comment that says what to fill in."""
+    """TOML for mdload.toml. Comments name the values that a person has to fill in."""
     stem = re.sub(r"\W+", "_", PurePath(look.path).name.partition(".")[0]).strip("_").lower()
     columns = {field: name for field, name in _columns(look).items() if name in look.found}
     missing = [field for field in _NEEDED if field not in columns]
@@ -52,7 +52,7 @@ def dialect_table(look: Inspection) -> str:
 
 
 def _columns(look: Inspection) -> dict[str, str]:
-    """The columns as they were understood, else by the words of plain tables."""
+    """The columns as mdload read them, else by the names of plain tables."""
     if look.columns:
         return dict(look.columns)
     folded = {fold(name): name for name in reversed(look.found)}

@@ -1,4 +1,4 @@
-"""What `mdload doctor` shows."""
+"""The output of `doctor`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NARROWEST: Final = 40
 def show(
     database: str | None, source: str, checks: Iterable[Check], *, as_json: bool
 ) -> list[Check]:
-    """Prints the checks as they come (as JSON when all are there), and gives them back."""
+    """Prints each check when it is done (JSON at the end), and returns them all."""
     if as_json:
         found = list(checks)
         worst = _worst(found)

@@ -1,4 +1,4 @@
-"""What is missing, for people and for programs."""
+"""The output of `gaps`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHOWN: Final = 40
 def print_gaps(
     calendar: str, checked: Sequence[SeriesGaps], unknown: Sequence[str], *, as_json: bool
 ) -> None:
-    """One object with every series and every gap; or a table of gaps and the sum of it."""
+    """Prints a table of gaps with a summary, or one object with all series and gaps."""
     gaps = [gap for series in checked for gap in series.gaps]
     if as_json:
         print_json(_as_object(calendar, checked, gaps, unknown))
@@ -74,7 +74,7 @@ def _sum(calendar: str, checked: Sequence[SeriesGaps]) -> str:
 
 
 def _doubts(checked: Sequence[SeriesGaps], unknown: Sequence[str]) -> list[str]:
-    """What a person should know before they trust it."""
+    """Limits of the check that a person should know."""
     said = []
     if unknown:
         said.append(f"not checked, as no calendar says when they start: {', '.join(unknown)} bars")
@@ -103,7 +103,7 @@ def _as_object(
 
 
 def print_waivers(waivers: Sequence[Waiver], *, as_json: bool) -> None:
-    """An array of waivers, or a table."""
+    """Prints waivers as a table, or as an array."""
     if as_json:
         print_json(list(waivers))
     elif not waivers:

@@ -1,4 +1,4 @@
-"""What `mdload job-runs inspect` shows."""
+"""The output of `job-runs inspect`."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def show_run(
     loads: Sequence[Mapping[str, Any]] = (),
     undone_by: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Prints it; `other_rejects` are rejected rows by rule that came in no file. `loads` are its
-    rows of `bars_loads`, `undone_by` the runs that rolled it back."""
+    """Prints a run; `other_rejects` counts rejected rows that were not in a file, by rule. `loads`
+    are its rows of `bars_loads`, `undone_by` the runs that rolled it back."""
     rejected = Counter(other_rejects)
     for file in files:
         rejected.update(file.rejected)
@@ -109,7 +109,7 @@ def _show_files(files: Sequence[JobRunFile]) -> None:
 
 
 def _show_course(run: JobRun, files: Sequence[JobRunFile]) -> None:
-    """When it started, when its first and last files were at work, when it beat, how it ended."""
+    """Times of the start, the first and last file, the last heartbeat and the end."""
     course = [(run.started_at, "started")]
     if files:
         course.append((files[0].started_at, f"first file: {files[0].path}"))
@@ -152,7 +152,7 @@ def _said(value: object) -> str | None:
 
 
 def _some(names: Sequence[str]) -> str | None:
-    """The first few, and how many more."""
+    """The first few, and the number of the others."""
     if not names:
         return None
     more = f" and {number(len(names) - 8)} more" if len(names) > 8 else ""

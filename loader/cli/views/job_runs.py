@@ -1,4 +1,4 @@
-"""What `mdload job-runs` shows."""
+"""The output of `job-runs`, except `inspect`."""
 
 from __future__ import annotations
 

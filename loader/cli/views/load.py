@@ -1,4 +1,4 @@
-"""What a load says at its end: a table for people, one object for programs."""
+"""The output of a load: a table for people, one object for programs."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _facts(result: LoadResult) -> list[tuple[str, str]]:
 
 
 def _chunks(result: LoadResult) -> list[tuple[str, str]]:
-    """The compressed chunks that the load wrote into, and whether they are compressed again."""
+    """The number of compressed chunks that the load wrote to, and whether it recompressed them."""
     if not result.chunks:
         return []
     rows = sum(chunk.rows for chunk in result.chunks)

@@ -1,4 +1,4 @@
-"""What the commands print: tables for people, JSON for programs; times are UTC.
+"""Output of all commands: tables for people, JSON for programs; times are UTC.
 
 rich is imported only where a table is drawn: it takes longer than most commands.
 """
@@ -54,8 +54,8 @@ class Column:
 def table(
     title: str | None, columns: Sequence[str | Column], rows: Iterable[Sequence[object]]
 ) -> list[str]:
-    """Prints a table on stdout and gives the names of the columns that a narrow terminal had to do
-    without. In a pipe nothing is cut.
+    """Prints a table on stdout. Returns the names of the columns that a narrow terminal had no room
+    for. In a pipe nothing is cut.
 
     Cells: text as it is (no markup), integers with thousands, datetimes as `utc`, None as a dash.
     """
@@ -95,7 +95,7 @@ def _width(column: Column, values: Iterable[str], text: int) -> int:
 
 
 def details(title: str, entries: Mapping[str, str | None]) -> None:
-    """Prints a title and what is known under it, one entry a line."""
+    """Prints a title and labelled entries under it, one a line."""
     from rich.console import Console
     from rich.text import Text
 

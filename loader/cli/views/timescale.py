@@ -1,4 +1,4 @@
-"""What `mdload timescale` shows."""
+"""The output of `timescale`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from loader.text import bytes_, counted, duration, utc
 
 
 def show_plan(plan: Plan, refused: str | None, *, done: bool, as_json: bool) -> None:
-    """What is to be done to the bars, or was; `refused` are the server's words on compression."""
+    """Prints the plan, or the steps done. `refused` is the server's message about compression."""
     if as_json:
         sizes = {name: getattr(plan, name) for name in ("steps", "rows", "bytes", "seconds")}
         told = {"done": done and bool(plan.steps), **sizes, "no_compression": refused}

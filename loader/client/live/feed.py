@@ -203,7 +203,7 @@ class LiveFeed:
 
 
 def _identity(settings: Settings, url: str) -> str:
-    """Equal for feeds whose lines mean the same bars and go to the same database."""
+    """Equal for feeds with the same meaning of lines and the same database."""
     return compute_config_fingerprint(
         {"job": settings.job_name, "database": url, "meaning": settings.meaning.as_config()}
     )

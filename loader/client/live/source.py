@@ -50,7 +50,7 @@ class Source:
 
     @property
     def ended(self) -> bool:
-        """Whether there are no more lines to come."""
+        """Whether all lines have been read."""
         return self.ended_at is not None
 
     def is_due(self, count: int, seconds: float) -> bool:
@@ -58,7 +58,7 @@ class Source:
         return self.ended or len(self.lines) >= count or self.due_in(seconds) == 0
 
     def due_in(self, seconds: float) -> float | None:
-        """Seconds until the first line will have waited for `seconds`; None if there is no line."""
+        """Seconds until the first line will have waited for `seconds`; None without a line."""
         return max(self._arrived + seconds - time.monotonic(), 0) if self.lines else None
 
     def wait(self, seconds: float | None, *, reading: bool = True) -> None:

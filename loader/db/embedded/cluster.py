@@ -19,7 +19,7 @@ from loader.errors import DatabaseError
 _PATIENCE = 300.0  # seconds: a recovery after a crash in the middle of a load is slow
 
 # Trust without a password is safe only because nobody else can reach the socket: its directory
-# has mode 0700, there is no TCP, and pg_hba.conf refuses TCP even if someone turns it on.
+# has mode 0700, TCP is off, and pg_hba.conf refuses TCP even if someone turns it on.
 _AUTHENTICATION = ("--auth-local=trust", "--auth-host=reject")
 
 _SETTINGS = """

@@ -99,7 +99,7 @@ def _absolute(opening: Opening) -> Reshape:
         raise UnreadableFile.at(
             opening.name,
             f"multiplier {first['multiplier']} is not a power of ten",
-            hint="get it again from where it came",
+            hint="prices in such units cannot be exact: load the day's bi5 or CSV instead",
         )
     running: dict[str, int | None] = {"times": 0}
     running |= {f"{name}s": round(Decimal(first[name]) / unit) for name in _PRICES}

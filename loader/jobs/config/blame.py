@@ -1,4 +1,4 @@
-"""Errors about options, in terms of the keys that mean the same."""
+"""Rewrites errors about options in terms of the keys of mdload.toml."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def key_of(error: MdloadError) -> str | None:
 
 
 def about(name: str, error: MdloadError) -> str:
-    """What is wrong with `name`, instead of with the option."""
+    """The message about `name`, instead of about the option."""
     if isinstance(error, SettingsError) and error.option:
         return f"{name} {error.problem}"
     return f"{name}: {error}"

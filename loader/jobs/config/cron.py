@@ -56,8 +56,8 @@ class Cron:
 
     Attributes:
         weekdays: 0 is Sunday.
-        either: whether a day is due that is of `days` or of `weekdays`, and not only one of both:
-            so when neither of the two fields begins with a star.
+        either: whether a day in `days` or in `weekdays` is due; else it must be in both. True if
+            neither of the two fields begins with a star.
     """
 
     minutes: frozenset[int]
@@ -72,12 +72,12 @@ class Cron:
         """Five fields as in crontab(5), or @daily and its like.
 
         Raises:
-            ValueError: it is none, or is never due; the message says which field and why.
+            ValueError: it is not a cron expression, or is never due; the message says why.
         """
         fields = _NICKNAMES.get(text.strip().lower(), text).split()
         if len(fields) != len(_FIELDS):
             raise ValueError(
-                f"{text!r} is no cron expression: minute, hour, day of the month, month, day of "
+                f"{text!r} is not a cron expression: minute, hour, day of the month, month, day of "
                 "the week, as in '30 2 * * 1-5', or @daily"
             )
         read = [_read(part, field) for part, field in zip(fields, _FIELDS, strict=True)]
@@ -85,12 +85,12 @@ class Cron:
         either = not (fields[2].startswith("*") or fields[4].startswith("*"))
         longest = max(calendar.monthrange(_LEAP_YEAR, month)[1] for month in months)
         if min(days) > longest and not either:
-            raise ValueError(f"{text!r} is never due: no such month has {min(days)} days")
+            raise ValueError(f"{text!r} is never due: none of its months has {min(days)} days")
         weekdays = frozenset(day % 7 for day in weekdays)
         return cls(minutes, hours, days, months, weekdays, either)
 
     def on_calendar(self) -> list[str]:
-        """The same for systemd's OnCalendar=, which is due when one of these is."""
+        """The same times for systemd: one or two values of OnCalendar=."""
         clock = f"{_listed(self.hours, _FIELDS[1])}:{_listed(self.minutes, _FIELDS[0])}:00"
         week = "" if len(self.weekdays) == 7 else f"{_week(self.weekdays)} "
         months, days = _listed(self.months, _FIELDS[3]), _listed(self.days, _FIELDS[2])
@@ -104,7 +104,7 @@ def _read(text: str, field: _Field) -> frozenset[int]:
     for item in text.split(","):
         match = _ITEM.fullmatch(item)
         if not match or (match["first"] == "*" and match["last"]):
-            raise ValueError(f"the {field.name} has {item!r}, which is no number, range or step")
+            raise ValueError(f"the {field.name} has {item!r}, which is not a number, range or step")
         first, last = field.least, field.most
         if match["first"] != "*":
             first = _number(match["first"], field)
@@ -146,7 +146,7 @@ def _week(days: frozenset[int]) -> str:
 
 
 def _stretches(numbers: frozenset[int]) -> list[tuple[int, int]]:
-    """First and last of those that follow each other."""
+    """First and last number of each run of consecutive numbers."""
     found: list[tuple[int, int]] = []
     for number in sorted(numbers):
         if found and found[-1][1] == number - 1:

@@ -17,31 +17,31 @@ from loader.text import counted
 _FIELD: Final = re.compile(
     r"\{\{|\}\}|\{date(?P<shift>[+-]\d{1,5}d)?(?::(?P<form>[^{}]*))?\}|(?P<other>\{[^{}]*\}?|\})"
 )
-#: strftime's letters that a day has an answer for; `-` takes the zeros away where the system can.
+#: Letters of strftime that a date can fill; `-` drops leading zeros where the system supports it.
 _FORM: Final = re.compile(r"(?:[^%]|%-?[aAbBdGjmuUVwWyY]|%%)+")
 
 
 def check(pattern: str) -> None:
     """Raises:
-    ValueError: `pattern` has a field that is no date.
+    ValueError: `pattern` has a field that is not a date.
     """
     for match in _FIELD.finditer(pattern):
         if match["other"]:
             raise ValueError(
-                f"{match['other']!r} in {pattern!r} is no date such as {{date}}, {{date-1d}} or "
-                "{date:%Y%m%d}; a brace of its own is written twice"
+                f"{match['other']!r} in {pattern!r} is not a date such as {{date}}, {{date-1d}} or "
+                "{date:%Y%m%d}; write a literal brace twice"
             )
         if match["form"] is not None and not _FORM.fullmatch(match["form"]):
             raise ValueError(
-                f"{match[0]!r} is no form of a day: strftime's letters such as %Y, %m, %d"
+                f"{match[0]!r} has a format that is not a date's: use strftime's %Y, %m, %d, …"
             )
 
 
 def fill(pattern: str, day: date) -> str:
-    """`pattern` for `day`.
+    """`pattern` with its dates filled in for `day`.
 
     Raises:
-        SettingsError: a day that it names is none of the calendar.
+        SettingsError: a date is outside of the years 1 to 9999.
     """
 
     def filled(match: re.Match[str]) -> str:
@@ -54,7 +54,7 @@ def fill(pattern: str, day: date) -> str:
 
 
 def day_of(pattern: str, day: date) -> date:
-    """The day whose bars `pattern` names on `day`: its first field's, or without any the day."""
+    """The day that `pattern` asks for on `day`: that of its first field, or else `day`."""
     match = next((m for m in _FIELD.finditer(pattern) if m[0].startswith("{date")), None)
     return _moved(day, match) if match else day
 
@@ -69,7 +69,7 @@ def _shifted(day: date, days: int) -> date:
     except OverflowError:
         side = "before" if days < 0 else "after"
         raise SettingsError(
-            f"{counted(abs(days), 'day')} {side} {day} is no day of the years 1 to 9999",
+            f"{counted(abs(days), 'day')} {side} {day} is outside of the years 1 to 9999",
             hint="name another day: --date, --since and --until",
         ) from None
 
@@ -85,5 +85,5 @@ def span(since: date, until: date) -> list[date]:
 
 
 def today(zone: tzinfo = UTC) -> date:
-    """What day it is in `zone`."""
+    """Today's date in `zone`."""
     return datetime.now(zone).date()

@@ -42,7 +42,7 @@ class Value:
 
 @dataclass(frozen=True)
 class JobConfig:
-    """A job. `job["retries"]` is the value of a key: None where nobody gave one."""
+    """A job. `job["retries"]` is the value of a key, or None without one."""
 
     name: str
     values: Mapping[str, Value]
@@ -52,7 +52,7 @@ class JobConfig:
         return self.values[key].value
 
     def settings(self, *, dry_run: bool = False, force: bool = False) -> Settings:
-        """What a load of it is asked to do.
+        """The settings of its load.
 
         Raises:
             SettingsError: the symbol map cannot be read, or `max_rejects` is wrong.
@@ -99,8 +99,8 @@ class JobConfig:
         return dates.window(day or today, self["days"])
 
     def patterns(self, days: Sequence[date]) -> dict[str, date]:
-        """The sources for `days` in the order to load them, each with the day whose bars it is to
-        have; one that names no date stands there once."""
+        """The sources for `days` in the order to load them, each with the day that its bars should
+        have. A source without a date is there once."""
         found: dict[str, date] = {}
         for day in days:
             for source in self["source"]:

@@ -1,4 +1,4 @@
-"""The keys of mdload.toml: those of the table of load options, and what only a job has."""
+"""The keys of mdload.toml: those of the table of load options, and keys that only jobs have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kinds of values that only jobs have."""
+"""Kinds of values that only jobs have."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _zone(value: object) -> zoneinfo.ZoneInfo:
     try:
         return zoneinfo.ZoneInfo(text(value))
     except (zoneinfo.ZoneInfoNotFoundError, OSError) as error:
-        raise ValueError(f"{value!r} is no time zone such as America/New_York") from error
+        raise ValueError(f"{value!r} is not a time zone such as America/New_York") from error
 
 
 SOURCES: Final = Kind("text, or a list of text", _TEXTS, _sources, is_path=True)

@@ -1,4 +1,4 @@
-"""On which line of a TOML text a key stands; tomllib does not say."""
+"""Finds the line of a key in a TOML text, which tomllib does not report."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def line_of(text: str, path: Sequence[str]) -> int:
         if (at := found.get(tuple(path[:length]))) is not None:
             return at
         inside = [n for key, n in found.items() if key[:length] == tuple(path[:length])]
-        if inside:  # a table that only dotted keys name
+        if inside:  # a table that exists only by dotted keys
             return min(inside)
     return 1
 
 
 def _names(line: str) -> Path:
-    """The keys that a header or an assignment names, in TOML's own reading of them."""
+    """The keys in a header or an assignment, as TOML reads them."""
     try:
         inner: Any = tomllib.loads(line)
     except tomllib.TOMLDecodeError:  # a line of a list or of a text over several lines

@@ -79,7 +79,7 @@ class Config:
 
     @cached_property
     def database(self) -> str | None:
-        """The URL of the server, with its variables put in.
+        """The URL of the server, with its variables expanded.
 
         Raises:
             ConfigError: one of them is not set, or it is not the URL of a PostgreSQL server.
@@ -187,7 +187,7 @@ class Config:
             if not _JOB_NAME.fullmatch(name):
                 yield Problem(
                     self.line("jobs", name),
-                    f"{name!r} is no name for a job: letters, digits, '-', '_' and '.'",
+                    f"{name!r} is not a name for a job: letters, digits, '-', '_' and '.'",
                 )
             yield from self._wrong_values(("jobs", name), JOB)
             if "source" not in self.table("jobs", name):
@@ -216,7 +216,7 @@ class Config:
                 if near:
                     hint = hint or f"did you mean {'.'.join((*path, near[0]))}?"
                 yield Problem(
-                    self.line(*path, name), f"{where} is no setting of mdload",
+                    self.line(*path, name), f"{where} is not a setting of mdload",
                     hint or f"known: {', '.join(known)}",
                 )  # fmt: skip
 
@@ -229,7 +229,7 @@ def _wrong(path: tuple[str, ...], key: Option, error: ValueError, raw: object | 
 
 
 def typed(value: Any, key: Option, as_text: bool) -> Any:
-    """`value` as `key` has it. Where it came `as_text` from outside, that text may be TOML: 4,
+    """`value` as `key` stores it. A value that came `as_text` from outside may be TOML: 4,
     true, ["a", "b"].
 
     Raises:
@@ -247,7 +247,7 @@ def parse(path: Path | None) -> Config:
     """The file at `path`, or `mdload.toml` of the working directory if it exists; not checked.
 
     Raises:
-        SettingsError: it is absent, or no TOML.
+        SettingsError: it is absent, or not TOML.
     """
     file = path or Path(DEFAULT_NAME)
     if path is None and not file.exists():
@@ -269,7 +269,7 @@ def read(path: str | None) -> Config:
     """The file at `path`, or `mdload.toml` of the working directory if it exists, checked.
 
     Raises:
-        SettingsError: it is absent, no TOML, or has an unknown key or a value of the wrong type.
+        SettingsError: it is absent, not TOML, or has an unknown key or a value of the wrong type.
     """
     config = parse(None if path is None else Path(path))
     for problem in config.problems():

@@ -1,4 +1,4 @@
-"""mdload.toml as JSON Schema, for editors that complete and check TOML by one."""
+"""JSON Schema of mdload.toml, for editors that complete and check TOML."""
 
 from __future__ import annotations
 

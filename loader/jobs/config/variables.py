@@ -1,4 +1,4 @@
-"""`${NAME}` and `${NAME:-default}` in the values of mdload.toml, out of the environment."""
+"""Replaces `${NAME}` and `${NAME:-default}` in the values of mdload.toml by the environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _REFERENCE: Final = re.compile(
 
 
 def refers(value: object) -> bool:
-    """Whether there is anything to put in."""
+    """Whether any variable is used."""
     match value:
         case str():
             return "${" in value
@@ -27,18 +27,18 @@ def refers(value: object) -> bool:
 
 
 def expand(value: Any, environ: Mapping[str, str], *, mask: str | None = None) -> Any:
-    """`value` with the variables in its texts, at any depth; `$${` stays `${`. With a `mask` that
-    stands where a variable's name says that it is secret.
+    """`value` with the variables in its texts replaced, at any depth; `$${` becomes `${`. A `mask`
+    replaces variables with the name of a secret.
 
     Raises:
-        ValueError: a variable is not set and has no default, or what stands there names none.
+        ValueError: a variable is not set and has no default, or a reference has no variable's name.
     """
 
     def put(match: re.Match[str]) -> str:
         if match["literal"]:
             return "${"
         if match["wrong"]:
-            raise ValueError(f"{match[0]!r} names no variable, as ${{NAME}} does")
+            raise ValueError(f"{match[0]!r} is not the name of a variable: write ${{NAME}}")
         if mask is not None and names_secret(match["name"]):
             return mask
         found = environ.get(match["name"]) or match["default"]

@@ -65,19 +65,19 @@ def words_of(command: str | tuple[str, ...]) -> list[str]:
     """The program and its arguments.
 
     Raises:
-        HookError: a text that has none, or whose quotes do not close.
+        HookError: a text without a command, or with unbalanced quotes.
     """
     try:
         words = shlex.split(command) if isinstance(command, str) else list(command)
     except ValueError as error:
-        raise HookError(f"is no command: {error}") from error
+        raise HookError(f"is not a command: {error}") from error
     if not words:
-        raise HookError("is no command: it is empty")
+        raise HookError("is not a command: it is empty")
     return words
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends what is left where the command has not ended by itself."""
+    """Ends the command's processes if it has not ended by itself."""
     if process.poll() is None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -85,7 +85,7 @@ def _guarded(job: JobConfig, what: str, act: Callable[[], None]) -> None:
     except Exception as error:  # a hook never changes the run
         _log.warning("%s of the job %s %s", what, job.name, masked(str(error)))
     else:
-        _log.info("%s of the job %s is told", what, job.name)
+        _log.info("%s pinged (job %s)", what, job.name)
 
 
 def sentence(result: Mapping[str, Any]) -> str:

@@ -40,7 +40,7 @@ def post(url: str, body: bytes, seconds: float) -> None:
     """Sends `body` (JSON) to `url`.
 
     Raises:
-        HookError: the answer is an error, or none comes in time. Of the URL only the host is told:
+        HookError: the answer is an error, or none comes in time. Of the URL it shows only the host:
             what follows it is often the secret.
     """
     _request(url, body, seconds)

@@ -27,7 +27,7 @@ def exporting(
     textfile: str | None = None,
     gateway: str | None = None,
 ) -> Iterator[list[Listener]]:
-    """The listeners for one run, whose metrics leave the process when it starts and when it ends.
+    """The listeners that export one run's metrics when it starts and when it ends.
 
     What goes wrong with that is a warning in the log, and changes nothing about the run.
 
@@ -70,7 +70,7 @@ def serve(
     *,
     address: str = "0.0.0.0",  # noqa: S104 - Prometheus comes from another machine
 ) -> Iterator[RunMetrics]:
-    """A listener for a feed, whose metrics are served at http://address:port/metrics meanwhile.
+    """A listener that serves a feed's metrics at http://address:port/metrics until the block ends.
 
     Raises:
         SettingsError: the port cannot be had.

@@ -21,7 +21,7 @@ from loader.read.streams.source import Source
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A source whose container is known, at its first byte.
+    """A source with a known container, at its first byte.
 
     Attributes:
         stream: its plain bytes, peekable.

@@ -1,4 +1,4 @@
-"""Files of records of one size, whose layout is declared as data."""
+"""Files of records of one size; their layout is declared as data."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class Bucket:
         return self._path(key, _Object(self, key).head())
 
     def below(self, folder: str) -> Iterator[ObjectPath]:
-        """All objects whose keys begin with `folder`, which is empty or ends with a slash."""
+        """All objects below `folder`, which is empty or ends with a slash."""
         with self._asking(self.url(folder.rstrip("/"))):
             import obstore  # noqa: PLC0415  # an extra
 

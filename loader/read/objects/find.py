@@ -53,7 +53,7 @@ def check(url: str) -> None:
     if scheme not in buckets.KINDS:
         kinds = ", ".join(f"{kind}://" for kind in (*buckets.KINDS, *_WEB))
         raise SettingsError(
-            f"{scheme}:// is no kind of URL that mdload reads from: it knows {kinds}",
+            f"{scheme}:// is a kind of URL that mdload does not read: it reads {kinds}",
             hint="download it first, or pipe it in: … | mdload backfill -",
         )
     name = rest.partition("/")[0]

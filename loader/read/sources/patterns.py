@@ -147,7 +147,7 @@ def _is_device(path: Path) -> bool:
 
 
 def known(name: str) -> bool:
-    """Whether a file of this name, found in a folder or an archive, is taken for data."""
+    """Whether a file of this name, found in a folder or an archive, counts as data."""
     path = Path(name)
     if path.name.startswith((".", "~$")) or not _ASIDE.isdisjoint(path.parts):
         return False

@@ -77,7 +77,7 @@ def _object(mapping: Mapping[object, object], where: str) -> str:
     entries = {}
     for key, value in mapping.items():
         if not isinstance(key, str):
-            raise TypeError(f"{where} has the key {key!r}, which is no text")
+            raise TypeError(f"{where} has the key {key!r}, which is not text")
         if not names_secret(key):
             entries[str.__str__(key)] = canonical(value, f"{where}.{key}")
     return "{" + ",".join(f"{_text(key)}:{entries[key]}" for key in sorted(entries)) + "}"

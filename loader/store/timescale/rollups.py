@@ -45,7 +45,7 @@ def rollup(source: str, target: str) -> Rollup:
     for text, known in ((target, made), (source, of)):
         if known is None:
             raise SettingsError(
-                f"{text!r} is no interval", hint=f"one of {', '.join(bars.INTERVALS)}"
+                f"{text!r} is not an interval", hint=f"one of {', '.join(bars.INTERVALS)}"
             )
     assert made is not None
     assert of is not None

@@ -26,7 +26,7 @@ def _read(opened: Opened) -> Reading:
 
 
 def read_file(file: Any, source: Source, batch_rows: int) -> Reading:
-    """The record batches of an IPC file, a seekable file whose closing is the caller's.
+    """The record batches of an IPC file, a seekable file. The caller closes it.
 
     Raises:
         UnreadableFile: the footer is absent or damaged.

@@ -15,7 +15,7 @@ from loader.read.streams.source import Source
 
 
 def read(file: Any, source: Source, batch_rows: int) -> Reading:
-    """The table in `file`, a seekable file whose closing is the caller's.
+    """The table in `file`, a seekable file. The caller closes it.
 
     `pre_buffer=False` with a buffer reads pages as they are needed, so that a row group of any size
     passes in flat memory. The default takes all bytes of a row group at once, and Polars' own scan
