@@ -12,6 +12,7 @@ import polars as pl
 
 from loader import bars
 from loader.bars.numbers import is_text
+from loader.check.structs import struct_of_prices
 from loader.dialects.dialect import Dialect, fold
 from loader.errors import ColumnMismatch, SettingsError
 
@@ -81,10 +82,11 @@ def _candidates(
 ) -> Iterator[tuple[str, list[list[str]]]]:
     """Each field that is not in `names`, with its columns: best name first, equal names together.
     Puts `time_of_day` into `names` where a column completes the dates of `ts`."""
+    struct = "" if dialect.shapes else struct_of_prices(free, dialect)
     for field, words in dialect.columns.items():
         if field in names or (field == "time_of_day" and not dialect.shapes):
             continue
-        found = _by_name(free, words)
+        found = _by_name(free, words) or _by_name(free, words, struct)
         if field == "ts" and "time_of_day" not in names and not dialect.shapes:
             found = _date_and_time(frame, dialect, found, names)
         if found:
@@ -139,11 +141,13 @@ def _asked(frame: pl.DataFrame, field: str, name: str, where: str) -> str:
     )
 
 
-def _by_name(free: list[str], words: tuple[str, ...]) -> list[list[str]]:
-    """The columns named by one of the words, best first; columns of one name in one group."""
+def _by_name(free: list[str], words: tuple[str, ...], struct: str = "") -> list[list[str]]:
+    """The columns named by one of the words, best first; columns of one name in one group. The
+    columns that begin with `struct` count by the rest of their names, and only they."""
     groups: dict[str, list[str]] = {}
     for name in free:
-        groups.setdefault(fold(_stem(name, free)), []).append(name)
+        if name.startswith(struct):
+            groups.setdefault(fold(_stem(name, free).removeprefix(struct)), []).append(name)
     return [groups[word] for word in map(fold, words) if word in groups]
 
 

@@ -85,11 +85,13 @@ def test_every_container_of_ours_is_one_module_with_a_format() -> None:
     folder = Path(containers.__path__[0])
     modules = {path.stem for path in folder.iterdir() if not path.stem.startswith("__")}
     assert modules == {
-        "arrow", "bi5", "dbn", "hdf5", "hst", "json", "parquet", "scid", "tdx", "text",
+        "arrow", "bi5", "dbn", "delta", "hdf5", "hst", "iceberg", "json", "parquet", "scid", "tdx",
+        "text",
     }  # fmt: skip
     assert len(formats()) == len(modules)
     assert container_names() == {
-        "arrow", "bi5", "csv", "dbn", "hdf5", "hst", "json", "ndjson", "parquet", "scid", "tdx",
+        "arrow", "bi5", "csv", "dbn", "delta", "hdf5", "hst", "iceberg", "json", "ndjson",
+        "parquet", "scid", "tdx",
     }  # fmt: skip
     assert suffixes() == {
         ".parquet", ".pq", ".parq", ".arrow", ".feather", ".ipc", ".csv", ".tsv", ".tab", ".psv",
@@ -124,10 +126,10 @@ def test_a_shape_of_another_package_in_an_unknown_container_fails(
 
 def test_a_dialect_of_one_s_own_in_an_unknown_container_fails() -> None:
     table = {"containers": ["cvs"], "header": ["t"], "columns": {"ts": "t"}}
-    with pytest.raises(TableError, match=r"dialects.mine.containers: .* 'cvs'") as caught:
+    with pytest.raises(TableError, match=r"dialects.mine.containers.* 'cvs'") as caught:
         from_table("mine", table)
     assert caught.value.key == "containers"
-    assert "csv, dbn" in str(caught.value.hint)
+    assert "csv, dbn, delta" in str(caught.value.hint)
 
 
 def test_a_text_is_read_without_the_libraries_of_other_containers(tmp_path: Path) -> None:
