@@ -69,7 +69,8 @@ def altered(columns: str | None, keys: str | None) -> tuple[str, str] | None:
             return f"the column {name} is missing", mend
         others = f" (and {len(wrong) - 1} more columns have another type)" if wrong[1:] else ""
         return (
-            f"the column {name} was altered: it is {_sql(has)}, and mdload needs {_sql(needed)}{others}",
+            f"the column {name} was altered: it is {_sql(has)}, and mdload needs {_sql(needed)}"
+            + others,
             "\n".join(_mended(*each) for each in wrong),
         )
     if found and " ".join(sorted(KEY)) not in (keys or "").splitlines():

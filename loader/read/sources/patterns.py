@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZipInfo
 
-from loader.errors import NotThere, UnreadableFile
+from loader.errors import NotThere, SettingsError, UnreadableFile
 from loader.read import objects, tables
 from loader.read.formats.known import suffixes
 from loader.read.formats.plain_text import printable
@@ -46,7 +46,7 @@ def find(patterns: Sequence[str]) -> Iterator[list[Source]]:
     Raises:
         NotThere: a pattern names nothing.
         UnreadableFile: it names something that is not a file, or cannot be reached.
-        SettingsError: it is a URL of a kind that is not read.
+        SettingsError: it is empty, or a URL of a kind that is not read.
         NoRoom: the temporary file does not fit.
     """
     found: dict[tuple[object, str | None], Source] = {}
@@ -62,6 +62,11 @@ def find(patterns: Sequence[str]) -> Iterator[list[Source]]:
 
 def _paths(pattern: str, stack: ExitStack) -> list[tuple[Place, str]]:
     """Each file that one pattern names, with the name it is known by."""
+    if not pattern.strip():
+        raise SettingsError(
+            "a source is empty: it names nothing",
+            hint="is the variable set? name a path, a glob, a folder, a URL, or - for stdin",
+        )
     if pattern == "-":
         if sys.stdin is None:
             raise UnreadableFile("standard input is closed", hint="pipe a file into mdload")
