@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 
 from loader.bars.schema import TS
+from loader.db import planted
 from loader.db.adbc import AdbcSession, Error
 from loader.db.conninfo import conninfo
 from loader.db.executor import Param
@@ -39,6 +40,7 @@ def connect(url: str, *, autocommit: bool = False) -> Connection:
     connection = Connection(session)
     try:
         with nullcontext() if autocommit else connection.transaction():
+            planted.refuse(connection.row)
             connection.run("session_setup")
     except BaseException:
         connection.close()

@@ -12,6 +12,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
+from loader.db import planted
 from loader.db.conninfo import conninfo
 from loader.db.queries import query
 from loader.db.translate import translate
@@ -32,7 +33,9 @@ def connect(url: str, *, doing: str | None = None) -> Session:
     """
     connection = open_connection(url, doing or "connecting", autocommit=True)
     try:
-        Session(connection, doing=doing or "connecting").run("session_for_rows")
+        session = Session(connection, doing=doing or "connecting")
+        planted.refuse(session.row)
+        session.run("session_for_rows")
     except BaseException:
         connection.close()
         raise
