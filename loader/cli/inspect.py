@@ -31,13 +31,14 @@ def inspect(
     from loader.cli.views.inspection import print_look
     from loader.ingest.inspection import inspect_source
     from loader.read.sources import find
+    from loader.text import visible
 
     settings = settings_of(ctx, given)
     with find([source]) as found:
         looks = [inspect_source(each, settings) for each in found]
     if emit:
         for look in looks[:1]:
-            click.echo(dialect_table(look))
+            click.echo(visible(dialect_table(look)))
         return 0
     print_look(looks, rows, as_json=as_json)
     return max((look.error.exit_code for look in looks if look.error), default=0)
