@@ -12,11 +12,10 @@ import polars as pl
 import pyarrow as pa
 
 from loader.bars.schema import TS
-from loader.db import planted
 from loader.db.adbc import AdbcSession, Error
 from loader.db.conninfo import conninfo
 from loader.db.executor import Param
-from loader.db.queries import query
+from loader.db.queries import query, refuse_planted
 from loader.db.translate import translate
 from loader.errors import MdloadError
 
@@ -40,7 +39,7 @@ def connect(url: str, *, autocommit: bool = False) -> Connection:
     connection = Connection(session)
     try:
         with nullcontext() if autocommit else connection.transaction():
-            planted.refuse(connection.row)
+            refuse_planted(connection.row)
             connection.run("session_setup")
     except BaseException:
         connection.close()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from loader.db import planted
+from loader.db.queries import refuse_planted
 from loader.db.rows import PsycopgConnection, Session, open_connection
 from loader.db.translate import translate
 
@@ -33,7 +33,7 @@ def engine(url: str, notice: Callable[[str], None] | None = None) -> Engine:
         connection.add_notice_handler(hear)
         try:
             with Session(connection).transaction():
-                planted.refuse(Session(connection).row)
+                refuse_planted(Session(connection).row)
         except BaseException:
             connection.close()
             raise

@@ -8,8 +8,7 @@ from typing import Any
 
 import psycopg
 
-from loader.db import planted
-from loader.db.queries import query
+from loader.db.queries import query, refuse_planted
 from loader.db.rows import Session, open_connection, translated
 
 
@@ -29,7 +28,7 @@ class Prepared(Session):
         try:
             self._cursor = psycopg.RawCursor(self._connection)
             with self.transaction():
-                planted.refuse(self.row)
+                refuse_planted(self.row)
                 self.run("session_setup")
                 self.run("store_session")
         except BaseException:

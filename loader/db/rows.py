@@ -12,9 +12,8 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
-from loader.db import planted
 from loader.db.conninfo import conninfo
-from loader.db.queries import query
+from loader.db.queries import query, refuse_planted
 from loader.db.translate import translate
 from loader.errors import MdloadError
 
@@ -34,7 +33,7 @@ def connect(url: str, *, doing: str | None = None) -> Session:
     connection = open_connection(url, doing or "connecting", autocommit=True)
     try:
         session = Session(connection, doing=doing or "connecting")
-        planted.refuse(session.row)
+        refuse_planted(session.row)
         session.run("session_for_rows")
     except BaseException:
         connection.close()
