@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -25,6 +26,11 @@ _PLAIN_KEYS: Final = frozenset({
 })  # fmt: skip
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
+#: Controls, marks of direction, what has no width, halves of characters, line separators, tags.
+_STEERS: Final = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f\\xad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff"
+    "\\ufff9-\\ufffb\\ud800-\\udfff\\U000e0000-\\U000e007f]"
+)
 _USERINFO = re.compile(r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]*://)(?P<userinfo>[^\s/?#]*)@")
 _QUERY = re.compile(r"(?P<name>(?<=[?&])[^=&#\s]+)=(?P<value>[^&#\s]*)")
 _SETTING = re.compile(
@@ -65,6 +71,27 @@ def redact(text: str, mask: str = "***") -> str:
     return _SETTING.sub(lambda match: f"{match['name']}{mask}", text)
 
 
+def visible(text: str, keep: str = "\n") -> str:
+    """`text` with escapes (`\\x1b`, `\\u202e`) for characters that steer a terminal or cannot be
+    seen, except those in `keep`: all text that files, jobs and databases give goes through it."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c in keep or not _STEERS.match(c) else _escaped(c) for c in text)
+
+
+def visible_json(document: str) -> str:
+    """A JSON document that says the same, with JSON's own escapes for such characters."""
+
+    def escaped(found: re.Match[str]) -> str:
+        return json.dumps(found[0])[1:-1]
+
+    return _STEERS.sub(lambda found: found[0] if found[0] == "\n" else escaped(found), document)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
 def plain(value: object) -> object:
     """What JSON has for `value`: `default` of json.dumps."""
     match value:
@@ -96,7 +123,7 @@ def cell(value: object) -> str:
             return utc(value)
         case list() | tuple():
             return ", ".join(map(cell, value)) or NOTHING
-    return str(value)
+    return visible(str(value), "")
 
 
 def number(n: float | None) -> str:

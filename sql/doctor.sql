@@ -88,3 +88,15 @@ SELECT DISTINCT l.pid, l.migrates, a.application_name AS application,
   LEFT JOIN job_runs run ON run.status = 'running' AND run.metadata ->> 'lock' = CAST(l.pid AS text)
  WHERE l.migrates OR run.id IS NOT NULL OR a.application_name LIKE 'mdload%'
  ORDER BY l.pid
+
+-- doctor_creators --
+-- Whether schema $1 lets roles create objects that are neither its owner, nor a superuser, nor this role: the first of
+-- them, PUBLIC before others.
+SELECT CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END AS role, quote_ident(n.nspname) AS schema
+  FROM pg_namespace n
+ CROSS JOIN LATERAL aclexplode(n.nspacl) AS a
+  LEFT JOIN pg_roles r ON r.oid = a.grantee
+ WHERE n.nspname = CAST($1 AS text) AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner
+   AND NOT coalesce(r.rolsuper OR r.rolname = current_user, false)
+ ORDER BY a.grantee
+ LIMIT 1

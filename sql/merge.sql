@@ -74,3 +74,40 @@ WITH written AS (
      WHERE NOT inserted)
 SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted)
   FROM written
+
+-- bars_hold --
+-- Keeps others from altering the bars until the transaction ends.
+SELECT FROM bars_ohlcv LIMIT 0
+
+-- bars_state --
+-- What a merge relies on: the columns of the tables of bars with their types and collations, one a line; the columns of
+-- each unique key, one key a line; triggers of others that can keep a row out, one a line; and the rows that this
+-- session has inserted lately, NULL if the server does not count.
+SELECT (SELECT string_agg(concat(t.name, '.', a.attname, ' ', format_type(a.atttypid, a.atttypmod), ' ' || l.collname),
+                          chr(10))
+          FROM (VALUES ('bars_ohlcv'), ('bars_ohlcv_revisions')) AS t (name)
+          JOIN pg_attribute a ON a.attrelid = to_regclass(t.name) AND a.attnum > 0 AND NOT a.attisdropped
+          LEFT JOIN pg_collation l ON l.oid = a.attcollation) AS columns,
+       (SELECT string_agg((SELECT string_agg(a.attname, ' ' ORDER BY a.attname COLLATE "C")
+                             FROM pg_attribute a
+                            WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)), chr(10))
+          FROM pg_index i
+         WHERE i.indrelid = to_regclass('bars_ohlcv') AND i.indisunique AND i.indisvalid AND i.indimmediate
+           AND i.indpred IS NULL AND i.indexprs IS NULL) AS keys,
+       (SELECT string_agg(DISTINCT CAST(t.tgname AS text), chr(10))
+          FROM pg_trigger t
+          JOIN pg_proc p ON p.oid = t.tgfoid
+         WHERE (t.tgrelid = to_regclass('bars_ohlcv')
+                OR t.tgrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass('bars_ohlcv')))
+           AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 1 = 1 AND t.tgtype & 66 <> 0
+           AND p.proname NOT LIKE 'mdload%' AND t.tgname <> 'ts_insert_blocker') AS triggers,
+       CASE WHEN current_setting('track_counts') = 'on'
+            THEN CAST(pg_stat_get_xact_tuples_inserted(to_regclass('bars_ohlcv'))
+                      + (SELECT coalesce(sum(pg_stat_get_xact_tuples_inserted(inhrelid)), 0)
+                           FROM pg_inherits WHERE inhparent = to_regclass('bars_ohlcv')) AS bigint) END AS inserted
+
+-- stage_unmet --
+-- How many bars of the stage are not stored as they are there, once it was merged.
+SELECT count(*)
+  FROM pg_temp.mdload_stage s
+ WHERE NOT EXISTS (SELECT FROM bars_ohlcv b WHERE @same_key(b., s.) AND NOT (@differ(b., s.)))

@@ -26,3 +26,30 @@ SELECT set_config(name, setting, false)
   FROM (VALUES ('default_transaction_isolation', 'read committed'),
                ('idle_session_timeout', '0'), ('DateStyle', 'ISO'), ('TimeZone', 'UTC')) AS wanted (name, setting)
  WHERE current_setting(name, true) IS NOT NULL
+
+-- planted --
+-- Functions and operators of others in the session's schemas that have a name of PostgreSQL's own: a better match for
+-- the types of a call precedes the order of schemas, so that mdload's statements would run them. $1 the functions that
+-- matter, between blanks. Every name here is qualified, so that this statement runs none of them.
+SELECT found.signature, pg_catalog.pg_get_userbyid(found.owner) AS owner
+  FROM (SELECT CAST(CAST(p.oid AS pg_catalog.regprocedure) AS pg_catalog.text) AS signature, p.pronamespace AS schema,
+               p.proowner AS owner, p.oid AS oid
+          FROM pg_catalog.pg_proc p
+         WHERE CAST(p.proname AS pg_catalog.text)
+               OPERATOR(pg_catalog.=) ANY (pg_catalog.string_to_array(CAST($1 AS pg_catalog.text), ' '))
+         UNION ALL
+        SELECT CAST(CAST(o.oid AS pg_catalog.regoperator) AS pg_catalog.text), o.oprnamespace, o.oprowner, o.oid
+          FROM pg_catalog.pg_operator o) AS found
+  JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) found.schema
+ WHERE n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false))
+   AND NOT (found.owner OPERATOR(pg_catalog.=) n.nspowner)
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r
+                    WHERE r.oid OPERATOR(pg_catalog.=) found.owner
+                      AND (r.rolsuper OR r.rolname OPERATOR(pg_catalog.=) current_user))
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_database d
+                    WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
+                      AND d.datdba OPERATOR(pg_catalog.=) found.owner)
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
+                    WHERE e.objid OPERATOR(pg_catalog.=) found.oid
+                      AND e.deptype OPERATOR(pg_catalog.=) CAST('e' AS pg_catalog."char"))
+ LIMIT 1

@@ -55,6 +55,11 @@ def unreadable(text: Words) -> pl.Series:
     return text.each(lambda words: words.str.contains(_UNREADABLE).fill_null(False))
 
 
+def too_long(text: Words, most: int) -> pl.Series:
+    """Where a name has more than `most` characters. Null does not."""
+    return text.each(lambda words: (words.str.len_chars() > most).fill_null(False))
+
+
 def intervals(text: Words, own: Mapping[str, str] = _NO_WORDS) -> Words:
     """The text as words of the interval vocabulary, null where it is not one of them.
 

@@ -12,6 +12,7 @@ import polars as pl
 from loader import bars
 from loader.check import clocks
 from loader.check.instruments.asked import check_fields, column_for, listed, shown
+from loader.check.structs import struct_of_prices
 from loader.dialects.dialect import Dialect, fold
 from loader.errors import ColumnMismatch
 
@@ -109,10 +110,12 @@ def _candidates(
 ) -> Iterator[tuple[str, list[list[str]]]]:
     """Each field that is not in `names`, with its columns: best name first, equal names together.
     Puts `time_of_day` into `names` where a column completes the dates of `ts`."""
+    struct = "" if dialect.shapes else struct_of_prices(free, dialect)
     for field, words in dialect.columns.items():
         if field in names or (field == "time_of_day" and not dialect.shapes):
             continue
-        found = _by_name([name for name in free if name not in around], words)
+        rows = [name for name in free if name not in around]
+        found = _by_name(rows, words) or _by_name(rows, words, struct)
         outside = _by_name([name for name in free if name in around], words)
         if field == "ts" and not dialect.shapes:
             found = [group for group in found if group != [_KEYS] or clocks.are_times(frame[_KEYS])]
@@ -142,13 +145,16 @@ def _not_used(
     return notes + _left_out(left, dialect)
 
 
-def _by_name(free: list[str], words: tuple[str, ...]) -> list[list[str]]:
+def _by_name(free: list[str], words: tuple[str, ...], struct: str = "") -> list[list[str]]:
     """The columns named by one of the words, best first; columns of one name in one group. `<OPEN>`
-    is a name of its own, and if no word is so written, `open`."""
+    is a name of its own, and if no word is so written, `open`. Of columns that begin with `struct`,
+    and only of them, the rest of the name counts."""
     groups: dict[str, list[str]] = {}
     known = set(map(fold, words))
     for name in free:
-        folded = fold(_stem(name, free))
+        if not name.startswith(struct):
+            continue
+        folded = fold(_stem(name, free).removeprefix(struct))
         bare = folded if folded in known else _BRACKETS.sub(r"\1", folded)
         groups.setdefault(bare, []).append(name)
     return [groups[word] for word in map(fold, words) if word in groups]

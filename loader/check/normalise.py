@@ -14,6 +14,7 @@ from loader.bars.names import Naming
 from loader.bars.times import ends, stamps
 from loader.bars.words import constant
 from loader.check.layout import Layout
+from loader.check.reasons import LONGEST_KEY
 from loader.errors import ColumnMismatch
 from loader.read.batch import RawBatch
 
@@ -107,6 +108,9 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
     }
     faults = {
         "key_unreadable": names.unreadable(provider) | names.unreadable(symbol),
+        "key_too_long": names.too_long(provider, LONGEST_KEY)
+        | names.too_long(symbol, LONGEST_KEY)
+        | names.too_long(spelled, LONGEST_KEY),
         "interval_unknown": numbers.unparsable(said.rows, interval.rows),
         "ts_nonexistent": starts.nonexistent,
         "ts_ambiguous": starts.ambiguous,

@@ -27,10 +27,13 @@ class Reason:
 FILE_REFUSED: Final = "file_refused"
 LINE_NOT_JSON: Final = "line_not_json"
 LINE_NOT_A_BAR: Final = "line_not_a_bar"
+LINE_REFUSED: Final = "line_refused"
 ROW_TOO_SHORT: Final = "row_too_short"
 ROW_TOO_LONG: Final = "row_too_long"
 SYMBOL_COLLISION: Final = "symbol_collision"
 
+#: Characters of a provider or a symbol: no real one has half of them, and any index takes them.
+LONGEST_KEY: Final = 128
 _ANY_SIGN: Final = ("allow_nonpositive_prices",)
 
 #: In the order of report.
@@ -41,6 +44,7 @@ REASONS: Final = (
     ),
     Reason(LINE_NOT_JSON, "line", "the line is not a JSON object"),
     Reason(LINE_NOT_A_BAR, "line", "the names in the object do not make a bar"),
+    Reason(LINE_REFUSED, "line", "the server does not take the bar in the line"),
     Reason(ROW_TOO_SHORT, "row", "the row has fewer cells than the file has columns"),
     Reason(ROW_TOO_LONG, "row", "the row has more cells than the file has columns"),
     Reason("provider_missing", "bar", "the provider is empty"),
@@ -48,6 +52,10 @@ REASONS: Final = (
     Reason(
         "key_unreadable", "bar",
         "the provider or the symbol holds invisible characters, or U+FFFD for lost ones",
+    ),
+    Reason(
+        "key_too_long", "bar",
+        f"the provider, the symbol or its spelling has more than {LONGEST_KEY} characters",
     ),
     Reason("interval_missing", "bar", "the interval is empty"),
     Reason("interval_unknown", "bar", "the interval is not in the vocabulary"),

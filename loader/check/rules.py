@@ -64,6 +64,7 @@ def _key_rules() -> dict[str, pl.Expr]:
         "provider_missing": pl.col("provider").is_not_null(),
         "symbol_missing": pl.col("symbol").is_not_null(),
         "key_unreadable": ~pl.col("key_unreadable"),
+        "key_too_long": ~pl.col("key_too_long"),
         "interval_missing": interval.is_not_null() | unknown,
         "interval_unknown": ~unknown,
     }

@@ -6,6 +6,7 @@ import importlib
 import os
 import re
 import sys
+from io import StringIO
 from typing import Literal, NoReturn
 
 import click
@@ -140,6 +141,7 @@ def main() -> NoReturn:
 def _report(exc: BaseException) -> int:
     """Prints what ended the command, and returns the exit code."""
     from loader.listen import log
+    from loader.text import visible
 
     match exc:
         case MdloadError():
@@ -149,7 +151,7 @@ def _report(exc: BaseException) -> int:
             if log.speaks_json():
                 log.error(exc.format_message(), "see mdload --help, mdload COMMAND --help")
             else:
-                exc.show()
+                click.echo(visible(_shown(exc)), err=True)
             return exc.exit_code
         case click.Abort() | KeyboardInterrupt():  # click makes Abort of Ctrl-C
             log.error("interrupted")
@@ -165,3 +167,10 @@ def _report(exc: BaseException) -> int:
         cause=exc if verbose else None,
     )  # fmt: skip
     return MdloadError.exit_code
+
+
+def _shown(exc: click.ClickException) -> str:
+    """What click itself would print of `exc`."""
+    text = StringIO()
+    exc.show(text)
+    return text.getvalue().rstrip("\n")

@@ -35,7 +35,7 @@ def check(ctx: Context, as_json: bool) -> int:
     """
     from pathlib import Path
 
-    from loader.cli.views.table import print_json
+    from loader.cli.views.table import print_json, say
     from loader.jobs.config.read import DEFAULT_NAME, parse
     from loader.jobs.lint import problems
     from loader.listen import log
@@ -51,7 +51,7 @@ def check(ctx: Context, as_json: bool) -> int:
         told = [{"line": p.line, "message": p.message, "hint": p.hint} for p in wrong]
         print_json({"file": found.name, "jobs": found.jobs, "problems": told})
     elif not wrong:
-        click.echo(f"{found.name}: {counted(len(found.jobs), 'job')}, nothing wrong")
+        say(f"{found.name}: {counted(len(found.jobs), 'job')}, nothing wrong")
     for problem in wrong:
         log.error(f"{found.name}:{problem.line}: {problem.message}", problem.hint)
     return SettingsError.exit_code if wrong else 0
@@ -76,7 +76,7 @@ def show(
     the default. Secrets are masked. The fingerprint is the one that the job's runs are recorded
     with.
     """
-    from loader.cli.views.table import Column, print_json, table
+    from loader.cli.views.table import Column, print_json, say, table
     from loader.jobs.config import job
 
     found = ctx.config
@@ -85,19 +85,19 @@ def show(
     if as_json:
         print_json({"file": found.path, "database": database, "jobs": shown})
         return
-    click.echo(f"database  {database['url']} ({database['origin']})")
+    say(f"database  {database['url']} ({database['origin']})")
     for each in shown:
-        click.echo()
+        say()
         values = {k: v for k, v in each["values"].items() if v["value"] is not None}
         table(
             f"job {each['job']}",
             ["key", "value", Column("from", spare=1)],
             [(key, _text(value["value"]), value["origin"]) for key, value in values.items()],
         )
-        click.echo(f"sources for {' to '.join(sorted({each['days'][0], each['days'][-1]}))}:")
+        say(f"sources for {' to '.join(sorted({each['days'][0], each['days'][-1]}))}:")
         for source in each["sources"]:
-            click.echo(f"  {source}")
-        click.echo(f"fingerprint {each['fingerprint']}")
+            say(f"  {source}")
+        say(f"fingerprint {each['fingerprint']}")
 
 
 def _database(ctx: Context) -> dict[str, str]:

@@ -32,6 +32,7 @@ def inspect(
     from loader.dialects.siblings import Siblings
     from loader.ingest.inspection import inspect_source
     from loader.read.sources import find
+    from loader.text import visible
 
     settings = settings_of(ctx, given)
     with find([source]) as found:
@@ -39,7 +40,7 @@ def inspect(
         looks = [inspect_source(each, settings, siblings.unlike(each.full_path)) for each in found]
     if emit:
         for look in looks[:1]:
-            click.echo(dialect_table(look))
+            click.echo(visible(dialect_table(look)))
         return 0
     print_look(looks, rows, as_json=as_json)
     return max((look.error.exit_code for look in looks if look.error), default=0)

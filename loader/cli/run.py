@@ -120,16 +120,17 @@ def _run(ctx: Context, job: JobConfig, url: str, request: JobRequest) -> JobResu
 
 def _tell(result: JobResult, *, as_json: bool) -> None:
     from loader.cli.views.load import print_errors, print_load
+    from loader.cli.views.table import say
     from loader.listen import log
 
     if as_json:
         print_errors(result.load)
     else:
         days = sorted({day.isoformat() for day in (*result.days[:1], *result.days[-1:])})
-        click.echo(f"job {result.job}, for {' to '.join(days)}")
+        say(f"job {result.job}, for {' to '.join(days)}")
         if result.load.files or not result.error:
-            click.echo()
+            say()
             print_load(result.load, as_json=False)
-            click.echo()
+            say()
     if result.error:
         log.error(result.error, result.hint)

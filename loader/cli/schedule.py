@@ -51,7 +51,7 @@ def show(
     Nothing is installed. The times are those of the machine that runs them. A job needs no lock of
     its own here: it takes one in the database.
     """
-    from loader.cli.views.table import print_json
+    from loader.cli.views.table import print_json, say
     from loader.jobs.schedule import crontab_line, failure_unit, units
 
     if user is not None and not _USER.fullmatch(user):
@@ -71,9 +71,9 @@ def show(
         _print_units(texts if on_failure else texts | failure_unit())
     else:
         where = "a file in /etc/cron.d" if user else "crontab -e"
-        click.echo(f"# For {where}. Errors come as mail; all runs are in: mdload job-runs list")
+        say(f"# For {where}. Errors come as mail; all runs are in: mdload job-runs list")
         for line in lines.values():
-            click.echo(line)
+            say(line)
 
 
 def _scheduled(ctx: Context, jobs: tuple[str, ...]) -> list[Scheduled]:
@@ -128,7 +128,9 @@ def _surroundings(
 
 
 def _print_units(texts: dict[str, str]) -> None:
+    from loader.cli.views.table import say
+
     timers = " ".join(name for name in texts if name.endswith(".timer"))
     for name, text in texts.items():
-        click.echo(f"# /etc/systemd/system/{name}\n{text}")
-    click.echo(f"# then: systemctl daemon-reload && systemctl enable --now {timers}")
+        say(f"# /etc/systemd/system/{name}\n{text}")
+    say(f"# then: systemctl daemon-reload && systemctl enable --now {timers}")

@@ -40,7 +40,7 @@ def verify(
     Exit code 6 if any differ.
     """
     from loader.cli.store import store
-    from loader.cli.views.table import Column, print_json, table
+    from loader.cli.views.table import Column, print_json, say, table
     from loader.errors import CheckFailed
     from loader.store.series import SeriesFilter
     from loader.store.timescale import connected, extension
@@ -62,7 +62,7 @@ def verify(
         if rows:
             time = Column("ts", "time")
             table(None, ["provider", "symbol", time, "differs", *FIELDS], rows)
-        click.echo(f"{found.rollup.name}: {counted(found.compared, 'bar')} compared, "
+        say(f"{found.rollup.name}: {counted(found.compared, 'bar')} compared, "
                    f"{len(found.differences):,} differ")  # fmt: skip
     if found.differences:
         fields = ", ".join(f"{name} {n:,}" for name, n in found.by_field.items())

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from loader.db.arrow import Connection, connect
 from loader.db.prepared import Prepared
+from loader.store import shape
 
 
 class Sessions:
@@ -25,8 +26,15 @@ class Sessions:
     def prepared(self) -> Prepared:
         """For small batches."""
         if self._prepared is None:
-            self._prepared = Prepared(self._url)
-            self._open.append(self._prepared)
+            prepared = Prepared(self._url)
+            try:
+                with prepared.transaction():
+                    shape.check(prepared)
+            except BaseException:
+                prepared.close()
+                raise
+            self._open.append(prepared)
+            self._prepared = prepared
         return self._prepared
 
     def writer(self) -> Connection:

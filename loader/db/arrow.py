@@ -16,7 +16,7 @@ from loader.bars.schema import TS
 from loader.db.adbc import AdbcSession, Error
 from loader.db.conninfo import conninfo
 from loader.db.executor import Param
-from loader.db.queries import query
+from loader.db.queries import query, refuse_planted
 from loader.db.translate import translate
 from loader.errors import MdloadError
 
@@ -42,6 +42,7 @@ def connect(url: str, *, autocommit: bool = False) -> Connection:
     connection = Connection(session)
     try:
         with nullcontext() if autocommit else connection.transaction():
+            refuse_planted(connection.row)
             connection.run("session_setup")
     except BaseException:
         connection.close()

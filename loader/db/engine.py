@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from loader.db.rows import PsycopgConnection, open_connection
+from loader.db.queries import refuse_planted
+from loader.db.rows import PsycopgConnection, Session, open_connection
 from loader.db.translate import translate
 
 if TYPE_CHECKING:
@@ -30,6 +31,12 @@ def engine(url: str, notice: Callable[[str], None] | None = None) -> Engine:
     def connect() -> PsycopgConnection:
         connection = open_connection(url, "connecting", autocommit=False)
         connection.add_notice_handler(hear)
+        try:
+            with Session(connection).transaction():
+                refuse_planted(Session(connection).row)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     return create_engine(

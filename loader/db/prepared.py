@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from loader.db.queries import query
+from loader.db.queries import query, refuse_planted
 from loader.db.rows import Session, open_connection, translated
 
 
@@ -28,6 +28,7 @@ class Prepared(Session):
         try:
             self._cursor = psycopg.RawCursor(self._connection)
             with self.transaction():
+                refuse_planted(self.row)
                 self.run("session_setup")
                 self.run("store_session")
         except BaseException:

@@ -13,7 +13,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from loader.db.conninfo import conninfo
-from loader.db.queries import query
+from loader.db.queries import query, refuse_planted
 from loader.db.translate import translate
 from loader.errors import MdloadError
 
@@ -32,7 +32,9 @@ def connect(url: str, *, doing: str | None = None) -> Session:
     """
     connection = open_connection(url, doing or "connecting", autocommit=True)
     try:
-        Session(connection, doing=doing or "connecting").run("session_for_rows")
+        session = Session(connection, doing=doing or "connecting")
+        refuse_planted(session.row)
+        session.run("session_for_rows")
     except BaseException:
         connection.close()
         raise

@@ -27,7 +27,7 @@ from loader.read.sources import Source
 from loader.read.spool import Spool
 from loader.read.streams.source import no_access
 from loader.results import FileResult
-from loader.store import quarantine, spellings
+from loader.store import quarantine, shape, spellings
 from loader.store.compare import PendingDiff
 from loader.store.runs import ledger
 from loader.store.timescale.chunks import HourCounts
@@ -165,6 +165,8 @@ class FileWork:
     def _dry(self, pieces: Iterator[PendingDiff]) -> FileResult:
         """What a load would come to. The pieces are read and compared, and nothing is written."""
         merger, entry = DryMerger(), self._entry(self.done, "loaded")
+        with self.run.connection(autocommit=True) as reader:
+            shape.check(reader)
         with Spool(quarantine.BAD) as rejects:
             part = Part(self.source.name, rejects)
             merger.send(part.passing(self._watched(pieces)))

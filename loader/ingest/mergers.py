@@ -10,7 +10,7 @@ import polars as pl
 from loader.db.arrow import Connection
 from loader.db.executor import Executor
 from loader.ingest.writes import Write
-from loader.store import merge
+from loader.store import merge, shape
 from loader.store.compare import PendingDiff, compare
 from loader.store.merge import Merged, Statement
 from loader.store.timescale.chunks import HourCounts
@@ -55,6 +55,7 @@ class CopyMerger:
         self._copied = self._unchanged = 0
 
     def send(self, pieces: Iterable[PendingDiff]) -> None:
+        self._before = shape.held(self._session)
         with self._copy:
             new = self._counted(self._copy.sending(self._new_bars(pieces)))
             self._copied = merge.copy_new(self._session, new)
@@ -64,8 +65,10 @@ class CopyMerger:
             staged = self._counted(self._upsert.sending(self._staged))
             upserted = merge.upsert(self._session, staged, run_id, file_id)
         self._upsert.bars = upserted.inserted + upserted.updated
+        inserted = self._copied + upserted.inserted
+        shape.insist_stored(self._session, self._before, inserted, staged=upserted != Merged())
         return Merged(
-            self._copied + upserted.inserted,
+            inserted,
             upserted.updated,
             self._unchanged + upserted.unchanged,
         )

@@ -28,7 +28,7 @@ from loader.events import (
     RunStarted,
 )
 from loader.results import FileResult, LoadResult
-from loader.text import redact
+from loader.text import redact, visible
 
 _said: Final = logging.getLogger("loader.said")
 
@@ -86,15 +86,15 @@ class Lines(logging.Formatter):
     """One line for people, and one for the hint."""
 
     def format(self, record: logging.LogRecord) -> str:
-        text = redact(record.getMessage())
+        text = visible(redact(record.getMessage()))
         if record.levelno >= logging.ERROR:
             text = _coloured(f"error: {text}", "red")
         elif record.levelno >= logging.WARNING:
             text = _coloured(f"warning: {text}", "yellow")
         hint = getattr(record, "fields", {}).get("hint")
-        lines = [text, f"hint: {redact(hint)}"] if hint else [text]
+        lines = [text, f"hint: {visible(redact(hint))}"] if hint else [text]
         if record.exc_info:
-            lines.insert(0, redact(self.formatException(record.exc_info)))
+            lines.insert(0, visible(redact(self.formatException(record.exc_info))))
         return "\n".join(lines)
 
 

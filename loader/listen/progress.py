@@ -20,7 +20,7 @@ from loader.events import (
 )
 from loader.listen import log
 from loader.listen.log import log_event
-from loader.text import redact
+from loader.text import redact, visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -85,7 +85,10 @@ class Bar:
                 self._progress.advance(self._files[path], rows)
             case FileNote(path, note):
                 self._progress.console.print(
-                    redact(f"{path}: {note.text}"), style="dim", markup=False, highlight=False
+                    visible(redact(f"{path}: {note.text}"), ""),
+                    style="dim",
+                    markup=False,
+                    highlight=False,
                 )
             case FileDone(result):
                 self._progress.remove_task(self._files.pop(result.path))

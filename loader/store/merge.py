@@ -14,6 +14,7 @@ from loader import bars
 from loader.db.arrow import Connection
 from loader.db.executor import Executor
 from loader.errors import Contended
+from loader.store import shape
 from loader.store.timescale import chunks
 
 #: Approximate rows per COPY. The driver learns of a conflict only at the end of a COPY; between two
@@ -99,6 +100,8 @@ def upsert(
     revised = sum(writer.one("revisions_keep", run_id, file_id, *span)[0] for span in spans)
     inserted, updated = writer.one("bars_upsert")
     if updated != revised:
+        if triggers := shape.check(writer).triggers:
+            raise shape.kept_out(triggers, abs(updated - revised))
         raise Contended(
             f"another writer changed {abs(updated - revised)} of the bars during the merge",
             hint="run the same command again",
@@ -121,6 +124,8 @@ def merge_statement(
         "bars_merge", statement.bars, run_id, statement.lo, statement.hi
     )
     if inserted + updated + unchanged != statement.rows or updated != revised:
+        if triggers := shape.check(session).triggers:
+            raise shape.kept_out(triggers, statement.rows - inserted - updated - unchanged)
         raise Contended("another writer changed some of the batch's bars during the merge")
     return Merged(inserted, updated, unchanged), number
 

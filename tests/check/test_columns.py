@@ -28,6 +28,27 @@ def notes(frame: pl.DataFrame, **asked: str) -> list[str]:
     return list(choose(frame, CANONICAL, asked, "file.csv").notes)
 
 
+def test_the_prices_of_one_struct() -> None:
+    frame = table("ts", "ohlc.o", "ohlc.h", "ohlc.l", "ohlc.c", "ohlc.v", "volume")
+    assert chosen(frame) == {
+        "ts": "ts", "open": "ohlc.o", "high": "ohlc.h", "low": "ohlc.l", "close": "ohlc.c",
+        "volume": "volume",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("structs", ["day prev", "bid", "a.ask", "bid mid", "x.day y.day"])
+def test_which_struct_is_asked_where_there_are_several_or_one_is_a_side(structs: str) -> None:
+    names = [f"{s}.{p}" for s in structs.split() for p in ("open", "high", "low", "close")]
+    with pytest.raises(ColumnMismatch, match="no column for open, high, low, close"):
+        chosen(table("ts", *names))
+
+
+def test_prices_beside_a_struct_precede_it() -> None:
+    prices = ["open", "high", "low", "close"]
+    fields = chosen(table("ts", *prices, *(f"prev.{p}" for p in prices), "prev.vwap"))
+    assert fields == {"ts": "ts"} | {p: p for p in prices}
+
+
 @pytest.mark.parametrize(
     ("header", "fields"),
     [

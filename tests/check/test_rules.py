@@ -17,8 +17,9 @@ from loader.settings import Meaning, Settings
 
 MINUTE, DAY = 60_000_000, 86_400_000_000
 FAULTS = (
-    "key_unreadable", "interval_unknown", "ts_unparsable", "ts_nonexistent", "ts_ambiguous",
-    "price_unparsable", "volume_unparsable", "vwap_unparsable", "trade_count_unparsable",
+    "key_unreadable", "key_too_long", "interval_unknown", "ts_unparsable", "ts_nonexistent",
+    "ts_ambiguous", "price_unparsable", "volume_unparsable", "vwap_unparsable",
+    "trade_count_unparsable",
 )  # fmt: skip
 
 GOOD: dict[str, Any] = {
@@ -45,6 +46,7 @@ CASES: dict[str, list[dict[str, object]]] = {
     "provider_missing": [{"provider": None}],
     "symbol_missing": [{"symbol": None}],
     "key_unreadable": [{"key_unreadable": True}],
+    "key_too_long": [{"key_too_long": True}],
     "interval_missing": [{"interval": None, "step": None}],
     "interval_unknown": [{"interval": None, "step": None, "interval_unknown": True}],
     "ts_missing": [{"ts": None}],

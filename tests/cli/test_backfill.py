@@ -316,3 +316,16 @@ def test_parts_that_were_committed_are_not_read_in_again(
     resumed = mdload(*db, *args, "--max-rejects", "100%")
     assert resumed.code == 0, resumed.err
     assert counts(resumed.json()) == (40, 0, 0, 0, 0, 0, 40)
+
+
+@pytest.mark.parametrize("source", ["", "  "])
+def test_an_empty_source_is_a_usage_error(mdload: Mdload, tmp_path: Path, source: str) -> None:
+    minute_csv(tmp_path / "a.csv", 3)
+    for command in (("backfill", source), ("backfill", "a.csv", source), ("inspect", source)):
+        ran = mdload(*command, "--provider", "demo", "--interval", "1m")
+        assert (ran.code, ran.out) == (2, "")
+        assert "a source is empty: it names nothing\nhint: is the variable set?" in ran.err
+    (tmp_path / "mdload.toml").write_text(
+        f'[jobs.j]\nsource = "{source}"\nprovider = "demo"\ninterval = "1m"\n'
+    )
+    assert mdload("run", "j").code == 2

@@ -25,7 +25,7 @@ from tests.support.sql import wait_for
 Run = Callable[..., Any]
 
 NAMES = [
-    "server", "version", "clock", "schema", "rights", "timescaledb", "max_wal_size",
+    "server", "version", "clock", "schema", "tables", "rights", "timescaledb", "max_wal_size",
     "checkpoint_timeout", "synchronous_commit", "work_mem", "safety", "space", "runs", "locks",
     "spool", "software", "extras",
 ]  # fmt: skip

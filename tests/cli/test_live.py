@@ -238,3 +238,33 @@ def test_defaults_of_the_configuration(mdload: Mdload, database_url: str, tmp_pa
     assert mdload("live", stdin=lines(0, 2)).code == 0
     assert fetch(database_url, "SELECT DISTINCT provider FROM bars_ohlcv") == [("filed",)]
     assert fetch(database_url, RUN)[0][0] == "live"
+
+
+def test_a_line_that_no_index_takes_is_a_reject(mdload: Mdload, database_url: str) -> None:
+    """Of a provider and of a symbol, at the edge and beyond; the next feed has nothing to mend."""
+    keys = ["A" * 128, "B" * 129, "C" * 5_000, "D"]
+    data = b"".join(line(0).replace(b'"AA"', f'"{key}"'.encode()) for key in keys)
+    args = ("--database", database_url, "live", "--provider", "p", "--interval", "1m", "--json")
+    ran = mdload(*args, stdin=data)
+    assert ran.code == 0, ran.err
+    assert ran.json()["files"][0]["rejected"] == {"key_too_long": 2}
+    assert fetch(database_url, "SELECT left(symbol, 1) FROM bars_ohlcv ORDER BY 1") == [
+        ("A",), ("D",)
+    ]  # fmt: skip
+
+
+def test_a_line_that_the_server_refuses_is_set_aside(mdload: Mdload, database_url: str) -> None:
+    """By a constraint that mdload does not know of, in the middle of a batch."""
+    fetch(database_url, "ALTER TABLE bars_ohlcv ADD CONSTRAINT cheap CHECK (close < 11)")
+    data = lines(0, 20) + line(30, close=10.75) + line(31, high=12, close=11.5) + lines(32, 52)
+    args = ("--database", database_url, "live", "--provider", "p", "--interval", "1m", "--json")
+    ran = mdload(*args, stdin=data)
+    assert ran.code == 0, ran.err
+    assert "line 22 is rejected, the server does not take it: new row for relation" in ran.err
+    told = ran.json()
+    assert [told[f"rows_{name}"] for name in ("read", "inserted", "failed")] == [42, 41, 1]
+    assert told["files"][0]["rejected"] == {"line_refused": 1}
+    rows = "SELECT row_number, rules, raw ->> 'why' LIKE '%\"cheap\"' FROM bars_rejected"
+    assert fetch(database_url, rows) == [(22, ["line_refused"], True)]
+    again = mdload(*args, stdin=line(60))
+    assert (again.code, again.json()["rows_read"]) == (0, 1)

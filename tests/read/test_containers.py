@@ -85,11 +85,13 @@ def test_every_container_of_ours_is_one_module_with_a_format() -> None:
     folder = Path(containers.__path__[0])
     modules = {path.stem for path in folder.iterdir() if not path.stem.startswith("__")}
     assert modules == {
-        "arrow", "bi5", "dbn", "hdf5", "hst", "json", "parquet", "scid", "tdx", "text",
+        "arrow", "bi5", "dbn", "delta", "hdf5", "hst", "iceberg", "json", "parquet", "scid", "tdx",
+        "text",
     }  # fmt: skip
     assert len(formats()) == len(modules)
     assert container_names() == {
-        "arrow", "bi5", "csv", "dbn", "hdf5", "hst", "json", "ndjson", "parquet", "scid", "tdx",
+        "arrow", "bi5", "csv", "dbn", "delta", "hdf5", "hst", "iceberg", "json", "ndjson",
+        "parquet", "scid", "tdx",
     }  # fmt: skip
     assert suffixes() == {
         ".parquet", ".pq", ".parq", ".arrow", ".feather", ".ipc", ".csv", ".tsv", ".tab", ".psv",

@@ -200,3 +200,16 @@ class TestRefusals:
         error = refusal(url)
         assert str(error) == f"{url} cannot be read: no credentials were found"
         assert hint in (error.hint or "")
+
+
+@pytest.mark.parametrize("pattern", ["t", "t/", "**/*.parquet", "t/bars/*", "t/bars/p=1/*.parquet"])
+def test_a_table_is_refused_by_name(s3: S3, pattern: str) -> None:
+    s3.put("t/bars/_delta_log/00000000000000000000.json", b"{}")
+    s3.put("t/bars/p=1/a.parquet", CSV)
+    s3.put("t/other/metadata/v1.metadata.json", b"{}")
+    if pattern == "t/bars/p=1/*.parquet":  # its log is not among what is listed
+        assert names(f"s3://bars/{pattern}") == ["t/bars/p=1/a.parquet"]
+        return
+    error = refusal(f"s3://bars/{pattern}")
+    assert str(error).startswith("s3://bars/t/bars/ is a Delta table: mdload reads tables from")
+    assert str(error.hint).startswith("copy its whole folder here")

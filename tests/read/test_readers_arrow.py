@@ -117,11 +117,27 @@ def test_dates_of_milliseconds() -> None:
 
 
 def test_what_nests_and_cannot_be_held_is_left_out() -> None:
-    zoned = pa.struct([("t", pa.timestamp("us", "Mars/Olympus"))])
-    known = pa.struct([("t", pa.timestamp("us", "UTC"))])
-    wide = pa.struct([("d", pa.dictionary(pa.int8(), pa.decimal256(60, 1)))])
+    zoned = pa.list_(pa.timestamp("us", "Mars/Olympus"))
+    known = pa.list_(pa.timestamp("us", "UTC"))
+    wide = pa.list_(pa.dictionary(pa.int8(), pa.decimal256(60, 1)))
     table = pa.table({"n": [1], "z": pa.nulls(1, zoned), "w": pa.nulls(1, wide),
                       "k": pa.nulls(1, known)})  # fmt: skip
     reading = opened(written(table))
     assert reading.columns == ("n", "k")
     assert [note.partition(":")[0] for note in reading.notes] == ["column 'z'", "column 'w'"]
+
+
+def test_the_fields_of_a_struct_are_columns_and_null_where_it_is() -> None:
+    inner = pa.struct([("open", pa.float64()), ("close", pa.float64())])
+    bar = pa.struct([("ohlc", inner), ("span", pa.month_day_nano_interval()), ("n", pa.int8())])
+    rows = [{"ohlc": {"open": 1.5, "close": 2.5}, "n": 7}, {"ohlc": None, "n": 8}, None]
+    arrays = [pa.array([r and r["ohlc"] for r in rows], inner), pa.nulls(3, bar.field(1).type),
+              pa.array([r and r["n"] for r in rows], pa.int8())]  # fmt: skip
+    held = pa.StructArray.from_arrays(arrays, fields=list(bar), mask=pa.array([False, False, True]))
+    reading = opened(written(pa.table({"bar": held, "empty": pa.array([{}] * 3, pa.struct([]))})))
+    assert reading.columns == ("bar.ohlc.open", "bar.ohlc.close", "bar.n", "empty")
+    assert [note.partition(":")[0] for note in reading.notes] == ["column 'bar.span'"]
+    [batch] = reading
+    assert batch.frame.select("bar.ohlc.open", "bar.ohlc.close", "bar.n").rows() == [
+        (1.5, 2.5, 7), (None, None, 8), (None, None, None)
+    ]  # fmt: skip

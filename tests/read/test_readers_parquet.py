@@ -104,7 +104,6 @@ def test_integers_of_any_width_as_nautilus_keeps_them(samples: Path, bits: int, 
             datetime(2024, 7, 1, 17, tzinfo=UTC),
         ),
         (pa.list_(pa.int64()), [1, 2], pl.List(pl.Int64()), [1, 2]),
-        (pa.struct({"a": pa.int64()}), {"a": 1}, pl.Struct({"a": pl.Int64()}), {"a": 1}),
     ],
     ids=str,
 )  # fmt: skip

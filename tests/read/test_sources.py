@@ -96,7 +96,7 @@ class TestFoldersAndGlobs:
 
     def test_hidden_and_temporary_files_are_left_out(self) -> None:
         write("d/a.csv", "d/.b.csv", "d/.git/c.csv", "d/~$e.csv", "d/f.csv~", "d/g.csv.part")
-        write("d/__MACOSX/h.csv", "d/_delta_log/i.parquet", "d/_temporary/0/j.parquet")
+        write("d/__MACOSX/h.csv", "d/_temporary/0/j.parquet")
         assert names("d") == names("d/**") == ["d/a.csv"]
 
     def test_a_leading_underscore_is_no_sign_of_a_temporary_file(self) -> None:

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-import click
-
-from loader.cli.views.table import Column, print_json, table
+from loader.cli.views.table import Column, print_json, say, table
 from loader.survey.coverage import Coverage, Covered
 from loader.text import counted, number, utc
 
@@ -38,7 +36,7 @@ def print_coverage(found: Coverage, *, as_json: bool) -> None:
         print_json([_as_object(series, found) for series in found.series])
         return
     if not found.series or found.origin is None:
-        click.echo("no bars in that time")
+        say("no bars in that time")
         return
     from rich.console import Console
 
@@ -65,8 +63,8 @@ def print_coverage(found: Coverage, *, as_json: bool) -> None:
             for s in found.series
         ],
     )  # fmt: skip
-    click.echo()
-    click.echo(_sum(found.series))
+    say()
+    say(_sum(found.series))
 
 
 def _as_object(series: Covered, found: Coverage) -> dict[str, object]:

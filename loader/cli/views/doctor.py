@@ -8,6 +8,7 @@ from typing import Final
 
 from loader.cli.views.table import print_json
 from loader.survey.doctor.check import Check, State
+from loader.text import visible
 
 _STYLES: Final[dict[State, str]] = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 _INDENT: Final = 26
@@ -29,11 +30,12 @@ def show(
 
     console = Console(highlight=False, soft_wrap=True)
     width = max(console.width - _INDENT, _NARROWEST) if console.is_terminal else 1_000_000
-    console.print(Text(f"{database or 'no database'} ({source})", "bold"))
+    console.print(Text(visible(f"{database or 'no database'} ({source})"), "bold"))
     found = []
     for check in checks:
         found.append(check)
-        said = [Text(check.what), *(Text(hint, "bold") for hint in (check.hint or "").splitlines())]
+        hints = visible(check.hint or "").splitlines()
+        said = [Text(visible(check.what, "")), *(Text(hint, "bold") for hint in hints)]
         margin = Text.assemble((f"{check.state:<6}", _STYLES[check.state]), f"{check.name:<20}")
         for line in (line for text in said for line in text.wrap(console, width)):
             line.rstrip()

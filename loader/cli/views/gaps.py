@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Final
 
-import click
-
 from loader import bars
-from loader.cli.views.table import Column, print_json, table
+from loader.cli.views.table import Column, print_json, say, table
 from loader.listen import log
 from loader.survey.gaps import Gap, SeriesGaps
 from loader.survey.waivers import Waiver
@@ -30,9 +28,9 @@ def print_gaps(
     if gaps:
         _print_table(gaps[:_SHOWN])
         if len(gaps) > _SHOWN:
-            click.echo(f"and {counted(len(gaps) - _SHOWN, 'gap')} more; --json has all")
-        click.echo()
-    click.echo(_sum(calendar, checked))
+            say(f"and {counted(len(gaps) - _SHOWN, 'gap')} more; --json has all")
+        say()
+    say(_sum(calendar, checked))
     for text in _doubts(checked, unknown):
         log.note(text)
 

@@ -9,11 +9,11 @@ import click
 
 from loader import bars
 from loader.cli.views.load import listed
-from loader.cli.views.table import Column, print_json, table
+from loader.cli.views.table import Column, print_json, say, table
 from loader.ingest import books
 from loader.ingest.inspection import Inspection
 from loader.listen import log
-from loader.text import number, span
+from loader.text import number, span, visible
 
 
 def print_look(looks: Sequence[Inspection], rows: int, *, as_json: bool) -> None:
@@ -25,12 +25,12 @@ def print_look(looks: Sequence[Inspection], rows: int, *, as_json: bool) -> None
         return
     for place, look in enumerate(looks):
         if place:
-            click.echo()
-        click.echo(click.style(look.path, bold=True))
+            say()
+        say(click.style(visible(look.path, ""), bold=True))
         for label, value in _facts(look):
-            click.echo(f"{label:>11}  {value}")
+            say(f"{label:>11}  {visible(value, '')}")
         if look.good.height:
-            click.echo()
+            say()
             _print_bars(look, rows)
         if look.error:
             log.error(str(look.error), look.error.hint)

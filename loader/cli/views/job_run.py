@@ -6,11 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import click
-
 from loader.cli.views.job_runs import columns, silence
 from loader.cli.views.past import show_loads
-from loader.cli.views.table import Column, details, print_json, table
+from loader.cli.views.table import Column, details, print_json, say, table
 from loader.store.runs import JobRun, JobRunFile
 from loader.text import bytes_, counted, duration, number, span
 
@@ -52,26 +50,26 @@ def show_run(
             **{k: _said(v) for k, v in run.metadata.items() if k != "last_heartbeat"},
         },
     )
-    click.echo()
+    say()
     table(
         "Rows",
         [Column(name, "number") for name in ("read", *_COUNTS)],
         [[run.rows_read, *_counts(run)]],
     )
     if rejected:
-        click.echo()
+        say()
         table(
             "Rejected rows by rule",
             ["rule", Column("rows", "number")],
             rejected.most_common(),
         )
     if files:
-        click.echo()
+        say()
         _show_files(files)
     if loads or undone_by:
-        click.echo()
+        say()
         show_loads(loads, undone_by)
-    click.echo()
+    say()
     _show_course(run, files)
 
 
@@ -105,7 +103,7 @@ def _show_files(files: Sequence[JobRunFile]) -> None:
                 said.setdefault(word.removeprefix(f"{file.path}: "), []).append(file.path)
     for word, paths in said.items():
         others = f" and {counted(len(paths) - 1, 'other')}" if len(paths) > 1 else ""
-        click.echo(f"{paths[0]}{others}: {word}")
+        say(f"{paths[0]}{others}: {word}")
 
 
 def _show_course(run: JobRun, files: Sequence[JobRunFile]) -> None:

@@ -6,9 +6,7 @@ from collections.abc import Iterable
 from dataclasses import astuple, fields
 from datetime import datetime
 
-import click
-
-from loader.cli.views.table import Column, print_json, table
+from loader.cli.views.table import Column, print_json, say, table
 from loader.listen import log
 from loader.results import Counts, FileResult, LoadResult, as_object
 from loader.text import NOTHING, bytes_, counted, duration, span
@@ -26,11 +24,11 @@ def print_load(result: LoadResult, *, as_json: bool) -> None:
         print_errors(result)
         return
     _print_counts(result)
-    click.echo()
+    say()
     for label, value in _facts(result):
-        click.echo(f"{label:>9}  {value}")
+        say(f"{label:>9}  {value}")
     for line in _next_steps(result):
-        click.echo(line)
+        say(line)
     print_errors(result)
 
 
@@ -46,7 +44,7 @@ def _print_counts(result: LoadResult) -> None:
         heads.append(Column(name, "number", spare=_GIVE_WAY.index(name) + 1 if zero else 0))
     title = "Dry run: nothing was written" if result.dry_run else None
     if hidden := table(title, heads, rows):
-        click.echo(f"{', '.join(hidden)}: 0")
+        say(f"{', '.join(hidden)}: 0")
 
 
 def _facts(result: LoadResult) -> list[tuple[str, str]]:

@@ -7,9 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from loader.cli.views.table import Column, print_json, table
+from loader.cli.views.table import Column, print_json, say, table
 from loader.listen import log
 from loader.text import counted, duration, span, utc
 
@@ -29,7 +27,7 @@ def show_pin(made: Pin, as_json: bool) -> None:
     if as_json:
         print_json(made)
         return
-    click.echo(f"{made.name}: what is known by {utc(made.known_at)}, load {made.load_id}")
+    say(f"{made.name}: what is known by {utc(made.known_at)}, load {made.load_id}")
 
 
 def show_pins(found: Sequence[Pin], as_json: bool) -> None:
@@ -58,7 +56,7 @@ def show_diff(found: InstantDiff, limit: int, as_json: bool) -> None:
         })  # fmt: skip
         return
     if not rows.height:
-        click.echo(f"no bar differs between {found.a.label} and {found.b.label}")
+        say(f"no bar differs between {found.a.label} and {found.b.label}")
         return
     table(
         f"From {found.a.label} to {found.b.label}",
@@ -70,11 +68,11 @@ def show_diff(found: InstantDiff, limit: int, as_json: bool) -> None:
             for row in series.iter_rows(named=True)
         ],
     )  # fmt: skip
-    click.echo()
+    say()
     shown = rows.sort("bps", descending=True, nulls_last=True, maintain_order=True).head(limit)
     _show_bars([*shown.iter_rows(named=True)])
     if rows.height > limit:
-        click.echo(f"and {rows.height - limit:,} more: --limit N, --to FILE or --json has them")
+        say(f"and {rows.height - limit:,} more: --limit N, --to FILE or --json has them")
 
 
 def show_revisions(found: Restated, as_json: bool) -> None:
@@ -94,10 +92,10 @@ def show_revisions(found: Restated, as_json: bool) -> None:
             for row in found.series
         ],
     )  # fmt: skip
-    click.echo()
+    say()
     _show_bars(found.rows)
     if found.total > len(found.rows):
-        click.echo(f"and {found.total - len(found.rows):,} more: --limit N")
+        say(f"and {found.total - len(found.rows):,} more: --limit N")
 
 
 def show_change(
@@ -119,11 +117,11 @@ def show_change(
     where = "dry run" if run_id is None else f"run {run_id}"
     of = f" of {', '.join(f'run {run}' for run in done.runs)}" if done.runs else ""
     loads = f" of {counted(done.loads, 'load')}{of}" if done.loads else ""
-    click.echo(f"{name}{loads}: {what} ({where}, {duration(elapsed_ms)})")
+    say(f"{name}{loads}: {what} ({where}, {duration(elapsed_ms)})")
     for one in done.later:
         who = f"run {one.run_id}" if one.run_id else f"a load ({one.kind})"
         series = ", ".join(one.series)
-        click.echo(f"{counted(one.bars, 'bar')} of {series} stay as {who} changed them later")
+        say(f"{counted(one.bars, 'bar')} of {series} stay as {who} changed them later")
 
 
 def write_rows(rows: pl.DataFrame, path: str) -> None:
@@ -159,9 +157,9 @@ def write_rows(rows: pl.DataFrame, path: str) -> None:
 def show_loads(loads: Sequence[Mapping[str, Any]], undone_by: Sequence[Mapping[str, Any]]) -> None:
     """The loads of a run, and the runs that rolled it back."""
     for run in undone_by:
-        click.echo(f"rolled back by run {run['id']} at {utc(run['started_at'])}")
+        say(f"rolled back by run {run['id']} at {utc(run['started_at'])}")
     if undone_by and loads:
-        click.echo()
+        say()
     if loads:
         names = ("inserted", "updated", "deleted")
         table(
@@ -176,7 +174,7 @@ def show_loads(loads: Sequence[Mapping[str, Any]], undone_by: Sequence[Mapping[s
             ],
         )  # fmt: skip
         if len(loads) > _LOADS:
-            click.echo(f"and {len(loads) - _LOADS:,} before: --json has them")
+            say(f"and {len(loads) - _LOADS:,} before: --json has them")
 
 
 _LOADS = 20

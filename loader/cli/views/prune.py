@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-import click
-
-from loader.cli.views.table import print_json
+from loader.cli.views.table import print_json, say
 from loader.text import counted, utc
 
 if TYPE_CHECKING:
@@ -18,13 +16,13 @@ def show_prunable(would: Prunable, loads_days: int | None, runs: int, as_json: b
     if as_json:
         print_json({"dry_run": True, **asdict(would), "runs": runs})
         return
-    click.echo(f"{would.revisions:,} of {counted(would.all_revisions, 'revision')} would go")
+    say(f"{would.revisions:,} of {counted(would.all_revisions, 'revision')} would go")
     _show_unreadable(would)
     if loads_days is not None:
-        click.echo(f"loads older than {loads_days} days would be folded, run by run, "
+        say(f"loads older than {loads_days} days would be folded, run by run, "
                    f"of {would.all_loads:,}")  # fmt: skip
     if runs:
-        click.echo(f"{counted(runs, 'run')} would go, with their files and rejected rows")
+        say(f"{counted(runs, 'run')} would go, with their files and rejected rows")
 
 
 def show_pruned(done: Pruned, would: Prunable, runs: int, as_json: bool) -> None:
@@ -32,17 +30,17 @@ def show_pruned(done: Pruned, would: Prunable, runs: int, as_json: bool) -> None
         before = would.unreadable_before
         print_json({"dry_run": False, **asdict(done), "runs": runs, "unreadable_before": before})
         return
-    click.echo(f"{counted(done.revisions, 'revision')}, {counted(done.loads, 'load')} and "
+    say(f"{counted(done.revisions, 'revision')}, {counted(done.loads, 'load')} and "
                f"{counted(runs, 'run')} removed")  # fmt: skip
     if done.files:
-        click.echo(f"{counted(done.files, 'file')} will be loaded again when met")
+        say(f"{counted(done.files, 'file')} will be loaded again when met")
     if done.revisions:
         _show_unreadable(would)
 
 
 def _show_unreadable(would: Prunable) -> None:
     if would.unreadable_before:
-        click.echo(
+        say(
             f"unreadable then: the bars as of times before {utc(would.unreadable_before)}, "
             "except at pins"
         )

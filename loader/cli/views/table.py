@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
-from loader.text import cell, plain
+from loader.text import cell, plain, visible, visible_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,7 +33,13 @@ _STYLES: Final = {
 
 def print_json(value: object) -> None:
     """`value` on stdout as one JSON document: records as objects, times as ISO 8601 in UTC."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=plain))
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=plain)
+    click.echo(visible_json(text))
+
+
+def say(text: str = "") -> None:
+    """A line for people on stdout, without what would steer their terminal."""
+    click.echo(visible(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,7 @@ def table(
     if not console.is_terminal:
         console.width = console.measure(drawn, options=console.options.update(width=_PIPE)).maximum
     if title:
-        console.print(title, style="bold", markup=False)
+        console.print(visible(title), style="bold", markup=False)
     console.print(drawn)
     return [column.name for i, column in enumerate(named) if i not in shown]
 
@@ -100,11 +106,11 @@ def details(title: str, entries: Mapping[str, str | None]) -> None:
     from rich.text import Text
 
     console = Console(highlight=False, soft_wrap=True)
-    console.print(Text(title, "bold"))
+    console.print(Text(visible(title), "bold"))
     width = max((len(name) for name, value in entries.items() if value is not None), default=0)
     for name, value in entries.items():
         if value is not None:
-            console.print(Text.assemble((f"  {name:<{width}}  ", "dim"), value))
+            console.print(Text.assemble((f"  {name:<{width}}  ", "dim"), visible(value)))
 
 
 def _drawn(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Table:

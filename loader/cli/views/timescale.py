@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 
-import click
-
-from loader.cli.views.table import print_json
+from loader.cli.views.table import print_json, say
 from loader.listen import log
 from loader.store.timescale import Extension, Plan, Rollup, Status
 from loader.text import bytes_, counted, duration, utc
@@ -22,19 +20,19 @@ def show_plan(plan: Plan, refused: str | None, *, done: bool, as_json: bool) -> 
         print_json({**_extension(plan.extension), **told})
         return
     if not plan.steps:
-        click.echo("nothing to do: bars_ohlcv is a hypertable as mdload wants it")
+        say("nothing to do: bars_ohlcv is a hypertable as mdload wants it")
     for step in plan.steps:
-        click.echo(f"{'done' if done else 'would'}: {step}")
+        say(f"{'done' if done else 'would'}: {step}")
     if not plan.extension.compresses or refused:
         why = refused or "the server has the Apache licence"
-        click.echo(
+        say(
             f"no compression: {why}; it comes with TimescaleDB's Community licence "
             "(timescaledb.license = timescale)"
         )
     if plan.steps and not done:
         if not plan.hypertable:
             took = duration(plan.seconds * 1000)
-            click.echo(
+            say(
                 f"about {plan.rows:,} rows, {bytes_(plan.bytes)}: some {took}, during which "
                 "nobody can read or write bars, and as much disk again until it ends"
             )
@@ -47,7 +45,7 @@ def show_rollups(wanted: Sequence[Rollup], new: Sequence[Rollup], *, as_json: bo
         return
     for each in wanted:
         there = "made and filled" if each in new else "is there already"
-        click.echo(f"{each.name}: {each.target} bars of {each.source} bars, {there}")
+        say(f"{each.name}: {each.target} bars of {each.source} bars, {there}")
 
 
 def show_status(status: Status, *, as_json: bool) -> None:
@@ -72,7 +70,7 @@ def show_status(status: Status, *, as_json: bool) -> None:
                                     f"{status.before / status.after:.1f} to 1"))  # fmt: skip
     facts += [("rollup", f"{r.name}: {r.target} bars of {r.source} bars") for r in status.rollups]
     for name, value in facts:
-        click.echo(f"{name:>11}  {value}")
+        say(f"{name:>11}  {value}")
 
 
 def _policy(status: Status) -> str:

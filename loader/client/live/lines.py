@@ -15,7 +15,7 @@ from loader.check.file import rules_for
 from loader.check.instruments.apart import composed
 from loader.check.layout import Layout, decide
 from loader.check.normalise import normalise
-from loader.check.reasons import LINE_NOT_A_BAR, LINE_NOT_JSON
+from loader.check.reasons import LINE_NOT_A_BAR, LINE_NOT_JSON, LINE_REFUSED
 from loader.check.unique import BARS_AND_ROW
 from loader.check.validate import CheckedBatch, validate
 from loader.errors import ColumnMismatch, InputError, SettingsError
@@ -86,6 +86,11 @@ class Lines:
             else:
                 parts.append(self._checked(shape, group, layout))
         return _joined([*parts, _rejects(lost)])
+
+    @staticmethod
+    def refused(line: bytes, number: int, why: str) -> CheckedBatch:
+        """The reject for a line with a bar that the server does not take."""
+        return _rejects([_Lost(number, LINE_REFUSED, line, why)])
 
     def _layout(self, shape: Shape, group: _Group) -> Layout | str:
         """The layout of a shape, decided by its first lines; or why it cannot be decided."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
+from loader.check.validate import CheckedBatch
 from loader.client.live.lines import Lines
 from loader.client.live.source import Source
 from loader.client.live.spill import Spill
@@ -27,6 +28,8 @@ _LASTING: Final = 2.0
 _PATIENCE: Final = 10.0
 #: SQLSTATEs retried here besides the usual: a standby before its promotion; full disk or memory.
 _PASSING: Final = ("25006", "53")
+#: SQLSTATEs of a value that no attempt will store: of data, of a constraint, of a limit.
+_OF_DATA: Final = ("22", "235", "54")
 #: Lines from disk to store at a time, at least.
 _FROM_DISK: Final = 10_000
 #: Seconds between two looks at a transaction once the feed is to end.
@@ -133,8 +136,38 @@ class FeedWriter:
         return bool(self._current)
 
     def _write(self) -> None:
+        self._store(self._current, self._number)
+        if self._is_on_disk:
+            self._spill.done()
+            if self._trouble_since is not None:
+                lasted = time.monotonic() - self._trouble_since
+                left = self._spill.lines
+                waiting = f"{left:,} lines on disk are stored now" if left else "nothing waits"
+                self._note(f"the server is back after {lasted:,.0f} s; {waiting}")
+        self._trouble_since = None
+
+    def _store(self, lines: list[bytes], number: int) -> None:
+        """Stores `lines`, the first of which has this number. If the server refuses a value in one
+        of them, that line is a reject, and the others are stored.
+
+        Raises:
+            DatabaseError, Cancelled: as `run`.
+        """
+        try:
+            self._commit(self._lines.check(lines, number))
+        except DatabaseError as error:
+            if error.retryable or not (error.sqlstate or "").startswith(_OF_DATA):
+                raise
+            if len(lines) > 1:
+                half = len(lines) // 2
+                self._store(lines[:half], number)
+                self._store(lines[half:], number + half)
+                return
+            self._note(f"line {number} is rejected, the server does not take it: {error.reason}")
+            self._commit(self._lines.refused(lines[0], number, error.reason or str(error)))
+
+    def _commit(self, checked: CheckedBatch) -> None:
         name = self._source.name
-        checked = self._lines.check(self._current, self._number)
         transaction = Transaction(checked, self._run_id, self._remembered, self._emit, name)
         for attempt in count(1):
             try:
@@ -145,14 +178,6 @@ class FeedWriter:
                     self._sessions.close()
                 self._endure(error)
             self._pause(min(retries.pause(attempt), _LASTING))
-        if self._is_on_disk:
-            self._spill.done()
-            if self._trouble_since is not None:
-                lasted = time.monotonic() - self._trouble_since
-                left = self._spill.lines
-                waiting = f"{left:,} lines on disk are stored now" if left else "nothing waits"
-                self._note(f"the server is back after {lasted:,.0f} s; {waiting}")
-        self._trouble_since = None
         self._tally.add(transaction.batch)
         self._counts += transaction.counts
         self._emit(RowsDone(name, transaction.counts.read))

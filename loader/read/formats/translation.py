@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,8 +17,9 @@ class Translation:
     """How the columns of one Arrow schema become Polars columns, every value unchanged.
 
     Dictionaries become their values, seconds milliseconds (Polars has none, and would wrap on
-    overflow), a zone that Polars does not know UTC, decimals wider than 128 bits text. A column
-    that Polars cannot hold is left out, with a note.
+    overflow), a zone that Polars does not know UTC, decimals wider than 128 bits text. Each field
+    of a struct becomes a column of its own, `ohlc.open`. A column that Polars cannot hold is left
+    out, with a note.
 
     Attributes:
         metadata: what the schema says of the table, without what pandas and Arrow keep there.
@@ -28,15 +29,15 @@ class Translation:
     """
 
     def __init__(self, schema: Any, name: str) -> None:
-        self._take: list[tuple[int, Callable[[Any], Any]]] = []
+        self._take: list[tuple[tuple[int, ...], Callable[[Any], Any]]] = []
         names, notes = [], []
-        for index, field in enumerate(schema):
-            convert, note = _conversion(field.type)
+        for at, column, kind in _leaves(schema, (), ""):
+            convert, note = _conversion(kind)
             if note:
-                notes.append(f"column {field.name!r}: {note}")
+                notes.append(f"column {column!r}: {note}")
             if convert:
-                self._take.append((index, convert))
-                names.append(field.name)
+                self._take.append((at, convert))
+                names.append(column)
         if not names:
             raise UnreadableFile.of(name, "has no column that mdload can hold")
         self.columns, renamed = unique_names(names)
@@ -51,10 +52,29 @@ class Translation:
         batch.validate(
             full=True
         )  # Arrow lets text through that is no UTF-8, and Polars panics on it
-        arrays = [convert(batch.column(index)) for index, convert in self._take]
+        arrays = [convert(_leaf(batch.column(at[0]), at[1:])) for at, convert in self._take]
         frame = pl.from_arrow(pa.RecordBatch.from_arrays(arrays, self.columns))
         assert isinstance(frame, pl.DataFrame)  # for mypy: a record batch gives no Series
         return frame
+
+
+def _leaves(
+    fields: Iterable[Any], above: tuple[int, ...], prefix: str
+) -> Iterator[tuple[tuple[int, ...], str, Any]]:
+    """The place, name and type of each column; of a struct, those of its fields."""
+    for index, field in enumerate(fields):
+        at, name, kind = (*above, index), prefix + field.name, field.type
+        if pa.types.is_struct(kind) and kind.num_fields:
+            yield from _leaves(list(kind), at, f"{name}.")
+        else:
+            yield at, name, kind
+
+
+def _leaf(array: Any, at: tuple[int, ...]) -> Any:
+    """The field `at` of a struct; null where the struct is."""
+    for index in at:
+        array = array.flatten()[index]
+    return array
 
 
 def _conversion(kind: Any) -> tuple[Callable[[Any], Any] | None, str | None]:

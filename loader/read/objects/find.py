@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from loader.errors import NotThere, SettingsError
+from loader.read import tables
 from loader.read.objects import buckets, web
 from loader.read.objects.path import ObjectPath
 
@@ -70,11 +71,15 @@ def _below(
     """What lies in a folder; where nothing does, `absent` is what was meant."""
     some = False
     found = []
+    described: list[tuple[str, tables.Kind]] = []
     for path in bucket.below(folder):
         some = True
+        if table := tables.kind_of_name("/".join(_parts(path, bucket))):
+            described.append(table)
         if _wanted(_parts(path, bucket)[folder.count("/") :], known):
             found.append(path)
     if found:
+        _refuse_tables(found, described, bucket)
         return found
     if some or absent is None:
         raise NotThere(
@@ -95,8 +100,11 @@ def _globbed(
         plain = min(plain, len(wanted))
     exact = "." in wanted[-1]  # `data/*` means the data, not the README beside it
     found = []
+    described: list[tuple[str, tables.Kind]] = []
     for path in bucket.below("".join(f"{part}/" for part in wanted[:plain])):
         parts = _parts(path, bucket)
+        if table := tables.kind_of_name("/".join(parts)):
+            described.append(table)
         itself = _matches(parts, wanted) and (exact or known(path.name))
         in_folder = any(
             _matches(parts[:depth], wanted) and _wanted(parts[depth:], known)
@@ -109,7 +117,21 @@ def _globbed(
             f"nothing matches {bucket.url(pattern)}",
             hint="check the pattern, and quote it so that the shell leaves it alone",
         )
+    _refuse_tables(found, described, bucket)
     return found
+
+
+def _refuse_tables(
+    found: list[ObjectPath], described: list[tuple[str, tables.Kind]], bucket: buckets.Bucket
+) -> None:
+    """Raises:
+    UnreadableFile: objects that were found belong to a table, in one of the folders `described`.
+    """
+    for path in found:
+        key = "/".join(_parts(path, bucket))
+        for folder, kind in described:
+            if key.startswith(folder) and tables.has_rows(key):
+                raise tables.in_bucket(bucket.url(folder), kind)
 
 
 def _parts(path: ObjectPath, bucket: buckets.Bucket) -> list[str]:

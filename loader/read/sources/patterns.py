@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZipInfo
 
-from loader.errors import NotThere, UnreadableFile
-from loader.read import objects
+from loader.errors import NotThere, SettingsError, UnreadableFile
+from loader.read import objects, tables
 from loader.read.formats.known import suffixes
 from loader.read.formats.plain_text import printable
 from loader.read.scratch import copy, room
@@ -29,7 +29,7 @@ COMPRESSED = frozenset({".gz", ".zst", ".xz", ".bz2"})
 _BESIDE = frozenset({"readme", "license", "licence", "changelog", "notice", "checksums", "md5sums"})
 #: HistData's list of gaps beside its bars.
 _GAPS = re.compile(r"DAT_[A-Z]+_[A-Z0-9]+_(M1|T)\w*_\d{4,6}")
-#: Folders that archivers and table formats keep for themselves.
+#: Folders that archivers and writers of tables keep for themselves.
 _ASIDE = frozenset({"__MACOSX", "_temporary", "_delta_log"})
 
 
@@ -39,19 +39,20 @@ def find(patterns: Sequence[str]) -> Iterator[list[Source]]:
     before `f10`), none twice.
 
     A pattern is a path, a glob (`**` too), a folder (searched to the bottom for files that a reader
-    knows, without hidden and temporary ones), a URL, or `-`. What cannot be read from its place
-    again (stdin, a pipe, a file on a server that gives no parts) is kept in a private temporary
-    file until the context ends.
+    knows, without hidden and temporary ones), a URL, or `-`. A folder that is a table is one
+    source, its current version. What cannot be read from its place again (stdin, a pipe, a file on
+    a server that gives no parts) is kept in a private temporary file until the context ends.
 
     Raises:
         NotThere: a pattern names nothing.
         UnreadableFile: it names something that is not a file, or cannot be reached.
-        SettingsError: it is a URL of a kind that is not read.
+        SettingsError: it is empty, or a URL of a kind that is not read.
         NoRoom: the temporary file does not fit.
     """
     found: dict[tuple[object, str | None], Source] = {}
     with ExitStack() as stack:
         stack.callback(archives.close_all)
+        tables.forget()
         for pattern in patterns:
             for path, name in _paths(pattern, stack):
                 for source in _members(path, name):
@@ -61,6 +62,11 @@ def find(patterns: Sequence[str]) -> Iterator[list[Source]]:
 
 def _paths(pattern: str, stack: ExitStack) -> list[tuple[Place, str]]:
     """Each file that one pattern names, with the name it is known by."""
+    if not pattern.strip():
+        raise SettingsError(
+            "a source is empty: it names nothing",
+            hint="is the variable set? name a path, a glob, a folder, a URL, or - for stdin",
+        )
     if pattern == "-":
         if sys.stdin is None:
             raise UnreadableFile("standard input is closed", hint="pipe a file into mdload")
@@ -120,7 +126,8 @@ def _globbed(pattern: str, expanded: str) -> list[tuple[Place, str]]:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Files below `folder` that a reader knows; follows links, but into no folder twice."""
+    """Files below `folder` that a reader knows, and the folders of tables; follows links, but into
+    no folder twice."""
     seen = set()
 
     def refuse(exc: OSError) -> None:
@@ -132,6 +139,10 @@ def _walk(folder: Path) -> Iterator[Path]:
             folders.clear()
             continue
         seen.add((at.st_dev, at.st_ino))
+        if tables.kind_at(Path(root)):
+            folders.clear()
+            yield Path(root)
+            continue
         folders[:] = [name for name in folders if not name.startswith(".") and name not in _ASIDE]
         found = (Path(root, name) for name in files if known(name))
         yield from (path for path in found if not _is_device(path))
@@ -161,7 +172,10 @@ def known(name: str) -> bool:
 
 
 def _members(path: Place, name: str) -> Iterator[Source]:
-    """`path` itself, or the data in it if it is a zip archive that can be opened."""
+    """`path` itself, or the data in it if it is a table or a zip archive that can be opened."""
+    if isinstance(path, Path) and (table := _table(path, name)):
+        yield table
+        return
     size = 0
     infos: list[ZipInfo] = []
     with suppress(OSError, UnreadableFile):  # reported when its turn comes; the others still load
@@ -175,11 +189,31 @@ def _members(path: Place, name: str) -> Iterator[Source]:
     if not infos:
         yield Source(path, name, None, size)
         return
+    if found := next(filter(None, (tables.kind_of_name(i.filename) for i in infos)), None):
+        yield Source(path, name, None, size, tables.inside_archive(name, *found))
+        return
     visible = [i for i in infos if not i.filename.split("/")[-1].startswith(".")]
     wanted = [i for i in visible if known(i.filename)] or visible or infos
     for info in sorted(wanted, key=lambda i: _natural(i.filename)):
         member = printable(info.filename)
         yield Source(path, f"{name}!{member}", info.filename, info.file_size)
+
+
+def _table(path: Path, name: str) -> Source | None:
+    """The version of the table that `path` is the folder of, or describes, or is a file of."""
+    try:
+        if (kind := tables.kind_at(path)) is not None:
+            version = tables.version_at(path, kind, name)
+        elif tables.is_metadata(path):
+            version = tables.version_at(path.parent.parent, tables.Kind.ICEBERG, name, path)
+            name = printable(str(path.parent.parent))
+        elif (around := tables.table_around(path)) is not None:
+            raise tables.one_of_its_files(name, *around)
+        else:
+            return None
+    except UnreadableFile as trouble:
+        return Source(path, name, None, 0, trouble)
+    return Source(version, f"{name}@{version.version}", None, version.size_bytes)
 
 
 def _spool(stream: BinaryIO, stack: ExitStack, name: str = "stdin") -> Path:

@@ -63,8 +63,11 @@ def open_source(source: Source) -> Iterator[BufferedIOBase]:
     """The source's own bytes, from the start; a member's are inflated as they are read.
 
     Raises:
-        UnreadableFile: it is gone, may not be read, or the archive is damaged or encrypted.
+        UnreadableFile: it is gone, may not be read, or the archive is damaged or encrypted; or its
+            `trouble`.
     """
+    if source.trouble is not None:
+        raise source.trouble
     if source.member is not None:
         with archives.open_member(source.path, source.member, source.name) as stream:
             yield stream

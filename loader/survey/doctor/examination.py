@@ -16,6 +16,7 @@ _LOOKS: Final[dict[str, Callable[[Session], list[Check]]]] = {
     "server": server.server,
     "clock": server.clock,
     "schema": lambda session: [tables.tables(session)],
+    "tables": lambda session: [tables.bars(session)],
     "rights": lambda session: [rights(session)],
     "timescaledb": lambda session: [timescale.timescaledb(session)],
     "settings": tuning.settings,

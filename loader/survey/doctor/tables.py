@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from loader.db.rows import Session
+from loader.store import shape
 from loader.store.schema import REVISIONS, head
 from loader.survey.doctor.check import Check
 
@@ -33,6 +34,24 @@ def tables(session: Session) -> Check:
         return Check("schema", "fail", told, _MIGRATE)
     told = f"revision {revision} is newer than this mdload knows ({head()})"
     return Check("schema", "fail", told, "run: pip install --upgrade mdload")
+
+
+def bars(session: Session) -> Check:
+    """Whether the tables of bars have the columns and the key that mdload made, and no trigger of
+    others that can keep rows out."""
+    columns, keys, triggers, _ = session.one("bars_state")
+    if found := shape.altered(columns, keys):
+        return Check("tables", "fail", *found)
+    if triggers:
+        names = ", ".join(repr(name) for name in triggers.splitlines())
+        told = f"triggers of others on bars_ohlcv can keep rows out: {names}; such a load fails"
+        return Check("tables", "warn", told, "ALTER TABLE bars_ohlcv DISABLE TRIGGER NAME")
+    places = session.rows("doctor_schemas")
+    if places and (open_to := session.row("doctor_creators", places[0]["name"])):
+        role, schema = open_to
+        told = f"{role} may create functions in the schema of the bars, which loads might run"
+        return Check("tables", "warn", told, f"REVOKE CREATE ON SCHEMA {schema} FROM {role};")
+    return Check("tables", "ok", "the bars have mdload's columns and key")
 
 
 def left_to_loads(check: Check) -> Check:

@@ -1,0 +1,25 @@
+"""A version of a table of Delta Lake."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from loader.read.batch import Reading
+from loader.read.formats.format import Format, Opened
+from loader.read.formats.tables import read
+from loader.read.tables import Kind
+from loader.read.tables.version import MARK
+
+
+def _read(opened: Opened) -> Reading:
+    from loader.read.tables.delta import rows  # noqa: PLC0415 - an extra
+
+    return read(opened.source, opened.batch_rows, Kind.DELTA, rows)
+
+
+FORMAT: Final = Format(
+    names=("delta",),
+    read=_read,
+    suffixes=(),
+    magic=(MARK[Kind.DELTA],),
+)

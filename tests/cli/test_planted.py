@@ -1,0 +1,70 @@
+"""Others plant functions and operators where mdload's statements would find them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import psycopg
+import pytest
+
+from loader import StoreClient
+from loader.errors import DatabaseError
+from tests.conftest import Ran
+from tests.support.sql import fetch
+
+Mdload = Callable[..., Ran]
+PLANTED = [
+    "FUNCTION {0}.concat(text, text) RETURNS text LANGUAGE sql AS 'SELECT {0}.steal()'",
+    "FUNCTION {0}.quote_ident(varchar) RETURNS text LANGUAGE sql AS 'SELECT {0}.steal()'",
+    "FUNCTION {0}.jsonb_build_object(text, text) RETURNS jsonb LANGUAGE sql"
+    " AS 'SELECT to_jsonb({0}.steal())'",
+    "FUNCTION {0}.set_config(text, text, integer) RETURNS text LANGUAGE sql"
+    " AS 'SELECT {0}.steal()'",
+    "OPERATOR {0}.|| (LEFTARG = text, RIGHTARG = varchar, FUNCTION = {0}.joined)",
+]
+
+
+@pytest.fixture
+def mallory(database_url: str) -> Iterator[str]:
+    """A role that may create in the schema of the bars. What it plants says so in `stolen`."""
+    fetch(database_url, "DROP ROLE IF EXISTS mallory")
+    with psycopg.connect(database_url, autocommit=True) as superuser:
+        superuser.execute("CREATE ROLE mallory")
+        superuser.execute("GRANT CREATE ON SCHEMA public TO mallory")
+        superuser.execute("CREATE TABLE stolen (by text); GRANT ALL ON stolen TO mallory")
+        superuser.execute(
+            "SET ROLE mallory; CREATE FUNCTION public.steal() RETURNS text LANGUAGE sql"
+            " AS 'INSERT INTO public.stolen VALUES (current_user) RETURNING by';"
+            "CREATE FUNCTION public.joined(text, varchar) RETURNS text LANGUAGE sql"
+            " AS 'SELECT public.steal()'"
+        )
+        yield "mallory"
+        superuser.execute("RESET ROLE; DROP OWNED BY mallory; DROP ROLE mallory")
+
+
+@pytest.mark.parametrize("what", PLANTED, ids=lambda what: what.split("(")[0])
+def test_nothing_of_others_runs_with_the_rights_of_a_load(
+    mdload: Mdload, database_url: str, mallory: str, tmp_path: Path, what: str
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("ts,symbol,open,high,low,close\n2024-01-02T00:00:00Z,AAA,1,2,0.5,1.5\n")
+    env = {"MDLOAD_DATABASE_URL": database_url}
+    load = ("backfill", path, "--provider", "demo", "--interval", "1m")
+    assert mdload(*load, env=env).code == 0  # that she might is no reason
+    checks = mdload("doctor", "--json", env=env).json()["checks"]
+    (tables,) = [check for check in checks if check["name"] == "tables"]
+    assert tables["state"] == "warn"
+    assert tables["hint"] == "REVOKE CREATE ON SCHEMA public FROM mallory;"
+    fetch(database_url, f"SET ROLE {mallory}; CREATE {what.format('public')}")
+    for command in (load, ("migrate",), ("coverage",), ("job-runs", "list"), ("doctor",)):
+        ran = mdload(*command, env=env)
+        assert ran.code in (5, 6), (command, ran.err)
+        assert f"the role '{mallory}' has put " in ran.out + ran.err
+    bar = SimpleNamespace(
+        provider="p", symbol="S", interval="1m", ts=None, open=1, high=1, low=1, close=1, volume=1
+    )
+    with pytest.raises(DatabaseError, match="has put"), StoreClient(database_url) as client:
+        client.write_bars([bar])
+    assert fetch(database_url, "SELECT * FROM stolen") == []
