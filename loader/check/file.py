@@ -7,8 +7,9 @@ from dataclasses import fields, replace
 
 import polars as pl
 
-from loader.check import ragged, unfinished
-from loader.check.layout import Layout, check
+from loader.check import ragged
+from loader.check.layout import unfinished
+from loader.check.layout.decide import Layout, check
 from loader.check.normalise import normalise
 from loader.check.spellings import brought_together, refuse_meeting
 from loader.check.table import Table, none_of

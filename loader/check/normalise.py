@@ -13,7 +13,7 @@ from loader.bars.cells import bare
 from loader.bars.names import Naming
 from loader.bars.times import ends, stamps
 from loader.bars.words import constant
-from loader.check.layout import Layout
+from loader.check.layout.decide import Layout
 from loader.check.reasons import LONGEST_KEY
 from loader.errors import ColumnMismatch
 from loader.read.batch import RawBatch

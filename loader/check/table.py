@@ -13,7 +13,7 @@ from loader.bars.words import constant
 from loader.check.instruments import apart
 from loader.check.instruments.apart import Others
 from loader.check.instruments.lacks import Known, Place
-from loader.check.layout import Layout, decide
+from loader.check.layout.decide import Layout, decide
 from loader.check.validate import CheckedBatch
 from loader.dialects.dialect import Dialect, fold
 from loader.dialects.filenames import PathFacts, read_path
@@ -83,7 +83,7 @@ class Table:
         none among them.
 
         Raises:
-            SettingsError, ColumnMismatch: see `loader.check.layout.decide`.
+            SettingsError, ColumnMismatch: see `loader.check.layout.decide.decide`.
         """
         source, wanted = self._source, self._where(taken.dialect)
         frame = apart.selected(raw.frame, wanted, source.name)

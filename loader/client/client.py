@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
-from loader.check.layout import decide
+from loader.check.layout.decide import decide
 from loader.check.normalise import normalise
 from loader.check.validate import CheckedBatch, RuleSettings, validate
 from loader.client import checks

@@ -8,7 +8,7 @@ import polars as pl
 
 from loader import bars
 from loader.bars import SERIES
-from loader.check.layout import Layout, decide
+from loader.check.layout.decide import Layout, decide
 from loader.check.normalise import Normalised, normalise
 from loader.read.batch import Location, RawBatch
 from loader.settings import Meaning

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from loader.check.layout import Layout, decide
+from loader.check.layout.decide import Layout, decide
 from loader.check.normalise import normalise
 from loader.read.batch import Location, RawBatch
 from loader.settings import Meaning

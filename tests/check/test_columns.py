@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import polars as pl
 import pytest
 
-from loader.check.columns import choose
+from loader.check.layout.columns import choose
 from loader.dialects.known import dialects
 from loader.errors import ColumnMismatch, SettingsError
 

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from loader.check.layout import Layout, check, decide
+from loader.check.layout.decide import Layout, check, decide
 from loader.check.normalise import normalise
 from loader.errors import ColumnMismatch, SettingsError
 from loader.read.batch import Location, RawBatch

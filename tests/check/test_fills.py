@@ -9,7 +9,7 @@ import pytest
 
 from loader.bars.names import intervals
 from loader.bars.words import Words
-from loader.check.fills import ASKED, Fill, Hint, interval, parse_interval, word
+from loader.check.layout.fills import ASKED, Fill, Hint, interval, parse_interval, word
 
 #: A dialect's own word that the vocabulary reads as something else.
 OWN = {"1m": "1mo"}

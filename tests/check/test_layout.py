@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from loader.bars.times.forms import Form
-from loader.check.layout import Layout, check, decide
+from loader.check.layout.decide import Layout, check, decide
 from loader.check.normalise import normalise
 from loader.dialects.dialect import Dialect
 from loader.dialects.recognition import plain

@@ -16,7 +16,7 @@ from hypothesis.strategies import DrawFn
 from polars.testing import assert_series_equal
 
 from loader import bars
-from loader.check.layout import decide
+from loader.check.layout.decide import decide
 from loader.check.normalise import Normalised, normalise
 from loader.check.reasons import REASONS
 from loader.errors import ColumnMismatch

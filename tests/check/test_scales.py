@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from loader import bars
-from loader.check.scales import chosen, refuse_fixed_point
+from loader.check.layout.scales import chosen, refuse_fixed_point
 from loader.errors import ColumnMismatch
 
 COLUMNS = {name: name for name in bars.PRICES}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from loader.check.unfinished import flags
+from loader.check.layout.unfinished import flags
 from loader.errors import ColumnMismatch
 from tests.support.golden import Loaded, written
 

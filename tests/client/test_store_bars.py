@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader import bars
-from loader.check.layout import decide
+from loader.check.layout.decide import decide
 from loader.check.normalise import normalise
 from loader.check.validate import RuleSettings
 from loader.client import Bar, WriteResult

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from loader.check.layout import decide
+from loader.check.layout.decide import decide
 from loader.check.normalise import normalise
 from loader.check.rules import RuleSettings
 from loader.check.validate import CheckedBatch, validate

@@ -13,7 +13,7 @@ import polars as pl
 from loader.check import rawjson
 from loader.check.file import rules_for
 from loader.check.instruments.apart import composed
-from loader.check.layout import Layout, decide
+from loader.check.layout.decide import Layout, decide
 from loader.check.normalise import normalise
 from loader.check.reasons import LINE_NOT_A_BAR, LINE_NOT_JSON, LINE_REFUSED
 from loader.check.unique import BARS_AND_ROW

@@ -10,9 +10,9 @@ from typing import Final
 import polars as pl
 
 from loader import bars
-from loader.check import clocks
 from loader.check.instruments.asked import check_fields, column_for, listed, shown
-from loader.check.structs import struct_of_prices
+from loader.check.layout import clocks
+from loader.check.layout.structs import struct_of_prices
 from loader.dialects.dialect import Dialect, fold
 from loader.errors import ColumnMismatch
 

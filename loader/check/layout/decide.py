@@ -16,14 +16,14 @@ from loader.bars.times import edges, settle, stamps
 from loader.bars.times import plan as timeplan
 from loader.bars.times.stamps import TimePlan
 from loader.bars.times.zones import UTC, Zone, parse_zone
-from loader.check import fills, scales, unfinished
-from loader.check.columns import Columns, choose
-from loader.check.fills import Fill
 from loader.check.instruments.apart import unselected
 from loader.check.instruments.asked import check_fields
 from loader.check.instruments.hints import ASKED, Hint, hinted_interval, parse_interval
 from loader.check.instruments.lacks import Known, Place
 from loader.check.instruments.lacks import refuse as lacks_refused
+from loader.check.layout import fills, intervals, scales, unfinished
+from loader.check.layout.columns import Columns, choose
+from loader.check.layout.fills import Fill
 from loader.dialects.dialect import Dialect, Stamp, fold
 from loader.dialects.known import known_dialect
 from loader.dialects.own import from_tables
@@ -187,9 +187,9 @@ def _decided(
     plan, time_notes = timeplan.plan(frame, clock, time_format, where)
     written = stamps.read(stamps.cells(frame, plan), plan)
     fills.refuse_several_symbols(frame, columns, written.shown, where)
-    fills.refuse_several_intervals(frame, columns, known.used, where)
+    intervals.refuse_several_intervals(frame, columns, known.used, where)
     hinted, hint_notes = hinted_interval(meaning, taken, known.path)
-    interval = fills.interval(frame, columns, hinted, written.shown, where, dialect.intervals)
+    interval = intervals.interval(frame, columns, hinted, written.shown, where, dialect.intervals)
     said = names.intervals(
         names.spelled(frame, columns.get("interval"), interval.value), dialect.intervals
     )

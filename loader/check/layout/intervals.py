@@ -1,0 +1,133 @@
+"""The interval of a file's bars: from its column, an option, or the spacing of the bars."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import polars as pl
+
+from loader import bars
+from loader.bars import names, numbers
+from loader.bars.times import spacing
+from loader.check.instruments.hints import VOCABULARY, Hint, parse_interval
+from loader.check.layout.fills import Fill, overruled_note, words_of
+from loader.errors import ColumnMismatch
+
+
+def refuse_several_intervals(
+    frame: pl.DataFrame, columns: Mapping[str, str], used: Collection[str], where: str
+) -> None:
+    """Refuses a table whose bars have several intervals by a column that is not read.
+
+    Raises:
+        ColumnMismatch: all cells of a column are intervals such as `1m` and `5min`, and differ.
+    """
+    if "interval" in columns:
+        return
+    for name, dtype in frame.schema.items():
+        if name in (*columns.values(), *used) or not numbers.is_text(dtype):
+            continue
+        cells = frame.get_column(name).unique(maintain_order=True).drop_nulls()
+        if not 1 < len(cells) <= len(bars.INTERVALS) or not cells.str.contains("^[0-9]").all():
+            continue
+        if len({bars.parse_interval(cell) for cell in cells} - {None}) == len(cells):
+            raise ColumnMismatch.at(
+                where,
+                f"column {name!r} has several intervals ({', '.join(cells.head(3))})",
+                column=name,
+                hint=f"read them: --column interval={name}; or load the rows of one: "
+                f"--where {name}={cells[0]}",
+            )
+
+
+def interval(
+    frame: pl.DataFrame,
+    columns: Mapping[str, str],
+    hint: Hint | None,
+    times: pl.Series,
+    where: str,
+    words: Mapping[str, str],
+) -> Fill:
+    """The fill of `interval`: the hint, or what the steps between `times` (Datetime us) show.
+
+    `words` are the dialect's own for intervals.
+
+    Raises:
+        SettingsError: the hint is not an interval.
+        ColumnMismatch: the column holds no interval, the steps do not show one, or they show
+            several bars a day where the hint says one.
+    """
+    known = parse_interval(hint, words) if hint is not None else None
+    column = columns.get("interval")
+    if said := words_of(frame, column):
+        parsed = {words.get(text) or bars.parse_interval(text) for text in said} - {None}
+        if not parsed:
+            raise ColumnMismatch.at(
+                where,
+                f"column {column!r} says {said[0]!r}, which is not an interval",
+                column=column,
+                hint=f"intervals are {VOCABULARY}; another column: --column interval=NAME",
+            )
+        _refuse_contradiction(frame, columns, said, times, where, words)
+        overruled = known is not None and parsed != {known}
+        return Fill(
+            known, (overruled_note("interval", str(column), said, str(hint)),) if overruled else ()
+        )
+    if not frame.height:
+        return Fill(known)
+    series = [frame.get_column(columns[k]) for k in ("provider", "symbol") if k in columns]
+    shown = spacing.infer(times, series)
+    if known is not None:
+        if shown.interval in (None, known):
+            return Fill(known)
+        if bars.is_daily(known) and not bars.is_daily(str(shown.interval)):
+            raise ColumnMismatch.at(
+                where,
+                f"{hint} is one bar a day at most, but the spacing of the bars "
+                f"is {shown.interval} ({shown.evidence})",
+                hint=f"say --interval {shown.interval}, or leave it out",
+            )
+        doubt = f"bars are loaded as {known}, but their spacing is {shown.interval}"
+        return Fill(known, (f"{doubt} ({shown.evidence})",))
+    if shown.interval is None:
+        raise ColumnMismatch.at(
+            where,
+            f"the interval of the bars is not known, {shown.evidence}",
+            hint=f"name it: --interval {shown.likely or _usual(times)}",
+        )
+    note = f"interval {shown.interval} inferred from the spacing: {shown.evidence}"
+    return Fill(shown.interval, (note,))
+
+
+def _usual(times: pl.Series) -> str:
+    """An interval to name as an example: bars at midnight only are daily."""
+    return "1d" if (times == times.dt.truncate("1d")).all() else "1m"
+
+
+def _refuse_contradiction(
+    frame: pl.DataFrame,
+    columns: Mapping[str, str],
+    said: list[str],
+    times: pl.Series,
+    where: str,
+    words: Mapping[str, str],
+) -> None:
+    """Refuses a column that says days or longer of bars that are minutes apart, or the other way
+    round: `1M` for a minute is a month."""
+    column = columns["interval"]
+    text = names.trimmed(names.spelled(frame, column, None)).rows
+    for word in said:
+        interval = words.get(word) or bars.parse_interval(word)
+        here = (text == word).fill_null(False)
+        series = [frame[columns[k]].filter(here) for k in ("provider", "symbol") if k in columns]
+        shown = spacing.infer(times.filter(here), series)
+        if interval is None or shown.interval is None:
+            continue
+        if bars.is_daily(interval) != bars.is_daily(shown.interval):
+            raise ColumnMismatch.at(
+                where,
+                f"column {column!r} says {word!r}, which is {interval}, but the spacing of those "
+                f"bars is {shown.interval} ({shown.evidence})",
+                column=column,
+                hint=f"if the spacing is right: --column interval=- --interval {shown.interval}",
+            )
