@@ -46,6 +46,9 @@ SELECT found.signature, pg_catalog.pg_get_userbyid(found.owner) AS owner
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles r
                     WHERE r.oid OPERATOR(pg_catalog.=) found.owner
                       AND (r.rolsuper OR r.rolname OPERATOR(pg_catalog.=) current_user))
+   AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c
+                    WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass('bars_ohlcv')
+                      AND c.relowner OPERATOR(pg_catalog.=) found.owner)
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_database d
                     WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
                       AND d.datdba OPERATOR(pg_catalog.=) found.owner)

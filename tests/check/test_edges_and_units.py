@@ -16,7 +16,7 @@ from loader.read.batch import Location, RawBatch
 from loader.settings import Meaning
 
 SAID: dict[str, Any] = {"provider": "demo", "symbol": "X"}
-STARTS = "times are taken for the starts of the bars; if they are ends: --stamp end"
+STARTS = "times are read as the starts of the bars; if they are ends: --stamp end"
 
 
 def table(**columns: Any) -> RawBatch:

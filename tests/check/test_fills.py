@@ -9,7 +9,11 @@ import pytest
 
 from loader.bars.names import intervals
 from loader.bars.words import Words
-from loader.check.layout.fills import ASKED, Fill, Hint, interval, parse_interval, word
+from loader.check.instruments.hints import ASKED, Hint, parse_interval
+from loader.check.instruments.lacks import Place
+from loader.check.layout.fills import Fill, symbol
+from loader.check.layout.intervals import interval
+from loader.dialects.filenames import PathFacts
 
 #: A dialect's own word that the vocabulary reads as something else.
 OWN = {"1m": "1mo"}
@@ -46,6 +50,6 @@ def test_an_interval_that_the_spacing_cannot_show_is_not_doubted() -> None:
 )
 def test_a_file_s_name_and_its_column_of_symbols(cells: list[str], note: bool) -> None:
     frame = pl.DataFrame({"ticker": cells})
-    found = word(frame, {"symbol": "ticker"}, "symbol", None, "f", by_name="SPY")
+    found = symbol(frame, {"symbol": "ticker"}, None, PathFacts(), "SPY", Place("f"))
     assert found.value is None
     assert bool(found.notes) is note

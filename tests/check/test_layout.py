@@ -44,7 +44,7 @@ def utc(*parts: int) -> datetime:
 
 
 #: The note on times that nobody says the end of a bar of.
-STARTS = "times are taken for the starts of the bars; if they are ends: --stamp end"
+STARTS = "times are read as the starts of the bars; if they are ends: --stamp end"
 MINUTES = [f"2024-07-01 13:{minute:02}:00" for minute in range(30, 40)]
 DAYS = [f"2024-07-{day:02}" for day in range(1, 13)]
 

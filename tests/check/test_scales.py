@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from loader import bars
+from loader.bars.numbers import NumberFormat
 from loader.check.layout.scales import chosen, refuse_fixed_point
 from loader.errors import ColumnMismatch
 
@@ -27,7 +28,7 @@ def frame(*prices: object) -> pl.DataFrame:
     ],
 )
 def test_numbers_that_are_prices(prices: tuple[object, ...]) -> None:
-    refuse_fixed_point(frame(*prices), COLUMNS, "a.csv")
+    refuse_fixed_point(frame(*prices), COLUMNS, NumberFormat(), "a.csv")
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_numbers_that_are_prices(prices: tuple[object, ...]) -> None:
 )
 def test_numbers_in_a_small_unit(prices: tuple[object, ...]) -> None:
     with pytest.raises(ColumnMismatch, match="multiples of a small unit") as refused:
-        refuse_fixed_point(frame(*prices), COLUMNS, "a.csv")
+        refuse_fixed_point(frame(*prices), COLUMNS, NumberFormat(), "a.csv")
     assert "--price-divisor" in str(refused.value.hint)
 
 

@@ -193,5 +193,5 @@ def test_the_better_row_is_kept_across_batches_too() -> None:
     ]
     with pytest.raises(MayRepeat):
         list(in_order(pieces))
-    kept = pl.concat([found.bars for found in partitioned(pieces, 2, 10)])
+    kept = pl.concat([found.bars for found in partitioned(pieces, 2, 10, lambda rows: None)])
     assert kept["trade_count"].to_list() == [9]

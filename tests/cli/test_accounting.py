@@ -107,7 +107,9 @@ def test_a_folder_of_all_sorts(
         (folder / "01-sorted.csv").write_text(  # other bytes, the same rows
             (folder / "01-sorted.csv").read_text().replace("\n", "\r\n")
         )
-        total = TOTAL
+        # 11-restated.csv changed a bar of it since it was loaded, so it is loaded again.
+        expected["12-same-as-01.csv"] = ("loaded", (10, 0, 1, 9, 0, 0, 0))
+        total = (106, 68, 2, 11, 13, 0, 12)
     else:  # order between files is open, so only files without common bars
         for name in ("01-sorted.csv", "11-restated.csv"):
             (folder / name).unlink()

@@ -133,7 +133,7 @@ def test_gaps_end_with_six_until_they_are_waived(mdload: Mdload, stored: str) ->
         ["polygon", "AAPL", "1d", "2024-08-01", "2024-09-30", "42", "42"],
     ]
     assert ran.out.endswith("XNYS: 1 series, 252 bars expected, 208 stored, 44 missing\n")
-    assert ran.err.startswith("error: 44 bars missing in 1 of 1 series\nhint: load them, or say")
+    assert ran.err.startswith("error: 44 bars missing in 1 of 1 series\nhint: load them, or waive")
 
     waived = mdload(*check, "--waive", "AAPL:2024-08-01:2024-09-30", "--reason", "not bought")
     assert waived.code == 6

@@ -62,7 +62,7 @@ def test_for_people(mdload: Run, database_url: str) -> None:
     assert first.startswith("postgresql://postgres:***@")
     assert [line.split()[1] for line in lines if line[0] != " "] == NAMES
     assert "      ALTER SYSTEM SET fsync = on; ALTER SYSTEM SET full_page_writes = on;" in ran.out
-    assert last == f"{17 - len(FAST)} ok, {len(FAST)} warn"
+    assert last == f"{18 - len(FAST)} ok, {len(FAST)} warn"
     assert "s3cret" not in ran.out
 
 

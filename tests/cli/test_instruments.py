@@ -162,7 +162,7 @@ def test_equal_bytes_in_two_folders_are_two_files(
     assert load(tmp_path / "symbol=LIMA", *SAID).code == 0
     assert stored(database_url) == [("KILO", 11.0), ("LIMA", 11.0)] * 3
     again = load(tmp_path / "symbol=LIMA", *SAID)
-    assert "loaded already" in again.err
+    assert "already loaded" in again.err
 
 
 def test_a_pattern_counts_in_the_fingerprint(

@@ -153,7 +153,7 @@ def test_inspect(job_runs: Run) -> None:
 
 def test_inspect_in_json(job_runs: Run) -> None:
     run = job_runs("inspect", "1", "--json").json()
-    assert list(run) == [*TABLE_ORDER, "files", "rejected"]
+    assert list(run) == [*TABLE_ORDER, "files", "rejected", "loads", "rolled_back_by"]
     assert run["rejected"] == {"high_below_low": 5, "file_refused": 5}
     assert [file["path"] for file in run["files"]] == ["a.parquet", "b.csv"]
     first = run["files"][0]

@@ -47,11 +47,11 @@ def test_a_load_as_objects(mdload: Mdload, database_url: str) -> None:
     assert ran.code == 0
     told = objects(ran)
     assert [each["event"] for each in told] == [
-        "run_started", "file_started", "file_note", "file_done", "run_done",
+        "run_started", "file_started", "file_note", "file_note", "file_done", "run_done",
     ]  # fmt: skip
     assert {each["run_id"] for each in told} == {1}
     assert {each["level"] for each in told} == {"info"}
-    started, _, note, file, run = told
+    started, _, _, note, file, run = told
     assert (started["job_name"], started["mode"], started["files"]) == ("backfill", "backfill", 1)
     assert "' ECHO ' -> ECHO" in note["message"]
     assert file["file"] == str(EXAMPLE)
@@ -68,12 +68,12 @@ def test_more_and_less(mdload: Mdload, database_url: str) -> None:
     base = ("--log-format", "json", "--database", database_url)
     told = objects(mdload(*base, "-v", "backfill", EXAMPLE))
     assert [each["event"] for each in told] == [
-        "run_started", "file_started", "rows_done", "bars_written", "file_note", "committed",
-        "file_done", "run_done",
+        "run_started", "file_started", "file_note", "rows_done", "bars_written", "file_note",
+        "committed", "file_done", "run_done",
     ]  # fmt: skip
-    written = told[3]
+    written = told[4]
     assert (written["method"], written["bars"], written["committed"]) == ("COPY", 3895, True)
-    assert told[5]["rejected"]["open_outside_range"] == 2
+    assert told[6]["rejected"]["open_outside_range"] == 2
     assert mdload(*base, "-q", "backfill", EXAMPLE).err == ""
 
 

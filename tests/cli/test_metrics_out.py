@@ -72,13 +72,13 @@ def test_runs_of_every_kind_agree_with_job_runs(
     bad = minutes(tmp_path / "c.csv", 20, start=100)
     bad.write_text(bad.read_text().replace("AAA,10,20,5", "AAA,10,5,20", 2))
     assert load(bad) == 4  # refused
-    assert load(bad, "--max-rejects", "2", tmp_path / "a.csv") == 0
+    assert load(bad, "--max-rejects", "2", tmp_path / "a.csv") == 0  # a.csv takes b.csv back
     assert load(EXAMPLE, "--dry-run") == 0  # no run
     assert load(tmp_path / "absent.csv") == 3  # no run in the database
     found = Metrics(prom)
-    assert found.outcomes() == books(database_url) == (118, 40, 0, 0, 0, 22)
-    assert found.sum("store_bars_written_total", status="success") == 158
-    assert found.sum("store_bars_written_total", method="UPSERT", status="success") == 40
+    assert found.outcomes() == books(database_url) == (118, 80, 60, 0, 0, 22)
+    assert found.sum("store_bars_written_total", status="success") == 198
+    assert found.sum("store_bars_written_total", method="UPSERT", status="success") == 80
     # The refused file's good rows were on their way when it was refused.
     assert found.sum("store_bars_written_total", status="failure") == 18
     assert found.sum("store_rows_rejected_total", rule="file_refused") == 18
@@ -144,7 +144,8 @@ def test_a_gateway_that_is_away_changes_nothing_but_stderr(
     ran = mdload("--database", database_url, "backfill", EXAMPLE, "--json", *option, env=env)
     assert ran.code == 0
     assert ran.json()["status"] == "success"
-    note, warning = ran.err.splitlines()
+    starts, note, warning = ran.err.splitlines()
+    assert "starts of the bars" in starts
     assert "1 symbol trimmed/upper-cased" in note
     assert warning.startswith("warning: the metrics did not reach http://127.0.0.1:1: ")
 

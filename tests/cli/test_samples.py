@@ -236,7 +236,7 @@ def cli() -> Iterator[Cli]:
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: f"{s.path} {s.args}".strip())
 def test_every_bar_is_as_read_by_hand(sample: Sample, samples: Path, store: str, cli: Cli) -> None:
     path = samples / sample.path
-    provider = f"{sample.path} {sample.args}".strip()
+    provider = f"{sample.path} {sample.args}".strip()[-128:]
     symbol = [] if sample.symbol else ["--symbol", "x"]
     args = ("-q", "backfill", path, "--provider", provider, *symbol, *shlex.split(sample.args),
             "--json")  # fmt: skip

@@ -147,7 +147,7 @@ def test_a_shape_is_understood_once_and_asked_again_until_then() -> None:
     assert [note.text.partition(":")[2] for note in told] == [
         " not a bar, the times in column 'ts' have no form that is known: '?'; say how they are "
         "written: --time-format '%d.%m.%Y %H:%M'; or name the right column: --column ts=NAME",
-        " times are taken for the starts of the bars; if they are ends: --stamp end",
+        " times are read as the starts of the bars; if they are ends: --stamp end",
         " 'extra' left out: a bar has no field for it",
     ]
 

@@ -20,6 +20,7 @@ from loader.errors import (
     ConnectionLost,
     DatabaseError,
     MergeFailed,
+    ProviderUnknown,
     SchemaOutOfDate,
     SettingsError,
 )
@@ -313,7 +314,7 @@ def test_a_frame_under_other_names(client: StoreClient, database_url: str) -> No
     ]  # fmt: skip
     with pytest.raises(ColumnMismatch, match="local"):
         client.write_frame(frame, provider="q", symbol="zz", interval="1m")
-    with pytest.raises(SettingsError, match="provider"):
+    with pytest.raises(ProviderUnknown, match="provider"):
         client.write_frame(frame, symbol="zz", interval="1m", timezone="UTC")
 
 

@@ -58,6 +58,10 @@ WRONG = {
     "on_success": '"sh -c \'unbalanced"',
     "on_failure": '"http://"',
     "on_rejects": "[]",
+    "where": '"EQ"',
+    "name": '"("',
+    "decimal": '";"',
+    "thousands": '"x"',
     "healthcheck": '"gopher://x"',
     "hook_timeout": "-1",
 }

@@ -183,7 +183,7 @@ class TestRefusals:
     def test_a_kind_of_url_that_is_not_read(self) -> None:
         error = refusal("ftp://me:hunter2@host/a.csv")
         assert isinstance(error, SettingsError)
-        assert "it knows s3://, gs://, az://, http://, https://" in str(error)
+        assert "it reads s3://, gs://, az://, http://, https://" in str(error)
         assert "hunter2" not in str(error)
 
     @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 
 from loader.db.arrow import Connection, connect
 from loader.store.runs import JobRunTracker
+from loader.store.runs.counts import NO_LOAD
 
 JAN_2 = datetime(2024, 1, 2, tzinfo=UTC)
 JAN_3 = datetime(2024, 1, 3, 9, 30, 0, 1, UTC)
@@ -31,15 +32,30 @@ def test_counts_of_files_add_up(tracker: JobRunTracker, loading: Connection) -> 
     run_id = tracker.start_run("backfill", metadata={"host": "a"})
     with loading.transaction():
         added = loading.row(
-            "job_run_add_counts", run_id, 28, 1, 2, 3, 4, 5, 13, '["ÉA", "B"]', JAN_2, JAN_2, True
+            "job_run_add_counts",
+            run_id,
+            28,
+            1,
+            2,
+            3,
+            4,
+            5,
+            13,
+            '["ÉA", "B"]',
+            JAN_2,
+            JAN_2,
+            True,
+            *NO_LOAD,
         )
         assert added == (run_id, "backfill", "live")
         assert tracker.get_run(run_id).rows_read == 0  # not before the commit
     with loading.transaction():
-        loading.one("job_run_add_counts", run_id, 0, 0, 0, 0, 0, 0, 0, "[]", None, None, True)
+        loading.one(
+            "job_run_add_counts", run_id, 0, 0, 0, 0, 0, 0, 0, "[]", None, None, True, *NO_LOAD
+        )
         loading.one(
             "job_run_add_counts", run_id, 60, 10, 10, 10, 10, 10, 10, '["A", "B"]', JAN_3, JAN_3,
-            True,
+            True, *NO_LOAD,
         )  # fmt: skip
     run = tracker.get_run(run_id)
     assert (run.rows_read, run.rows_written, run.rows_inserted, run.rows_updated) == (
@@ -62,10 +78,14 @@ def test_a_beat_is_of_the_moment_and_not_of_the_transactions_start(
 ) -> None:
     run_id = tracker.start_run("backfill")
     with loading.transaction():
-        loading.one("job_run_add_counts", run_id, 0, 0, 0, 0, 0, 0, 0, None, None, None, True)
+        loading.one(
+            "job_run_add_counts", run_id, 0, 0, 0, 0, 0, 0, 0, None, None, None, True, *NO_LOAD
+        )
         loading.run("wal_position")
         tracker_saw = tracker.get_run(run_id).as_of
-        loading.one("job_run_add_counts", run_id, 0, 0, 0, 0, 0, 0, 0, None, None, None, True)
+        loading.one(
+            "job_run_add_counts", run_id, 0, 0, 0, 0, 0, 0, 0, None, None, None, True, *NO_LOAD
+        )
     beat = tracker.get_run(run_id).last_heartbeat
     assert beat is not None
     assert beat > tracker_saw
@@ -77,7 +97,7 @@ def test_a_rollback_takes_the_counts_back(tracker: JobRunTracker, loading: Conne
     def fail() -> None:
         with loading.transaction():
             counts = (1, 1, 0, 0, 0, 0, 0, '["A"]', JAN_2, JAN_2)
-            loading.one("job_run_add_counts", run_id, *counts, True)
+            loading.one("job_run_add_counts", run_id, *counts, True, *NO_LOAD)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -91,8 +111,8 @@ def test_a_run_that_ended_takes_no_counts(tracker: JobRunTracker, loading: Conne
     tracker.complete_run(run_id, "failure", "marked by somebody")
     with loading.transaction():
         counts = (1, 1, 0, 0, 0, 0, 0, "[]", None, None)
-        assert loading.row("job_run_add_counts", run_id, *counts, True) is None
-        assert loading.row("job_run_add_counts", 999, *counts, True) is None
+        assert loading.row("job_run_add_counts", run_id, *counts, True, *NO_LOAD) is None
+        assert loading.row("job_run_add_counts", 999, *counts, True, *NO_LOAD) is None
     assert tracker.get_run(run_id).rows_read == 0
 
 
@@ -105,7 +125,7 @@ def test_files_that_end_at_once_lose_nothing(tracker: JobRunTracker, database_ur
                 with own.transaction():
                     own.one(
                         "job_run_add_counts", run_id, 6, 1, 1, 1, 1, 1, 1,
-                        f'["{symbol}{n}"]', JAN_2, JAN_3, True,
+                        f'["{symbol}{n}"]', JAN_2, JAN_3, True, *NO_LOAD,
                     )  # fmt: skip
                 tracker.heartbeat(run_id)
 
@@ -121,7 +141,9 @@ def test_a_heartbeat_does_not_wait_for_a_file_that_is_ending(
 ) -> None:
     run_id = tracker.start_run("backfill")
     with loading.transaction():
-        loading.one("job_run_add_counts", run_id, 0, 0, 0, 0, 0, 0, 0, None, None, None, True)
+        loading.one(
+            "job_run_add_counts", run_id, 0, 0, 0, 0, 0, 0, 0, None, None, None, True, *NO_LOAD
+        )
         tracker.heartbeat(run_id)  # would hang here, for this thread holds the row's lock
         assert tracker.get_run(run_id).last_heartbeat is None
     assert tracker.get_run(run_id).last_heartbeat is not None

@@ -79,7 +79,7 @@ def shown(
     if len(short) == 1:
         own = ts if len(words) == 1 else ts.filter(intervals.rows == short[0])
         _refuse_session_ends(plan, written, own, short[0], where)
-    return "start", ("times are taken for the starts of the bars; if they are ends: --stamp end",)
+    return "start", ("times are read as the starts of the bars; if they are ends: --stamp end",)
 
 
 def _last_seconds(shown: pl.Series) -> bool:

@@ -38,7 +38,7 @@ def parse_interval(hint: Hint, words: Mapping[str, str] = _NO_WORDS) -> str:
     """
     known = _known(hint.word, words)
     if known is None:
-        problem, vocabulary = f"{hint.word!r} is no interval", f"one of {VOCABULARY}"
+        problem, vocabulary = f"{hint.word!r} is not an interval", f"one of {VOCABULARY}"
         if hint.by == ASKED:
             raise SettingsError(problem, option=ASKED, hint=vocabulary)
         raise SettingsError(f"{hint.by} {problem}", hint=vocabulary)

@@ -26,7 +26,7 @@ def print_look(looks: Sequence[Inspection], rows: int, *, as_json: bool) -> None
     for place, look in enumerate(looks):
         if place:
             say()
-        say(click.style(visible(look.path, ""), bold=True))
+        click.echo(click.style(visible(look.path, ""), bold=True))
         for label, value in _facts(look):
             say(f"{label:>11}  {visible(value, '')}")
         if look.good.height:
