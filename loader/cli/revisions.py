@@ -17,7 +17,11 @@ def revisions() -> None:
     """Bars that a provider restated, or that were taken away."""
 
 
-@revisions.command("list", epilog="Example: mdload revisions list --run 12 --min-bps 50")
+@revisions.command(
+    "list",
+    short_help="List restated bars.",
+    epilog="Example: mdload revisions list --run 12 --min-bps 50",
+)
 @series_options
 @click.option("--run", "run_id", metavar="ID", type=click.IntRange(1, 2**63 - 1),
               help="Only changes by this run.")  # fmt: skip
