@@ -91,7 +91,7 @@ def test_runs_of_every_kind_agree_with_job_runs(
     }
     assert runs == {"started": 6, "success": 4, "failure": 2, "cancelled": 0}
     assert found.sum("store_job_runs_duration_seconds_count") == 6
-    sizes = sum(f.stat().st_size for f in (whole, tmp_path / "b.csv", bad, bad))
+    sizes = sum(f.stat().st_size for f in (whole, tmp_path / "b.csv", bad, bad, whole))
     assert found.sum("store_bytes_read_total") == sizes
     assert found.sum("store_wal_bytes_total") > 0
 

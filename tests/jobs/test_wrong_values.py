@@ -72,7 +72,7 @@ OF_DIALECTS = {
     "header": '"a"',
     "positions": "[1]",
     "place": '"("',
-    "name": '"{symbl}.csv"',
+    "name": '"("',
     "values": '{a = "("}',
     "names": '["("]',
     "left_out": '["a"]',
