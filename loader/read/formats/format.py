@@ -11,8 +11,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import pyarrow as pa
-
 from loader.read.batch import Reading
 from loader.read.scratch import copy, scratch_file
 from loader.read.streams.compression import damage
@@ -48,6 +46,8 @@ class Opened:
         An object far away is copied too, unless it is to be read `in_place`: by a reader that asks
         for few and large pieces.
         """
+        import pyarrow as pa  # noqa: PLC0415 - so that containers are discovered quickly
+
         if self.source.member is None and not self.layers:
             if isinstance(self.source.path, Path):
                 return self.stack.enter_context(pa.OSFile(os.fsencode(self.source.path)))

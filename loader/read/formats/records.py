@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 import polars as pl
-import pyarrow as pa
 
 from loader.errors import Unfinished
 from loader.read.batch import NO_ROWS, Reading, batches
@@ -51,6 +50,8 @@ class Records:
 
     def frame(self, data: bytes) -> pl.DataFrame:
         """The rows of `data`, which is whole records."""
+        import pyarrow as pa  # noqa: PLC0415 - so that containers are discovered quickly
+
         count = len(data) // self.size
         array = pa.Array.from_buffers(pa.binary(self.size), count, [None, pa.py_buffer(data)])
         record = pl.col("record").bin

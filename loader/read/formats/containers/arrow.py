@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
 import polars as pl
-import pyarrow as pa
 
 from loader.errors import Unfinished, UnreadableFile
 from loader.read.batch import NO_ROWS, Reading, batches
 from loader.read.formats.format import Format, Opened
-from loader.read.formats.translation import Translation, damaged
 from loader.read.streams.source import Source
 
 _FILE: Final = b"ARROW1"
@@ -31,6 +29,10 @@ def read_file(file: Any, source: Source, batch_rows: int) -> Reading:
     Raises:
         UnreadableFile: the footer is absent or damaged.
     """
+    import pyarrow as pa  # noqa: PLC0415 - so that containers are discovered quickly
+
+    from loader.read.formats.translation import damaged  # noqa: PLC0415
+
     with damaged(source.name):
         table = pa.ipc.open_file(file)
         rows = table.count_rows()
@@ -44,6 +46,10 @@ def read_stream(stream: BinaryIO, source: Source, batch_rows: int) -> Reading:
     Raises:
         UnreadableFile: the schema message is damaged.
     """
+    import pyarrow as pa  # noqa: PLC0415 - so that containers are discovered quickly
+
+    from loader.read.formats.translation import damaged  # noqa: PLC0415
+
     watched = _Watched(stream)
     with damaged(source.name):
         table = pa.ipc.open_stream(pa.PythonFile(watched, "r"))
@@ -94,6 +100,8 @@ class _Watched:
 def _reading(
     schema: Any, record_batches: Iterator[Any], source: Source, batch_rows: int, rows: int | None
 ) -> Reading:
+    from loader.read.formats.translation import Translation, damaged  # noqa: PLC0415 - with pyarrow
+
     with damaged(source.name):
         translation = Translation(schema, source.name)
 

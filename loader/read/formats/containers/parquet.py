@@ -10,7 +10,6 @@ import polars as pl
 
 from loader.read.batch import NO_ROWS, Reading, batches
 from loader.read.formats.format import Format
-from loader.read.formats.translation import Translation, damaged
 from loader.read.streams.source import Source
 
 
@@ -26,6 +25,8 @@ def read(file: Any, source: Source, batch_rows: int) -> Reading:
         UnreadableFile: the footer is absent or damaged.
     """
     import pyarrow.parquet as pq  # noqa: PLC0415  # no other container needs it
+
+    from loader.read.formats.translation import Translation, damaged  # noqa: PLC0415 - with pyarrow
 
     with damaged(source.name):
         table = pq.ParquetFile(

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
@@ -19,7 +19,9 @@ from loader.read.formats.containers.json.place import COLUMNS_OF_A_TABLE, Place,
 from loader.read.formats.containers.json.rows import Rows, groups
 from loader.read.formats.containers.json.tables import as_columns
 from loader.read.formats.containers.json.values import DECODER, Values, end_of_blank
-from loader.read.spool import Spool
+
+if TYPE_CHECKING:
+    from loader.read.spool import Spool
 
 #: A name that no document has; it makes an object again of what stands after the array.
 _BEFORE: Final = '{"\\u0000":null'
@@ -123,6 +125,8 @@ def read(values: Values, found: Around, name: str, stack: ExitStack) -> Inside |
     if place is None:
         return None
     own = Rows(place, [(elements, {})])
+    from loader.read.spool import Spool  # noqa: PLC0415 - with pyarrow
+
     spool = stack.enter_context(Spool(dict.fromkeys(own.columns, pl.String())))
     taken = elements
     while own.fit(taken):
