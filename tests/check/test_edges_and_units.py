@@ -179,6 +179,14 @@ def test_a_volume_in_money_is_asked_about() -> None:
     assert "--column volume=-" in str(raised.value.hint)
 
 
+def test_a_volume_that_repeats_a_column_of_money_is_asked_about() -> None:
+    money = ["500000", "0", "750000"]
+    with pytest.raises(ColumnMismatch, match="'volume' is equal to 'turnover'"):
+        layout(units(money, turnover=money), interval="1d")
+    layout(units(["0", "0", "0"], turnover=["0", "0", "0"]), interval="1d")
+    layout(units(money, turnover=money), interval="1d", columns={"volume": "volume"})
+
+
 def test_a_column_that_is_no_money_of_these_bars_says_nothing() -> None:
     layout(units(["10", "20", "30"], amount=["1", "2", "3"]), interval="1d")
     layout(units(["10", "20", "30"], turnover=["0.1", "0.2", "0.4"]), interval="1d")

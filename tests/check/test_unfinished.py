@@ -31,6 +31,10 @@ def loaded(name: str, cells: list[str], **options: bool) -> Loaded:
         ("confirm", ["1", "1", "0"]),
         ("partial", ["false", "false", "true"]),
         ("in_progress", ["0", "0", "1"]),
+        ("isBarClosed", ["True", "True", "False"]),
+        ("preliminary", ["N", "N", "Y"]),
+        ("status", ["closed", "Closed", "open"]),
+        ("candle_state", ["CLOSED", "CLOSED", "FORMING"]),
     ],
 )
 def test_the_last_bar_is_left_out_and_counted(name: str, cells: list[str]) -> None:

@@ -126,6 +126,14 @@ def refuse_other_units(
     volume = _floats(head[own], written)
     for name in (name for name in free if fold(name) in _MONEY):
         money = _floats(head[name], written)
+        if _is_copy(volume, money):
+            raise ColumnMismatch.at(
+                where,
+                f"column {own!r} is equal to {name!r}, which is money by its name",
+                column=own,
+                hint=f"leave it out: --column volume=-; or if it is in units: "
+                f"--column volume={own!r}",
+            )
         power = _power(money / volume, prices)
         if power == 0:
             continue
@@ -145,6 +153,12 @@ def refuse_other_units(
                 column=own,
                 hint="say it: --volume-factor 100 for lots of 100 (1 if the volume is right)",
             )
+
+
+def _is_copy(volume: pl.Series, money: pl.Series) -> bool:
+    """Whether the two are equal in every row that has both, at least where something was traded."""
+    both = (volume > 0).fill_null(False) & money.is_not_null()
+    return bool(both.any()) and bool((volume == money).filter(both).all())
 
 
 def _power(price: pl.Series, prices: pl.DataFrame) -> int | None:

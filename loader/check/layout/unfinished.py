@@ -14,13 +14,24 @@ from loader.errors import ColumnMismatch
 _FINISHED: Final = frozenset(
     [
         "complete", "completed", "iscomplete", "iscompleted", "closed", "isclosed", "barclosed",
-        "final", "isfinal", "finalized", "finished", "isfinished", "confirm", "confirmed",
-        "isconfirmed",
+        "isbarclosed", "candleclosed", "iscandleclosed", "klineclosed", "isklineclosed", "final",
+        "isfinal", "finalized", "isfinalized", "barfinal", "finished", "isfinished", "confirm",
+        "confirmed", "isconfirmed",
     ]
 )  # fmt: skip
 _RUNNING: Final = frozenset(
-    ["partial", "ispartial", "incomplete", "isincomplete", "unfinished", "inprogress", "ispending"]
+    [
+        "partial", "ispartial", "incomplete", "isincomplete", "unfinished", "inprogress",
+        "ispending", "preliminary", "ispreliminary", "provisional", "isprovisional", "forming",
+        "isforming", "isopen",
+    ]
+)  # fmt: skip
+#: Names of columns that say it in words, and the words for a finished and for a running bar.
+_STATES: Final = frozenset(
+    ["status", "state", "barstatus", "barstate", "candlestatus", "candlestate"]
 )
+_ENDED: Final = ("closed", "close", "complete", "completed", "final", "finished", "confirmed")
+_OPEN: Final = ("open", "forming", "partial", "incomplete", "running", "live", "preliminary")
 _TRUE: Final = ("true", "t", "yes", "y", "1", "1.0")
 _FALSE: Final = ("false", "f", "no", "n", "0", "0.0")
 #: A file's first batch of more rows than this cannot be all unfinished.
@@ -35,14 +46,21 @@ def flags(frame: pl.DataFrame, used: Iterable[str]) -> Mapping[str, pl.Expr]:
     found = {}
     for name in frame.columns:
         folded = fold(name)
-        if name in taken or folded not in _FINISHED | _RUNNING:
+        if name in taken or folded not in _FINISHED | _RUNNING | _STATES:
             continue
         word = pl.col(name).cast(pl.String).str.strip_chars().str.to_lowercase()
-        known = word.is_null() | word.is_in(["", *_TRUE, *_FALSE])
+        ended, running = _words(folded)
+        known = word.is_null() | word.is_in(["", *ended, *running])
         if frame.select(known.all()).item():
-            running = word.is_in(_FALSE if folded in _FINISHED else _TRUE)
-            found[_REASON.format(name)] = running
+            found[_REASON.format(name)] = word.is_in(running)
     return found
+
+
+def _words(folded: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The words for a finished and for a running bar in a column of this name."""
+    if folded in _STATES:
+        return _ENDED, _OPEN
+    return (_TRUE, _FALSE) if folded in _FINISHED else (_FALSE, _TRUE)
 
 
 def refuse_none_finished(frame: pl.DataFrame, skip: Mapping[str, pl.Expr], where: str) -> None:
