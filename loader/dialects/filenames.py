@@ -12,9 +12,17 @@ from loader.dialects.dialect import Dialect, fold
 from loader.dialects.known import dialects
 from loader.dialects.patterns import in_folders, in_name
 from loader.dialects.recognition import PLAIN
-from loader.errors import ColumnMismatch
+from loader.errors import ColumnMismatch, SettingsError
 from loader.settings import Meaning
 
+#: Keys of folders that say when bars are, or which part of a table they are.
+_PARTS: Final = frozenset(
+    [
+        "date", "day", "dt", "year", "month", "week", "quarter", "hour", "minute", "y", "m", "d",
+        "h", "part", "bucket", "batch", "shard", "chunk", "partition", "version", "run", "load",
+    ]
+)  # fmt: skip
+_DATE: Final = re.compile(r"\d{4}(?:[-_]?\d\d){1,2}(?:[T _-].*)?")
 #: Fields of a bar that a path can give.
 _GIVEN: Final = ("provider", "symbol", "interval")
 
@@ -98,3 +106,27 @@ def path_facts(path: str, candidates: Iterable[Dialect]) -> Mapping[str, object]
 
 def _is_known(path: str, dialect: Dialect) -> bool:
     return any(shape.name and re.search(shape.name, path) for shape in dialect.shapes)
+
+
+def refuse_unread_folders(paths: Iterable[str], meaning: Meaning) -> None:
+    """Refuses files of one load that lie in folders such as `adjusted=false` and `adjusted=true`,
+    where nothing reads that key: they may be of different instruments, and would be laid over one
+    another. Keys of time and of parts are not meant.
+
+    Raises:
+        SettingsError: two files have different values of such a key.
+    """
+    known = {fold(word) for each in _GIVEN for word in dialects()[PLAIN].columns[each]}
+    known |= _PARTS | _parts(meaning.columns.values()) | _parts(meaning.where)
+    first: dict[str, str] = {}
+    for path in paths:
+        for key, value in in_folders(path).items():
+            if fold(key) in known or _DATE.fullmatch(value):
+                continue
+            if first.setdefault(key, value) != value:
+                raise SettingsError(
+                    f"folders are named {key}={first[key]} and {key}={value}, and nothing says "
+                    "what that means for the bars",
+                    hint=f"load one of them: --where {key}={value}; "
+                    f"or keep them apart: --column symbol='symbol+{key}'",
+                )

@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 
 from loader.check.file import check_settings
+from loader.dialects.filenames import refuse_unread_folders
 from loader.dialects.siblings import Siblings
 from loader.errors import Cancelled, DatabaseError
 from loader.events import Event, FileNote, Listener, RunDone, RunStarted
@@ -53,6 +54,7 @@ def load(
     started = time.monotonic()
     check_settings(settings)
     known_at.check(settings)
+    refuse_unread_folders((source.full_path for source in sources), settings.meaning)
     listening = tuple(listeners)
 
     def emit(event: Event) -> None:

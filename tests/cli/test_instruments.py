@@ -165,6 +165,25 @@ def test_equal_bytes_in_two_folders_are_two_files(
     assert "already loaded" in again.err
 
 
+def test_folders_of_a_key_that_nothing_reads_are_not_laid_over_one_another(
+    load: Mdload, database_url: str, tmp_path: Path
+) -> None:
+    for adjusted, price in (("false", 11), ("true", 52)):
+        daily(
+            tmp_path / "symbol=KILO" / f"adjusted={adjusted}" / "date=2024-05-06" / "a.csv", price
+        )
+    refused = load(tmp_path, *SAID)
+    assert refused.code == 2
+    assert "adjusted=false and adjusted=true" in refused.err
+    assert stored(database_url) == []
+    one = load(tmp_path, *SAID, "--where", "adjusted=true")
+    assert one.code == 0, one.err
+    assert stored(database_url) == [("KILO", 52.0)] * 3
+    both = load(tmp_path, *SAID, "--column", "symbol=symbol+adjusted")
+    assert both.code == 0, both.err
+    assert {symbol for symbol, _ in stored(database_url)} == {"KILO", "KILO.FALSE", "KILO.TRUE"}
+
+
 def test_a_pattern_counts_in_the_fingerprint(
     load: Mdload, database_url: str, tmp_path: Path
 ) -> None:

@@ -29,8 +29,8 @@ class Installed:
 
     def run(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Python with `args`, in a folder outside of the checkout."""
-        site = next(path for path in map(Path, sys.path) if (path / "polars").is_dir())
-        env = {**os.environ, "PYTHONPATH": str(site), "MDLOAD_HOME": str(self.outside)}
+        env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        env["MDLOAD_HOME"] = str(self.outside)
         return subprocess.run(
             [str(self.python), "-P", *args],
             env=env, cwd=self.outside, capture_output=True, text=True, check=False,
@@ -57,6 +57,10 @@ def install(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Installed
         subprocess.run(
             [*PIP, "--python", str(python), "install", "--quiet", "--no-deps", *what], check=True
         )
+        # What mdload requires comes last on the path: this environment may have an mdload too.
+        (own,) = place.glob("lib/python*/site-packages")
+        site = next(path for path in map(Path, sys.path) if (path / "polars").is_dir())
+        (own / "zz_requirements.pth").write_text(f"{site}\n")
         return Installed(python, outside)
 
     return into_a_new_place
