@@ -25,6 +25,8 @@ class Prepared(Session):
 
     def __init__(self, url: str) -> None:
         super().__init__(open_connection(url, "connecting", autocommit=False))
+        # Without a threshold psycopg would ignore `prepare=True`, and plan each batch anew.
+        self._connection.prepare_threshold = 1
         try:
             self._cursor = psycopg.RawCursor(self._connection)
             with self.transaction():

@@ -7,6 +7,7 @@ from datetime import UTC
 import psycopg
 import pytest
 
+from loader.db.prepared import Prepared
 from loader.db.reconnecting import ReconnectingSession
 from loader.db.rows import Session, connect
 from loader.errors import ConnectionLost, DatabaseError, SettingsError
@@ -88,3 +89,14 @@ def test_a_lent_connection_keeps_its_rows_as_they_are(database_url: str) -> None
         assert lent.execute("SELECT 1").fetchone() == (1,)
         session.close()
         assert not lent.closed
+
+
+def test_the_statements_of_a_client_are_prepared(database_url: str) -> None:
+    session = Prepared(database_url)
+    try:
+        with session.transaction():
+            session.one("transaction_id")
+        kept = session._connection.execute("SELECT statement FROM pg_prepared_statements")
+        assert any("pg_current_xact_id" in statement for (statement,) in kept)
+    finally:
+        session.close()
