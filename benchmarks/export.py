@@ -1,4 +1,5 @@
-"""Export: `mdload export` against a bare COPY of the same rows that discards its result.
+"""Bars back out: `mdload export` and `StoreClient.read_bars` against a bare COPY of the same rows
+that discards its result, and against `polars.read_database_uri` over ADBC.
 
     python -m benchmarks.export [--rows 2000000] [--rounds 7]
 
@@ -18,6 +19,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 import psycopg
 
 from benchmarks import data_files
@@ -26,6 +28,7 @@ from benchmarks.made_bars import Universe
 from benchmarks.processors import spent
 from benchmarks.server import Server, running
 from loader import bars
+from loader.client import StoreClient
 from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.settings import Settings
@@ -71,6 +74,17 @@ def exported(path: Path) -> Callable[[str], None]:
     return run
 
 
+def read(url: str) -> None:
+    with StoreClient(url, metrics=None) as client:
+        client.read_bars()
+
+
+def read_by_polars(url: str) -> None:
+    names = ", ".join(f'"{name}"' for name in bars.COLUMNS)
+    query = f"SELECT {names} FROM bars_ohlcv ORDER BY provider, symbol, interval, ts"
+    pl.read_database_uri(query, url, engine="adbc")
+
+
 def measured(server: Server, url: str, run: Callable[[str], None]) -> Took:
     def now() -> tuple[float, float, float]:
         used = spent(server.pid)
@@ -98,6 +112,8 @@ def main() -> None:
             "COPY": copied,
             "Parquet": exported(place / "bars.parquet"),
             "CSV": exported(place / "bars.csv"),
+            "read_bars": read,
+            "Polars": read_by_polars,
         }
         rounds = [
             {name: measured(server, url, run) for name, run in ways.items()}
@@ -111,7 +127,7 @@ def main() -> None:
         )
         speed = statistics.median(r["COPY"].clock / r[name].clock for r in rounds)
         effort = statistics.median(r["COPY"].processor / r[name].processor for r in rounds)
-        print(f"  {name:8} {clock:6.2f} s ({asked.rows / clock:>9,.0f} rows/s), processor: "
+        print(f"  {name:9} {clock:6.2f} s ({asked.rows / clock:>9,.0f} rows/s), processor: "
               f"own {own:5.2f} s, server {there:5.2f} s; speed of COPY x{speed:.2f}, "
               f"processor x{effort:.2f}")  # fmt: skip
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
+
+import polars as pl
 
 from loader.client import checks
 from loader.client.bar import Bar
@@ -68,6 +70,29 @@ class AsyncStoreClient:
     async def write_frame(self, frame: Any, **options: Any) -> WriteResult:
         """As `StoreClient.write_frame`."""
         return await self._call(self._client.write_frame, frame, **options)
+
+    async def read_bars(self, *args: Any, **options: Any) -> pl.DataFrame:
+        """As `StoreClient.read_bars`."""
+        return await self._call(self._client.read_bars, *args, **options)
+
+    async def iter_bars(self, *args: Any, **options: Any) -> AsyncIterator[pl.DataFrame]:
+        """As `StoreClient.iter_bars`, for `async for`."""
+        frames = self._client.iter_bars(*args, **options)
+        try:
+            while (frame := await self._call(next, frames, None)) is not None:
+                yield frame
+        finally:
+            await self._call(frames.close)
+
+    async def series(
+        self, provider: str | None = None, interval: str | None = None
+    ) -> pl.DataFrame:
+        """As `StoreClient.series`."""
+        return await self._call(self._client.series, provider, interval)
+
+    async def symbols(self, provider: str | None = None, interval: str | None = None) -> list[str]:
+        """As `StoreClient.symbols`."""
+        return await self._call(self._client.symbols, provider, interval)
 
     def buffered(self, max_rows: int = 1000, max_seconds: float | None = 1.0) -> AsyncFeed:
         """As `StoreClient.buffered`, for an `async with` block."""

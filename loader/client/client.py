@@ -1,4 +1,4 @@
-"""`StoreClient`: writes bars, as Python objects or frames, into the store."""
+"""`StoreClient`: writes bars, as Python objects or frames, into the store, and reads them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from loader.check.validate import CheckedBatch, RuleSettings, validate
 from loader.client import checks
 from loader.client.bar import Bar, Row, columns
 from loader.client.feed import Feed
+from loader.client.reading import Reader
 from loader.client.result import WriteResult
 from loader.client.sessions import Sessions
 from loader.client.transaction import Spelling, Transaction
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
 from loader.settings import Meaning
 
 
-class StoreClient:
-    """Writes bars into one database, by the same rules and the same merge as `mdload backfill`.
+class StoreClient(Reader):
+    """Writes bars into one database, by the same rules and the same merge as `mdload backfill`, and
+    reads them back: see `Reader`.
 
     Each batch is a transaction: its bars, the revisions of changed bars, its rejects and its new
     spellings commit together. If another writer is in the way or the server goes away, the batch
@@ -77,6 +79,7 @@ class StoreClient:
         self._metrics = _metrics(metrics, run_id, self._listeners)
         if self._metrics is not None:
             self._listeners += (self._metrics,)
+        self._dsn = dsn
         self._sessions = Sessions(dsn)
         self._remembered: set[Spelling] = set()
         self._turn = RLock()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from loader.db.arrow import Connection, connect
 from loader.db.prepared import Prepared
@@ -50,6 +50,17 @@ class Sessions:
         reader = idle.pop() if idle else self._connect(autocommit=True)
         yield reader
         idle.append(reader)
+
+    @contextmanager
+    def apart(self) -> Iterator[Connection]:
+        """A session for one reader, on any thread; it is closed when the block ends."""
+        connection = self._connect(autocommit=False)
+        try:
+            yield connection
+        finally:
+            connection.close()
+            with suppress(ValueError):  # closed meanwhile, with the others
+                self._open.remove(connection)
 
     def cancel(self) -> None:
         """Asks the server to stop the statements of these sessions. For another thread to call."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -55,20 +55,36 @@ def export(
         NothingStored: there are no such series, or none of them has a bar within the bounds.
         DatabaseError: the server failed. What `write` raises is raised as it is.
     """
-    with connect(url) as connection:
-        with connection.transaction():
-            connection.run("session_of_moments")
-            read_at(connection, at)
-        series = cancellable(connection, lambda: stored_series(connection, asked))
-        series = series.drop_nulls("first")
-        names = series.select("sid", *SERIES)
+    with connect(url) as connection, reading(connection, asked, at) as (series, pieces):
         rows = 0
-        with closing(ahead(_packed(connection, series))) as pieces, cancelling(connection):
-            for packed in pieces:
-                piece = unpacked(packed).join(names, on="sid", maintain_order="left")
-                write(piece.select(columns))
-                rows += piece.height
+        for piece in pieces:
+            write(piece.select(columns))
+            rows += piece.height
     return Exported(rows, series.height, series["first"].min(), series["last"].max())  # type: ignore[arg-type]
+
+
+@contextmanager
+def reading(
+    connection: Connection, asked: SeriesFilter, at: Instant | None = None
+) -> Iterator[tuple[pl.DataFrame, Iterator[pl.DataFrame]]]:
+    """The series that have selected bars, as `stored_series`, and their bars piece by piece:
+    columns of `bars.SCHEMA` after `sid`, sorted by key. All of it is one snapshot.
+
+    Raises:
+        NothingStored: there are no such series.
+        DatabaseError: the server failed.
+    """
+    with connection.transaction():
+        connection.run("session_of_moments")
+        read_at(connection, at)
+    series = cancellable(connection, lambda: stored_series(connection, asked))
+    series = series.drop_nulls("first")
+    names = series.select("sid", *SERIES)
+    with closing(ahead(_packed(connection, series))) as pieces, cancelling(connection):
+        yield (
+            series,
+            (unpacked(packed).join(names, on="sid", maintain_order="left") for packed in pieces),
+        )
 
 
 def _packed(connection: Connection, series: pl.DataFrame) -> Generator[pa.RecordBatch, None, None]:

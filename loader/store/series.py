@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Final
 
 import polars as pl
@@ -75,6 +76,7 @@ def stored_pieces(
         _pieces(connection, asked, stretch).with_columns(stretch=pl.lit(number, pl.Int32()))
         for number, stretch in enumerate(apart)
     )
+    everything = found
     for name in ("provider", "interval"):
         if (value := getattr(asked, name)) is not None:
             found = found.filter(pl.col(name) == value)
@@ -82,7 +84,7 @@ def stored_pieces(
         found = found.filter(pl.col("symbol").is_in(asked.symbols))
     absent = sorted(set(asked.symbols) - set(found["symbol"]))
     if absent or not found.height:
-        raise NothingStored(_none_stored(asked, absent), hint="see what there is: mdload coverage")
+        raise NothingStored(_none_stored(asked, absent), hint=_next_step(asked, everything))
     series = found.select(SERIES).unique().sort(SERIES).with_row_index("sid")
     return series.cast({"sid": pl.Int32()}).join(found, on=SERIES, maintain_order="left_right")
 
@@ -113,3 +115,16 @@ def _none_stored(asked: SeriesFilter, absent: Sequence[str]) -> str:
     kind = f" {asked.interval}" if asked.interval else ""
     source = f" from {asked.provider}" if asked.provider else ""
     return f"no{kind} bars{what}{source} are stored"
+
+
+def _next_step(asked: SeriesFilter, stored: pl.DataFrame) -> str:
+    """What a mistyped name may have meant, among the stored ones."""
+    for name, value in (("provider", asked.provider), ("interval", asked.interval)):
+        names = stored[name].unique().to_list()
+        if value is None or value in names:
+            continue
+        close = get_close_matches(value, names, 1)
+        likely = close or sorted(other for other in names if other.startswith(value))
+        if likely:
+            return f"did you mean {likely[0]}? See what there is: mdload coverage"
+    return "see what there is: mdload coverage"
