@@ -106,6 +106,10 @@ class UnknownRun(SettingsError):
     """There is no job run with the given id."""
 
 
+class NoDatabase(SettingsError):
+    """No database is named, and there is no embedded one."""
+
+
 class NothingStored(SettingsError):
     """No stored bars match the request."""
 

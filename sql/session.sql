@@ -56,3 +56,9 @@ SELECT found.signature, pg_catalog.pg_get_userbyid(found.owner) AS owner
                     WHERE e.objid OPERATOR(pg_catalog.=) found.oid
                       AND e.deptype OPERATOR(pg_catalog.=) CAST('e' AS pg_catalog."char"))
  LIMIT 1
+
+-- session_for_people --
+-- Values are written in one way, whatever the server, database and role are set to: times in UTC, floats exactly.
+SELECT set_config(name, setting, false)
+  FROM (VALUES ('TimeZone', 'UTC'), ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'),
+               ('bytea_output', 'hex'), ('extra_float_digits', '1')) AS wanted (name, setting)

@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "delete": ("loader.cli.delete:delete", "Delete bars, on record."),
     "rename": ("loader.cli.rename:rename", "Give bars another symbol, on record."),
     "prune": ("loader.cli.prune:prune", "Remove old history that no pin needs."),
+    "query": ("loader.cli.query:query", "Run SQL over the stored bars, and print the rows."),
     "export": ("loader.cli.export:export", "Write stored bars to Parquet or CSV."),
     "config": ("loader.cli.config:config", "Check or show mdload.toml, or print its schema."),
     "schedule": ("loader.cli.schedule:schedule", "Print the jobs for cron or systemd."),

@@ -48,7 +48,7 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
         blamed(ctx),
         _metrics(given) as measuring,
         find(sources) as found,
-        store(ctx) as url,
+        store(ctx, make=True) as url,
         listeners(ctx.verbosity, ctx.log_format) as told,
     ):
         result = load(settings, url, found, [*told, *measuring])

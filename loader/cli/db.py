@@ -133,10 +133,12 @@ def psql(context: Context, args: tuple[str, ...]) -> NoReturn:
     import signal
     import subprocess
 
+    from loader.cli.store import require_database
     from loader.db.conninfo import psql_arguments
     from loader.db.embedded.binaries import client
     from loader.db.target import target
 
+    require_database(context)
     with target(context.database, context.home, context.configured) as chosen:
         where, secret = psql_arguments(chosen.url)
         command: list[str | Path] = [client("psql", embedded=chosen.embedded), *where, *args]

@@ -19,6 +19,7 @@ def doctor(ctx: Context, /, as_json: bool) -> None:
     Connects as the role that loads, and changes nothing. Each finding that is not ok comes with the
     next step, often SQL to run as it is. Exit code 6 if a check fails; warnings do not count.
     """
+    from loader.cli.store import require_database
     from loader.cli.views.doctor import show
     from loader.db.conninfo import masked
     from loader.db.target import Target, named, target
@@ -29,6 +30,7 @@ def doctor(ctx: Context, /, as_json: bool) -> None:
     chosen = named(ctx.database, ctx.configured)  # a URL that is none is the person's fault
     with ExitStack() as stack:
         try:
+            require_database(ctx)
             chosen = stack.enter_context(target(ctx.database, ctx.home, ctx.configured))
         except MdloadError as error:  # the embedded server, which does not start
             chosen = chosen or Target("", "the embedded server", embedded=True)

@@ -57,7 +57,7 @@ def live(ctx: Context, /, source: str, as_json: bool, **given: Any) -> int:
 
             port, job_name = given["metrics_port"], given["job_name"]
             measuring = [stack.enter_context(serve(port, job_name, given["provider"]))]
-        url = stack.enter_context(store(ctx))
+        url = stack.enter_context(store(ctx, make=True))
         told = stack.enter_context(listeners(ctx.verbosity, ctx.log_format))
         spill = given["spill_dir"] or directory(ctx.home)
         feed = LiveFeed(settings, url, source, flush, spill, [*told, *measuring])

@@ -97,7 +97,7 @@ def run(
     chosen = [job(ctx.config, name, dict(given)) for name in names]
     request = JobRequest(day, since, until, wait, dry_run, force)
     results = []
-    with store(ctx, checked=False) as url:
+    with store(ctx, checked=False, make=True) as url:
         for each in chosen:
             results.append(_run(ctx, each, url, request))
             _tell(results[-1], as_json=as_json)

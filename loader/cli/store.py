@@ -9,17 +9,21 @@ from loader.cli.context import Context
 
 
 @contextmanager
-def store(ctx: Context, *, checked: bool = True) -> Iterator[str]:
+def store(ctx: Context, *, checked: bool = True, make: bool = False) -> Iterator[str]:
     """The URL of the chosen database; the embedded one is brought to the newest schema first. A
     server of the user's own that is not to be `checked` may be away for the moment.
 
     Raises:
+        NoDatabase: none is named, and there is no embedded one yet, which a command that writes
+            bars would `make`.
         SchemaOutOfDate: a server of the user's own does not have the schema.
     """
     from loader.db.target import target
     from loader.errors import SchemaOutOfDate
     from loader.store import schema
 
+    if not make:
+        require_database(ctx)
     with target(ctx.database, ctx.home, ctx.configured) as chosen:
         try:
             if checked or chosen.embedded:
@@ -29,3 +33,21 @@ def store(ctx: Context, *, checked: bool = True) -> Iterator[str]:
                 raise
             schema.upgrade(chosen.url)
         yield chosen.url
+
+
+def require_database(ctx: Context) -> None:
+    """
+    Raises:
+        NoDatabase: no database is named, and there is no embedded one yet. A command that reads
+            would find nothing in a new one, and a monitor would take that for good news.
+    """
+    from loader.db.embedded import exists
+    from loader.db.target import named
+    from loader.errors import NoDatabase
+
+    if named(ctx.database, ctx.configured) is None and not exists(ctx.home):
+        raise NoDatabase(
+            "no database is named, and the embedded one does not exist yet",
+            hint="name one with --database URL or MDLOAD_DATABASE_URL;"
+            " mdload backfill FILE makes the embedded one",
+        )

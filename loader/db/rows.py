@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import psycopg
-from psycopg.pq import TransactionStatus
+from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.rows import dict_row
+from psycopg.types.string import TextLoader
 
 from loader.db.conninfo import conninfo
 from loader.db.queries import query, refuse_planted
@@ -18,6 +20,10 @@ from loader.db.translate import translate
 from loader.errors import MdloadError
 
 Row = dict[str, Any]
+#: The values of a row as the server writes them; None for NULL.
+Texts = tuple[str | None, ...]
+#: Rows of a stream that psycopg takes from the server at a time.
+_CHUNK: Final = 1_000
 #: A connection that a program has opened itself and lends to mdload.
 PsycopgConnection = psycopg.Connection[Any]
 
@@ -47,6 +53,15 @@ def open_connection(url: str, doing: str, *, autocommit: bool) -> PsycopgConnect
     given = conninfo(url)
     with translated(doing):
         return psycopg.connect(given, autocommit=autocommit, prepare_threshold=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column of a result: its name, and its type as the server's catalogue has it (`int4`,
+    `timestamptz`); `text` for types that psycopg does not know."""
+
+    name: str
+    type: str
 
 
 class Session:
@@ -141,6 +156,50 @@ class Session:
         if not cursor.description:
             return iter(())
         return ({key: _utc(value) for key, value in row.items()} for row in cursor)
+
+    @contextmanager
+    def read_only(self) -> Iterator[None]:
+        """A transaction in which nothing can be written, and that is rolled back at its end."""
+        with self._translated("beginning a transaction"):
+            self._connection.read_only = True
+        with self._translated("reading"), self._connection.transaction(force_rollback=True):
+            yield
+
+    @contextmanager
+    def streamed(self, statement: str) -> Iterator[tuple[tuple[Field, ...], Iterator[Texts]]]:
+        """Executes a person's own `statement`, and no second one that stands behind it. The columns
+        and, as they arrive, the rows of its result: each value as the server writes it. Without
+        columns it gives no result, and is not executed."""
+        with self._translated("running a statement"), psycopg.RawCursor(self._connection) as cursor:
+            fields = self._fields(statement)
+            if not fields:
+                yield fields, iter(())
+                return
+            for kind in self._connection.adapters.types:
+                for oid in (kind.oid, kind.array_oid):
+                    cursor.adapters.register_loader(oid, TextLoader)
+            rows = cursor.stream(statement.encode(), size=_CHUNK)
+            try:
+                yield fields, rows
+            finally:
+                rows.close()  # type: ignore[attr-defined]  # a generator
+
+    def _fields(self, statement: str) -> tuple[Field, ...]:
+        """The columns of what `statement` gives, as the server plans it."""
+        server = self._connection.pgconn
+        for described in (server.prepare(b"", statement.encode()), server.describe_prepared(b"")):
+            if described.status != ExecStatus.COMMAND_OK:
+                raise psycopg.errors.error_from_result(described)
+        return tuple(
+            Field((described.fname(n) or b"").decode(), self._type(described.ftype(n)))
+            for n in range(described.nfields)
+        )
+
+    def _type(self, oid: int) -> str:
+        kind = self._connection.adapters.types.get(oid)
+        if kind is None:
+            return "text"
+        return kind.name if oid == kind.oid else f"{kind.name}[]"
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:

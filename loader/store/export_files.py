@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
@@ -44,7 +44,14 @@ def kind_of(path: str) -> str:
 
 @contextmanager
 def writing(path: str, columns: Sequence[str]) -> Iterator[Write]:
-    """A function that appends frames of `columns` (of `bars.SCHEMA`) to a new file at `path`.
+    """`writing_frames` for bars: frames of `columns` of `bars.SCHEMA`."""
+    with writing_frames(path, {name: bars.SCHEMA[name] for name in columns}) as write:
+        yield write
+
+
+@contextmanager
+def writing_frames(path: str, schema: Mapping[str, pl.DataType]) -> Iterator[Write]:
+    """A function that appends frames of exactly `schema` to a new file at `path`.
 
     An existing file is replaced when the block ends, and stays as it was if the block raises. A
     pipe or a device is written to directly.
@@ -52,7 +59,6 @@ def writing(path: str, columns: Sequence[str]) -> Iterator[Write]:
     Raises:
         SettingsError: the suffix is not that of a known format, or the file cannot be written.
     """
-    schema = {name: bars.SCHEMA[name] for name in columns}
     writer = _parquet if kind_of(path) == "parquet" else _csv
     try:
         with _whole(path) as file, writer(file, schema) as write:
@@ -96,11 +102,11 @@ def _remove(path: Path) -> None:
 
 
 @contextmanager
-def _csv(file: IO[bytes], schema: dict[str, pl.DataType]) -> Iterator[Write]:
+def _csv(file: IO[bytes], schema: Mapping[str, pl.DataType]) -> Iterator[Write]:
     """Floats in the shortest form that reads back as the same number, nulls empty."""
 
     def write(frame: pl.DataFrame, *, header: bool = False) -> None:
-        if "ts" in schema:
+        if schema.get("ts") == bars.TS:
             frame = frame.with_columns(pl.col("ts").dt.to_string(_TIME))
         text = BytesIO()  # Polars does not say why a file cannot be written
         frame.write_csv(text, include_header=header)
@@ -111,7 +117,7 @@ def _csv(file: IO[bytes], schema: dict[str, pl.DataType]) -> Iterator[Write]:
 
 
 @contextmanager
-def _parquet(file: IO[bytes], schema: dict[str, pl.DataType]) -> Iterator[Write]:
+def _parquet(file: IO[bytes], schema: Mapping[str, pl.DataType]) -> Iterator[Write]:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     texts = [name for name, dtype in schema.items() if dtype == pl.String()]
@@ -121,7 +127,7 @@ def _parquet(file: IO[bytes], schema: dict[str, pl.DataType]) -> Iterator[Write]
         compression="zstd",
         use_dictionary=texts,
         # Times on a grid are all the same distance apart: next to nothing.
-        column_encoding={"ts": "DELTA_BINARY_PACKED"} if "ts" in schema else None,
+        column_encoding={"ts": "DELTA_BINARY_PACKED"} if schema.get("ts") == bars.TS else None,
     )
     waiting: list[pl.DataFrame] = []
 

@@ -5,6 +5,6 @@ Why it is as it is: docs/decisions/0003-embedded-server.md.
 """
 
 from loader.db.embedded.lifecycle import embedded, start, stop
-from loader.db.embedded.status import ServerStatus, status
+from loader.db.embedded.status import ServerStatus, exists, status
 
-__all__ = ["ServerStatus", "embedded", "start", "status", "stop"]
+__all__ = ["ServerStatus", "embedded", "exists", "start", "status", "stop"]

@@ -69,6 +69,13 @@ def status(home: Path | None = None) -> ServerStatus:
         )
 
 
+def exists(home: Path | None = None) -> bool:
+    """Whether a server was ever started in this home. Raises as `status`."""
+    place = Home.at(home)
+    with usable(place):
+        return bool(place.data_directories())
+
+
 def _programs() -> binaries.Binaries | None:
     try:
         return binaries.find()
