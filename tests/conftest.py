@@ -213,7 +213,8 @@ def environment(home: Path, env: dict[str, str] | None = None) -> dict[str, str]
     kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
     if chosen := os.environ.get("MDLOAD_PG_BIN"):
         kept["MDLOAD_PG_BIN"] = chosen
-    return kept | {"MDLOAD_HOME": str(home), "NO_COLOR": "1", "COLUMNS": "120"} | (env or {})
+    ours = {"MDLOAD_HOME": str(home), "XDG_CONFIG_HOME": str(home / "no-config")}
+    return kept | ours | {"NO_COLOR": "1", "COLUMNS": "120"} | (env or {})
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Literal, NoReturn
 
 import click
 
-from loader.cli import interrupts
+from loader.cli import everywhere, interrupts
 from loader.errors import MdloadError
 
 # A command's module is imported when the command runs; `mdload --help` needs only this table.
@@ -53,10 +53,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-#: Commands that take defaults from `[defaults]` of mdload.toml.
-WITH_DEFAULTS = ("backfill", "inspect", "live")
-
-
 class LazyGroup(click.Group):
     """A group of the commands in `COMMANDS`."""
 
@@ -68,7 +64,7 @@ class LazyGroup(click.Group):
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
+        return everywhere.after(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -87,19 +83,10 @@ class LazyGroup(click.Group):
 
 @click.group(
     cls=LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    params=everywhere.before(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="First steps: mdload backfill bars.parquet --provider NAME",
 )
-@click.option("--database", metavar="URL",
-              help="Database to use; else MDLOAD_DATABASE_URL, DATABASE_URL, libpq's PG* "
-                   "variables, mdload.toml, or the embedded server.")  # fmt: skip
-@click.option("--config", "config_file", metavar="FILE", type=click.Path(dir_okay=False),
-              envvar="MDLOAD_CONFIG",
-              help="Configuration; else MDLOAD_CONFIG, or mdload.toml of this folder.")  # fmt: skip
-@click.option("-v", "--verbose", count=True, help="Print more on stderr; -vv prints everything.")
-@click.option("-q", "--quiet", is_flag=True, help="Print only errors on stderr.")
-@click.option("--log-format", type=click.Choice(["text", "json"]), default="text",
-              show_default=True, help="Format of messages on stderr.")  # fmt: skip
 @click.version_option(package_name="mdload", prog_name="mdload")
 @click.pass_context
 def root(
@@ -110,23 +97,19 @@ def root(
     quiet: bool,
     log_format: Literal["text", "json"],
 ) -> None:
-    """Load OHLCV bars into PostgreSQL and TimescaleDB, exactly, and keep a record of every load."""
-    from loader.cli.context import Context
-    from loader.listen import log
+    """Load OHLCV bars into PostgreSQL and TimescaleDB, exactly, and keep a record of every load.
 
-    log.configure(log_format, -1 if quiet else verbose)
+    The options below are taken after a command too.
+    """
+    from loader.cli.context import Context
+
     ctx.obj = Context(
         database=database,
         config_file=config_file,
         verbosity=-1 if quiet else verbose,
         log_format=log_format,
     )
-    command = ctx.invoked_subcommand
-    if command in WITH_DEFAULTS:
-        defaults = ctx.obj.config.defaults
-        if command == "live":  # the name of the backfill's runs, not of a feed's
-            defaults = {name: value for name, value in defaults.items() if name != "job_name"}
-        ctx.default_map = {command: defaults}
+    ctx.obj.configure_log()
 
 
 def main() -> NoReturn:

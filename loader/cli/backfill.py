@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loader.cli.context import Context
-from loader.cli.options import PATH, blamed, json_option, load_options, settings_of
+from loader.cli.options import PATH, GroupedHelp, blamed, json_option, load_options, settings_of
 
 if TYPE_CHECKING:
     from loader.events import Listener
 
 
 @click.command(
-    epilog="Example: mdload backfill 'dumps/2024/*.parquet' --provider polygon --interval 1m"
+    cls=GroupedHelp,
+    epilog="Example: mdload backfill 'dumps/2024/*.parquet' --provider polygon --interval 1m",
 )
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=PATH)
 @load_options

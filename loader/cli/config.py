@@ -85,6 +85,7 @@ def show(
     if as_json:
         print_json({"file": found.path, "database": database, "jobs": shown})
         return
+    say(f"file      {found.path or 'no mdload.toml'}")
     say(f"database  {database['url']} ({database['origin']})")
     for each in shown:
         say()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from loader.jobs.config import Config
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Context:
@@ -18,7 +21,7 @@ class Context:
 
     Attributes:
         database: `--database` as given, or None.
-        config_file: `--config` as given, or None for mdload.toml where there is one.
+        config_file: `--config` as given, or None for the first mdload.toml that is found.
         home: of the embedded server; None for MDLOAD_HOME or the default.
         verbosity: -1 for `--quiet`, 0, or the number of `--verbose`.
         log_format: of messages on stderr.
@@ -32,12 +35,20 @@ class Context:
     verbosity: int = 0
     log_format: Literal["text", "json"] = "text"
 
+    def configure_log(self) -> None:
+        """Makes stderr speak as these options say."""
+        from loader.listen import log
+
+        log.configure(self.log_format, self.verbosity)
+
     @cached_property
     def config(self) -> Config:
         """What mdload.toml says, checked."""
         from loader.jobs.config.read import read
 
-        return read(self.config_file)
+        config = read(self.config_file)
+        _log.info("configuration: %s", config.path or "no mdload.toml")
+        return config
 
     @property
     def configured(self) -> str | None:

@@ -7,10 +7,12 @@ from typing import Any
 import click
 
 from loader.cli.context import Context
-from loader.cli.options import PATH, json_option, meaning_options, settings_of
+from loader.cli.options import PATH, GroupedHelp, json_option, meaning_options, settings_of
 
 
-@click.command(epilog="Example: mdload inspect SPY.csv --provider yahoo --symbol SPY")
+@click.command(
+    cls=GroupedHelp, epilog="Example: mdload inspect SPY.csv --provider yahoo --symbol SPY"
+)
 @click.argument("source", metavar="SOURCE", type=PATH)
 @meaning_options
 @click.option("--rows", metavar="N", type=click.IntRange(1, 1000), default=5, show_default=True,

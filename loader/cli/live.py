@@ -12,14 +12,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loader.cli.context import Context
-from loader.cli.options import PATH, click_option, json_option, meaning_options, settings_of
+from loader.cli.options import (
+    PATH,
+    GroupedHelp,
+    click_option,
+    json_option,
+    meaning_options,
+    settings_of,
+)
 from loader.settings.load import OPTIONS
 
 if TYPE_CHECKING:
     from loader.client.live import LiveFeed
 
 
-@click.command(epilog="Example: feed-client | mdload live --provider kraken --interval 1m")
+@click.command(
+    cls=GroupedHelp, epilog="Example: feed-client | mdload live --provider kraken --interval 1m"
+)
 @click.argument("source", default="-", metavar="[SOURCE]", type=PATH)
 @meaning_options
 @click_option(OPTIONS["job_name"], default="live")

@@ -25,6 +25,32 @@ json_option: Final = click.option(
 PATH: Final = click.Path(readable=False, allow_dash=True)
 
 
+#: Options of a load about its record, and those that every command has.
+_REPORTING: Final = ("job_name", "metrics_textfile", "push_gateway", "as_json", "help")
+
+
+class GroupedHelp(click.Command):
+    """A command with the options of a load, listed in groups."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {
+            "What the file does not say": [], "How to load": [], "Reporting": [],
+        }  # fmt: skip
+        for param in self.get_params(ctx):
+            if record := param.get_help_record(ctx):
+                groups[_group(str(param.name))].append(record)
+        for title, records in groups.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+def _group(name: str) -> str:
+    if name in MEANING:
+        return "What the file does not say"
+    return "Reporting" if name in _REPORTING else "How to load"
+
+
 class Pair(click.ParamType[tuple[str, str]]):
     """Two texts around an equals sign; `form` shows them in errors. The second may be empty."""
 

@@ -136,8 +136,9 @@ def test_show_says_who_says_what(mdload: Mdload, tmp_path: Path) -> None:
     )
     assert ran.code == 0, ran.err
     lines = [line.split() for line in ran.out.splitlines()]
-    assert lines[0] == [
-        "database", "postgresql://loader:***@db.test/market", "(mdload.toml:2)"
+    assert lines[:2] == [
+        ["file", "mdload.toml"],
+        ["database", "postgresql://loader:***@db.test/market", "(mdload.toml:2)"],
     ]  # fmt: skip
     for row in (
         ["provider", "polygon", "mdload.toml:4"],

@@ -85,6 +85,7 @@ def test_a_server_that_does_not_answer(mdload: Run) -> None:
     assert "s3cret" not in ran.out + ran.err
 
 
+@pytest.mark.usefixtures("warm")
 def test_no_server_can_be_started(mdload: Run) -> None:
     ran = mdload("doctor", "--json", env={"MDLOAD_PG_BIN": "/nowhere"})
     assert (ran.code, ran.json()["database"]) == (6, None)
@@ -95,6 +96,7 @@ def test_no_server_can_be_started(mdload: Run) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.usefixtures("warm")
 def test_the_embedded_server_is_left_to_the_next_load(mdload: Run) -> None:
     ran = mdload("doctor", "--json")
     found = {check["name"]: check for check in ran.json()["checks"]}

@@ -243,14 +243,22 @@ def typed(value: Any, key: Option, as_text: bool) -> Any:
     return key.kind.read(value)
 
 
+def places() -> tuple[Path, ...]:
+    """Where the file is looked for: the working directory, the user's configuration, the system's.
+    The first that exists counts."""
+    own = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    shared = (Path(own).expanduser(), Path("/etc"))
+    return (Path(DEFAULT_NAME), *(folder / "mdload" / DEFAULT_NAME for folder in shared))
+
+
 def parse(path: Path | None) -> Config:
-    """The file at `path`, or `mdload.toml` of the working directory if it exists; not checked.
+    """The file at `path`, or the first of `places`; not checked. Without one it is empty.
 
     Raises:
         SettingsError: it is absent, or not TOML.
     """
-    file = path or Path(DEFAULT_NAME)
-    if path is None and not file.exists():
+    file = path or next((place for place in places() if place.exists()), None)
+    if file is None:
         return Config()
     try:
         text = file.read_text(encoding="utf-8-sig")
@@ -266,7 +274,7 @@ def parse(path: Path | None) -> Config:
 
 
 def read(path: str | None) -> Config:
-    """The file at `path`, or `mdload.toml` of the working directory if it exists, checked.
+    """The file at `path`, or the first of `places`, checked.
 
     Raises:
         SettingsError: it is absent, not TOML, or has an unknown key or a value of the wrong type.
