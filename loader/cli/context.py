@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,8 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from loader.jobs.config import Config
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,10 +41,12 @@ class Context:
     @cached_property
     def config(self) -> Config:
         """What mdload.toml says, checked."""
+        import logging
+
         from loader.jobs.config.read import read
 
         config = read(self.config_file)
-        _log.info("configuration: %s", config.path or "no mdload.toml")
+        logging.getLogger(__name__).info("configuration: %s", config.path or "no mdload.toml")
         return config
 
     @property

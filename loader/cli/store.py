@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from loader.cli.context import Context
-
-_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -21,6 +18,8 @@ def store(ctx: Context, *, checked: bool = True, make: bool = False) -> Iterator
             bars would `make`.
         SchemaOutOfDate: a server of the user's own does not have the schema.
     """
+    import logging
+
     from loader.db.conninfo import masked
     from loader.db.target import target
     from loader.errors import SchemaOutOfDate
@@ -29,7 +28,7 @@ def store(ctx: Context, *, checked: bool = True, make: bool = False) -> Iterator
     if not make:
         require_database(ctx)
     with target(ctx.database, ctx.home, ctx.configured) as chosen:
-        _log.info("database: %s (%s)", masked(chosen.url), chosen.source)
+        logging.getLogger(__name__).info("database: %s (%s)", masked(chosen.url), chosen.source)
         try:
             if checked or chosen.embedded:
                 schema.require_head(chosen.url)

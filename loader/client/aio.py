@@ -11,10 +11,10 @@ from typing import Any, ParamSpec, Self, TypeVar
 import polars as pl
 
 from loader.client import checks
-from loader.client.bar import Bar
+from loader.client.bar import BarLike
 from loader.client.client import StoreClient
 from loader.client.feed import Feed
-from loader.client.result import WriteResult
+from loader.client.result import Rejects, WriteResult
 from loader.results import Counts
 
 P = ParamSpec("P")
@@ -51,21 +51,21 @@ class AsyncStoreClient:
         self._thread.shutdown(wait=False)
 
     async def write_bars(
-        self, bars: Iterable[Bar] | AsyncIterable[Bar], batch_size: int = 1000
+        self, bars: Iterable[BarLike] | AsyncIterable[BarLike], batch_size: int = 1000
     ) -> WriteResult:
         """As `StoreClient.write_bars`. A plain iterable is consumed in the client's thread."""
         if not isinstance(bars, AsyncIterable):
             return await self._call(self._client.write_bars, bars, batch_size)
-        done, batch = Counts(), list[Bar]()
+        done, batch, rejects = Counts(), list[BarLike](), Rejects()
         checks.positive(batch_size)
         async for bar in bars:
             batch.append(bar)
             if len(batch) == batch_size:
-                done += await self._call(self._client.write_batch, batch, done.read)
+                done += await self._call(self._client.write_batch, batch, done.read, rejects)
                 batch = []
         if batch:
-            done += await self._call(self._client.write_batch, batch, done.read)
-        return WriteResult(done)
+            done += await self._call(self._client.write_batch, batch, done.read, rejects)
+        return WriteResult(done, rejects)
 
     async def write_frame(self, frame: Any, **options: Any) -> WriteResult:
         """As `StoreClient.write_frame`."""
@@ -137,7 +137,7 @@ class AsyncFeed:
         """Bars that are not written yet."""
         return self._feed.waiting
 
-    async def write(self, bar: Bar) -> None:
+    async def write(self, bar: BarLike) -> None:
         """As `Feed.write`."""
         if self._feed.add(bar):
             await self._call(self._feed.flush)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, NoReturn, Protocol, SupportsFloat, runtime_checkable
@@ -25,7 +25,8 @@ _WIDE: Final = 1 << 63
 
 @runtime_checkable
 class Bar(Protocol):
-    """Any object with these attributes is a bar: a dataclass, a named tuple, a model.
+    """Any object with these attributes is a bar: a dataclass, a named tuple, a model; and a dict
+    with these keys.
 
     `ts` is the start of the bar and has a time zone; prices are in quote currency, volume in units
     traded. A number is a float, an int, a Decimal, or another object with `__float__`. Two more
@@ -53,6 +54,25 @@ class Bar(Protocol):
     def volume(self) -> SupportsFloat | None: ...
 
 
+#: What is taken for a bar.
+BarLike = Bar | Mapping[str, Any]
+
+
+class _Item:
+    """A dict, or another mapping, that has the values of a bar under their names."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[Any, Any]) -> None:
+        self._values = values
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._values[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
 def columns(objects: Sequence[object], first: int) -> Columns:
     """The values that `objects` have now, in the order of `bars.COLUMNS`; `first` is the index of
     the first one.
@@ -64,12 +84,16 @@ def columns(objects: Sequence[object], first: int) -> Columns:
         values = [list(map(get, objects)) for get in _required]
         return [*values, *([getattr(o, n, None) for o in objects] for n in _MORE)]
     except AttributeError as error:
+        if any(isinstance(one, Mapping) for one in objects):
+            return columns(
+                [_Item(one) if isinstance(one, Mapping) else one for one in objects], first
+            )
         for index, one in enumerate(objects, start=first):
             for name in _REQUIRED:
                 if not hasattr(one, name):
-                    raise TypeError(
-                        f"bars[{index}] ({type(one).__name__}) has no attribute {name!r}"
-                    ) from error
+                    kind = "dict" if isinstance(one, _Item) else type(one).__name__
+                    what = "key" if isinstance(one, _Item) else "attribute"
+                    raise TypeError(f"bars[{index}] ({kind}) has no {what} {name!r}") from error
         raise
 
 

@@ -12,7 +12,7 @@ from typing import Final
 import polars as pl
 
 from loader.check.validate import CheckedBatch, RuleSettings, validate
-from loader.client.bar import Bar, Columns, columns, frame
+from loader.client.bar import BarLike, Columns, columns, frame
 from loader.client.keys import KnownKeys
 from loader.read.batch import Location, RawBatch
 
@@ -28,7 +28,7 @@ class Checks:
         self._rules = rules
         self._keys = KnownKeys()
 
-    def objects(self, given: Iterable[Bar], size: int) -> Iterator[CheckedBatch]:
+    def objects(self, given: Iterable[BarLike], size: int) -> Iterator[CheckedBatch]:
         """Batches of `size` objects; rows are numbered from 1 over all of them. An iterator is read
         no further than the batch.
 

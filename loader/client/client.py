@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
 from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import polars as pl
-
-from loader.check.layout.decide import decide
 from loader.check.normalise import normalise
 from loader.check.validate import CheckedBatch, RuleSettings, validate
 from loader.client import checks
-from loader.client.bar import Bar, Row, columns
+from loader.client.bar import BarLike, Row, columns
 from loader.client.feed import Feed
+from loader.client.frames import in_python_terms, understood
 from loader.client.reading import Reader
-from loader.client.result import WriteResult
+from loader.client.result import Rejects, WriteResult
 from loader.client.sessions import Sessions
 from loader.client.transaction import Spelling, Transaction
 from loader.db import retries
@@ -28,11 +26,11 @@ from loader.errors import Cancelled, ConnectionLost, Contended, MdloadError
 from loader.events import Event, FileNote, Listener
 from loader.read.batch import Location, RawBatch
 from loader.results import Counts
+from loader.settings import Meaning
 from loader.store.metrics import Registry
 
 if TYPE_CHECKING:
     from loader.client.metrics import ClientMetrics
-from loader.settings import Meaning
 
 
 class StoreClient(Reader):
@@ -110,7 +108,7 @@ class StoreClient(Reader):
         stopped.set()
         self._sessions.cancel()
 
-    def write_bars(self, bars: Iterable[Bar], batch_size: int = 1000) -> WriteResult:
+    def write_bars(self, bars: Iterable[BarLike], batch_size: int = 1000) -> WriteResult:
         """Writes objects in batches, in their order; each batch is a transaction.
 
         If a batch has two bars for one key, the last one counts. Bars that break a rule go to
@@ -121,10 +119,12 @@ class StoreClient(Reader):
                 the attribute and the object's index. Nothing of its batch is stored.
             ValueError: a `ts` has no time zone (likewise), or `batch_size` is not positive.
         """
-        batches = self._checks.objects(bars, batch_size)
+        batches, rejects = self._checks.objects(bars, batch_size), Rejects()
         if isinstance(bars, Sequence) and len(bars) <= batch_size:
-            return WriteResult(Counts.total(map(self._write, batches)))
-        return WriteResult(self._write_ahead(batches))
+            done = Counts.total(self._write(batch, rejects) for batch in batches)
+        else:
+            done = self._write_ahead(batches, rejects)
+        return WriteResult(done, rejects)
 
     def write_frame(
         self,
@@ -134,42 +134,51 @@ class StoreClient(Reader):
         symbol: str | None = None,
         interval: str | None = None,
         timezone: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        dialect: str | None = None,
         batch_size: int = 100_000,
     ) -> WriteResult:
-        """Writes a Polars frame, an Arrow table, or another object with Arrow's C stream.
+        """Writes a frame of Polars or pandas, an Arrow table, a dict of columns, or another object
+        with Arrow's C stream. The index of a pandas frame counts as columns; one of times without a
+        name is `ts`.
 
-        Columns have the names that `mdload backfill` understands. `provider`, `symbol`, `interval`
-        and `timezone` supply what the columns do not say.
+        Columns have the names that `mdload backfill` understands. The arguments supply what the
+        columns do not say: `columns` maps fields of a bar to names of columns, and `dialect` names
+        the vendor format that the columns have (`mdload providers list`).
 
         Raises:
             ColumnMismatch: a column is missing, doubled, or has a wrong type.
             ProviderUnknown: neither `bars` nor an argument names the provider.
+            UnknownDialect: there is no dialect of that name.
             SettingsError: an argument is wrong.
-            ValueError: `batch_size` is not positive.
+            ValueError: `batch_size` is not positive, or a pandas frame has two rows of names.
         """
-        done = Counts()
-        whole = frame if isinstance(frame, pl.DataFrame) else pl.DataFrame(frame)
-        meaning = Meaning(provider=provider, symbol=symbol, interval=interval, timezone=timezone)
-        layout = decide(RawBatch(whole.head(batch_size), Location("frame", 0, 1)), meaning)
+        done, rejects = Counts(), Rejects()
+        meaning = Meaning(
+            provider=provider, symbol=symbol, interval=interval, timezone=timezone,
+            columns=dict(columns or {}), dialect=dialect,
+        )  # fmt: skip
+        with in_python_terms():
+            whole, layout = understood(frame, meaning, batch_size)
         for note in layout.notes:
             self._emit(FileNote("frame", note))
         for part in whole.iter_slices(checks.positive(batch_size)):
             batch = RawBatch(part, Location("frame", 0, done.read + 1))
-            done += self._write(validate(batch, normalise(batch, layout), self._rules))
-        return WriteResult(done)
+            done += self._write(validate(batch, normalise(batch, layout), self._rules), rejects)
+        return WriteResult(done, rejects)
 
     def buffered(self, max_rows: int = 1000, max_seconds: float | None = 1.0) -> Feed:
         """Takes bars one by one in a `with` block and writes them in batches: see `Feed`."""
         return Feed(self._write_rows, max_rows, max_seconds)
 
-    def write_batch(self, bars: Sequence[Bar], first: int) -> Counts:
+    def write_batch(self, bars: Sequence[BarLike], first: int, rejects: Rejects) -> Counts:
         """Writes one batch of a longer stream, in which its first bar has the index `first`."""
-        return self._write(self._checks.batch(columns(bars, first), first))
+        return self._write(self._checks.batch(columns(bars, first), first), rejects)
 
-    def _write_rows(self, rows: Sequence[Row]) -> Counts:
-        return self._write(self._checks.batch(list(zip(*rows, strict=True)), 0))
+    def _write_rows(self, rows: Sequence[Row], rejects: Rejects) -> Counts:
+        return self._write(self._checks.batch(list(zip(*rows, strict=True)), 0), rejects)
 
-    def _write_ahead(self, batches: Iterator[CheckedBatch]) -> Counts:
+    def _write_ahead(self, batches: Iterator[CheckedBatch], rejects: Rejects) -> Counts:
         """Writes each batch in another thread while this one checks the next."""
         done, stop = Counts(), self._stop
         pending: Future[Counts] | None = None
@@ -177,6 +186,7 @@ class StoreClient(Reader):
             try:
                 for batch in batches:
                     transaction = self._transaction(batch)
+                    rejects.add(transaction.batch.bad)
                     done += pending.result() if pending else Counts()
                     pending = thread.submit(self._commit, transaction, stop)
             except Exception:  # the bars come from the caller, who may raise anything
@@ -188,8 +198,11 @@ class StoreClient(Reader):
                 raise
             return done + (pending.result() if pending else Counts())
 
-    def _write(self, batch: CheckedBatch) -> Counts:
-        return self._commit(self._transaction(batch), self._stop)
+    def _write(self, batch: CheckedBatch, rejects: Rejects) -> Counts:
+        transaction = self._transaction(batch)
+        counts = self._commit(transaction, self._stop)
+        rejects.add(transaction.batch.bad)
+        return counts
 
     def _transaction(self, batch: CheckedBatch) -> Transaction:
         return Transaction(batch, self._run_id, self._remembered, self._emit, "bars")

@@ -8,8 +8,8 @@ from threading import Condition, Lock, Thread
 from types import TracebackType
 from typing import Self
 
-from loader.client.bar import Bar, Row, checked_row
-from loader.client.result import WriteResult
+from loader.client.bar import BarLike, Row, checked_row
+from loader.client.result import Rejects, WriteResult
 from loader.errors import MdloadError
 from loader.results import Counts
 
@@ -25,7 +25,7 @@ class Feed:
 
     def __init__(
         self,
-        send: Callable[[Sequence[Row]], Counts],
+        send: Callable[[Sequence[Row], Rejects], Counts],
         max_rows: int,
         max_seconds: float | None,
     ) -> None:
@@ -37,6 +37,7 @@ class Feed:
         self._rows: list[Row] = []
         self._taken = 0
         self._counts = Counts()
+        self._rejects = Rejects()
         self._due: float | None = None
         self._failure: MdloadError | None = None
         self._ended = False
@@ -70,14 +71,14 @@ class Feed:
     @property
     def result(self) -> WriteResult:
         """What became of the bars written so far."""
-        return WriteResult(self._counts)
+        return WriteResult(self._counts, self._rejects)
 
     @property
     def waiting(self) -> int:
         """Number of bars not written yet."""
         return len(self._rows)
 
-    def write(self, bar: Bar) -> None:
+    def write(self, bar: BarLike) -> None:
         """Takes a bar with its current values, and may write the waiting bars.
 
         Raises:
@@ -87,7 +88,7 @@ class Feed:
         if self.add(bar):
             self.flush()
 
-    def add(self, bar: Bar) -> bool:
+    def add(self, bar: BarLike) -> bool:
         """Takes a bar. Returns whether it is time to flush.
 
         Raises:
@@ -120,7 +121,7 @@ class Feed:
             if not rows:
                 return
             try:
-                self._counts += self._send(rows)
+                self._counts += self._send(rows, self._rejects)
             except BaseException:
                 with self._changed:
                     self._rows[:0] = rows

@@ -125,7 +125,7 @@ def test_zones_are_converted() -> None:
         (Candle(symbol="\ud800"), ValueError, r"bars[2].symbol is no Unicode: '\ud800'"),
         (SimpleNamespace(provider="p"), TypeError,
          "bars[2] (SimpleNamespace) has no attribute 'symbol'"),
-        ({"provider": "p"}, TypeError, "bars[2] (dict) has no attribute 'provider'"),
+        ({"provider": "p"}, TypeError, "bars[2] (dict) has no key 'symbol'"),
         (None, TypeError, "bars[2] (NoneType) has no attribute 'provider'"),
     ],
 )  # fmt: skip
@@ -216,7 +216,7 @@ def test_a_result_is_a_frozen_number() -> None:
     result = WriteResult(counts)
     assert (int(result), result == 5, result + 1, f"{result:,}") == (5, True, 6, "5")
     assert sum([result, result]) == 10
-    assert not WriteResult(Counts(read=1, unchanged=1))
+    assert int(WriteResult(Counts(read=1, unchanged=1))) == 0
     said = "WriteResult(submitted=9, inserted=3, updated=2, unchanged=1, duplicate=1, rejected=2)"
     assert repr(result) == said
     assert repr(copy.copy(result)) == repr(pickle.loads(pickle.dumps(result))) == said

@@ -1,0 +1,97 @@
+"""Frames of other libraries, and what their columns mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import polars as pl
+
+from loader.check.layout.decide import Layout, decide
+from loader.dialects.dialect import Opening
+from loader.dialects.known import known_dialect
+from loader.dialects.recognition import Recognition, recognise
+from loader.errors import ColumnMismatch, MdloadError
+from loader.read.batch import Location, RawBatch
+from loader.settings import Meaning
+
+#: Options of the command line that are arguments of `write_frame` too.
+_OPTION = re.compile(r"--(provider|symbol|interval|timezone|dialect)(?: (?!and\b|or\b)(\S+))?")
+_COLUMN = re.compile(r"--column (\w+)=('[^']*'|\S+)")
+
+
+def understood(frame: Any, meaning: Meaning, sample: int) -> tuple[pl.DataFrame, Layout]:
+    """`frame` as a Polars frame, and the layout of its columns, decided from its first rows.
+
+    Raises:
+        as `StoreClient.write_frame`.
+    """
+    whole = as_polars(frame)
+    taken = _recognised(whole.head(sample), meaning) if meaning.dialect is not None else None
+    if taken is not None:
+        whole = taken.reshape(whole)
+    first = RawBatch(whole.head(sample), Location("frame", 0, 1))
+    return whole, decide(first, meaning, taken)
+
+
+def _recognised(first: pl.DataFrame, meaning: Meaning) -> Recognition | None:
+    """How the dialect that is named reads such a frame; None if no shape of its files is one of a
+    frame, and its names of columns are all that counts."""
+    shapes = known_dialect(str(meaning.dialect)).shapes
+    for container in dict.fromkeys(c for shape in shapes for c in shape.containers):
+        opening = Opening("frame", "frame", container, first)
+        with suppress(ColumnMismatch):
+            return recognise(opening, meaning.dialect, meaning.provider)
+    return None
+
+
+def as_polars(frame: Any) -> pl.DataFrame:
+    """`frame` as a Polars frame; the index of a pandas frame is columns.
+
+    Raises:
+        ValueError: a pandas frame has two rows of column names.
+        TypeError: it is no frame.
+    """
+    if isinstance(frame, pl.DataFrame):
+        return frame
+    if isinstance(frame, pl.LazyFrame):
+        return frame.collect()
+    if type(frame).__module__.partition(".")[0] == "pandas":
+        return _of_pandas(frame)
+    return pl.DataFrame(frame)
+
+
+def _of_pandas(frame: Any) -> pl.DataFrame:
+    if frame.columns.nlevels > 1:
+        raise ValueError(
+            "the frame has more than one row of column names; give one instrument at a time:"
+            " frame.xs('AAPL', axis=1, level=1)"
+        )
+    index = frame.index
+    counted = index.nlevels == 1 and index.name is None and index.dtype.kind in "iu"
+    if not counted:
+        unnamed = "ts" if index.nlevels == 1 and index.dtype.kind in "Mm" else "index"
+        names = [
+            f"{unnamed}_{n}" if name is None and index.nlevels > 1 else name or unnamed
+            for n, name in enumerate(index.names)
+        ]
+        frame = frame.reset_index(names=names)
+    return pl.from_pandas(frame)
+
+
+@contextmanager
+def in_python_terms() -> Iterator[None]:
+    """Adds the hint of an error as a note, with arguments instead of options."""
+    try:
+        yield
+    except MdloadError as error:
+        if error.hint:
+            hint = _COLUMN.sub(lambda found: f"columns={{{found[1]!r}: {found[2]!r}}}", error.hint)
+            error.add_note(_OPTION.sub(_argument, hint))
+        raise
+
+
+def _argument(found: re.Match[str]) -> str:
+    return f"{found[1]}={found[2]!r}" if found[2] else f"{found[1]}=…"
