@@ -95,7 +95,7 @@ class Checking:
                     start_row = checked.last_row + 1
                     yield checked
                 continue
-            frame = self._table.completed(self.taken.reshape(read.frame), self.taken.dialect)
+            frame = self._table.completed(self.taken.reshape(read.frame), self.taken)
             raw = RawBatch(frame, replace(read.location, start_row=start_row))
             if raw.frame.is_empty():  # more lines of a header, and no bar yet
                 continue
@@ -138,7 +138,7 @@ class Checking:
         """A batch in which some rows have more or fewer cells than columns."""
         place, start = read.location, read.location.start_row
         named = taken.named(read.frame)
-        sound = self._table.completed(taken.reshape(ragged.others(read.frame, odd)), taken.dialect)
+        sound = self._table.completed(taken.reshape(ragged.others(read.frame, odd)), taken)
         if self.layout is None:
             self.layout = self._decided(RawBatch(sound, place), taken)
         skip = self.layout.skip if self.layout is not None else {}

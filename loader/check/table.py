@@ -44,14 +44,15 @@ class Table:
             self._path = read_path(source.full_path, source.name, self._meaning.name_pattern)
         return self._path
 
-    def completed(self, frame: pl.DataFrame, dialect: Dialect) -> pl.DataFrame:
+    def completed(self, frame: pl.DataFrame, taken: Recognition) -> pl.DataFrame:
         """`frame` with the columns that the person names and folders give, and those that several
         make.
 
         Raises:
             SettingsError, ColumnMismatch: columns cannot be joined.
         """
-        path, columns = self.path, self._columns(dialect)
+        path, dialect = self.path, taken.dialect
+        columns = self._columns(dialect)
         here = {fold(name) for name in frame.columns}
         names = (*columns.values(), *self._where(dialect))
         named = {fold(part) for name in names for part in (name, *name.split("+"))}
@@ -61,7 +62,24 @@ class Table:
         lacking = "date" in path.words and "ts" not in columns and not dialect.shapes
         if lacking and _lacks_date(frame):
             frame = frame.with_columns(_everywhere("date", path.words["date"], frame.height))
+        if "symbol" in named - {fold(name) for name in frame.columns}:
+            frame = self._with_symbol(frame, taken)
         return apart.composed(frame, columns, self._source.name)
+
+    def _with_symbol(self, frame: pl.DataFrame, taken: Recognition) -> pl.DataFrame:
+        """`frame` with a column `symbol` that the person names as a part, of what gives the symbol
+        otherwise, if anything does."""
+        words = [fold(word) for word in taken.dialect.columns.get("symbol", ())]
+        there = {fold(name): name for name in frame.columns}
+        if found := next((there[word] for word in words if word in there), None):
+            return frame.with_columns(pl.col(found).alias("symbol"))
+        asked = self._meaning.symbol
+        given = self.path.words.get("symbol", asked or taken.facts.get("symbol"))
+        return (
+            frame
+            if given is None
+            else frame.with_columns(_everywhere("symbol", given, frame.height))
+        )
 
     def _columns(self, dialect: Dialect) -> Mapping[str, str]:
         """The columns that the person names, and those that a dialect joins."""

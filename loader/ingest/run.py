@@ -36,6 +36,7 @@ class LoadRun:
         earlier: by path, the hash of the content that a recent run of the job found there, and that
             run's id.
         siblings: the names of all files.
+        paths: by a file's name, its path (see `Source.full_path`).
         upkeep: the chunks to look after once files have been committed.
     """
 
@@ -54,6 +55,7 @@ class LoadRun:
         self.emit = emit
         self.earlier: Mapping[str, tuple[str, int]] = {}
         self.siblings = Siblings()
+        self.paths: Mapping[str, str] = {}
         self.cancelled = threading.Event()
         session = partial(self.connection, autocommit=True)
         self.upkeep = ChunkUpkeep(

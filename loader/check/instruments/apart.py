@@ -50,7 +50,7 @@ _TIMES_AND_VALUES: Final = ("ts", "time_of_day", *bars.VALUES)
 def composed(frame: pl.DataFrame, asked: Mapping[str, str], where: str) -> pl.DataFrame:
     """`frame` and a column for each `SYMBOL+SERIES` that the person `asked` for: the cells of both,
     trimmed, around `JOINT`. Empty cells at the end are left out; without the first cell there is no
-    name, and the composed cell is null.
+    name, and the composed cell is null. A part `symbol` that nothing gives is left out too.
 
     Raises:
         SettingsError: columns are joined for a field that is not a name.
@@ -66,7 +66,11 @@ def composed(frame: pl.DataFrame, asked: Mapping[str, str], where: str) -> pl.Da
                 hint="for a date and a time: --column ts=DATE --column time_of_day=TIME",
             )
         option = f"--column {field}={name}"
-        parts = [column_for(frame, part.strip(), option, where) for part in name.split(_PLUS)]
+        parts = [
+            column_for(frame, part.strip(), option, where)
+            for part in name.split(_PLUS)
+            if not _is_lacking(frame, field, part)
+        ]
         cells = [pl.col(part).cast(pl.String).str.strip_chars() for part in parts]
         rest = pl.lit("")
         for cell in reversed(cells[1:]):
@@ -76,6 +80,11 @@ def composed(frame: pl.DataFrame, asked: Mapping[str, str], where: str) -> pl.Da
             )
         frame = frame.with_columns(pl.when(cells[0] != "").then(cells[0] + rest).alias(name))
     return frame
+
+
+def _is_lacking(frame: pl.DataFrame, field: str, part: str) -> bool:
+    named = {fold(name) for name in frame.columns}
+    return fold(part) == "symbol" == field and "symbol" not in named
 
 
 def parts_of(frame: pl.DataFrame, asked: Mapping[str, str], where: str) -> set[str]:

@@ -70,7 +70,7 @@ class Place:
         raise OneForSeveral.at(
             self.name,
             f"{one} does not say its symbol",
-            hint=f"take each symbol from its path: --name '{self.pattern}'; or if all are of "
+            hint=f"read their names: --name '{self.pattern}'; or if all are of "
             f"{asked}: --name '*' --symbol {asked}",
         )
 
@@ -123,10 +123,11 @@ def refuse(
 def _option(lack: Lack, place: Place, dialect: Dialect) -> str:
     if lack.field == "provider":
         return f"--provider {_provider(place, dialect)}"
-    if place.pattern is not None:
+    if place.pattern is not None and "{symbol}" in place.pattern:
         return f"--name '{place.pattern}'"
     stem = re.sub(r"(?:\.[a-z0-9]+)+$", "", re.split("[/!]", place.path)[-1])
-    return f"--symbol {stem if _TICKER.fullmatch(stem) else 'AAPL'}"
+    name = f"--name '{place.pattern}' " if place.pattern is not None else ""
+    return f"{name}--symbol {stem if _TICKER.fullmatch(stem) else 'AAPL'}"
 
 
 def _provider(place: Place, dialect: Dialect) -> str:
