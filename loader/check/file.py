@@ -120,6 +120,7 @@ class Checking:
         """
         normalised = normalise(batch, layout)
         checked = validate(batch, normalised, self._rules)
+        self._table.look(batch, checked.good, layout)
         checked = replace(
             checked, others=self._table.others(batch, layout), prefers=layout.dialect.prefers
         )

@@ -4,6 +4,7 @@ the rows that were asked for."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import polars as pl
 
@@ -13,7 +14,10 @@ from loader.bars.words import constant
 from loader.check.instruments import apart
 from loader.check.instruments.apart import Others
 from loader.check.instruments.lacks import Known, Place
+from loader.check.instruments.one_symbol import OneSeries
+from loader.check.layout import split_clocks
 from loader.check.layout.decide import Layout, decide
+from loader.check.layout.split_clocks import Split
 from loader.check.validate import CheckedBatch
 from loader.dialects.dialect import Dialect, fold
 from loader.dialects.filenames import PathFacts, read_path
@@ -33,6 +37,8 @@ class Table:
         self._unlike = unlike
         self._path: PathFacts | None = None
         self._candidates: list[str] | None = None
+        self._split: Split | None = None
+        self._series: OneSeries | None = None
 
     @property
     def path(self) -> PathFacts:
@@ -62,6 +68,10 @@ class Table:
         lacking = "date" in path.words and "ts" not in columns and not dialect.shapes
         if lacking and _lacks_date(frame):
             frame = frame.with_columns(_everywhere("date", path.words["date"], frame.height))
+        if not dialect.shapes:
+            if self._split is None:
+                self._split = split_clocks.split_of(frame, self._meaning.columns)
+            frame = split_clocks.joined(frame, self._split)
         if "symbol" in named - {fold(name) for name in frame.columns}:
             frame = self._with_symbol(frame, taken)
         return apart.composed(frame, columns, self._source.name)
@@ -109,9 +119,33 @@ class Table:
             return None
         used = apart.parts_of(frame, self._columns(taken.dialect), source.name)
         used |= {name for name in frame.columns if fold(name) in map(fold, wanted)}
+        split = self._split or Split()
         place = Place(source.name, source.full_path, self._unlike)
-        known = Known(self.path, place, frozenset(used), around)
-        return decide(RawBatch(frame, raw.location), self._meaning, taken, known)
+        known = Known(self.path, place, frozenset(used | split.used), around, split.notes)
+        meaning = replace(self._meaning, stamp="start") if split.ends else self._meaning
+        return decide(RawBatch(frame, raw.location), meaning, taken, known)
+
+    def look(self, batch: RawBatch, good: pl.DataFrame, layout: Layout) -> None:
+        """Looks at the `good` bars of a batch for columns that tell several series apart, where the
+        file has one symbol.
+
+        Raises:
+            ColumnMismatch: there is one.
+        """
+        if "symbol" in layout.columns or "symbol" in self._meaning.columns:
+            return
+        if self._series is None:
+            used = {
+                name for name in batch.frame.columns if fold(name) in self._used(layout.dialect)
+            }
+            names = apart.candidates(batch.frame, layout.columns, layout.dialect, set())
+            split = self._split.used if self._split else frozenset()
+            free = {name: batch.frame.schema[name] for name in names if name not in used | split}
+            self._series = OneSeries(free, layout.columns, self._source.name)
+        self._series.look(batch.frame, good, batch.location.start_row)
+
+    def _used(self, dialect: Dialect) -> set[str]:
+        return {fold(name) for name in self._where(dialect)}
 
     def others(self, batch: RawBatch, layout: Layout) -> Others | None:
         """The columns of a batch that may tell instruments apart."""

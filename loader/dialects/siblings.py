@@ -38,6 +38,7 @@ _NO_SYMBOL: Final = re.compile(
     r"|futures?",
     re.IGNORECASE,
 )
+_NAMED: Final = {"hourly": "1h", "daily": "1d", "weekly": "1w", "monthly": "1mo"}
 #: A number beside a name counts copies or parts, if it is short.
 _FEW_DIGITS: Final = 3
 
@@ -122,6 +123,15 @@ def _words(name: str) -> tuple[str, ...]:
     if all(word.isdecimal() for word in kept):
         return tuple(kept)
     return tuple(word for word in kept if not (word.isdecimal() and len(word) <= _FEW_DIGITS))
+
+
+def intervals_in(path: str) -> set[str]:
+    """The intervals that a file's name, and that of its folder, have words for: `1h`, `daily`."""
+    names = re.split("[/!]", without_suffix(path))[-2:]
+    words = {word for name in names for word in _WORD.findall(name)}
+    named = [_NAMED.get(word.lower()) or bars.parse_interval(word) for word in words
+             if word.lower() in _NAMED or _is_interval(word)]  # fmt: skip
+    return {interval for interval in named if interval is not None}
 
 
 def _is_interval(word: str) -> bool:

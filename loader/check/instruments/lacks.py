@@ -78,13 +78,14 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known of a file beside its rows: what its `path` gives, its `place` among others, the
-    columns that are `used` already, as parts of a symbol or to select rows, and those that stand
-    `around` the rows."""
+    columns that are `used` already, as parts of a symbol or a time or to select rows, those that
+    stand `around` the rows, and notes on its `times`."""
 
     path: PathFacts = field(default_factory=PathFacts)
     place: Place | None = None
     used: frozenset[str] = frozenset()
     around: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
 
 
 def refuse(
