@@ -15,6 +15,7 @@ from loader.check.instruments import apart
 from loader.check.instruments.apart import Others
 from loader.check.instruments.lacks import Known, Place
 from loader.check.instruments.one_symbol import OneSeries
+from loader.check.instruments.unwanted import Unwanted
 from loader.check.layout import split_clocks
 from loader.check.layout.decide import Layout, decide
 from loader.check.layout.split_clocks import Split
@@ -23,6 +24,7 @@ from loader.dialects.dialect import Dialect, fold
 from loader.dialects.filenames import PathFacts, read_path
 from loader.dialects.known import dialects
 from loader.dialects.recognition import PLAIN, Recognition
+from loader.errors import ColumnMismatch
 from loader.read.batch import RawBatch
 from loader.read.sources import Source
 from loader.settings import Meaning
@@ -39,6 +41,7 @@ class Table:
         self._candidates: list[str] | None = None
         self._split: Split | None = None
         self._series: OneSeries | None = None
+        self._unwanted = Unwanted(source.name, meaning.where)
 
     @property
     def path(self) -> PathFacts:
@@ -116,6 +119,7 @@ class Table:
         source, wanted = self._source, self._where(taken.dialect)
         frame = apart.selected(raw.frame, wanted, source.name)
         if frame.is_empty() and not raw.frame.is_empty():
+            self._unwanted.add(raw.frame)
             return None
         used = apart.parts_of(frame, self._columns(taken.dialect), source.name)
         used |= {name for name in frame.columns if fold(name) in map(fold, wanted)}
@@ -124,6 +128,12 @@ class Table:
         known = Known(self.path, place, frozenset(used | split.used), around, split.notes)
         meaning = replace(self._meaning, stamp="start") if split.ends else self._meaning
         return decide(RawBatch(frame, raw.location), meaning, taken, known)
+
+    def unmatched(self) -> ColumnMismatch | None:
+        """What to say of a file of which no row was asked for; None if its folders are why."""
+        found = self._unwanted.error()
+        in_folders = {fold(key) for key in self.path.columns}
+        return None if in_folders & {fold(name) for name in self._meaning.where} else found
 
     def look(self, batch: RawBatch, good: pl.DataFrame, layout: Layout) -> None:
         """Looks at the `good` bars of a batch for columns that tell several series apart, where the

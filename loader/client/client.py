@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 import polars as pl
 
 from loader.check.layout.decide import decide
-from loader.check.normalise import normalise
-from loader.check.validate import CheckedBatch, RuleSettings, validate
-from loader.client import checks
+from loader.check.validate import CheckedBatch, RuleSettings
+from loader.client import checks, frames
 from loader.client.bar import Bar, Row, columns
 from loader.client.feed import Feed
 from loader.client.result import WriteResult
@@ -139,7 +138,8 @@ class StoreClient:
         and `timezone` supply what the columns do not say.
 
         Raises:
-            ColumnMismatch: a column is missing, doubled, or has a wrong type.
+            ColumnMismatch: a column is missing, doubled, or has a wrong type; or rows of one bar or
+                symbol are of several series, which another column tells apart.
             ProviderUnknown: neither `bars` nor an argument names the provider.
             SettingsError: an argument is wrong.
             ValueError: `batch_size` is not positive.
@@ -150,9 +150,8 @@ class StoreClient:
         layout = decide(RawBatch(whole.head(batch_size), Location("frame", 0, 1)), meaning)
         for note in layout.notes:
             self._emit(FileNote("frame", note))
-        for part in whole.iter_slices(checks.positive(batch_size)):
-            batch = RawBatch(part, Location("frame", 0, done.read + 1))
-            done += self._write(validate(batch, normalise(batch, layout), self._rules))
+        for batch in frames.batches(whole, layout, self._rules, checks.positive(batch_size)):
+            done += self._write(batch)
         return WriteResult(done)
 
     def buffered(self, max_rows: int = 1000, max_seconds: float | None = 1.0) -> Feed:

@@ -126,11 +126,12 @@ def _words(name: str) -> tuple[str, ...]:
 
 
 def intervals_in(path: str) -> set[str]:
-    """The intervals that a file's name, and that of its folder, have words for: `1h`, `daily`."""
-    names = re.split("[/!]", without_suffix(path))[-2:]
-    words = {word for name in names for word in _WORD.findall(name)}
-    named = [_NAMED.get(word.lower()) or bars.parse_interval(word) for word in words
-             if word.lower() in _NAMED or _is_interval(word)]  # fmt: skip
+    """The intervals that a file's name has words for: `1h`, `daily`; and its folder, but not for
+    `daily`, which may be when it comes."""
+    *_, folder, name = ["", *re.split("[/!]", without_suffix(path))]
+    named = [bars.parse_interval(word) for word in _WORD.findall(f"{folder} {name}")
+             if _is_interval(word)]  # fmt: skip
+    named += [_NAMED.get(word.lower()) for word in _WORD.findall(name)]
     return {interval for interval in named if interval is not None}
 
 

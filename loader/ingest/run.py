@@ -81,7 +81,8 @@ class LoadRun:
     def checking(self, reading: Reading, source: Source, cut_at: int = 0) -> Checking:
         """The checks of one file of this load."""
         unlike = self.siblings.unlike(source.full_path)
-        return Checking(reading, source, self.settings, cut_at, unlike=unlike)
+        alone = len(self.paths) < 2
+        return Checking(reading, source, self.settings, cut_at, unlike=unlike, alone=alone)
 
     def known_at_of(self, source: Source) -> datetime | None:
         """When the bars of the file were known (UTC); None for now.

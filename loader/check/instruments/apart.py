@@ -144,6 +144,7 @@ class Others:
         where: the file.
         columns: bar field to column, as in the layout.
         start: the number of the first row, and `numbers` (Int64) of each, where they have gaps.
+        hint: the next step, where it is not an option of the command line.
     """
 
     frame: pl.DataFrame
@@ -151,6 +152,7 @@ class Others:
     columns: Mapping[str, str]
     start: int
     numbers: pl.Series | None = None
+    hint: str | None = None
 
     def numbered(self, numbers: pl.Series) -> Others:
         return replace(self, numbers=numbers)
@@ -234,7 +236,7 @@ def refuse_told_apart(table: pl.DataFrame, seen: Others) -> None:
         f"which {which} apart ({shown}{', …' if len(values) > 3 else ''}): "
         "they are not of one series",
         column=told[0],
-        hint=next_step(table.select(told), seen.columns),
+        hint=seen.hint or next_step(table.select(told), seen.columns),
     )
 
 

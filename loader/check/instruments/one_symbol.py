@@ -68,12 +68,18 @@ class OneSeries:
     Args:
         candidates: the columns that no bar is read from, see `apart.candidates`, with their types.
         columns: bar field to column, as in the layout.
+        hint: the next step, where it is not an option of the command line.
     """
 
     def __init__(
-        self, candidates: Mapping[str, pl.DataType], columns: Mapping[str, str], where: str
+        self,
+        candidates: Mapping[str, pl.DataType],
+        columns: Mapping[str, str],
+        where: str,
+        hint: str | None = None,
     ) -> None:
         self._columns = columns
+        self._hint = hint
         self._where = where
         self._values: dict[str, list[str]] = {
             name: [] for name, dtype in candidates.items() if is_text(dtype) or _is_named(name)
@@ -120,7 +126,7 @@ class OneSeries:
             self._where,
             f"all rows would be of one symbol, but column {name!r} {why} ({shown})",
             column=name,
-            hint=f"{step}; or {_ONE_SERIES}",
+            hint=self._hint or f"{step}; or {_ONE_SERIES}",
         )
 
 

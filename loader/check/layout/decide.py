@@ -190,7 +190,7 @@ def _decided(
     refuse_several_symbols(frame, columns, written.shown, where)
     intervals.refuse_several_intervals(frame, columns, known.used, where)
     hinted, hint_notes = hinted_interval(meaning, taken, known.path)
-    doubts = intervals.doubts_of(meaning, taken, known)
+    doubts = intervals.doubts_of(meaning, known)
     interval = intervals.interval(
         frame, columns, hinted, written.shown, where, dialect.intervals, doubts
     )

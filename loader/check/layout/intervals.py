@@ -15,7 +15,6 @@ from loader.bars.times.spacing import Spacing
 from loader.check.instruments.hints import ASKED, VOCABULARY, Hint, parse_interval
 from loader.check.instruments.lacks import Known
 from loader.check.layout.fills import Fill, overruled_note, words_of
-from loader.dialects.recognition import Recognition
 from loader.dialects.siblings import intervals_in
 from loader.errors import ColumnMismatch
 from loader.settings import Meaning
@@ -33,15 +32,11 @@ class Doubts:
     named: frozenset[str] = frozenset()
 
 
-def doubts_of(meaning: Meaning, taken: Recognition, known: Known) -> Doubts | None:
+def doubts_of(meaning: Meaning, known: Known) -> Doubts | None:
     """What may contradict the person's interval of a file; None where the person wants no check."""
     if known.place is None or not meaning.check_grid:
         return None
-    named = intervals_in(known.place.path)
-    if "interval" in taken.facts:
-        word = taken.facts["interval"]
-        named.add(taken.dialect.intervals.get(word) or parse_interval(Hint(word, "its name says")))
-    return Doubts(frozenset(named))
+    return Doubts(frozenset(intervals_in(known.place.path)))
 
 
 def refuse_several_intervals(
