@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 import polars as pl
 
@@ -126,7 +127,11 @@ class Table:
         split = self._split or Split()
         place = Place(source.name, source.full_path, self._unlike)
         known = Known(self.path, place, frozenset(used | split.used), around, split.notes)
-        meaning = replace(self._meaning, stamp="start") if split.ends else self._meaning
+        meaning = self._meaning
+        if split.clock:
+            columns = {"time_of_day": split.time, **meaning.columns}
+            stamp = "start" if split.ends else meaning.stamp
+            meaning = replace(meaning, columns=columns, stamp=stamp)
         return decide(RawBatch(frame, raw.location), meaning, taken, known)
 
     def unmatched(self) -> ColumnMismatch | None:
@@ -148,7 +153,7 @@ class Table:
             used = {
                 name for name in batch.frame.columns if fold(name) in self._used(layout.dialect)
             }
-            names = apart.candidates(batch.frame, layout.columns, layout.dialect, set())
+            names = apart.candidates(batch.frame, layout.columns, layout.dialect, _IDS)
             split = self._split.used if self._split else frozenset()
             free = {name: batch.frame.schema[name] for name in names if name not in used | split}
             self._series = OneSeries(free, layout.columns, self._source.name)
@@ -167,6 +172,10 @@ class Table:
         return apart.others(
             self._candidates, batch.frame, location.start_row, location.source, layout.columns
         )
+
+
+#: Columns that may number rows, and instruments as well.
+_IDS: Final = {"id", "ID", "Id"}
 
 
 def none_of(batch: RawBatch) -> CheckedBatch:

@@ -33,7 +33,7 @@ _EDITION: Final = frozenset(
 )
 #: `part1`, `v2`, `rev03`, `q1`; a number alone that is padded, or too long for a small count.
 _COUNTED: Final = re.compile(
-    r"(?:v|ver|version|rev|revision|r|part|p|chunk|page|batch|run|seq|no|copy|upd|update|file|dump"
+    r"(?:v|ver|version|rev|revision|part|chunk|page|batch|run|seq|no|copy|upd|update|file|dump"
     r"|snapshot|snap|export|load|q|w|wk|week|day|month|y|fy|year)\d+|0\d+|\d{5,}|\d{8}t\d+z?"
 )
 #: A month and a day, a day and a month, or a time of day.

@@ -37,6 +37,7 @@ NAMED = [
     ("what", ("bid", "ask")), ("contract", ("KIJ4", "KIK4")), ("PERMNO", ("10107", "14593")),
     ("isin", ("US1", "US2")), ("is_adjusted", ("0", "1")), ("kind", ("raw", "adjusted")),
     ("strike", ("50.0", "55.0")), ("Market", ("KI-USD", "LI-USD")),
+    ("Bid/Ask", ("B", "A")),
 ]  # fmt: skip
 
 
@@ -75,11 +76,12 @@ def test_a_part_symbol_is_whatever_gives_it(tmp_path: Path) -> None:
 def test_an_unknown_column_that_changes_where_the_price_jumps(
     tmp_path: Path, batch_rows: int
 ) -> None:
-    path = table(tmp_path / "x.csv", "grp", ("a", 10, 4), ("b", 90, 4), ("c", 30, 4))
-    with pytest.raises(ColumnMismatch, match="'grp' changes where prices jump") as raised:
-        load(path, batch_rows)
-    assert "--column symbol=-" in str(raised.value.hint)
-    assert len(load(path, columns={"symbol": "-"}).bars) == 12
+    for name in ("grp", "ID"):
+        path = table(tmp_path / "x.csv", name, ("a", 10, 4), ("b", 90, 4), ("c", 30, 4))
+        with pytest.raises(ColumnMismatch, match=f"'{name}' changes where prices jump") as raised:
+            load(path, batch_rows)
+        assert "--column symbol=-" in str(raised.value.hint)
+        assert len(load(path, columns={"symbol": "-"}).bars) == 12
 
 
 def test_an_unknown_column_of_blocks_that_go_back_in_time(tmp_path: Path) -> None:

@@ -76,3 +76,9 @@ def test_a_name_or_folder_that_the_bars_contradict(tmp_path: Path) -> None:
     assert "leave {interval} out of --name" in str(raised.value.hint)
     pattern["name_pattern"] = "{symbol}_*.csv"
     assert {bar[2] for bar in load(tmp_path / "K_1h.csv", DAY, 6, **pattern).bars} == {"1d"}
+
+
+def test_a_name_that_agrees_leaves_it_to_gaps(tmp_path: Path) -> None:
+    loaded = load(tmp_path / "K_1min.csv", 5, 8, interval="1m")
+    assert {bar[2] for bar in loaded.bars} == {"1m"}
+    assert any("but their spacing is 5m" in note for note in loaded.notes)

@@ -74,3 +74,39 @@ def test_an_hour_that_adds_nothing(
 ) -> None:
     loaded = load(tmp_path, header, rows)
     assert (len(loaded.bars), times(loaded)[0]) == (5, first)
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "first", "interval"),
+    [
+        ("date,Hour Ending", range(1, 6), "01 00:00", "1h"),
+        ("date,hour", ["9:00", "10:00", "11:00"], "01 09:00", "1h"),
+        ("date,hour", ["0930", "1000", "1030"], "01 09:30", "30m"),
+        ("date,hour", ["9.0", "10.0", "11.0"], "01 09:00", "1h"),
+        ("trade_date,hr", range(9, 13), "01 09:00", "1h"),
+        ("date,minute_of_day", range(570, 576), "01 09:30", "1m"),
+    ],
+)
+def test_other_ways_to_write_hours(
+    tmp_path: Path, header: str, cells: list[Any], first: str, interval: str
+) -> None:
+    rows = [f"2024-07-0{day},{cell}" for day in (1, 2) for cell in cells]
+    columns = {"ts": "trade_date"} if "trade" in header else {}
+    loaded = load(tmp_path, header, rows, columns=columns)
+    assert (times(loaded)[0], len(loaded.bars)) == (first, len(rows))
+    assert {bar[2] for bar in loaded.bars} == {interval}
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "hint"),
+    [
+        ("date,candle_clock", ["09:30", "09:31", "09:32"], "--column time_of_day='candle_clock'"),
+        ("date,half_hour", ["a", "b", "c"], "write 'half_hour' as times of day"),
+    ],
+)
+def test_a_clock_that_is_not_read(tmp_path: Path, header: str, cells: list[str], hint: str) -> None:
+    """One bar of three would be left, of the last row of each day."""
+    rows = [f"2024-07-0{day},{cell}" for day in (1, 2, 3) for cell in cells]
+    with pytest.raises(ColumnMismatch, match="may hold their times of day") as raised:
+        load(tmp_path, header, rows, interval="1d")
+    assert hint in str(raised.value.hint)

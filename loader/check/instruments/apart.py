@@ -199,9 +199,14 @@ def candidates(
         for name in frame.columns
         if name not in columns.values()
         and (name in parts or fold(name) not in known)
-        and not _ABOUT_ROWS.fullmatch(fold(name))
+        and (name in parts or not is_about_row(name))
         and _may_name(frame.schema[name])
     ]
+
+
+def is_about_row(name: str) -> bool:
+    """Whether a column of this name is about the row: when it was written, its number, a remark."""
+    return _ABOUT_ROWS.fullmatch(fold(name)) is not None
 
 
 def _may_name(dtype: pl.DataType) -> bool:

@@ -21,7 +21,7 @@ _NAMES: Final = re.compile(
     r"(?:name|symbol|ticker|code|id|key|type)?|contract(?:month|date)|(?:local|root|option)symbol"
     r"|currency|(?:base|quote)(?:currency|asset|coin)|name|market|isin|cusip|sedol|figi|ric|wkn"
     r"|permno|conid|osi|commodity|(?:delivery|expiry|expiration|maturity)(?:date|month)?|expires?"
-    r"|strike(?:price)?|(?:option)?right|callput|putcall|optiontype|(?:price|quote)type|bidask"
+    r"|strike(?:price)?|(?:option)?right|callput|putcall|optiontype|(?:price|quote)type|bid/?ask"
     r"|whattoshow"
 )
 #: Cells of columns that tell sides or adjustments apart, whatever their names.

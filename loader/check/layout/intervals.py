@@ -120,7 +120,7 @@ def interval(
                 hint=f"say --interval {shown.interval}, or leave it out",
             )
         if doubts is not None and hint.given:
-            _refuse_other_spacing(known, hint, shown, where)
+            _refuse_other_spacing(known, hint, shown, doubts, where)
         doubt = f"bars are loaded as {known}, but their spacing is {shown.interval}"
         return Fill(known, (f"{doubt} ({shown.evidence})",))
     if shown.interval is None:
@@ -145,12 +145,15 @@ def _refuse_other_name(known: str, hint: Hint, shown: Spacing, doubts: Doubts, w
     )
 
 
-def _refuse_other_spacing(known: str, hint: Hint, shown: Spacing, where: str) -> None:
+def _refuse_other_spacing(
+    known: str, hint: Hint, shown: Spacing, doubts: Doubts, where: str
+) -> None:
     """Refuses bars that are closer together than they are long; and those that are regularly
-    farther apart, which leaves nothing to gaps."""
+    farther apart, which leaves nothing to gaps unless the file's name agrees."""
     found = str(shown.interval)
     closer = _length(found) < _length(known)
     regular = shown.steps >= _REGULAR_STEPS and shown.share >= _REGULAR_SHARE
+    regular = regular and known not in doubts.named
     if not closer and not regular and bars.is_daily(found) == bars.is_daily(known):
         return
     raise ColumnMismatch.at(
