@@ -150,6 +150,10 @@ class ColumnMismatch(InputError):
     """A column that bars need is missing, ambiguous or of the wrong type."""
 
 
+class LaidOver(InputError):
+    """A file would be laid over another one of its load, and nothing tells their bars apart."""
+
+
 class ProviderUnknown(ColumnMismatch):
     """Neither the file nor an option names the provider of its bars."""
 

@@ -71,3 +71,13 @@ RETURNING id
 -- file_committed --
 -- Whether row $1 of the ledger has state $2 and $3 rows read.
 SELECT state = $2 AND rows_read = CAST($3 AS bigint) FROM job_run_files WHERE id = CAST($1 AS bigint)
+
+-- restated_from --
+-- The files that had last written the bars which this transaction has changed, apart from file $1 and others of its path
+-- $2: path, one of the symbols, how many bars.
+SELECT f.path, min(r.symbol) AS symbol, count(*) AS bars
+  FROM bars_ohlcv_revisions r
+  JOIN bars_loads l ON l.xact_at = r.old_updated_at
+  JOIN job_run_files f ON f.id = l.file_id
+ WHERE r.revised_at = now() AND f.id <> CAST($1 AS bigint) AND f.path <> $2
+ GROUP BY f.path

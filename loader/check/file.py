@@ -52,6 +52,7 @@ class Checking:
         cut_at: int = 0,
         *,
         unlike: str | None = None,
+        alone: bool = True,
     ) -> None:
         self.opening: Opening | None = None
         self.taken: Recognition | None = None
@@ -62,16 +63,24 @@ class Checking:
         self._own = from_tables(settings.own_dialects)
         self._rules = rules_for(self._meaning)
         self._cut_at = cut_at
+        self._alone = alone
         self._table = Table(source, settings, unlike)
 
     @property
     def notes(self) -> tuple[Note, ...]:
         """How the source is read, and what is known of the layout so far."""
-        layout = self.layout.notes if self.layout is not None else ()
-        return (*noted("reading", self._reading.notes), *layout)
+        notes = self.layout.notes if self.layout is not None else ()
+        if self.layout is None and (unmatched := self._table.unmatched()) is not None:
+            notes = tuple(noted("rows", (unmatched.fault,)))
+        return (*noted("reading", self._reading.notes), *notes)
 
     def pieces(self) -> Generator[CheckedBatch, None, None]:
-        """One `CheckedBatch` per batch; none lies on both sides of raw row `cut_at`."""
+        """One `CheckedBatch` per batch; none lies on both sides of raw row `cut_at`.
+
+        Raises:
+            ColumnMismatch: nobody asked for any row, and the file is loaded `alone`.
+            MdloadError: the file cannot be read or understood.
+        """
         held: list[CheckedBatch] = []  # without a row that was asked for, until the layout is known
         for piece in self._pieces():
             if self.layout is None:
@@ -80,6 +89,8 @@ class Checking:
             yield from held
             held.clear()
             yield piece
+        if self.layout is None and self._alone and (none := self._table.unmatched()) is not None:
+            raise none
         yield from held
 
     def _pieces(self) -> Iterator[CheckedBatch]:
@@ -95,7 +106,7 @@ class Checking:
                     start_row = checked.last_row + 1
                     yield checked
                 continue
-            frame = self._table.completed(self.taken.reshape(read.frame), self.taken.dialect)
+            frame = self._table.completed(self.taken.reshape(read.frame), self.taken)
             raw = RawBatch(frame, replace(read.location, start_row=start_row))
             if raw.frame.is_empty():  # more lines of a header, and no bar yet
                 continue
@@ -120,6 +131,7 @@ class Checking:
         """
         normalised = normalise(batch, layout)
         checked = validate(batch, normalised, self._rules)
+        self._table.look(batch, checked.good, layout)
         checked = replace(
             checked, others=self._table.others(batch, layout), prefers=layout.dialect.prefers
         )
@@ -138,7 +150,7 @@ class Checking:
         """A batch in which some rows have more or fewer cells than columns."""
         place, start = read.location, read.location.start_row
         named = taken.named(read.frame)
-        sound = self._table.completed(taken.reshape(ragged.others(read.frame, odd)), taken.dialect)
+        sound = self._table.completed(taken.reshape(ragged.others(read.frame, odd)), taken)
         if self.layout is None:
             self.layout = self._decided(RawBatch(sound, place), taken)
         skip = self.layout.skip if self.layout is not None else {}

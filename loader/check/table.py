@@ -4,6 +4,8 @@ the rows that were asked for."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
 
 import polars as pl
 
@@ -13,12 +15,17 @@ from loader.bars.words import constant
 from loader.check.instruments import apart
 from loader.check.instruments.apart import Others
 from loader.check.instruments.lacks import Known, Place
+from loader.check.instruments.one_symbol import OneSeries
+from loader.check.instruments.unwanted import Unwanted
+from loader.check.layout import split_clocks
 from loader.check.layout.decide import Layout, decide
+from loader.check.layout.split_clocks import Split
 from loader.check.validate import CheckedBatch
 from loader.dialects.dialect import Dialect, fold
 from loader.dialects.filenames import PathFacts, read_path
 from loader.dialects.known import dialects
 from loader.dialects.recognition import PLAIN, Recognition
+from loader.errors import ColumnMismatch
 from loader.read.batch import RawBatch
 from loader.read.sources import Source
 from loader.settings import Meaning
@@ -33,6 +40,9 @@ class Table:
         self._unlike = unlike
         self._path: PathFacts | None = None
         self._candidates: list[str] | None = None
+        self._split: Split | None = None
+        self._series: OneSeries | None = None
+        self._unwanted = Unwanted(source.name, meaning.where)
 
     @property
     def path(self) -> PathFacts:
@@ -44,14 +54,15 @@ class Table:
             self._path = read_path(source.full_path, source.name, self._meaning.name_pattern)
         return self._path
 
-    def completed(self, frame: pl.DataFrame, dialect: Dialect) -> pl.DataFrame:
+    def completed(self, frame: pl.DataFrame, taken: Recognition) -> pl.DataFrame:
         """`frame` with the columns that the person names and folders give, and those that several
         make.
 
         Raises:
             SettingsError, ColumnMismatch: columns cannot be joined.
         """
-        path, columns = self.path, self._columns(dialect)
+        path, dialect = self.path, taken.dialect
+        columns = self._columns(dialect)
         here = {fold(name) for name in frame.columns}
         names = (*columns.values(), *self._where(dialect))
         named = {fold(part) for name in names for part in (name, *name.split("+"))}
@@ -61,7 +72,28 @@ class Table:
         lacking = "date" in path.words and "ts" not in columns and not dialect.shapes
         if lacking and _lacks_date(frame):
             frame = frame.with_columns(_everywhere("date", path.words["date"], frame.height))
+        if not dialect.shapes:
+            if self._split is None:
+                self._split = split_clocks.split_of(frame, self._meaning.columns)
+            frame = split_clocks.joined(frame, self._split)
+        if "symbol" in named - {fold(name) for name in frame.columns}:
+            frame = self._with_symbol(frame, taken)
         return apart.composed(frame, columns, self._source.name)
+
+    def _with_symbol(self, frame: pl.DataFrame, taken: Recognition) -> pl.DataFrame:
+        """`frame` with a column `symbol` that the person names as a part, of what gives the symbol
+        otherwise, if anything does."""
+        words = [fold(word) for word in taken.dialect.columns.get("symbol", ())]
+        there = {fold(name): name for name in frame.columns}
+        if found := next((there[word] for word in words if word in there), None):
+            return frame.with_columns(pl.col(found).alias("symbol"))
+        asked = self._meaning.symbol
+        given = self.path.words.get("symbol", asked or taken.facts.get("symbol"))
+        return (
+            frame
+            if given is None
+            else frame.with_columns(_everywhere("symbol", given, frame.height))
+        )
 
     def _columns(self, dialect: Dialect) -> Mapping[str, str]:
         """The columns that the person names, and those that a dialect joins."""
@@ -88,12 +120,47 @@ class Table:
         source, wanted = self._source, self._where(taken.dialect)
         frame = apart.selected(raw.frame, wanted, source.name)
         if frame.is_empty() and not raw.frame.is_empty():
+            self._unwanted.add(raw.frame)
             return None
         used = apart.parts_of(frame, self._columns(taken.dialect), source.name)
         used |= {name for name in frame.columns if fold(name) in map(fold, wanted)}
+        split = self._split or Split()
         place = Place(source.name, source.full_path, self._unlike)
-        known = Known(self.path, place, frozenset(used), around)
-        return decide(RawBatch(frame, raw.location), self._meaning, taken, known)
+        known = Known(self.path, place, frozenset(used | split.used), around, split.notes)
+        meaning = self._meaning
+        if split.clock:
+            columns = {"time_of_day": split.time, **meaning.columns}
+            stamp = "start" if split.ends else meaning.stamp
+            meaning = replace(meaning, columns=columns, stamp=stamp)
+        return decide(RawBatch(frame, raw.location), meaning, taken, known)
+
+    def unmatched(self) -> ColumnMismatch | None:
+        """What to say of a file of which no row was asked for; None if its folders are why."""
+        found = self._unwanted.error()
+        in_folders = {fold(key) for key in self.path.columns}
+        return None if in_folders & {fold(name) for name in self._meaning.where} else found
+
+    def look(self, batch: RawBatch, good: pl.DataFrame, layout: Layout) -> None:
+        """Looks at the `good` bars of a batch for columns that tell several series apart, where the
+        file has one symbol.
+
+        Raises:
+            ColumnMismatch: there is one.
+        """
+        if "symbol" in layout.columns or "symbol" in self._meaning.columns:
+            return
+        if self._series is None:
+            used = {
+                name for name in batch.frame.columns if fold(name) in self._used(layout.dialect)
+            }
+            names = apart.candidates(batch.frame, layout.columns, layout.dialect, _IDS)
+            split = self._split.used if self._split else frozenset()
+            free = {name: batch.frame.schema[name] for name in names if name not in used | split}
+            self._series = OneSeries(free, layout.columns, self._source.name)
+        self._series.look(batch.frame, good, batch.location.start_row)
+
+    def _used(self, dialect: Dialect) -> set[str]:
+        return {fold(name) for name in self._where(dialect)}
 
     def others(self, batch: RawBatch, layout: Layout) -> Others | None:
         """The columns of a batch that may tell instruments apart."""
@@ -105,6 +172,10 @@ class Table:
         return apart.others(
             self._candidates, batch.frame, location.start_row, location.source, layout.columns
         )
+
+
+#: Columns that may number rows, and instruments as well.
+_IDS: Final = {"id", "ID", "Id"}
 
 
 def none_of(batch: RawBatch) -> CheckedBatch:

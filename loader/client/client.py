@@ -10,12 +10,10 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from loader.check.normalise import normalise
-from loader.check.validate import CheckedBatch, RuleSettings, validate
-from loader.client import checks
+from loader.check.validate import CheckedBatch, RuleSettings
+from loader.client import checks, frames
 from loader.client.bar import BarLike, Row, columns
 from loader.client.feed import Feed
-from loader.client.frames import in_python_terms, understood
 from loader.client.reading import Reader
 from loader.client.result import Rejects, WriteResult
 from loader.client.sessions import Sessions
@@ -24,7 +22,6 @@ from loader.db import retries
 from loader.db.conninfo import conninfo
 from loader.errors import Cancelled, ConnectionLost, Contended, MdloadError
 from loader.events import Event, FileNote, Listener
-from loader.read.batch import Location, RawBatch
 from loader.results import Counts
 from loader.settings import Meaning
 from loader.store.metrics import Registry
@@ -147,7 +144,8 @@ class StoreClient(Reader):
         the vendor format that the columns have (`mdload providers list`).
 
         Raises:
-            ColumnMismatch: a column is missing, doubled, or has a wrong type.
+            ColumnMismatch: a column is missing, doubled, or has a wrong type; or rows of one bar or
+                symbol are of several series, which another column tells apart.
             ProviderUnknown: neither `bars` nor an argument names the provider.
             UnknownDialect: there is no dialect of that name.
             SettingsError: an argument is wrong.
@@ -158,13 +156,12 @@ class StoreClient(Reader):
             provider=provider, symbol=symbol, interval=interval, timezone=timezone,
             columns=dict(columns or {}), dialect=dialect,
         )  # fmt: skip
-        with in_python_terms():
-            whole, layout = understood(frame, meaning, batch_size)
+        with frames.in_python_terms():
+            whole, layout = frames.understood(frame, meaning, batch_size)
         for note in layout.notes:
             self._emit(FileNote("frame", note))
-        for part in whole.iter_slices(checks.positive(batch_size)):
-            batch = RawBatch(part, Location("frame", 0, done.read + 1))
-            done += self._write(validate(batch, normalise(batch, layout), self._rules), rejects)
+        for batch in frames.batches(whole, layout, self._rules, checks.positive(batch_size)):
+            done += self._write(batch, rejects)
         return WriteResult(done, rejects)
 
     def buffered(self, max_rows: int = 1000, max_seconds: float | None = 1.0) -> Feed:

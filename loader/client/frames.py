@@ -1,15 +1,20 @@
-"""Frames of other libraries, and what their columns mean."""
+"""Frames of programs, of whichever library: what their columns mean, and their rows checked."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 import polars as pl
 
+from loader.check.instruments.apart import candidates, others
+from loader.check.instruments.one_symbol import OneSeries
 from loader.check.layout.decide import Layout, decide
+from loader.check.normalise import normalise
+from loader.check.validate import CheckedBatch, RuleSettings, validate
 from loader.dialects.dialect import Opening
 from loader.dialects.known import known_dialect
 from loader.dialects.recognition import Recognition, recognise
@@ -17,6 +22,10 @@ from loader.errors import ColumnMismatch, MdloadError
 from loader.read.batch import Location, RawBatch
 from loader.settings import Meaning
 
+NAME: Final = "frame"
+_HINT: Final = (
+    "write the rows of one, or give each its own symbol; drop the column if all are of one series"
+)
 #: Options of the command line that are arguments of `write_frame` too.
 _OPTION = re.compile(r"--(provider|symbol|interval|timezone|dialect)(?: (?!and\b|or\b)(\S+))?")
 _COLUMN = re.compile(r"--column (\w+)=('[^']*'|\S+)")
@@ -32,7 +41,7 @@ def understood(frame: Any, meaning: Meaning, sample: int) -> tuple[pl.DataFrame,
     taken = _recognised(whole.head(sample), meaning) if meaning.dialect is not None else None
     if taken is not None:
         whole = taken.reshape(whole)
-    first = RawBatch(whole.head(sample), Location("frame", 0, 1))
+    first = RawBatch(whole.head(sample), Location(NAME, 0, 1))
     return whole, decide(first, meaning, taken)
 
 
@@ -41,10 +50,33 @@ def _recognised(first: pl.DataFrame, meaning: Meaning) -> Recognition | None:
     frame, and its names of columns are all that counts."""
     shapes = known_dialect(str(meaning.dialect)).shapes
     for container in dict.fromkeys(c for shape in shapes for c in shape.containers):
-        opening = Opening("frame", "frame", container, first)
+        opening = Opening(NAME, NAME, container, first)
         with suppress(ColumnMismatch):
             return recognise(opening, meaning.dialect, meaning.provider)
     return None
+
+
+def batches(
+    whole: pl.DataFrame, layout: Layout, rules: RuleSettings, batch_size: int
+) -> Iterator[CheckedBatch]:
+    """The rows of `whole`, checked.
+
+    Raises:
+        ColumnMismatch: a column that no bar is read from tells rows of one symbol apart.
+    """
+    columns = layout.columns
+    names = candidates(whole, columns, layout.dialect, set())
+    free = {name: whole.schema[name] for name in names}
+    series = OneSeries(free, columns, NAME, _HINT) if "symbol" not in columns else None
+    start = 1
+    for part in whole.iter_slices(batch_size):
+        batch = RawBatch(part, Location(NAME, 0, start))
+        checked = validate(batch, normalise(batch, layout), rules)
+        if series is not None:
+            series.look(part, checked.good, start)
+        seen = others(names, part, start, NAME, columns)
+        yield replace(checked, others=seen and replace(seen, hint=_HINT))
+        start += part.height
 
 
 def as_polars(frame: Any) -> pl.DataFrame:

@@ -9,20 +9,18 @@ from types import MappingProxyType
 from typing import Final
 
 from loader.dialects.dialect import Dialect, fold
+from loader.dialects.editions import PARTS
 from loader.dialects.known import dialects
 from loader.dialects.patterns import in_folders, in_name
 from loader.dialects.recognition import PLAIN
 from loader.errors import ColumnMismatch, SettingsError
 from loader.settings import Meaning
 
-#: Keys of folders that say when bars are, or which part of a table they are.
-_PARTS: Final = frozenset(
-    [
-        "date", "day", "dt", "year", "month", "week", "quarter", "hour", "minute", "y", "m", "d",
-        "h", "part", "bucket", "batch", "shard", "chunk", "partition", "version", "run", "load",
-    ]
-)  # fmt: skip
+#: A folder's key in a pattern that reads its value: `contract={symbol}/*`.
+_KEY: Final = re.compile(r"([^/!=]+)=[^/!]*\{")
 _DATE: Final = re.compile(r"\d{4}(?:[-_]?\d\d){1,2}(?:[T _-].*)?")
+#: Keys of folders that name contracts, also by their dates.
+_CONTRACTS: Final = re.compile("expir|matur|deliver|contract|settle|strike|tenor|series")
 #: Fields of a bar that a path can give.
 _GIVEN: Final = ("provider", "symbol", "interval")
 
@@ -117,11 +115,13 @@ def refuse_unread_folders(paths: Iterable[str], meaning: Meaning) -> None:
         SettingsError: two files have different values of such a key.
     """
     known = {fold(word) for each in _GIVEN for word in dialects()[PLAIN].columns[each]}
-    known |= _PARTS | _parts(meaning.columns.values()) | _parts(meaning.where)
+    known |= PARTS | _parts(meaning.columns.values()) | _parts(meaning.where)
+    known |= {fold(key) for key in _KEY.findall(meaning.name_pattern or "")}
     first: dict[str, str] = {}
     for path in paths:
         for key, value in in_folders(path).items():
-            if fold(key) in known or _DATE.fullmatch(value):
+            dated = _DATE.fullmatch(value) and not _CONTRACTS.search(fold(key))
+            if fold(key) in known or dated:
                 continue
             if first.setdefault(key, value) != value:
                 raise SettingsError(

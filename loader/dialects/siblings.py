@@ -16,7 +16,7 @@ _MONTH: Final = (
 )
 #: What of a path tells when its bars are, or which part of them it has: dates (also as folders),
 #: numbers of parts, and the names that engines make up.
-_WHEN: Final = re.compile(
+WHEN: Final = re.compile(
     r"(?<![0-9a-z])(?:"
     r"(?:19|20)\d\d(?:([-_./]?)(?:0[1-9]|1[0-2])"
     r"(?:\1[0-3]\d(?:[-_ t]?\d\d(?:[-_:]?\d\d){0,2}z?)?)?)?"
@@ -29,6 +29,16 @@ _WHEN: Final = re.compile(
     re.IGNORECASE,
 )
 _WORD: Final = re.compile("[A-Za-z0-9]+")
+#: A word that is a symbol by itself.
+_TICKER: Final = re.compile(r"[A-Z]{1,12}\d{0,4}")
+#: Words that tell series of one symbol apart: months of contracts, sides, adjustments, sessions.
+_NO_SYMBOL: Final = re.compile(
+    r"[fghjkmnquvxz]\d{1,2}|c\d{1,2}|\d{1,4}|raw|unadj(?:usted)?|adj(?:usted|ust)?|split|div|bid|ask"
+    r"|mid(?:point)?|last|trades?|quotes?|rth|eth|front|back|near|far|cont(?:inuous)?|spot|perp|swap"
+    r"|futures?",
+    re.IGNORECASE,
+)
+_NAMED: Final = {"hourly": "1h", "daily": "1d", "weekly": "1w", "monthly": "1mo"}
 #: A number beside a name counts copies or parts, if it is short.
 _FEW_DIGITS: Final = 3
 
@@ -53,42 +63,61 @@ class Siblings:
 def pattern_for(path: str, other: str) -> str:
     """A pattern (see `loader.dialects.patterns`) that gives each of the two its symbol."""
     one, two = re.split("[/!]", path), re.split("[/!]", other)
-    words, others = _words(_WHEN.sub(" ", one[-1])), _words(_WHEN.sub(" ", two[-1]))
+    words, others = _words(WHEN.sub(" ", one[-1])), _words(WHEN.sub(" ", two[-1]))
     if words == others:
         depth = min(len(one), len(two))
         apart = [at for at in range(2, depth + 1) if one[-at] != two[-at]]
-        folders = [at for at in apart if _words(_WHEN.sub(" ", one[-at]))]
-        return "/".join(["{symbol}", *["*"] * ((folders or apart or [2])[0] - 1)])
+        folders = [at for at in apart if _words(WHEN.sub(" ", one[-at]))]
+        place = (folders or apart or [2])[0]
+        if _NO_SYMBOL.fullmatch(one[-place]):
+            stem = without_suffix(one[-1])
+            name = "{symbol}" + one[-1][len(stem) :] if _TICKER.fullmatch(stem) else "*"
+            return "/".join(["{provider}", *["*"] * (place - 2), name])
+        key, equals, _ = one[-place].partition("=")
+        return "/".join(
+            [f"{key}{equals}{{symbol}}" if equals else "{symbol}", *["*"] * (place - 1)]
+        )
     suffix = re.search(_suffix(), one[-1], re.IGNORECASE)
     end = suffix.start() if suffix else len(one[-1])
     stem = one[-1][:end]
     parts = re.split("(_)", stem) if "_" in stem else [stem]
     made: list[str] = []
     named = False
-    for part in parts:
-        telling = set(_words(_WHEN.sub(" ", part)))
+    for at, part in enumerate(parts):
+        telling = set(_words(WHEN.sub(" ", part)))
         if made and made[-1] == "{symbol}" and (part == "_" or telling):
             continue  # the symbol goes on: BTC_USDT
-        if not named and telling - set(others):
+        differs = bool(telling - set(others))
+        if not named and (differs or _goes_on(parts[at:], others)):
             made.append("{symbol}")
             named = True
         elif part == "_":
             made.append(part)
         else:
             word = "{interval}" if bars.parse_interval(part) is not None else "*"
+            word = "{provider}" if differs else word
             made += ["_", word] if made and made[-1] == "{symbol}" else [word]
-    return "".join(made) + one[-1][end:]
+    return ("".join(made) if named else "{symbol}") + one[-1][end:]
+
+
+def _goes_on(parts: list[str], others: tuple[str, ...]) -> bool:
+    """Whether the first of `parts` is a symbol that a later one completes: a ticker, or a name
+    before what cannot be a symbol: `ES_H4`, `es_h4`, `kilo_raw`."""
+    if not _words(parts[0]):
+        return False
+    rest = [part for part in parts[1:] if set(_words(WHEN.sub(" ", part))) - set(others)]
+    ticker = _TICKER.fullmatch(parts[0])
+    return bool(rest) and (ticker is not None or _NO_SYMBOL.fullmatch(rest[0]) is not None)
 
 
 def _subject(path: str) -> tuple[tuple[str, ...], ...]:
-    cleaned = re.sub(_suffix(), "", path, flags=re.IGNORECASE)
-    found = (_words(part) for part in re.split("[/!]", _WHEN.sub(" ", cleaned)))
+    found = (_words(part) for part in re.split("[/!]", WHEN.sub(" ", without_suffix(path))))
     return tuple(words for words in found if words)
 
 
 def _words(name: str) -> tuple[str, ...]:
     """The words of a file's or folder's name that may tell its instrument."""
-    name = re.sub(_suffix(), "", name, flags=re.IGNORECASE)
+    name = without_suffix(name)
     words = [word.lower() for word in _WORD.findall(name)]
     kept = [word for word in words if not _is_interval(word)]
     if all(word.isdecimal() for word in kept):
@@ -96,8 +125,23 @@ def _words(name: str) -> tuple[str, ...]:
     return tuple(word for word in kept if not (word.isdecimal() and len(word) <= _FEW_DIGITS))
 
 
+def intervals_in(path: str) -> set[str]:
+    """The intervals that a file's name has words for: `1h`, `daily`; and its folder, but not for
+    `daily`, which may be when it comes."""
+    *_, folder, name = ["", *re.split("[/!]", without_suffix(path))]
+    named = [bars.parse_interval(word) for word in _WORD.findall(f"{folder} {name}")
+             if _is_interval(word)]  # fmt: skip
+    named += [_NAMED.get(word.lower()) for word in _WORD.findall(name)]
+    return {interval for interval in named if interval is not None}
+
+
 def _is_interval(word: str) -> bool:
     return word[0].isdigit() and not word.isdecimal() and bars.parse_interval(word) is not None
+
+
+def without_suffix(path: str) -> str:
+    """The path without the ends of its names that say what kind of files they are."""
+    return re.sub(_suffix(), "", path, flags=re.IGNORECASE)
 
 
 @cache

@@ -16,6 +16,7 @@ from loader.db.arrow import Connection
 from loader.errors import TooManyRejects, Unfinished
 from loader.events import Committed, FileOpened, RowsDone
 from loader.ingest.books import Ending, FileEntry
+from loader.ingest.laid_over import insist_on_one_series
 from loader.ingest.mergers import CopyMerger, DryMerger
 from loader.ingest.notes import FileNotes
 from loader.ingest.part import Part, counts_of, refuse_part, write_part
@@ -151,7 +152,8 @@ class FileWork:
                 with telling(self.run.emit, name, *merger.writes), writer.transaction():
                     entry = self._entry(self._begun(writer, run_id), state)
                     watched = self._watched(pieces)
-                    write_part(writer, watched, run_id, entry, part=part, merger=merger)
+                    counts = write_part(writer, watched, run_id, entry, part=part, merger=merger)
+                    insist_on_one_series(writer, self.run, self.source, entry.result, counts)
                     self._insist_on_unchanged()
                     self._expect(entry, part, hours)
             except TooManyRejects as error:

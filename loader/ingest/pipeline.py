@@ -82,6 +82,7 @@ def load(
             )
         run = LoadRun(settings, url, record.id if record else None, fingerprint, emit)
         run.siblings = Siblings(source.full_path for source in sources)
+        run.paths = {source.name: source.full_path for source in sources}
         stack.callback(run.close)
         name, provider, mode = settings.job_name, settings.provider, settings.mode
         emit(RunStarted(run.run_id, len(sources), name, provider, mode))

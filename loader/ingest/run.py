@@ -36,6 +36,7 @@ class LoadRun:
         earlier: by path, the hash of the content that a recent run of the job found there, and that
             run's id.
         siblings: the names of all files.
+        paths: by a file's name, its path (see `Source.full_path`).
         upkeep: the chunks to look after once files have been committed.
     """
 
@@ -54,6 +55,7 @@ class LoadRun:
         self.emit = emit
         self.earlier: Mapping[str, tuple[str, int]] = {}
         self.siblings = Siblings()
+        self.paths: Mapping[str, str] = {}
         self.cancelled = threading.Event()
         session = partial(self.connection, autocommit=True)
         self.upkeep = ChunkUpkeep(
@@ -79,7 +81,8 @@ class LoadRun:
     def checking(self, reading: Reading, source: Source, cut_at: int = 0) -> Checking:
         """The checks of one file of this load."""
         unlike = self.siblings.unlike(source.full_path)
-        return Checking(reading, source, self.settings, cut_at, unlike=unlike)
+        alone = len(self.paths) < 2
+        return Checking(reading, source, self.settings, cut_at, unlike=unlike, alone=alone)
 
     def known_at_of(self, source: Source) -> datetime | None:
         """When the bars of the file were known (UTC); None for now.

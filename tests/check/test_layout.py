@@ -86,7 +86,7 @@ def test_several_symbols_are_not_thrown_together(names: list[str] | list[int]) -
     days = (DAYS + DAYS)[: len(names)] if names[0] == "AAL" else DAYS[:11] + DAYS
     with pytest.raises(ColumnMismatch, match="'Name' tells apart: they are not of one") as raised:
         layout(batch(ts=days, Name=names))
-    assert "--column symbol='Name'" in str(raised.value.hint)
+    assert "--column symbol=Name" in str(raised.value.hint)
     layout(batch(ts=days, Name=names), symbol=None, columns={"symbol": "Name"})
 
 

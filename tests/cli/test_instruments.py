@@ -387,3 +387,39 @@ def test_one_column_with_two_values_is_a_mistake(load: Mdload, folder: Path, opt
     wrong = load(folder / "KILO.csv", *SAID, option, "close=a", option, "close=b")
     assert wrong.code == 2
     assert "given twice" in wrong.err
+
+
+def test_folders_of_contracts(load: Mdload, database_url: str, tmp_path: Path) -> None:
+    for contract, price in (("KIH4", 11), ("KIM4", 52)):
+        daily(tmp_path / f"contract={contract}" / "part-0.csv", price)
+    refused = load(tmp_path, *SAID, "--symbol", "KI")
+    assert refused.code == 2
+    assert "--column symbol='symbol+contract'" in refused.err
+    both = load(tmp_path, *SAID, "--symbol", "KI", "--column", "symbol=symbol+contract")
+    assert both.code == 0, both.err
+    assert stored(database_url) == [("KI.KIH4", 11.0), ("KI.KIM4", 52.0)] * 3
+    named = load(tmp_path, "--provider", "q", "--interval", "1d", "--name", "contract={symbol}/*")
+    assert named.code == 0, named.err
+    assert {symbol for symbol, _ in stored(database_url)} == {"KI.KIH4", "KI.KIM4", "KIH4", "KIM4"}
+
+
+def test_folders_of_expiries_are_not_dates_of_bars(
+    load: Mdload, database_url: str, tmp_path: Path
+) -> None:
+    for expiry, price in (("2024-06-21", 11), ("2024-09-20", 52)):
+        daily(tmp_path / "symbol=KI" / f"expiry={expiry}" / "part-0.csv", price)
+    refused = load(tmp_path, *SAID)
+    assert (refused.code, stored(database_url)) == (2, [])
+    assert "--column symbol='symbol+expiry'" in refused.err
+
+
+def test_no_row_of_one_file_is_wanted(load: Mdload, database_url: str, tmp_path: Path) -> None:
+    bars = table(tmp_path / "2024-05.csv", SERIES, *ROWS)
+    refused = load(bars, *SAID, "--where", "SERIES=BE")
+    assert (refused.code, stored(database_url)) == (3, [])
+    assert "no row has SERIES=BE, and column 'SERIES' has 'EQ', 'N7'" in refused.err
+    table(tmp_path / "2024-06.csv", SERIES, *(row.replace("EQ", "BE") for row in ROWS))
+    one_of_two = load(tmp_path, *SAID, "--where", "SERIES=BE")
+    assert one_of_two.code == 0
+    assert "2024-05.csv: no row has SERIES=BE" in one_of_two.err
+    assert stored(database_url) == [("KILO", 11.0), ("LIMA", 52.0)]

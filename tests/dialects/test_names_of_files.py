@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from loader.dialects.editions import Difference, difference
 from loader.dialects.filenames import path_columns, read_path
 from loader.dialects.patterns import in_folders, in_name
 from loader.dialects.siblings import Siblings, pattern_for
@@ -95,3 +96,55 @@ def test_names_of_different_instruments(one: str, other: str, pattern: str) -> N
 )  # fmt: skip
 def test_names_that_tell_only_when_or_which_part(one: str, other: str) -> None:
     assert Siblings([one, other]).unlike(one) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "own", "others", "numbers"),
+    [
+        ("/d/raw/KILO.csv", "/d/adjusted/KILO.csv", ("raw",), ("adjusted",), False),
+        ("/d/KILO.csv", "/d/KILO_adj.csv", (), ("adj",), False),
+        ("/d/raw/KILO_raw.csv", "/d/raw/KILO_adj.csv", ("raw",), ("adj",), False),
+        ("/d/KILO_1.csv", "/d/KILO_2.csv", ("1",), ("2",), True),
+        ("/d/x.zip!bid/KILO.csv", "/d/x.zip!ask/KILO.csv", ("bid",), ("ask",), False),
+        ("/d/side=bid/p.csv", "/d/side=ask/p.csv", ("side=bid",), ("side=ask",), False),
+        ("/d/KILO_1h.csv", "/d/KILO_4h.csv", ("1h",), ("4h",), False),
+    ],
+)
+def test_names_that_differ_in_more_than_editions(
+    one: str, other: str, own: tuple[str, ...], others: tuple[str, ...], numbers: bool
+) -> None:
+    assert difference(one, other) == Difference(own, others, numbers)
+    assert difference(other, one) == Difference(others, own, numbers)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("/d/2024-03-04.csv", "/d/2024-03-05.csv.gz"), ("/d/KILO.csv", "/d/KILO_v2.csv"),
+        ("/d/KILO.csv", "/d/fixes/KILO.csv"), ("/d/part-1.csv", "/d/part-12.csv"),
+        ("/d/run=1/a.csv", "/d/run=2/a.csv"), ("/d/a_0304.csv", "/d/a_0305.csv"),
+        ("/d/a_143000.csv", "/d/a_150000.csv"), ("/d/a (1).csv", "/d/a.csv"),
+        ("/d/nightly_mon.csv", "/d/nightly_tue.csv"), ("/d/a_rev3.csv", "/d/a_rev4.csv"),
+    ],
+)  # fmt: skip
+def test_names_of_editions(one: str, other: str) -> None:
+    assert difference(one, other) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "pattern"),
+    [
+        ("/d/KILO_raw.csv", "/d/KILO_adj.csv", "{symbol}.csv"),
+        ("/d/KI_H4.csv", "/d/KI_M4.csv", "{symbol}.csv"),
+        ("/d/ki_h4.csv", "/d/ki_m4.csv", "{symbol}.csv"),
+        ("/d/KILO.csv", "/d/KILO_adj.csv", "{symbol}.csv"),
+        ("/d/KILO_USD_1h.csv", "/d/KILO_EUR_1h.csv", "{symbol}_{interval}.csv"),
+        ("/d/KILO_202404_raw.csv", "/d/KILO_202404_adj.csv", "{symbol}_*_{provider}.csv"),
+        ("/d/contract=KIH4/p.csv", "/d/contract=KIM4/p.csv", "contract={symbol}/*"),
+        ("/d/raw/KILO.csv", "/d/adjusted/KILO.csv", "{provider}/{symbol}.csv"),
+        ("/d/raw/bars.csv", "/d/adjusted/bars.csv", "{provider}/*"),
+    ],
+)
+def test_patterns_that_keep_series_of_one_symbol_apart(one: str, other: str, pattern: str) -> None:
+    assert pattern_for(one, other) == pattern
+    assert in_name(one, pattern) != in_name(other, pattern)

@@ -25,11 +25,14 @@ _INTRADAY: Final = {s: name for name, s in bars.INTERVAL_SECONDS.items() if s < 
 @dataclass(frozen=True, slots=True)
 class Spacing:
     """`interval` is None if the steps do not prove one. `evidence` describes the steps. `likely` is
-    the interval of most steps if these do not prove it."""
+    the interval of most steps if these do not prove it. `steps` counts them, and `share` is the
+    part of them that has the interval's length."""
 
     interval: str | None
     evidence: str
     likely: str | None = None
+    steps: int = 0
+    share: float = 0.0
 
 
 def infer(times: pl.Series, series: Sequence[pl.Series] = ()) -> Spacing:
@@ -60,7 +63,7 @@ def infer(times: pl.Series, series: Sequence[pl.Series] = ()) -> Spacing:
     share = f"{_percent(same / len(steps))} of {len(steps):,} steps"
     if same / len(steps) < _MIN_SHARE or multiples / len(steps) < _MIN_MULTIPLES:
         return Spacing(None, f"the steps between them vary: {share} are {evidence}", interval)
-    return Spacing(interval, share)
+    return Spacing(interval, share, steps=len(steps), share=same / len(steps))
 
 
 def _steps(times: pl.Series, series: Sequence[pl.Series]) -> pl.Series:

@@ -15,14 +15,15 @@ import polars as pl
 from loader import bars
 from loader.bars.numbers import is_text
 from loader.check.instruments.asked import column_for
+from loader.check.instruments.next_steps import PLUS, both, next_step
 from loader.dialects.dialect import Dialect, fold
 from loader.errors import ColumnMismatch, SettingsError
 from loader.text import counted
 
 #: Stands between the parts of a symbol that several columns make: `IRFC.N1`.
 JOINT: Final = "."
-#: Stands between the columns in `--column symbol=SYMBOL+SERIES`, and between values of `--where`.
-_PLUS, _OR = "+", "|"
+#: Stands between values of `--where`.
+_OR: Final = "|"
 _COMPOSED: Final = ("symbol", "provider")
 #: Conflicting rows that are examined at a time.
 EXAMINED: Final = 20_000
@@ -42,7 +43,6 @@ _NUMBERED_NAMES: Final = re.compile(
     r"|exchange|venue|market|board|session|class|period|interval|timeframe|freq|minutes|seconds"
     r"|contract|permno|cusip|multiplier)"
 )
-_ADJUSTMENT: Final = re.compile(r"(?:is)?(?:un)?adj(?:usted|ustment|ust)?(?:flag|type|factor)?")
 _CLOCK_OR_HASH: Final = r"[0-9]{1,2}:[0-9]{2}|^[0-9a-fA-F-]{16,}$"
 _TIMES_AND_VALUES: Final = ("ts", "time_of_day", *bars.VALUES)
 
@@ -50,14 +50,14 @@ _TIMES_AND_VALUES: Final = ("ts", "time_of_day", *bars.VALUES)
 def composed(frame: pl.DataFrame, asked: Mapping[str, str], where: str) -> pl.DataFrame:
     """`frame` and a column for each `SYMBOL+SERIES` that the person `asked` for: the cells of both,
     trimmed, around `JOINT`. Empty cells at the end are left out; without the first cell there is no
-    name, and the composed cell is null.
+    name, and the composed cell is null. A part `symbol` that nothing gives is left out too.
 
     Raises:
         SettingsError: columns are joined for a field that is not a name.
         ColumnMismatch: a part is not a column of the file.
     """
     for field, name in asked.items():
-        if _PLUS not in name or name in frame.columns:
+        if PLUS not in name or name in frame.columns:
             continue
         if field not in _COMPOSED:
             raise SettingsError(
@@ -66,7 +66,11 @@ def composed(frame: pl.DataFrame, asked: Mapping[str, str], where: str) -> pl.Da
                 hint="for a date and a time: --column ts=DATE --column time_of_day=TIME",
             )
         option = f"--column {field}={name}"
-        parts = [column_for(frame, part.strip(), option, where) for part in name.split(_PLUS)]
+        parts = [
+            column_for(frame, part.strip(), option, where)
+            for part in name.split(PLUS)
+            if not _is_lacking(frame, field, part)
+        ]
         cells = [pl.col(part).cast(pl.String).str.strip_chars() for part in parts]
         rest = pl.lit("")
         for cell in reversed(cells[1:]):
@@ -78,13 +82,18 @@ def composed(frame: pl.DataFrame, asked: Mapping[str, str], where: str) -> pl.Da
     return frame
 
 
+def _is_lacking(frame: pl.DataFrame, field: str, part: str) -> bool:
+    named = {fold(name) for name in frame.columns}
+    return fold(part) == "symbol" == field and "symbol" not in named
+
+
 def parts_of(frame: pl.DataFrame, asked: Mapping[str, str], where: str) -> set[str]:
     """The columns of `frame` that `composed` has joined."""
     return {
         column_for(frame, part.strip(), f"--column {field}={name}", where)
         for field, name in asked.items()
-        if _PLUS in name and field in _COMPOSED
-        for part in name.split(_PLUS)
+        if PLUS in name and field in _COMPOSED
+        for part in name.split(PLUS)
         if fold(part) in map(fold, frame.columns)
     }
 
@@ -135,6 +144,7 @@ class Others:
         where: the file.
         columns: bar field to column, as in the layout.
         start: the number of the first row, and `numbers` (Int64) of each, where they have gaps.
+        hint: the next step, where it is not an option of the command line.
     """
 
     frame: pl.DataFrame
@@ -142,6 +152,7 @@ class Others:
     columns: Mapping[str, str]
     start: int
     numbers: pl.Series | None = None
+    hint: str | None = None
 
     def numbered(self, numbers: pl.Series) -> Others:
         return replace(self, numbers=numbers)
@@ -188,9 +199,14 @@ def candidates(
         for name in frame.columns
         if name not in columns.values()
         and (name in parts or fold(name) not in known)
-        and not _ABOUT_ROWS.fullmatch(fold(name))
+        and (name in parts or not is_about_row(name))
         and _may_name(frame.schema[name])
     ]
+
+
+def is_about_row(name: str) -> bool:
+    """Whether a column of this name is about the row: when it was written, its number, a remark."""
+    return _ABOUT_ROWS.fullmatch(fold(name)) is not None
 
 
 def _may_name(dtype: pl.DataType) -> bool:
@@ -218,14 +234,14 @@ def refuse_told_apart(table: pl.DataFrame, seen: Others) -> None:
         return
     values = table.get_column(told[0]).cast(pl.String).drop_nulls().unique(maintain_order=True)
     shown = ", ".join(map(repr, values.head(3)))
-    which = f"column {told[0]!r} tells" if len(told) == 1 else f"columns {_listed(told)} tell"
+    which = f"column {told[0]!r} tells" if len(told) == 1 else f"columns {both(told)} tell"
     raise ColumnMismatch.at(
         seen.where,
         f"{counted(apart, 'bar')} {'has' if apart == 1 else 'have'} several rows that differ, "
         f"which {which} apart ({shown}{', …' if len(values) > 3 else ''}): "
         "they are not of one series",
         column=told[0],
-        hint=_hint(table, told, seen),
+        hint=seen.hint or next_step(table.select(told), seen.columns),
     )
 
 
@@ -260,29 +276,3 @@ def _least(table: pl.DataFrame, names: list[str]) -> list[str]:
 
 def _kinds(table: pl.DataFrame, names: list[str]) -> int:
     return table.select(_KEY, *names).n_unique()
-
-
-def _hint(table: pl.DataFrame, told: list[str], seen: Others) -> str:
-    first = {name: table.get_column(name).cast(pl.String).drop_nulls()[0] for name in told}
-    where = " ".join(f"--where {_quoted(f'{name}={value}')}" for name, value in first.items())
-    one = f"load the rows of one: {where}"
-    if len(told) == 1 and _ADJUSTMENT.fullmatch(fold(told[0])):
-        return one
-    if len(told) == 1 and "interval" not in seen.columns:
-        words = table.get_column(told[0]).cast(pl.String).drop_nulls().unique()
-        if all(bars.parse_interval(word) for word in words):
-            return f"if it is the interval: --column interval={_quoted(told[0])}; else {one}"
-    symbol = [seen.columns["symbol"]] if "symbol" in seen.columns else []
-    made = _PLUS.join([*symbol, *(name for name in told if name not in symbol)])
-    return f"make it part of the symbol: --column symbol={_quoted(made)}; or {one}"
-
-
-def _listed(names: list[str]) -> str:
-    return f"{', '.join(map(repr, names[:-1]))} and {names[-1]!r}"
-
-
-def _quoted(text: str) -> str:
-    """As a shell takes it."""
-    if re.fullmatch(r"[\w=.,:@%-]+", text):
-        return text
-    return "'" + text.replace("'", "'\\''") + "'"

@@ -21,10 +21,16 @@ ASKED: Final = "--interval"
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A word about all bars of a file and its origin: the person's option, or the file's name."""
+    """A word about all bars of a file and its origin: the person's option or pattern, a folder, or
+    what a dialect knows.
+
+    Attributes:
+        given: whether the person or a folder says it, and not the dialect.
+    """
 
     word: str
     by: str
+    given: bool = False
 
     def __str__(self) -> str:
         return f"{self.by} {self.word}"
@@ -49,10 +55,10 @@ def hinted_interval(
     meaning: Meaning, taken: Recognition, path: PathFacts
 ) -> tuple[Hint | None, tuple[str, ...]]:
     """What is known of the interval beside the rows, best first, and where two disagree."""
-    found = [Hint(path.words["interval"], f"{path.origin['interval']} says")] if (
+    found = [Hint(path.words["interval"], f"{path.origin['interval']} says", given=True)] if (
         "interval" in path.words) else []  # fmt: skip
     if meaning.interval is not None:
-        found.append(Hint(meaning.interval, ASKED))
+        found.append(Hint(meaning.interval, ASKED, given=True))
     if "interval" in taken.facts:
         found.append(Hint(taken.facts["interval"], "the file's name says"))
     elif taken.dialect.interval is not None:

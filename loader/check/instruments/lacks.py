@@ -70,7 +70,7 @@ class Place:
         raise OneForSeveral.at(
             self.name,
             f"{one} does not say its symbol",
-            hint=f"take each symbol from its path: --name '{self.pattern}'; or if all are of "
+            hint=f"read their names: --name '{self.pattern}'; or if all are of "
             f"{asked}: --name '*' --symbol {asked}",
         )
 
@@ -78,13 +78,14 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known of a file beside its rows: what its `path` gives, its `place` among others, the
-    columns that are `used` already, as parts of a symbol or to select rows, and those that stand
-    `around` the rows."""
+    columns that are `used` already, as parts of a symbol or a time or to select rows, those that
+    stand `around` the rows, and notes on its `times`."""
 
     path: PathFacts = field(default_factory=PathFacts)
     place: Place | None = None
     used: frozenset[str] = frozenset()
     around: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
 
 
 def refuse(
@@ -123,10 +124,11 @@ def refuse(
 def _option(lack: Lack, place: Place, dialect: Dialect) -> str:
     if lack.field == "provider":
         return f"--provider {_provider(place, dialect)}"
-    if place.pattern is not None:
+    if place.pattern is not None and "{symbol}" in place.pattern:
         return f"--name '{place.pattern}'"
     stem = re.sub(r"(?:\.[a-z0-9]+)+$", "", re.split("[/!]", place.path)[-1])
-    return f"--symbol {stem if _TICKER.fullmatch(stem) else 'AAPL'}"
+    name = f"--name '{place.pattern}' " if place.pattern is not None else ""
+    return f"{name}--symbol {stem if _TICKER.fullmatch(stem) else 'AAPL'}"
 
 
 def _provider(place: Place, dialect: Dialect) -> str:

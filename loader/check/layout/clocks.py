@@ -10,6 +10,8 @@ from loader.bars.cells import is_clock, is_date
 from loader.bars.numbers import is_text
 from loader.dialects.dialect import Dialect, fold
 
+#: Names of columns that hold dates without a time of day.
+DAY_WORDS: Final = ("date", "day", "dt", "tradedate", "tradingdate", "tradeday", "dtyyyymmdd")
 #: What the keys of rows look like where they are times.
 _TIME: Final = r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}|^-?[0-9]{9,}$"
 

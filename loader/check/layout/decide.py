@@ -21,9 +21,11 @@ from loader.check.instruments.asked import check_fields
 from loader.check.instruments.hints import ASKED, Hint, hinted_interval, parse_interval
 from loader.check.instruments.lacks import Known, Place
 from loader.check.instruments.lacks import refuse as lacks_refused
+from loader.check.instruments.one_symbol import refuse_several_symbols
 from loader.check.layout import fills, intervals, scales, unfinished
 from loader.check.layout.columns import Columns, choose
 from loader.check.layout.fills import Fill
+from loader.check.layout.split_clocks import refuse_unread_clock
 from loader.dialects.dialect import Dialect, Stamp, fold
 from loader.dialects.known import known_dialect
 from loader.dialects.own import from_tables
@@ -186,10 +188,14 @@ def _decided(
     time_format = meaning.time_format or dialect.time_format
     plan, time_notes = timeplan.plan(frame, clock, time_format, where)
     written = stamps.read(stamps.cells(frame, plan), plan)
-    fills.refuse_several_symbols(frame, columns, written.shown, where)
+    refuse_unread_clock(frame, columns, written.shown, known.used, where)
+    refuse_several_symbols(frame, columns, written.shown, where)
     intervals.refuse_several_intervals(frame, columns, known.used, where)
     hinted, hint_notes = hinted_interval(meaning, taken, known.path)
-    interval = intervals.interval(frame, columns, hinted, written.shown, where, dialect.intervals)
+    interval = intervals.interval(
+        frame, columns, hinted, written.shown, where, dialect.intervals,
+        intervals.doubts_of(meaning, known),
+    )  # fmt: skip
     said = names.intervals(
         names.spelled(frame, columns.get("interval"), interval.value), dialect.intervals
     )
@@ -221,7 +227,7 @@ def _decided(
     keys = (*_symbol_notes(frame, columns), *provider.notes, *symbol.notes)
     notes = (
         *taken.notes, *noted("columns", (*chosen.notes, *dress.column_notes)), *noted("key", keys),
-        *noted("times", time_notes), *noted("interval", hint_notes + interval.notes),
+        *noted("times", known.times + time_notes), *noted("interval", hint_notes + interval.notes),
         *noted("times", zone_notes + settled_notes),
         *noted("numbers", (*dress.number_notes, *scales.notes(price_exponent, volume_exponent))),
         *noted("times", stamp_notes),

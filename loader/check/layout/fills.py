@@ -13,7 +13,7 @@ from loader.bars import names
 from loader.check.instruments.lacks import Lack, Place
 from loader.dialects.dialect import fold
 from loader.dialects.filenames import PathFacts
-from loader.errors import ColumnMismatch, SettingsError
+from loader.errors import SettingsError
 
 _EXAMPLES: Final = {"provider": "yahoo", "symbol": "AAPL"}
 #: Names of columns that may hold symbols; suggested in a hint, never assumed.
@@ -150,32 +150,6 @@ def _by(field: str, path: PathFacts) -> str:
 def _lack(field: str, column: str | None, maybe: Sequence[str] = ()) -> Lack:
     why = f"column {column!r} is empty" if column is not None else "the file has no column for it"
     return Lack(field, f"the {field} of the bars is not known, {why}", column, tuple(maybe))
-
-
-def refuse_several_symbols(
-    frame: pl.DataFrame, columns: Mapping[str, str], times: pl.Series, where: str
-) -> None:
-    """Refuses a table without symbols if another column distinguishes rows of one time.
-
-    Raises:
-        ColumnMismatch: the table holds several symbols, which one `--symbol` would merge.
-    """
-    rows = frame.height
-    if "symbol" in columns or times.n_unique() > 0.9 * rows:
-        return
-    for name in frame.columns:
-        column = frame.get_column(name)
-        if name in columns.values() or not names.is_word(column.dtype):
-            continue
-        with_times = pl.DataFrame([times.alias("time"), column.alias("other")])
-        if column.n_unique() * 3 <= rows and with_times.n_unique() > 0.99 * rows:
-            raise ColumnMismatch.at(
-                where,
-                f"the rows have only {times.n_unique():,} times in {rows:,}, which column "
-                f"{name!r} tells apart: they are not of one symbol",
-                hint=f"if it holds the symbols: --column symbol={name!r}; else load its values as "
-                "files of their own",
-            )
 
 
 def check_word(field: str, word: str | None) -> None:

@@ -3,15 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 
 from loader import bars
 from loader.bars import names, numbers
 from loader.bars.times import spacing
-from loader.check.instruments.hints import VOCABULARY, Hint, parse_interval
+from loader.bars.times.spacing import Spacing
+from loader.check.instruments.hints import ASKED, VOCABULARY, Hint, parse_interval
+from loader.check.instruments.lacks import Known
 from loader.check.layout.fills import Fill, overruled_note, words_of
+from loader.dialects.siblings import intervals_in
 from loader.errors import ColumnMismatch
+from loader.settings import Meaning
+
+#: Steps, and the share of them that is alike, that gaps do not leave.
+_REGULAR_STEPS: Final = 5
+_REGULAR_SHARE: Final = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What may contradict the interval that a person gives: those that the file's path has `named`,
+    beside the spacing of its bars."""
+
+    named: frozenset[str] = frozenset()
+
+
+def doubts_of(meaning: Meaning, known: Known) -> Doubts | None:
+    """What may contradict the person's interval of a file; None where the person wants no check."""
+    if known.place is None or not meaning.check_grid:
+        return None
+    return Doubts(frozenset(intervals_in(known.place.path)))
 
 
 def refuse_several_intervals(
@@ -47,15 +72,17 @@ def interval(
     times: pl.Series,
     where: str,
     words: Mapping[str, str],
+    doubts: Doubts | None = None,
 ) -> Fill:
     """The fill of `interval`: the hint, or what the steps between `times` (Datetime us) show.
 
-    `words` are the dialect's own for intervals.
+    `words` are the dialect's own for intervals. Only with `doubts` does a file have to agree with a
+    hint that is given.
 
     Raises:
         SettingsError: the hint is not an interval.
-        ColumnMismatch: the column holds no interval, the steps do not show one, or they show
-            several bars a day where the hint says one.
+        ColumnMismatch: the column holds no interval, the steps do not show one, or they or the
+            file's name contradict the hint.
     """
     known = parse_interval(hint, words) if hint is not None else None
     column = columns.get("interval")
@@ -78,15 +105,22 @@ def interval(
     series = [frame.get_column(columns[k]) for k in ("provider", "symbol") if k in columns]
     shown = spacing.infer(times, series)
     if known is not None:
-        if shown.interval in (None, known):
+        if shown.interval == known:
             return Fill(known)
-        if bars.is_daily(known) and not bars.is_daily(str(shown.interval)):
+        assert hint is not None
+        if doubts is not None and hint.given:
+            _refuse_other_name(known, hint, shown, doubts, where)
+        if shown.interval is None:
+            return Fill(known)
+        if bars.is_daily(known) and not bars.is_daily(shown.interval):
             raise ColumnMismatch.at(
                 where,
                 f"{hint} is one bar a day at most, but the spacing of the bars "
                 f"is {shown.interval} ({shown.evidence})",
                 hint=f"say --interval {shown.interval}, or leave it out",
             )
+        if doubts is not None and hint.given:
+            _refuse_other_spacing(known, hint, shown, doubts, where)
         doubt = f"bars are loaded as {known}, but their spacing is {shown.interval}"
         return Fill(known, (f"{doubt} ({shown.evidence})",))
     if shown.interval is None:
@@ -97,6 +131,51 @@ def interval(
         )
     note = f"interval {shown.interval} inferred from the spacing: {shown.evidence}"
     return Fill(shown.interval, (note,))
+
+
+def _refuse_other_name(known: str, hint: Hint, shown: Spacing, doubts: Doubts, where: str) -> None:
+    """Refuses a file that has another interval in its name, where its bars do not settle it."""
+    said = doubts.named
+    if known in said or not said or (shown.interval or shown.likely) not in {None, *said}:
+        return
+    raise ColumnMismatch.at(
+        where,
+        f"{_against(hint)} the file's name, which says {' and '.join(sorted(said))}",
+        hint=_instead(hint, shown.interval or sorted(said)[0], known),
+    )
+
+
+def _refuse_other_spacing(
+    known: str, hint: Hint, shown: Spacing, doubts: Doubts, where: str
+) -> None:
+    """Refuses bars that are closer together than they are long; and those that are regularly
+    farther apart, which leaves nothing to gaps unless the file's name agrees."""
+    found = str(shown.interval)
+    closer = _length(found) < _length(known)
+    regular = shown.steps >= _REGULAR_STEPS and shown.share >= _REGULAR_SHARE
+    regular = regular and known not in doubts.named
+    if not closer and not regular and bars.is_daily(found) == bars.is_daily(known):
+        return
+    raise ColumnMismatch.at(
+        where,
+        f"{_against(hint)} the spacing of the bars, which is {found} ({shown.evidence})",
+        hint=_instead(hint, found, known),
+    )
+
+
+def _against(hint: Hint) -> str:
+    return f"{hint} contradicts" if hint.by == ASKED else f"{hint}, which contradicts"
+
+
+def _instead(hint: Hint, found: str, known: str) -> str:
+    gaps = f"if they are bars of {known} all the same: --off-grid"
+    if hint.by == ASKED:
+        return f"say --interval {found}, or leave it out; {gaps}"
+    return f"rename it, or leave {{interval}} out of --name; {gaps}"
+
+
+def _length(interval: str) -> int:
+    return bars.INTERVAL_SECONDS[interval]
 
 
 def _usual(times: pl.Series) -> str:

@@ -1,0 +1,103 @@
+"""Whether two files may be editions of one series, by their names: dumps of several days, parts,
+corrections, copies. Where more is different, one may be of raw prices and one of adjusted ones."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from loader.dialects.dialect import fold
+from loader.dialects.siblings import WHEN, without_suffix
+
+#: Words that say which edition of a series a file is, or how it came here.
+_EDITION: Final = frozenset(
+    re.findall(
+        r"\w+",
+        """
+    correction corrections corrected correct fix fixes fixed hotfix patch patches patched revised
+    revise revision revisions rev restated restate restatement amended amendment override overrides
+    update updates updated upd new newer old older final latest last recent current full complete
+    completed all whole history historical hist archive archived backfill delta incremental incr
+    increment diff snapshot snapshots snap dump dumps export exports exported download downloads
+    downloaded copy copies backup backups bak bkp orig original tmp temp reload reloaded rerun retry
+    resend redelivery redelivered late early today yesterday nightly eod prelim preliminary
+    provisional morning evening noon am pm mon tue wed thu fri sat sun monday tuesday wednesday
+    thursday friday saturday sunday version ver v part parts chunk page batch file files run
+    load seq no num vol number data import imported incoming inbox
+    outbox in out processed done ok clean cleaned merged day days week weeks month months year years
+    quarter h1 h2 to from until since as of asof vintage pit window and live realtime
+    """,
+    )
+)
+#: `part1`, `v2`, `rev03`, `q1`; a number alone that is padded, or too long for a small count.
+_COUNTED: Final = re.compile(
+    r"(?:v|ver|version|rev|revision|part|chunk|page|batch|run|seq|no|copy|upd|update|file|dump"
+    r"|snapshot|snap|export|load|q|w|wk|week|day|month|y|fy|year)\d+|0\d+|\d{5,}|\d{8}t\d+z?"
+)
+#: A month and a day, a day and a month, or a time of day.
+_SHORT_TIME: Final = re.compile(
+    r"(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])|(?:[0-2]\d|3[01])(?:0[1-9]|1[0-2])|(?:[01]\d|2[0-3])[0-5]\d"
+)
+_NUMBER: Final = re.compile(r"\d{1,3}")
+_COPIES: Final = re.compile(r"\(\d+\)")
+_WORD: Final = re.compile("[A-Za-z0-9]+")
+#: Words before a number that is a count.
+_COUNTS: Final = re.compile(
+    r"(?:part|chunk|page|batch|split|file|run|load|seq|no|num|vol|number|version|ver|v|rev|revision"
+    r"|copy|update|upd|dump|snapshot|snap|export|download|backup)s?"
+)
+#: Keys of folders that say when bars are, or which part of a table they are.
+PARTS: Final = frozenset(
+    [
+        "date", "day", "dt", "year", "month", "week", "quarter", "hour", "minute", "y", "m", "d",
+        "h", "part", "bucket", "batch", "shard", "chunk", "partition", "version", "run", "load",
+    ]
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The words in which one name differs from another, in order: its `own` and the `others`.
+
+    `numbers` says that all of them are small numbers, which may count parts as well as contracts.
+    """
+
+    own: tuple[str, ...]
+    others: tuple[str, ...]
+    numbers: bool
+
+
+def difference(one: str, other: str) -> Difference | None:
+    """How two paths (see `Source.full_path`) differ in more than editions; None if they do not."""
+    mine, theirs = Counter(_words(one)), Counter(_words(other))
+    own, others = tuple((mine - theirs).elements()), tuple((theirs - mine).elements())
+    if not own and not others:
+        return None
+    numbers = all(_NUMBER.fullmatch(word) for word in (*own, *others))
+    return Difference(own, others, numbers)
+
+
+def _words(path: str) -> list[str]:
+    found: list[str] = []
+    for part in re.split("[/!]", WHEN.sub(" ", without_suffix(path))):
+        key, equals, _ = part.partition("=")
+        if equals:
+            found += [] if fold(key) in PARTS else [part.lower()]
+            continue
+        before = ""
+        for word in map(str.lower, _WORD.findall(_COPIES.sub(" ", part))):
+            counted = word.isdecimal() and _COUNTS.fullmatch(before)
+            if not (counted or _is_edition(word)):
+                found.append(word)
+            before = word
+    return found
+
+
+def _is_edition(word: str) -> bool:
+    return (
+        word in _EDITION
+        or _COUNTED.fullmatch(word) is not None
+        or _SHORT_TIME.fullmatch(word) is not None
+    )

@@ -1,0 +1,83 @@
+"""A file that changes bars of another file of its load: an edition of it, or another series."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from loader.db.arrow import Connection
+from loader.dialects.editions import Difference, difference
+from loader.errors import LaidOver
+from loader.ingest.run import LoadRun
+from loader.read.sources import Source
+from loader.results import Counts, FileResult
+from loader.text import counted
+
+#: Of the stored bars that a file meets, the share it must change to be of another series; and of
+#: its own bars, because editions may differ where one ends and the next begins.
+_OF_MET: Final = 0.1
+_OF_OWN: Final = 0.05
+#: The same where the names differ in small numbers only, which may count parts.
+_NUMBERS_OF_MET: Final = 0.9
+_NUMBERS_OF_OWN: Final = 0.2
+_FEWEST: Final = 2
+
+
+def insist_on_one_series(
+    writer: Connection, run: LoadRun, source: Source, done: FileResult, counts: Counts
+) -> None:
+    """Looks at the bars that this transaction has changed, before it commits: `counts` are those of
+    the part, and `done` is the file with it. Editions of one series, such as dumps of several days,
+    may restate each other, and so may dumps that are loaded as of when they were known.
+
+    Raises:
+        LaidOver: many of them are of another file of this load, now or earlier, with a name that
+            differs in more than a date, a part or a correction.
+    """
+    if not counts.updated or len(run.paths) < 2 or run.settings.known_at_from is not None:
+        return
+    apart: Counter[str] = Counter()
+    found: dict[str, Difference] = {}
+    symbols = {}
+    for path, symbol, bars in writer.frame("restated_from", done.file_id, source.name).iter_rows():
+        there = run.paths.get(path)
+        telling = difference(source.full_path, there) if there is not None else None
+        if telling is not None:
+            apart[path] += bars
+            found[path], symbols[path] = telling, symbol
+    most = [path for path, _ in apart.most_common() if _is_much(apart, found, path, counts)]
+    if most:
+        raise _refused(run, source, done, (most[0], symbols[most[0]], apart.total()), found)
+
+
+def _is_much(apart: Counter[str], found: dict[str, Difference], path: str, counts: Counts) -> bool:
+    numbers = found[path].numbers
+    changed = sum(bars for other, bars in apart.items() if found[other].numbers <= numbers)
+    own = counts.inserted + counts.updated + counts.unchanged
+    met = counts.updated + counts.unchanged
+    of_met, of_own = (_NUMBERS_OF_MET, _NUMBERS_OF_OWN) if numbers else (_OF_MET, _OF_OWN)
+    return changed >= max(of_met * met, of_own * own, min(_FEWEST, own))
+
+
+def _refused(
+    run: LoadRun,
+    source: Source,
+    done: FileResult,
+    other: tuple[str, str, int],
+    found: dict[str, Difference],
+) -> LaidOver:
+    path, symbol, bars = other
+    telling = found[path]
+    words = " and ".join(repr("_".join(each)) for each in (telling.own, telling.others) if each)
+    given = done.provider or run.settings.provider or "mine"
+    providers = " and ".join(
+        f"--provider {'-'.join((given, *each))}" for each in (telling.own, telling.others)
+    )
+    return LaidOver.at(
+        source.name,
+        f"{counted(bars, 'bar')} of {symbol} would be laid over those of {path}, which differ, and "
+        f"nothing reads what tells the names apart ({words}): nothing of it was merged",
+        hint=f"keep them apart, each kind in a run of its own: {providers} (mdload rollback "
+        f"{run.run_id} takes this run back); or if one corrects the other, load it alone, after "
+        "the other",
+    )
