@@ -17,6 +17,7 @@ since 1899-12-30, with the time of day as a fraction.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 import polars as pl
@@ -33,6 +34,7 @@ _RANGES: Final = {
     "us": (10**14, 10**16),
     "ns": (10**17, 2**63 - 1),
 }
+_DAY: Final = timedelta(days=1)
 #: From 1899-12-30 to 1970 in microseconds. That date makes 61 1900-03-01, as in spreadsheets,
 #: which have a 29 February 1900.
 _SPREADSHEET_EPOCH: Final = 25_569 * 86_400 * 1_000_000
@@ -87,7 +89,13 @@ def calendar(number: pl.Series, kind: str) -> pl.Series:
     if kind in _SECONDS:  # strptime would move a 60th second into the next minute
         inside &= number // _SECONDS[kind] % 100 < 60
     text = number.set(~inside, None).cast(pl.String)
-    return text.str.to_datetime(word, time_unit="us", strict=False, cache=False)
+    read = text.str.to_datetime(word, time_unit="us", strict=False, cache=False)
+    if kind in _SECONDS and read.null_count() > number.null_count():
+        of_day = 240_000 * _SECONDS[kind]  # 24:00:00, the end of a day
+        late = (number % (1_000_000 * _SECONDS[kind]) == of_day).fill_null(False)
+        if late.any():
+            return read.fill_null(calendar((number - of_day).set(~late, None), kind) + _DAY)
+    return read
 
 
 def serials(number: pl.Series) -> pl.Series:

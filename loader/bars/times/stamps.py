@@ -9,7 +9,7 @@ from typing import Final, Literal
 import polars as pl
 
 from loader.bars.numbers import is_text, to_count, to_float
-from loader.bars.times import epochs, forms, midnights, zones
+from loader.bars.times import dress, epochs, forms, midnights, zones
 from loader.bars.times.forms import Form
 from loader.bars.times.zones import Zone
 from loader.bars.words import constant
@@ -22,6 +22,7 @@ Kind = Literal["date", "wall", "offset", "instant"]
 #: What is wrong with local times of no zone, and the next step.
 NO_ZONE: Final = "are local, and no time zone is given for them"
 NAME_ZONE: Final = "name it: --timezone America/New_York, --timezone UTC, --timezone UTC-5"
+_HALF_A_DAY: Final = timedelta(hours=12)
 #: From here to midnight a stamp is the end of its day.
 LAST_SECOND: Final = timedelta(hours=23, minutes=59, seconds=59)
 #: The rest of a whole number that went through a float.
@@ -42,6 +43,7 @@ class TimePlan:
         numbers: of numbers, also as text: `epoch` (unit by magnitude), a unit, or YYYYMMDD[HHMMSS].
         clock_digits: of a time of day that has lost leading zeros: 4 in HHMM, 6 in HHMMSS.
         zone: the zone of `wall` times; for daily bars given as instants, the zone of their date.
+        evenings: whether a daily bar of the afternoon or evening has the next date.
     """
 
     columns: tuple[str, ...]
@@ -50,6 +52,7 @@ class TimePlan:
     numbers: str | None = None
     clock_digits: int | None = None
     zone: Zone | None = None
+    evenings: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,13 @@ def clock_digits(frame: pl.DataFrame, columns: tuple[str, ...]) -> int | None:
     return 4 if longest <= 4 else 6
 
 
+def say_24(cells: pl.Series, plan: TimePlan) -> bool:
+    """Whether some of the cells have 24:00, the end of a day."""
+    if plan.form is None and plan.numbers not in epochs.CALENDAR:
+        return False
+    return bool(dress.ends_of_days(cells.cast(pl.String)).any())
+
+
 def read(raw: pl.Series, plan: TimePlan) -> Stamps:
     """The times in the cells, to the microsecond. Finer ones are null: no bar starts there."""
     if isinstance(raw.dtype, pl.Datetime):
@@ -139,11 +149,11 @@ def starts(stamps: Stamps, plan: TimePlan, daily: pl.Series | bool) -> Starts:
         ColumnMismatch: intraday wall times have no zone.
     """
     if daily is True:
-        return _whole(_sessions(stamps, plan.zone, instants=plan.kind == "instant"))
+        return _whole(_of_days(stamps, plan))
     intraday = _intraday(stamps, plan)
     if daily is False:
         return intraday
-    sessions = _sessions(stamps, plan.zone, instants=plan.kind == "instant")
+    sessions = _of_days(stamps, plan)
     ts = sessions.zip_with(daily, intraday.ts)
     return Starts(ts, intraday.nonexistent & ~daily, intraday.ambiguous & ~daily)
 
@@ -160,7 +170,13 @@ def _intraday(stamps: Stamps, plan: TimePlan) -> Starts:
     return Starts(placed.utc, placed.nonexistent, placed.ambiguous)
 
 
-def _sessions(stamps: Stamps, zone: Zone | None, *, instants: bool = False) -> pl.Series:
+def _of_days(stamps: Stamps, plan: TimePlan) -> pl.Series:
+    return _sessions(stamps, plan.zone, instants=plan.kind == "instant", evenings=plan.evenings)
+
+
+def _sessions(
+    stamps: Stamps, zone: Zone | None, *, instants: bool = False, evenings: bool = False
+) -> pl.Series:
     """`instants` are no times of `zone`: at midnight UTC, or in the last second before, they are
     dates, of no zone's clock."""
     wall = stamps.wall
@@ -173,13 +189,29 @@ def _sessions(stamps: Stamps, zone: Zone | None, *, instants: bool = False) -> p
         wall = zones.to_wall(stamps.utc, zone)
         if instants:
             wall = written.zip_with(dated, wall)
+    if evenings:
+        wall = wall + _HALF_A_DAY
     return _utc(wall.dt.truncate("1d"))
+
+
+def local(stamps: Stamps, plan: TimePlan) -> pl.Series:
+    """The clock (naive Datetime us) by which the dates of daily bars are taken; instants that are
+    dates are as in UTC."""
+    if stamps.wall is not None or plan.zone is None or stamps.utc is None:
+        return stamps.shown
+    here = zones.to_wall(stamps.utc, plan.zone)
+    return here.zip_with(~are_dates(stamps.shown), stamps.shown) if plan.kind == "instant" else here
+
+
+def time_of_day(clock: pl.Series) -> pl.Series:
+    """How long (Duration us) after midnight the naive moments are."""
+    return clock - clock.dt.truncate("1d")
 
 
 def are_dates(written: pl.Series) -> pl.Series:
     """Which of the naive moments in UTC are midnights, or in a day's last second, as the ends of
     days are stamped. Null is not."""
-    clock = written - written.dt.truncate("1d")
+    clock = time_of_day(written)
     return ((clock == timedelta(0)) | (clock >= LAST_SECOND)).fill_null(False)
 
 
