@@ -21,7 +21,7 @@ from loader.check.instruments.asked import check_fields
 from loader.check.instruments.hints import ASKED, Hint, hinted_interval, parse_interval
 from loader.check.instruments.lacks import Known, Place
 from loader.check.instruments.lacks import refuse as lacks_refused
-from loader.check.layout import clocks, fills, intervals, scales, unfinished
+from loader.check.layout import clocks, fills, intervals, scales, unfinished, units
 from loader.check.layout.columns import Columns, choose
 from loader.check.layout.fills import Fill
 from loader.dialects.dialect import Dialect, Stamp
@@ -180,6 +180,9 @@ def _decided(
 ) -> Layout:
     """`decide`, once the columns are chosen and provider and symbol are named, or found lacking."""
     frame, dialect, columns, (provider, symbol) = dress.frame, taken.dialect, chosen.names, named
+    unsaid = meaning.volume_exponent is None and "volume" not in meaning.columns
+    if not dialect.shapes and unsaid:
+        units.refuse_others(frame, columns, dress.numbers, where)
     clock = tuple(columns[name] for name in ("ts", "time_of_day") if name in columns)
     time_format = meaning.time_format or dialect.time_format
     plan, time_notes = timeplan.plan(frame, clock, time_format, where)
@@ -208,9 +211,6 @@ def _decided(
     volume_exponent = scales.chosen(meaning.volume_exponent, dialect.volume_exponent, where)
     if price_exponent == 0 and meaning.price_exponent is None:
         scales.refuse_fixed_point(frame, columns, dress.numbers, where)
-    unsaid = meaning.volume_exponent is None and "volume" not in meaning.columns
-    if not dialect.shapes and unsaid:
-        scales.refuse_other_units(frame, columns, dress.numbers, where)
     begun = stamps.starts(written, plan, names.daily(said)).ts
     stamp, after, stamp_notes = _stamp(meaning, dialect, plan, written, begun, said, where, late)
     skip = {} if meaning.keep_skipped else _skip(dialect, frame, columns)
