@@ -77,7 +77,11 @@ class Table:
         return {**dialect.where, **self._meaning.where}
 
     def decide(
-        self, raw: RawBatch, taken: Recognition, around: tuple[str, ...] = ()
+        self,
+        raw: RawBatch,
+        taken: Recognition,
+        around: tuple[str, ...] = (),
+        delimiter: str = "",
     ) -> Layout | None:
         """The layout of the file, by the rows of `raw` that the person asked for; None if there is
         none among them.
@@ -92,7 +96,7 @@ class Table:
         used = apart.parts_of(frame, self._columns(taken.dialect), source.name)
         used |= {name for name in frame.columns if fold(name) in map(fold, wanted)}
         place = Place(source.name, source.full_path, self._unlike)
-        known = Known(self.path, place, frozenset(used), around)
+        known = Known(self.path, place, frozenset(used), around, delimiter)
         return decide(RawBatch(frame, raw.location), self._meaning, taken, known)
 
     def others(self, batch: RawBatch, layout: Layout) -> Others | None:

@@ -25,8 +25,6 @@ NAME_ZONE: Final = "name it: --timezone America/New_York, --timezone UTC, --time
 _HALF_A_DAY: Final = timedelta(hours=12)
 #: From here to midnight a stamp is the end of its day.
 LAST_SECOND: Final = timedelta(hours=23, minutes=59, seconds=59)
-#: The rest of a whole number that went through a float.
-_WHOLE: Final = r"\.0*$"
 #: 0001-01-03 to 9999-12-29 in microseconds since 1970: beyond it conversions of Polars and Python
 #: fail, and there are no bars.
 _FIRST, _LAST = -62_135_424_000_000_000, 253_402_041_600_000_000
@@ -41,7 +39,7 @@ class TimePlan:
         kind: what the cells say, see `Kind`.
         form: how text is written; None for numbers and typed columns.
         numbers: of numbers, also as text: `epoch` (unit by magnitude), a unit, or YYYYMMDD[HHMMSS].
-        clock_digits: of a time of day that has lost leading zeros: 4 in HHMM, 6 in HHMMSS.
+        clock: how a time of day is written that is a number, see `epochs.Clock`; None for others.
         zone: the zone of `wall` times; for daily bars given as instants, the zone of their date.
         evenings: whether a daily bar of the afternoon or evening has the next date.
     """
@@ -50,7 +48,7 @@ class TimePlan:
     kind: Kind
     form: Form | None = None
     numbers: str | None = None
-    clock_digits: int | None = None
+    clock: epochs.Clock | None = None
     zone: Zone | None = None
     evenings: bool = False
 
@@ -84,35 +82,25 @@ class Starts:
 
 def cells(frame: pl.DataFrame, plan: TimePlan) -> pl.Series:
     """The time cells, text trimmed; a date and a time of day are joined to one text."""
-    return cells_of(frame, plan.columns, plan.clock_digits)
+    return cells_of(frame, plan.columns, plan.clock)
 
 
 def cells_of(
-    frame: pl.DataFrame, columns: tuple[str, ...], clock_digits: int | None = None
+    frame: pl.DataFrame, columns: tuple[str, ...], written: epochs.Clock | None = None
 ) -> pl.Series:
     """The same for a plan that is still to be made."""
     if len(columns) == 1:
         raw = frame.get_column(columns[0])
         return raw.cast(pl.String).str.strip_chars() if is_text(raw.dtype) else raw
     date, clock = (_text(frame.get_column(name)) for name in columns)
-    if clock_digits is not None:
-        clock = clock.str.replace(_WHOLE, "").str.zfill(clock_digits)
+    if written is not None:
+        clock = epochs.time_of_day(clock, written)
     return (date + " " + clock).alias(columns[0])
 
 
-def clock_digits(frame: pl.DataFrame, columns: tuple[str, ...]) -> int | None:
-    """The digits of HHMM or HHMMSS where the time of day is a number that has lost leading zeros,
-    else None. Two digits are not enough to tell an hour from a minute."""
-    if len(columns) == 1:
-        return None
-    clock = _text(frame.get_column(columns[1])).drop_nulls().str.replace(_WHOLE, "")
-    lengths = clock.filter(clock != "").str.len_chars()
-    if not len(lengths) or not clock.str.contains("^[0-9]*$").all():
-        return None
-    shortest, longest = int(lengths.min()), int(lengths.max())  # type: ignore[arg-type]
-    if not 2 < longest <= 6 or shortest == longest in (4, 6):
-        return None
-    return 4 if longest <= 4 else 6
+def clock_of(frame: pl.DataFrame, columns: tuple[str, ...]) -> epochs.Clock | None:
+    """How the time of day is written where it is a number; None for digits that need no change."""
+    return None if len(columns) == 1 else epochs.clock_of(_text(frame.get_column(columns[1])))
 
 
 def say_24(cells: pl.Series, plan: TimePlan) -> bool:

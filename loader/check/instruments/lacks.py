@@ -79,12 +79,13 @@ class Place:
 class Known:
     """What is known of a file beside its rows: what its `path` gives, its `place` among others, the
     columns that are `used` already, as parts of a symbol or to select rows, and those that stand
-    `around` the rows."""
+    `around` the rows; and the `delimiter` between the cells of a text."""
 
     path: PathFacts = field(default_factory=PathFacts)
     place: Place | None = None
     used: frozenset[str] = frozenset()
     around: tuple[str, ...] = ()
+    delimiter: str = ""
 
 
 def refuse(

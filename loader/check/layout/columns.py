@@ -23,6 +23,8 @@ NONE: Final = "-"
 #: The suffix that readers add to the second of two columns with one name.
 _COPY: Final = re.compile(r"_\d+$")
 _BRACKETS: Final = re.compile("<(.+)>")
+#: The number that Alpha Vantage's JSON puts before its names: `1. open`, `4a. close`.
+_NUMBERED: Final = re.compile(r"^\d+[a-z]?[.)] ")
 #: The name of the column in which JSON's reader puts the keys of rows.
 _KEYS: Final = "key"
 #: Names of a bar's last price: its close, unless the file has a settlement price too.
@@ -153,7 +155,7 @@ def _by_name(free: list[str], words: tuple[str, ...], struct: str = "") -> list[
     for name in free:
         if not name.startswith(struct):
             continue
-        folded = fold(_stem(name, free).removeprefix(struct))
+        folded = fold(_NUMBERED.sub("", _stem(name, free).removeprefix(struct)))
         bare = folded if folded in known else _BRACKETS.sub(r"\1", folded)
         groups.setdefault(bare, []).append(name)
     return [groups[word] for word in map(fold, words) if word in groups]

@@ -123,7 +123,7 @@ def decide(
     outside = known.around if dialect.reshape is None else ()
     chosen = choose(frame, dialect, meaning.columns, where, outside, known.used)
     columns = chosen.names
-    dress = _dress(frame, columns, dialect, meaning, where)
+    dress = _dress(frame, columns, dialect, meaning, where, known.delimiter)
     frame = dress.frame
     place, own = known.place or Place(where), dialect.provider_of(taken.facts)
     provider = fills.provider(frame, columns, meaning.provider, known.path, *own)
@@ -158,12 +158,13 @@ def _dress(
     dialect: Dialect,
     meaning: Meaning,
     where: str,
+    delimiter: str,
 ) -> _Dress:
     marked = cells.protected(frame, columns)
     column_notes = cells.protection_notes(frame, columns, marked)
     frame = cells.bare(frame, marked)
     written, number_notes = cells.number_format_of(
-        frame, columns, dialect.numbers, (meaning.decimal, meaning.thousands), where
+        frame, columns, dialect.numbers, (meaning.decimal, meaning.thousands), where, delimiter
     )
     cells.check_types(frame, columns, written, where)
     return _Dress(frame, marked, written, column_notes, number_notes)
