@@ -77,6 +77,20 @@ def test_later_batches_roll_too_where_the_clock_has_changed() -> None:
     assert later.dt.to_string("%Y-%m-%d").to_list() == ["2024-03-13", "2024-03-14"]
 
 
+def test_sundays_tell_of_earlier_evenings() -> None:
+    clock = ["17:00", "15:30", "15:30", "15:30", "15:30", "17:00"]  # futures in Chicago in 2009
+    raw = table([f"{day} {each}" for day, each in zip(EVENINGS, clock, strict=True)])
+    with pytest.raises(ColumnMismatch, match="perhaps on the evening before") as raised:
+        layout(raw, timezone="America/Chicago")
+    assert "--timezone America/Chicago+9h;" in str(raised.value.hint)
+    assert dates(raw, timezone="America/Chicago+9h") == SESSIONS
+
+
+def test_days_of_a_market_that_never_closes_are_no_question() -> None:
+    days = [f"2024-06-{day:02}" for day in range(3, 14)]
+    assert dates(table([f"{day} 17:00" for day in days]), timezone="America/New_York") == days
+
+
 def test_weeks_and_months_that_begin_on_the_evening_before() -> None:
     weeks = table([f"2024-06-{day:02} 17:00" for day in (2, 9, 16, 23)])
     with pytest.raises(ColumnMismatch, match="perhaps on the evening before"):

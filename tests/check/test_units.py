@@ -72,6 +72,19 @@ def test_a_name_says_that_money_is_in_thousands() -> None:
     assert "--volume-factor 100 " in str(raised.value.hint)
 
 
+def test_a_name_in_japanese_says_millions() -> None:
+    millions = {"売買代金(百万円)": times(1e-6, MONEY)}
+    assert volumes(table(volume=UNITS, **millions)) == [30, 40, 50]
+    with pytest.raises(ColumnMismatch, match="is 1,000 times the money") as raised:
+        volumes(table(volume=times(0.001, UNITS), **millions))
+    assert "--volume-factor 1000 " in str(raised.value.hint)
+
+
+def test_money_that_confirms_the_units_settles_it() -> None:
+    contracts = times(10, UNITS)
+    assert volumes(table(volume=UNITS, contracts=contracts, quote=MONEY)) == [30, 40, 50]
+
+
 def test_a_volume_in_lots_beside_the_same_in_shares() -> None:
     raw = table(volume=UNITS, shares=times(100, UNITS))
     with pytest.raises(ColumnMismatch, match="'shares' is 100 times 'volume'") as raised:

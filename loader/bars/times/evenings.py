@@ -24,7 +24,7 @@ _LAST_MINUTE: Final = timedelta(hours=23, minutes=59)
 #: Sessions begin at this hour at the earliest; if some begin on Sundays, two hours before.
 _EVENING, _ON_SUNDAYS = 17, 15
 #: So many of the bars have to be so, because a holiday may move some.
-_MOST, _FEW = 0.9, 0.1
+_MOST, _FEW = 0.9, 0.05
 _FRIDAY, _SATURDAY, _SUNDAY = 5, 6, 7
 #: Longer bars by the truncation that gives their first days.
 _LONGER: Final = {"1w": "1w", "1mo": "1mo", "3mo": "1q", "1y": "1y"}
@@ -58,7 +58,7 @@ def settled(
     if not are_ends and _at_midnight_utc(plan, stamps, longer):
         note = f"daily bars stand at midnight UTC ({_shown(clock)} on their clock): it is the date"
         return replace(plan, evenings=True), (note,)
-    if are_ends or not (_evening(at, _EVENING) if ahead else _before_sessions(clock, intervals)):
+    if are_ends or not (_evening(at, _ON_SUNDAYS) if ahead else _before_sessions(clock, intervals)):
         return plan, ()
     if ahead:
         assert zone is not None
@@ -70,8 +70,8 @@ def settled(
     if zone is None and plan.zone is not None and plan.zone.offset is not None:
         place = None  # cells say it, and not all of their words are names
     raise what.wrong(
-        f"are those of daily bars that begin at {_shown(clock)}{where}, perhaps on the evening "
-        "before their session",
+        f"are those of daily or longer bars that begin at {_shown(clock)}{where}, perhaps on the "
+        "evening before their session",
         hint=f"if the session is that of the next date: --timezone {_ahead(at, zone or place)}; "
         "if the times are the ends of sessions: --stamp end",
     )
@@ -105,8 +105,8 @@ def _before_sessions(clock: pl.Series, intervals: pl.Series) -> bool:
         own = weekday.filter(days)
         sundays = float((own == _SUNDAY).mean() or 0)  # type: ignore[arg-type]
         hour = _ON_SUNDAYS if sundays > _FEW else _EVENING
-        fridays = float((own == _FRIDAY).mean() or 0)  # type: ignore[arg-type]
-        return _evening(at.filter(days), hour) and fridays < _FEW
+        closed = float(own.is_in([_FRIDAY, _SATURDAY]).mean() or 0)  # type: ignore[arg-type]
+        return _evening(at.filter(days), hour) and closed < _FEW
     first = words.constant(False, len(clock), pl.Boolean())
     after = (clock + _DAY).dt.truncate("1d")
     for interval, step in _LONGER.items():

@@ -31,8 +31,8 @@ _COUNT: Final = re.compile("vol|qty|quantity|base|shares|lots|contracts|coins|�
 _OTHERS: Final = re.compile("rate|ratio|change|avg|average|mean|sma|ema|adj|taker|buy|sell|bid|ask")
 #: Powers of ten that names give to their numbers.
 _SCALES: Final = (
-    (re.compile("thousands?|千|k\\)$|000s?\\)?$"), 3), (re.compile("万"), 4),
     (re.compile("millions?|mio|百万|mln|mn\\)|m\\)$"), 6), (re.compile("亿"), 8),
+    (re.compile("万"), 4), (re.compile("thousands?|千|k\\)$|000s?\\)?$"), 3),
 )  # fmt: skip
 #: A volume beside the value of all units in the world is in money on the sites that have both.
 _CAPITAL: Final = ("marketcap", "marketcapitalization", "mktcap")
@@ -63,16 +63,12 @@ def refuse_others(
     head = frame.head(_SAMPLE)
     prices = _prices(head, columns, written)
     volume = _floats(head[own], written)
-    for name in free:
-        folded = fold(name)
-        money = _MONEY.search(folded) is not None
-        known = money or _COUNT.search(folded)
-        if not known or _OTHERS.search(folded) or not numbers.is_number(head.schema[name]):
-            continue
-        sibling = _floats(head[name], written)
-        if sibling.null_count() * 2 > len(sibling):
-            continue
-        fault = _fault(own, name, volume, sibling, prices, money=money)
+    siblings = {name: _floats(head[name], written) for name in free if _is_sibling(head, name)}
+    siblings = {name: s for name, s in siblings.items() if s.null_count() * 2 <= len(s)}
+    if any(_is_money(name, sibling, volume, prices) for name, sibling in siblings.items()):
+        return
+    for name, sibling in siblings.items():
+        fault = _fault(own, name, volume, sibling, prices)
         if fault is not None:
             raise ColumnMismatch.at(where, fault[0], column=own, hint=fault[1])
 
@@ -102,22 +98,27 @@ def best_first(
     return sorted(candidates, key=rank)
 
 
+def _is_sibling(head: pl.DataFrame, name: str) -> bool:
+    """Whether a column has money or another count by its name."""
+    folded = fold(name)
+    known = _MONEY.search(folded) or _COUNT.search(folded)
+    return bool(known) and not _OTHERS.search(folded) and numbers.is_number(head.schema[name])
+
+
+def _is_money(name: str, sibling: pl.Series, volume: pl.Series, prices: pl.DataFrame) -> bool:
+    """Whether the sibling is the money that the volume comes to, so that this is in units."""
+    power = _power(sibling / volume, prices)
+    return power is not None and power + scale_of(name) == 0
+
+
 def _fault(
-    own: str,
-    name: str,
-    volume: pl.Series,
-    sibling: pl.Series,
-    prices: pl.DataFrame,
-    *,
-    money: bool,
+    own: str, name: str, volume: pl.Series, sibling: pl.Series, prices: pl.DataFrame
 ) -> tuple[str, str] | None:
     """The sentence about the column `own` and the hint, if the `sibling` shows another unit."""
     as_money, as_units = _power(sibling / volume, prices), _power(volume / sibling, prices)
     second = OTHER_VOLUME.fullmatch(fold(name)) is not None
     both = f"--column volume={name!r}, or --column volume={own!r} as it is"
-    scale = scale_of(name)
-    if as_money is not None and as_money + scale == 0:
-        return None
+    scale, money = scale_of(name), _MONEY.search(fold(name)) is not None
     if second:
         return (
             f"columns {own!r} and {name!r} could both be the volume in units traded; one of them "
