@@ -64,8 +64,10 @@ def test_a_volume_in_money_beside_its_units(name: str) -> None:
 def test_a_name_says_that_money_is_in_thousands() -> None:
     thousands = times(0.001, MONEY)
     assert volumes(table(volume=UNITS, **{"turnover (thousands)": thousands})) == [30, 40, 50]
-    with pytest.raises(ColumnMismatch, match="is 1/1,000 of the money"):
+    with pytest.raises(ColumnMismatch, match="is 1/1,000 of the money") as raised:
         volumes(table(volume=UNITS, turnover=thousands))
+    assert str(raised.value.hint).startswith("say it: --volume-factor 1 if the volume is right")
+    assert volumes(table(volume=UNITS, turnover=thousands), volume_exponent=0) == [30, 40, 50]
     lots = table(volume=UNITS, **{"turnover (thousands)": times(0.1, MONEY)})
     with pytest.raises(ColumnMismatch, match="by its name times 1e3, is 100 times") as raised:
         volumes(lots)

@@ -212,8 +212,7 @@ def _decided(
     volume_exponent = scales.chosen(meaning.volume_exponent, dialect.volume_exponent, where)
     if price_exponent == 0 and meaning.price_exponent is None:
         scales.refuse_fixed_point(frame, columns, dress.numbers, where)
-    begun = stamps.starts(written, plan, names.daily(said)).ts
-    stamp, after, stamp_notes = _stamp(meaning, dialect, plan, written, begun, said, where, late)
+    stamp, after, stamp_notes = _stamp(meaning, dialect, plan, written, said, where, late)
     skip = {} if meaning.keep_skipped else _skip(dialect, frame, columns)
     skip = {**skip, **unselected(frame, {**dialect.where, **meaning.where}, where)}
     convention = known_convention(meaning.symbol_convention or dialect.symbol_convention)
@@ -250,22 +249,24 @@ def _stamp(
     dialect: Dialect,
     plan: TimePlan,
     written: Stamps,
-    begun: pl.Series,
     intervals: Words,
     where: str,
     late: bool,
 ) -> tuple[Stamp, frozenset[str], tuple[str, ...]]:
     """Which end of a bar its time is, the intervals of which the ends are the midnights after, and
-    notes. `begun` has the first batch's times in UTC, as starts; `late`: some have 24:00."""
+    notes. `late`: some of the first batch's times have 24:00."""
     own = frozenset(("1d",) if dialect.midnight_ends else ())
-    if meaning.stamp is None and not dialect.shapes and dialect.stamp is not None:
+    plain = meaning.stamp is None and not dialect.shapes and dialect.stamp is not None
+    if not plain and (meaning.stamp != "end" or own):
+        stamp, notes = edges.said(meaning.stamp or dialect.stamp, intervals.rows, where)
+        return stamp, own, notes
+    begun = stamps.starts(written, plan, names.daily(intervals)).ts
+    if plain:
         stamp, notes = edges.shown(plan, written, begun, intervals, where, late=late)
         if not late:
             return stamp, own, notes
     else:
-        stamp, notes = edges.said(meaning.stamp or dialect.stamp, intervals.rows, where)
-        if meaning.stamp != "end" or own:
-            return stamp, own, notes
+        stamp, notes = edges.said(meaning.stamp, intervals.rows, where)
     after, more = closings.midnight_ends(plan, written, begun, intervals.rows, late=late)
     return stamp, after, notes + more
 

@@ -147,11 +147,19 @@ def _fault(
     if not power:
         return None
     scaled = f"column {name!r}" if not scale else f"column {name!r}, by its name times 1e{scale},"
+    return f"{scaled} is {_times(power)} {of}: {rest}", _factor(power)
+
+
+def _factor(power: int) -> str:
+    """The hint where money is ten to `power` times that of the volume: a tenth is thousands of
+    money beside lots; other parts are larger units of money, or prices in pence."""
+    if power < -1:
+        return (
+            "say it: --volume-factor 1 if the volume is right (then the money is in larger units, "
+            "or prices are in pence), --volume-factor 100 for lots of 100"
+        )
     factor = 10**power if 0 < power <= _LARGEST else 100
-    return (
-        f"{scaled} is {_times(power)} {of}: {rest}",
-        f"say it: --volume-factor {factor} for lots of {factor} (1 if the volume is right)",
-    )
+    return f"say it: --volume-factor {factor} for lots of {factor} (1 if the volume is right)"
 
 
 def _left_out(own: str) -> str:
