@@ -11,13 +11,18 @@ import polars as pl
 from loader import bars
 from loader.bars import names, number_format, numbers
 from loader.bars.numbers import NumberFormat
+from loader.bars.times import epochs
 from loader.bars.words import is_protected, unprotected
 from loader.errors import ColumnMismatch, SettingsError
 
 #: 09:30, 9:30:00 PM, 0930.
 _CLOCK: Final = r"^[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AaPp][Mm])?$|^[0-9]{4}([0-9]{2})?$"
-#: HHMM and HHMMSS as numbers, without leading zeros.
+#: HHMM and HHMMSS as numbers, without leading zeros; through a float they end with .0.
 _SHORT_CLOCK: Final = "^(1?[0-9]|2[0-3])?[0-5]?[0-9]([0-5][0-9])?$"
+
+
+#: Fields that count.
+_COUNTS: Final = ("volume", "trade_count")
 
 
 def check_marks(decimal: str | None, thousands: str | None) -> None:
@@ -46,10 +51,12 @@ def number_format_of(
     own: NumberFormat,
     asked: tuple[str | None, str | None],
     where: str,
+    delimiter: str = "",
 ) -> tuple[NumberFormat, tuple[str, ...]]:
     """The format of all numbers of a file, and what a person should know about it. It has the marks
     `asked` for (decimal, thousands), else those of the dialect's `own` format if it has any, else
-    those that the cells of the first batch show.
+    those that the cells of the first batch show. `delimiter` stands between the cells of a text:
+    where it is a semicolon, a comma may be decimal.
 
     Raises:
         ColumnMismatch: the cells contradict each other, or can be read in two ways.
@@ -61,18 +68,20 @@ def number_format_of(
         return replace(own, decimal=decimal, grouping=thousands or other), ()
     if own.decimal != "." or own.grouping:
         return own, ()
-    read = (frame.get_column(columns[field]) for field in bars.VALUES if field in columns)
-    shown = number_format.evidence([column for column in read if numbers.is_text(column.dtype)])
+    read = {field: frame.get_column(columns[field]) for field in bars.VALUES if field in columns}
+    read = {field: column for field, column in read.items() if numbers.is_text(column.dtype)}
+    shown = number_format.evidence(list(read.values()))
     if shown is None:
+        if delimiter == ";":
+            _refuse_thousands(read, where)
         return own, ()
     written = shown.written
     if written is None:
         examples = " and ".join(map(repr, shown.samples[:2]))
-        problem = (
-            f"numbers such as {examples} have different decimal marks"
-            if shown.mixed
-            else f"numbers such as {examples} have a comma, decimal or between thousands"
-        )
+        if shown.mixed:
+            problem = f"numbers such as {examples} have different decimal marks"
+            raise ColumnMismatch.at(where, problem, hint=_of_one_format(read))
+        problem = f"numbers such as {examples} have a comma, decimal or between thousands"
         raise ColumnMismatch.at(where, problem, hint="say which: --decimal , or --decimal .")
     if written.decimal == "." and not written.grouping:
         return own, ()
@@ -80,6 +89,31 @@ def number_format_of(
     between = {",": "commas", ".": "points"}.get(written.grouping, repr(written.grouping))
     note = f"numbers have a decimal {mark}, and {between} between thousands"
     return replace(own, decimal=written.decimal, grouping=written.grouping), (note,)
+
+
+def _refuse_thousands(read: Mapping[str, pl.Series], where: str) -> None:
+    """Raises:
+    ColumnMismatch: a point in the counts may be decimal, or stand between thousands.
+    """
+    counts = [column for field, column in read.items() if field in _COUNTS]
+    others = [column for field, column in read.items() if field not in _COUNTS]
+    example = number_format.may_be_thousands(counts, others)
+    if example is not None:
+        raise ColumnMismatch.at(
+            where,
+            f"numbers such as {example!r} have a point, decimal or between thousands",
+            hint="say which: --decimal . or --thousands .",
+        )
+
+
+def _of_one_format(read: Mapping[str, pl.Series]) -> str:
+    """What to do where decimal marks differ; the optional columns may be left out."""
+    prices = number_format.evidence([read[field] for field in bars.PRICES if field in read])
+    optional = [field for field in read if field not in bars.PRICES]
+    if optional and (prices is None or prices.written is not None):
+        left = " ".join(f"--column {field}=-" for field in optional)
+        return f"write all numbers alike; or load the bars without those columns: {left}"
+    return "write all numbers of the file with one decimal mark"
 
 
 def protected(frame: pl.DataFrame, columns: Mapping[str, str]) -> tuple[str, ...]:
@@ -142,6 +176,15 @@ def _check_numbers(column: pl.Series, written: NumberFormat, field: str, where: 
     filled = head.filter(~numbers.is_blank(head).fill_null(True))
     number = numbers.to_float(numbers.unformatted(filled, written))
     if len(filled) and number.null_count() == len(filled):
+        plain = numbers.to_float(filled).null_count() < len(filled)
+        if plain and (written.decimal != "." or written.grouping):
+            raise ColumnMismatch.at(
+                where,
+                f"column {column.name!r} has numbers such as {filled[0]!r}, which have no "
+                f"{written.decimal!r} before their fraction",
+                column=column.name,
+                hint="leave out --decimal and --thousands: one format is read for all numbers",
+            )
         raise ColumnMismatch.at(
             where,
             f"column {column.name!r} holds no numbers, but for example {filled[0]!r}",
@@ -152,11 +195,14 @@ def _check_numbers(column: pl.Series, written: NumberFormat, field: str, where: 
 
 
 def is_clock(column: pl.Series) -> bool:
-    """Whether most cells are a time of day: 09:30, 0930, or a number that has lost its zeros."""
-    if not numbers.is_text(column.dtype) and not column.dtype.is_integer():
+    """Whether most cells are a time of day: 09:30, 0930, a number that has lost its zeros, or
+    seconds since midnight."""
+    if not numbers.is_text(column.dtype) and not column.dtype.is_numeric():
         return column.dtype == pl.Time
     text = column.head(1_000).cast(pl.String).str.strip_chars().drop_nulls()
-    return len(text) > 0 and (_mostly(text, _CLOCK) or _mostly(text, _SHORT_CLOCK))
+    text = text.str.replace(epochs.WHOLE, "")
+    clock = _mostly(text, _CLOCK) or _mostly(text, _SHORT_CLOCK)
+    return len(text) > 0 and (clock or epochs.are_seconds(text))
 
 
 def _mostly(text: pl.Series, pattern: str) -> bool:

@@ -15,7 +15,9 @@ _MARKS: Final = " \u00a0\u202f'\u2019"
 _SIGN: Final = "^[+-]?"
 #: 1.234 and 1,234: one mark before three digits may group as well as start a fraction.
 _EITHER: Final = _SIGN + "[1-9][0-9]{0,2}%s[0-9]{3}$"
-_FRACTION: Final = _SIGN + "[0-9]+%s[0-9]+$"
+_FRACTION: Final = _SIGN + "[0-9]+%s[0-9]+(?:[eE][+-]?[0-9]+)?$"
+#: A count of less than a thousand, or with points between thousands.
+_COUNT: Final = "^[0-9]{1,3}$|" + _EITHER % r"\."
 #: 1,234.50 and 1,234,567; Indian files write 12,34,567.
 _GROUPED: Final = (
     _SIGN + "(?:[0-9]{1,3}(?:%s[0-9]{3})+%s[0-9]*|[0-9]{1,3}(?:%s[0-9]{3}){2,}"
@@ -80,6 +82,18 @@ def evidence(columns: Sequence[pl.Series]) -> Evidence | None:
         grouping=str(grouping[0]) if len(grouping) else "",
         samples=tuple(text for kind in kinds for text in kind),
     )
+
+
+def may_be_thousands(counts: Sequence[pl.Series], others: Sequence[pl.Series]) -> str | None:
+    """A cell such as 1.500 if all `counts` (columns of text) may have points between thousands, and
+    no cell of the `others` shows that a point is the decimal mark; else None."""
+    texts = [column.cast(pl.String).str.strip_chars() for column in (*counts, *others)]
+    filled = [text.filter((text != "").fill_null(False)) for text in texts]
+    either = [text.filter(_matches(text, _EITHER % _POINT)) for text in filled[: len(counts)]]
+    grouped = next((str(found[0]) for found in either if len(found)), None)
+    if grouped is None or not all(_matches(t, _COUNT).all() for t in filled[: len(counts)]):
+        return None
+    return None if any(_shows(text, _POINT, _COMMA).any() for text in filled) else grouped
 
 
 def _shows(cells: pl.Series, decimal: str, other: str) -> pl.Series:

@@ -120,7 +120,9 @@ class Checking:
                     yield self._checked(batch, self.layout)
 
     def _decided(self, first: RawBatch, taken: Recognition) -> Layout | None:
-        layout = self._table.decide(first, taken, self._reading.around)
+        reading = self._reading
+        delimiter = reading.metadata.get("delimiter", "")
+        layout = self._table.decide(first, taken, reading.around, delimiter)
         if layout is not None:
             unfinished.refuse_none_finished(first.frame, layout.skip, first.location.source)
         return layout

@@ -80,8 +80,7 @@ def normalise(batch: RawBatch, layout: Layout) -> Normalised:
     starts = stamps.starts(written, layout.times, names.daily(interval))
     ts = starts.ts
     if layout.stamp == "end":
-        midnight_ends = layout.dialect.midnight_ends
-        ts = ends.to_starts(ts, interval.rows, midnight_ends=midnight_ends)
+        ts = ends.to_starts(ts, interval.rows, midnight_ends=layout.midnight_ends)
     raw = {
         field: numbers.unformatted(frame.get_column(columns[field]), layout.numbers)
         for field in bars.VALUES

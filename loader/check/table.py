@@ -109,7 +109,11 @@ class Table:
         return {**dialect.where, **self._meaning.where}
 
     def decide(
-        self, raw: RawBatch, taken: Recognition, around: tuple[str, ...] = ()
+        self,
+        raw: RawBatch,
+        taken: Recognition,
+        around: tuple[str, ...] = (),
+        delimiter: str = "",
     ) -> Layout | None:
         """The layout of the file, by the rows of `raw` that the person asked for; None if there is
         none among them.
@@ -126,7 +130,9 @@ class Table:
         used |= {name for name in frame.columns if fold(name) in map(fold, wanted)}
         split = self._split or Split()
         place = Place(source.name, source.full_path, self._unlike)
-        known = Known(self.path, place, frozenset(used | split.used), around, split.notes)
+        known = Known(
+            self.path, place, frozenset(used | split.used), around, split.notes, delimiter
+        )
         meaning = self._meaning
         if split.clock:
             columns = {"time_of_day": split.time, **meaning.columns}

@@ -21,9 +21,9 @@ def utc(texts: list[Any], zone: str | None = None, time_format: str | None = Non
     made, _ = plan(frame, ("ts",), time_format, "file.csv")
     written = stamps.read(stamps.cells(frame, made), made)
     made, _ = settled(
-        made, written, daily=pl.Series([False] * len(texts)),
+        made, written, pl.Series(["1m"] * len(texts)), daily=pl.Series([False] * len(texts)),
         zone=None if zone is None else Zone(zone),
-        asked=zone is not None, own_zone=None, where="file.csv",
+        asked=zone is not None, own_zone=None, are_ends=False, where="file.csv",
     )  # fmt: skip
     starts = stamps.starts(written, made, False).ts
     return [each and each.replace(tzinfo=None) for each in starts]

@@ -177,11 +177,6 @@ def test_the_last_price_is_the_close_unless_one_of_settlement_stands_beside_it(n
 
 
 def test_two_volumes_in_two_units() -> None:
-    frame = table("date", *OHLC, "volume_btc", "volume")
-    with pytest.raises(ColumnMismatch, match="one of them is money") as raised:
-        chosen(frame)
-    assert raised.value.hint == "say which: --column volume='volume_btc'"
-    assert chosen(frame, volume="volume_btc")["volume"] == "volume_btc"
     frame = table("date", *OHLC, "VolumeFrom", "VolumeTo")
     assert "volume" not in chosen(frame)
     assert notes(frame) == [

@@ -23,6 +23,19 @@ _DRESS: Final = (
     ("(:[0-5]?[0-9]),([0-9]+)", "$1.$2"),
 )  # fmt: skip
 
+#: The midnight at the end of a day, as ISO 8601 has it: 24:00, 24:00:00, 240000.
+_END_OF_DAY: Final = r"(^|[T ]|^[0-9]{8})24(:00(?::00(?:\.0+)?)?|00(?:00)?)($| |[+-]|Z)"
+
+
+def ends_of_days(text: pl.Series) -> pl.Series:
+    """Which of the trimmed texts say 24:00; null is not."""
+    return text.str.contains(_END_OF_DAY).fill_null(False)
+
+
+def begun_days(text: pl.Series) -> pl.Series:
+    """The texts with 00:00 in place of 24:00, which is a day later."""
+    return text.str.replace(_END_OF_DAY, "${1}00$2$3")
+
 
 def undressed(text: pl.Series) -> pl.Series:
     """The trimmed texts (String) with nothing but date, clock, and offset or zone."""

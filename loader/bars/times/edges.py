@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Final, Literal
 
 import polars as pl
 
 from loader import bars
-from loader.bars.times import zones
-from loader.bars.times.stamps import LAST_SECOND, Stamps, TimePlan
+from loader.bars.times import closings, zones
+from loader.bars.times.stamps import LAST_SECOND, Stamps, TimePlan, local
 from loader.bars.times.zones import Zone
 from loader.bars.words import Words
 from loader.errors import ColumnMismatch
@@ -38,6 +38,8 @@ _SESSIONS: Final = {
 #: For instants, of which no zone is known, all days of as many have to agree.
 _MANY: Final = 3
 _ASK: Final = "say it: --stamp start or --stamp end"
+#: Longer bars than these seldom fill a day by chance from its second bar on.
+_HOUR: Final = timedelta(hours=1)
 _LONGER: Final = ("1w", "1mo", "3mo", "1y")
 _WORD: Final = {"1w": "week", "1mo": "month", "3mo": "quarter", "1y": "year"}
 
@@ -57,16 +59,19 @@ def said(stamp: Stamp | None, intervals: pl.Series, where: str) -> tuple[Stamp, 
 
 
 def shown(
-    plan: TimePlan, written: Stamps, ts: pl.Series, intervals: Words, where: str
+    plan: TimePlan, written: Stamps, ts: pl.Series, intervals: Words, where: str, *, late: bool
 ) -> tuple[Stamp, tuple[str, ...]]:
     """The end that the times of a table of no known source are taken for, with a note. `written` is
-    what its first batch has, and `ts` that in UTC.
+    what its first batch has, and `ts` that in UTC; `late`: some have 24:00.
 
     Raises:
         ColumnMismatch: something speaks for the end: dates that are no starts of weeks or months,
             or a session that runs to the close.
     """
+    if late:
+        return "end", ("24:00 is the end of a day: times are read as the ends of the bars",)
     words = {str(word) for word in intervals.distinct.drop_nulls()}
+    closings.refuse_days_after(ts.filter((intervals.rows == "1d").fill_null(False)), where)
     if words & set(_LONGER):
         longer = intervals.rows.is_in(_LONGER).fill_null(False)
         if _last_seconds(written.shown.filter(longer)):
@@ -78,7 +83,10 @@ def shown(
         return "start", ()
     if len(short) == 1:
         own = ts if len(words) == 1 else ts.filter(intervals.rows == short[0])
+        clock = local(written, plan)
+        clock = clock if len(words) == 1 else clock.filter(intervals.rows == short[0])
         _refuse_session_ends(plan, written, own, short[0], where)
+        _refuse_whole_days(clock, own, short[0], where)
     return "start", ("times are read as the starts of the bars; if they are ends: --stamp end",)
 
 
@@ -140,6 +148,31 @@ def _refuse_session_ends(
                 f"{opening:%H:%M} to {close:%H:%M}: they may be the ends of the bars",
                 hint=_ASK,
             )
+
+
+def _refuse_whole_days(clock: pl.Series, ts: pl.Series, interval: str, where: str) -> None:
+    """Refuses times that run through whole days from their second bar on to midnight. `clock` is as
+    written (naive Datetime us), `ts` the same in UTC: whole days of UTC may be written otherwise.
+    """
+    length = timedelta(seconds=bars.INTERVAL_SECONDS[interval])
+    clock, ts = clock.drop_nulls(), ts.drop_nulls()
+    if length > _HOUR or not len(clock) or not len(ts):
+        return
+    start, end = (clock - length).min(), clock.max()
+    assert isinstance(start, datetime)
+    assert isinstance(end, datetime)
+    full = (end - start) / length
+    at_midnight = start.time() == end.time() == time(0)
+    utc = ts.min()
+    assert isinstance(utc, datetime)
+    if not at_midnight or clock.n_unique() * 2 < full or utc.time() == time(0):
+        return
+    raise ColumnMismatch.at(
+        where,
+        f"times of {interval} bars fill whole days from {start + length:%H:%M} to 24:00: they may "
+        "be the ends of the bars",
+        hint=_ASK,
+    )
 
 
 def _places(plan: TimePlan, written: Stamps) -> list[tuple[Zone, bool]]:

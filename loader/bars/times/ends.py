@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
+from typing import Final
 
 import polars as pl
 
 from loader import bars
 from loader.bars.words import constant
 
+_LONGER: Final = {"1w": "1w", "1mo": "1mo", "3mo": "1q", "1y": "1y"}
 
-def to_starts(ts: pl.Series, interval: pl.Series, *, midnight_ends: bool = False) -> pl.Series:
+
+def to_starts(
+    ts: pl.Series, interval: pl.Series, *, midnight_ends: Collection[str] = ()
+) -> pl.Series:
     """The starts of the bars that end at `ts` (Datetime us UTC).
 
     An intraday bar starts its length before. A daily bar has its session's date, which is the same
     for both. What is longer is dated by its last session: a week starts on that week's Monday, a
-    month, quarter or year on its first day, three days two days before. Null stays null. Where a
-    day's end is the midnight after it (`midnight_ends`), the daily bar is of the day before.
+    month, quarter or year on its first day, three days two days before. Null stays null. Bars of
+    the intervals `midnight_ends` have the midnight after their last session: that is a day before.
     """
     frame = pl.DataFrame([ts.alias("ts"), interval.alias("interval")])
     words = [word for word in frame["interval"].unique() if word is not None]
     if len(words) == 1:
-        return frame.select(_start(words[0], midnight_ends).alias("ts")).to_series()
+        return frame.select(_start(words[0], words[0] in midnight_ends).alias("ts")).to_series()
     start = pl.lit(None, dtype=ts.dtype)
     for word in words:
-        start = (
-            pl.when(pl.col("interval") == word).then(_start(word, midnight_ends)).otherwise(start)
-        )
+        own = _start(word, word in midnight_ends)
+        start = pl.when(pl.col("interval") == word).then(own).otherwise(start)
     if not words:
         return constant(None, len(ts), ts.dtype)
     return frame.select(start.alias("ts")).to_series()
@@ -36,8 +41,8 @@ def _start(interval: str, midnight_ends: bool) -> pl.Expr:
     ts = pl.col("ts")
     if not bars.is_daily(interval):
         return ts - timedelta(seconds=bars.INTERVAL_SECONDS[interval])
+    if midnight_ends:
+        ts = ts - timedelta(days=1)
     if interval == "1d":
-        return ts - timedelta(days=1) if midnight_ends else ts
-    if interval == "3d":
-        return ts - timedelta(days=2)
-    return ts.dt.truncate({"1w": "1w", "1mo": "1mo", "3mo": "1q", "1y": "1y"}[interval])
+        return ts
+    return ts - timedelta(days=2) if interval == "3d" else ts.dt.truncate(_LONGER[interval])

@@ -17,7 +17,8 @@ since 1899-12-30, with the time of day as a fraction.
 
 from __future__ import annotations
 
-from typing import Final
+from datetime import timedelta
+from typing import Final, Literal
 
 import polars as pl
 
@@ -33,6 +34,7 @@ _RANGES: Final = {
     "us": (10**14, 10**16),
     "ns": (10**17, 2**63 - 1),
 }
+_DAY: Final = timedelta(days=1)
 #: From 1899-12-30 to 1970 in microseconds. That date makes 61 1900-03-01, as in spreadsheets,
 #: which have a 29 February 1900.
 _SPREADSHEET_EPOCH: Final = 25_569 * 86_400 * 1_000_000
@@ -46,6 +48,12 @@ CALENDAR: Final = {
     "YYYYMMDDHHMMSS": (_SECOND, "%Y%m%d%H%M%S"),
     "YYYYMMDDHHMMSSmmm": (_MILLISECOND, "%Y%m%d%H%M%S%3f"),
 }
+#: A time of day as a number: its digits, with leading zeros lost, or seconds since midnight.
+Clock = Literal["HHMM", "HHMMSS", "s"]
+#: The rest of a whole number that went through a float.
+WHOLE: Final = r"\.0*$"
+#: Seconds of a day; the last HHMM; a share of cells that no HHMMSS can be, by far more than dirt.
+_SECONDS_OF_DAY, _LAST_HHMM, _OTHERS = 86_400, 2_359, 0.2
 #: Where seconds stand in them: divisor of the number.
 _SECONDS: Final = {"YYYYMMDDHHMMSS": 1, "YYYYMMDDHHMMSSmmm": 1000}
 
@@ -87,7 +95,58 @@ def calendar(number: pl.Series, kind: str) -> pl.Series:
     if kind in _SECONDS:  # strptime would move a 60th second into the next minute
         inside &= number // _SECONDS[kind] % 100 < 60
     text = number.set(~inside, None).cast(pl.String)
-    return text.str.to_datetime(word, time_unit="us", strict=False, cache=False)
+    read = text.str.to_datetime(word, time_unit="us", strict=False, cache=False)
+    if kind in _SECONDS and read.null_count() > number.null_count():
+        of_day = 240_000 * _SECONDS[kind]  # 24:00:00, the end of a day
+        late = (number % (1_000_000 * _SECONDS[kind]) == of_day).fill_null(False)
+        if late.any():
+            return read.fill_null(calendar((number - of_day).set(~late, None), kind) + _DAY)
+    return read
+
+
+def clock_of(text: pl.Series) -> Clock | None:
+    """How times of day (String) are written that are numbers; None where they are none, or digits
+    that need no change. Two digits are not enough to tell an hour from a minute."""
+    raw = text.drop_nulls()
+    clock = raw.str.replace(WHOLE, "")
+    clock = clock.filter(clock != "")
+    if not len(clock) or not clock.str.contains("^[0-9]*$").all():
+        return None
+    if are_seconds(clock):
+        return "s"
+    lengths = clock.str.len_chars()
+    shortest, longest = int(lengths.min()), int(lengths.max())  # type: ignore[arg-type]
+    whole = not raw.str.contains(".", literal=True).any()
+    if not 2 < longest <= 6 or (whole and shortest == longest in (4, 6)):
+        return None
+    return "HHMM" if longest <= 4 else "HHMMSS"
+
+
+def are_seconds(clock: pl.Series) -> bool:
+    """Whether the whole numbers (String) are seconds since midnight: many are no HHMM or HHMMSS,
+    some are above any HHMM, and all lie within a day."""
+    number = clock.cast(pl.Int64, strict=False)
+    within = number.is_between(0, _SECONDS_OF_DAY).all() and not clock.str.contains("^0.").any()
+    if number.null_count() or not len(number) or not within:
+        return False
+    other = (number % 100 >= 60) | (number // 100 % 100 >= 60)
+    return int(number.max()) > _LAST_HHMM and float(other.mean() or 0) >= _OTHERS  # type: ignore[arg-type]
+
+
+def time_of_day(text: pl.Series, written: Clock) -> pl.Series:
+    """Times of day as numbers (String) with their leading zeros, or of seconds as HH:MM:SS."""
+    clock = text.str.replace(WHOLE, "")
+    if written != "s":
+        return clock.str.zfill(len(written))
+    number = clock.cast(pl.Int64, strict=False)
+    parts = (number // 3600, number // 60 % 60, number % 60)
+    shown = pl.DataFrame(
+        [
+            part.cast(pl.String).str.zfill(2).alias(name)
+            for part, name in zip(parts, "hms", strict=True)
+        ]
+    )
+    return shown.select(pl.concat_str("h", "m", "s", separator=":")).to_series().fill_null(clock)
 
 
 def serials(number: pl.Series) -> pl.Series:

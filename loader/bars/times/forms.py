@@ -183,6 +183,9 @@ def read(text: pl.Series, form: Form) -> Reading:
         text, offset = _split_offset(text)
         text = text.set(offset.is_null(), None)
     wall = _strptime(text + form.ending if form.ending else text, form)
+    if wall.null_count() > text.null_count() and (late := dress.ends_of_days(text)).any():
+        begun = _strptime(dress.begun_days(text.set(~late, None)) + form.ending, form)
+        wall = wall.fill_null(begun + timedelta(days=1))
     if any("%.f" in word or "%f" in word for word in form.formats):
         wall = wall.set(text.str.contains(_BELOW_MICROSECOND).fill_null(False), None)
     if words is not None and len(form.zones) > 1:

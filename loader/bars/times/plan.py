@@ -10,7 +10,7 @@ import polars as pl
 from loader.bars.numbers import is_blank, is_text, to_count, to_float
 from loader.bars.times import dress, epochs, formats, forms, zonewords
 from loader.bars.times.forms import Form
-from loader.bars.times.stamps import Kind, TimePlan, cells_of, clock_digits
+from loader.bars.times.stamps import Kind, TimePlan, cells_of, clock_of
 from loader.errors import ColumnMismatch, SettingsError
 
 _SAMPLE: Final = 2_000
@@ -46,8 +46,8 @@ def plan(
         SettingsError: `time_format` is neither a unit of numbers nor a strptime format.
     """
     what = Subject(columns, where)
-    digits = clock_digits(frame, columns)
-    cells = cells_of(frame, columns, digits)
+    clock = clock_of(frame, columns)
+    cells = cells_of(frame, columns, clock)
     dtype = cells.dtype
     if isinstance(dtype, pl.Date | pl.Datetime):
         kind: Kind = "date"
@@ -63,7 +63,9 @@ def plan(
     if not len(filled):
         return TimePlan(columns, "wall"), ()
     made, notes = _untyped(columns, filled, time_format, what)
-    return replace(made, clock_digits=digits), notes
+    if clock == "s":
+        notes = (*notes, "times of day are seconds since midnight")
+    return replace(made, clock=clock), notes
 
 
 def _untyped(
@@ -162,8 +164,8 @@ def _text(columns: tuple[str, ...], filled: pl.Series, what: Subject) -> Planned
     if (form is None or share < 0.5) and (word := zonewords.unclear(sample)) is not None:
         raise what.wrong(
             f"end with {word!r}, which is not the name of one zone: {filled[0]!r}",
-            hint="say how the rest is written, and the zone: "
-            "--time-format '%Y-%m-%d %H:%M:%S %Z' --timezone America/Chicago",
+            hint=f"say how the rest is written, and the zone: --time-format "
+            f"'{_rest_format(sample)} %Z' --timezone {' (or '.join(zonewords.meanings(word))})",
         )
     if form is None or share < 0.5:
         raise what.wrong(
@@ -181,6 +183,13 @@ def _text(columns: tuple[str, ...], filled: pl.Series, what: Subject) -> Planned
     return plan, notes + more
 
 
+def _rest_format(sample: pl.Series) -> str:
+    """The format of the texts without the word of a zone at their ends."""
+    rest = zonewords.split(dress.undressed(sample))[0].drop_nulls()
+    form, _ = forms.likeliest(rest)
+    return forms.by_use(form, rest).formats[0] if form is not None else "%Y-%m-%d %H:%M:%S"
+
+
 def _refuse_out_of_season(
     filled: pl.Series, form: Form, reading: forms.Reading, what: Subject
 ) -> None:
@@ -190,7 +199,7 @@ def _refuse_out_of_season(
         raise what.wrong(
             f"end with {word!r} also where its place has another time: a zone, or a fixed offset?",
             hint=f"say how the rest is written, and the zone: --time-format "
-            f"'{form.formats[0]} %Z' --timezone America/New_York (or UTC-5)",
+            f"'{form.formats[0]} %Z' --timezone {' (or '.join(zonewords.meanings(word))})",
         )
 
 

@@ -3,39 +3,53 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import time, timedelta
-from typing import Final
 
 import polars as pl
 
-from loader.bars.times import zones
+from loader.bars.times import evenings
 from loader.bars.times.plan import Planned, Subject
 from loader.bars.times.stamps import NAME_ZONE, NO_ZONE, Stamps, TimePlan, are_dates
 from loader.bars.times.zones import Zone
-
-#: Days of foreign exchange begin at 17:00 in New York, of futures at 17:00 in Chicago.
-_EVENING: Final = time(17)
 
 
 def settled(
     plan: TimePlan,
     stamps: Stamps,
+    intervals: pl.Series,
     *,
     daily: pl.Series,
     zone: Zone | None,
     asked: bool,
     own_zone: Zone | None,
+    are_ends: bool,
     where: str,
 ) -> Planned:
-    """The plan with its zone, given which of the first batch's bars are `daily` or longer.
+    """The plan with its zone, given which of the first batch's bars are `daily` or longer, and
+    their `intervals`.
 
     `zone` is the person's where it is `asked` for, else the dialect's; `own_zone` the one that the
-    column carries.
+    column carries. `are_ends`: the person or the dialect says that the times are ends.
 
     Raises:
-        ColumnMismatch: a zone is needed and nobody named it, or dates stand where times are needed.
+        ColumnMismatch: a zone is needed and nobody named it, dates stand where times are needed, or
+            days may begin on the evening before.
     """
     what = Subject(plan.columns, where)
+    plan, notes = _zoned(plan, stamps, daily, zone, own_zone, asked=asked, what=what)
+    plan, more = evenings.settled(plan, stamps, intervals, zone, are_ends=are_ends, what=what)
+    return plan, more or notes
+
+
+def _zoned(
+    plan: TimePlan,
+    stamps: Stamps,
+    daily: pl.Series,
+    zone: Zone | None,
+    own_zone: Zone | None,
+    *,
+    asked: bool,
+    what: Subject,
+) -> Planned:
     if plan.kind == "date" and len(daily) and not daily.any():
         raise what.wrong(
             "are dates without a time of day, but the bars are intraday",
@@ -52,8 +66,10 @@ def settled(
         own = "times say themselves where they lie in UTC: {} is not applied to them"
         return plan, (own.format(zone),) if zone is not None and asked else ()
     if own_zone is not None:
-        note = f"session dates are those of {own_zone}, the column's own time zone"
-        return replace(plan, kind="offset", zone=own_zone), (note,)
+        taken = zone if zone is not None and asked and zone.ahead else own_zone
+        own = "" if taken is zone else ", the column's own time zone"
+        note = f"session dates are those of {taken}{own}"
+        return replace(plan, kind="offset", zone=taken), (note,)
     return _daily_instants(plan, stamps, daily, zone, asked=asked, what=what)
 
 
@@ -78,23 +94,4 @@ def _daily_instants(
             f"{off.dt.to_string('%Y-%m-%d %H:%M:%SZ')[0]}): the dates depend on a time zone",
             hint="name the market's: --timezone America/New_York",
         )
-    _refuse_evenings(off, zone, what)
     return replace(plan, zone=zone), (f"session dates are those of {zone}",)
-
-
-def _refuse_evenings(utc: pl.Series, zone: Zone, what: Subject) -> None:
-    """Refuses days that begin on the evening before, as those of foreign exchange and futures do:
-    none begins on a Friday evening."""
-    local = zones.to_wall(utc.dt.replace_time_zone("UTC"), zone)
-    evening = local.dt.time()
-    if not len(local) or (evening < _EVENING).any() or (local.dt.weekday() == 5).any():
-        return
-    hours = 24 - evening[0].hour
-    ahead = str(replace(zone, ahead=zone.ahead + timedelta(hours=hours)))
-    raise what.wrong(
-        f"are those of daily bars that begin at {evening[0]:%H:%M} in {zone}, perhaps on the "
-        "evening before their session",
-        hint=f"if the session is that of the next date: --timezone {ahead}"
-        if zone.offset is None
-        else "name the market's zone: --timezone America/New_York",
-    )

@@ -9,7 +9,7 @@ from typing import Final, Literal
 import polars as pl
 
 from loader.bars.numbers import is_text, to_count, to_float
-from loader.bars.times import epochs, forms, midnights, zones
+from loader.bars.times import dress, epochs, forms, midnights, zones
 from loader.bars.times.forms import Form
 from loader.bars.times.zones import Zone
 from loader.bars.words import constant
@@ -22,10 +22,9 @@ Kind = Literal["date", "wall", "offset", "instant"]
 #: What is wrong with local times of no zone, and the next step.
 NO_ZONE: Final = "are local, and no time zone is given for them"
 NAME_ZONE: Final = "name it: --timezone America/New_York, --timezone UTC, --timezone UTC-5"
+_HALF_A_DAY: Final = timedelta(hours=12)
 #: From here to midnight a stamp is the end of its day.
 LAST_SECOND: Final = timedelta(hours=23, minutes=59, seconds=59)
-#: The rest of a whole number that went through a float.
-_WHOLE: Final = r"\.0*$"
 #: 0001-01-03 to 9999-12-29 in microseconds since 1970: beyond it conversions of Polars and Python
 #: fail, and there are no bars.
 _FIRST, _LAST = -62_135_424_000_000_000, 253_402_041_600_000_000
@@ -40,16 +39,18 @@ class TimePlan:
         kind: what the cells say, see `Kind`.
         form: how text is written; None for numbers and typed columns.
         numbers: of numbers, also as text: `epoch` (unit by magnitude), a unit, or YYYYMMDD[HHMMSS].
-        clock_digits: of a time of day that has lost leading zeros: 4 in HHMM, 6 in HHMMSS.
+        clock: how a time of day is written that is a number, see `epochs.Clock`; None for others.
         zone: the zone of `wall` times; for daily bars given as instants, the zone of their date.
+        evenings: whether a daily bar of the afternoon or evening has the next date.
     """
 
     columns: tuple[str, ...]
     kind: Kind
     form: Form | None = None
     numbers: str | None = None
-    clock_digits: int | None = None
+    clock: epochs.Clock | None = None
     zone: Zone | None = None
+    evenings: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,35 +82,32 @@ class Starts:
 
 def cells(frame: pl.DataFrame, plan: TimePlan) -> pl.Series:
     """The time cells, text trimmed; a date and a time of day are joined to one text."""
-    return cells_of(frame, plan.columns, plan.clock_digits)
+    return cells_of(frame, plan.columns, plan.clock)
 
 
 def cells_of(
-    frame: pl.DataFrame, columns: tuple[str, ...], clock_digits: int | None = None
+    frame: pl.DataFrame, columns: tuple[str, ...], written: epochs.Clock | None = None
 ) -> pl.Series:
     """The same for a plan that is still to be made."""
     if len(columns) == 1:
         raw = frame.get_column(columns[0])
         return raw.cast(pl.String).str.strip_chars() if is_text(raw.dtype) else raw
     date, clock = (_text(frame.get_column(name)) for name in columns)
-    if clock_digits is not None:
-        clock = clock.str.replace(_WHOLE, "").str.zfill(clock_digits)
+    if written is not None:
+        clock = epochs.time_of_day(clock, written)
     return (date + " " + clock).alias(columns[0])
 
 
-def clock_digits(frame: pl.DataFrame, columns: tuple[str, ...]) -> int | None:
-    """The digits of HHMM or HHMMSS where the time of day is a number that has lost leading zeros,
-    else None. Two digits are not enough to tell an hour from a minute."""
-    if len(columns) == 1:
-        return None
-    clock = _text(frame.get_column(columns[1])).drop_nulls().str.replace(_WHOLE, "")
-    lengths = clock.filter(clock != "").str.len_chars()
-    if not len(lengths) or not clock.str.contains("^[0-9]*$").all():
-        return None
-    shortest, longest = int(lengths.min()), int(lengths.max())  # type: ignore[arg-type]
-    if not 2 < longest <= 6 or shortest == longest in (4, 6):
-        return None
-    return 4 if longest <= 4 else 6
+def clock_of(frame: pl.DataFrame, columns: tuple[str, ...]) -> epochs.Clock | None:
+    """How the time of day is written where it is a number; None for digits that need no change."""
+    return None if len(columns) == 1 else epochs.clock_of(_text(frame.get_column(columns[1])))
+
+
+def say_24(cells: pl.Series, plan: TimePlan) -> bool:
+    """Whether some of the cells have 24:00, the end of a day."""
+    if plan.form is None and plan.numbers not in epochs.CALENDAR:
+        return False
+    return bool(dress.ends_of_days(cells.cast(pl.String)).any())
 
 
 def read(raw: pl.Series, plan: TimePlan) -> Stamps:
@@ -139,11 +137,11 @@ def starts(stamps: Stamps, plan: TimePlan, daily: pl.Series | bool) -> Starts:
         ColumnMismatch: intraday wall times have no zone.
     """
     if daily is True:
-        return _whole(_sessions(stamps, plan.zone, instants=plan.kind == "instant"))
+        return _whole(_of_days(stamps, plan))
     intraday = _intraday(stamps, plan)
     if daily is False:
         return intraday
-    sessions = _sessions(stamps, plan.zone, instants=plan.kind == "instant")
+    sessions = _of_days(stamps, plan)
     ts = sessions.zip_with(daily, intraday.ts)
     return Starts(ts, intraday.nonexistent & ~daily, intraday.ambiguous & ~daily)
 
@@ -160,7 +158,13 @@ def _intraday(stamps: Stamps, plan: TimePlan) -> Starts:
     return Starts(placed.utc, placed.nonexistent, placed.ambiguous)
 
 
-def _sessions(stamps: Stamps, zone: Zone | None, *, instants: bool = False) -> pl.Series:
+def _of_days(stamps: Stamps, plan: TimePlan) -> pl.Series:
+    return _sessions(stamps, plan.zone, instants=plan.kind == "instant", evenings=plan.evenings)
+
+
+def _sessions(
+    stamps: Stamps, zone: Zone | None, *, instants: bool = False, evenings: bool = False
+) -> pl.Series:
     """`instants` are no times of `zone`: at midnight UTC, or in the last second before, they are
     dates, of no zone's clock."""
     wall = stamps.wall
@@ -173,13 +177,29 @@ def _sessions(stamps: Stamps, zone: Zone | None, *, instants: bool = False) -> p
         wall = zones.to_wall(stamps.utc, zone)
         if instants:
             wall = written.zip_with(dated, wall)
+    if evenings:
+        wall = wall + _HALF_A_DAY
     return _utc(wall.dt.truncate("1d"))
+
+
+def local(stamps: Stamps, plan: TimePlan) -> pl.Series:
+    """The clock (naive Datetime us) by which the dates of daily bars are taken; instants that are
+    dates are as in UTC."""
+    if stamps.wall is not None or plan.zone is None or stamps.utc is None:
+        return stamps.shown
+    here = zones.to_wall(stamps.utc, plan.zone)
+    return here.zip_with(~are_dates(stamps.shown), stamps.shown) if plan.kind == "instant" else here
+
+
+def time_of_day(clock: pl.Series) -> pl.Series:
+    """How long (Duration us) after midnight the naive moments are."""
+    return clock - clock.dt.truncate("1d")
 
 
 def are_dates(written: pl.Series) -> pl.Series:
     """Which of the naive moments in UTC are midnights, or in a day's last second, as the ends of
     days are stamped. Null is not."""
-    clock = written - written.dt.truncate("1d")
+    clock = time_of_day(written)
     return ((clock == timedelta(0)) | (clock >= LAST_SECOND)).fill_null(False)
 
 

@@ -18,7 +18,7 @@ from loader.errors import SettingsError
 class Zone:
     """A zone of the IANA database, or a fixed one if `offset` is set.
 
-    `ahead` is added to the clock of the named zone; daylight saving changes with that zone.
+    `ahead` is added to the zone's clock; daylight saving changes with that zone.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Zone:
 
 
 UTC = Zone("UTC", timedelta(0))
-_SHIFTED = re.compile(r"([A-Za-z_]+/[A-Za-z_/]+)([+-]\d{1,2})h")
+_SHIFTED = re.compile(r"(.+)([+-]\d{1,2})h")
 _FIXED = re.compile(r"(?:UTC)?([+-])(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE)
 
 
@@ -46,7 +46,8 @@ class Placed:
 
 def parse_zone(text: str, what: str = "--timezone") -> Zone:
     """`America/New_York`, `UTC`, `UTC-5`, `+05:30`, `Etc/GMT+5` (which is five hours west), and
-    `America/New_York+7h`, a server's clock that is seven hours ahead of New York all year.
+    `America/New_York+7h`, a server's clock that is seven hours ahead of New York all year. Of days
+    that begin on the evening before it is the clock that shows their date.
 
     Raises:
         SettingsError: no zone has that name.
@@ -73,7 +74,7 @@ def to_utc(wall: pl.Series, zone: Zone) -> Placed:
     """Converts naive times `wall` (Datetime us) of the zone's clock to UTC; null stays null."""
     no = constant(False, len(wall), pl.Boolean())
     if zone.offset is not None:
-        return Placed((wall - zone.offset).dt.replace_time_zone("UTC"), no, no)
+        return Placed((wall - zone.offset - zone.ahead).dt.replace_time_zone("UTC"), no, no)
     wall = wall - zone.ahead
     local = wall.dt.replace_time_zone(zone.name, ambiguous="null", non_existent="null")
     utc = local.dt.convert_time_zone("UTC")
@@ -87,7 +88,7 @@ def to_utc(wall: pl.Series, zone: Zone) -> Placed:
 def to_wall(utc: pl.Series, zone: Zone) -> pl.Series:
     """The zone's clock (naive Datetime us) at the instants `utc` (Datetime us UTC)."""
     if zone.offset is not None:
-        return utc.dt.replace_time_zone(None) + zone.offset
+        return utc.dt.replace_time_zone(None) + zone.offset + zone.ahead
     return utc.dt.convert_time_zone(zone.name).dt.replace_time_zone(None) + zone.ahead
 
 

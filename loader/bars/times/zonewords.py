@@ -33,6 +33,15 @@ _CLOCKS: Final = {
     "ET": "America/New_York", "CT": "America/Chicago", "MT": "America/Denver",
     "PT": "America/Los_Angeles",
 }  # fmt: skip
+#: Where abbreviations are used that several places have.
+_SEVERAL: Final = {
+    "CST": ("America/Chicago", "Asia/Shanghai"), "IST": ("Asia/Kolkata", "Asia/Jerusalem"),
+    "BST": ("Europe/London", "Asia/Dhaka"), "AST": ("America/Halifax", "Asia/Riyadh"),
+    "WET": ("Europe/Lisbon", "UTC"),
+    "PKT": ("Asia/Karachi", "UTC+5"), "WIB": ("Asia/Jakarta", "UTC+7"),
+    "SAST": ("Africa/Johannesburg", "UTC+2"), "ACST": ("Australia/Darwin", "Australia/Adelaide"),
+    "SST": ("Asia/Singapore", "Pacific/Pago_Pago"), "BRT": ("America/Sao_Paulo", "UTC-3"),
+}  # fmt: skip
 _DURATION: Final = pl.Duration("us")
 
 
@@ -64,6 +73,15 @@ def unclear(text: pl.Series) -> str | None:
         return None
     distinct = set(words)
     return next((str(word) for word in sorted(distinct) if _zone(word, distinct) is None), None)
+
+
+def meanings(word: str) -> tuple[str, str]:
+    """Two names of zones that an abbreviation may mean, the likelier first: its place's, with its
+    changes of the clock, and its fixed hours; or those of two places."""
+    hours, place = _FIXED.get(word, (0, ""))
+    if place:
+        return place, f"UTC{hours:+d}"
+    return _SEVERAL.get(word, ("America/New_York", "another"))
 
 
 def out_of_season(wall: pl.Series, words: pl.Series) -> str | None:

@@ -79,13 +79,15 @@ class Place:
 class Known:
     """What is known of a file beside its rows: what its `path` gives, its `place` among others, the
     columns that are `used` already, as parts of a symbol or a time or to select rows, those that
-    stand `around` the rows, and notes on its `times`."""
+    stand `around` the rows, notes on its `times`, and the `delimiter` between the cells of a text.
+    """
 
     path: PathFacts = field(default_factory=PathFacts)
     place: Place | None = None
     used: frozenset[str] = frozenset()
     around: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
+    delimiter: str = ""
 
 
 def refuse(

@@ -1,4 +1,5 @@
-"""Which of a file's columns hold times: whole ones, or a date and a time of day."""
+"""Which of a file's columns hold times: whole ones, or a date and a time of day; and of which zone
+they are."""
 
 from __future__ import annotations
 
@@ -8,12 +9,18 @@ import polars as pl
 
 from loader.bars.cells import is_clock, is_date
 from loader.bars.numbers import is_text
+from loader.bars.times.stamps import TimePlan
+from loader.bars.times.zones import UTC, Zone, parse_zone
 from loader.dialects.dialect import Dialect, fold
 
 #: Names of columns that hold dates without a time of day.
 DAY_WORDS: Final = ("date", "day", "dt", "tradedate", "tradingdate", "tradeday", "dtyyyymmdd")
 #: What the keys of rows look like where they are times.
 _TIME: Final = r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}|^-?[0-9]{9,}$"
+
+#: Words in the names of columns that hold times of UTC.
+_CLOCK_OF_UTC: Final = ("utc", "gmt")
+_UTC_NAMES: Final = {"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu", "GMT", "Etc/GMT"}
 
 
 def date_and_time(
@@ -41,3 +48,26 @@ def are_times(column: pl.Series) -> bool:
     return is_text(column.dtype) and bool(
         column.head(1_000).cast(pl.String).str.contains(_TIME).fill_null(False).all()
     )
+
+
+def own_zone(dtype: pl.DataType) -> Zone | None:
+    """The zone of a typed column. UTC counts as no zone: it does not give a session's date."""
+    own = dtype.time_zone if isinstance(dtype, pl.Datetime) else None
+    return None if own is None or own in _UTC_NAMES else Zone(own)
+
+
+def zone(
+    column: str, plan: TimePlan, hint: str | None, dialect: Dialect
+) -> tuple[Zone | None, tuple[str, ...]]:
+    """The zone from the person's option, else from the column's name, else from the dialect."""
+    if hint is not None:
+        return parse_zone(hint), ()
+    if plan.zone is not None:
+        return None, ()
+    named = fold(column)
+    if plan.kind == "wall" and (named.endswith(_CLOCK_OF_UTC) or named.startswith(_CLOCK_OF_UTC)):
+        return UTC, (f"times are UTC, as the name of column {column!r} says",)
+    if dialect.timezone is None:
+        return None, ()
+    note = f"times are {dialect.timezone}, as {dialect.name} has them"
+    return parse_zone(dialect.timezone), (note,) if plan.kind == "wall" else ()

@@ -11,7 +11,7 @@ import polars as pl
 
 from loader import bars
 from loader.check.instruments.asked import check_fields, column_for, listed, shown
-from loader.check.layout import clocks
+from loader.check.layout import clocks, units
 from loader.check.layout.structs import struct_of_prices
 from loader.dialects.dialect import Dialect, fold
 from loader.errors import ColumnMismatch
@@ -23,12 +23,10 @@ NONE: Final = "-"
 #: The suffix that readers add to the second of two columns with one name.
 _COPY: Final = re.compile(r"_\d+$")
 _BRACKETS: Final = re.compile("<(.+)>")
+#: The number that Alpha Vantage's JSON puts before its names: `1. open`, `4a. close`.
+_NUMBERED: Final = re.compile(r"^\d+[a-z]?[.)] ")
 #: The name of the column in which JSON's reader puts the keys of rows.
 _KEYS: Final = "key"
-#: A second volume in another unit: of `volume` and `volume_btc` either can be in units traded.
-_OTHER_VOLUME: Final = re.compile(
-    r"volume\(?(btc|eth|ltc|xrp|bnb|usdt?|usdc|busd|eur|gbp|base|quote|currency|from|to)\)?"
-)
 #: Names of a bar's last price: its close, unless the file has a settlement price too.
 _LAST: Final = ("last", "latest", "close/last")
 _SETTLED: Final = ("settle", "settlement", "settleprice", "settlementprice")
@@ -89,15 +87,13 @@ def choose(
             continue
         names[field] = _first_of_one_name(frame, field, found[0], notes, where)
         passed_over |= {name: field for group in found for name in group if name != names[field]}
-    if "volume" not in asked and not dialect.shapes:
-        _refuse_second_volume(names, free, where)
     if "close" not in asked and not dialect.shapes:
         _refuse_second_close(names, free, where)
     if missing := [field for field in ("ts", *bars.PRICES) if field not in names]:
         outside = _outside(missing, dialect, around)
         raise _missing(frame.columns, names, missing, where, outside)
     there = [name for name in frame.columns if name not in used]
-    notes += _not_used(there, names, passed_over, dialect)
+    notes += _not_used(frame, there, names, passed_over, dialect)
     return Columns(names, tuple(notes))
 
 
@@ -128,7 +124,11 @@ def _candidates(
 
 
 def _not_used(
-    columns: list[str], names: Mapping[str, str], passed_over: Mapping[str, str], dialect: Dialect
+    frame: pl.DataFrame,
+    columns: list[str],
+    names: Mapping[str, str],
+    passed_over: Mapping[str, str],
+    dialect: Dialect,
 ) -> list[str]:
     """Notes on the columns that are not read, and on a volume that is not there."""
     left = [name for name in columns if name not in names.values()]
@@ -139,9 +139,10 @@ def _not_used(
     ]
     left = [name for name in left if name not in passed_over]
     if "volume" not in names:
-        maybe = [name for name in left if _OTHER_VOLUME.fullmatch(fold(name))]
+        maybe = [name for name in left if units.OTHER_VOLUME.fullmatch(fold(name))]
         left = [name for name in left if name not in maybe]
-        notes.append(_no_volume(maybe))
+        scaled = [name for name in left if fold(name).startswith("vol") and units.scale_of(name)]
+        notes.append(_no_volume(units.best_first(frame, names, maybe), scaled))
     return notes + _left_out(left, dialect)
 
 
@@ -154,7 +155,7 @@ def _by_name(free: list[str], words: tuple[str, ...], struct: str = "") -> list[
     for name in free:
         if not name.startswith(struct):
             continue
-        folded = fold(_stem(name, free).removeprefix(struct))
+        folded = fold(_NUMBERED.sub("", _stem(name, free).removeprefix(struct)))
         bare = folded if folded in known else _BRACKETS.sub(r"\1", folded)
         groups.setdefault(bare, []).append(name)
     return [groups[word] for word in map(fold, words) if word in groups]
@@ -181,17 +182,6 @@ def _first_of_one_name(
     return first
 
 
-def _refuse_second_volume(names: Mapping[str, str], free: list[str], where: str) -> None:
-    other = next((name for name in free if _OTHER_VOLUME.fullmatch(fold(name))), None)
-    if "volume" in names and other is not None:
-        raise ColumnMismatch.at(
-            where,
-            f"columns {names['volume']!r} and {other!r} could both be the volume in units "
-            "traded; one of them is money",
-            hint=f"say which: --column volume={other!r}",
-        )
-
-
 def _refuse_second_close(names: Mapping[str, str], free: list[str], where: str) -> None:
     settled = next((name for name in free if fold(name) in _SETTLED), None)
     if "close" in names and fold(names["close"]) in _LAST and settled is not None:
@@ -202,7 +192,12 @@ def _refuse_second_close(names: Mapping[str, str], free: list[str], where: str) 
         )
 
 
-def _no_volume(maybe: list[str]) -> str:
+def _no_volume(maybe: list[str], scaled: list[str]) -> str:
+    if not maybe and len(scaled) == 1:
+        return (
+            f"no volume is read, because {scaled[0]!r} is in larger units: take it with "
+            f"--column volume={scaled[0]!r} --volume-factor {10 ** units.scale_of(scaled[0])}"
+        )
     if not maybe:
         return "no volume in the file: it is NULL in the store"
     return (

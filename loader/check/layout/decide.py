@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
 
 import polars as pl
 
 from loader.bars import cells, names
 from loader.bars.names import Naming, known_convention
 from loader.bars.numbers import NumberFormat
-from loader.bars.times import edges, settle, stamps
+from loader.bars.times import closings, edges, settle, stamps
 from loader.bars.times import plan as timeplan
-from loader.bars.times.stamps import TimePlan
-from loader.bars.times.zones import UTC, Zone, parse_zone
+from loader.bars.times.stamps import Stamps, TimePlan
+from loader.bars.times.zones import parse_zone
+from loader.bars.words import Words
 from loader.check.instruments.apart import unselected
 from loader.check.instruments.asked import check_fields
 from loader.check.instruments.hints import ASKED, Hint, hinted_interval, parse_interval
 from loader.check.instruments.lacks import Known, Place
 from loader.check.instruments.lacks import refuse as lacks_refused
 from loader.check.instruments.one_symbol import refuse_several_symbols
-from loader.check.layout import fills, intervals, scales, unfinished
+from loader.check.layout import clocks, fills, intervals, scales, unfinished, units
 from loader.check.layout.columns import Columns, choose
 from loader.check.layout.fills import Fill
 from loader.check.layout.split_clocks import refuse_unread_clock
-from loader.dialects.dialect import Dialect, Stamp, fold
+from loader.dialects.dialect import Dialect, Stamp
 from loader.dialects.known import known_dialect
 from loader.dialects.own import from_tables
 from loader.dialects.patterns import expression
@@ -35,10 +35,6 @@ from loader.errors import ColumnMismatch
 from loader.read.batch import RawBatch
 from loader.results import Note, noted
 from loader.settings import Meaning
-
-#: Words in the names of columns that hold times of UTC.
-_CLOCK_OF_UTC: Final = ("utc", "gmt")
-_UTC_NAMES: Final = {"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu", "GMT", "Etc/GMT"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +45,7 @@ class Layout:
         columns: bar field (and `time_of_day`) to column name.
         provider, symbol, interval: what fills empty cells, or all rows where there is no column.
         times: how the times are read, and `stamp` which end of a bar they are.
+        midnight_ends: the intervals of which the ends are the midnights after.
         price_exponent, volume_exponent: powers of ten that the file's numbers are multiplied by.
         numbers: how numbers are written, the same for all columns.
         marked: columns of times and numbers in which a spreadsheet has marked cells as text.
@@ -64,6 +61,7 @@ class Layout:
     interval: str | None
     times: TimePlan
     stamp: Stamp
+    midnight_ends: frozenset[str]
     price_exponent: int
     volume_exponent: int
     numbers: NumberFormat
@@ -127,7 +125,7 @@ def decide(
     outside = known.around if dialect.reshape is None else ()
     chosen = choose(frame, dialect, meaning.columns, where, outside, known.used)
     columns = chosen.names
-    dress = _dress(frame, columns, dialect, meaning, where)
+    dress = _dress(frame, columns, dialect, meaning, where, known.delimiter)
     frame = dress.frame
     place, own = known.place or Place(where), dialect.provider_of(taken.facts)
     provider = fills.provider(frame, columns, meaning.provider, known.path, *own)
@@ -162,12 +160,13 @@ def _dress(
     dialect: Dialect,
     meaning: Meaning,
     where: str,
+    delimiter: str,
 ) -> _Dress:
     marked = cells.protected(frame, columns)
     column_notes = cells.protection_notes(frame, columns, marked)
     frame = cells.bare(frame, marked)
     written, number_notes = cells.number_format_of(
-        frame, columns, dialect.numbers, (meaning.decimal, meaning.thousands), where
+        frame, columns, dialect.numbers, (meaning.decimal, meaning.thousands), where, delimiter
     )
     cells.check_types(frame, columns, written, where)
     return _Dress(frame, marked, written, column_notes, number_notes)
@@ -184,10 +183,14 @@ def _decided(
 ) -> Layout:
     """`decide`, once the columns are chosen and provider and symbol are named, or found lacking."""
     frame, dialect, columns, (provider, symbol) = dress.frame, taken.dialect, chosen.names, named
+    unsaid = meaning.volume_exponent is None and "volume" not in meaning.columns
+    if not dialect.shapes and unsaid:
+        units.refuse_others(frame, columns, dress.numbers, where)
     clock = tuple(columns[name] for name in ("ts", "time_of_day") if name in columns)
     time_format = meaning.time_format or dialect.time_format
     plan, time_notes = timeplan.plan(frame, clock, time_format, where)
-    written = stamps.read(stamps.cells(frame, plan), plan)
+    time_cells = stamps.cells(frame, plan)
+    written, late = stamps.read(time_cells, plan), stamps.say_24(time_cells, plan)
     refuse_unread_clock(frame, columns, written.shown, known.used, where)
     refuse_several_symbols(frame, columns, written.shown, where)
     intervals.refuse_several_intervals(frame, columns, known.used, where)
@@ -199,29 +202,24 @@ def _decided(
     said = names.intervals(
         names.spelled(frame, columns.get("interval"), interval.value), dialect.intervals
     )
-    zone, zone_notes = _zone(clock[0], plan, meaning.timezone, dialect)
+    zone, zone_notes = clocks.zone(clock[0], plan, meaning.timezone, dialect)
     plan, settled_notes = settle.settled(
         plan,
         written,
+        said.rows,
         daily=_column(names.daily(said), frame.height),
         zone=zone,
         asked=meaning.timezone is not None,
-        own_zone=_own_zone(frame.schema[clock[0]]),
+        own_zone=clocks.own_zone(frame.schema[clock[0]]),
+        are_ends=(meaning.stamp or (dialect.stamp if dialect.shapes else None)) == "end",
         where=where,
     )
     price_exponent = scales.chosen(meaning.price_exponent, dialect.price_exponent, where)
     volume_exponent = scales.chosen(meaning.volume_exponent, dialect.volume_exponent, where)
     if price_exponent == 0 and meaning.price_exponent is None:
         scales.refuse_fixed_point(frame, columns, dress.numbers, where)
-    unsaid = meaning.volume_exponent is None and "volume" not in meaning.columns
-    if not dialect.shapes and unsaid:
-        scales.refuse_other_units(frame, columns, dress.numbers, where)
-    if meaning.stamp is not None or dialect.shapes or dialect.stamp is None:
-        stamp, stamp_notes = edges.said(meaning.stamp or dialect.stamp, said.rows, where)
-    else:
-        begun = stamps.starts(written, plan, names.daily(said)).ts
-        stamp, stamp_notes = edges.shown(plan, written, begun, said, where)
-    skip = {} if meaning.keep_skipped else _skip(dialect, frame, columns)
+    stamp, after, stamp_notes = _stamp(meaning, dialect, plan, written, said, where, late)
+    skip = {} if meaning.keep_skipped else unfinished.skipped(dialect, frame, columns)
     skip = {**skip, **unselected(frame, {**dialect.where, **meaning.where}, where)}
     convention = known_convention(meaning.symbol_convention or dialect.symbol_convention)
     keys = (*_symbol_notes(frame, columns), *provider.notes, *symbol.notes)
@@ -241,6 +239,7 @@ def _decided(
         interval=interval.value,
         times=plan,
         stamp=stamp,
+        midnight_ends=after,
         price_exponent=price_exponent,
         volume_exponent=volume_exponent,
         numbers=dress.numbers,
@@ -251,47 +250,37 @@ def _decided(
     )
 
 
-def _skip(
-    dialect: Dialect, frame: pl.DataFrame, columns: Mapping[str, str]
-) -> Mapping[str, pl.Expr]:
-    """The dialect's reasons whose columns this file has, and flags of unfinished bars that the
-    dialect does not know."""
-    own = {
-        reason: expr
-        for reason, expr in dialect.skip.items()
-        if set(expr.meta.root_names()) <= set(frame.columns)
-    }
-    known = {name for expr in own.values() for name in expr.meta.root_names()}
-    return {**own, **unfinished.flags(frame, {*known, *columns.values()})}
+def _stamp(
+    meaning: Meaning,
+    dialect: Dialect,
+    plan: TimePlan,
+    written: Stamps,
+    intervals: Words,
+    where: str,
+    late: bool,
+) -> tuple[Stamp, frozenset[str], tuple[str, ...]]:
+    """Which end of a bar its time is, the intervals of which the ends are the midnights after, and
+    notes. `late`: some of the first batch's times have 24:00."""
+    own = frozenset(("1d",) if dialect.midnight_ends else ())
+    plain = meaning.stamp is None and not dialect.shapes and dialect.stamp is not None
+    if not plain and (meaning.stamp != "end" or own):
+        stamp, notes = edges.said(meaning.stamp or dialect.stamp, intervals.rows, where)
+        return stamp, own, notes
+    begun = stamps.starts(written, plan, names.daily(intervals)).ts
+    if plain:
+        stamp, notes = edges.shown(plan, written, begun, intervals, where, late=late)
+        if not late:
+            return stamp, own, notes
+    else:
+        stamp, notes = edges.said(meaning.stamp, intervals.rows, where)
+    after, more = closings.midnight_ends(plan, written, begun, intervals.rows, late=late)
+    return stamp, after, notes + more
 
 
 def _symbol_notes(frame: pl.DataFrame, columns: Mapping[str, str]) -> tuple[str, ...]:
     if "symbol" not in columns or not frame.schema[columns["symbol"]].is_integer():
         return ()
     return (f"symbols in {columns['symbol']!r} are integers: leading zeros, if any, are lost",)
-
-
-def _own_zone(dtype: pl.DataType) -> Zone | None:
-    """The zone of a typed column. UTC counts as no zone: it does not give a session's date."""
-    own = dtype.time_zone if isinstance(dtype, pl.Datetime) else None
-    return None if own is None or own in _UTC_NAMES else Zone(own)
-
-
-def _zone(
-    column: str, plan: TimePlan, hint: str | None, dialect: Dialect
-) -> tuple[Zone | None, tuple[str, ...]]:
-    """The zone from the person's option, else from the column's name, else from the dialect."""
-    if hint is not None:
-        return parse_zone(hint), ()
-    if plan.zone is not None:
-        return None, ()
-    named = fold(column)
-    if plan.kind == "wall" and (named.endswith(_CLOCK_OF_UTC) or named.startswith(_CLOCK_OF_UTC)):
-        return UTC, (f"times are UTC, as the name of column {column!r} says",)
-    if dialect.timezone is None:
-        return None, ()
-    note = f"times are {dialect.timezone}, as {dialect.name} has them"
-    return parse_zone(dialect.timezone), (note,) if plan.kind == "wall" else ()
 
 
 def _column(answer: pl.Series | bool, height: int) -> pl.Series:

@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from loader.dialects.dialect import fold
+from loader.dialects.dialect import Dialect, fold
 from loader.errors import ColumnMismatch
 
 #: Names of flags that are true for a finished bar, and of those that are true for one that is not.
@@ -79,3 +79,17 @@ def refuse_none_finished(frame: pl.DataFrame, skip: Mapping[str, pl.Expr], where
                 column=name,
                 hint="if it means something else, load them with --keep-skipped",
             )
+
+
+def skipped(
+    dialect: Dialect, frame: pl.DataFrame, columns: Mapping[str, str]
+) -> Mapping[str, pl.Expr]:
+    """The dialect's reasons whose columns this file has, and flags of unfinished bars that the
+    dialect does not know."""
+    own = {
+        reason: expr
+        for reason, expr in dialect.skip.items()
+        if set(expr.meta.root_names()) <= set(frame.columns)
+    }
+    known = {name for expr in own.values() for name in expr.meta.root_names()}
+    return {**own, **flags(frame, {*known, *columns.values()})}

@@ -11,7 +11,12 @@ import polars as pl
 from loader.bars import TS
 from loader.bars.numbers import to_count
 from loader.dialects.dialect import OHLCV, Dialect, Opening, Refused, Reshape, Shape
-from loader.dialects.providers.dukascopy_jforex import INTERVALS, jforex_times
+from loader.dialects.providers.dukascopy_jforex import (
+    INTERVALS,
+    PLATFORM_CLOCKS,
+    jforex_times,
+    without_blanks,
+)
 from loader.dialects.providers.dukascopy_points import duka_exponent, exponent
 from loader.errors import UnreadableFile
 
@@ -26,6 +31,11 @@ _DUKA_NAME = r"(?:^|[/!])(?P<symbol>[A-Z0-9]+)-\d{4}_\d\d_\d\d-\d{4}_\d\d_\d\d\.
 _JFOREX_NAME = (
     r"(?:^|[/!])(?P<symbol>[^/!]+?)_Candlestick_"
     r"(?P<interval>\d+_(?i:s|m|hour|h|d|week|month))_(?P<side>BID|ASK)(?:_[^/!]*)?\.csv"
+)
+_PLATFORM_NAME = (
+    r"(?:^|[/!])(?P<symbol>[A-Za-z0-9.]+?)(?:_(?:UTC|EET|GMT))?_"
+    r"(?P<interval>\d+ (?:Sec|Min|Hour)s?|Hourly|Daily|Weekly|Monthly)_(?P<side>Bid|Ask)_"
+    r"\d{4}\.\d\d\.\d\d_[^/!]*\.csv"
 )
 _DELTAS = ("times", "opens", "highs", "lows", "closes", "volumes")
 _SHIFTS = {"60000": "1m", "3600000": "1h", "86400000": "1d"}
@@ -174,6 +184,20 @@ DIALECT = Dialect(
             )
             for clock in ("Gmt time", "Local time")
         ),
+        *(
+            Shape(
+                header=(clock, "Open", "High", "Low", "Close", "Volume"),
+                exact=True,
+                columns={"ts": (clock,), **OHLCV},
+                values={clock: r"\d{4}\.\d\d\.\d\d \d\d:\d\d:\d\d"},
+                timezone=zone,
+                price_exponent=0,
+                reshape=without_blanks,
+                skip={_FILLER: _JFOREX_FLAT & _unquoted("Volume")},
+                note="written by JForex's manager of historical data",
+            )
+            for clock, zone in PLATFORM_CLOCKS.items()
+        ),
         Shape(header=_DUKA, exact=True, name=_DUKA_NAME, note="written by duka, from ask prices"),
         Shape(positions=_DUKA, name=_DUKA_NAME, note="written by duka, from ask prices"),
     ),
@@ -207,6 +231,7 @@ DIALECT = Dialect(
         _NODE_NAME,
         _DUKA_NAME,
         _JFOREX_NAME,
+        _PLATFORM_NAME,
     ),
     facts=_facts,
     provider="dukascopy-{side}",
@@ -244,6 +269,7 @@ DIALECT = Dialect(
         "minutes missing from the newer feed had no quotes",
     ),
     source="bi5 of EURUSD and BTCUSD against the newer feed and dukascopy-node's text; "
-    "dukascopy-node's metadata of instruments; duka's code; exports of JForex in public code, "
+    "dukascopy-node's metadata of instruments; duka's code; exports of JForex in public code "
+    "(EURUSD_15 Mins_Bid_2025.01.01_….csv, with Time (UTC) or Time (EET), the clock of Athens), "
     "giuse88/duka issue 18",
 )

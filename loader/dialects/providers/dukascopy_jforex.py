@@ -17,7 +17,20 @@ INTERVALS: Final = {
     **dict.fromkeys(("1_D", "1_d"), "1d"),
     **dict.fromkeys(("1_Week", "1_WEEK", "1_week"), "1w"),
     **dict.fromkeys(("1_Month", "1_MONTH", "1_month"), "1mo"),
-}
+    "1 Min": "1m", **{f"{n} Mins": f"{n}m" for n in (2, 3, 5, 10, 15, 30)},
+    "1 Hour": "1h", "Hourly": "1h", **{f"{n} Hours": f"{n}h" for n in (2, 4, 6, 8, 12)},
+    **{f"{n} Secs": f"{n}s" for n in (5, 10, 15, 30)}, "1 Sec": "1s",
+    "Daily": "1d", "Weekly": "1w", "Monthly": "1mo",
+}  # fmt: skip
+#: The clocks that the platform's manager of historical data names in its header.
+PLATFORM_CLOCKS: Final = {
+    "Time (UTC)": "UTC", "Time (GMT)": "UTC", "Time (EET)": "Europe/Athens",
+}  # fmt: skip
+
+
+def without_blanks(opening: Opening) -> Reshape:
+    """Names of columns without the blank that the platform writes behind the last one."""
+    return lambda frame: frame.rename(str.strip)
 
 
 def jforex_times(column: str) -> Callable[[Opening], Reshape]:
