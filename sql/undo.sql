@@ -1,7 +1,8 @@
 -- undo_session --
--- For this transaction: joins of whole tables, which a session that loads does without.
+-- For this transaction: joins of whole tables, which a session that loads does without, and single bars by their key.
 SELECT set_config(name, setting, true)
-  FROM (VALUES ('enable_seqscan', 'on'), ('enable_bitmapscan', 'on'), ('work_mem', '256MB')) AS wanted (name, setting)
+  FROM (VALUES ('enable_seqscan', 'on'), ('enable_bitmapscan', 'on'), ('work_mem', '256MB'),
+               ('random_page_cost', '1.1')) AS wanted (name, setting)
 
 -- undo_loads --
 -- The loads to be undone: those of run $1; or written at $2 or later; or those that the state known by $3 and loads up to
