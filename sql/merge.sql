@@ -57,7 +57,7 @@ SELECT CAST(current_setting('server_version_num') AS integer) >= 180000
 
 -- bars_revise --
 -- The diff-aware upsert from the stage, which keeps old and new values of what it changes in the same statement.
--- $1 run, $2 file. Returns rows inserted and rows updated.
+-- $1 run, $2 file. Returns rows inserted, rows updated, and revisions.
 WITH written AS (
     INSERT INTO bars_ohlcv AS b (@columns)
     SELECT @columns
@@ -71,9 +71,23 @@ WITH written AS (
                                       old_created_at, old_updated_at)
     SELECT @key, @values(old_), @values, CAST($1 AS bigint), CAST($2 AS bigint), old_created_at, old_updated_at
       FROM written
-     WHERE NOT inserted)
-SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted)
+     WHERE NOT inserted
+    RETURNING 1)
+SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted), (SELECT count(*) FROM kept)
   FROM written
+
+-- revisions_guards --
+-- Triggers and rules of others that can keep a revision out, one a line.
+SELECT string_agg(name, chr(10) ORDER BY name)
+  FROM (SELECT CAST(t.tgname AS text) AS name
+          FROM pg_trigger t
+         WHERE (t.tgrelid = to_regclass('bars_ohlcv_revisions')
+                OR t.tgrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass('bars_ohlcv_revisions')))
+           AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 1 = 1 AND t.tgtype & 66 <> 0
+         UNION ALL
+        SELECT CAST(r.rulename AS text)
+          FROM pg_rewrite r
+         WHERE r.ev_class = to_regclass('bars_ohlcv_revisions')) AS guards
 
 -- bars_hold --
 -- Keeps others from altering the bars until the transaction ends.

@@ -1,7 +1,8 @@
 -- undo_session --
--- For this transaction: joins of whole tables, which a session that loads does without.
+-- For this transaction: joins of whole tables, which a session that loads does without, and single bars by their key.
 SELECT set_config(name, setting, true)
-  FROM (VALUES ('enable_seqscan', 'on'), ('enable_bitmapscan', 'on'), ('work_mem', '256MB')) AS wanted (name, setting)
+  FROM (VALUES ('enable_seqscan', 'on'), ('enable_bitmapscan', 'on'), ('work_mem', '256MB'),
+               ('random_page_cost', '1.1')) AS wanted (name, setting)
 
 -- undo_loads --
 -- The loads to be undone: those of run $1; or written at $2 or later; or those that the state known by $3 and loads up to
@@ -13,45 +14,59 @@ SELECT id, run_id, folded, inserted, updated, deleted
             ELSE NOT (known_at <= CAST($3 AS timestamptz) AND id <= CAST($4 AS bigint)) END
  ORDER BY id
 
+-- undo_alone --
+-- Waits for other commands that take bars away: two that undid one run at a time would both be on record as having done it.
+SELECT pg_advisory_xact_lock(120278083395942)
+
+-- undone_create --
+-- The loads to be undone, for the queries below. `core` are those that are meant; the others come to nothing together.
+CREATE TEMPORARY TABLE mdload_undone (
+    id bigint NOT NULL, xact_at timestamptz NOT NULL, inserted bigint NOT NULL, core boolean NOT NULL
+) ON COMMIT DROP
+
+-- undone_fill --
+-- Loads $1 (JSON array of ids), of which those in $2 are meant.
+INSERT INTO pg_temp.mdload_undone (id, xact_at, inserted, core)
+SELECT l.id, l.xact_at, l.inserted,
+       l.id IN (SELECT CAST(c.id AS bigint) FROM json_array_elements_text(CAST(CAST($2 AS text) AS json)) AS c (id))
+  FROM json_array_elements_text(CAST(CAST($1 AS text) AS json)) AS w (id)
+  JOIN bars_loads l ON l.id = CAST(w.id AS bigint)
+
+-- undone_analyze --
+-- So that the planner knows how few they are.
+ANALYZE pg_temp.mdload_undone
+
 -- undo_is_last --
--- Whether no load that is not among the wanted ones (see undo_later) came after the first of them.
+-- Whether no load that is not to be undone came after the first of those that are.
 SELECT NOT EXISTS (
        SELECT FROM bars_loads l
-        WHERE l.id > (SELECT min(CAST(w.id AS bigint))
-                        FROM json_array_elements_text(current_setting('mdload.wanted')::json -> 'loads') AS w(id))
-          AND l.id NOT IN (SELECT CAST(w.id AS bigint)
-                             FROM json_array_elements_text(current_setting('mdload.wanted')::json -> 'loads') AS w(id)))
+        WHERE l.id > (SELECT min(id) FROM pg_temp.mdload_undone)
+          AND NOT EXISTS (SELECT FROM pg_temp.mdload_undone u WHERE u.id = l.id))
 
 -- undo_later --
--- Where loads that are not among the wanted ones changed the same bars later: by run and kind of load, how many bars, and
--- the first of them. What they superseded cannot be taken back without them. Wanted is a JSON object: `loads`, the ids of
--- all loads to be undone, and `core`, those of them whose bars are meant; the others come to nothing together.
-WITH undone AS MATERIALIZED (
-    SELECT l.id, l.xact_at FROM bars_loads l
-      JOIN json_array_elements_text(current_setting('mdload.wanted')::json -> 'loads') AS w(id) ON l.id = CAST(w.id AS bigint)
-), core AS MATERIALIZED (
-    SELECT l.xact_at FROM bars_loads l
-      JOIN json_array_elements_text(current_setting('mdload.wanted')::json -> 'core') AS w(id) ON l.id = CAST(w.id AS bigint)
-), later AS MATERIALIZED (
+-- Where loads that are not to be undone changed the same bars later: by run and kind of load, how many bars, and the first
+-- of them. What they superseded cannot be taken back without them.
+WITH later AS MATERIALIZED (
     SELECT l.id, l.xact_at, l.run_id, l.kind FROM bars_loads l
-     WHERE l.id > (SELECT min(id) FROM undone) AND NOT EXISTS (SELECT FROM undone u WHERE u.id = l.id)
+     WHERE l.id > (SELECT min(id) FROM pg_temp.mdload_undone)
+       AND NOT EXISTS (SELECT FROM pg_temp.mdload_undone u WHERE u.id = l.id)
 ), theirs AS (
-    -- The wanted load's values, replaced or taken away by a later load.
+    -- The values of a load to be undone, replaced or taken away by a later load.
     SELECT r.provider, r.symbol, r."interval", r.ts, l.run_id, l.kind
       FROM later l
       JOIN bars_ohlcv_revisions r ON r.revised_at = l.xact_at
-      JOIN undone o ON o.xact_at = r.old_updated_at
+      JOIN pg_temp.mdload_undone o ON o.xact_at = r.old_updated_at
      UNION ALL
-    -- Taken away by the wanted load, and there again by a later one.
+    -- Taken away by a load to be undone, and there again by a later one.
     SELECT r.provider, r.symbol, r."interval", r.ts, l.run_id, l.kind
-      FROM undone u
+      FROM pg_temp.mdload_undone u
       JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at AND r.op = 'delete'
       JOIN bars_ohlcv b ON @same_key(b., r.)
       JOIN later l ON l.xact_at = b.updated_at
      UNION ALL
     -- Likewise, and taken away once more.
     SELECT r.provider, r.symbol, r."interval", r.ts, l.run_id, l.kind
-      FROM undone u
+      FROM pg_temp.mdload_undone u
       JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at AND r.op = 'delete'
       JOIN bars_ohlcv_revisions s ON @same_key(s., r.)
       JOIN later l ON l.xact_at = s.revised_at AND l.id > u.id
@@ -60,10 +75,11 @@ WITH undone AS MATERIALIZED (
     SELECT DISTINCT t.provider, t.symbol, t."interval", t.ts, t.run_id, t.kind
       FROM theirs t
      WHERE NOT EXISTS (
-           SELECT FROM bars_ohlcv b JOIN undone u ON u.xact_at = b.updated_at
+           SELECT FROM bars_ohlcv b JOIN pg_temp.mdload_undone u ON u.xact_at = b.updated_at
             WHERE @same_key(b., t.))
        AND EXISTS (
-           SELECT FROM bars_ohlcv_revisions r JOIN core c ON c.xact_at IN (r.revised_at, r.old_updated_at)
+           SELECT FROM bars_ohlcv_revisions r
+             JOIN pg_temp.mdload_undone c ON c.core AND c.xact_at IN (r.revised_at, r.old_updated_at)
             WHERE @same_key(r., t.))
 )
 SELECT run_id, kind, count(*) AS bars, min(ts) AS first, max(ts) AS last,
@@ -73,121 +89,102 @@ SELECT run_id, kind, count(*) AS bars, min(ts) AS first, max(ts) AS last,
  GROUP BY run_id, kind
  ORDER BY bars DESC, run_id
 
--- undo_has_prior --
--- Whether any bar that the wanted loads (see undo_later) changed or took away was something before.
-WITH undone AS MATERIALIZED (
-    SELECT l.xact_at FROM bars_loads l
-      JOIN json_array_elements_text(current_setting('mdload.wanted')::json -> 'loads') AS w(id) ON l.id = CAST(w.id AS bigint)
-)
-SELECT EXISTS (
-       SELECT FROM undone u
-         JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at
-        WHERE NOT EXISTS (SELECT FROM undone o WHERE o.xact_at = r.old_updated_at))
+-- prior_create --
+-- What bars that the loads to be undone changed or took away were before: what the last load made of them that is not undone.
+CREATE TEMPORARY TABLE mdload_prior ON COMMIT DROP AS
+SELECT provider, symbol, "interval", ts, @values(old_), old_created_at, old_updated_at
+  FROM (SELECT DISTINCT ON (r.provider, r.symbol, r."interval", r.ts) r.*, u.id AS load_id
+          FROM pg_temp.mdload_undone u
+          JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at
+         WHERE NOT EXISTS (SELECT FROM pg_temp.mdload_undone o WHERE o.xact_at = r.old_updated_at)
+         ORDER BY r.provider, r.symbol, r."interval", r.ts, u.id DESC, r.id DESC) AS newest
+ WHERE NOT EXISTS (
+       SELECT FROM bars_ohlcv_revisions s JOIN bars_loads n ON n.xact_at = s.revised_at
+        WHERE @same_key(s., newest.)
+          AND s.op = 'delete' AND n.id > newest.load_id
+          AND NOT EXISTS (SELECT FROM pg_temp.mdload_undone u WHERE u.id = n.id))
 
--- undo_new_bars --
--- Takes away the bars that the wanted loads (see undo_later) wrote, none of which was anything before, and keeps them as
--- revisions. $1 run. Returns how many.
-WITH undone AS MATERIALIZED (
-    SELECT l.xact_at FROM bars_loads l
-      JOIN json_array_elements_text(current_setting('mdload.wanted')::json -> 'loads') AS w(id) ON l.id = CAST(w.id AS bigint)
-), gone AS (
-    DELETE FROM bars_ohlcv b USING undone u WHERE b.updated_at = u.xact_at
-    RETURNING b.*
+-- prior_analyze --
+-- So that the planner goes through the bars' key where they are few.
+ANALYZE pg_temp.mdload_prior
+
+-- undo_extent --
+-- How many bars were something before, their first and last ts; and whether the loads to be undone inserted any bar.
+SELECT count(*), min(ts), max(ts), (SELECT coalesce(sum(inserted), 0) > 0 FROM pg_temp.mdload_undone)
+  FROM pg_temp.mdload_prior
+
+-- undo_replaced --
+-- Takes away the bars of the loads to be undone that were something else before (`undo_restore` writes that), and keeps
+-- them as revisions. A bar that would become what it is stays, and so does one that another writer has changed in
+-- between. $1 run, $2 and $3 the first and last ts. Gives how many are gone, and how many are kept.
+WITH gone AS (
+    DELETE FROM bars_ohlcv b USING pg_temp.mdload_prior p, pg_temp.mdload_undone u
+     WHERE @same_key(b., p.) AND b.ts BETWEEN CAST($2 AS timestamptz) AND CAST($3 AS timestamptz)
+       AND b.updated_at = u.xact_at
+       AND (@values(b.)) IS DISTINCT FROM (@values(p.old_))
+    RETURNING @columns(b.), b.created_at, b.updated_at, @values(p.old_, new_)
 ), kept AS (
-    INSERT INTO bars_ohlcv_revisions (
-        provider, symbol, "interval", ts,
-        @values(old_),
-        run_id, old_created_at, old_updated_at, op)
-    SELECT provider, symbol, "interval", ts, @values,
-           CAST($1 AS bigint), created_at, updated_at, 'delete'
+    INSERT INTO bars_ohlcv_revisions (@key, @values(old_), @values(new_), run_id, old_created_at, old_updated_at, op)
+    SELECT @key, @values, @values(new_), CAST($1 AS bigint), created_at, updated_at, 'update'
       FROM gone
+    RETURNING 1)
+SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM kept)
+
+-- undo_added_keep --
+-- Keeps the bars of the loads to be undone that were nothing before as revisions. $1 run. Gives how many. Two statements
+-- instead of one: the server need not remember the rows between them.
+WITH kept AS (
+    INSERT INTO bars_ohlcv_revisions (@key, @values(old_), run_id, old_created_at, old_updated_at, op)
+    SELECT @key(b.), @values(b.), CAST($1 AS bigint), b.created_at, b.updated_at, 'delete'
+      FROM bars_ohlcv b
+      JOIN pg_temp.mdload_undone u ON u.xact_at = b.updated_at
+     WHERE NOT EXISTS (SELECT FROM pg_temp.mdload_prior p WHERE @same_key(p., b.))
     RETURNING 1)
 SELECT count(*) FROM kept
 
--- undo_bars --
--- Takes away the bars that the wanted loads (see undo_later) wrote, and keeps them as revisions: those that were
--- something else before become it (`undo_restore` writes them), the others are gone. A bar that would become what it is
--- stays. NOT IN keeps the bars in the order of the table, so that the revisions' index grows in order. $1 run. Gives how many became
--- something else, and how many are gone. A bar that another writer has changed in between stays as that made it.
-WITH undone AS MATERIALIZED (
-    SELECT l.id, l.xact_at FROM bars_loads l
-      JOIN json_array_elements_text(current_setting('mdload.wanted')::json -> 'loads') AS w(id) ON l.id = CAST(w.id AS bigint)
-), prior AS MATERIALIZED (
-    SELECT * FROM (
-        SELECT DISTINCT ON (r.provider, r.symbol, r."interval", r.ts) r.*, u.id AS load_id
-          FROM undone u
-          JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at
-         WHERE NOT EXISTS (SELECT FROM undone o WHERE o.xact_at = r.old_updated_at)
-         ORDER BY r.provider, r.symbol, r."interval", r.ts, u.id DESC, r.id DESC) AS newest
-     WHERE NOT EXISTS (
-           SELECT FROM bars_ohlcv_revisions s JOIN bars_loads n ON n.xact_at = s.revised_at
-            WHERE @same_key(s., newest.)
-              AND s.op = 'delete' AND n.id > newest.load_id
-              AND NOT EXISTS (SELECT FROM undone u WHERE u.id = n.id))
-), same AS MATERIALIZED (
-    SELECT p.provider, p.symbol, p."interval", p.ts
-      FROM prior p
-      JOIN bars_ohlcv b ON @same_key(b., p.)
-     WHERE (@values(p.old_))
-           IS NOT DISTINCT FROM (@values(b.))
-), gone AS (
-    DELETE FROM bars_ohlcv b USING undone u
-     WHERE b.updated_at = u.xact_at
-       AND (b.provider, b.symbol, b."interval", b.ts) NOT IN (SELECT provider, symbol, "interval", ts FROM same)
-    RETURNING b.*
-), kept AS (
-    INSERT INTO bars_ohlcv_revisions (
-        provider, symbol, "interval", ts,
-        @values(old_),
-        @values(new_),
-        run_id, old_created_at, old_updated_at, op)
-    SELECT g.provider, g.symbol, g."interval", g.ts, @values(g.),
-           @values(p.old_),
-           CAST($1 AS bigint), g.created_at, g.updated_at, CASE WHEN p.id IS NULL THEN 'delete' ELSE 'update' END
-      FROM gone g
-      LEFT JOIN prior p ON @same_key(p., g.)
-    RETURNING op)
-SELECT count(*) FILTER (WHERE op = 'update'), count(*) FILTER (WHERE op = 'delete') FROM kept
+-- undo_added --
+-- Takes these bars away. Gives how many, which are fewer if another writer has changed one in between.
+WITH gone AS (
+    DELETE FROM bars_ohlcv b USING pg_temp.mdload_undone u
+     WHERE u.xact_at = b.updated_at
+       AND NOT EXISTS (SELECT FROM pg_temp.mdload_prior p WHERE @same_key(p., b.))
+    RETURNING 1)
+SELECT count(*) FROM gone
 
 -- undo_restore --
--- Writes what was there before the wanted loads, where nothing is now. Gives how many bars. Raises where another writer
--- was faster.
-WITH undone AS MATERIALIZED (
-    SELECT l.id, l.xact_at FROM bars_loads l
-      JOIN json_array_elements_text(current_setting('mdload.wanted')::json -> 'loads') AS w(id) ON l.id = CAST(w.id AS bigint)
-), prior AS MATERIALIZED (
-    SELECT * FROM (
-        SELECT DISTINCT ON (r.provider, r.symbol, r."interval", r.ts) r.*, u.id AS load_id
-          FROM undone u
-          JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at
-         WHERE NOT EXISTS (SELECT FROM undone o WHERE o.xact_at = r.old_updated_at)
-         ORDER BY r.provider, r.symbol, r."interval", r.ts, u.id DESC, r.id DESC) AS newest
-     WHERE NOT EXISTS (
-           SELECT FROM bars_ohlcv_revisions s JOIN bars_loads n ON n.xact_at = s.revised_at
-            WHERE @same_key(s., newest.)
-              AND s.op = 'delete' AND n.id > newest.load_id
-              AND NOT EXISTS (SELECT FROM undone u WHERE u.id = n.id))
-), restored AS (
-    INSERT INTO bars_ohlcv (
-        provider, symbol, "interval", ts, @values, created_at)
-    SELECT p.provider, p.symbol, p."interval", p.ts, @values(p.old_), coalesce(p.old_created_at, p.old_updated_at, now())
-      FROM prior p
+-- Writes what was there before the loads to be undone, where nothing is now. $1 and $2 its first and last ts. Gives how
+-- many bars, and their symbols (JSON array). Raises where another writer was faster.
+WITH restored AS (
+    INSERT INTO bars_ohlcv (@columns, created_at)
+    SELECT @key(p.), @values(p.old_), coalesce(p.old_created_at, p.old_updated_at, now())
+      FROM pg_temp.mdload_prior p
      WHERE NOT EXISTS (
            SELECT FROM bars_ohlcv b
-            WHERE @same_key(b., p.))
-     ORDER BY p.provider, p.symbol, p."interval", p.ts
-    RETURNING 1)
-SELECT count(*) FROM restored
+            WHERE @same_key(b., p.) AND b.ts BETWEEN CAST($1 AS timestamptz) AND CAST($2 AS timestamptz))
+     ORDER BY @key(p.)
+    RETURNING symbol)
+SELECT coalesce(sum(bars), 0), CAST(coalesce(json_agg(symbol), '[]') AS text)
+  FROM (SELECT symbol, count(*) AS bars FROM restored GROUP BY symbol) AS s
+
+-- undo_remember --
+-- Notes in the metadata of run $1 which runs it undid ($2, JSON array), whether it undid them whole, so that together they
+-- come to nothing ($3), and that of those runs it means loads up to $4: a run that goes on has later ones.
+UPDATE job_runs
+   SET metadata = metadata || jsonb_build_object(
+       'rolls_back', CAST(CAST($2 AS text) AS jsonb), 'whole', CAST(CAST($3 AS text) AS boolean), 'up_to', CAST($4 AS bigint))
+ WHERE id = CAST($1 AS bigint)
 
 -- undo_spans --
--- What this transaction has changed so far, by its revisions and new bars: symbols (JSON array), first and last ts.
-SELECT CAST(coalesce(json_agg(DISTINCT r.symbol), '[]') AS text), min(r.ts), max(r.ts)
-  FROM bars_ohlcv_revisions r
- WHERE r.revised_at = now()
+-- What this transaction has taken away so far, by its revisions: symbols (JSON array), first and last ts.
+SELECT CAST(coalesce(json_agg(symbol), '[]') AS text), min(first), max(last)
+  FROM (SELECT r.symbol, min(r.ts) AS first, max(r.ts) AS last
+          FROM bars_ohlcv_revisions r
+         WHERE r.revised_at = now()
+         GROUP BY r.symbol) AS s
 
 -- delete_bars --
 -- Takes bars away and keeps them as revisions: of provider $2, symbols $3 (JSON array), interval $4, ts from $5 to $6; a
--- NULL asks nothing. $1 run. Gives how many.
+-- NULL asks nothing. $1 run. Gives how many are gone, and how many are kept.
 WITH gone AS (
     DELETE FROM bars_ohlcv b
      WHERE (CAST($2 AS text) IS NULL OR b.provider = $2)
@@ -205,7 +202,7 @@ WITH gone AS (
            CAST($1 AS bigint), created_at, updated_at, 'delete'
       FROM gone
     RETURNING 1)
-SELECT count(*) FROM kept
+SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM kept)
 
 -- rename_meets --
 -- Bars that stand where a rename of symbol $1 to $2 would put others: how many, the first and last ts. Only of provider
@@ -229,14 +226,16 @@ WITH written AS (
 SELECT count(*) FROM written
 
 -- rollback_runs --
--- Rollbacks that undid all loads of their runs and left nothing, newest first: the run, and the runs that it undid.
-SELECT id, CAST(metadata -> 'rolls_back' AS text) AS runs
-  FROM job_runs
- WHERE metadata @> '{"whole": true}' AND metadata ? 'rolls_back' AND status = 'success'
- ORDER BY id DESC
+-- Rollbacks that undid all loads of their runs and left nothing, newest first: the run, the runs that it undid (JSON array),
+-- and up to which load. A run that was killed after its commit counts as well.
+SELECT r.id, CAST(r.metadata -> 'rolls_back' AS text) AS runs, coalesce(CAST(r.metadata ->> 'up_to' AS bigint), l.id) AS up_to
+  FROM job_runs r
+  JOIN (SELECT run_id, max(id) AS id FROM bars_loads WHERE kind = 'rollback' GROUP BY run_id) l ON l.run_id = r.id
+ WHERE r.metadata @> '{"whole": true}' AND r.metadata ? 'rolls_back'
+ ORDER BY l.id DESC
 
 -- loads_of_runs --
--- The loads of the runs $1 (JSON array).
+-- The loads of runs up to one of each: $1 is a JSON array of pairs of them.
 SELECT l.id
-  FROM jsonb_array_elements_text(CAST(CAST($1 AS text) AS jsonb)) AS w (run_id)
-  JOIN bars_loads l ON l.run_id = CAST(w.run_id AS bigint)
+  FROM json_array_elements(CAST(CAST($1 AS text) AS json)) AS w (pair)
+  JOIN bars_loads l ON l.run_id = CAST(w.pair ->> 0 AS bigint) AND l.id <= CAST(w.pair ->> 1 AS bigint)

@@ -14,6 +14,14 @@ RETURNING id
 -- Waits for the loads that are committing, and gives the last instant that no later load can reach.
 SELECT mdload_settled() AS settled
 
+-- settle_hold --
+-- Waits for the loads that are committing, and keeps others from it until settle_release.
+SELECT pg_advisory_lock(120278083395941)
+
+-- settle_release --
+-- Lets loads commit again.
+SELECT pg_advisory_unlock(120278083395941)
+
 -- past_set --
 -- For the next queries of this session: what bars_ohlcv_as_of and bars_ohlcv_at are asked for. $1 a time, as text, $2 a
 -- pin; and scans of tables, which the joins to loads want.
@@ -22,10 +30,10 @@ SELECT set_config(name, setting, false)
                ('enable_seqscan', 'on'), ('enable_bitmapscan', 'on')) AS wanted (name, setting)
 
 -- pin_make --
--- Names an instant. $1 name, $2 known at (NULL: the instant that is settled now), $3 that instant, $4 note.
+-- Names an instant, between settle_hold and settle_release. $1 name, $2 known at, $3 note. Loads that there are now are
+-- among it if they were known by then; none that comes later is, whatever the clock says.
 INSERT INTO bars_pins (name, known_at, load_id, note)
-SELECT $1, coalesce(CAST($2 AS timestamptz), CAST($3 AS timestamptz)),
-       coalesce((SELECT max(id) FROM bars_loads WHERE stamped_at <= CAST($3 AS timestamptz)), 0), $4
+SELECT $1, CAST($2 AS timestamptz), coalesce((SELECT max(id) FROM bars_loads), 0), $3
     ON CONFLICT (name) DO NOTHING
 RETURNING name, known_at, load_id, note, created_at, created_by
 

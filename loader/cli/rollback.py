@@ -46,7 +46,7 @@ def rollback(
     from loader.cli.changes import change
     from loader.db.reconnecting import ReconnectingSession
     from loader.store.versions.instants import pinned
-    from loader.store.versions.selection import Since, about
+    from loader.store.versions.selection import Since
     from loader.store.versions.undo import rollback as undo
 
     if sum(given is not None for given in (run_id, since, pin)) != 1:
@@ -64,6 +64,5 @@ def rollback(
     change(
         ctx, "rollback",
         lambda url: partial(undo, url, meant(url), keep_later=keep_later),
-        about=lambda url: about(url, meant(url), keep_later=keep_later),
         dry_run=dry_run, yes=yes, as_json=as_json,
     )  # fmt: skip

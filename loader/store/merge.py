@@ -95,17 +95,15 @@ def upsert(
     if chunks.chunked(writer):
         added, spans = _met(writer, hours)
     elif returns_old(writer):
-        inserted, updated = writer.one("bars_revise", run_id, file_id)
+        inserted, updated, kept = writer.one("bars_revise", run_id, file_id)
+        shape.insist_kept(writer, updated, kept)
         return Merged(inserted, updated, rows - inserted - updated)
     revised = sum(writer.one("revisions_keep", run_id, file_id, *span)[0] for span in spans)
     inserted, updated = writer.one("bars_upsert")
     if updated != revised:
         if triggers := shape.check(writer).triggers:
             raise shape.kept_out(triggers, abs(updated - revised))
-        raise Contended(
-            f"another writer changed {abs(updated - revised)} of the bars during the merge",
-            hint="run the same command again",
-        )
+        shape.insist_kept(writer, updated, revised)
     inserted += added
     return Merged(inserted, updated, rows - inserted - updated)
 
@@ -126,6 +124,7 @@ def merge_statement(
     if inserted + updated + unchanged != statement.rows or updated != revised:
         if triggers := shape.check(session).triggers:
             raise shape.kept_out(triggers, statement.rows - inserted - updated - unchanged)
+        shape.insist_kept(session, updated, revised)
         raise Contended("another writer changed some of the batch's bars during the merge")
     return Merged(inserted, updated, unchanged), number
 

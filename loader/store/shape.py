@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from loader.bars.columns import KEY, TYPES, VALUES
 from loader.db.executor import Executor
-from loader.errors import DatabaseError, MergeFailed
+from loader.errors import Contended, DatabaseError, MergeFailed
 
 _BARS: Final = "bars_ohlcv"
 _REVISIONS: Final = "bars_ohlcv_revisions"
@@ -134,4 +134,29 @@ def kept_out(triggers: tuple[str, ...], missing: int) -> MergeFailed:
         f"{missing:,} bars did not reach {_BARS} as they were sent: a trigger there keeps rows out "
         f"or changes them ({named}); nothing of this transaction was kept",
         hint=f"drop the trigger, or disable it: ALTER TABLE {_BARS} DISABLE TRIGGER NAME",
+    )
+
+
+def insist_kept(session: Executor, changed: int, kept: int) -> None:
+    """Compares the bars that a transaction has changed or taken away with the revisions that it
+    has written.
+
+    Raises:
+        MergeFailed: a trigger or a rule of others has dropped revisions.
+        Contended: another writer was in the way; run the transaction again.
+    """
+    if changed == kept:
+        return
+    missing = abs(changed - kept)
+    (guards,) = session.one("revisions_guards")
+    if guards and kept < changed:
+        named = ", ".join(repr(name) for name in guards.splitlines())
+        raise MergeFailed(
+            f"the old values of {missing:,} bars did not reach {_REVISIONS}: a trigger or rule "
+            f"there keeps rows out ({named}); nothing of this transaction was kept",
+            hint=f"drop it, or disable it: ALTER TABLE {_REVISIONS} DISABLE TRIGGER NAME",
+        )
+    raise Contended(
+        f"another writer changed {missing:,} of the bars meanwhile",
+        hint="run the same command again",
     )

@@ -30,8 +30,13 @@ def make(
     Raises:
         SettingsError: the name is taken or no name for a pin; or `at` is in the future.
     """
-    moment = at_time(session, at).known_at if at is not None else None
-    made = session.rows("pin_make", pin_name(name), moment, settled(session), note)
+    pin_name(name)
+    session.rows("settle_hold")
+    try:
+        moment = at_time(session, at).known_at if at is not None else settled(session)
+        made = session.rows("pin_make", name, moment, note)
+    finally:
+        session.rows("settle_release")
     if not made:
         raise SettingsError(
             f"there is a pin named {name!r} already",

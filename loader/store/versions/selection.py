@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from loader.db.arrow import Connection, connect
+from loader.db.arrow import Connection
 from loader.errors import NothingStored, SettingsError
-from loader.store.versions.instants import Instant
+from loader.store.versions.instants import ALL_LOADS, Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,22 +21,6 @@ class Since:
     run_id: int | None = None
     moment: datetime | None = None
     instant: Instant | None = None
-
-
-def about(url: str, since: Since, *, keep_later: bool) -> dict[str, object]:
-    """What the metadata of a rollback's run says: the runs that it `rolls_back`, and whether it
-    undoes them `whole`, so that together they come to nothing.
-
-    Raises:
-        NothingStored: there is nothing to undo.
-        SettingsError: as `rollback`.
-    """
-    with connect(url, autocommit=True) as reader:
-        found = loads(reader, since)
-        runs = runs_of(found)
-        all_of_them = of_runs(reader, runs)
-    whole = not keep_later and all_of_them == {load for load, *_ in found}
-    return {"rolls_back": list(runs), "whole": whole}
 
 
 def loads(writer: Connection, since: Since) -> list[tuple[Any, ...]]:
@@ -57,37 +41,48 @@ def loads(writer: Connection, since: Since) -> list[tuple[Any, ...]]:
     return found
 
 
-def runs_of(loads: Sequence[tuple[Any, ...]]) -> tuple[int, ...]:
+def runs_of(loads: Iterable[tuple[Any, ...]]) -> tuple[int, ...]:
     return tuple(sorted({run for _, run, _ in loads if run is not None}))
 
 
-def of_runs(reader: Connection, runs: Collection[int]) -> set[int]:
-    """The loads of the runs."""
-    if not runs:
-        return set()
-    return set(reader.frame("loads_of_runs", json.dumps(sorted(runs)))["id"].to_list())
+def whole(reader: Connection, found: Sequence[tuple[Any, ...]]) -> bool:
+    """Whether `found` are all loads of their runs."""
+    ids = {load for load, *_ in found}
+    return _of_runs(reader, [(run, ALL_LOADS) for run in runs_of(found)]) == ids
 
 
-def cancelled(reader: Connection, wanted: Sequence[int]) -> set[int]:
-    """Runs that come to nothing together: those that were rolled back, and their rollbacks. One
-    that was rolled back itself, or is to be, leaves in force what it had undone.
+def cancelled(reader: Connection, found: Sequence[tuple[Any, ...]]) -> set[int]:
+    """Loads that come to nothing together: those that were rolled back, and their rollbacks. A
+    rollback that was rolled back itself, or is to be, leaves in force what it had undone.
 
-    To undo them with the `wanted` runs changes nothing of theirs, and they are in nobody's way.
+    To undo them with the loads `found` changes nothing of theirs, and they are in nobody's way.
 
     Raises:
-        SettingsError: the wanted runs are among them.
+        SettingsError: all loads found are among them.
     """
-    cancelled: set[int] = set()
+    wanted = runs_of(found)
+    dead: set[int] = set()
+    bounds: list[tuple[int, int]] = []
     undone_by: dict[int, int] = {}
-    for run, text in reader.frame("rollback_runs").select("id", "runs").iter_rows():
-        if run not in cancelled and run not in wanted:
-            runs = set(json.loads(text)) - cancelled
-            cancelled |= runs | {run}
+    frame = reader.frame("rollback_runs").select("id", "runs", "up_to")
+    for run, text, up_to in frame.iter_rows():
+        if run not in dead and run not in wanted:
+            runs = set(json.loads(text)) - dead
+            dead |= runs | {run}
+            bounds += [(each, up_to) for each in runs] + [(run, ALL_LOADS)]
             undone_by |= dict.fromkeys(runs, run)
-    if wanted and set(wanted) <= cancelled:
+    loads = _of_runs(reader, bounds)
+    if {load for load, *_ in found} <= loads:
         by = ", ".join(str(run) for run in sorted({undone_by.get(r, r) for r in wanted}))
         raise SettingsError(
             f"run {', '.join(map(str, wanted))} was rolled back already: see run {by}",
             hint=f"to have it again: mdload rollback {by}",
         )
-    return cancelled
+    return loads
+
+
+def _of_runs(reader: Connection, bounds: Sequence[tuple[int, int]]) -> set[int]:
+    """The loads of runs, each up to a load."""
+    if not bounds:
+        return set()
+    return set(reader.frame("loads_of_runs", json.dumps(bounds))["id"].to_list())

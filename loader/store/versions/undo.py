@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from loader.db import retries
 from loader.db.arrow import Connection, connect
 from loader.errors import Contended, LaterChanges, NothingStored, SettingsError
 from loader.results import Counts
+from loader.store import shape
 from loader.store.runs.counts import add_counts
 from loader.store.runs.loads import Kind, Load
 from loader.store.series import SeriesFilter
@@ -22,6 +23,7 @@ from loader.store.versions import selection
 from loader.store.versions.selection import Since
 
 _T = TypeVar("_T")
+_Span = tuple[datetime | None, datetime | None]
 _LISTED: Final = 5
 
 
@@ -74,30 +76,53 @@ def rollback(url: str, since: Since, run_id: int | None, *, keep_later: bool = F
     """
 
     def work(writer: Connection) -> Undone:
+        writer.run("settled")  # a load that commits later has a higher number than all found
         loads = selection.loads(writer, since)
         runs = selection.runs_of(loads)
-        cancelled = selection.cancelled(writer, runs)
         core = {load for load, *_ in loads}
-        wanted = core | selection.of_runs(writer, cancelled)
-        as_json = json.dumps({"loads": sorted(wanted), "core": sorted(core)})
-        writer.run("wanted_set", as_json)
+        _meant(writer, core, core | selection.cancelled(writer, loads))
         _refuse_later(later := _later(writer), keep_later)
-        updated = written = 0
-        if writer.one("undo_has_prior")[0]:
-            updated, deleted = writer.one("undo_bars", run_id)
-            (written,) = writer.one("undo_restore")
-        else:
-            (deleted,) = writer.one("undo_new_bars", run_id)
+        updated, deleted, written, symbols, span = _put_back(writer, run_id)
         if not keep_later:  # once more: what another writer did meanwhile shows now
             _refuse_later(later := _later(writer), keep_later)
         done = Undone(
             runs, len(loads), written - updated, updated, deleted,
             max((kept for kept, _ in later), default=0), tuple(one for _, one in later),
         )  # fmt: skip
-        _record(writer, run_id, "rollback", done)
+        if run_id is not None:
+            whole = not keep_later and selection.whole(writer, loads)
+            writer.run("undo_remember", run_id, json.dumps(runs), json.dumps(whole), max(core))
+        _record(writer, run_id, "rollback", done, *symbols, span=span)
         return done
 
     return _transaction(url, work, dry=run_id is None)
+
+
+def _meant(writer: Connection, core: set[int], loads: set[int]) -> None:
+    """Names the loads to be undone for the queries that follow."""
+    writer.run("undone_create")
+    writer.run("undone_fill", json.dumps(sorted(loads)), json.dumps(sorted(core)))
+    writer.run("undone_analyze")
+
+
+def _put_back(writer: Connection, run_id: int | None) -> tuple[int, int, int, list[str], _Span]:
+    """Takes the bars of the loads away, and writes what was there before. Gives how many bars
+    became something else, how many are gone, how many were written, their symbols and span."""
+    writer.run("prior_create")
+    writer.run("prior_analyze")
+    replaced = gone = written = 0
+    symbols = "[]"
+    prior, first, last, added = writer.one("undo_extent")
+    if prior:
+        replaced, kept = writer.one("undo_replaced", run_id, first, last)
+        shape.insist_kept(writer, replaced, kept)
+    if added:
+        (kept,) = writer.one("undo_added_keep", run_id)
+        (gone,) = writer.one("undo_added")
+        shape.insist_kept(writer, gone, kept)
+    if prior:
+        written, symbols = writer.one("undo_restore", first, last)
+    return replaced, gone, int(written), json.loads(symbols), (first, last)
 
 
 def delete(url: str, asked: SeriesFilter, run_id: int | None) -> Undone:
@@ -108,7 +133,7 @@ def delete(url: str, asked: SeriesFilter, run_id: int | None) -> Undone:
     """
 
     def work(writer: Connection) -> Undone:
-        (deleted,) = writer.one("delete_bars", run_id, *_filter(asked))
+        deleted = _taken(writer, run_id, asked)
         if not deleted:
             raise NothingStored(
                 "no such bars are stored", hint="see what there is: mdload coverage"
@@ -140,7 +165,7 @@ def rename(url: str, old: str, new: str, asked: SeriesFilter, run_id: int | None
                 hint="narrow it with --provider, --interval, --since and --until, or delete one "
                 "of the two first: mdload delete",
             )
-        (deleted,) = writer.one("delete_bars", run_id, *_filter(only))
+        deleted = _taken(writer, run_id, only)
         if not deleted:
             raise NothingStored(f"no bars of {old} are stored", hint="see: mdload coverage")
         (written,) = writer.one("rename_bars", new)
@@ -164,6 +189,7 @@ def _transaction(url: str, work: Callable[[Connection], _T], *, dry: bool) -> _T
             try:
                 with writer.transaction():
                     writer.run("undo_session")
+                    writer.run("undo_alone")
                     if chunked(writer):
                         writer.run("decompression_unlimited")
                     result = work(writer)
@@ -205,22 +231,34 @@ def _refuse_later(later: Sequence[tuple[int, Later]], keep_later: bool) -> None:
     )
 
 
-def _filter(asked: SeriesFilter) -> tuple[Any, ...]:
+def _taken(writer: Connection, run_id: int | None, asked: SeriesFilter) -> int:
+    """How many bars were taken away."""
     symbols = json.dumps(list(asked.symbols), ensure_ascii=False) if asked.symbols else None
-    return asked.provider, symbols, asked.interval, asked.since, asked.until
+    gone, kept = writer.one(
+        "delete_bars", run_id, asked.provider, symbols, asked.interval, asked.since, asked.until
+    )
+    shape.insist_kept(writer, gone, kept)
+    return int(gone)
 
 
 def _record(
-    writer: Connection, run_id: int | None, kind: Kind, done: Undone, *symbols: str
+    writer: Connection,
+    run_id: int | None,
+    kind: Kind,
+    done: Undone,
+    *symbols: str,
+    span: _Span = (None, None),
 ) -> None:
     if run_id is None:
         return
-    named, first, last = writer.one("undo_spans")
+    named, *taken = writer.one("undo_spans")
+    times = [moment for moment in (*taken, *span) if moment is not None]
     add_counts(
         writer, run_id,
         Counts(
             read=done.inserted + done.updated, inserted=done.inserted, updated=done.updated
         ),
-        symbols=[*json.loads(named), *symbols], min_ts=first, max_ts=last,
+        symbols=[*json.loads(named), *symbols],
+        min_ts=min(times, default=None), max_ts=max(times, default=None),
         load=Load(kind, deleted=done.deleted),
     )  # fmt: skip

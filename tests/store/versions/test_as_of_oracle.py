@@ -27,7 +27,6 @@ from loader.store.runs.tracker import JobRunTracker
 from loader.store.series import SeriesFilter
 from loader.store.versions import pins, undo
 from loader.store.versions.selection import Since
-from loader.store.versions.selection import about as about_rollback
 from tests.conftest import compress, database
 
 T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
@@ -227,8 +226,7 @@ def act(url: str, what: str, given: Any, tracker: JobRunTracker, runs: list[int]
     if not runs:
         raise NothingStored("no run")
     since = Since(run_id=runs[given % len(runs)])
-    about = about_rollback(url, since, keep_later=False)
-    run = tracker.start_run(what, mode="backfill", metadata=about)
+    run = tracker.start_run(what, mode="backfill")
     undo.rollback(url, since, run)
     tracker.complete_run(run)
     return run
