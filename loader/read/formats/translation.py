@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from loader.errors import Unfinished, UnreadableFile
+from loader.read import bounds
 from loader.read.batch import unique_names
 
 
@@ -48,10 +49,28 @@ class Translation:
             if key not in {b"pandas", b"ARROW:schema"}
         }
 
-    def frame(self, batch: Any) -> pl.DataFrame:
+    def frames(self, batch: Any) -> Iterator[pl.DataFrame]:
+        """The rows of `batch`; in several frames where its dictionaries stand for so much text
+        that they are not spelled out at once."""
         batch.validate(
             full=True
         )  # Arrow lets text through that is no UTF-8, and Polars panics on it
+        yield from self._pieces(batch)
+
+    def _pieces(self, batch: Any) -> Iterator[pl.DataFrame]:
+        half = batch.num_rows // 2
+        if half and self._spelled_size(batch) > bounds.PIECE:
+            yield from self._pieces(batch.slice(0, half))
+            yield from self._pieces(batch.slice(half))
+        else:
+            yield self._frame(batch)
+
+    def _spelled_size(self, batch: Any) -> int:
+        """Bytes of the text that dictionaries and runs of one value stand for."""
+        arrays = (_leaf(batch.column(at[0]), at[1:]) for at, _ in self._take)
+        return sum(map(_spelled_size, arrays))
+
+    def _frame(self, batch: Any) -> pl.DataFrame:
         arrays = [convert(_leaf(batch.column(at[0]), at[1:])) for at, convert in self._take]
         frame = pl.from_arrow(pa.RecordBatch.from_arrays(arrays, self.columns))
         assert isinstance(frame, pl.DataFrame)  # for mypy: a record batch gives no Series
@@ -80,8 +99,10 @@ def _leaf(array: Any, at: tuple[int, ...]) -> Any:
 def _conversion(kind: Any) -> tuple[Callable[[Any], Any] | None, str | None]:
     """What to do with an array of type `kind` (None: leave it out), and a note where it matters."""
     is_ = pa.types
+    none = None, f"left out, its type {kind} cannot be held"
     if is_.is_dictionary(kind) or is_.is_run_end_encoded(kind):
-        inner, note = _conversion(kind.value_type)
+        # Of lists one short value may stand for gigabytes.
+        inner, note = none if is_.is_nested(kind.value_type) else _conversion(kind.value_type)
         decode = _spelled_out if is_.is_dictionary(kind) else _repeated
         return inner and (lambda array: inner(decode(array))), note
     if is_.is_timestamp(kind):
@@ -96,7 +117,7 @@ def _conversion(kind: Any) -> tuple[Callable[[Any], Any] | None, str | None]:
     if is_.is_decimal256(kind) or (is_.is_decimal(kind) and kind.scale < 0):
         return (lambda array: array.cast(pa.string())), None
     if _unknown_to_polars(kind):
-        return None, f"left out, its type {kind} cannot be held"
+        return none
     is_bytes = is_.is_binary(kind) or is_.is_large_binary(kind) or is_.is_binary_view(kind)
     return _text if is_bytes else _unchanged, None
 
@@ -137,6 +158,26 @@ def _spelled_out(array: Any) -> Any:
     if pa.types.is_string_view(values.type):
         values = values.cast(pa.large_string())
     return values.take(array.indices)
+
+
+def _spelled_size(array: Any) -> int:
+    """Bytes of the text in `array`, spelled out, if it is of words that stand for it; else 0."""
+    is_, kind = pa.types, array.type
+    if not (is_.is_dictionary(kind) or is_.is_run_end_encoded(kind)) or not len(array):
+        return 0
+    words = array.dictionary if is_.is_dictionary(kind) else array.values
+    if not (len(words) and words.nbytes * len(array) > bounds.PIECE):
+        return 0
+    if is_.is_fixed_size_binary(words.type):
+        return int(words.type.byte_width) * len(array)
+    if is_.is_primitive(words.type) or is_.is_boolean(words.type) or is_.is_decimal(words.type):
+        return 0
+    sizes: Any = pl.Series(values=pl.from_arrow(words)).cast(pl.Binary).bin.size()
+    longest = int(sizes.max() or 0) * len(array)
+    if longest <= bounds.PIECE or is_.is_run_end_encoded(kind):
+        return longest
+    places = pl.Series(values=pl.from_arrow(array.indices)).drop_nulls()
+    return int(sizes.gather(places).sum() or 0)
 
 
 def _unknown_to_polars(kind: Any) -> bool:
