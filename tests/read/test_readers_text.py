@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from loader.errors import UnreadableFile
-from loader.read.batch import Reading
 from loader.read import bounds
+from loader.read.batch import Reading
 from loader.read.formats.containers import text
 from loader.read.sources import Source
 

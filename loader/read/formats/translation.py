@@ -71,10 +71,15 @@ class Translation:
         return sum(map(_spelled_size, arrays))
 
     def _frame(self, batch: Any) -> pl.DataFrame:
-        arrays = [convert(_leaf(batch.column(at[0]), at[1:])) for at, convert in self._take]
-        frame = pl.from_arrow(pa.RecordBatch.from_arrays(arrays, self.columns))
+        columns = [convert(_leaf(batch.column(at[0]), at[1:])) for at, convert in self._take]
+        named = list(zip(self.columns, columns, strict=True))
+        words = [each.alias(name) for name, each in named if isinstance(each, pl.Series)]
+        rest = {name: each for name, each in named if not isinstance(each, pl.Series)}
+        if not rest:
+            return pl.DataFrame(words)
+        frame = pl.from_arrow(pa.RecordBatch.from_arrays(list(rest.values()), list(rest)))
         assert isinstance(frame, pl.DataFrame)  # for mypy: a record batch gives no Series
-        return frame
+        return frame.with_columns(words).select(self.columns) if words else frame
 
 
 def _leaves(
@@ -101,10 +106,10 @@ def _conversion(kind: Any) -> tuple[Callable[[Any], Any] | None, str | None]:
     is_ = pa.types
     none = None, f"left out, its type {kind} cannot be held"
     if is_.is_dictionary(kind) or is_.is_run_end_encoded(kind):
+        of, decode = kind.value_type, _spelled_out if is_.is_dictionary(kind) else _repeated
         # Of lists one short value may stand for gigabytes.
-        inner, note = none if is_.is_nested(kind.value_type) else _conversion(kind.value_type)
-        decode = _spelled_out if is_.is_dictionary(kind) else _repeated
-        return inner and (lambda array: inner(decode(array))), note
+        inner, note = none if is_.is_nested(of) or is_.is_dictionary(of) else _conversion(of)
+        return inner and (lambda array: decode(array, inner)), note
     if is_.is_timestamp(kind):
         unit, to_unit = ("ms", _milliseconds) if kind.unit == "s" else (kind.unit, _unchanged)
         target, note = pa.timestamp(unit, kind.tz), None
@@ -145,19 +150,25 @@ def _milliseconds(seconds: Any) -> Any:
     return pc.multiply(pc.min_element_wise(number, limit, skip_nulls=False), 1000)
 
 
-def _repeated(array: Any) -> Any:
+def _repeated(array: Any, inner: Callable[[Any], Any]) -> Any:
     import pyarrow.compute as pc  # noqa: PLC0415  # as above
 
-    return pc.run_end_decode(array)
+    return inner(pc.run_end_decode(array))
 
 
-def _spelled_out(array: Any) -> Any:
-    """The values of a dictionary. Polars writes its categoricals with string views, which Arrow can
-    neither decode nor take."""
-    values = array.dictionary
-    if pa.types.is_string_view(values.type):
-        values = values.cast(pa.large_string())
-    return values.take(array.indices)
+def _spelled_out(array: Any, inner: Callable[[Any], Any]) -> pl.Series:
+    """The values of a dictionary, each of which is converted once. By Polars: PyArrow would import
+    its functions for it, and cannot decode the string views of Polars' categoricals."""
+    values = _series(inner(array.dictionary))
+    places = _series(array.indices)
+    return values.gather(places)
+
+
+def _series(array: Any) -> pl.Series:
+    """An array alone; of itself Polars would import PyArrow's functions for it."""
+    frame = pl.from_arrow(pa.RecordBatch.from_arrays([array], ["x"]))
+    assert isinstance(frame, pl.DataFrame)
+    return frame.to_series()
 
 
 def _spelled_size(array: Any) -> int:
@@ -172,11 +183,11 @@ def _spelled_size(array: Any) -> int:
         return int(words.type.byte_width) * len(array)
     if is_.is_primitive(words.type) or is_.is_boolean(words.type) or is_.is_decimal(words.type):
         return 0
-    sizes: Any = pl.Series(values=pl.from_arrow(words)).cast(pl.Binary).bin.size()
+    sizes: Any = _series(words).cast(pl.Binary).bin.size()
     longest = int(sizes.max() or 0) * len(array)
     if longest <= bounds.PIECE or is_.is_run_end_encoded(kind):
         return longest
-    places = pl.Series(values=pl.from_arrow(array.indices)).drop_nulls()
+    places = _series(array.indices).drop_nulls()
     return int(sizes.gather(places).sum() or 0)
 
 

@@ -95,9 +95,7 @@ def _long_lists(footer: Any) -> dict[str, None]:
         column = footer.schema.column(at)
         if column.max_repetition_level:
             groups = (footer.row_group(group) for group in range(footer.num_row_groups))
-            if any(
-                group.column(at).num_values > max(group.num_rows, _LISTED) for group in groups
-            ):
+            if any(group.column(at).num_values > max(group.num_rows, _LISTED) for group in groups):
                 found[column.path.partition(".")[0]] = None
     return found
 
