@@ -1,12 +1,14 @@
 """How large the pages of a Parquet file are once they are unpacked, read from their headers.
 
 PyArrow unpacks a page at once, and a page of a few kilobytes may say that it holds two gigabytes.
-The headers are in Thrift's compact protocol, see parquet-format and its `parquet.thrift`.
+It also spells out the words of a dictionary, and one long word may stand in every row. The headers
+are in Thrift's compact protocol, see parquet-format and its `parquet.thrift`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 #: Bytes read at a page: a header with statistics of short values fits.
@@ -19,6 +21,10 @@ _STOP, _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = (
 )  # fmt: skip
 _NUMBERS: Final = (4, 5, 6)
 _DEEPEST: Final = 16
+#: The type of a page that holds a dictionary.
+_DICTIONARY: Final = 2
+#: Bytes of a dictionary whose words are measured; the usual limit of writers is 1 MB.
+_MEASURED: Final = 4 << 20
 
 
 class _TooShort(Exception):
@@ -27,6 +33,45 @@ class _TooShort(Exception):
 
 class _Strange(Exception):
     """It is not a header, or one of a kind that is not known here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where the page's bytes begin, behind its header, and what that says of them."""
+
+    kind: int
+    start: int
+    packed: int
+    unpacked: int
+
+
+def longest_word(file: Any, chunk: Any) -> int:
+    """Bytes of the longest word in the dictionary of a chunk of text; 0 where it has none. An upper
+    bound for a dictionary that is large, or packed in a way that is not known here."""
+    first = next(_pages(file, chunk), None)
+    if first is None or first.kind != _DICTIONARY:
+        return 0
+    if first.unpacked > _MEASURED:
+        return first.unpacked
+    file.seek(first.start)
+    data = _unpacked(bytes(file.read(first.packed)), chunk.compression, first.unpacked)
+    longest = at = 0
+    while data is not None and at + 4 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "little")
+        longest = max(longest, size)
+        at += 4 + size
+    return longest if data is not None and at == len(data) else first.unpacked
+
+
+def _unpacked(data: bytes, compression: str, size: int) -> bytes | None:
+    import pyarrow as pa  # noqa: PLC0415 - so that containers are discovered quickly
+
+    if compression == "UNCOMPRESSED":
+        return data
+    try:
+        return bytes(pa.Codec(compression.lower()).decompress(data, size))
+    except (pa.ArrowException, OSError, ValueError):
+        return None
 
 
 def largest_page(file: Any, chunk: Any) -> int:
@@ -38,25 +83,31 @@ def largest_page(file: Any, chunk: Any) -> int:
 
     Looks no further than a page whose header it does not understand: PyArrow will not either.
     """
-    return max((unpacked for unpacked, _ in _pages(file, chunk)), default=0)
+    return max((page.unpacked for page in _pages(file, chunk)), default=0)
 
 
-def _pages(file: Any, chunk: Any) -> Iterator[tuple[int, int]]:
+def has_late_dictionary(file: Any, chunk: Any) -> bool:
+    """Whether a page other than the first is a dictionary, so that `longest_word` missed it."""
+    return any(
+        number and page.kind == _DICTIONARY for number, page in enumerate(_pages(file, chunk))
+    )
+
+
+def _pages(file: Any, chunk: Any) -> Iterator[Page]:
     at = chunk.data_page_offset
     if chunk.has_dictionary_page and 0 < (chunk.dictionary_page_offset or 0) < at:
         at = chunk.dictionary_page_offset
     end = at + chunk.total_compressed_size
     while at < end:
-        header = _header(file, at, end)
-        if header is None:
+        page = _page(file, at, end)
+        if page is None:
             return
-        length, unpacked, packed = header
-        yield unpacked, packed
-        at += length + packed
+        yield page
+        at = page.start + page.packed
 
 
-def _header(file: Any, at: int, end: int) -> tuple[int, int, int] | None:
-    """The length of the header at `at`, and the sizes of its page: unpacked, packed."""
+def _page(file: Any, at: int, end: int) -> Page | None:
+    """The page that the header at `at` describes."""
     look = _LOOK
     while look <= _LONGEST:
         file.seek(at)
@@ -73,7 +124,7 @@ def _header(file: Any, at: int, end: int) -> tuple[int, int, int] | None:
             unpacked, packed = fields.get(2), fields.get(3)
             if unpacked is None or packed is None or unpacked < 0 or packed < 0:
                 return None
-            return length, unpacked, packed
+            return Page(fields.get(1, 0), at + length, packed, unpacked)
     return None
 
 

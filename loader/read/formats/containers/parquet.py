@@ -8,15 +8,14 @@ from typing import Any, Final
 
 import polars as pl
 
+from loader.errors import UnreadableFile
 from loader.read import bounds
 from loader.read.batch import NO_ROWS, Reading, batches
 from loader.read.formats import pages
 from loader.read.formats.format import Format
 from loader.read.streams.source import Source
 
-#: Physical types of text, which is read as a dictionary: a word of a megabyte may stand in every
-#: row, and takes a few bytes there.
-_TEXT: Final = "BYTE_ARRAY"
+_TEXT: Final = "BYTE_ARRAY"  # the physical type
 #: Items of lists that a column may have beyond one per row. No bar is read from lists.
 _LISTED: Final = 4 << 20
 
@@ -40,11 +39,10 @@ def read(file: Any, source: Source, batch_rows: int) -> Reading:
     with damaged(source.name):
         footer = pq.read_metadata(file)
         bounds.refuse_too_wide(source.name, footer.num_columns)
-        file.seek(0)
         table = pq.ParquetFile(
             file,
             metadata=footer,
-            read_dictionary=_texts(footer.schema),
+            read_dictionary=_long_words(file, footer, batch_rows, local=local),
             pre_buffer=False,
             buffer_size=1 << 16 if local else 4 << 20,
             coerce_int96_timestamp_unit="us",  # as ns a date of the year 9999 would wrap around
@@ -78,14 +76,24 @@ def read(file: Any, source: Source, batch_rows: int) -> Reading:
     )
 
 
-def _texts(schema: Any) -> list[str]:
-    """The paths of the columns of text that are in no list."""
-    columns = (schema.column(at) for at in range(len(schema)))
-    return [
-        column.path
-        for column in columns
-        if column.physical_type == _TEXT and not column.max_repetition_level
-    ]
+def _long_words(file: Any, footer: Any, rows: int, *, local: bool) -> list[str]:
+    """The paths of columns of text (in no list) that are read as dictionaries: where `rows` rows of
+    the longest word take too much memory. Others are faster as they are. Of a file far away each
+    look is a question to a server: all of its text is read so."""
+    found = []
+    for at in range(footer.num_columns):
+        column = footer.schema.column(at)
+        if column.physical_type != _TEXT or column.max_repetition_level:
+            continue
+        chunks = (footer.row_group(group).column(at) for group in range(footer.num_row_groups))
+        if not local or any(_has_long_words(file, chunk, rows) for chunk in chunks):
+            found.append(column.path)
+    return found
+
+
+def _has_long_words(file: Any, chunk: Any, rows: int) -> bool:
+    times = min(rows, chunk.num_values)
+    return bool(times * pages.longest_word(file, chunk) > bounds.PIECE)
 
 
 def _long_lists(footer: Any) -> dict[str, None]:
@@ -109,9 +117,15 @@ def _refuse_large_page(file: Any, group: Any, number: int, name: str, *, local: 
         chunk = group.column(at)
         if not local and chunk.total_uncompressed_size <= bounds.UNPACKED:
             continue  # each look is a question to a server; what the footer says has to do
+        column = chunk.path_in_schema
+        if chunk.physical_type == _TEXT and local and pages.has_late_dictionary(file, chunk):
+            raise UnreadableFile.of(
+                name,
+                f"is damaged: a dictionary of column {column!r} stands behind its first page",
+                hint="get the file again from where it came, or write it again",
+            )
         size = pages.largest_page(file, chunk)
         if size > bounds.UNPACKED:
-            column = chunk.path_in_schema
             what = f"a page of column {column!r} in row group {number + 1:,}"
             raise bounds.too_large_unpacked(name, what, size)
 
