@@ -13,10 +13,12 @@ import polars as pl
 import pyarrow as pa
 
 from loader.bars.schema import TS
+from loader.db import pooler
 from loader.db.adbc import AdbcSession, Error
 from loader.db.conninfo import conninfo
 from loader.db.executor import Param
 from loader.db.queries import query, refuse_planted
+from loader.db.rows import expect_sessions
 from loader.db.translate import translate
 from loader.errors import MdloadError
 
@@ -33,10 +35,14 @@ def connect(url: str, *, autocommit: bool = False) -> Connection:
 
     Raises:
         ConnectionLost: the server cannot be reached.
-        DatabaseError: it refused (password, no such database).
+        DatabaseError: it refused (password, no such database), or a pooler does not keep sessions
+            together.
     """
+    given = conninfo(url)
+    if not pooler.is_known(given):
+        expect_sessions(url)
     try:
-        session = AdbcSession(conninfo(url), autocommit=autocommit)
+        session = AdbcSession(given, autocommit=autocommit)
     except Error as error:
         raise translate(error, "connecting") from error
     connection = Connection(session)

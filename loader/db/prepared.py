@@ -15,8 +15,7 @@ from loader.db.rows import Session, open_connection, translated
 class Prepared(Session):
     """Named queries over psycopg, each prepared by the server at its first use.
 
-    A prepared statement belongs to its server session, so a pooler in between must not hand that
-    session to others.
+    A prepared statement belongs to its server session: see `loader.db.pooler`.
 
     Raises:
         ConnectionLost: the server cannot be reached.

@@ -14,6 +14,7 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.rows import dict_row
 from psycopg.types.string import TextLoader
 
+from loader.db import pooler
 from loader.db.conninfo import conninfo
 from loader.db.queries import query, refuse_planted
 from loader.db.translate import translate
@@ -47,12 +48,26 @@ def connect(url: str, *, doing: str | None = None) -> Session:
     return Session(connection, doing=doing)
 
 
-def open_connection(url: str, doing: str, *, autocommit: bool) -> PsycopgConnection:
-    """A connection of psycopg's own. It prepares no statement by itself: that would fail behind a
-    pooler that hands sessions round. Raises as `connect`."""
+def open_connection(
+    url: str, doing: str, *, autocommit: bool, sessions: int = pooler.FEWEST
+) -> PsycopgConnection:
+    """A connection of psycopg's own. Raises as `connect`, and if a pooler does not give `sessions`
+    of them that stay whole."""
     given = conninfo(url)
     with translated(doing):
-        return psycopg.connect(given, autocommit=autocommit, prepare_threshold=None)
+        connection = psycopg.connect(given, autocommit=autocommit, prepare_threshold=None)
+        try:
+            pooler.check(given, connection, sessions)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def expect_sessions(url: str, sessions: int = pooler.FEWEST) -> None:
+    """Makes sure that the server at `url` gives so many sessions at once, if a pooler stands before
+    it. Raises as `open_connection`."""
+    open_connection(url, "connecting", autocommit=True, sessions=sessions).close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 
 from loader.check.file import check_settings
+from loader.db.pooler import sessions_of
+from loader.db.rows import expect_sessions
 from loader.dialects.filenames import refuse_unread_folders
 from loader.dialects.siblings import Siblings
 from loader.errors import Cancelled, DatabaseError
@@ -54,6 +56,7 @@ def load(
     started = time.monotonic()
     check_settings(settings)
     known_at.check(settings)
+    expect_sessions(url, sessions_of(settings.workers))
     refuse_unread_folders((source.full_path for source in sources), settings.meaning)
     listening = tuple(listeners)
 

@@ -9,6 +9,8 @@ from typing import Final, Literal
 
 import polars as pl
 
+from loader.read import bounds
+
 
 @dataclass(frozen=True, slots=True)
 class Location:
@@ -57,7 +59,8 @@ class Reading:
             HDF5 the group of the tables.
         around: the columns that JSON has around its rows, alike for all rows of one array.
         metadata: what the container says of the table as a whole, by the container's own keys.
-        batches: rows in the source's order, `batch_rows` each (the last one fewer), one chunk.
+        batches: rows in the source's order, `batch_rows` each (the last one fewer; any of them
+            where rows are so wide that `bounds.BATCH` comes first), one chunk.
     """
 
     container: str
@@ -75,21 +78,31 @@ class Reading:
 
 
 def batches(frames: Iterable[pl.DataFrame], source: str, batch_rows: int) -> Iterator[RawBatch]:
-    """`frames` cut and joined to `batch_rows` rows each; empty ones vanish. What `marked` ragged of
-    their rows becomes `RawBatch.ragged`."""
+    """`frames` cut and joined to `batch_rows` rows each, or fewer where these have more than
+    `bounds.BATCH` bytes; empty ones vanish. What `marked` ragged of their rows becomes
+    `RawBatch.ragged`.
+
+    Raises:
+        UnreadableFile: a cell has more than `bounds.CELL` bytes.
+    """
     held: list[pl.DataFrame] = []
-    number, start_row = 0, 1
+    number, start_row, size = 0, 1, 0
     for last, frame in _with_end(frames):
+        _refuse_long_cell(frame, source, start_row + sum(f.height for f in held))
         held.append(frame)
-        if not last and sum(f.height for f in held) < batch_rows:
+        size += int(frame.estimated_size())
+        heavy = size > bounds.BATCH
+        if not last and not heavy and sum(f.height for f in held) < batch_rows:
             continue
         how: Literal["diagonal", "vertical"]
         how = "diagonal" if any(_RAGGED in frame.columns for frame in held) else "vertical"
         whole = pl.concat(held, how=how, rechunk=True)
-        ready = whole.height if last else whole.height - whole.height % batch_rows
+        ready = whole.height if last or heavy else whole.height - whole.height % batch_rows
+        step = min(batch_rows, whole.height * bounds.BATCH // size or 1) if heavy else batch_rows
         held = [whole[ready:]]
-        for offset in range(0, ready, batch_rows):
-            batch = whole[offset : min(offset + batch_rows, ready)]
+        size = int(held[0].estimated_size())
+        for offset in range(0, ready, step):
+            batch = whole[offset : min(offset + step, ready)]
             place = Location(source, number, start_row)
             yield RawBatch(*_unmarked(batch, place))
             number, start_row = number + 1, start_row + batch.height
@@ -104,6 +117,17 @@ def marked(frame: pl.DataFrame, odd: pl.DataFrame | list[tuple[int, int, str]]) 
     places = pl.DataFrame({"at": pl.int_range(frame.height, dtype=pl.UInt32, eager=True)})
     ragged = ragged.select("at", pl.struct("cells", "line").alias(_RAGGED))
     return frame.hstack(places.join(ragged, on="at", how="left", maintain_order="left").drop("at"))
+
+
+def _refuse_long_cell(frame: pl.DataFrame, source: str, start_row: int) -> None:
+    for column in frame:
+        if column.dtype not in (pl.String, pl.Binary) or column.estimated_size() <= bounds.CELL:
+            continue
+        text = column.dtype == pl.String
+        sizes = column.str.len_bytes() if text else column.bin.size()
+        at = sizes.arg_max()
+        if at is not None and sizes[at] > bounds.CELL:
+            raise bounds.cell_too_long(source, start_row + at, column.name, sizes[at])
 
 
 def _unmarked(
@@ -131,18 +155,19 @@ def unique_names(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]
     `column_N`. The second `Date` becomes `Date_2`.
     """
     given = [name.strip() for name in names]
-    result: list[str] = []
+    taken = set(given)
+    result: dict[str, None] = {}  # in order, and quick to look into
     notes = []
     for position, name in enumerate(given, start=1):
         if name and name not in result:
-            result.append(name)
+            result[name] = None
             continue
         stem = name or ("index" if position == 1 else f"column_{position}")
         new, count = stem, 1
-        while new in given or new in result:
+        while new in taken or new in result:
             count += 1
             new = f"{stem}_{count}"
-        result.append(new)
+        result[new] = None
         notes.append(
             f"column {position} is called {name!r} like one before it: here {new!r}"
             if name

@@ -231,7 +231,7 @@ class TestDamage:
 
 def test_text_that_is_no_utf_8() -> None:
     latin = pa.array(["Z\xfcrich".encode("latin-1")] * 2).view(pa.string())
-    with pytest.raises(UnreadableFile, match=r"after row 0: In column 0: Invalid: Invalid UTF8"):
+    with pytest.raises(UnreadableFile, match=r"after row 0: In column 0: .*Invalid UTF8"):
         list(opened(latin))
 
 

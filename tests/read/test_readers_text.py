@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from loader.errors import UnreadableFile
+from loader.read import bounds
 from loader.read.batch import Reading
-from loader.read.formats import rows as rows_room
 from loader.read.formats.containers import text
 from loader.read.sources import Source
 
@@ -227,7 +227,7 @@ class TestSeldom:
         assert "are blank or one single line" in str(refusal(b"1,2," * 100_000))
 
     def test_a_row_without_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(rows_room, "_LONGEST_ROW", 1 << 20)
+        monkeypatch.setattr(bounds, "ROW", 1 << 20)
         data = b"t,o\n" + b"1,2\n" * 70_000 + b"3," * 2_000_000
         message = str(refusal(data))
         assert message.endswith("row 70,001 does not end within 1,048,576 bytes")

@@ -131,11 +131,11 @@ def _not_used(
     dialect: Dialect,
 ) -> list[str]:
     """Notes on the columns that are not read, and on a volume that is not there."""
-    left = [name for name in columns if name not in names.values()]
+    left, there = [name for name in columns if name not in names.values()], set(columns)
     notes = [
         f"{shown(name)} left out: {passed_over[name]} is read from {names[passed_over[name]]!r}"
         for name in left
-        if name in passed_over and _stem(name, columns) == name
+        if name in passed_over and _stem(name, there) == name
     ]
     left = [name for name in left if name not in passed_over]
     if "volume" not in names:
@@ -151,17 +151,17 @@ def _by_name(free: list[str], words: tuple[str, ...], struct: str = "") -> list[
     is a name of its own, and if no word is so written, `open`. Of columns that begin with `struct`,
     and only of them, the rest of the name counts."""
     groups: dict[str, list[str]] = {}
-    known = set(map(fold, words))
+    known, there = set(map(fold, words)), set(free)
     for name in free:
         if not name.startswith(struct):
             continue
-        folded = fold(_NUMBERED.sub("", _stem(name, free).removeprefix(struct)))
+        folded = fold(_NUMBERED.sub("", _stem(name, there).removeprefix(struct)))
         bare = folded if folded in known else _BRACKETS.sub(r"\1", folded)
         groups.setdefault(bare, []).append(name)
     return [groups[word] for word in map(fold, words) if word in groups]
 
 
-def _stem(name: str, names: list[str]) -> str:
+def _stem(name: str, names: Collection[str]) -> str:
     """`Date` for a `Date_2` in the same file."""
     stem = _COPY.sub("", name)
     return stem if stem in names else name

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from loader.errors import Unfinished, UnreadableFile
+from loader.read import bounds
 from loader.read.batch import RawBatch, Reading
 from loader.read.formats.format import Opened
 from loader.read.formats.recognise import container
@@ -38,6 +39,7 @@ def read(source: Source, batch_rows: int = 250_000) -> Iterator[Reading]:
             raise UnreadableFile.of(source.name, "became a zip archive while mdload was starting")
         found = container(head, source, layers)
         reading = found.read(Opened(stream, source, layers, batch_rows, stack))
+        bounds.refuse_too_wide(source.name, len(reading.columns))
         yield replace(reading, batches=_complete(reading, source.name))
 
 

@@ -16,11 +16,11 @@ from typing import Final
 import polars as pl
 
 from loader.errors import Unfinished, UnreadableFile
+from loader.read import bounds
 from loader.read.batch import marked
 from loader.read.formats.plain_text import control_character, not_utf8
 from loader.read.formats.sniff import Record, TextFormat
 
-_LONGEST_ROW: Final = 1 << 26
 _QUOTED: Final = re.compile(rb'"[^"]*"')
 _BLANK_LINES: Final = re.compile(rb"(?:\A|(?<=\n))(?:\r?\n)+")
 #: A last line for the csv module: where it comes back inside a cell, a quote is still open.
@@ -62,11 +62,13 @@ class Rows:
             self._rows += frame.height
             if frame.height:
                 yield frame
-            if len(rest) > _LONGEST_ROW:
+            if len(rest) > bounds.ROW:
                 raise UnreadableFile.of(
                     self._name,
                     f"is not a table: row {self._rows + 1:,} does not end within "
-                    f"{_LONGEST_ROW:,} bytes",
+                    f"{bounds.ROW:,} bytes",
+                    row=self._rows + 1,
+                    hint="does a quote open there that nothing closes?",
                 )
         frame = self._tail(rest.rstrip(b"\x1a"))  # Ctrl-Z, with which DOS ended texts
         if frame.height:
@@ -75,6 +77,8 @@ class Rows:
     def _parse(self, block: bytes) -> tuple[pl.DataFrame, int]:
         """The block's whole rows, and how many bytes of it they are."""
         lines = regular = block.rfind(b"\n") + 1
+        if not block[:lines].strip(b"\r\n"):  # gigabytes of blank lines fit into a few kilobytes
+            return self._frame([]), lines
         quoted = b'"' in block
         if quoted and (match := self._regular.match(block, 0, lines)):
             # short of `lines` where a cell is still open, or a quote stands where none belongs

@@ -28,7 +28,7 @@ def read(source: Source, batch_rows: int, kind: Kind, rows_of: Rows) -> Reading:
 
     def frames() -> Iterator[pl.DataFrame]:
         for batch in found:
-            yield translation.frame(batch)
+            yield from translation.frames(batch)
 
     return Reading(
         container=kind.name.lower(),

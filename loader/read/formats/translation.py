@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from loader.errors import Unfinished, UnreadableFile
+from loader.read import bounds
 from loader.read.batch import unique_names
 
 
@@ -48,14 +49,37 @@ class Translation:
             if key not in {b"pandas", b"ARROW:schema"}
         }
 
-    def frame(self, batch: Any) -> pl.DataFrame:
+    def frames(self, batch: Any) -> Iterator[pl.DataFrame]:
+        """The rows of `batch`; in several frames where its dictionaries stand for so much text
+        that they are not spelled out at once."""
         batch.validate(
             full=True
         )  # Arrow lets text through that is no UTF-8, and Polars panics on it
-        arrays = [convert(_leaf(batch.column(at[0]), at[1:])) for at, convert in self._take]
-        frame = pl.from_arrow(pa.RecordBatch.from_arrays(arrays, self.columns))
+        yield from self._pieces(batch)
+
+    def _pieces(self, batch: Any) -> Iterator[pl.DataFrame]:
+        half = batch.num_rows // 2
+        if half and self._spelled_size(batch) > bounds.PIECE:
+            yield from self._pieces(batch.slice(0, half))
+            yield from self._pieces(batch.slice(half))
+        else:
+            yield self._frame(batch)
+
+    def _spelled_size(self, batch: Any) -> int:
+        """Bytes of the text that dictionaries and runs of one value stand for."""
+        arrays = (_leaf(batch.column(at[0]), at[1:]) for at, _ in self._take)
+        return sum(map(_spelled_size, arrays))
+
+    def _frame(self, batch: Any) -> pl.DataFrame:
+        columns = [convert(_leaf(batch.column(at[0]), at[1:])) for at, convert in self._take]
+        named = list(zip(self.columns, columns, strict=True))
+        words = [each.alias(name) for name, each in named if isinstance(each, pl.Series)]
+        rest = {name: each for name, each in named if not isinstance(each, pl.Series)}
+        if not rest:
+            return pl.DataFrame(words)
+        frame = pl.from_arrow(pa.RecordBatch.from_arrays(list(rest.values()), list(rest)))
         assert isinstance(frame, pl.DataFrame)  # for mypy: a record batch gives no Series
-        return frame
+        return frame.with_columns(words).select(self.columns) if words else frame
 
 
 def _leaves(
@@ -80,10 +104,12 @@ def _leaf(array: Any, at: tuple[int, ...]) -> Any:
 def _conversion(kind: Any) -> tuple[Callable[[Any], Any] | None, str | None]:
     """What to do with an array of type `kind` (None: leave it out), and a note where it matters."""
     is_ = pa.types
+    none = None, f"left out, its type {kind} cannot be held"
     if is_.is_dictionary(kind) or is_.is_run_end_encoded(kind):
-        inner, note = _conversion(kind.value_type)
-        decode = _spelled_out if is_.is_dictionary(kind) else _repeated
-        return inner and (lambda array: inner(decode(array))), note
+        of, decode = kind.value_type, _spelled_out if is_.is_dictionary(kind) else _repeated
+        # Of lists one short value may stand for gigabytes.
+        inner, note = none if is_.is_nested(of) or is_.is_dictionary(of) else _conversion(of)
+        return inner and (lambda array: decode(array, inner)), note
     if is_.is_timestamp(kind):
         unit, to_unit = ("ms", _milliseconds) if kind.unit == "s" else (kind.unit, _unchanged)
         target, note = pa.timestamp(unit, kind.tz), None
@@ -96,7 +122,7 @@ def _conversion(kind: Any) -> tuple[Callable[[Any], Any] | None, str | None]:
     if is_.is_decimal256(kind) or (is_.is_decimal(kind) and kind.scale < 0):
         return (lambda array: array.cast(pa.string())), None
     if _unknown_to_polars(kind):
-        return None, f"left out, its type {kind} cannot be held"
+        return none
     is_bytes = is_.is_binary(kind) or is_.is_large_binary(kind) or is_.is_binary_view(kind)
     return _text if is_bytes else _unchanged, None
 
@@ -124,19 +150,45 @@ def _milliseconds(seconds: Any) -> Any:
     return pc.multiply(pc.min_element_wise(number, limit, skip_nulls=False), 1000)
 
 
-def _repeated(array: Any) -> Any:
+def _repeated(array: Any, inner: Callable[[Any], Any]) -> Any:
     import pyarrow.compute as pc  # noqa: PLC0415  # as above
 
-    return pc.run_end_decode(array)
+    return inner(pc.run_end_decode(array))
 
 
-def _spelled_out(array: Any) -> Any:
-    """The values of a dictionary. Polars writes its categoricals with string views, which Arrow can
-    neither decode nor take."""
-    values = array.dictionary
-    if pa.types.is_string_view(values.type):
-        values = values.cast(pa.large_string())
-    return values.take(array.indices)
+def _spelled_out(array: Any, inner: Callable[[Any], Any]) -> pl.Series:
+    """The values of a dictionary, each of which is converted once. By Polars: PyArrow would import
+    its functions for it, and cannot decode the string views of Polars' categoricals."""
+    values = _series(inner(array.dictionary))
+    places = _series(array.indices)
+    return values.gather(places)
+
+
+def _series(array: Any) -> pl.Series:
+    """An array alone; of itself Polars would import PyArrow's functions for it."""
+    frame = pl.from_arrow(pa.RecordBatch.from_arrays([array], ["x"]))
+    assert isinstance(frame, pl.DataFrame)
+    return frame.to_series()
+
+
+def _spelled_size(array: Any) -> int:
+    """Bytes of the text in `array`, spelled out, if it is of words that stand for it; else 0."""
+    is_, kind = pa.types, array.type
+    if not (is_.is_dictionary(kind) or is_.is_run_end_encoded(kind)) or not len(array):
+        return 0
+    words = array.dictionary if is_.is_dictionary(kind) else array.values
+    if not (len(words) and words.nbytes * len(array) > bounds.PIECE):
+        return 0
+    if is_.is_fixed_size_binary(words.type):
+        return int(words.type.byte_width) * len(array)
+    if is_.is_primitive(words.type) or is_.is_boolean(words.type) or is_.is_decimal(words.type):
+        return 0
+    sizes: Any = _series(words).cast(pl.Binary).bin.size()
+    longest = int(sizes.max() or 0) * len(array)
+    if longest <= bounds.PIECE or is_.is_run_end_encoded(kind):
+        return longest
+    places = _series(array.indices).drop_nulls()
+    return int(sizes.gather(places).sum() or 0)
 
 
 def _unknown_to_polars(kind: Any) -> bool:

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 from loader.errors import Unfinished, UnreadableFile
+from loader.read import bounds
 
 PEEK: Final = 1 << 16
 #: A file is not wrapped deeper than this but by malice.
@@ -76,7 +77,7 @@ class _Streams(io.RawIOBase):
 
 
 def _xz(file: io.BufferedIOBase) -> _Streams:
-    return _Streams(file, lzma.LZMADecompressor)
+    return _Streams(file, lambda: lzma.LZMADecompressor(memlimit=bounds.DECOMPRESSOR))
 
 
 def _bzip2(file: io.BufferedIOBase) -> _Streams:
@@ -130,6 +131,13 @@ def damage(name: str, done: Callable[[], str] = str) -> Iterator[None]:
                 name,
                 f"ends in the middle{at}: its compressed data is cut short",
                 hint="it was not copied or downloaded to the end: get it again",
+            ) from exc
+        if "Memory usage limit" in str(exc) or "Frame requires too much memory" in str(exc):
+            raise UnreadableFile.of(
+                name,
+                "is compressed with a window so large that unpacking it takes more than "
+                f"{bounds.megabytes(bounds.DECOMPRESSOR)}",
+                hint="unpack it, and load what it holds; or compress it with a usual level",
             ) from exc
         raise UnreadableFile.of(
             name, f"is damaged{at}: {exc}", hint="get it again from where it came"

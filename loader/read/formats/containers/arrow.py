@@ -9,6 +9,7 @@ import polars as pl
 
 from loader.errors import Unfinished, UnreadableFile
 from loader.read.batch import NO_ROWS, Reading, batches
+from loader.read.formats import ipc_sizes
 from loader.read.formats.format import Format, Opened
 from loader.read.streams.source import Source
 
@@ -27,13 +28,15 @@ def read_file(file: Any, source: Source, batch_rows: int) -> Reading:
     """The record batches of an IPC file, a seekable file. The caller closes it.
 
     Raises:
-        UnreadableFile: the footer is absent or damaged.
+        UnreadableFile: the footer is absent or damaged, or a batch is too large.
     """
     import pyarrow as pa  # noqa: PLC0415 - so that containers are discovered quickly
 
     from loader.read.formats.translation import damaged  # noqa: PLC0415
 
     with damaged(source.name):
+        ipc_sizes.refuse_large_in(file, source.name)
+        file.seek(0)
         table = pa.ipc.open_file(file)
         rows = table.count_rows()
     numbers = range(table.num_record_batches)
@@ -50,13 +53,13 @@ def read_stream(stream: BinaryIO, source: Source, batch_rows: int) -> Reading:
 
     from loader.read.formats.translation import damaged  # noqa: PLC0415
 
-    watched = _Watched(stream)
+    watched = _Watched(stream, source.name)
     with damaged(source.name):
         table = pa.ipc.open_stream(pa.PythonFile(watched, "r"))
 
     def record_batches() -> Iterator[Any]:
         yield from table
-        watched.check_end(source.name)
+        watched.check_end()
 
     return _reading(table.schema, record_batches(), source, batch_rows, None)
 
@@ -65,33 +68,37 @@ class _Watched:
     """The bytes of an IPC stream, as PyArrow asks for them.
 
     PyArrow takes the end of the file for the end of the stream, and ignores what follows the
-    stream's own end.
+    stream's own end. It asks for the metadata of a message, then for its body.
     """
 
     closed = False
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream, self._last = stream, b""
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self._stream, self._name = stream, name
+        self._last, self._metadata = b"", b""
 
     def read(self, size: int) -> bytes:
         data = self._stream.read(size)
+        if size > len(_END) and data:
+            ipc_sizes.refuse_large(self._metadata, lambda at, n: data[at : at + n], self._name)
+            self._metadata = data
         self._last = (self._last + data[-len(_END) :])[-len(_END) :]
         return data
 
-    def check_end(self, name: str) -> None:
+    def check_end(self) -> None:
         """
         Raises:
             UnreadableFile: the stream has no end mark, or something follows it.
         """
         if self._last != _END:
             raise Unfinished.of(
-                name,
+                self._name,
                 "is cut short: an Arrow stream ends with a mark, and this one does not",
                 hint="get the file again from where it came, or close its writer",
             )
         if self._stream.read(1):
             raise UnreadableFile.of(
-                name,
+                self._name,
                 "goes on after the end of its Arrow stream",
                 hint="give each stream a file of its own",
             )
@@ -109,7 +116,7 @@ def _reading(
         done = 0
         with damaged(source.name, lambda: f" after row {done:,}"):
             for batch in record_batches:
-                yield translation.frame(batch)
+                yield from translation.frames(batch)
                 done += batch.num_rows
 
     return Reading(

@@ -18,6 +18,8 @@ from loader.read.formats.records import Finish, Number, Records, header
 if TYPE_CHECKING:
     from databento_dbn import Metadata
 
+#: Bytes that metadata may have: a name and dates for each of a hundred thousand instruments.
+_LONGEST_HEAD: Final = 64 << 20
 #: A record gives its length in units of 4 bytes. A record with a time of sending is 8 bytes longer.
 _FIELDS: Final[Mapping[str, tuple[int, Number]]] = {
     "length": (0, pl.UInt8), "ts_event": (8, pl.UInt64), "rtype": (1, pl.UInt8),
@@ -69,7 +71,15 @@ def read(opened: Opened) -> Reading:
 def _head(stream: BufferedReader, name: str) -> bytes:
     """All bytes before the first record; the fourth is the version."""
     prefix = header(stream, 8, name)
-    return prefix + header(stream, int.from_bytes(prefix[4:], "little"), name)
+    size = int.from_bytes(prefix[4:], "little")
+    if size > _LONGEST_HEAD:
+        raise UnreadableFile.of(
+            name,
+            f"is damaged: it says that its metadata has {size:,} bytes, where "
+            f"{_LONGEST_HEAD:,} are read",
+            hint="get the file again from where it came",
+        )
+    return prefix + header(stream, size, name)
 
 
 def _decoded(head: bytes, name: str) -> tuple[Metadata, pl.DataFrame]:

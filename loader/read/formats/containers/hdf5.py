@@ -9,6 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from loader.errors import UnreadableFile
+from loader.read import bounds
 from loader.read.batch import NO_ROWS, Reading, batches, unique_names
 from loader.read.formats.format import Format
 from loader.read.streams.source import Source
@@ -26,8 +27,8 @@ def read(file: Any, source: Source, batch_rows: int, stack: ExitStack) -> Readin
 
     Raises:
         UnreadableFile: no group or more than one has such tables, their columns differ or are no
-            numbers, pandas wrote it, it is damaged, or h5py is not there; also while its batches
-            are read.
+            numbers, their rows are in other files, pandas wrote it, it is damaged, or h5py is not
+            there; also while its batches are read.
     """
     name = source.name
     try:
@@ -48,8 +49,9 @@ def read(file: Any, source: Source, batch_rows: int, stack: ExitStack) -> Readin
         with _damaged(name):
             for table in tables:
                 key = pl.lit(table.name.rpartition("/")[2]).alias("key")
-                for at in range(0, len(table), _BLOCK_ROWS):
-                    block = table[at : at + _BLOCK_ROWS]
+                step = _rows_at_once(table, name)
+                for at in range(0, len(table), step):
+                    block = table[at : at + step]
                     cells = (block[c].astype(block.dtype[c].newbyteorder("=")) for c in fields)
                     frame = pl.DataFrame(dict(zip(columns[1:], cells, strict=True)))
                     yield frame.select(key, pl.all())
@@ -77,6 +79,13 @@ def _tables(file: Any, h5py: Any, name: str) -> list[Any]:
             )
         table = isinstance(thing, h5py.Dataset) and thing.ndim == 1 and thing.dtype.names
         if table and len(table) >= _LEAST_COLUMNS:
+            # HDF5 would read any file that this account may read, as if it were numbers.
+            if thing.external or thing.is_virtual:
+                raise UnreadableFile.of(
+                    name,
+                    f"cannot be read: the rows of {thing.name} are in other files, which it names",
+                    hint="load those files, or write one that has the rows in itself: h5repack",
+                )
             found.append(thing)
 
     file.visititems(look)
@@ -100,6 +109,22 @@ def _tables(file: Any, h5py: Any, name: str) -> list[Any]:
             name, f"cannot be read: column {odd!r} of {found[0].name} is not of numbers"
         )
     return found
+
+
+def _rows_at_once(table: Any, name: str) -> int:
+    """Rows of whole chunks, which HDF5 unpacks at once.
+
+    Raises:
+        UnreadableFile: its rows or chunks are too large.
+    """
+    width = table.dtype.itemsize
+    chunk = table.chunks[0] if table.chunks else 1
+    if width * chunk > bounds.UNPACKED:
+        what = f"a chunk of {table.name}"
+        hint = f"write it again in smaller chunks: h5repack -l {table.name}:CHUNK=65536"
+        raise bounds.too_large_unpacked(name, what, width * chunk, hint)
+    fit = max(min(_BLOCK_ROWS, bounds.PIECE // width), 1)
+    return int(max(fit - fit % chunk, chunk))
 
 
 @contextmanager

@@ -11,11 +11,14 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from loader.errors import Unfinished, UnreadableFile
+from loader.read import bounds
 
 #: Characters that are parsed at a time: enough for Polars to be fast, few enough for flat memory.
 BLOCK: Final = 2 << 20
 #: Characters that one value may have: it is held whole, at up to ten times its size.
 LIMIT: Final = 128 << 20
+#: Elements that one value may have, each of which takes fifty bytes and more.
+ELEMENTS: Final = 10_000_000
 
 #: An escape for half of a character beyond U+FFFF; alone it stands for nothing.
 _ESCAPED_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
@@ -94,6 +97,7 @@ class Values:
             except json.JSONDecodeError as exc:
                 if not self._cut_here(exc):
                     raise self._damaged(exc) from exc
+                self._refuse_long_string(exc)
             except RecursionError as exc:
                 raise too_deep(self._name) from exc
             else:
@@ -184,14 +188,27 @@ class Values:
         return near and not self.drained and exc.msg != "Extra data"
 
     def _grow(self) -> None:
-        if len(self.text) >= LIMIT:
+        large = f"{LIMIT >> 20} MB" if len(self.text) >= LIMIT else ""
+        if len(self.text) > ELEMENTS and self.text.count(",") > ELEMENTS:
+            large = f"{ELEMENTS:,} elements"
+        if large:
             raise UnreadableFile.of(
                 self._name,
-                f"has one JSON value of more than {LIMIT >> 20} MB in line "
+                f"has one JSON value of more than {large} in line "
                 f"{self._line:,}, and such a value has to be held whole",
                 hint="make lines of its rows, for example: jq -c '.results[]' FILE > FILE.ndjson",
             )
-        self.fill(4 * len(self.text))
+        self.fill(min(4 * len(self.text), max(LIMIT, len(self.text) + 1)))
+
+    def _refuse_long_string(self, exc: json.JSONDecodeError) -> None:
+        if exc.msg.startswith("Unterminated") and len(self.text) - exc.pos > bounds.CELL:
+            line, column = self._position(exc.pos)
+            raise UnreadableFile.of(
+                self._name,
+                f"has a string of more than {bounds.CELL:,} characters in line {line:,}, column "
+                f"{column:,}, which no cell of a table is",
+                hint="take only the members of the bars, for example with jq",
+            )
 
     def _position(self, at: int) -> tuple[int, int]:
         """The line and column, from 1, of the character `at` of `text`."""
