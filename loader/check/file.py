@@ -11,6 +11,7 @@ from loader.check import ragged
 from loader.check.layout import unfinished
 from loader.check.layout.decide import Layout, check
 from loader.check.normalise import normalise
+from loader.check.recall import Recalled, Record, record
 from loader.check.spellings import brought_together, refuse_meeting
 from loader.check.table import Table, none_of
 from loader.check.validate import CheckedBatch, RuleSettings, validate
@@ -41,7 +42,8 @@ class Checking:
     """Recognises a file and its layout from the first batch, then normalises and validates each
     batch.
 
-    `opening`, `taken` and `layout` are known after the first piece.
+    `opening`, `taken` and `layout` are known after the first piece. A file that is `recalled` is
+    not recognised again.
     """
 
     def __init__(
@@ -52,9 +54,10 @@ class Checking:
         cut_at: int = 0,
         *,
         unlike: str | None = None,
+        recalled: Recalled | None = None,
     ) -> None:
         self.opening: Opening | None = None
-        self.taken: Recognition | None = None
+        self.taken: Recognition | None = recalled.taken if recalled is not None else None
         self.layout: Layout | None = None
         self._reading = reading
         self._source = source
@@ -63,12 +66,20 @@ class Checking:
         self._rules = rules_for(self._meaning)
         self._cut_at = cut_at
         self._table = Table(source, settings, unlike)
+        self._recalled = recalled
 
     @property
     def notes(self) -> tuple[Note, ...]:
         """How the source is read, and what is known of the layout so far."""
         layout = self.layout.notes if self.layout is not None else ()
         return (*noted("reading", self._reading.notes), *layout)
+
+    @property
+    def record(self) -> Record | None:
+        """How the file is read, for its rejected rows; None if it has no layout."""
+        if self.layout is None or self.taken is None:
+            return None
+        return record(self._meaning, self.taken, self.layout, self._reading)
 
     def pieces(self) -> Generator[CheckedBatch, None, None]:
         """One `CheckedBatch` per batch; none lies on both sides of raw row `cut_at`."""
@@ -109,7 +120,10 @@ class Checking:
                     yield self._checked(batch, self.layout)
 
     def _decided(self, first: RawBatch, taken: Recognition) -> Layout | None:
-        layout = self._table.decide(first, taken, self._reading.around)
+        around = self._recalled.around if self._recalled is not None else self._reading.around
+        layout = self._table.decide(first, taken, around)
+        if layout is not None and self._recalled is not None:
+            self._recalled.insist(layout)
         if layout is not None:
             unfinished.refuse_none_finished(first.frame, layout.skip, first.location.source)
         return layout

@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("loader.cli.rollback:rollback", "Undo a run, or all loads since a time."),
     "delete": ("loader.cli.delete:delete", "Delete bars, on record."),
     "rename": ("loader.cli.rename:rename", "Give bars another symbol, on record."),
+    "rejects": ("loader.cli.rejects:rejects", "Show rejected rows, and load them after a fix."),
     "prune": ("loader.cli.prune:prune", "Remove old history that no pin needs."),
     "export": ("loader.cli.export:export", "Write stored bars to Parquet or CSV."),
     "config": ("loader.cli.config:config", "Check or show mdload.toml, or print its schema."),

@@ -80,7 +80,7 @@ class FileWork:
         with read(self.source, settings.piece_rows) as reading:
             run.emit(FileOpened(self.source.name, reading.rows))
             resumable = 0 if self.mode.partition else self.mode.resume_at
-            checking = run.checking(reading, self.source, resumable)
+            checking = self._checking = run.checking(reading, self.source, resumable)
             if settings.commit_every and not self.mode.partition and not self.done.file_id:
                 prove_order(run, self.source)
             with compared_pieces(run, self.source, self.mode, reading, checking) as compared:
@@ -145,7 +145,13 @@ class FileWork:
         """One transaction; and a second one, to record a part that was refused."""
         name, hours = self.source.name, HourCounts()
         with Spool(bars.SCHEMA) as staged, Spool(quarantine.BAD) as rejects:
-            part = Part(name, rejects, known_at=self.run.known_at_of(self.source))
+            part = Part(
+                name,
+                rejects,
+                known_at=self.run.known_at_of(self.source),
+                keeper=self.run.keeper_of(self.source),
+                reading=lambda: self._checking.record,
+            )
             merger = CopyMerger(writer, staged, direct=self.mode.direct, hours=hours)
             try:
                 with telling(self.run.emit, name, *merger.writes), writer.transaction():
@@ -199,6 +205,7 @@ class FileWork:
             notes=self._notes,
             covered=self.covered,
             partitioned=self.mode.partition,
+            run_id=self.run.run_id,
         )
 
     def _expect(self, entry: FileEntry, part: Part, hours: HourCounts) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from loader.check.file import Checking
 from loader.db.arrow import Connection, connect
@@ -19,13 +19,25 @@ from loader.dialects.siblings import Siblings
 from loader.errors import Cancelled, DatabaseError
 from loader.events import Event
 from loader.ingest.known_at import known_at
+from loader.ingest.part import Keeper
 from loader.read.formats import Reading
 from loader.read.sources import Source
 from loader.settings import Settings
+from loader.store import quarantine
 from loader.store.runs.fingerprint import compute_config_fingerprint
 from loader.store.timescale.recompress import ChunkUpkeep
 
 STOPPED: Final = "cancelled before the file was committed; nothing more of it was kept"
+
+
+class Replaying(Protocol):
+    """Rejected rows as sources."""
+
+    def checking(self, reading: Reading, source: Source, settings: Settings) -> Checking:
+        """The checks of one of them."""
+
+    def keeper(self, source: Source) -> Keeper:
+        """Marks the rows that got in, and keeps no others: they are kept already."""
 
 
 class LoadRun:
@@ -36,6 +48,7 @@ class LoadRun:
         earlier: by path, the hash of the content that a recent run of the job found there, and that
             run's id.
         siblings: the names of all files.
+        replay: what the files are if they are rejected rows, to be read as their files were.
         upkeep: the chunks to look after once files have been committed.
     """
 
@@ -54,6 +67,7 @@ class LoadRun:
         self.emit = emit
         self.earlier: Mapping[str, tuple[str, int]] = {}
         self.siblings = Siblings()
+        self.replay: Replaying | None = None
         self.cancelled = threading.Event()
         session = partial(self.connection, autocommit=True)
         self.upkeep = ChunkUpkeep(
@@ -78,8 +92,14 @@ class LoadRun:
 
     def checking(self, reading: Reading, source: Source, cut_at: int = 0) -> Checking:
         """The checks of one file of this load."""
+        if self.replay is not None:
+            return self.replay.checking(reading, source, self.settings)
         unlike = self.siblings.unlike(source.full_path)
         return Checking(reading, source, self.settings, cut_at, unlike=unlike)
+
+    def keeper_of(self, source: Source) -> Keeper:
+        """Who keeps the rejects of one file."""
+        return quarantine.keep if self.replay is None else self.replay.keeper(source)
 
     def known_at_of(self, source: Source) -> datetime | None:
         """When the bars of the file were known (UTC); None for now.

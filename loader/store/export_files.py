@@ -55,7 +55,7 @@ def writing(path: str, columns: Sequence[str]) -> Iterator[Write]:
     schema = {name: bars.SCHEMA[name] for name in columns}
     writer = _parquet if kind_of(path) == "parquet" else _csv
     try:
-        with _whole(path) as file, writer(file, schema) as write:
+        with whole(path) as file, writer(file, schema) as write:
             yield write
     except BrokenPipeError:
         raise
@@ -67,7 +67,7 @@ def writing(path: str, columns: Sequence[str]) -> Iterator[Write]:
 
 
 @contextmanager
-def _whole(path: str) -> Iterator[IO[bytes]]:
+def whole(path: str) -> Iterator[IO[bytes]]:
     """The file to write to: a new one beside `path`, which is renamed at the end."""
     if path == "-":
         yield sys.stdout.buffer

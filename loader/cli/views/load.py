@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, fields
 from datetime import datetime
 
@@ -17,10 +17,13 @@ _SHOWN = 8
 _GIVE_WAY = ("rejected", "unchanged", "duplicate", "updated", "skipped")
 
 
-def print_load(result: LoadResult, *, as_json: bool) -> None:
-    """Prints the counts of a load on stdout and the errors of its files on stderr."""
+def print_load(
+    result: LoadResult, *, as_json: bool, more: Mapping[str, object] | None = None
+) -> None:
+    """Prints the counts of a load on stdout and the errors of its files on stderr; `more` is added
+    to the object."""
     if as_json:
-        print_json(as_object(result))
+        print_json({**as_object(result), **(more or {})})
         print_errors(result)
         return
     _print_counts(result)
@@ -94,9 +97,17 @@ def _chunks(result: LoadResult) -> list[tuple[str, str]]:
 def _next_steps(result: LoadResult) -> list[str]:
     if result.run_id is None:
         shared = ["Files share symbols and times: each was counted against the store as it is now."]
+        failed = sum(1 for file in result.files if file.exit_code)
         load = "To load it, run the same command without --dry-run."
+        if failed and failed == len(result.files):
+            load = "Nothing would be loaded: see below."
+        elif failed:
+            load = f"{counted(failed, 'file')} would not be loaded: see below. The others would, "
+            load += "by the same command without --dry-run."
         return ["", *(shared if _overlap(result.files) else []), load]
     steps = [f"mdload job-runs inspect {result.run_id}"]
+    if any(file.counts.rejected for file in result.files):
+        steps.append(f"mdload rejects show {result.run_id}")
     return ["", "next: " + ";  ".join(steps)]
 
 
