@@ -40,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("loader.cli.export:export", "Write stored bars to Parquet or CSV."),
     "config": ("loader.cli.config:config", "Check or show mdload.toml, or print its schema."),
     "schedule": ("loader.cli.schedule:schedule", "Print the jobs for cron or systemd."),
-    "verify": ("loader.cli.verify:verify", "Compare stored bars with rollups of shorter ones."),
+    "verify": ("loader.cli.verify:verify", "Compare a file with the stored bars, or rollups."),
     "timescale": (
         "loader.cli.timescale:timescale",
         "Manage hypertable and rollups on TimescaleDB.",
@@ -54,7 +54,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 
 #: Commands that take defaults from `[defaults]` of mdload.toml.
-WITH_DEFAULTS = ("backfill", "inspect", "live")
+WITH_DEFAULTS = ("backfill", "inspect", "verify", "live")
 
 
 class LazyGroup(click.Group):
