@@ -41,6 +41,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("loader.cli.config:config", "Check or show mdload.toml, or print its schema."),
     "schedule": ("loader.cli.schedule:schedule", "Print the jobs for cron or systemd."),
     "verify": ("loader.cli.verify:verify", "Compare a file with the stored bars, or rollups."),
+    "reconcile": (
+        "loader.cli.reconcile:reconcile",
+        "Compare two providers, or two intervals.",
+    ),
     "timescale": (
         "loader.cli.timescale:timescale",
         "Manage hypertable and rollups on TimescaleDB.",
