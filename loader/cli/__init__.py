@@ -17,6 +17,8 @@ from loader.errors import MdloadError
 # A command's module is imported when the command runs; `mdload --help` needs only this table.
 COMMANDS: dict[str, tuple[str, str]] = {
     "backfill": ("loader.cli.backfill:backfill", "Load bars from files into the store."),
+    "plan": ("loader.cli.planning:plan", "Show a plan made by backfill --plan."),
+    "apply": ("loader.cli.planning:apply", "Write the bars of a plan, once."),
     "run": ("loader.cli.run:run", "Run jobs of mdload.toml, as cron would."),
     "live": ("loader.cli.live:live", "Store bars from a pipe as they arrive."),
     "inspect": ("loader.cli.inspect:inspect", "Show how mdload would read a file."),

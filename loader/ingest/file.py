@@ -16,7 +16,7 @@ from loader.db.arrow import Connection
 from loader.errors import TooManyRejects, Unfinished
 from loader.events import Committed, FileOpened, RowsDone
 from loader.ingest.books import Ending, FileEntry
-from loader.ingest.mergers import CopyMerger, DryMerger
+from loader.ingest.mergers import CopyMerger, Merger
 from loader.ingest.notes import FileNotes
 from loader.ingest.part import Part, counts_of, refuse_part, write_part
 from loader.ingest.pieces import compared_pieces, in_parts, prove_order
@@ -170,12 +170,18 @@ class FileWork:
 
     def _dry(self, pieces: Iterator[PendingDiff]) -> FileResult:
         """What a load would come to. The pieces are read and compared, and nothing is written."""
-        merger, entry = DryMerger(), self._entry(self.done, "loaded")
         with self.run.connection(autocommit=True) as reader:
             shape.check(reader)
-        with Spool(quarantine.BAD) as rejects:
+        with Spool(quarantine.BAD) as rejects, self.run.dry_merger() as merger:
             part = Part(self.source.name, rejects)
             merger.send(part.passing(self._watched(pieces)))
+            result = self._dry_result(part, merger)
+            if result.exit_code == 0:
+                self.run.would_load(result, merger, part.tally)
+        return result
+
+    def _dry_result(self, part: Part, merger: Merger) -> FileResult:
+        entry = self._entry(self.done, "loaded")
         try:
             entry.check_limit(part.tally)
         except TooManyRejects as error:
