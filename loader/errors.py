@@ -185,6 +185,12 @@ class KnownLater(MdloadError):
     exit_code = 4
 
 
+class StalePlan(MdloadError):
+    """A plan was applied before, or the store is not as it was when the plan was made."""
+
+    exit_code = 4
+
+
 class LaterChanges(MdloadError):
     """Other loads changed the same bars later, so that a rollback would harm them."""
 

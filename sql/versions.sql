@@ -169,3 +169,52 @@ SELECT s.provider, s.symbol, s."interval", k.known_at
  WHERE k.known_at > CAST($4 AS timestamptz)
  ORDER BY k.known_at DESC
  LIMIT 1
+
+-- plan_fingerprints --
+-- What is stored in the wanted stretches (sid, provider, symbol, interval, lo, hi; both ends included): how many bars,
+-- and the sum of a hash of each with its time and values. Nothing stored is 0 and 0.
+SELECT w.sid, count(b.ts) AS bars,
+       CAST(coalesce(sum(hash_record_extended(ROW(b.ts, @values(b.)), 0)), 0) AS text) AS hash
+  FROM json_to_recordset(current_setting('mdload.wanted')::json)
+       AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz)
+  LEFT JOIN bars_ohlcv b
+         ON b.provider = w.provider AND b.symbol = w.symbol AND b."interval" = w."interval"
+        AND b.ts BETWEEN w.lo AND w.hi
+ GROUP BY w.sid
+
+-- load_newest --
+-- The newest load.
+SELECT coalesce(max(id), 0) FROM bars_loads
+
+-- plan_met --
+-- The first of the wanted stretches in which a load after $1 changed a bar, or no row.
+SELECT w.symbol, w."interval"
+  FROM json_to_recordset(current_setting('mdload.wanted')::json)
+       AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz)
+ WHERE EXISTS (SELECT FROM bars_loads l JOIN bars_ohlcv b ON b.updated_at = l.xact_at
+                WHERE l.id > CAST($1 AS bigint)
+                  AND b.provider = w.provider AND b.symbol = w.symbol AND b."interval" = w."interval"
+                  AND b.ts BETWEEN w.lo AND w.hi)
+    OR EXISTS (SELECT FROM bars_loads l JOIN bars_ohlcv_revisions r ON r.revised_at = l.xact_at
+                WHERE l.id > CAST($1 AS bigint)
+                  AND r.provider = w.provider AND r.symbol = w.symbol AND r."interval" = w."interval"
+                  AND r.ts BETWEEN w.lo AND w.hi)
+ LIMIT 1
+
+-- plan_applied --
+-- The run that applied the plan of id $1, and when it began.
+SELECT id, started_at FROM job_runs
+ WHERE metadata @> jsonb_build_object('plan', CAST($1 AS text)) AND status = 'success'
+ ORDER BY id LIMIT 1
+
+-- plan_updates_create --
+-- The stage of what a plan says was stored. Gone with the transaction.
+CREATE TEMPORARY TABLE mdload_planned (@defined) ON COMMIT DROP
+
+-- plan_unmet --
+-- Bars that this transaction has changed, and that were not as the plan says: how many.
+SELECT count(*)
+  FROM pg_temp.mdload_planned p
+ WHERE NOT EXISTS (SELECT FROM bars_ohlcv_revisions r
+                    WHERE r.revised_at = now() AND @same_key(r., p.)
+                      AND (@values(r.old_)) IS NOT DISTINCT FROM (@values(p.)))

@@ -11,6 +11,7 @@ from loader.check import ragged
 from loader.check.layout import unfinished
 from loader.check.layout.decide import Layout, check
 from loader.check.normalise import normalise
+from loader.check.recall import Recalled, Record, record
 from loader.check.spellings import brought_together, refuse_meeting
 from loader.check.table import Table, none_of
 from loader.check.validate import CheckedBatch, RuleSettings, validate
@@ -41,7 +42,8 @@ class Checking:
     """Recognises a file and its layout from the first batch, then normalises and validates each
     batch.
 
-    `opening`, `taken` and `layout` are known after the first piece.
+    `opening`, `taken` and `layout` are known after the first piece. A file that is `recalled` is
+    not recognised again.
     """
 
     def __init__(
@@ -53,9 +55,10 @@ class Checking:
         *,
         unlike: str | None = None,
         alone: bool = True,
+        recalled: Recalled | None = None,
     ) -> None:
         self.opening: Opening | None = None
-        self.taken: Recognition | None = None
+        self.taken: Recognition | None = recalled.taken if recalled is not None else None
         self.layout: Layout | None = None
         self._reading = reading
         self._source = source
@@ -65,6 +68,7 @@ class Checking:
         self._cut_at = cut_at
         self._alone = alone
         self._table = Table(source, settings, unlike)
+        self._recalled = recalled
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -73,6 +77,13 @@ class Checking:
         if self.layout is None and (unmatched := self._table.unmatched()) is not None:
             notes = tuple(noted("rows", (unmatched.fault,)))
         return (*noted("reading", self._reading.notes), *notes)
+
+    @property
+    def record(self) -> Record | None:
+        """How the file is read, for its rejected rows; None if it has no layout."""
+        if self.layout is None or self.taken is None:
+            return None
+        return record(self._meaning, self.taken, self.layout, self._reading)
 
     def pieces(self) -> Generator[CheckedBatch, None, None]:
         """One `CheckedBatch` per batch; none lies on both sides of raw row `cut_at`.
@@ -120,9 +131,12 @@ class Checking:
                     yield self._checked(batch, self.layout)
 
     def _decided(self, first: RawBatch, taken: Recognition) -> Layout | None:
-        reading = self._reading
+        reading, recalled = self._reading, self._recalled
+        around = recalled.around if recalled is not None else reading.around
         delimiter = reading.metadata.get("delimiter", "")
-        layout = self._table.decide(first, taken, reading.around, delimiter)
+        layout = self._table.decide(first, taken, around, delimiter)
+        if layout is not None and recalled is not None:
+            recalled.insist(layout)
         if layout is not None:
             unfinished.refuse_none_finished(first.frame, layout.skip, first.location.source)
         return layout

@@ -15,7 +15,7 @@ import polars as pl
 
 from loader.check import rawjson
 from loader.check.reasons import ROW_TOO_LONG, ROW_TOO_SHORT
-from loader.check.validate import CheckedBatch
+from loader.check.validate import CheckedBatch, with_keys
 from loader.read.batch import RawBatch
 
 
@@ -123,12 +123,14 @@ def woven(
         for part in (checked.good, checked.bad)
     )
     kept = lost.filter(~pl.col("skipped"))
-    rejects = pl.DataFrame(
-        [
-            kept["row_number"],
-            kept.select(pl.concat_list("rule").alias("rules")).to_series(),
-            rawjson.encode(kept.select("line", "why")),
-        ]
+    rejects = with_keys(
+        pl.DataFrame(
+            [
+                kept["row_number"],
+                kept.select(pl.concat_list("rule").alias("rules")).to_series(),
+                rawjson.encode(kept.select("line", "why")),
+            ]
+        )
     )
     return replace(
         checked,

@@ -23,15 +23,23 @@ EXACT: Final = (
     pl.col("open").is_between("low", "high") & pl.col("close").is_between("low", "high")
 ).fill_null(True)
 
+#: Rules without which a row is still a bar that the tables take.
+ALLOWABLE: Final = (
+    "ts_off_grid", "price_not_positive", "high_below_low", "open_outside_range",
+    "close_outside_range", "volume_negative", "vwap_negative", "trade_count_negative",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class RuleSettings:
-    """What can be set about the rules. `min_ts` (inclusive) and `max_ts` (exclusive) are UTC."""
+    """What can be set about the rules. `min_ts` (inclusive) and `max_ts` (exclusive) are UTC.
+    `allowed` are rules of `ALLOWABLE` that are not applied."""
 
     allow_nonpositive_prices: bool = False
     check_grid: bool = True
     min_ts: datetime = datetime(1900, 1, 1, tzinfo=UTC)
     max_ts: datetime = datetime(2100, 1, 1, tzinfo=UTC)
+    allowed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,7 @@ def rules(settings: RuleSettings) -> tuple[Rule, ...]:
     holds = {**_key_rules(), **_ts_rules(settings), **_price_rules(settings)}
     for name in bars.OPTIONAL:
         holds |= _optional_rules(name, settings)
+    holds |= dict.fromkeys(settings.allowed, pl.lit(True))
     order = [reason.name for reason in REASONS]
     return tuple(Rule(name, holds[name]) for name in sorted(holds, key=order.index))
 

@@ -20,7 +20,7 @@ from loader.check.instruments.unwanted import Unwanted
 from loader.check.layout import split_clocks
 from loader.check.layout.decide import Layout, decide
 from loader.check.layout.split_clocks import Split
-from loader.check.validate import CheckedBatch
+from loader.check.validate import BAD, CheckedBatch
 from loader.dialects.dialect import Dialect, fold
 from loader.dialects.filenames import PathFacts, read_path
 from loader.dialects.known import dialects
@@ -189,9 +189,7 @@ def none_of(batch: RawBatch) -> CheckedBatch:
     height, start = batch.frame.height, batch.location.start_row
     good = pl.DataFrame(schema={**bars.SCHEMA, "row_number": pl.Int64()})
     spellings = pl.DataFrame(schema=dict.fromkeys(_SPELLED, pl.String()))
-    bad = pl.DataFrame(
-        schema={"row_number": pl.Int64, "rules": pl.List(pl.String), "raw": pl.String}
-    )
+    bad = pl.DataFrame(schema=BAD)
     return CheckedBatch(good, bad, {}, spellings, height, start + height - 1)
 
 

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from typing import Final
 
 import polars as pl
 
+from loader import bars
 from loader.bars.names import Naming
 from loader.bars.words import changes
 from loader.check import rawjson
 from loader.check.instruments.apart import Others
 from loader.check.normalise import Normalised
-from loader.check.rules import EXACT, ROUNDED, Rule, RuleSettings, rules
+from loader.check.reasons import LONGEST_KEY
+from loader.check.rules import EXACT, ROUNDED, RuleSettings, rules
 from loader.read.batch import RawBatch
 
 __all__ = ["CheckedBatch", "RuleSettings", "validate"]
 
+#: Rejected rows. The key is that of the bar as far as it could be read (`ts` Datetime us UTC).
+BAD: Final[dict[str, pl.DataType]] = {
+    "row_number": pl.Int64(),
+    "rules": pl.List(pl.String()),
+    "raw": pl.String(),
+    **{name: bars.SCHEMA[name] for name in bars.KEY},
+}
+#: Times that any server takes, by far.
+_AGES: Final = (datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 #: With fewer rows it is no faster to drop those that repeat the one before first.
 _FEW: Final = 10_000
 
@@ -29,8 +41,9 @@ class CheckedBatch:
 
     Attributes:
         good: `bars.SCHEMA` and `row_number` (Int64, the row's number in the source, from 1).
-        bad: `row_number` Int64; `rules` List(String), the names of the rules broken; `raw` String,
-            the row as the file has it, as a JSON object (see `loader.check.rawjson`).
+        bad: `BAD`: `row_number`; `rules`, the names of the rules broken; `raw`, the row as the file
+            has it, as a JSON object (see `loader.check.rawjson`); and the key, null where a part
+            of it could not be read.
         rejected: for each rule that was broken, how many rows broke it.
         spellings: the distinct `provider`, `source_symbol`, `symbol` of the good rows, each with
             the `convention` by which the one was made of the other (all String).
@@ -75,14 +88,15 @@ def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) ->
     broken = facts.filter(~sound).select(
         (~rule.holds.fill_null(False)).alias(rule.name) for rule in active
     )
+    rejected = {name: count for name, count in broken.sum().row(0, named=True).items() if count}
     bad = pl.DataFrame(
         [
             numbered["row_number"].filter(~sound),
-            _names(broken, active),
+            _names(broken, rejected),
             rawjson.encode(raw.filter(~sound)),
         ]
     )
-    rejected = {name: count for name, count in broken.sum().row(0, named=True).items() if count}
+    bad = with_keys(bad.hstack(numbered.filter(~sound).select(bars.KEY)))
     spellings = _spellings(good, normalised.source_symbols.filter(sound), normalised.naming)
     return CheckedBatch(good, bad, rejected, spellings, skipped, last_row, rounded=rounded)
 
@@ -106,18 +120,36 @@ def _all_hold(settings: RuleSettings) -> pl.Expr:
 @cache
 def _all_hold_exactly(settings: RuleSettings) -> pl.Expr:
     """The same without the tolerance for rounded prices, which takes twice as long to compute."""
-    others = (rule.holds for rule in rules(settings) if rule.name not in ROUNDED)
-    return pl.all_horizontal(*others, EXACT).fill_null(False).alias("exact")
+    others = [rule.holds for rule in rules(settings) if rule.name not in ROUNDED]
+    if settings.allowed.isdisjoint(ROUNDED):
+        others.append(EXACT)
+    return pl.all_horizontal(*others).fill_null(False).alias("exact")
 
 
-def _names(broken: pl.DataFrame, active: tuple[Rule, ...]) -> pl.Series:
-    named = [pl.when(rule.name).then(pl.lit(rule.name)) for rule in active]
+def _names(broken: pl.DataFrame, rules: Iterable[str]) -> pl.Series:
+    """The names of the `rules` that each row broke; they are all that any row broke."""
+    named = [pl.when(rule).then(pl.lit(rule)) for rule in rules]
     return broken.select(pl.concat_list(named).list.drop_nulls().alias("rules")).to_series()
 
 
 def _none_bad() -> pl.DataFrame:
-    return pl.DataFrame(
-        schema={"row_number": pl.Int64, "rules": pl.List(pl.String), "raw": pl.String}
+    return pl.DataFrame(schema=BAD)
+
+
+def with_keys(bad: pl.DataFrame) -> pl.DataFrame:
+    """Rejected rows as `BAD`. What is absent of a key is null, and so is what no bar can have."""
+    absent = [pl.lit(None, BAD[name]).alias(name) for name in bars.KEY if name not in bad.columns]
+    return bad.with_columns(*absent).select(
+        "row_number",
+        "rules",
+        "raw",
+        *(
+            pl.when(pl.col(name).str.len_bytes().is_between(1, LONGEST_KEY))
+            .then(pl.when(~pl.col(name).str.contains("\0", literal=True)).then(name))
+            .alias(name)
+            for name in bars.SERIES
+        ),
+        pl.when(pl.col("ts").is_between(*_AGES)).then("ts").alias("ts"),
     )
 
 

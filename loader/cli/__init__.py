@@ -17,6 +17,8 @@ from loader.errors import MdloadError
 # A command's module is imported when the command runs; `mdload --help` needs only this table.
 COMMANDS: dict[str, tuple[str, str]] = {
     "backfill": ("loader.cli.backfill:backfill", "Load bars from files into the store."),
+    "plan": ("loader.cli.planning:plan", "Show a plan made by backfill --plan."),
+    "apply": ("loader.cli.planning:apply", "Write the bars of a plan, once."),
     "run": ("loader.cli.run:run", "Run jobs of mdload.toml, as cron would."),
     "live": ("loader.cli.live:live", "Store bars from a pipe as they arrive."),
     "inspect": ("loader.cli.inspect:inspect", "Show how mdload would read a file."),
@@ -35,12 +37,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("loader.cli.rollback:rollback", "Undo a run, or all loads since a time."),
     "delete": ("loader.cli.delete:delete", "Delete bars, on record."),
     "rename": ("loader.cli.rename:rename", "Give bars another symbol, on record."),
+    "rejects": ("loader.cli.rejects:rejects", "Show rejected rows, and load them after a fix."),
     "prune": ("loader.cli.prune:prune", "Remove old history that no pin needs."),
     "query": ("loader.cli.query:query", "Run SQL over the stored bars, and print the rows."),
     "export": ("loader.cli.export:export", "Write stored bars to Parquet or CSV."),
     "config": ("loader.cli.config:config", "Check or show mdload.toml, or print its schema."),
     "schedule": ("loader.cli.schedule:schedule", "Print the jobs for cron or systemd."),
-    "verify": ("loader.cli.verify:verify", "Compare stored bars with rollups of shorter ones."),
+    "verify": ("loader.cli.verify:verify", "Compare a file with the stored bars, or rollups."),
+    "reconcile": (
+        "loader.cli.reconcile:reconcile",
+        "Compare two providers, or two intervals.",
+    ),
     "timescale": (
         "loader.cli.timescale:timescale",
         "Manage hypertable and rollups on TimescaleDB.",

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 )
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=PATH)
 @load_options
+@click.option("--plan", "plan", metavar="FILE", type=click.Path(dir_okay=False),
+              help="Write nothing to the store, but the bars that would be written to this "
+                   ".parquet file, for mdload apply.")  # fmt: skip
 @json_option
 @click.pass_obj
-def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: Any) -> int:
+def backfill(
+    ctx: Context, /, sources: tuple[str, ...], as_json: bool, plan: str | None, **given: Any
+) -> int:
     """Load bars from files: paths, globs, folders, URLs (s3, gs, az, https), or - for standard
     input.
 
@@ -31,7 +36,9 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
     bars_rejected. mdload job-runs shows the runs.
     """
     gc.disable()  # what is imported stays, and is walked over and over by a collector that looks
-    from loader.cli import interrupts, memory
+    from dataclasses import replace
+
+    from loader.cli import interrupts, memory, planning
     from loader.cli.store import store
     from loader.cli.views.load import print_load
     from loader.ingest import known_at
@@ -45,15 +52,22 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
     memory.settle()
     settings = settings_of(ctx, given)  # before a server is started for it
     known_at.check(settings)
+    if plan is not None:
+        planning.check_plan(plan, settings)
+        settings = replace(settings, dry_run=True)
     with (
         blamed(ctx),
-        _metrics(given) as measuring,
+        _metrics({**given, "dry_run": settings.dry_run}) as measuring,
         find(sources) as found,
         store(ctx, make=True) as url,
         listeners(ctx.verbosity, ctx.log_format) as told,
     ):
-        result = load(settings, url, found, [*told, *measuring])
-    print_load(result, as_json=as_json)
+        listening = [*told, *measuring]
+        if plan is not None:
+            result = planning.make_plan(settings, url, found, listening, plan)
+        else:
+            result = load(settings, url, found, listening)
+    print_load(result, as_json=as_json, plan=plan)
     return result.exit_code
 
 

@@ -10,7 +10,7 @@ import click
 from loader.cli.context import Context
 
 #: Commands that take defaults from `[defaults]` of mdload.toml.
-WITH_DEFAULTS: Final = ("backfill", "inspect", "live")
+WITH_DEFAULTS: Final = ("backfill", "inspect", "verify", "live")
 
 _OPTIONS: Final[tuple[tuple[tuple[str, ...], dict[str, Any]], ...]] = (
     (("--database",), {

@@ -131,8 +131,10 @@ def load_options(command: F) -> F:
 
 
 def meaning_options(command: F) -> F:
-    """The options that decide what a file means, and how much of it is read at a time."""
-    return _with(command, {**MEANING, "batch_rows": OPTIONS["batch_rows"]})
+    """The options that decide what a file means and whether it is refused, and how much of it is
+    read at a time."""
+    more = {name: OPTIONS[name] for name in ("max_rejects", "batch_rows")}
+    return _with(command, {**MEANING, **more})
 
 
 def _with(command: F, options: Mapping[str, Option]) -> F:

@@ -22,7 +22,7 @@ def _interval(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     return parse_interval(value) or value
 
 
-def _upper(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+def upper(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     if not all(symbol.strip() for symbol in value):
         raise click.BadParameter("a symbol is not empty")
     return tuple(symbol.upper() for symbol in value)
@@ -30,7 +30,7 @@ def _upper(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
 
 _SERIES: Final = (
     click.option("--provider", metavar="P", help="Only bars of this provider."),
-    click.option("--symbol", "symbols", metavar="S", multiple=True, callback=_upper,
+    click.option("--symbol", "symbols", metavar="S", multiple=True, callback=upper,
                  help="Only bars of this symbol; can be repeated."),
     click.option("--interval", metavar="I", callback=_interval,
                  help="Only bars of this length: 1m, 1h, 1d, …"),

@@ -1,81 +1,110 @@
-"""`mdload verify`: do stored bars agree with one another."""
+"""`mdload verify`: a file against the store, or stored bars against their rollups."""
 
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import click
 
 from loader.cli.context import Context
-from loader.cli.options import json_option
-from loader.cli.series_options import bounds, series_options
+from loader.cli.options import PATH, json_option, meaning_options, settings_of
+from loader.cli.series_options import bounds
+from loader.cli.when import When
 
-_SHOWN = 20
 
-
-@click.command(epilog="Example: mdload verify --rollup --interval 1d --tolerance 0.001")
-@click.option("--rollup", is_flag=True, required=True,
-              help="Compare bars with those that TimescaleDB makes from shorter ones.")  # fmt: skip
+@click.command(epilog="Example: mdload verify dumps/2024-03.csv --provider polygon --interval 1m")
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...", type=PATH)
+@meaning_options
+@click.option("--to", "path", metavar="FILE", type=click.Path(dir_okay=False),
+              help="Write all bars that differ to a .csv, .parquet or .jsonl file.")  # fmt: skip
+@click.option("--limit", metavar="N", type=click.IntRange(0), default=20, show_default=True,
+              help="Show at most N bars that differ; --to has all.")  # fmt: skip
+@click.option("--rollup", is_flag=True,
+              help="Instead of a file: compare bars with those that TimescaleDB makes from "
+                   "shorter ones.")  # fmt: skip
 @click.option("--tolerance", type=click.FloatRange(0, 1), default=0.0, show_default=True,
-              metavar="SHARE", help="Ignore relative differences up to this.")  # fmt: skip
-@series_options
+              metavar="SHARE",
+              help="With --rollup: ignore relative differences up to this.")  # fmt: skip
+@click.option("--since", metavar="WHEN", type=When(), help="With --rollup: start (inclusive).")
+@click.option("--until", metavar="WHEN", type=When(), help="With --rollup: end (inclusive).")
 @json_option
 @click.pass_obj
 def verify(
     ctx: Context,
     /,
+    sources: tuple[str, ...],
+    path: str | None,
+    limit: int,
     rollup: bool,
     tolerance: float,
-    provider: str | None,
-    symbols: tuple[str, ...],
-    interval: str | None,
     since: date | None,
     until: date | None,
     as_json: bool,
+    **given: Any,
 ) -> None:
-    """Compare stored bars with the rollup of shorter ones (mdload timescale rollup).
+    """Compare a file with the stored bars: equal, missing, different, extra. Nothing is written.
 
-    Daily bars unless --interval says otherwise, of the series that are stored both ways. A
-    provider's own daily bar may come from other trades than its minutes: the auctions, corrections.
-    Exit code 6 if any differ.
+    The file is read as mdload backfill reads it, with the same options. Extra are stored bars that
+    the file does not have, within its time of their series. Exit code 6 if any bar is missing,
+    different or extra.
+
+    With --rollup, daily bars (or --interval) are compared with the rollup of shorter ones (mdload
+    timescale rollup), of the series that are stored both ways.
     """
-    from loader.cli.store import store
-    from loader.cli.views.table import Column, print_json, say, table
     from loader.errors import CheckFailed
-    from loader.store.series import SeriesFilter
-    from loader.store.timescale import connected, extension
-    from loader.survey.verify import FIELDS, check
     from loader.text import counted
 
-    asked = SeriesFilter(provider, symbols, None, *bounds(since, until))
-    with store(ctx) as url, connected(url) as connection:
-        extension(connection)
-        found = check(connection, interval or "1d", asked, tolerance)
-    if as_json:
-        told = {"rollup": found.rollup.name, "compared": found.compared, "by_field": found.by_field}
-        print_json({**told, "differences": found.differences})
-    else:
-        rows = [
-            (d.provider, d.symbol, d.ts, ", ".join(d.differs), *_pairs(d.differs, d.stored, d.made))
-            for d in found.differences[:_SHOWN]
-        ]
-        if rows:
-            time = Column("ts", "time")
-            table(None, ["provider", "symbol", time, "differs", *FIELDS], rows)
-        say(f"{found.rollup.name}: {counted(found.compared, 'bar')} compared, "
-                   f"{len(found.differences):,} differ")  # fmt: skip
-    if found.differences:
-        fields = ", ".join(f"{name} {n:,}" for name, n in found.by_field.items())
-        raise CheckFailed(f"{counted(len(found.differences), 'bar')} differ ({fields})")
+    if bool(sources) == rollup:
+        raise click.UsageError("name the files to verify, or say --rollup")
+    if rollup:
+        from loader.cli import rollup_check
+        from loader.store.series import SeriesFilter
+
+        symbols = (given["symbol"].upper(),) if given["symbol"] else ()
+        asked = SeriesFilter(given["provider"], symbols, None, *bounds(since, until))
+        rollup_check.check(ctx, given["interval"], asked, tolerance, as_json=as_json)
+        return
+    if since or until or tolerance:
+        raise click.UsageError("--since, --until and --tolerance are for --rollup")
+    differing = _verify(ctx, sources, given, path, limit, as_json=as_json)
+    if differing:
+        raise CheckFailed(f"{counted(differing, 'bar')} differ")
 
 
-def _pairs(
-    differs: tuple[str, ...], stored: tuple[float | None, ...], made: tuple[float | None, ...]
-) -> list[str | None]:
-    """For each field, the stored and the computed value if they differ or one is missing."""
-    from loader.survey.verify import FIELDS
+def _verify(
+    ctx: Context,
+    sources: tuple[str, ...],
+    given: dict[str, Any],
+    path: str | None,
+    limit: int,
+    *,
+    as_json: bool,
+) -> int:
+    from dataclasses import replace
 
-    return [
-        f"{s:g} / {m:g}" if s is not None and m is not None and name in differs else None
-        for name, s, m in zip(FIELDS, stored, made, strict=True)
-    ]
+    from loader.cli import interrupts
+    from loader.cli.store import store
+    from loader.cli.views.verify import show
+    from loader.dialects.siblings import Siblings
+    from loader.ingest.ways.verify import verify as compare
+    from loader.listen import log
+    from loader.read.sources import find
+    from loader.read.spool import Spool
+    from loader.store.row_files import check_target, write_all
+    from loader.store.versions.diff import MEASURED
+
+    if path is not None:
+        check_target(path)
+    interrupts.heed()
+    settings = replace(settings_of(ctx, given), dry_run=True)
+    with find(sources) as found, store(ctx) as url, Spool(dict(MEASURED)) as rows:
+        siblings = Siblings(source.full_path for source in found)
+        verified = [compare(url, source, settings, siblings, rows) for source in found]
+        for each in verified:
+            for note in each.notes:
+                log.note(f"{each.path}: {note.text}")
+        show(verified, rows, limit, as_json=as_json)
+        if path is not None:
+            write_all(path, rows, dict(MEASURED))
+    return sum(each.differing for each in verified)

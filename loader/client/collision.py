@@ -11,6 +11,7 @@ from loader import bars
 from loader.check import rawjson
 from loader.check.reasons import SYMBOL_COLLISION
 from loader.check.unique import UniqueBatch
+from loader.check.validate import with_keys
 from loader.errors import SymbolCollision
 
 
@@ -27,6 +28,7 @@ def keep_out(batch: UniqueBatch, collision: SymbolCollision) -> UniqueBatch:
     bad = lost.select(
         "row_number", pl.lit([SYMBOL_COLLISION], dtype=pl.List(pl.String)).alias("rules")
     ).with_columns(rawjson.encode(raw))
+    bad = with_keys(bad)  # without a key: the bar there is another security's
     return replace(
         batch,
         bars=batch.bars.filter(~theirs),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from shlex import quote
 from typing import Literal
 
 from loader.check.reasons import FILE_REFUSED
@@ -37,6 +38,7 @@ class FileEntry:
         notes: FileNotes,
         covered: int,
         partitioned: bool,
+        run_id: int | None = None,
     ) -> None:
         """`before` is the file without the part, and `state` what it is with the part."""
         self.result = before
@@ -46,6 +48,7 @@ class FileEntry:
         self._limit = limit
         self._notes = notes
         self._partitioned = partitioned
+        self._run_id = run_id
 
     @property
     def file_id(self) -> int | None:
@@ -73,8 +76,7 @@ class FileEntry:
                 before.path,
                 f"{rejected:,} of {read:,} rows were rejected ({rules}), "
                 f"more than {limit} allows; {kept}",
-                hint="see them with: mdload job-runs inspect RUN; "
-                "or allow more: --max-rejects N|P%",
+                hint=refused_hint(before.path, self._run_id),
             )
 
     def add(self, tally: Tally, counts: Counts) -> None:
@@ -107,6 +109,14 @@ class FileEntry:
         assert self.file_id is not None
         rows_resumable = 0 if self._partitioned else self.covered
         ledger.end(session, self.file_id, self.result, counts, rows_resumable)
+
+
+def refused_hint(path: str, run_id: int | None) -> str:
+    """What to do about too many rejects, which `run_id` has; None if nothing has them."""
+    look = (
+        f"mdload rejects show {run_id}" if run_id is not None else f"mdload inspect {quote(path)}"
+    )
+    return f"see them: {look}; then read the file otherwise, or allow more: --max-rejects N|P%"
 
 
 def joined(before: FileResult, tally: Tally, counts: Counts) -> FileResult:

@@ -17,7 +17,7 @@ from loader.errors import TooManyRejects, Unfinished
 from loader.events import Committed, FileOpened, RowsDone
 from loader.ingest.books import Ending, FileEntry
 from loader.ingest.laid_over import insist_on_one_series
-from loader.ingest.mergers import CopyMerger, DryMerger
+from loader.ingest.mergers import CopyMerger, Merger
 from loader.ingest.notes import FileNotes
 from loader.ingest.part import Part, counts_of, refuse_part, write_part
 from loader.ingest.pieces import compared_pieces, in_parts, prove_order
@@ -81,7 +81,7 @@ class FileWork:
         with read(self.source, settings.piece_rows) as reading:
             run.emit(FileOpened(self.source.name, reading.rows))
             resumable = 0 if self.mode.partition else self.mode.resume_at
-            checking = run.checking(reading, self.source, resumable)
+            checking = self._checking = run.checking(reading, self.source, resumable)
             if settings.commit_every and not self.mode.partition and not self.done.file_id:
                 prove_order(run, self.source)
             with compared_pieces(run, self.source, self.mode, reading, checking) as compared:
@@ -146,7 +146,13 @@ class FileWork:
         """One transaction; and a second one, to record a part that was refused."""
         name, hours = self.source.name, HourCounts()
         with Spool(bars.SCHEMA) as staged, Spool(quarantine.BAD) as rejects:
-            part = Part(name, rejects, known_at=self.run.known_at_of(self.source))
+            part = Part(
+                name,
+                rejects,
+                known_at=self.run.known_at_of(self.source),
+                keeper=self.run.keeper_of(self.source),
+                reading=lambda: self._checking.record,
+            )
             merger = CopyMerger(writer, staged, direct=self.mode.direct, hours=hours)
             try:
                 with telling(self.run.emit, name, *merger.writes), writer.transaction():
@@ -166,12 +172,18 @@ class FileWork:
 
     def _dry(self, pieces: Iterator[PendingDiff]) -> FileResult:
         """What a load would come to. The pieces are read and compared, and nothing is written."""
-        merger, entry = DryMerger(), self._entry(self.done, "loaded")
         with self.run.connection(autocommit=True) as reader:
             shape.check(reader)
-        with Spool(quarantine.BAD) as rejects:
+        with Spool(quarantine.BAD) as rejects, self.run.dry_merger() as merger:
             part = Part(self.source.name, rejects)
             merger.send(part.passing(self._watched(pieces)))
+            result = self._dry_result(part, merger)
+            if result.exit_code == 0:
+                self.run.would_load(result, merger, part.tally)
+        return result
+
+    def _dry_result(self, part: Part, merger: Merger) -> FileResult:
+        entry = self._entry(self.done, "loaded")
         try:
             entry.check_limit(part.tally)
         except TooManyRejects as error:
@@ -201,6 +213,7 @@ class FileWork:
             notes=self._notes,
             covered=self.covered,
             partitioned=self.mode.partition,
+            run_id=self.run.run_id,
         )
 
     def _expect(self, entry: FileEntry, part: Part, hours: HourCounts) -> None:

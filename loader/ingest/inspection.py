@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -12,8 +13,8 @@ from loader import bars
 from loader.check import spellings
 from loader.check.file import Checking
 from loader.check.unique import made_unique
-from loader.check.validate import rounding_notes
-from loader.errors import InputError, MdloadError
+from loader.check.validate import CheckedBatch, rounding_notes
+from loader.errors import InputError, MdloadError, TooManyRejects
 from loader.read.formats import read
 from loader.read.sources import Source
 from loader.results import Note, noted
@@ -101,9 +102,30 @@ def inspect_source(source: Source, settings: Settings, unlike: str | None = None
     try:
         spellings.refuse_collisions(first.spellings)
         made_unique(first)
+        return _within_limit(seen, first, settings)
     except InputError as error:
         return replace(seen, error=error)
-    return seen
+
+
+def _within_limit(seen: Inspection, first: CheckedBatch, settings: Settings) -> Inspection:
+    """The inspection, with what the load will say of the rejects: an error if it will refuse the
+    file, or a note if it will as far as the first batch shows."""
+    rejected, limit = first.bad.height, settings.max_rejects
+    read = first.good.height + rejected + first.skipped
+    if not limit.exceeded(rejected, read):
+        return seen
+    most = Counter(first.rejected).most_common(3)
+    rules = ", ".join(f"{rule} {n:,}" for rule, n in most)
+    why = f"{rejected:,} of {read:,} rows would be rejected ({rules}), more than {limit} allows"
+    if not seen.whole and limit.rows is None:
+        why = f"of the first batch {why}: a load will refuse the file if its other rows are alike"
+        return replace(seen, notes=(*seen.notes, Note("rows", why)))
+    error = TooManyRejects.at(
+        seen.path,
+        f"{why}: a load will refuse the file",
+        hint="read it otherwise (--column, --timezone, …), or load it with --max-rejects N|P%",
+    )
+    return replace(seen, error=error)
 
 
 def _sample(checking: Checking) -> tuple[str, ...]:

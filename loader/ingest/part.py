@@ -6,8 +6,10 @@ file's row in the ledger, which a client does not have.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Any, Protocol
 
 from loader.check.unique import UniqueBatch
 from loader.db.executor import Executor
@@ -24,6 +26,14 @@ from loader.store.runs.loads import Load, record
 from loader.store.versions import forward
 
 
+class Keeper(Protocol):
+    """Keeps the rejects of a part in its transaction; returns how many they are."""
+
+    def __call__(
+        self, session: Executor, frames: Frames, run_id: int | None, file_id: int | None, /
+    ) -> int: ...
+
+
 class Part:
     """The rows of one transaction: counted and, if rejected, set aside as they pass.
 
@@ -34,6 +44,8 @@ class Part:
     Args:
         only: the part's one batch, if it is at hand. It is counted here and not as it passes: a
             client's writing thread must not wait for the interpreter lock at each column.
+        keeper: puts the rejects where they belong, and gives how many they are.
+        reading: how the file is read, to be kept with its rejects; asked once all have passed.
     """
 
     def __init__(
@@ -42,10 +54,14 @@ class Part:
         rejects: Frames,
         only: UniqueBatch | None = None,
         known_at: datetime | None = None,
+        keeper: Keeper = quarantine.keep,
+        reading: Callable[[], Mapping[str, Any] | None] = lambda: None,
     ) -> None:
         self.name = name
         self.rejects = rejects
         self.known_at = known_at
+        self.keeper = keeper
+        self.reading = reading
         self.tally = Tally()
         self._is_counted = only is not None
         if only is not None:
@@ -116,7 +132,8 @@ def refuse_part(
         DatabaseError: the server refused, or went away.
     """
     counts = counts_of(part, None)
-    _keep_rejects(session, part, run_id, entry)
+    if part.keeper is quarantine.keep:  # another keeper marks what got in: nothing did
+        _keep_rejects(session, part, run_id, entry)
     entry.refuse(part.tally, counts, error)
     _record(session, run_id, entry, part.tally, counts)
     return counts
@@ -147,11 +164,13 @@ def counts_of(part: Part, merged: Merged | None) -> Counts:
 def _keep_rejects(
     session: Executor, part: Part, run_id: int | None, entry: FileEntry | None
 ) -> None:
-    if not part.tally.rejected:
+    if not part.tally.rejected and part.keeper is quarantine.keep:
         return
     file_id = entry.file_id if entry is not None else None
-    if quarantine.keep(session, part.rejects, run_id, file_id) != part.tally.rejected:
+    if part.keeper(session, part.rejects, run_id, file_id) != part.tally.rejected:
         raise MergeFailed(f"{part.name}: not all rejected rows reached the quarantine")
+    if file_id is not None and (reading := part.reading()) is not None:
+        session.run("file_reading", file_id, json.dumps(reading, ensure_ascii=False))
 
 
 def _record(

@@ -12,7 +12,7 @@ import polars as pl
 
 from loader.check.file import Checking
 from loader.check.instruments.apart import refuse_told_apart
-from loader.check.unique import in_order, partitioned
+from loader.check.unique import UniqueBatch, in_order, partitioned
 from loader.ingest.run import LoadMode, LoadRun
 from loader.read.ahead import ahead
 from loader.read.formats import Reading, read
@@ -91,7 +91,20 @@ def _compared(
     run: LoadRun, source: Source, mode: LoadMode, reading: Reading, checking: Checking
 ) -> Generator[PendingDiff, None, None]:
     session = partial(run.connection, autocommit=True)
-    with closing(ahead(checking.pieces())) as checked, StoredReader(session) as stored:
+    with (
+        closing(unique_pieces(run, source, mode, reading, checking)) as unique,
+        StoredReader(session) as stored,
+    ):
+        for piece in unique:
+            if not 0 < piece.last_row <= mode.resume_at:
+                yield stored.beside(piece)
+
+
+def unique_pieces(
+    run: LoadRun, source: Source, mode: LoadMode, reading: Reading, checking: Checking
+) -> Generator[UniqueBatch, None, None]:
+    """The pieces of the file, one row per key; raises as `compared_pieces`."""
+    with closing(ahead(checking.pieces())) as checked:
         if mode.partition:
             rows = reading.rows or source.size_bytes // _ROW_BYTES
             settings = run.settings
@@ -106,6 +119,4 @@ def _compared(
         else:
             unique = in_order(checked)
         with closing(unique):
-            for piece in unique:
-                if not 0 < piece.last_row <= mode.resume_at:
-                    yield stored.beside(piece)
+            yield from unique

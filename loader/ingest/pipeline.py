@@ -23,7 +23,7 @@ from loader.errors import Cancelled, DatabaseError
 from loader.events import Event, FileNote, Listener, RunDone, RunStarted
 from loader.ingest import known_at
 from loader.ingest.attempts import load_file
-from loader.ingest.run import LoadRun
+from loader.ingest.run import LoadRun, Plans, Replaying
 from loader.read.sources import Source
 from loader.results import ChunkWrites, FileResult, LoadResult, Note, RunStatus
 from loader.settings import Settings
@@ -40,9 +40,12 @@ def load(
     sources: Sequence[Source],
     listeners: Iterable[Listener] = (),
     about: Mapping[str, object] | None = None,
+    replay: Replaying | None = None,
+    plan: Plans | None = None,
 ) -> LoadResult:
     """Loads `sources` into the database at `url` and records the load as one job run. `about` is
-    added to the run's metadata.
+    added to the run's metadata. `replay` is given if the sources are rejected rows,
+    `plan` keeps what a dry run would write.
 
     A file that cannot be loaded does not stop the others: the result has it, with its error.
     KeyboardInterrupt (or any exception raised in this thread) cancels the files that are being
@@ -86,6 +89,7 @@ def load(
         run = LoadRun(settings, url, record.id if record else None, fingerprint, emit)
         run.siblings = Siblings(source.full_path for source in sources)
         run.paths = {source.name: source.full_path for source in sources}
+        run.replay, run.plan = replay, plan
         stack.callback(run.close)
         name, provider, mode = settings.job_name, settings.provider, settings.mode
         emit(RunStarted(run.run_id, len(sources), name, provider, mode))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final, Protocol
 
 from loader.check.file import Checking
 from loader.db.arrow import Connection, connect
@@ -19,13 +19,38 @@ from loader.dialects.siblings import Siblings
 from loader.errors import Cancelled, DatabaseError
 from loader.events import Event
 from loader.ingest.known_at import known_at
+from loader.ingest.mergers import DryMerger
+from loader.ingest.part import Keeper
+from loader.ingest.tally import Tally
 from loader.read.formats import Reading
 from loader.read.sources import Source
+from loader.results import FileResult
 from loader.settings import Settings
+from loader.store import quarantine
 from loader.store.runs.fingerprint import compute_config_fingerprint
 from loader.store.timescale.recompress import ChunkUpkeep
 
 STOPPED: Final = "cancelled before the file was committed; nothing more of it was kept"
+
+
+class Replaying(Protocol):
+    """Rejected rows as sources."""
+
+    def checking(self, reading: Reading, source: Source, settings: Settings) -> Checking:
+        """The checks of one of them."""
+
+    def keeper(self, source: Source) -> Keeper:
+        """Marks the rows that got in, and keeps no others: they are kept already."""
+
+
+class Plans(Protocol):
+    """What a dry run would write, kept."""
+
+    def merger(self) -> AbstractContextManager[DryMerger]:
+        """For one file."""
+
+    def accept(self, result: FileResult, merger: Any, tally: Tally, /) -> None:
+        """Adds a file that would be loaded."""
 
 
 class LoadRun:
@@ -37,6 +62,8 @@ class LoadRun:
             run's id.
         siblings: the names of all files.
         paths: by a file's name, its path (see `Source.full_path`).
+        replay: what the files are if they are rejected rows, to be read as their files were.
+        plan: what keeps the bars that a dry run would write.
         upkeep: the chunks to look after once files have been committed.
     """
 
@@ -56,6 +83,8 @@ class LoadRun:
         self.earlier: Mapping[str, tuple[str, int]] = {}
         self.siblings = Siblings()
         self.paths: Mapping[str, str] = {}
+        self.replay: Replaying | None = None
+        self.plan: Plans | None = None
         self.cancelled = threading.Event()
         session = partial(self.connection, autocommit=True)
         self.upkeep = ChunkUpkeep(
@@ -80,9 +109,29 @@ class LoadRun:
 
     def checking(self, reading: Reading, source: Source, cut_at: int = 0) -> Checking:
         """The checks of one file of this load."""
+        if self.replay is not None:
+            return self.replay.checking(reading, source, self.settings)
         unlike = self.siblings.unlike(source.full_path)
         alone = len(self.paths) < 2
         return Checking(reading, source, self.settings, cut_at, unlike=unlike, alone=alone)
+
+    def keeper_of(self, source: Source) -> Keeper:
+        """Who keeps the rejects of one file."""
+        return quarantine.keep if self.replay is None else self.replay.keeper(source)
+
+    @contextmanager
+    def dry_merger(self) -> Iterator[DryMerger]:
+        """What counts a merge that is not made."""
+        if self.plan is None:
+            yield DryMerger()
+            return
+        with self.plan.merger() as merger:
+            yield merger
+
+    def would_load(self, result: FileResult, merger: DryMerger, tally: Tally) -> None:
+        """Hands a file of a dry run to the plan, if there is one."""
+        if self.plan is not None:
+            self.plan.accept(result, merger, tally)
 
     def known_at_of(self, source: Source) -> datetime | None:
         """When the bars of the file were known (UTC); None for now.

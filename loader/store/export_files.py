@@ -61,7 +61,7 @@ def writing_frames(path: str, schema: Mapping[str, pl.DataType]) -> Iterator[Wri
     """
     writer = _parquet if kind_of(path) == "parquet" else _csv
     try:
-        with _whole(path) as file, writer(file, schema) as write:
+        with whole(path) as file, writer(file, schema) as write:
             yield write
     except BrokenPipeError:
         raise
@@ -73,7 +73,7 @@ def writing_frames(path: str, schema: Mapping[str, pl.DataType]) -> Iterator[Wri
 
 
 @contextmanager
-def _whole(path: str) -> Iterator[IO[bytes]]:
+def whole(path: str) -> Iterator[IO[bytes]]:
     """The file to write to: a new one beside `path`, which is renamed at the end."""
     if path == "-":
         yield sys.stdout.buffer

@@ -56,6 +56,8 @@ def test_a_clean_batch() -> None:
     assert found.good["row_number"].to_list() == [250_001, 250_002, 250_003]
     assert dict(found.bad.schema) == {
         "row_number": pl.Int64, "rules": pl.List(pl.String), "raw": pl.String,
+        "provider": pl.String, "symbol": pl.String, "interval": pl.String,
+        "ts": pl.Datetime("us", "UTC"),
     }  # fmt: skip
     assert found.bad.height == 0
     assert found.rejected == {}
@@ -191,7 +193,7 @@ def test_what_a_rule_cannot_decide_counts_as_broken() -> None:
     faults = normalised.faults.with_columns(ts_ambiguous=unknown)
     found = validate(batch, replace(normalised, faults=faults), RuleSettings())
     assert found.good["row_number"].to_list() == [1, 3]
-    assert found.bad.drop("raw").rows() == [(2, ["ts_ambiguous"])]
+    assert found.bad.select("row_number", "rules").rows() == [(2, ["ts_ambiguous"])]
     assert found.rejected == {"ts_ambiguous": 1}
 
 

@@ -1,4 +1,4 @@
-"""Small files that ask for gigabytes, through the real command: how much memory it takes at most."""
+"""Small files that ask for gigabytes, through the real command: the memory that it takes."""
 
 from __future__ import annotations
 

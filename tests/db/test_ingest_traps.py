@@ -138,7 +138,7 @@ POSTGRES = {
     [
         ("bars_ohlcv", bars.SCHEMA, None),
         ("mdload_stage", bars.SCHEMA, "stage_create"),
-        ("mdload_rejected", quarantine.BAD, "rejected_create"),
+        ("bars_rejected", {k: v for k, v in quarantine.INGESTED.items() if k != "raw"}, None),
     ],
 )
 def test_what_is_ingested_is_what_the_tables_hold(

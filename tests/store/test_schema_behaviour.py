@@ -79,7 +79,6 @@ def test_an_update_of_a_run_is_stamped(connection: Connection) -> None:
         ("job_run_files", "run_id, path", "77, 'a.csv'"),
         ("job_run_files", "run_id, path, rows_written", "1, 'a.csv', 1"),
         ("job_run_files", "run_id, path, state, rows_read", "1, 'a.csv', 'loaded', 1"),
-        ("bars_rejected", "run_id, rules, raw", "77, '{negative_volume}', '{}'"),
         ("provider_symbols", "provider, source_symbol, symbol, convention",
          "'p', 'brk-b', 'brk.b', 'yahoo'"),
     ],

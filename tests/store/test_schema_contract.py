@@ -76,6 +76,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "started_at": "timestamp with time zone not null default now()",
         "completed_at": "timestamp with time zone",
         "symbols": "text[]",
+        "reading": "jsonb",
     },
     "bars_rejected": {
         "id": "bigint not null default nextval('bars_rejected_id_seq'::regclass)",
@@ -86,6 +87,27 @@ COLUMNS: dict[str, dict[str, str]] = {
         "raw": "jsonb not null",
         "replayed_by": "bigint",
         "created_at": "timestamp with time zone not null default now()",
+        "provider": "text",
+        "symbol": "text",
+        "interval": "text",
+        "ts": "timestamp with time zone",
+    },
+    "bars_rejects": {
+        "id": "bigint",
+        "run_id": "bigint",
+        "file_id": "bigint",
+        "path": "text",
+        "row_number": "bigint",
+        "rules": "text[]",
+        "raw": "jsonb",
+        "provider": "text",
+        "symbol": "text",
+        "interval": "text",
+        "ts": "timestamp with time zone",
+        "created_at": "timestamp with time zone",
+        "replayed_by": "bigint",
+        "superseded_by": "bigint",
+        "state": "text",
     },
     "bars_ohlcv_revisions": {
         "id": "bigint not null default nextval('bars_ohlcv_revisions_id_seq'::regclass)",
@@ -200,15 +222,6 @@ CONSTRAINTS = {
     },
     "bars_rejected": {
         "bars_rejected_pkey": "PRIMARY KEY (id)",
-        "bars_rejected_run_id_fkey": (
-            "FOREIGN KEY (run_id) REFERENCES job_runs(id) ON DELETE CASCADE"
-        ),
-        "bars_rejected_file_id_fkey": (
-            "FOREIGN KEY (file_id) REFERENCES job_run_files(id) ON DELETE CASCADE"
-        ),
-        "bars_rejected_replayed_by_fkey": (
-            "FOREIGN KEY (replayed_by) REFERENCES job_runs(id) ON DELETE SET NULL"
-        ),
     },
     "bars_ohlcv_revisions": {
         "bars_ohlcv_revisions_pkey": "PRIMARY KEY (id)",
@@ -262,8 +275,7 @@ INDEXES = {
         "job_run_files USING btree (content_hash, config_fingerprint) "
         "WHERE (state = ANY (ARRAY['loaded'::text, 'partial'::text]))"
     ),
-    "bars_rejected_run_id_idx": "bars_rejected USING btree (run_id)",
-    "bars_rejected_file_id_idx": "bars_rejected USING btree (file_id)",
+    "bars_rejected_run_id_idx": "bars_rejected USING btree (run_id, file_id)",
     "bars_rejected_replayed_by_idx": (
         "bars_rejected USING btree (replayed_by) WHERE (replayed_by IS NOT NULL)"
     ),
@@ -290,11 +302,20 @@ TRIGGERS = {
     "job_runs_updated_at": (
         "BEFORE UPDATE ON job_runs FOR EACH ROW EXECUTE FUNCTION mdload_touch_updated_at()"
     ),
+    "job_runs_rejects": (
+        "AFTER DELETE ON job_runs REFERENCING OLD TABLE AS gone FOR EACH STATEMENT "
+        "EXECUTE FUNCTION mdload_forget_rejects()"
+    ),
+    "job_run_files_rejects": (
+        "AFTER DELETE ON job_run_files REFERENCING OLD TABLE AS gone FOR EACH STATEMENT "
+        "EXECUTE FUNCTION mdload_forget_rejects()"
+    ),
 }
 
 # What it returns, whether rows of it, and how volatile it is.
 FUNCTIONS = {
     "mdload_touch_updated_at()": ["trigger", False, "v"],
+    "mdload_forget_rejects()": ["trigger", False, "v"],
     "bars_ohlcv_as_of(timestamp with time zone)": ["bars_ohlcv", True, "s"],
     "bars_ohlcv_at(text)": ["bars_ohlcv", True, "s"],
     "mdload_pin(text)": ["bars_pins", False, "s"],
@@ -355,7 +376,8 @@ def test_schema_is_the_documented_one(connection: Connection) -> None:
     assert {name: said for name, *said in functions} == FUNCTIONS
 
     triggers = connection.execute("""
-        SELECT tgname, replace(substring(pg_get_triggerdef(oid) FROM 'BEFORE.*'), 'public.', '')
+        SELECT tgname, replace(
+                   substring(pg_get_triggerdef(oid) FROM '((?:BEFORE|AFTER).*)'), 'public.', '')
         FROM pg_trigger WHERE NOT tgisinternal""")
     assert dict(triggers.fetchall()) == TRIGGERS
 
@@ -367,13 +389,14 @@ def test_keys_are_in_byte_order(connection: Connection) -> None:
         FROM pg_attribute JOIN pg_collation ON pg_collation.oid = attcollation
         WHERE collname = 'C' AND attrelid::regclass::text IN
               ('bars_ohlcv', 'bars_ohlcv_revisions', 'provider_symbols', 'bars_gap_waivers',
-               'bars_pins')
+               'bars_pins', 'bars_rejected')
         GROUP BY attrelid""")
     assert dict(found.fetchall()) == {
         "bars_gap_waivers": ["provider", "symbol", "interval"],
         "bars_ohlcv": ["provider", "symbol", "interval"],
         "bars_ohlcv_revisions": ["provider", "symbol", "interval"],
         "bars_pins": ["name"],
+        "bars_rejected": ["provider", "symbol", "interval"],
         "provider_symbols": ["provider", "source_symbol", "symbol"],
     }
 

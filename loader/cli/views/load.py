@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, fields
 from datetime import datetime
 
@@ -17,17 +17,25 @@ _SHOWN = 8
 _GIVE_WAY = ("rejected", "unchanged", "duplicate", "updated", "skipped")
 
 
-def print_load(result: LoadResult, *, as_json: bool) -> None:
-    """Prints the counts of a load on stdout and the errors of its files on stderr."""
+def print_load(
+    result: LoadResult,
+    *,
+    as_json: bool,
+    more: Mapping[str, object] | None = None,
+    plan: str | None = None,
+) -> None:
+    """Prints the counts of a load on stdout and the errors of its files on stderr; `more` is added
+    to the object; `plan` is the file that a dry run's plan went to."""
     if as_json:
-        print_json(as_object(result))
+        made = {"plan": plan if not result.exit_code else None} if plan is not None else {}
+        print_json({**as_object(result), **(more or {}), **made})
         print_errors(result)
         return
     _print_counts(result)
     say()
     for label, value in _facts(result):
         say(f"{label:>9}  {value}")
-    for line in _next_steps(result):
+    for line in _next_steps(result, plan):
         say(line)
     print_errors(result)
 
@@ -91,12 +99,24 @@ def _chunks(result: LoadResult) -> list[tuple[str, str]]:
     return facts + [("", error) for error in errors]
 
 
-def _next_steps(result: LoadResult) -> list[str]:
+def _next_steps(result: LoadResult, plan: str | None = None) -> list[str]:
     if result.run_id is None:
         shared = ["Files share symbols and times: each was counted against the store as it is now."]
+        failed = sum(1 for file in result.files if file.exit_code)
         load = "To load it, run the same command without --dry-run."
+        if plan is not None:
+            load = "No plan was made: see below." if failed else (
+                f"next: mdload plan show {plan};  mdload apply {plan}"
+            )  # fmt: skip
+        elif failed and failed == len(result.files):
+            load = "Nothing would be loaded: see below."
+        elif failed:
+            load = f"{counted(failed, 'file')} would not be loaded: see below. The others would, "
+            load += "by the same command without --dry-run."
         return ["", *(shared if _overlap(result.files) else []), load]
     steps = [f"mdload job-runs inspect {result.run_id}"]
+    if any(file.counts.rejected for file in result.files):
+        steps.append(f"mdload rejects show {result.run_id}")
     return ["", "next: " + ";  ".join(steps)]
 
 

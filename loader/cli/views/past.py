@@ -52,7 +52,7 @@ def show_diff(found: InstantDiff, limit: int, as_json: bool) -> None:
             "a": _instant(found.a), "b": _instant(found.b),
             "added": int(series["added"].sum()), "changed": int(series["changed"].sum()),
             "gone": int(series["gone"].sum()), "series": series.to_dicts(),
-            "bars": [_plain(row) for row in rows.iter_rows(named=True)],
+            "bars": [plain_row(row) for row in rows.iter_rows(named=True)],
         })  # fmt: skip
         return
     if not rows.height:
@@ -70,7 +70,7 @@ def show_diff(found: InstantDiff, limit: int, as_json: bool) -> None:
     )  # fmt: skip
     say()
     shown = rows.sort("bps", descending=True, nulls_last=True, maintain_order=True).head(limit)
-    _show_bars([*shown.iter_rows(named=True)])
+    show_bars([*shown.iter_rows(named=True)])
     if rows.height > limit:
         say(f"and {rows.height - limit:,} more: --limit N, --to FILE or --json has them")
 
@@ -93,7 +93,7 @@ def show_revisions(found: Restated, as_json: bool) -> None:
         ],
     )  # fmt: skip
     say()
-    _show_bars(found.rows)
+    show_bars(found.rows)
     if found.total > len(found.rows):
         say(f"and {found.total - len(found.rows):,} more: --limit N")
 
@@ -180,7 +180,7 @@ def show_loads(loads: Sequence[Mapping[str, Any]], undone_by: Sequence[Mapping[s
 _LOADS = 20
 
 
-def _show_bars(rows: Sequence[Mapping[str, Any]]) -> None:
+def show_bars(rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
         table(
             None,
@@ -211,7 +211,7 @@ def _instant(at: Any) -> dict[str, object]:
     return {"label": at.label, "known_at": at.known_at, "pin": at.pin}
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
+def plain_row(row: dict[str, Any]) -> dict[str, Any]:
     """NaN and infinity (a price of 0 before) have no JSON form."""
     bps = row["bps"]
     return row | {"bps": bps if bps is None or bps < float("inf") else None}

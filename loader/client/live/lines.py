@@ -17,7 +17,7 @@ from loader.check.layout.decide import Layout, decide
 from loader.check.normalise import normalise
 from loader.check.reasons import LINE_NOT_A_BAR, LINE_NOT_JSON, LINE_REFUSED
 from loader.check.unique import BARS_AND_ROW
-from loader.check.validate import CheckedBatch, validate
+from loader.check.validate import CheckedBatch, validate, with_keys
 from loader.errors import ColumnMismatch, InputError, SettingsError
 from loader.read.batch import Location, RawBatch
 from loader.results import Note
@@ -173,7 +173,7 @@ def _rejects(lost: list[_Lost]) -> CheckedBatch:
     cells = {"line": texts, "why": [one.why for one in lost]}
     raw = rawjson.encode(pl.DataFrame(cells, schema=dict.fromkeys(cells, pl.String)))
     return CheckedBatch(
-        pl.DataFrame(schema=BARS_AND_ROW), pl.DataFrame([numbers, broken, raw]),
+        pl.DataFrame(schema=BARS_AND_ROW), with_keys(pl.DataFrame([numbers, broken, raw])),
         Counter(one.rule for one in lost),
         pl.DataFrame(schema=spellings.SCHEMA),
     )  # fmt: skip

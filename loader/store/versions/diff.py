@@ -22,6 +22,17 @@ _SCHEMA: Final = pl.Schema(
         **{f"{side}_{v}": bars.SCHEMA[v] for side in ("old", "new") for v in bars.VALUES},
     }
 )
+#: The columns of measured rows.
+MEASURED: Final[dict[str, pl.DataType]] = {
+    **{k: bars.SCHEMA[k] for k in bars.KEY},
+    "kind": pl.String(),
+    "fields": pl.List(pl.String()),
+    "bps": pl.Float64(),
+    "ticks": pl.Int64(),
+    **{f"{side}_{v}": bars.SCHEMA[v] for side in ("old", "new") for v in bars.VALUES},
+}
+#: The kinds of rows that have two values, of which fields differ.
+CHANGED: Final = frozenset({"changed"})
 #: Decimal places that a tick may have.
 _PLACES: Final = 10
 
@@ -74,6 +85,14 @@ def _measured(found: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("gone"))
         .otherwise(pl.lit("changed"))
     )
+    return measured(found.with_columns(kind=kind), "kind")
+
+
+def measured(
+    found: pl.DataFrame, kind: str, two: frozenset[str] | set[str] = CHANGED
+) -> pl.DataFrame:
+    """Rows with old and new values, with `fields`, `bps` and `ticks` as in `InstantDiff.rows`.
+    `kind` names the column that says what each is; `two` are the kinds that have both values."""
     changed = [
         pl.when(pl.col(f"old_{v}").ne_missing(pl.col(f"new_{v}"))).then(pl.lit(v))
         for v in bars.VALUES
@@ -81,8 +100,9 @@ def _measured(found: pl.DataFrame) -> pl.DataFrame:
     sizes = [(pl.col(f"new_{p}") / pl.col(f"old_{p}") - 1).abs() * 10_000 for p in bars.PRICES]
     steps = [(pl.col(f"new_{p}") - pl.col(f"old_{p}")).abs() for p in bars.PRICES]
     rows = found.with_columns(
-        kind=kind,
-        fields=pl.when(kind == "changed").then(pl.concat_list(changed).list.drop_nulls()),
+        fields=pl.when(pl.col(kind).is_in(sorted(two))).then(
+            pl.concat_list(changed).list.drop_nulls()
+        ),
         bps=pl.max_horizontal(sizes),
         step=pl.max_horizontal(steps),
     )

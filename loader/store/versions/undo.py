@@ -85,6 +85,7 @@ def rollback(url: str, since: Since, run_id: int | None, *, keep_later: bool = F
         updated, deleted, written, symbols, span = _put_back(writer, run_id)
         if not keep_later:  # once more: what another writer did meanwhile shows now
             _refuse_later(later := _later(writer), keep_later)
+        writer.run("rejects_reopen", json.dumps(sorted(runs)))
         done = Undone(
             runs, len(loads), written - updated, updated, deleted,
             max((kept for kept, _ in later), default=0), tuple(one for _, one in later),

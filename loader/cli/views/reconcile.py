@@ -1,0 +1,40 @@
+"""What `mdload reconcile` shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loader.cli.views.past import plain_row
+from loader.cli.views.table import Column, print_json, table
+from loader.cli.views.verify import largest, show_differing
+from loader.text import span
+
+if TYPE_CHECKING:
+    from loader.read.spool import Spool
+    from loader.survey.reconcile import Reconciled
+
+_KINDS = ("equal", "different", "only_a", "only_b")
+
+
+def show(found: Reconciled, rows: Spool, limit: int, *, as_json: bool) -> None:
+    first = largest(rows, limit)
+    if as_json:
+        totals = {kind: int(found.series[kind].sum()) for kind in _KINDS}
+        print_json({
+            "a": str(found.a), "b": str(found.b), **totals,
+            "series": [plain_row(row) for row in found.series.iter_rows(named=True)],
+            "bars": [plain_row(row) for row in first],
+        })  # fmt: skip
+        return
+    heads = [Column(name, "number") for name in ("equal", "different", "only A", "only B")]
+    table(
+        f"A: {found.a}, B: {found.b}",
+        ["symbol", *heads, Column("worst bps", "number"), Column("bars", "time", spare=1)],
+        [
+            [row["symbol"], *(row[kind] for kind in _KINDS),
+             None if row["bps"] is None else f"{row['bps']:,.1f}",
+             span(row["first"], row["last"])]
+            for row in found.series.iter_rows(named=True)
+        ],
+    )  # fmt: skip
+    show_differing(first, rows.rows)

@@ -1,0 +1,85 @@
+"""What `mdload rejects` shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from loader.check.rawrows import decoded
+from loader.cli.views.table import Column, print_json, say, table
+from loader.listen import log
+from loader.text import counted
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_STATES = ("waiting", "replayed", "superseded")
+_CELLS = 300
+
+
+def show_counts(found: pl.DataFrame, limit: int, as_json: bool) -> None:
+    if as_json:
+        print_json(found.to_dicts())
+        return
+    if not found.height:
+        log.note("no rejected rows")
+        return
+    table(
+        None,
+        [Column("run", "number"), Column("rejected", "time", spare=2), Column("file"),
+         Column("rule"), Column("rows", "number"), Column("waiting", "number"),
+         *(Column(name, "number", spare=1) for name in _STATES[1:])],
+        [
+            [_text(row["run_id"]), row["rejected_at"], row["path"], row["rule"], row["rows"],
+             *(row[name] for name in _STATES)]
+            for row in found.head(limit).iter_rows(named=True)
+        ],
+    )  # fmt: skip
+    if found.height > limit:
+        say(f"and {found.height - limit:,} more: --limit N or --json has them")
+    run = next((run for run in found["run_id"] if run is not None), None)
+    if run is not None:
+        say()
+        say(f"next: mdload rejects show {run};  mdload rejects replay {run} --dry-run")
+
+
+def show_rows(rows: Sequence[Mapping[str, Any]], *, more: bool, as_json: bool) -> None:
+    if as_json:
+        print_json([{**row, "raw": json.loads(row["raw"])} for row in rows])
+        return
+    if not rows:
+        log.note("no rejected rows")
+        return
+    several = len({row["path"] for row in rows}) > 1
+    if not several:
+        say(f"{rows[0]['path'] or 'rows of a program or feed'}")
+        say()
+    table(
+        None,
+        [*([Column("file")] if several else []), Column("row", "number"), Column("broke"),
+         Column("state", "status", spare=1), Column("the row")],
+        [
+            [*([row["path"]] if several else []), _text(row["row_number"]),
+             ", ".join(row["rules"]), _state(row), _cells(row["raw"])]
+            for row in rows
+        ],
+    )  # fmt: skip
+    if more:
+        say(f"and more than these {counted(len(rows), 'row')}: --limit N, or mdload rejects export")
+
+
+def _state(row: Mapping[str, Any]) -> str:
+    by = row["replayed_by"] or row["superseded_by"]
+    return f"{row['state']} by run {by}" if by else row["state"]
+
+
+def _cells(raw: str) -> str:
+    text = ", ".join(
+        f"{name}={'' if cell is None else cell}" for name, cell in decoded(raw).items()
+    )
+    return text if len(text) <= _CELLS else text[:_CELLS] + " …"
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

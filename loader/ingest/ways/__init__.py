@@ -1,0 +1,1 @@
+"""Other ways through a load: rejects again, a file beside the store, a plan for later."""

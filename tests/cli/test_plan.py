@@ -1,0 +1,131 @@
+"""A plan is exactly what the load would write; it is applied once, to the store that it was for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.conftest import Ran
+from tests.support.nights import BAD, GOOD, Nights, csv
+from tests.support.sql import fetch
+
+STORE = (
+    "SELECT symbol, ts, open, high, low, close, volume, created_at, updated_at FROM bars_ohlcv"
+    " ORDER BY symbol, ts"
+)
+OPTIONS = ("--provider", "v", "--interval", "1m")
+
+
+@pytest.fixture
+def nights(mdload: Callable[..., Ran], database_url: str, tmp_path: Path) -> Nights:
+    return Nights(mdload, database_url, tmp_path)
+
+
+def plan(nights: Nights, *names: str, code: int = 0) -> Ran:
+    return nights.run("backfill", *names, *OPTIONS, "--plan", "plan.parquet", code=code)
+
+
+def test_a_plan_is_made_shown_and_applied_once(nights: Nights) -> None:
+    nights.load(GOOD)
+    before = fetch(nights.url, STORE)
+    runs = fetch(nights.url, "SELECT count(*) FROM job_runs")
+    csv(nights.place / "bad.csv", BAD)
+    made = plan(nights, "bad.csv")
+    assert "next: mdload plan show plan.parquet;  mdload apply plan.parquet" in made.out
+    assert (fetch(nights.url, STORE), fetch(nights.url, "SELECT count(*) FROM job_runs")) == (
+        before, runs,
+    )  # fmt: skip
+    rows = pl.read_parquet(nights.place / "plan.parquet").sort("ts")
+    assert rows.select("kind", "close", "old_close").rows() == [
+        ("update", 18.75, 187.5), ("insert", 18.8, None),
+    ]  # fmt: skip
+    shown = nights.run("plan", "show", "plan.parquet")
+    assert "plan.parquet: 1 inserted, 1 updated" in shown.out
+    assert "187.5 > 18.75" in shown.out
+    looked = nights.run("apply", "plan.parquet", "--dry-run", "--json").json()
+    assert (looked["run_id"], looked["rows_inserted"], looked["rows_updated"]) == (None, 1, 1)
+    assert nights.closes() == GOOD
+    done = nights.run("apply", "plan.parquet", "--json").json()
+    assert (done["rows_inserted"], done["rows_updated"]) == (1, 1)
+    assert nights.closes() == BAD
+    loads = "SELECT kind, inserted, updated, run_id FROM bars_loads ORDER BY id DESC LIMIT 1"
+    assert fetch(nights.url, loads) == [("apply", 1, 1, done["run_id"])]
+    revised = "SELECT old_close, new_close, run_id FROM bars_ohlcv_revisions"
+    assert fetch(nights.url, revised) == [(187.5, 18.75, done["run_id"])]
+    again = nights.run("apply", "plan.parquet", code=4)
+    assert f"was applied by run {done['run_id']}" in again.err
+    nights.run("rollback", str(done["run_id"]), "--yes")
+    assert nights.closes() == GOOD
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE bars_ohlcv SET close = 187.6 WHERE close = 187.5",  # a bar to be updated
+        "UPDATE bars_ohlcv SET volume = 1 WHERE close = 188",  # one that was equal
+        "DELETE FROM bars_ohlcv WHERE close = 188",
+        "INSERT INTO bars_ohlcv (provider, symbol, interval, ts, open, high, low, close)"
+        " VALUES ('v', 'AAPL', '1m', '2024-01-02T14:33Z', 1, 1, 1, 1)",  # one to be inserted
+        "INSERT INTO bars_ohlcv (provider, symbol, interval, ts, open, high, low, close)"
+        " VALUES ('v', 'AAPL', '1m', '2024-01-02T14:30:30Z', 1, 1, 1, 1)",  # one in between
+    ],
+)
+def test_a_stale_plan_is_refused_and_can_be_shown(nights: Nights, change: str) -> None:
+    nights.load(GOOD)
+    csv(nights.place / "bad.csv", BAD)
+    plan(nights, "bad.csv")
+    fetch(nights.url, change)
+    before = fetch(nights.url, STORE)
+    for args in (("--dry-run",), ()):
+        refused = nights.run("apply", "plan.parquet", *args, code=4)
+        assert "plan.parquet is stale" in refused.err
+        assert "v AAPL 1m (3 bars then, " in refused.err
+    assert fetch(nights.url, STORE) == before
+    assert fetch(nights.url, "SELECT status FROM job_runs ORDER BY id DESC LIMIT 1") == [
+        ("failure",)
+    ]
+    nights.run("plan", "show", "plan.parquet")
+
+
+def test_what_was_not_read_may_change(nights: Nights) -> None:
+    nights.load(GOOD)
+    csv(nights.place / "bad.csv", BAD)
+    plan(nights, "bad.csv")
+    nights.load({"14:40": ("AAPL", 190.0), "14:30": ("MSFT", 370.0)})
+    nights.run("apply", "plan.parquet")
+    assert nights.closes()["14:33"] == ("AAPL", 18.8)
+
+
+def test_a_plan_onto_nothing(nights: Nights) -> None:
+    csv(nights.place / "good.csv", GOOD)
+    plan(nights, "good.csv")
+    nights.run("apply", "plan.parquet")
+    assert nights.closes() == GOOD
+    spelled = "SELECT source_symbol, symbol FROM provider_symbols"
+    assert fetch(nights.url, spelled) == [("AAPL", "AAPL")]
+
+
+def test_what_no_plan_is_made_of(nights: Nights) -> None:
+    csv(nights.place / "a.csv", GOOD)
+    csv(nights.place / "b.csv", BAD)
+    shared = plan(nights, "a.csv", "b.csv", code=2)
+    assert "two files have bars of the same series and time" in shared.err
+    assert not (nights.place / "plan.parquet").exists()
+    bad = (nights.place / "a.csv").read_text().replace("187.5,187.5,187.5", "0,187.5,0")
+    (nights.place / "bad.csv").write_text(bad)
+    refused = plan(nights, "bad.csv", code=4)
+    assert "No plan was made" in refused.out
+    assert not (nights.place / "plan.parquet").exists()
+    assert "is not a plan" in _of(nights, pl.DataFrame({"a": [1]}))
+    (nights.place / "x.parquet").write_text("no")
+    assert "cannot be read as a plan" in nights.run("plan", "show", "x.parquet", code=2).err
+    named = nights.run("backfill", "a.csv", *OPTIONS, "--plan", "plan.txt", code=2)
+    assert "a plan is a .parquet file" in named.err
+
+
+def _of(nights: Nights, frame: pl.DataFrame) -> str:
+    frame.write_parquet(nights.place / "other.parquet")
+    return nights.run("apply", "other.parquet", code=2).err
