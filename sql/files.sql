@@ -47,7 +47,8 @@ RETURNING id
 -- Closes it (or a part of it: counts add up). $1 id, $2 state, $3 dialect, $4 provider, $5 interval,
 -- $6-$12 rows read, inserted, updated, unchanged, duplicate, skipped, failed, $13 rows resumable,
 -- $14 rejected (JSON: rule to rows), $15 notes (JSON array), $16 first ts, $17 last ts, $18 error,
--- $19 symbols (JSON array, or NULL).
+-- $19 symbols (JSON array, or NULL), $20-$23 bars changed, inserted between, gone, deleted, $24 series and
+-- $25 findings (JSON arrays).
 UPDATE job_run_files
    SET state = $2, dialect = $3, provider = $4, "interval" = $5,
        rows_read = rows_read + CAST($6 AS bigint),
@@ -64,6 +65,9 @@ UPDATE job_run_files
        min_ts = CAST($16 AS timestamptz), max_ts = CAST($17 AS timestamptz),
        symbols = CASE WHEN CAST($19 AS text) IS NOT NULL
                       THEN ARRAY(SELECT jsonb_array_elements_text(CAST(CAST($19 AS text) AS jsonb))) END,
+       bars_changed = CAST($20 AS bigint), bars_inserted_between = CAST($21 AS bigint),
+       bars_gone = CAST($22 AS bigint), bars_deleted = CAST($23 AS bigint),
+       series = CAST(CAST($24 AS text) AS jsonb), findings = CAST(CAST($25 AS text) AS jsonb),
        error_message = $18, completed_at = clock_timestamp()
  WHERE id = CAST($1 AS bigint)
 RETURNING id

@@ -10,6 +10,7 @@ from typing import Literal
 from loader.check.reasons import FILE_REFUSED
 from loader.db.executor import Executor
 from loader.errors import TooManyRejects
+from loader.ingest.guard import Judgement
 from loader.ingest.notes import FileNotes
 from loader.ingest.tally import Tally
 from loader.results import Counts, FileResult
@@ -51,6 +52,15 @@ class FileEntry:
     def file_id(self) -> int | None:
         """The row's id; None in a dry run."""
         return self._before.file_id
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the file ends with the part."""
+        return self._state == "loaded"
+
+    def judged(self, judgement: Judgement) -> None:
+        """Takes over what the file does to stored bars, up to the end of the part."""
+        self._before = replace(self._before, history=judgement.history, series=judgement.series)
 
     def check_limit(self, tally: Tally) -> None:
         """Earlier parts count as well, and so do good rows that are set aside.

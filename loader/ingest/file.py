@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 
 from loader import bars
@@ -16,6 +17,7 @@ from loader.db.arrow import Connection
 from loader.errors import TooManyRejects, Unfinished
 from loader.events import Committed, FileOpened, RowsDone
 from loader.ingest.books import Ending, FileEntry
+from loader.ingest.guard import Guard
 from loader.ingest.mergers import CopyMerger, DryMerger
 from loader.ingest.notes import FileNotes
 from loader.ingest.part import Part, counts_of, refuse_part, write_part
@@ -83,7 +85,16 @@ class FileWork:
             checking = run.checking(reading, self.source, resumable)
             if settings.commit_every and not self.mode.partition and not self.done.file_id:
                 prove_order(run, self.source)
-            with compared_pieces(run, self.source, self.mode, reading, checking) as compared:
+            session = partial(run.connection, autocommit=True)
+            with (
+                Guard(
+                    settings, session, scattered=self.mode.partition, before=self.done.history
+                ) as guard,
+                compared_pieces(
+                    run, self.source, self.mode, reading, checking, guard.passed
+                ) as compared,
+            ):
+                self._guard = guard
                 pieces = self._opened(compared, checking)
                 if run.run_id is None:
                     self.done, self.ended = self._dry(pieces), True
@@ -146,12 +157,17 @@ class FileWork:
         name, hours = self.source.name, HourCounts()
         with Spool(bars.SCHEMA) as staged, Spool(quarantine.BAD) as rejects:
             part = Part(name, rejects, known_at=self.run.known_at_of(self.source))
-            merger = CopyMerger(writer, staged, direct=self.mode.direct, hours=hours)
+            merger = CopyMerger(
+                writer, staged, direct=self.mode.direct, hours=hours, see=self._guard.see
+            )
             try:
                 with telling(self.run.emit, name, *merger.writes), writer.transaction():
                     entry = self._entry(self._begun(writer, run_id), state)
                     watched = self._watched(pieces)
-                    write_part(writer, watched, run_id, entry, part=part, merger=merger)
+                    write_part(
+                        writer, watched, run_id, entry,
+                        part=part, merger=merger, guard=self._guard,
+                    )  # fmt: skip
                     self._insist_on_unchanged()
                     self._expect(entry, part, hours)
             except TooManyRejects as error:
@@ -164,7 +180,7 @@ class FileWork:
 
     def _dry(self, pieces: Iterator[PendingDiff]) -> FileResult:
         """What a load would come to. The pieces are read and compared, and nothing is written."""
-        merger, entry = DryMerger(), self._entry(self.done, "loaded")
+        merger, entry = DryMerger(self._guard.see), self._entry(self.done, "loaded")
         with self.run.connection(autocommit=True) as reader:
             shape.check(reader)
         with Spool(quarantine.BAD) as rejects:
@@ -178,6 +194,7 @@ class FileWork:
         if part.tally.spellings is not None:
             with self.run.connection(autocommit=True) as reader:
                 spellings.check(reader, part.tally.spellings)
+        entry.judged(self._guard.judge(is_last=True))
         entry.add(part.tally, counts_of(part, merger.merge(None, None)))
         return entry.result
 
@@ -211,6 +228,7 @@ class FileWork:
         self.ended = self.done.state != "partial" or self.done.error is not None
         self._pending = None
         self._rows_shown = 0
+        self._guard.next_part()
         if self.ended:
             self._notes.tell_parts(self.done.notes)
         self.run.emit(Committed(self.source.name, counts, committed.rules))

@@ -13,6 +13,7 @@ from loader.check.unique import UniqueBatch
 from loader.db.executor import Executor
 from loader.errors import MergeFailed, TooManyRejects
 from loader.ingest.books import FileEntry
+from loader.ingest.guard import Guard
 from loader.ingest.mergers import Frames, Merger
 from loader.ingest.tally import Tally
 from loader.results import Counts
@@ -72,6 +73,7 @@ def write_part(
     *,
     part: Part,
     merger: Merger,
+    guard: Guard | None = None,
 ) -> Counts:
     """Writes all that belongs to `pieces` in the transaction that is open on `session`: bars and
     revisions, rejects, spellings, the file's row in the ledger, the run's counts, the load.
@@ -91,6 +93,8 @@ def write_part(
     merger.send(part.passing(pieces))  # all rows have been seen after this
     if entry is not None:
         entry.check_limit(tally)
+        if guard is not None:
+            entry.judged(guard.judge(is_last=entry.is_last))
     merged = merger.merge(run_id, entry.file_id if entry is not None else None)
     counts = counts_of(part, merged)
     _keep_rejects(session, part, run_id, entry)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from itertools import groupby
@@ -12,7 +12,7 @@ import polars as pl
 
 from loader.check.file import Checking
 from loader.check.instruments.apart import refuse_told_apart
-from loader.check.unique import in_order, partitioned
+from loader.check.unique import UniqueBatch, in_order, partitioned
 from loader.ingest.run import LoadMode, LoadRun
 from loader.read.ahead import ahead
 from loader.read.formats import Reading, read
@@ -25,16 +25,22 @@ _ROW_BYTES: Final = 20
 
 @contextmanager
 def compared_pieces(
-    run: LoadRun, source: Source, mode: LoadMode, reading: Reading, checking: Checking
+    run: LoadRun,
+    source: Source,
+    mode: LoadMode,
+    reading: Reading,
+    checking: Checking,
+    passed: Callable[[UniqueBatch], None],
 ) -> Iterator[Iterator[PendingDiff]]:
-    """The pieces of the file after `mode.resume_at`, one row per key. Reading, checking and
-    comparing go on in threads of their own until the block ends.
+    """The pieces of the file after `mode.resume_at`, one row per key; those before it are `passed`.
+    Reading, checking and comparing go on in threads of their own until the block ends.
 
     Raises:
         MayRepeat: keys may repeat across pieces; the file must be partitioned.
         MdloadError: the file cannot be read or checked, or the stored bars cannot be read.
     """
-    with closing(ahead(_compared(run, source, mode, reading, checking))) as pieces:
+    compared = _compared(run, source, mode, reading, checking, passed)
+    with closing(ahead(compared)) as pieces:
         yield pieces
 
 
@@ -88,10 +94,18 @@ def in_parts(pieces: Iterator[PendingDiff], every: int) -> Iterator[Iterator[Pen
 
 
 def _compared(
-    run: LoadRun, source: Source, mode: LoadMode, reading: Reading, checking: Checking
+    run: LoadRun,
+    source: Source,
+    mode: LoadMode,
+    reading: Reading,
+    checking: Checking,
+    passed: Callable[[UniqueBatch], None],
 ) -> Generator[PendingDiff, None, None]:
     session = partial(run.connection, autocommit=True)
-    with closing(ahead(checking.pieces())) as checked, StoredReader(session) as stored:
+    with (
+        closing(ahead(checking.pieces())) as checked,
+        StoredReader(session, scattered=mode.partition) as stored,
+    ):
         if mode.partition:
             rows = reading.rows or source.size_bytes // _ROW_BYTES
             settings = run.settings
@@ -107,5 +121,8 @@ def _compared(
             unique = in_order(checked)
         with closing(unique):
             for piece in unique:
-                if not 0 < piece.last_row <= mode.resume_at:
+                if 0 < piece.last_row <= mode.resume_at:
+                    stored.passed(piece)
+                    passed(piece)
+                else:
                     yield stored.beside(piece)

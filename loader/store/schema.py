@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: Every revision, oldest first; a test compares them with `migrations/versions`.
-REVISIONS: Final = ("0001", "0002", "0003")
+REVISIONS: Final = ("0001", "0002", "0003", "0004")
 #: Not alembic's own name, so that a neighbour's `alembic_version` is never mistaken for ours.
 VERSION_TABLE: Final = "mdload_alembic_version"
 #: Key of the advisory lock that lets one migrator work at a time: "mdload" in ASCII.

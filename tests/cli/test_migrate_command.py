@@ -15,17 +15,17 @@ def test_an_empty_database_then_one_that_is_there(
 ) -> None:
     first = mdload("--database", empty_url, "migrate")
     assert (first.code, first.err) == (0, "")
-    assert first.out.endswith("(--database): from nothing to revision 0003\n")
+    assert first.out.endswith("(--database): from nothing to revision 0004\n")
     again = mdload("migrate", env={"MDLOAD_DATABASE_URL": empty_url})
     assert (again.code, again.err) == (0, "")
-    assert again.out.endswith("(MDLOAD_DATABASE_URL): already at the newest revision, 0003\n")
+    assert again.out.endswith("(MDLOAD_DATABASE_URL): already at the newest revision, 0004\n")
 
 
 def test_json(mdload: Callable[..., Any], empty_url: str) -> None:
     said = [mdload("--database", empty_url, "migrate", "--json").json() for _ in range(2)]
     assert [(s["from"], s["to"], s["applied"], s["notices"]) for s in said] == [
-        (None, "0003", ["0001", "0002", "0003"], []),
-        ("0003", "0003", [], []),
+        (None, "0004", ["0001", "0002", "0003", "0004"], []),
+        ("0004", "0004", [], []),
     ]
 
 
@@ -35,12 +35,12 @@ def test_sql_is_printed_and_nothing_touched(mdload: Callable[..., Any], empty_ur
     assert schema.current(empty_url) is None
     with psycopg.connect(empty_url, autocommit=True) as connection:
         connection.execute(printed.out)
-    assert schema.current(empty_url) == "0003"
+    assert schema.current(empty_url) == "0004"
     assert mdload("migrate", "--sql", "--json").json() == {"sql": printed.out}
 
 
 def test_the_embedded_server_needs_no_url(mdload: Callable[..., Any]) -> None:
-    assert "from nothing to revision 0003" in mdload("migrate").out
+    assert "from nothing to revision 0004" in mdload("migrate").out
 
 
 def test_a_database_of_a_newer_mdload(mdload: Callable[..., Any], database_url: str) -> None:

@@ -30,7 +30,7 @@ def test_a_database_at_head_is_taken(database_url: str) -> None:
 
 def test_an_empty_database_is_refused(empty_url: str) -> None:
     error = refused(empty_url)
-    assert str(error).endswith("has no tables of mdload yet; this mdload needs revision 0003")
+    assert str(error).endswith("has no tables of mdload yet; this mdload needs revision 0004")
     assert error.hint == "run: mdload migrate"
     assert error.exit_code == 5
 
@@ -43,9 +43,9 @@ def test_an_open_transaction_survives_the_question(empty_url: str) -> None:
 
 
 def test_an_older_database_is_refused(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002", "0003", "0004"))
+    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002", "0003", "0004", "0005"))
     error = refused(database_url)
-    assert str(error).endswith("has schema revision 0003; this mdload needs revision 0004")
+    assert str(error).endswith("has schema revision 0004; this mdload needs revision 0005")
     assert error.hint == "run: mdload migrate"
 
 

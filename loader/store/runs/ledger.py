@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Final
 
 from loader.db.arrow import Connection
@@ -74,6 +74,8 @@ def end(
         json.dumps([note.text for note in whole.notes], ensure_ascii=False),
         whole.min_ts, whole.max_ts, whole.error,
         json.dumps(whole.symbols, ensure_ascii=False) if len(whole.symbols) <= LISTED else None,
+        *astuple(whole.history), json.dumps([asdict(each) for each in whole.series]),
+        json.dumps([each.as_object() for each in whole.findings]),
     )  # fmt: skip
 
 
