@@ -1,9 +1,9 @@
 -- file_known --
 -- The ledger's newest word on this content under this configuration, and what has happened since that makes it worth
 -- another load: another content came under the same path ($3), or a later load changed a bar of its symbols within its
--- span. $1 content hash, $2 fingerprint. A load that was under way together with it counts as later. OFFSET 0 keeps the
+-- span; and whether bars that are stored within its span were absent from it, and stayed. $1 content hash, $2 fingerprint. A load that was under way together with it counts as later. OFFSET 0 keeps the
 -- search for revisions an index probe per symbol.
-SELECT f.state, f.rows_resumable, f.run_id,
+SELECT f.state, f.rows_resumable, f.run_id, f.bars_gone > f.bars_deleted AS lacks,
        (SELECT o.run_id FROM job_run_files o
          WHERE o.path = $3 AND o.id > f.id AND o.state IN ('loaded', 'partial')
            AND o.content_hash IS DISTINCT FROM $1

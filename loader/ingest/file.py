@@ -14,7 +14,7 @@ from itertools import chain
 from loader import bars
 from loader.check.file import Checking
 from loader.db.arrow import Connection
-from loader.errors import TooManyRejects, Unfinished
+from loader.errors import HistoryRefused, TooManyRejects, Unfinished
 from loader.events import Committed, FileOpened, RowsDone
 from loader.ingest.books import Ending, FileEntry
 from loader.ingest.guard import Guard
@@ -157,6 +157,7 @@ class FileWork:
         name, hours = self.source.name, HourCounts()
         with Spool(bars.SCHEMA) as staged, Spool(quarantine.BAD) as rejects:
             part = Part(name, rejects, known_at=self.run.known_at_of(self.source))
+            self._guard.writer = writer
             merger = CopyMerger(
                 writer, staged, direct=self.mode.direct, hours=hours, see=self._guard.see
             )
@@ -170,9 +171,10 @@ class FileWork:
                     )  # fmt: skip
                     self._insist_on_unchanged()
                     self._expect(entry, part, hours)
-            except TooManyRejects as error:
+            except (TooManyRejects, HistoryRefused) as error:
                 with writer.transaction():
                     entry = self._entry(self._begun(writer, run_id), state)
+                    entry.judged(self._guard.judgement)
                     refuse_part(writer, error, run_id, entry, part=part)
                     self._expect(entry, part, HourCounts())
         assert self._pending is not None
@@ -188,13 +190,13 @@ class FileWork:
             merger.send(part.passing(self._watched(pieces)))
         try:
             entry.check_limit(part.tally)
-        except TooManyRejects as error:
+            entry.judge(self._guard)
+        except (TooManyRejects, HistoryRefused) as error:
             entry.refuse(part.tally, counts_of(part, None), error)
             return entry.result
         if part.tally.spellings is not None:
             with self.run.connection(autocommit=True) as reader:
                 spellings.check(reader, part.tally.spellings)
-        entry.judged(self._guard.judge(is_last=True))
         entry.add(part.tally, counts_of(part, merger.merge(None, None)))
         return entry.result
 

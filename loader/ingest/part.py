@@ -11,7 +11,7 @@ from datetime import datetime
 
 from loader.check.unique import UniqueBatch
 from loader.db.executor import Executor
-from loader.errors import MergeFailed, TooManyRejects
+from loader.errors import HistoryRefused, MergeFailed, TooManyRejects
 from loader.ingest.books import FileEntry
 from loader.ingest.guard import Guard
 from loader.ingest.mergers import Frames, Merger
@@ -83,6 +83,7 @@ def write_part(
 
     Raises:
         TooManyRejects: more rows were rejected than the file may have.
+        HistoryRefused: the guard refuses what the file does to stored bars.
         Contended: another writer was in the way; run the transaction again.
         SymbolCollision: two spellings mean one symbol.
         MergeFailed: the counts do not balance, or the run has ended.
@@ -94,8 +95,11 @@ def write_part(
     if entry is not None:
         entry.check_limit(tally)
         if guard is not None:
-            entry.judged(guard.judge(is_last=entry.is_last))
+            entry.judge(guard)
     merged = merger.merge(run_id, entry.file_id if entry is not None else None)
+    deleted = 0
+    if entry is not None and guard is not None:
+        deleted = entry.delete_gone(guard, run_id)
     counts = counts_of(part, merged)
     _keep_rejects(session, part, run_id, entry)
     if tally.spellings is not None:
@@ -104,23 +108,31 @@ def write_part(
         entry.add(tally, counts)
     if part.known_at is not None:
         forward.insist(session, tally, part.known_at, part.name)
-    load = Load(file_id=entry.file_id if entry is not None else None, known_at=part.known_at)
+    file_id = entry.file_id if entry is not None else None
+    load = Load(file_id=file_id, deleted=deleted, known_at=part.known_at)
     _record(session, run_id, entry, tally, counts, load)
     return counts
 
 
 def refuse_part(
-    session: Executor, error: TooManyRejects, run_id: int, entry: FileEntry, *, part: Part
+    session: Executor,
+    error: TooManyRejects | HistoryRefused,
+    run_id: int,
+    entry: FileEntry,
+    *,
+    part: Part,
 ) -> Counts:
-    """Records a part that `write_part` refused with `error`, in a transaction of its own: rejects,
-    the file's row in the ledger, the run's counts. No bar is merged.
+    """Records a part that `write_part` refused with `error`, in a transaction of its own: the
+    file's row in the ledger, the run's counts, and rejects where there were too many. No bar is
+    merged.
 
     Raises:
         MergeFailed: the counts do not balance, or the run has ended.
         DatabaseError: the server refused, or went away.
     """
     counts = counts_of(part, None)
-    _keep_rejects(session, part, run_id, entry)
+    if isinstance(error, TooManyRejects):
+        _keep_rejects(session, part, run_id, entry)
     entry.refuse(part.tally, counts, error)
     _record(session, run_id, entry, part.tally, counts)
     return counts

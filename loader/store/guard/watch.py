@@ -24,9 +24,10 @@ EVIDENCE: Final = {
     **{name: bars.SCHEMA[name] for name in (*bars.KEY, *_VALUES)},
     **{f"old_{name}": bars.SCHEMA[name] for name in _VALUES},
 }
-#: The counts of a series: its `bars` in the file, how many of them are `new`, and of those that are
-#: evidence how many follow another one in the file at once (`adjacent`).
-_COUNTS: Final = ("bars", "new", "changed", "between", "adjacent", "gone")
+#: The counts of a series: its `bars` in the file, how many of them are `new` (in this part) or were
+#: `found` in the store, and of those that are evidence how many follow another one in the file at
+#: once (`adjacent`).
+_COUNTS: Final = ("bars", "new", "found", "changed", "between", "adjacent", "gone")
 _SERIES: Final = pl.Schema({
     **{name: pl.String() for name in SERIES}, "lo": TS, "hi": TS,
     **{name: pl.Int64() for name in _COUNTS}, "whole": pl.Boolean(),
@@ -95,7 +96,8 @@ class Watch:
         counts = self._counts(diff, diff.met)
         if counts is not None:
             own = own.join(counts, on="sid", how="left", maintain_order="left")
-        self._add(own, diff.unique)
+        new = pl.col("new").fill_null(0) if "new" in own.columns else 0
+        self._add(own.with_columns(found=pl.col("bars") - new), diff.unique)
 
     def series(self) -> pl.DataFrame:
         """Of each series that was stored before, its counts so far (`_SERIES`)."""

@@ -21,6 +21,7 @@ class Known:
     """What the ledger says of a content: loaded whole, or in part up to a raw row.
 
     Attributes:
+        lacks: whether the store kept bars that are absent from the content.
         replaced_by: the run that found another content under the same path since, or None.
         changed_by: a later load that changed a bar of the content, or may have, or None.
     """
@@ -28,6 +29,7 @@ class Known:
     whole: bool
     rows_resumable: int
     run_id: int
+    lacks: bool = False
     replaced_by: int | None = None
     changed_by: int | None = None
 
