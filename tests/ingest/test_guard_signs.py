@@ -207,7 +207,8 @@ def test_a_file_that_looks_like_a_mistake_is_refused(
     if told.state == "refused":
         assert bars(url) == before
         assert left_behind(url) == behind
-        assert told.counts.rejected == told.counts.read == len(file)
+        assert told.counts.rejected == told.counts.read
+        assert told.counts.read == (min(150, len(file)) if way == "parts" else len(file))
     assert told.history.changed + told.history.inserted_between >= 20
 
 

@@ -145,8 +145,7 @@ def _named(
         wanted = pl.col("old_volume") / pl.col("own")
         loose = pl.min_horizontal(pl.lit(0.01), (pl.col("own") - 1).abs() / 4)
         off = slack(pl.col("volume"), 1 / pl.col("own"), units, 0.05) + loose * pl.col("volume")
-        inverse = volumes.select((pl.col("volume") - wanted).abs() <= off).to_series()
-        if inverse.mean() >= _SHARE:  # type: ignore[operator]
+        if _hold(volumes, (pl.col("volume") - wanted).abs() <= off, 1 / pl.col("own"), units):
             return Factors("split", group, rows.height, held.height, stretches, factor)
     if len(stretches) == 1 and power_of_ten(stretches[0].factor) is not None:
         return Factors("price_scale", group, rows.height, held.height, stretches, factor)
@@ -178,10 +177,17 @@ def _one_volume_factor(rows: pl.DataFrame) -> float | None:
     for factor in dict.fromkeys((plain(middle), middle)):
         off = (pl.col("volume") - factor * pl.col("old_volume")).abs()
         fits = off <= slack(pl.col("volume"), pl.lit(factor), units, 0.05)
-        is_far = abs(factor - 1) > 0.01
-        if is_far and rows.select(fits.mean()).item() >= _SHARE:
+        if abs(factor - 1) > 0.01 and _hold(rows, fits, pl.lit(factor), units):
             return factor
     return None
+
+
+def _hold(rows: pl.DataFrame, fits: pl.Expr, factor: pl.Expr, units: tuple[float, float]) -> bool:
+    """Whether volumes fit a factor, as far as they are large beside their rounding."""
+    large = 0.505 * (units[0] + factor * units[1]) <= 0.05 * pl.col("volume")
+    judged = rows.filter(large).select(fits).to_series()
+    enough = judged.len() >= max(LEAST, rows.height / 2)
+    return enough and float(judged.mean() or 0) >= _SHARE  # type: ignore[arg-type]
 
 
 def _with_volumes(rows: pl.DataFrame) -> pl.DataFrame:

@@ -147,8 +147,9 @@ def _windows(hits: pl.DataFrame) -> pl.DataFrame:
     )
     picked = hits.with_columns(at=at, number=rows, step=step, reach=pl.duration(seconds=most))
     picked = picked.filter(pl.col("at").is_not_null())
-    near = pl.col("ts") <= pl.col("ts").min().over(*SERIES, "at") + pl.col("reach")
-    picked = picked.filter(near)
+    first = pl.col("ts").min().over(*SERIES, "at")
+    least = pl.duration(seconds=4 * _WINDOW * pl.col("step"))
+    picked = picked.filter(pl.col("ts") <= first + pl.col("reach") + least)
     room = (
         pl.col("ts").max() - pl.col("ts").min() + 2 * pl.col("reach").first()
     ).dt.total_seconds()
