@@ -179,6 +179,12 @@ class TooManyRejects(LocatedError):
     exit_code = 4
 
 
+class HistoryRefused(LocatedError):
+    """A file would do to stored bars what looks like a mistake; nothing of it was merged."""
+
+    exit_code = 4
+
+
 class KnownLater(MdloadError):
     """The store knows more of a series than a dump that is said to be older."""
 

@@ -1,9 +1,9 @@
 -- file_known --
 -- The ledger's newest word on this content under this configuration, and what has happened since that makes it worth
 -- another load: another content came under the same path ($3), or a later load changed a bar of its symbols within its
--- span. $1 content hash, $2 fingerprint. A load that was under way together with it counts as later. OFFSET 0 keeps the
+-- span; and whether bars that are stored within its span were absent from it, and stayed. $1 content hash, $2 fingerprint. A load that was under way together with it counts as later. OFFSET 0 keeps the
 -- search for revisions an index probe per symbol.
-SELECT f.state, f.rows_resumable, f.run_id,
+SELECT f.state, f.rows_resumable, f.run_id, f.bars_gone > f.bars_deleted AS lacks,
        (SELECT o.run_id FROM job_run_files o
          WHERE o.path = $3 AND o.id > f.id AND o.state IN ('loaded', 'partial')
            AND o.content_hash IS DISTINCT FROM $1
@@ -47,7 +47,8 @@ RETURNING id
 -- Closes it (or a part of it: counts add up). $1 id, $2 state, $3 dialect, $4 provider, $5 interval,
 -- $6-$12 rows read, inserted, updated, unchanged, duplicate, skipped, failed, $13 rows resumable,
 -- $14 rejected (JSON: rule to rows), $15 notes (JSON array), $16 first ts, $17 last ts, $18 error,
--- $19 symbols (JSON array, or NULL).
+-- $19 symbols (JSON array, or NULL), $20-$23 bars changed, inserted between, gone, deleted, $24 series and
+-- $25 findings (JSON arrays).
 UPDATE job_run_files
    SET state = $2, dialect = $3, provider = $4, "interval" = $5,
        rows_read = rows_read + CAST($6 AS bigint),
@@ -64,6 +65,9 @@ UPDATE job_run_files
        min_ts = CAST($16 AS timestamptz), max_ts = CAST($17 AS timestamptz),
        symbols = CASE WHEN CAST($19 AS text) IS NOT NULL
                       THEN ARRAY(SELECT jsonb_array_elements_text(CAST(CAST($19 AS text) AS jsonb))) END,
+       bars_changed = CAST($20 AS bigint), bars_inserted_between = CAST($21 AS bigint),
+       bars_gone = CAST($22 AS bigint), bars_deleted = CAST($23 AS bigint),
+       series = CAST(CAST($24 AS text) AS jsonb), findings = CAST(CAST($25 AS text) AS jsonb),
        error_message = $18, completed_at = clock_timestamp()
  WHERE id = CAST($1 AS bigint)
 RETURNING id

@@ -174,6 +174,7 @@ SELECT count(*) AS runs FROM gone
 SELECT id, run_id, path, size_bytes, content_hash, config_fingerprint, dialect, provider, interval,
        state, rows_read, rows_written, rows_inserted, rows_updated, rows_unchanged, rows_duplicate,
        rows_skipped, rows_failed, rejected, notes, min_ts, max_ts, error_message,
+       bars_changed, bars_inserted_between, bars_gone, bars_deleted, series, findings,
        started_at, completed_at
   FROM job_run_files
  WHERE run_id = CAST($1 AS bigint)

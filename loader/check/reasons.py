@@ -40,7 +40,8 @@ _ANY_SIGN: Final = ("allow_nonpositive_prices",)
 REASONS: Final = (
     Reason(
         FILE_REFUSED, "file",
-        "the row breaks no rule, but its file has more rejects than `--max-rejects` allows",
+        "the row breaks no rule, but its file has more rejects than `--max-rejects` allows, or is "
+        "refused for what it does to stored bars",
     ),
     Reason(LINE_NOT_JSON, "line", "the line is not a JSON object"),
     Reason(LINE_NOT_A_BAR, "line", "the names in the object do not make a bar"),

@@ -128,7 +128,8 @@ class _Attempts:
         with self._run.connection(autocommit=True) as reader:
             fingerprint = self._run.fingerprint_of(self._source)
             seen = ledger.known(reader, self._done.content_hash, fingerprint, self._source.name)
-        if seen and seen.stands:
+        deletes = bool(seen and seen.lacks and self._run.settings.delete_gone)
+        if seen and seen.stands and not deletes:
             note = (
                 f"already loaded by run {seen.run_id} under the same settings "
                 "(--force loads it again)"
@@ -152,11 +153,12 @@ class _Attempts:
         return None
 
     def _tell_of_changes(self, seen: ledger.Known) -> None:
-        why = (
-            f"run {seen.replaced_by} found another content under this path since"
-            if seen.replaced_by
-            else "bars of its symbols were changed since"
-        )
+        if seen.replaced_by:
+            why = f"run {seen.replaced_by} found another content under this path since"
+        elif seen.changed_by:
+            why = "bars of its symbols were changed since"
+        else:
+            why = "to delete the stored bars that it does not have"
         note = f"loaded before by run {seen.run_id}, and again: {why}"
         self._run.emit(FileNote(self._source.name, Note("run", note)))
 

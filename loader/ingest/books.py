@@ -10,10 +10,12 @@ from typing import Literal
 
 from loader.check.reasons import FILE_REFUSED
 from loader.db.executor import Executor
-from loader.errors import TooManyRejects
+from loader.errors import HistoryRefused, TooManyRejects
+from loader.ingest.guard import Guard, Judgement
 from loader.ingest.notes import FileNotes
 from loader.ingest.tally import Tally
-from loader.results import Counts, FileResult
+from loader.results import Counts, FileResult, Note
+from loader.results.history import History
 from loader.settings import RejectLimit
 from loader.store.runs import ledger
 from loader.text import redact
@@ -49,11 +51,53 @@ class FileEntry:
         self._notes = notes
         self._partitioned = partitioned
         self._run_id = run_id
+        self._about_history: tuple[Note, ...] = ()
 
     @property
     def file_id(self) -> int | None:
         """The row's id; None in a dry run."""
         return self._before.file_id
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the file ends with the part."""
+        return self._state == "loaded"
+
+    def judge(self, guard: Guard) -> None:
+        """Takes over what the file does to stored bars, up to the end of the part.
+
+        Raises:
+            HistoryRefused: it may not.
+            DatabaseError: the server refused, or went away.
+        """
+        judgement = guard.judge(is_last=self.is_last)
+        self.judged(judgement)
+        is_whole = not self._before.counts.read
+        if (refusal := judgement.refusal(self._before.path, is_whole=is_whole)) is not None:
+            raise refusal
+
+    def judged(self, judgement: Judgement) -> None:
+        """Takes over a judgement."""
+        self._about_history = judgement.notes
+        self._before = replace(
+            self._before,
+            history=judgement.history,
+            series=judgement.series,
+            findings=judgement.findings,
+        )
+
+    def delete_gone(self, guard: Guard, run_id: int | None) -> int:
+        """Deletes what is gone, once the file ends. Returns how many bars.
+
+        Raises:
+            DatabaseError: the server refused, or went away.
+        """
+        if not self.is_last:
+            return 0
+        deleted = guard.delete_gone(run_id, self.file_id)
+        history = self._before.history
+        self._before = replace(self._before, history=history + History(deleted=deleted))
+        return deleted
 
     def check_limit(self, tally: Tally) -> None:
         """Earlier parts count as well, and so do good rows that are set aside.
@@ -81,12 +125,12 @@ class FileEntry:
 
     def add(self, tally: Tally, counts: Counts) -> None:
         """Adds a part that was merged."""
-        notes = self._notes.with_part(tally)
+        notes = (*self._notes.with_part(tally), *self._about_history)
         before = replace(self._before, state=self._state, notes=notes)
         self.covered = max(self.covered, tally.covered)
         self.result = joined(before, tally, counts)
 
-    def refuse(self, tally: Tally, counts: Counts, error: TooManyRejects) -> None:
+    def refuse(self, tally: Tally, counts: Counts, error: TooManyRejects | HistoryRefused) -> None:
         """Adds a part that was not merged. The file ends here: `refused`, or `partial` if earlier
         parts were committed, which stay."""
         tally.rules[FILE_REFUSED] = counts.rejected - tally.rejected

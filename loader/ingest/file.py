@@ -8,15 +8,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 
 from loader import bars
 from loader.check.file import Checking
 from loader.db.arrow import Connection
-from loader.errors import TooManyRejects, Unfinished
+from loader.errors import HistoryRefused, TooManyRejects, Unfinished
 from loader.events import Committed, FileOpened, RowsDone
 from loader.ingest.books import Ending, FileEntry
-from loader.ingest.laid_over import insist_on_one_series
+from loader.ingest.guard import Guard
+from loader.ingest.guard.laid_over import insist_on_one_series
 from loader.ingest.mergers import CopyMerger, Merger
 from loader.ingest.notes import FileNotes
 from loader.ingest.part import Part, counts_of, refuse_part, write_part
@@ -84,7 +86,16 @@ class FileWork:
             checking = self._checking = run.checking(reading, self.source, resumable)
             if settings.commit_every and not self.mode.partition and not self.done.file_id:
                 prove_order(run, self.source)
-            with compared_pieces(run, self.source, self.mode, reading, checking) as compared:
+            session = partial(run.connection, autocommit=True)
+            with (
+                Guard(
+                    settings, session, scattered=self.mode.partition, before=self.done.history
+                ) as guard,
+                compared_pieces(
+                    run, self.source, self.mode, reading, checking, guard.passed
+                ) as compared,
+            ):
+                self._guard = guard
                 pieces = self._opened(compared, checking)
                 if run.run_id is None:
                     self.done, self.ended = self._dry(pieces), True
@@ -153,18 +164,25 @@ class FileWork:
                 keeper=self.run.keeper_of(self.source),
                 reading=lambda: self._checking.record,
             )
-            merger = CopyMerger(writer, staged, direct=self.mode.direct, hours=hours)
+            self._guard.writer = writer
+            merger = CopyMerger(
+                writer, staged, direct=self.mode.direct, hours=hours, see=self._guard.see
+            )
             try:
                 with telling(self.run.emit, name, *merger.writes), writer.transaction():
                     entry = self._entry(self._begun(writer, run_id), state)
                     watched = self._watched(pieces)
-                    counts = write_part(writer, watched, run_id, entry, part=part, merger=merger)
+                    counts = write_part(
+                        writer, watched, run_id, entry,
+                        part=part, merger=merger, guard=self._guard,
+                    )  # fmt: skip
                     insist_on_one_series(writer, self.run, self.source, entry.result, counts)
                     self._insist_on_unchanged()
                     self._expect(entry, part, hours)
-            except TooManyRejects as error:
+            except (TooManyRejects, HistoryRefused) as error:
                 with writer.transaction():
                     entry = self._entry(self._begun(writer, run_id), state)
+                    entry.judged(self._guard.judgement)
                     refuse_part(writer, error, run_id, entry, part=part)
                     self._expect(entry, part, HourCounts())
         assert self._pending is not None
@@ -174,7 +192,7 @@ class FileWork:
         """What a load would come to. The pieces are read and compared, and nothing is written."""
         with self.run.connection(autocommit=True) as reader:
             shape.check(reader)
-        with Spool(quarantine.BAD) as rejects, self.run.dry_merger() as merger:
+        with Spool(quarantine.BAD) as rejects, self.run.dry_merger(self._guard.see) as merger:
             part = Part(self.source.name, rejects)
             merger.send(part.passing(self._watched(pieces)))
             result = self._dry_result(part, merger)
@@ -186,7 +204,8 @@ class FileWork:
         entry = self._entry(self.done, "loaded")
         try:
             entry.check_limit(part.tally)
-        except TooManyRejects as error:
+            entry.judge(self._guard)
+        except (TooManyRejects, HistoryRefused) as error:
             entry.refuse(part.tally, counts_of(part, None), error)
             return entry.result
         if part.tally.spellings is not None:
@@ -226,6 +245,7 @@ class FileWork:
         self.ended = self.done.state != "partial" or self.done.error is not None
         self._pending = None
         self._rows_shown = 0
+        self._guard.next_part()
         if self.ended:
             self._notes.tell_parts(self.done.notes)
         self.run.emit(Committed(self.source.name, counts, committed.rules))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import polars as pl
@@ -11,7 +11,7 @@ from loader.db.arrow import Connection
 from loader.db.executor import Executor
 from loader.ingest.writes import Write
 from loader.store import merge, shape
-from loader.store.compare import PendingDiff, compare
+from loader.store.compare import Diff, PendingDiff, compare
 from loader.store.merge import Merged, Statement
 from loader.store.timescale.chunks import HourCounts
 
@@ -22,6 +22,14 @@ class Frames(Protocol):
     def append(self, frame: pl.DataFrame, /) -> None: ...
 
     def __iter__(self) -> Iterator[pl.DataFrame]: ...
+
+
+class Keeper(Protocol):
+    """Keeps the rejects of a part in its transaction; returns how many they are."""
+
+    def __call__(
+        self, session: Executor, frames: Frames, run_id: int | None, file_id: int | None, /
+    ) -> int: ...
 
 
 class Merger(Protocol):
@@ -42,16 +50,24 @@ class CopyMerger:
         direct: whether new bars may skip the stage. If another writer inserts one of them
             meanwhile, the transaction is lost.
         hours: counts the bars that are sent, for the upkeep of chunks.
+        see: is shown each piece once it is compared.
     """
 
     def __init__(
-        self, session: Connection, staged: Frames, *, direct: bool, hours: HourCounts | None = None
+        self,
+        session: Connection,
+        staged: Frames,
+        *,
+        direct: bool,
+        hours: HourCounts | None = None,
+        see: Callable[[Diff], None] | None = None,
     ) -> None:
         self.writes = self._copy, self._upsert = Write("COPY"), Write("UPSERT")
         self._session = session
         self._staged = staged
         self._direct = direct
         self._hours = hours
+        self._see = see
         self._copied = self._unchanged = 0
 
     def send(self, pieces: Iterable[PendingDiff]) -> None:
@@ -75,6 +91,8 @@ class CopyMerger:
 
     def _new_bars(self, pieces: Iterable[PendingDiff]) -> Iterator[pl.DataFrame]:
         for diff in map(compare, pieces):
+            if self._see is not None:
+                self._see(diff)
             self._unchanged += diff.unchanged
             self._stage(diff.changed)
             if not self._direct:
@@ -119,14 +137,16 @@ class StatementMerger:
 
 
 class DryMerger:
-    """Counts what a merge would do."""
+    """Counts what a merge would do. `see` is shown each piece once it is compared."""
 
-    def __init__(self) -> None:
+    def __init__(self, see: Callable[[Diff], None]) -> None:
+        self.see = see
         self._merged = Merged()
 
     def send(self, pieces: Iterable[PendingDiff]) -> None:
         inserted = updated = unchanged = 0
         for diff in map(compare, pieces):
+            self.see(diff)
             inserted += diff.new.height
             updated += diff.changed.height
             unchanged += diff.unchanged

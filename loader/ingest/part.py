@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from loader.check.unique import UniqueBatch
 from loader.db.executor import Executor
-from loader.errors import MergeFailed, TooManyRejects
+from loader.errors import HistoryRefused, MergeFailed, TooManyRejects
 from loader.ingest.books import FileEntry
-from loader.ingest.mergers import Frames, Merger
+from loader.ingest.guard import Guard
+from loader.ingest.mergers import Frames, Keeper, Merger
 from loader.ingest.tally import Tally
 from loader.results import Counts
 from loader.store import quarantine, spellings
@@ -24,14 +25,6 @@ from loader.store.merge import Merged
 from loader.store.runs.counts import add_counts
 from loader.store.runs.loads import Load, record
 from loader.store.versions import forward
-
-
-class Keeper(Protocol):
-    """Keeps the rejects of a part in its transaction; returns how many they are."""
-
-    def __call__(
-        self, session: Executor, frames: Frames, run_id: int | None, file_id: int | None, /
-    ) -> int: ...
 
 
 class Part:
@@ -88,6 +81,7 @@ def write_part(
     *,
     part: Part,
     merger: Merger,
+    guard: Guard | None = None,
 ) -> Counts:
     """Writes all that belongs to `pieces` in the transaction that is open on `session`: bars and
     revisions, rejects, spellings, the file's row in the ledger, the run's counts, the load.
@@ -97,6 +91,7 @@ def write_part(
 
     Raises:
         TooManyRejects: more rows were rejected than the file may have.
+        HistoryRefused: the guard refuses what the file does to stored bars.
         Contended: another writer was in the way; run the transaction again.
         SymbolCollision: two spellings mean one symbol.
         MergeFailed: the counts do not balance, or the run has ended.
@@ -107,7 +102,12 @@ def write_part(
     merger.send(part.passing(pieces))  # all rows have been seen after this
     if entry is not None:
         entry.check_limit(tally)
+        if guard is not None:
+            entry.judge(guard)
     merged = merger.merge(run_id, entry.file_id if entry is not None else None)
+    deleted = 0
+    if entry is not None and guard is not None:
+        deleted = entry.delete_gone(guard, run_id)
     counts = counts_of(part, merged)
     _keep_rejects(session, part, run_id, entry)
     if tally.spellings is not None:
@@ -116,23 +116,31 @@ def write_part(
         entry.add(tally, counts)
     if part.known_at is not None:
         forward.insist(session, tally, part.known_at, part.name)
-    load = Load(file_id=entry.file_id if entry is not None else None, known_at=part.known_at)
+    file_id = entry.file_id if entry is not None else None
+    load = Load(file_id=file_id, deleted=deleted, known_at=part.known_at)
     _record(session, run_id, entry, tally, counts, load)
     return counts
 
 
 def refuse_part(
-    session: Executor, error: TooManyRejects, run_id: int, entry: FileEntry, *, part: Part
+    session: Executor,
+    error: TooManyRejects | HistoryRefused,
+    run_id: int,
+    entry: FileEntry,
+    *,
+    part: Part,
 ) -> Counts:
-    """Records a part that `write_part` refused with `error`, in a transaction of its own: rejects,
-    the file's row in the ledger, the run's counts. No bar is merged.
+    """Records a part that `write_part` refused with `error`, in a transaction of its own: the
+    file's row in the ledger, the run's counts, and rejects where there were too many. No bar is
+    merged.
 
     Raises:
         MergeFailed: the counts do not balance, or the run has ended.
         DatabaseError: the server refused, or went away.
     """
     counts = counts_of(part, None)
-    if part.keeper is quarantine.keep:  # another keeper marks what got in: nothing did
+    # Another keeper marks what got in: nothing did.
+    if isinstance(error, TooManyRejects) and part.keeper is quarantine.keep:
         _keep_rejects(session, part, run_id, entry)
     entry.refuse(part.tally, counts, error)
     _record(session, run_id, entry, part.tally, counts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from itertools import groupby
@@ -25,16 +25,22 @@ _ROW_BYTES: Final = 20
 
 @contextmanager
 def compared_pieces(
-    run: LoadRun, source: Source, mode: LoadMode, reading: Reading, checking: Checking
+    run: LoadRun,
+    source: Source,
+    mode: LoadMode,
+    reading: Reading,
+    checking: Checking,
+    passed: Callable[[UniqueBatch], None],
 ) -> Iterator[Iterator[PendingDiff]]:
-    """The pieces of the file after `mode.resume_at`, one row per key. Reading, checking and
-    comparing go on in threads of their own until the block ends.
+    """The pieces of the file after `mode.resume_at`, one row per key; those before it are `passed`.
+    Reading, checking and comparing go on in threads of their own until the block ends.
 
     Raises:
         MayRepeat: keys may repeat across pieces; the file must be partitioned.
         MdloadError: the file cannot be read or checked, or the stored bars cannot be read.
     """
-    with closing(ahead(_compared(run, source, mode, reading, checking))) as pieces:
+    compared = _compared(run, source, mode, reading, checking, passed)
+    with closing(ahead(compared)) as pieces:
         yield pieces
 
 
@@ -88,15 +94,23 @@ def in_parts(pieces: Iterator[PendingDiff], every: int) -> Iterator[Iterator[Pen
 
 
 def _compared(
-    run: LoadRun, source: Source, mode: LoadMode, reading: Reading, checking: Checking
+    run: LoadRun,
+    source: Source,
+    mode: LoadMode,
+    reading: Reading,
+    checking: Checking,
+    passed: Callable[[UniqueBatch], None],
 ) -> Generator[PendingDiff, None, None]:
     session = partial(run.connection, autocommit=True)
     with (
         closing(unique_pieces(run, source, mode, reading, checking)) as unique,
-        StoredReader(session) as stored,
+        StoredReader(session, scattered=mode.partition) as stored,
     ):
         for piece in unique:
-            if not 0 < piece.last_row <= mode.resume_at:
+            if 0 < piece.last_row <= mode.resume_at:
+                stored.passed(piece)
+                passed(piece)
+            else:
                 yield stored.beside(piece)
 
 

@@ -82,6 +82,7 @@ def load(
                     metadata={
                         "sources": [s.name for s in sources[:LISTED]],
                         "files": len(sources),
+                        **({"accept": list(settings.accept)} if settings.accept else {}),
                         **(about or {}),
                     },
                 )

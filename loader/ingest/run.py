@@ -19,14 +19,14 @@ from loader.dialects.siblings import Siblings
 from loader.errors import Cancelled, DatabaseError
 from loader.events import Event
 from loader.ingest.known_at import known_at
-from loader.ingest.mergers import DryMerger
-from loader.ingest.part import Keeper
+from loader.ingest.mergers import DryMerger, Keeper
 from loader.ingest.tally import Tally
 from loader.read.formats import Reading
 from loader.read.sources import Source
 from loader.results import FileResult
 from loader.settings import Settings
 from loader.store import quarantine
+from loader.store.compare import Diff
 from loader.store.runs.fingerprint import compute_config_fingerprint
 from loader.store.timescale.recompress import ChunkUpkeep
 
@@ -46,7 +46,7 @@ class Replaying(Protocol):
 class Plans(Protocol):
     """What a dry run would write, kept."""
 
-    def merger(self) -> AbstractContextManager[DryMerger]:
+    def merger(self, see: Callable[[Diff], None]) -> AbstractContextManager[DryMerger]:
         """For one file."""
 
     def accept(self, result: FileResult, merger: Any, tally: Tally, /) -> None:
@@ -120,12 +120,12 @@ class LoadRun:
         return quarantine.keep if self.replay is None else self.replay.keeper(source)
 
     @contextmanager
-    def dry_merger(self) -> Iterator[DryMerger]:
-        """What counts a merge that is not made."""
+    def dry_merger(self, see: Callable[[Diff], None]) -> Iterator[DryMerger]:
+        """What counts a merge that is not made. `see` is shown each piece once it is compared."""
         if self.plan is None:
-            yield DryMerger()
+            yield DryMerger(see)
             return
-        with self.plan.merger() as merger:
+        with self.plan.merger(see) as merger:
             yield merger
 
     def would_load(self, result: FileResult, merger: DryMerger, tally: Tally) -> None:

@@ -98,6 +98,20 @@ def choice(*words: str) -> Kind:
     return Kind(f"one of {', '.join(words)}", {"enum": list(words)}, read)
 
 
+def _signs(value: object) -> tuple[str, ...]:
+    words = tuple(dict.fromkeys(word.strip() for word in text(value).split(",")))
+    if unknown := [word for word in words if word not in _REFUSING]:
+        raise ValueError(f"has {unknown[0]!r}: the kinds are {', '.join(_REFUSING)}")
+    return words
+
+
+#: Findings of the guard that refuse a file.
+_REFUSING: Final = ("shift", "price_scale", "volume_scale", "other_series", "restated", "gone")
+SIGNS: Final = Kind(
+    f"some of {', '.join(_REFUSING)}, with commas between",
+    {"type": "string", "pattern": f"^ *({'|'.join(_REFUSING)}) *(, *({'|'.join(_REFUSING)}) *)*$"},
+    _signs,
+)
 TEXT: Final = Kind("text", {"type": "string", "minLength": 1}, text, is_text=True)
 PATH: Final = Kind("the path of a file", TEXT.schema, text, is_text=True, is_path=True)
 FLAG: Final = Kind("true or false", {"type": "boolean"}, _flag)

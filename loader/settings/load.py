@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from loader.errors import SettingsError
-from loader.settings.kinds import FLAG, LIMIT, PAIRS, PATH, POWER, TEXT, choice, whole
+from loader.settings.kinds import FLAG, LIMIT, PAIRS, PATH, POWER, SIGNS, TEXT, choice, whole
 from loader.settings.option import Option, by_name, setting, table_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RejectLimit:
-    """How many rejected rows a file may have: a number, or a share of the rows read."""
+    """How many rows a file may reject, or bars it may change or lack: a number, or a share of the
+    rows read, or of the stored bars that the file meets."""
 
     rows: int | None = None
     share: float | None = None
@@ -38,7 +39,6 @@ class RejectLimit:
             return cls(share=float(match[2]) / 100)
         raise SettingsError(
             f"{text!r} is neither a number of rows nor a percentage",
-            option="--max-rejects",
             hint="for example 100 or 0.5%",
         )
 
@@ -177,8 +177,9 @@ class Settings(Meaning):
     """One load: what its files mean, and how to load them.
 
     `job_name`, `dataset` and `mode` are recorded with the run. `batch_rows` is how many rows are in
-    memory at a time; `commit_every` cuts a file into parts that commit one by one. `workers` files
-    load at a time. `leaves_unfinished` passes over a file that is cut short and was written to a
+    memory at a time; `commit_every` cuts a file into parts that commit one by one. `max_restated`,
+    `max_gone`, `delete_gone` and `accept` are the guard's: see docs/guard.md. `workers` files load
+    at a time. `leaves_unfinished` passes over a file that is cut short and was written to a
     moment ago. `recompress` compresses the chunks of a hypertable that the load has written into.
     None of this changes which bars a file turns into.
     """
@@ -186,6 +187,22 @@ class Settings(Meaning):
     max_rejects: RejectLimit = setting(
         RejectLimit(share=0.01), LIMIT, "Refuse a file that has more rejected rows than this.",
         written="1%", metavar="N|P%", convert=RejectLimit.parse,
+    )  # fmt: skip
+    max_restated: RejectLimit | None = setting(
+        None, LIMIT, "Refuse a file that changes more of the stored bars that it meets than this.",
+        metavar="N|P%", convert=RejectLimit.parse,
+    )  # fmt: skip
+    max_gone: RejectLimit | None = setting(
+        None, LIMIT, "Refuse a file that lacks more of the bars stored within its span than this.",
+        metavar="N|P%", convert=RejectLimit.parse,
+    )  # fmt: skip
+    delete_gone: bool = setting(
+        False, FLAG, "Delete bars that are stored within the file's span and absent from it; on "
+        "record, and undone by mdload rollback.",
+    )  # fmt: skip
+    accept: tuple[str, ...] = setting(
+        tuple, SIGNS, "Load files that would be refused for this: shift, price_scale, "
+        "volume_scale, other_series, restated, gone.", metavar="KIND[,KIND]",
     )  # fmt: skip
     workers: int = setting(
         1, whole(1, 64), "Files to load at a time.", metavar="N", env="MDLOAD_WORKERS"

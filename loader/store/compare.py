@@ -12,26 +12,24 @@ import polars as pl
 
 from loader import bars
 from loader.bars import SERIES, TS
-from loader.check.unique import UniqueBatch, runs
+from loader.check.unique import UniqueBatch
 from loader.db.arrow import Connection
-from loader.store.packed import repeated, unpacked, wanted_json
+from loader.store.packed import (
+    ROOM,
+    few,
+    grouped,
+    near,
+    repeated,
+    stretches,
+    unpacked,
+    wanted_json,
+)
 from loader.store.timescale.chunks import chunked
 
-#: A series with fewer bars than this share of what its interval has room for is split: markets that
-#: open for six and a half hours on weekdays trade a fifth of the time.
-_SCATTERED = 1 / 8
 #: Once the store is known to hold this many times more bars than the file, every series is split.
 _DENSER = 1.25
-#: In a split series, a gap of more bars than this starts a new stretch: finding a
-#: stretch costs as much as reading these.
-_GAP_BARS = 64
-#: Bars that one query reads back; a stretch has at most half as many.
-_READ_ROWS = 60_000
 #: Sessions that read at a time: encoding a row costs the server more than finding it.
 _READERS = 2
-#: Seconds of a bar, and how many bars fit from `lo` to `hi`.
-_STEP = pl.col("interval").replace_strict(bars.INTERVAL_SECONDS, return_dtype=pl.Int64)
-_ROOM = (pl.col("hi") - pl.col("lo")).dt.total_seconds() // _STEP + 1
 _STORED = pl.Schema({"sid": pl.Int32(), "ts": TS, **{v: bars.SCHEMA[v] for v in bars.VALUES}})
 
 
@@ -41,41 +39,88 @@ class PendingDiff:
 
     `rows` has `bars.SCHEMA`, sorted by key, one row per key, and `sid`, the series' number in the
     piece. It is None if nothing of the piece can be stored yet.
+
+    `series` has those of the piece in the order of their `sid`: `stored_lo` and `stored_hi`, the
+    first and last stored ts (null: not stored, or not known), and whether all stored bars from the
+    piece before up to the end of this one are read (`whole`), not only those near its own.
     """
 
     unique: UniqueBatch
     rows: pl.DataFrame | None = None
-    parts: Sequence[Future[list[pl.DataFrame]]] = ()
+    parts: Sequence[Future[Reading]] = ()
+    series: pl.DataFrame | None = None
 
-    def stored(self) -> pl.DataFrame:
-        """The stored bars (`_STORED`) in the order of `rows`. Waits until they are read.
+    def stored(self) -> Reading:
+        """The stored bars in the order of `rows`. Waits until they are read.
 
         Raises:
             DatabaseError: they could not be read.
         """
-        frames = [frame for part in self.parts for frame in part.result()]
-        return pl.concat(frames) if frames else pl.DataFrame(schema=_STORED)
+        read = [part.result() for part in self.parts]
+        frames = [frame for one in read for frame in one.frames]
+        return Reading(
+            [pl.concat(frames) if frames else pl.DataFrame(schema=_STORED)],
+            [counts for one in read for counts in one.others],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Stored bars: `frames` of `_STORED`, and how many `others` of the same stretches there are,
+    which were not kept in memory (sid, len)."""
+
+    frames: list[pl.DataFrame]
+    others: list[pl.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A piece beside the stored bars, row by row.
+
+    `joined` has the rows of the piece, with `sid` and the stored values as `open_old` …; `found`
+    says which of them are stored, `changed` which of these with other values. `stored` is what was
+    read: `sid` of each, and `others` as in `Reading`.
+    """
+
+    joined: pl.DataFrame
+    found: pl.Series
+    changed: pl.Series
+    stored: pl.Series
+    others: list[pl.DataFrame]
 
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """`new` and `changed` have `bars.SCHEMA`, sorted by key; `unchanged` counts the rest."""
+    """`new` and `changed` have `bars.SCHEMA`, sorted by key; `unchanged` counts the rest. `series`
+    are those of the `PendingDiff`; `met` is None where nothing of the piece can be stored."""
 
     unique: UniqueBatch
     new: pl.DataFrame
     changed: pl.DataFrame
     unchanged: int
+    series: pl.DataFrame | None = None
+    met: Met | None = None
 
 
 class StoredReader:
     """Reads the stored bars that the pieces of one file meet, over sessions of its own.
 
     It sees only what is committed, not what the file itself has written: pieces of the file must
-    not repeat a key.
+    not repeat a key. Unless they are `scattered`, each series goes on where the piece before ended:
+    then the stored bars in between are read too.
     """
 
-    def __init__(self, session: Callable[[], AbstractContextManager[Connection]]) -> None:
+    def __init__(
+        self,
+        session: Callable[[], AbstractContextManager[Connection]],
+        *,
+        scattered: bool = False,
+    ) -> None:
         self._session = session
+        self._scattered = scattered
+        self._passed = pl.DataFrame(
+            schema={**{s: pl.String() for s in SERIES}, "past_lo": TS, "past_hi": TS}
+        )
         self._stack = ExitStack()
         self._asking: Connection | None = None
         self._chunked: bool | None = None
@@ -104,22 +149,61 @@ class StoredReader:
         series = unique.series
         if spanned := not self._in_chunks():
             series = self._with_spans(series)
+            if series["stored_lo"].null_count() == series.height:
+                return PendingDiff(unique)
+            series = self._going_on(series)
             met = (pl.col("lo") <= pl.col("stored_hi")) & (pl.col("hi") >= pl.col("stored_lo"))
             if not series.select(met.any()).item():
-                return PendingDiff(unique)
+                return PendingDiff(unique, series=series.with_columns(whole=~self._scattered))
+        else:
+            unknown = pl.lit(None, dtype=TS)
+            series = self._going_on(series).with_columns(stored_lo=unknown, stored_hi=unknown)
         series = series.with_row_index("sid").cast({"sid": pl.Int32})
         rows = unique.bars.select(bars.COLUMNS).with_columns(
             repeated(range(series.height), series["rows"]).alias("sid")
         )
+        asked = series.filter(met) if spanned else series
         if spanned:
-            series = series.filter(met).with_columns(
+            asked = asked.with_columns(
                 lo=pl.max_horizontal("lo", "stored_lo"), hi=pl.min_horizontal("hi", "stored_hi")
             )
         if self._is_denser is None:
-            self._is_denser = self._has_more(series.filter(_near()).top_k(1, by="rows"))
-        groups = _grouped(_stretches(rows, series, apart=bool(self._is_denser)))
+            self._is_denser = self._has_more(asked.filter(near()).top_k(1, by="rows"))
+        asked = asked.with_columns(whole=near() & few() & pl.lit(not self._is_denser))
+        groups = grouped(stretches(rows, asked))
         parts = [self._pool.submit(self._read, group, rows) for group in groups]
-        return PendingDiff(unique, rows, parts)
+        split = asked.filter(~pl.col("whole"))["sid"]
+        is_whole = ~pl.col("sid").is_in(split.implode()) & pl.lit(not self._scattered)
+        return PendingDiff(unique, rows, parts, series.with_columns(whole=is_whole))
+
+    def passed(self, unique: UniqueBatch) -> None:
+        """Notes a piece that is not compared."""
+        if not self._scattered:
+            self._note(unique.series)
+
+    def _going_on(self, series: pl.DataFrame) -> pl.DataFrame:
+        """The series from (or up to) where the pieces before this one ended."""
+        if self._scattered:
+            return series
+        tick = pl.duration(microseconds=1)
+        past = series.join(self._passed, on=SERIES, how="left", maintain_order="left")
+        self._note(series)
+        return past.with_columns(
+            lo=pl.when(pl.col("past_hi") < pl.col("lo"))
+            .then(pl.col("past_hi") + tick)
+            .otherwise("lo"),
+            hi=pl.when(pl.col("past_lo") > pl.col("hi"))
+            .then(pl.col("past_lo") - tick)
+            .otherwise("hi"),
+        ).drop("past_lo", "past_hi")
+
+    def _note(self, series: pl.DataFrame) -> None:
+        own = series.select(*SERIES, past_lo="lo", past_hi="hi")
+        self._passed = (
+            pl.concat([self._passed, own])
+            .group_by(SERIES)
+            .agg(pl.col("past_lo").min(), pl.col("past_hi").max())
+        )
 
     def _in_chunks(self) -> bool:
         """Whether the bars are in chunks. Then the ends of a series cost a probe per chunk, and its
@@ -147,7 +231,7 @@ class StoredReader:
         there is no series, or it has no gaps to judge by."""
         if one.is_empty():
             return None
-        lo, hi, rows, room = one.select("lo", "hi", "rows", room=_ROOM).row(0)
+        lo, hi, rows, room = one.select("lo", "hi", "rows", room=ROOM).row(0)
         if room <= _DENSER * rows:
             return None
         asking = self._asked()
@@ -155,24 +239,27 @@ class StoredReader:
         stored = sum(frame["bars"].sum() for frame in asking.frames("stretch_counts", lo, hi))
         return bool(stored > _DENSER * rows)
 
-    def _read(self, stretches: pl.DataFrame, rows: pl.DataFrame) -> list[pl.DataFrame]:
+    def _read(self, asked: pl.DataFrame, rows: pl.DataFrame) -> Reading:
         """The stored bars of the stretches. If these hold many more bars than the piece (it is not
         in order, or the store is denser), only those with a key of `rows` stay in memory."""
         reader = getattr(self._own, "reader", None)
         if reader is None:
             reader = self._own.reader = self._stack.enter_context(self._session())
-        reader.run("wanted_set", wanted_json(stretches.drop("rows", "most")))
-        ends = stretches.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
-        wanted = int(stretches["rows"].sum())
-        read, found = 0, []
+        reader.run("wanted_set", wanted_json(asked.drop("rows", "most")))
+        ends = asked.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
+        wanted = int(asked["rows"].sum())
+        read, found, others = 0, [], []
         for batch in reader.batches("stored_bars", *ends):
             frame = unpacked(batch)
             read += frame.height
-            many = frame.height > 2 * wanted
-            found.append(frame.join(rows, on=["sid", "ts"], how="semi") if many else frame)
+            if frame.height > 2 * wanted:
+                left = frame.select("sid", "ts").join(rows, on=["sid", "ts"], how="anti")
+                others.append(left.group_by("sid").len())
+                frame = frame.join(rows, on=["sid", "ts"], how="semi")
+            found.append(frame)
         if read > _DENSER * wanted:
             self._is_denser = True
-        return found
+        return Reading(found, others)
 
 
 def compare(beside: PendingDiff) -> Diff:
@@ -180,8 +267,9 @@ def compare(beside: PendingDiff) -> Diff:
     unique, rows = beside.unique, beside.rows
     if rows is None:
         bare = unique.bars.select(bars.COLUMNS)
-        return Diff(unique, bare, bare.clear(), 0)
-    stored = beside.stored()
+        return Diff(unique, bare, bare.clear(), 0, beside.series)
+    reading = beside.stored()
+    (stored,) = reading.frames
     old = stored.with_columns(found=pl.lit(True)).rename({v: f"{v}_old" for v in bars.VALUES})
     if _same_keys(rows, stored):  # only known bars, as in a replay: no need to search
         joined = rows.hstack(old.drop("sid", "ts"))
@@ -189,50 +277,15 @@ def compare(beside: PendingDiff) -> Diff:
         joined = rows.join(old, on=["sid", "ts"], how="left", maintain_order="left")
     differs = pl.any_horizontal(pl.col(v).ne_missing(pl.col(f"{v}_old")) for v in bars.VALUES)
     marked = joined.select(found=pl.col("found").fill_null(False), differs=differs)
-    new = rows.filter(~marked["found"]).select(bars.COLUMNS)
-    changed = rows.filter(marked["found"] & marked["differs"]).select(bars.COLUMNS)
-    return Diff(unique, new, changed, rows.height - new.height - changed.height)
+    found, is_changed = marked["found"], marked["found"] & marked["differs"]
+    new = rows.filter(~found).select(bars.COLUMNS)
+    changed = rows.filter(is_changed).select(bars.COLUMNS)
+    met = Met(joined, found, is_changed, stored["sid"], reading.others)
+    unchanged = rows.height - new.height - changed.height
+    return Diff(unique, new, changed, unchanged, beside.series, met)
 
 
 def _same_keys(rows: pl.DataFrame, stored: pl.DataFrame) -> bool:
     return rows.height == stored.height and all(
         (rows[key] == stored[key]).all() for key in ("sid", "ts")
-    )
-
-
-def _near() -> pl.Expr:
-    """Whether the bars of a series are close together."""
-    return pl.col("rows") >= _ROOM * _SCATTERED
-
-
-def _stretches(rows: pl.DataFrame, series: pl.DataFrame, *, apart: bool) -> pl.DataFrame:
-    """Stretches of time (sid, provider, symbol, interval, lo, hi) that hold the keys of the piece,
-    in their order, with the number of its `rows` in each and about how many bars it has at `most`.
-    A series is one stretch from `lo` to `hi`; it is split if its bars are scattered or many, or if
-    `apart` says so for all."""
-    few = pl.col("rows") <= _READ_ROWS // 2
-    whole = series.select(_near() & few & pl.lit(not apart)).to_series()
-    columns = ["sid", *SERIES, "lo", "hi", "rows", "most"]
-    entire = series.filter(whole).with_columns(most="rows").select(columns)
-    if whole.all():
-        return entire
-    others = series.filter(~whole).select("sid", *SERIES, "lo", "hi")
-    keys = rows.select("sid", "ts").join(others, on="sid", maintain_order="left")
-    keys = keys.filter(pl.col("ts").is_between("lo", "hi")).drop("lo", "hi")
-    seconds = pl.col("ts").dt.epoch("s")
-    opens = (
-        (pl.col("sid") != pl.col("sid").shift())
-        | (seconds.diff() > _GAP_BARS * _STEP)
-        | (pl.int_range(pl.len()) % (_READ_ROWS // 2) == 0)
-        | ((seconds // (_STEP * (_READ_ROWS // 2))).diff() != 0)
-    )
-    parts = runs(keys, keys.select(opens.fill_null(True)).to_series()).with_columns(most=_ROOM)
-    return pl.concat([entire, parts.select(columns)]).sort("sid", "lo")
-
-
-def _grouped(stretches: pl.DataFrame) -> list[pl.DataFrame]:
-    """Groups of stretches with about `_READ_ROWS` bars each; a group has at least one stretch."""
-    group = pl.col("most").cum_sum() // _READ_ROWS
-    return stretches.with_columns(group=group).partition_by(
-        "group", maintain_order=True, include_key=False
     )

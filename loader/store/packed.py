@@ -2,6 +2,7 @@
 each column's values one after the other, 8 bytes each, big-endian.
 
 Arrow stores the bytes of such a column without gaps, so all stretches of a batch are read at once.
+`stretches` says which to ask for.
 """
 
 from __future__ import annotations
@@ -16,6 +17,20 @@ import polars as pl
 import pyarrow as pa
 
 from loader import bars
+from loader.bars import SERIES
+from loader.check.unique import runs
+
+#: A series with fewer bars than this share of what its interval has room for is split: markets that
+#: open for six and a half hours on weekdays trade a fifth of the time.
+_SCATTERED = 1 / 8
+#: In a split series, a gap of more bars than this starts a new stretch: finding a
+#: stretch costs as much as reading these.
+_GAP_BARS = 64
+#: Bars that one query reads back; a stretch has at most half as many.
+_READ_ROWS = 60_000
+#: Seconds of a bar, and how many bars fit from `lo` to `hi`.
+_STEP = pl.col("interval").replace_strict(bars.INTERVAL_SECONDS, return_dtype=pl.Int64)
+ROOM = (pl.col("hi") - pl.col("lo")).dt.total_seconds() // _STEP + 1
 
 
 def wanted_json(wanted: pl.DataFrame) -> str:
@@ -117,3 +132,43 @@ def _with_nulls(values: pl.Series, absent: pl.DataFrame, rows: pl.DataFrame) -> 
     there = marked["null"].is_null()
     place = there.cum_sum().cast(pl.Int64) - 1
     return pl.select(pl.when(there).then(values.gather(place))).to_series()
+
+
+def near() -> pl.Expr:
+    """Whether the bars of a series are close together."""
+    return pl.col("rows") >= ROOM * _SCATTERED
+
+
+def few() -> pl.Expr:
+    return pl.col("rows") <= _READ_ROWS // 2
+
+
+def stretches(rows: pl.DataFrame, series: pl.DataFrame) -> pl.DataFrame:
+    """Stretches of time (sid, provider, symbol, interval, lo, hi) that hold the keys of the piece,
+    in their order, with the number of its `rows` in each and about how many bars it has at `most`.
+    A series is one stretch from `lo` to `hi` where it is `whole`, else it is split."""
+    whole = series["whole"]
+    columns = ["sid", *SERIES, "lo", "hi", "rows", "most"]
+    entire = series.filter(whole).with_columns(most="rows").select(columns)
+    if whole.all():
+        return entire
+    others = series.filter(~whole).select("sid", *SERIES, "lo", "hi")
+    keys = rows.select("sid", "ts").join(others, on="sid", maintain_order="left")
+    keys = keys.filter(pl.col("ts").is_between("lo", "hi")).drop("lo", "hi")
+    seconds = pl.col("ts").dt.epoch("s")
+    opens = (
+        (pl.col("sid") != pl.col("sid").shift())
+        | (seconds.diff() > _GAP_BARS * _STEP)
+        | (pl.int_range(pl.len()) % (_READ_ROWS // 2) == 0)
+        | ((seconds // (_STEP * (_READ_ROWS // 2))).diff() != 0)
+    )
+    parts = runs(keys, keys.select(opens.fill_null(True)).to_series()).with_columns(most=ROOM)
+    return pl.concat([entire, parts.select(columns)]).sort("sid", "lo")
+
+
+def grouped(stretches: pl.DataFrame) -> list[pl.DataFrame]:
+    """Groups of stretches with about `_READ_ROWS` bars each; a group has at least one stretch."""
+    group = pl.col("most").cum_sum() // _READ_ROWS
+    return stretches.with_columns(group=group).partition_by(
+        "group", maintain_order=True, include_key=False
+    )

@@ -105,7 +105,8 @@ def test_the_table_has_the_columns_of_the_list(database_url: str) -> None:
 
 
 TEMPORARY = (
-    "stage_create", "rejected_create", "undone_create", "prior_create", "rejects_marked_create"
+    "stage_create", "rejected_create", "undone_create", "prior_create", "rejects_marked_create",
+    "gone_keys",
 )  # fmt: skip
 TIMESCALE = r"timescaledb[_.]|hypertable|compress_chunk|_policy\(|continuous_aggregate"
 

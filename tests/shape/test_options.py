@@ -24,6 +24,7 @@ from loader.store.runs.fingerprint import compute_config_fingerprint
 DECIDES_NOTHING = {
     "max_rejects", "workers", "batch_rows", "commit_every", "recompress", "job_name", "dataset",
     "mode", "dry_run", "force", "leaves_unfinished", "known_at", "known_at_from",
+    "max_restated", "max_gone", "delete_gone", "accept",
 }  # fmt: skip
 
 MAP = "from,to,provider,valid_from,valid_to\nFB,META,polygon,2012-05-18,2022-06-09\nabc,XYZ,,,\n"
@@ -45,7 +46,8 @@ OTHERS: dict[str, Any] = {
     "max_rejects": RejectLimit(rows=5), "workers": 7, "batch_rows": 123, "commit_every": 9,
     "recompress": True, "job_name": "nightly", "dataset": "us", "mode": "live", "dry_run": True,
     "force": True, "leaves_unfinished": True, "known_at": datetime(2021, 3, 5, tzinfo=UTC),
-    "known_at_from": "mtime",
+    "known_at_from": "mtime", "max_restated": RejectLimit(share=0.02),
+    "max_gone": RejectLimit(rows=3), "delete_gone": True, "accept": ("shift", "gone"),
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from loader.ingest.tally import Tally
 from loader.read.spool import Spool
 from loader.results import FileResult
 from loader.store import spellings
-from loader.store.compare import PendingDiff, compare
+from loader.store.compare import Diff, Met, PendingDiff, compare
 from loader.store.merge import Merged
 from loader.store.packed import wanted_json
 
@@ -75,8 +75,8 @@ class Plan:
 class PlanMerger(DryMerger):
     """Counts what a merge would do, and sets the bars aside that it would write."""
 
-    def __init__(self, rows: Spool) -> None:
-        super().__init__()
+    def __init__(self, see: Callable[[Diff], None], rows: Spool) -> None:
+        super().__init__(see)
         self.spans = pl.DataFrame(schema=SPANS)
         self.rows = rows
 
@@ -84,12 +84,13 @@ class PlanMerger(DryMerger):
         inserted = updated = unchanged = 0
         for piece in pieces:
             diff = compare(piece)
+            self.see(diff)
             inserted += diff.new.height
             updated += diff.changed.height
             unchanged += diff.unchanged
             self.rows.append(_rows(diff.new, "insert"))
-            if diff.changed.height:
-                self.rows.append(_with_old(piece, diff.changed))
+            if diff.met is not None and diff.changed.height:
+                self.rows.append(_with_old(diff.met))
             spans = piece.unique.series.select(*SERIES, "lo", "hi")
             self.spans = _joined(pl.concat([self.spans, spans.cast(pl.Schema(SPANS))]))
         self._merged = Merged(inserted, updated, unchanged)
@@ -114,9 +115,9 @@ class Planning:
         self.shared: str | None = None
 
     @contextmanager
-    def merger(self) -> Iterator[PlanMerger]:
+    def merger(self, see: Callable[[Diff], None]) -> Iterator[PlanMerger]:
         with Spool(ROWS) as rows:
-            yield PlanMerger(rows)
+            yield PlanMerger(see, rows)
 
     def accept(self, result: FileResult, merger: PlanMerger, tally: Tally) -> None:
         """Adds a file that would be loaded."""
@@ -267,10 +268,6 @@ def _rows(frame: pl.DataFrame, kind: str) -> pl.DataFrame:
     return frame.with_columns(kind=pl.lit(kind)).with_columns(old).select(list(ROWS))
 
 
-def _with_old(piece: PendingDiff, changed: pl.DataFrame) -> pl.DataFrame:
-    assert piece.rows is not None
-    names = piece.rows.select("sid", *SERIES).unique()
-    old = piece.stored().join(names, on="sid").drop("sid")
-    old = old.rename({v: f"old_{v}" for v in bars.VALUES})
-    both = changed.join(old, on=list(bars.KEY), how="left", maintain_order="left")
+def _with_old(met: Met) -> pl.DataFrame:
+    both = met.joined.filter(met.changed).rename({f"{v}_old": f"old_{v}" for v in bars.VALUES})
     return both.with_columns(kind=pl.lit("update")).select(list(ROWS)).cast(pl.Schema(ROWS))

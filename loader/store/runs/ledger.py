@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Final
 
 from loader.db.arrow import Connection
@@ -21,6 +21,7 @@ class Known:
     """What the ledger says of a content: loaded whole, or in part up to a raw row.
 
     Attributes:
+        lacks: whether the store kept bars that are absent from the content.
         replaced_by: the run that found another content under the same path since, or None.
         changed_by: a later load that changed a bar of the content, or may have, or None.
     """
@@ -28,6 +29,7 @@ class Known:
     whole: bool
     rows_resumable: int
     run_id: int
+    lacks: bool = False
     replaced_by: int | None = None
     changed_by: int | None = None
 
@@ -74,6 +76,8 @@ def end(
         json.dumps([note.text for note in whole.notes], ensure_ascii=False),
         whole.min_ts, whole.max_ts, whole.error,
         json.dumps(whole.symbols, ensure_ascii=False) if len(whole.symbols) <= LISTED else None,
+        *astuple(whole.history), json.dumps([asdict(each) for each in whole.series]),
+        json.dumps([each.as_object() for each in whole.findings]),
     )  # fmt: skip
 
 

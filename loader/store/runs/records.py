@@ -73,7 +73,8 @@ class JobRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRunFile:
-    """A row of `job_run_files`: one source file of a run. `rejected` maps rules to rows."""
+    """A row of `job_run_files`: one source file of a run. `rejected` maps rules to rows; `series`
+    and `findings` are as in `backfill --json`."""
 
     id: int
     run_id: int
@@ -98,6 +99,12 @@ class JobRunFile:
     min_ts: datetime | None
     max_ts: datetime | None
     error_message: str | None
+    bars_changed: int
+    bars_inserted_between: int
+    bars_gone: int
+    bars_deleted: int
+    series: list[dict[str, Any]]
+    findings: list[dict[str, Any]]
     started_at: datetime
     completed_at: datetime | None
 

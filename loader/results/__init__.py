@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from loader.errors import MergeFailed
+from loader.results.history import Finding, History, SeriesHistory
 
 FileState = Literal["loaded", "known", "partial", "refused", "failed", "cancelled", "unfinished"]
 RunStatus = Literal["running", "success", "failure", "cancelled"]
@@ -17,10 +18,10 @@ Mode = Literal["live", "backfill"]
 
 #: The subject of a note: how the source was read; the dialect that was recognised, and what it says
 #: of this file; columns; provider and symbol; times; interval; scale of the numbers; rows left out;
-#: symbols renamed; and the course of a load or feed itself.
+#: symbols renamed; the course of a load or feed itself; and the changes to bars stored before.
 NoteKind = Literal[
     "reading", "recognition", "dialect", "columns", "key", "times", "interval", "numbers", "rows",
-    "symbols", "run",
+    "symbols", "run", "history",
 ]  # fmt: skip
 
 
@@ -106,7 +107,8 @@ class FileResult:
     `partial` (`commit_every` committed some parts before it ended); `refused` (more rejects than
     allowed); `failed`; `cancelled`; or `unfinished` (still being written: a job leaves it for its
     next run, and it is not in the ledger). `retryable` means that another attempt may succeed.
-    `min_ts` and `max_ts` span the good bars (UTC).
+    `min_ts` and `max_ts` span the good bars (UTC). `history` is what it does to stored bars, or
+    would have done if it is refused; `series` has the same for its series that do anything.
     `rejected` maps each broken rule to its number of rows (a row can break several).
     `conflicts` lists the first keys that the file holds twice with different values.
     `error` is a sentence; `fault` is the same without the place, so that files with one fault can
@@ -128,6 +130,9 @@ class FileResult:
     conflicting: int = 0
     conflicts: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
+    history: History = field(default_factory=History)
+    series: tuple[SeriesHistory, ...] = ()
+    findings: tuple[Finding, ...] = ()
     error: str | None = None
     fault: str | None = None
     hint: str | None = None
@@ -167,6 +172,10 @@ class LoadResult:
         return Counts.total(f.counts for f in self.files)
 
     @property
+    def history(self) -> History:
+        return sum((f.history for f in self.files), History())
+
+    @property
     def symbols(self) -> list[str]:
         return sorted({s for f in self.files for s in f.symbols})
 
@@ -191,12 +200,18 @@ def as_object(result: LoadResult) -> dict[str, object]:
         "status": result.status,
         "dry_run": result.dry_run,
         **result.counts.as_columns(),
+        **result.history.as_columns(),
         "symbols": result.symbols,
         "min_ts": result.min_ts,
         "max_ts": result.max_ts,
         "elapsed_ms": result.elapsed_ms,
         "wal_bytes": result.wal_bytes,
         "chunks": [asdict(chunk) for chunk in result.chunks],
+        "findings": [
+            {"path": file.path, **finding.as_object()}
+            for file in result.files
+            for finding in file.findings
+        ],
         "files": [_file(file) for file in result.files],
     }
 
@@ -216,6 +231,9 @@ def _file(file: FileResult) -> dict[str, object]:
         "min_ts": file.min_ts,
         "max_ts": file.max_ts,
         "notes": [note.text for note in file.notes],
+        **file.history.as_columns(),
+        "series": [asdict(each) for each in file.series],
+        "findings": [finding.as_object() for finding in file.findings],
         "error": file.error,
         "hint": file.hint,
     }

@@ -1,0 +1,165 @@
+"""The guard of one file: what it does to stored bars, and whether it may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from itertools import chain
+from types import TracebackType
+from typing import Final
+
+import polars as pl
+
+from loader.bars import SERIES
+from loader.check.unique import UniqueBatch
+from loader.db.arrow import Connection
+from loader.errors import HistoryRefused
+from loader.ingest.guard.findings import HINTS, finding, gone, notes, restated
+from loader.results import Note
+from loader.results.history import Finding, History, SeriesHistory
+from loader.settings import Settings
+from loader.store.compare import Diff
+from loader.store.guard.delete import delete_gone
+from loader.store.guard.signs import signs
+from loader.store.guard.watch import EVIDENCE, Watch
+
+#: Series that a result lists, those with most changes first; and findings.
+LISTED: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a file does to stored bars, up to the part in hand, and what it looks like."""
+
+    history: History = History()  # noqa: RUF009 - it is frozen
+    series: tuple[SeriesHistory, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What people should know of a file that is not refused."""
+        return tuple(Note("history", text) for text in notes(self.findings))
+
+    def refusal(self, path: str, *, is_whole: bool) -> HistoryRefused | None:
+        """The error of the file at `path`, if a finding refuses it; `is_whole` says that no part
+        of it was committed before."""
+        refused = [each for each in self.findings if each.action == "refused"]
+        if not refused:
+            return None
+        kinds = list(dict.fromkeys(each.kind for each in refused))
+        more = f" (and {len(refused) - 1} more findings)" if refused[1:] else ""
+        kept = (
+            "nothing of the file was merged"
+            if is_whole
+            else "its parts that were committed before stay"
+        )
+        hint = f"{HINTS[kinds[0]]}; or, if it is right: --accept {','.join(kinds)} (docs/guard.md)"
+        return HistoryRefused.at(path, f"{refused[0].text}{more}; {kept}", hint=hint)
+
+
+class Guard:
+    """Watches one attempt at a file.
+
+    Args:
+        session: opens a session that sees what is committed.
+        scattered: whether a series comes in pieces that do not follow each other in time.
+        before: what parts of the file did that were committed before.
+
+    Attributes:
+        judgement: the last one.
+        writer: the session of the part's transaction, for `delete_gone`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        session: Callable[[], AbstractContextManager[Connection]],
+        *,
+        scattered: bool,
+        before: History,
+    ) -> None:
+        self.judgement = Judgement()
+        self.writer: Connection | None = None
+        self._settings = settings
+        self._session = session
+        self._before = before
+        self._earlier = pl.DataFrame(schema=EVIDENCE)
+        self._sampled = self._earlier
+        self._watch = Watch(session, scattered=scattered, keeps_keys=settings.delete_gone)
+        self.see: Callable[[Diff], None] = self._watch.see
+        self.passed: Callable[[UniqueBatch], None] = self._watch.passed
+
+    def __enter__(self) -> Guard:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._watch.close()
+
+    def next_part(self) -> None:
+        """A part was committed. Its evidence counts in the next ones too."""
+        self._earlier = self._sampled
+        self._watch.next_part()
+
+    def judge(self, *, is_last: bool) -> Judgement:
+        """What all pieces so far do to stored bars. Call it before any of the part's bars is
+        committed; `is_last` says that the file ends with the part.
+
+        Raises:
+            DatabaseError: the server refused, or went away.
+        """
+        if is_last:
+            self._watch.count_gone()
+        series = self._watch.series()
+        history, listed = _counted(series)
+        found = tuple(chain(self._seen(series), self._limits(series, history, is_last=is_last)))
+        self.judgement = Judgement(self._before + history, listed, found[:LISTED])
+        return self.judgement
+
+    def delete_gone(self, run_id: int | None, file_id: int | None) -> int:
+        """Deletes the bars that are gone, if asked to, once the file has been seen to its end.
+        Returns how many.
+
+        Raises:
+            DatabaseError: the server refused, or went away.
+        """
+        if not self._settings.delete_gone or not self.judgement.history.gone:
+            return 0
+        assert self.writer is not None
+        series = self._watch.series().filter(pl.col("gone") > 0)
+        return delete_gone(self.writer, series, self._watch.keys, run_id, file_id)
+
+    def _seen(self, series: pl.DataFrame) -> Iterator[Finding]:
+        rows = self._watch.evidence.rows + self._earlier.height
+        if not rows:
+            return
+        evidence: Iterable[pl.DataFrame] = chain([self._earlier], self._watch.evidence)
+        found = signs(series, evidence, rows, self._session)
+        self._sampled = found.sample.rows.select(list(EVIDENCE))
+        for group, sign in found.seen:
+            yield finding(group, sign, self._settings.accept)
+
+    def _limits(
+        self, series: pl.DataFrame, history: History, *, is_last: bool
+    ) -> Iterator[Finding]:
+        settings = self._settings
+        met = int(series["found"].sum())
+        limit = settings.max_restated
+        if limit is not None and limit.exceeded(history.changed, met):
+            yield restated(history.changed, met, limit, settings.accept)
+        if is_last and history.gone:
+            yield gone(series, settings)
+
+
+def _counted(series: pl.DataFrame) -> tuple[History, tuple[SeriesHistory, ...]]:
+    touched = pl.col("changed") + pl.col("between") + pl.col("gone")
+    some = series.with_columns(touched=touched).filter(pl.col("touched") > 0)
+    totals = some.select(pl.col("changed", "between", "gone").sum()).row(0)
+    most = some.sort("touched", *SERIES, descending=[True, False, False, False]).head(LISTED)
+    listed = most.select(*SERIES, "changed", "between", "gone")
+    return History(*totals), tuple(SeriesHistory(*row) for row in listed.iter_rows())

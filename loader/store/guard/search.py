@@ -1,0 +1,171 @@
+"""Looks in the store for bars with the values of a sample: at other times, in other series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import polars as pl
+
+from loader import bars
+from loader.bars import SERIES
+from loader.check.guard.factors import LEAST
+from loader.check.guard.shift import Shift, shifts
+from loader.db.arrow import Connection
+from loader.store.guard.sample import Sample
+from loader.store.packed import unpacked, wanted_json
+
+#: Shifts that are found reach so far: by zones and by a day, and by so many bars at least. Of bars
+#: below a minute so many at most.
+_REACH: Final = timedelta(hours=26)
+_STEPS: Final = 5
+_FINE_STEPS: Final = 3_000
+#: Bars of a series that are compared with stored ones, in two windows.
+_WINDOW: Final = 24
+#: Stored bars that are read for all windows, and series that are looked at.
+_READ: Final = 300_000
+_SERIES: Final = 64
+#: Groups for which other series are searched, bars of each, series of a pool; and of those that are
+#: found, how many bars are compared.
+_GROUPS: Final = 8
+_PROBES: Final = 2
+_POOLED: Final = 24
+_VERIFIED: Final = 64
+_SHARE: Final = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Bars of a group that equal those of another series (of the same interval) at the same times:
+    of `symbol`, None where several series each equal the one of their own symbol."""
+
+    group: int
+    bars: int
+    matched: int
+    provider: str
+    symbol: str | None
+
+
+def shifted(reader: Connection, sample: Sample, groups: set[int]) -> list[Shift]:
+    """Those of the `groups` that have the values of stored bars of other times.
+
+    Raises:
+        DatabaseError: the server refused, or went away.
+    """
+    hits = _windows(sample.rows.filter(pl.col("group").is_in(list(groups))))
+    if hits.is_empty():
+        return []
+    windows = hits.group_by("window", *SERIES, "reach").agg(
+        lo=pl.col("ts").min() - pl.col("reach").first(),
+        hi=pl.col("ts").max() + pl.col("reach").first(),
+    )
+    asked = windows.select(pl.col("window").alias("sid"), *SERIES, "lo", "hi")
+    reader.run("wanted_set", wanted_json(asked))
+    lo, hi = asked.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
+    stored = [
+        unpacked(batch).select("ts", *bars.PRICES, window="sid")
+        for batch in reader.batches("stored_bars", lo, hi)
+    ]
+    return shifts(hits, pl.concat(stored)) if stored else []
+
+
+def alike(reader: Connection, sample: Sample, groups: set[int]) -> list[Alike]:
+    """Those of the `groups` that have the values of another series.
+
+    Raises:
+        DatabaseError: the server refused, or went away.
+    """
+    found = []
+    largest = sorted(groups, key=lambda g: -sample.groups[g].changed)[:_GROUPS]
+    for number in largest:
+        group = sample.groups[number]
+        rows = sample.rows.filter((pl.col("group") == number) & pl.col("old_open").is_not_null())
+        rows = rows.with_columns(sid=pl.lit(0))
+        if rows.height < LEAST:
+            continue
+        if group.symbol is None:
+            found += _alike_pool(reader, number, rows)
+        else:
+            found += _alike_series(reader, number, rows)
+    return found
+
+
+def _alike_series(reader: Connection, number: int, rows: pl.DataFrame) -> list[Alike]:
+    probes = rows.gather_every(max(1, rows.height // _PROBES)).head(_PROBES)
+    candidates = _matches(reader, "alike_series", probes).filter(pl.col("bars") == probes.height)
+    if candidates.is_empty():
+        return []
+    every = rows.gather_every(max(1, rows.height // _VERIFIED))
+    asked = every.join(
+        candidates.select(other_provider="provider", other_symbol="symbol").head(4), how="cross"
+    )
+    best = _matches(reader, "alike_bars", asked).sort("bars", descending=True)
+    for provider, symbol, matched in best.select("provider", "symbol", "bars").iter_rows():
+        if matched >= _SHARE * every.height:
+            return [Alike(number, every.height, matched, provider, symbol)]
+    return []
+
+
+def _alike_pool(reader: Connection, number: int, rows: pl.DataFrame) -> list[Alike]:
+    """Each series of the pool against the other providers' of its symbol."""
+    firsts = rows.unique(SERIES, keep="first", maintain_order=True)
+    probes = pl.concat([firsts, rows]).unique(bars.KEY, maintain_order=True).head(_POOLED)
+    others = _matches(reader, "alike_providers", probes).sort("bars", descending=True)
+    for provider, matched in others.select("provider", "bars").iter_rows():
+        if probes.height >= LEAST and matched >= _SHARE * probes.height:
+            return [Alike(number, probes.height, matched, provider, None)]
+    return []
+
+
+def _matches(reader: Connection, query: str, asked: pl.DataFrame) -> pl.DataFrame:
+    reader.run("wanted_set", wanted_json(asked))
+    ends: tuple[datetime, datetime] = asked.select(
+        lo=pl.col("ts").min(), hi=pl.col("ts").max()
+    ).row(0)
+    found = list(reader.frames(query, *ends))
+    none = {"provider": pl.String(), "symbol": pl.String(), "bars": pl.Int64()}
+    return pl.concat(found) if found else pl.DataFrame(schema=none)
+
+
+def _windows(hits: pl.DataFrame) -> pl.DataFrame:
+    """Up to two stretches of neighbours per series, those with the most evidence first, as long as
+    there is room: with `window`, and `reach`, how far around it to look."""
+    step = pl.col("interval").replace_strict(bars.INTERVAL_SECONDS, return_dtype=pl.Int64)
+    most = pl.min_horizontal(
+        pl.max_horizontal(pl.lit(int(_REACH.total_seconds())), _STEPS * step),
+        pl.when(step < 60).then(_FINE_STEPS * step),
+    )
+    place, rows = pl.int_range(pl.len()).over(SERIES), pl.len().over(SERIES).cast(pl.Int64)
+    at = (
+        pl.when(rows <= 2 * _WINDOW)
+        .then(0)
+        .when(_within(place, rows // 4))
+        .then(1)
+        .when(_within(place, rows * 3 // 4))
+        .then(2)
+    )
+    picked = hits.with_columns(at=at, number=rows, step=step, reach=pl.duration(seconds=most))
+    picked = picked.filter(pl.col("at").is_not_null())
+    first = pl.col("ts").min().over(*SERIES, "at")
+    least = pl.duration(seconds=4 * _WINDOW * pl.col("step"))
+    picked = picked.filter(pl.col("ts") <= first + pl.col("reach") + least)
+    room = (
+        pl.col("ts").max() - pl.col("ts").min() + 2 * pl.col("reach").first()
+    ).dt.total_seconds()
+    windows = (
+        picked.group_by(*SERIES, "at")
+        .agg(room=room // pl.col("step").first() + 1, number=pl.col("number").first())
+        .sort("number", *SERIES, "at", descending=[True, False, False, False, False])
+        .with_row_index("window")
+        .cast({"window": pl.Int32})
+    )
+    fits = (pl.col("room").cum_sum() <= _READ) & (pl.col("window") < 2 * _SERIES)
+    windows = windows.filter(fits | (pl.col("window") < 2))
+    return picked.join(windows.select(*SERIES, "at", "window"), on=[*SERIES, "at"]).select(
+        "group", "window", *SERIES, "reach", "ts", *bars.PRICES
+    )
+
+
+def _within(place: pl.Expr, start: pl.Expr) -> pl.Expr:
+    return (place >= start) & (place < start + _WINDOW)

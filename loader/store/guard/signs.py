@@ -1,0 +1,56 @@
+"""What the evidence of a watch looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import polars as pl
+
+from loader.check.guard.factors import Factors, factors
+from loader.check.guard.shift import Shift
+from loader.db.arrow import Connection
+from loader.store.guard.sample import Group, Sample, sample
+from loader.store.guard.search import Alike, alike, shifted
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """`seen` are the signs with their groups; `sample` is what they rest on."""
+
+    seen: tuple[tuple[Group, Factors | Shift | Alike], ...]
+    sample: Sample
+
+
+def signs(
+    series: pl.DataFrame,
+    evidence: Iterable[pl.DataFrame],
+    rows: int,
+    session: Callable[[], AbstractContextManager[Connection]],
+) -> Signs:
+    """At most one sign for each group of series: factors, which need no look at the store, else the
+    values of other times, else those of other series. For the last two a group must be dense:
+    the bars of a correction here and there have them by chance at most.
+
+    Args:
+        series: as `Watch.series` gives them.
+        evidence: frames of `EVIDENCE` that have so many `rows`.
+        session: opens a session that sees what is committed.
+
+    Raises:
+        DatabaseError: the server refused, or went away.
+    """
+    chosen = sample(series, evidence, rows)
+    seen: list[Factors | Shift | Alike] = []
+    seen += factors(chosen.rows.filter(pl.col("old_open").is_not_null()))
+    explained = {sign.group for sign in seen}
+    dense = {n for n, group in chosen.groups.items() if group.is_dense} - explained
+    if dense:
+        with session() as reader:
+            found = shifted(reader, chosen, dense)
+            seen += found
+            if rest := dense - {shift.group for shift in found}:
+                seen += alike(reader, chosen, rest)
+    ordered = sorted(seen, key=lambda sign: sign.group)
+    return Signs(tuple((chosen.groups[sign.group], sign) for sign in ordered), chosen)

@@ -1,0 +1,223 @@
+"""Counts what the pieces of one file do to stored bars, and keeps the bars that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from threading import Lock
+from typing import Final
+
+import polars as pl
+
+from loader import bars
+from loader.bars import SERIES, TS
+from loader.check.unique import UniqueBatch
+from loader.db.arrow import Connection
+from loader.read.spool import Spool
+from loader.store.compare import Diff, Met
+from loader.store.guard.spans import Spans
+from loader.store.packed import wanted_json
+
+_VALUES: Final = (*bars.PRICES, "volume")
+#: Bars that change, or are new between stored ones (`old_…` null then): the evidence.
+EVIDENCE: Final = {
+    **{name: bars.SCHEMA[name] for name in (*bars.KEY, *_VALUES)},
+    **{f"old_{name}": bars.SCHEMA[name] for name in _VALUES},
+}
+#: The counts of a series: its `bars` in the file, how many of them are `new` (in this part) or were
+#: `found` in the store, and of those that are evidence how many follow another one in the file at
+#: once (`adjacent`).
+_COUNTS: Final = ("bars", "new", "found", "changed", "between", "adjacent", "gone")
+_SERIES: Final = pl.Schema({
+    **{name: pl.String() for name in SERIES}, "lo": TS, "hi": TS,
+    **{name: pl.Int64() for name in _COUNTS}, "whole": pl.Boolean(),
+})  # fmt: skip
+_KEY: Final = {name: bars.SCHEMA[name] for name in bars.KEY}
+_TOGETHER: Final = 64
+
+
+class Watch:
+    """Sees each piece of a file beside the stored bars. Memory grows with the series, not the bars.
+
+    Args:
+        session: opens a session that sees what is committed.
+        scattered: whether a series comes in pieces that do not follow each other in time.
+        keeps_keys: whether `keys` is wanted.
+
+    Attributes:
+        evidence: frames of `EVIDENCE` since `next_part`.
+        keys: the keys of the file's bars in series that were stored before.
+    """
+
+    def __init__(
+        self,
+        session: Callable[[], AbstractContextManager[Connection]],
+        *,
+        scattered: bool,
+        keeps_keys: bool = False,
+    ) -> None:
+        self._session = session
+        self._scattered = scattered
+        self._keeps_keys = keeps_keys
+        self._noted: list[pl.DataFrame] = []
+        self._spans = Spans(session)
+        self._adding = Lock()  # pieces that are not compared are noted by the reading thread
+        self.evidence = Spool(EVIDENCE)
+        self.keys = Spool(_KEY)
+
+    def close(self) -> None:
+        self.evidence.close()
+        self.keys.close()
+        self._spans.close()
+
+    def next_part(self) -> None:
+        """Forgets the evidence of the part before, and how many of its bars were new: these are
+        stored now."""
+        self.evidence.close()
+        self.evidence = Spool(EVIDENCE)
+        self._noted = [frame.with_columns(new=pl.lit(0, pl.Int64)) for frame in self._noted]
+
+    def passed(self, unique: UniqueBatch) -> None:
+        """Notes a piece that is not compared, because an earlier run loaded it."""
+        own = unique.series.rename({"rows": "bars"}).with_columns(whole=pl.lit(value=True))
+        self._add(own, unique)
+
+    def see(self, diff: Diff) -> None:
+        """Counts a piece."""
+        series = diff.series
+        if series is None:
+            return
+        own = series.with_columns(
+            lo=diff.unique.series["lo"], hi=diff.unique.series["hi"], bars=pl.col("rows")
+        )
+        if diff.met is None:
+            self._add(own.with_columns(new="rows"), diff.unique)
+            return
+        counts = self._counts(diff, diff.met)
+        if counts is not None:
+            own = own.join(counts, on="sid", how="left", maintain_order="left")
+        new = pl.col("new").fill_null(0) if "new" in own.columns else 0
+        self._add(own.with_columns(found=pl.col("bars") - new), diff.unique)
+
+    def series(self) -> pl.DataFrame:
+        """Of each series that was stored before, its counts so far (`_SERIES`)."""
+        with self._adding:
+            self._noted = [_together(self._noted)]
+            return self._noted[0]
+
+    def count_gone(self) -> None:
+        """Counts the stored bars that are absent from the file, of series that were not read whole.
+        The file has been seen to its end, and what its last part adds is not committed."""
+        series = self.series()
+        asked = series.filter(~pl.col("whole")).with_row_index("sid").cast({"sid": pl.Int32})
+        if asked.is_empty():
+            return
+        with self._session() as reader:
+            reader.run("wanted_set", wanted_json(asked.select("sid", *SERIES, "lo", "hi")))
+            ends = asked.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
+            found = list(reader.frames("stretch_counts", *ends))
+        stored = (
+            pl.concat(found)
+            if found
+            else pl.DataFrame(schema={"sid": pl.Int32(), "bars": pl.Int64()})
+        )
+        counted = asked.join(stored.rename({"bars": "stored"}), on="sid", how="left").with_columns(
+            gone=pl.max_horizontal(
+                pl.lit(0), pl.col("stored").fill_null(0) - pl.col("bars") + pl.col("new")
+            ),
+            whole=pl.lit(value=True),
+        )
+        with self._adding:
+            self._noted = [
+                pl.concat([series.filter("whole"), counted.select(_SERIES.names())]).cast(_SERIES)
+            ]
+
+    def _add(self, own: pl.DataFrame, unique: UniqueBatch) -> None:
+        missing = [name for name in _COUNTS if name not in own.columns]
+        own = own.with_columns(pl.lit(0, pl.Int64).alias(name) for name in missing)
+        own = own.select(_SERIES.names()).cast(_SERIES)
+        with self._adding:
+            self._noted.append(own)
+            if len(self._noted) > _TOGETHER:
+                self._noted = [_together(self._noted)]
+            if self._keeps_keys:
+                self.keys.append(unique.bars.select(bars.KEY))
+
+    def _counts(self, diff: Diff, met: Met) -> pl.DataFrame | None:
+        """Counts by sid; None if nothing changes, is new or is gone."""
+        assert diff.series is not None
+        sid = met.joined["sid"]
+        changed = met.changed.arg_true() if diff.changed.height else _NONE
+        new = (~met.found).arg_true() if diff.new.height else _NONE
+        counts = _lengths(sid.gather(new), "new")
+        between = new.filter(self._are_between(diff, met, new)) if new.len() else _NONE
+        hits = pl.concat([changed, between]).sort()
+        if hits.len():
+            own = sid.gather(hits)
+            is_new = ~met.found.gather(hits)
+            follows = (hits.diff() == 1) & (own == own.shift())
+            hit = pl.DataFrame({"sid": own, "is_new": is_new, "follows": follows.fill_null(False)})
+            counts = counts.join(
+                hit.group_by("sid").agg(
+                    changed=(~pl.col("is_new")).sum(),
+                    between=pl.col("is_new").sum(),
+                    adjacent=pl.col("follows").sum(),
+                ),
+                on="sid", how="full", coalesce=True,
+            )  # fmt: skip
+            self._keep(met.joined[hits], is_new)
+        others = sum(int(frame["len"].sum()) for frame in met.others)
+        if not self._scattered and met.stored.len() + others != met.found.len() - new.len():
+            counts = counts.join(self._gone(diff.series, met), on="sid", how="full", coalesce=True)
+        return counts if counts.height else None
+
+    def _are_between(self, diff: Diff, met: Met, new: pl.Series) -> pl.Series:
+        assert diff.series is not None
+        added = met.joined.select("sid", "ts")[new]
+        spans = self._spans.of(diff.series, added, met)
+        beside = added.join(spans, on="sid", how="left", maintain_order="left")
+        inside = (pl.col("ts") > pl.col("stored_lo")) & (pl.col("ts") < pl.col("stored_hi"))
+        return beside.select(inside.fill_null(False)).to_series()
+
+    def _gone(self, series: pl.DataFrame, met: Met) -> pl.DataFrame:
+        """Bars that were read and are not in the piece, by sid, of series that were read whole."""
+        read = [met.stored.value_counts().rename({"count": "len"})]
+        stored = pl.concat([frame.select("sid", pl.col("len").cast(pl.Int64))
+                            for frame in (*read, *met.others)])  # fmt: skip
+        stored = stored.group_by("sid").agg(pl.col("len").sum())
+        found = _lengths(met.joined["sid"].filter(met.found), "found")
+        gone = pl.col("len") - pl.col("found").fill_null(0)
+        return (
+            stored.join(series.filter("whole").select("sid"), on="sid", how="semi")
+            .join(found, on="sid", how="left")
+            .select("sid", gone=gone)
+            .filter(pl.col("gone") > 0)
+        )
+
+    def _keep(self, hits: pl.DataFrame, is_new: pl.Series) -> None:
+        old = {f"old_{name}": pl.col(f"{name}_old") for name in _VALUES}
+        self.evidence.append(hits.select(*bars.KEY, *_VALUES, **old))
+
+
+_NONE: Final = pl.Series([], dtype=pl.UInt32())
+
+
+def _lengths(sids: pl.Series, name: str) -> pl.DataFrame:
+    counted = sids.rename("sid").value_counts(name=name)
+    return counted.cast({name: pl.Int64()})
+
+
+def _together(noted: list[pl.DataFrame]) -> pl.DataFrame:
+    if not noted:
+        return pl.DataFrame(schema=_SERIES)
+    return (
+        pl.concat(noted)
+        .group_by(SERIES)
+        .agg(
+            pl.col("lo").min(),
+            pl.col("hi").max(),
+            *(pl.col(name).fill_null(0).sum() for name in _COUNTS),
+            pl.col("whole").all(),
+        )
+        .select(_SERIES.names())
+    )

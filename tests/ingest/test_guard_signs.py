@@ -1,0 +1,326 @@
+"""The signs of the guard, each with made bars, through the whole load."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import psycopg
+import pytest
+
+from loader.bars import INTERVAL_SECONDS, SCHEMA
+from loader.ingest.pipeline import load
+from loader.read.sources import find
+from loader.results import FileResult, LoadResult
+from loader.settings import Settings
+
+T0 = datetime(2024, 3, 4, tzinfo=UTC)
+Rows = list[dict[str, Any]]
+Change = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def module_url(server_url: str, template: str) -> Iterator[str]:
+    from tests.conftest import database
+
+    with database(server_url, template) as url:
+        yield url
+
+
+@pytest.fixture
+def url(module_url: str) -> str:
+    with psycopg.connect(module_url, autocommit=True) as connection:
+        connection.execute("TRUNCATE bars_ohlcv, bars_ohlcv_revisions, bars_loads, bars_rejected, "
+                           "provider_symbols, job_run_files, job_runs CASCADE")  # fmt: skip
+    return module_url
+
+
+def walk(
+    symbol: str = "ALFA", bars: int = 300, *, interval: str = "1m", seed: int = 1,
+    provider: str = "p", start: datetime = T0, digits: int = 2,
+) -> Rows:  # fmt: skip
+    """A random walk in ticks. Every price is a whole number of ticks, every volume of units."""
+    chance = random.Random(f"{symbol} {seed}")
+    price, rows = 10_000, []
+    for n in range(bars):
+        last, price = price, max(50, price + chance.randint(-30, 30))
+        high, low = max(last, price) + chance.randint(0, 9), min(last, price) - chance.randint(0, 9)
+        prices = {"open": last, "high": high, "low": low, "close": price}
+        rows.append({
+            "provider": provider, "symbol": symbol, "interval": interval,
+            "ts": start + n * timedelta(seconds=INTERVAL_SECONDS[interval]),
+            **{name: round(ticks / 10**digits, digits) for name, ticks in prices.items()},
+            "volume": float(chance.randint(200, 90_000)), "vwap": None, "trade_count": None,
+        })  # fmt: skip
+    return rows
+
+
+def times(rows: Rows, price: float = 1.0, volume: float = 1.0, digits: int = 2) -> Rows:
+    """As a vendor does it: multiplied, then rounded."""
+    return [
+        row
+        | {p: round(row[p] * price, digits) for p in ("open", "high", "low", "close")}
+        | {"volume": float(round(row["volume"] * volume))}
+        for row in rows
+    ]
+
+
+def moved(rows: Rows, by: timedelta) -> Rows:
+    return [row | {"ts": row["ts"] + by} for row in rows]
+
+
+def named(rows: Rows, **names: str) -> Rows:
+    return [row | names for row in rows]
+
+
+def run(url: str, rows: Rows, path: Path, **given: Any) -> LoadResult:
+    pl.DataFrame(rows, schema={**SCHEMA}).write_parquet(path)
+    with find([str(path)]) as sources:
+        return load(Settings(**({"force": True} | given)), url, sources)
+
+
+def one(url: str, rows: Rows, path: Path, **given: Any) -> FileResult:
+    return run(url, rows, path, **given).files[0]
+
+
+def bars(url: str) -> list[Any]:
+    with psycopg.connect(url) as connection:
+        return connection.execute("SELECT * FROM bars_ohlcv ORDER BY 1, 2, 3, 4").fetchall()
+
+
+def left_behind(url: str) -> tuple[Any, ...]:
+    """What tables hold beside the bars: revisions, rejects, loads, spellings."""
+    with psycopg.connect(url) as connection:
+        row = connection.execute(
+            "SELECT (SELECT count(*) FROM bars_ohlcv_revisions), "
+            "(SELECT count(*) FROM bars_rejected), (SELECT count(*) FROM bars_loads), "
+            "(SELECT count(*) FROM provider_symbols)"
+        ).fetchone()
+    assert row is not None
+    return row
+
+
+def hour(n: float) -> timedelta:
+    return timedelta(hours=n)
+
+
+WAYS: dict[str, dict[str, Any]] = {
+    "one batch": {},
+    "batches": {"batch_rows": 70},
+    "parts": {"commit_every": 150},
+    "dry run": {"dry_run": True},
+}
+REFUSED: dict[str, tuple[Rows, Rows, str, str]] = {
+    # name: stored, file, kind, a piece of the sentence
+    "an hour late": (
+        walk(bars=900), moved(walk(bars=900), hour(1)), "shift",
+        "stored bars 1 h earlier",
+    ),
+    "an hour early": (
+        walk(bars=900), moved(walk(bars=900), hour(-1)), "shift",
+        "stored bars 1 h later",
+    ),
+    "a bar late": (
+        walk(bars=300), moved(walk(bars=300), timedelta(minutes=1)), "shift",
+        "stored bars 1 min earlier",
+    ),
+    "half a bar late": (
+        walk(bars=300, interval="1h"), moved(walk(bars=300, interval="1h"), hour(0.5)), "shift",
+        "stored bars 30 min earlier",
+    ),
+    "New York taken for UTC, over a change of the clocks": (
+        walk(bars=1_200, interval="1h"),
+        [row | {"ts": row["ts"] - hour(5 if n < 600 else 4)}
+         for n, row in enumerate(walk(bars=1_200, interval="1h")) if n != 600],
+        "shift", "later",
+    ),
+    "days of the day before": (
+        [row for row in walk(bars=120, interval="1d") if row["ts"].weekday() < 5],
+        moved([row for row in walk(bars=120, interval="1d") if row["ts"].weekday() < 5],
+              hour(-24)),
+        "shift", "stored bars 1 d later",
+    ),
+    "cents": (walk(), times(walk(), 100), "price_scale", "by one factor 100 from 2024-03-04 to"),
+    "pounds": (
+        walk(digits=0), times(walk(digits=0), 0.01), "price_scale", "by one factor 0.01 from",
+    ),
+    "lots": (walk(), times(walk(), 1, 100), "volume_scale", "by one factor 100: looks like"),
+    "thousands, rounded": (
+        walk(), times(walk(), 1, 0.001), "volume_scale", "by one factor 0.001",
+    ),
+    "money for volume": (
+        walk(),
+        [row | {"volume": round(row["volume"] * (row["high"] + row["low"]) / 2, 4)}
+         for row in walk()],
+        "volume_scale", "money in place of volume",
+    ),
+    "another symbol": (
+        walk() + walk("BETA"), named(walk("BETA"), symbol="ALFA"), "other_series",
+        "changed to the prices of p BETA",
+    ),
+    "another provider": (
+        walk() + walk(provider="q", seed=2), named(walk(seed=2), provider="p"), "other_series",
+        "changed to the prices of q ALFA",
+    ),
+    "cents, a few bars of many symbols": (
+        [row for n in range(40) for row in walk(f"S{n}", 3, interval="1d")],
+        times([row for n in range(40) for row in walk(f"S{n}", 3, interval="1d")], 100),
+        "price_scale", "120 bars of 40 series together 1d changed by one factor 100",
+    ),
+    "an hour late, a few bars of many symbols": (
+        [row for n in range(40) for row in walk(f"S{n}", 12, interval="1h")],
+        moved([row for n in range(40) for row in walk(f"S{n}", 12, interval="1h")], hour(1)),
+        "shift", "1 h earlier",
+    ),
+    "another provider, one bar of each symbol": (
+        [row for n in range(40) for row in
+         walk(f"S{n}", 1, interval="1d") + walk(f"S{n}", 1, interval="1d", provider="q", seed=2)],
+        [row for n in range(40) for row in walk(f"S{n}", 1, interval="1d", seed=2)],
+        "other_series", "changed to the prices of the provider q",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_file_that_looks_like_a_mistake_is_refused(
+    url: str, tmp_path: Path, case: str, way: str
+) -> None:
+    stored, file, kind, words = REFUSED[case]
+    if way == "parts":
+        file = sorted(file, key=lambda row: (row["symbol"], row["ts"]))
+    assert run(url, stored, tmp_path / "stored.parquet").exit_code == 0
+    before, behind = bars(url), left_behind(url)
+    result = run(url, file, tmp_path / "file.parquet", **WAYS[way])
+    (told,) = result.files
+    assert [(f.kind, f.action) for f in told.findings if f.kind != "gone"] == [(kind, "refused")]
+    assert result.exit_code == 4
+    assert told.state == ("refused" if told.counts.written == 0 else "partial")
+    assert words in told.findings[0].text
+    assert told.error is not None
+    assert told.error.startswith(f"{told.path}: {told.findings[0].text}; ")
+    assert f"--accept {kind}" in (told.hint or "")
+    if told.state == "refused":
+        assert bars(url) == before
+        assert left_behind(url) == behind
+        assert told.counts.rejected == told.counts.read
+        assert told.counts.read == (min(150, len(file)) if way == "parts" else len(file))
+    assert told.history.changed + told.history.inserted_between >= 20
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_it_is_loaded_if_its_kind_is_accepted(url: str, tmp_path: Path, case: str) -> None:
+    stored, file, kind, _ = REFUSED[case]
+    run(url, stored, tmp_path / "stored.parquet")
+    others = {"shift", "price_scale", "volume_scale", "other_series", "restated", "gone"} - {kind}
+    refused = run(url, file, tmp_path / "file.parquet", accept=tuple(others))
+    assert refused.exit_code == 4
+    result = run(url, file, tmp_path / "file.parquet", accept=(kind,))
+    (told,) = result.files
+    assert (result.exit_code, told.state) == (0, "loaded")
+    assert [(f.kind, f.action) for f in told.findings if f.kind != "gone"] == [(kind, "accepted")]
+    with psycopg.connect(url) as connection:
+        row = connection.execute(
+            "SELECT r.metadata -> 'accept', f.findings -> 0 ->> 'action', f.bars_changed "
+            "FROM job_runs r JOIN job_run_files f ON f.run_id = r.id ORDER BY r.id DESC LIMIT 1"
+        ).fetchone()
+    assert row == ([kind], "accepted", told.counts.updated)
+
+
+def back(rows: Rows, *steps: tuple[int, float], volume: bool = False) -> Rows:
+    """Prices before each place times its factor, as dividends (or splits) are taken out."""
+    found = rows
+    for place, factor in steps:
+        scaled = times(found[:place], factor, 1 / factor if volume else 1, digits=4)
+        found = scaled + found[place:]
+    return found
+
+
+REPORTED: dict[str, tuple[Rows, Rows, str, str]] = {
+    "two for one": (
+        walk(interval="1d"), times(walk(interval="1d"), 0.5, 2), "split",
+        "300 bars of ALFA 1d changed by one factor 0.5 from 2024-03-04 to 2024-12-28: "
+        "looks like a split",
+    ),
+    "ten for one": (
+        walk(interval="1d"), times(walk(interval="1d"), 0.1, 10, digits=4), "split",
+        "by one factor 0.1 from",
+    ),
+    "one for eight": (
+        walk(interval="1d"), times(walk(interval="1d"), 8, 1 / 8), "split", "by one factor 8 from",
+    ),
+    "three for two, with the bars since": (
+        walk(interval="1d", bars=250), back(walk(interval="1d"), (200, 2 / 3), volume=True),
+        "split",
+        "200 bars of ALFA 1d changed by one factor 0.666667 from 2024-03-04 to 2024-09-19",
+    ),
+    "a dividend": (
+        walk(interval="1d", bars=250), back(walk(interval="1d"), (200, 0.9934)), "adjustment",
+        "200 bars of ALFA 1d changed by one factor 0.9934 from 2024-03-04 to 2024-09-19: looks "
+        "like dividends taken out of earlier prices",
+    ),
+    "three dividends": (
+        walk(interval="1d", bars=250),
+        back(walk(interval="1d"), (60, 0.991), (120, 0.993), (180, 0.99)), "adjustment",
+        "by 3 factors (0.97",
+    ),
+    "two splits": (
+        walk(interval="1d", bars=250),
+        back(walk(interval="1d"), (100, 0.5), (200, 0.25), volume=True), "split", "by 2 factors",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("case", REPORTED)
+def test_what_is_reported_and_loaded(url: str, tmp_path: Path, case: str, way: str) -> None:
+    stored, file, kind, words = REPORTED[case]
+    run(url, stored, tmp_path / "stored.parquet")
+    result = run(url, file, tmp_path / "file.parquet", **WAYS[way])
+    (told,) = result.files
+    assert (result.exit_code, told.state, told.error) == (0, "loaded", None)
+    assert [(f.kind, f.action) for f in told.findings] == [(kind, "noted")]
+    assert words in told.findings[0].text
+    assert told.findings[0].text in [note.text for note in told.notes]
+
+
+def corrected(rows: Rows, share: float, seed: int) -> Rows:
+    """Some closes one tick further, within high and low as they are then."""
+    chance = random.Random(seed)
+    return [
+        row | {"close": round(row["close"] + 0.01, 2), "high": round(row["high"] + 0.02, 2)}
+        if chance.random() < share else row
+        for row in rows
+    ]  # fmt: skip
+
+
+SILENT: dict[str, tuple[Rows, Rows]] = {
+    "nothing changes": (walk(), walk()),
+    "more bars": (walk(bars=200), walk()),
+    "one in a hundred corrected": (walk(bars=3_000), corrected(walk(bars=3_000), 0.01, 1)),
+    "one in ten corrected": (walk(bars=3_000), corrected(walk(bars=3_000), 0.1, 1)),
+    "all corrected by a tick": (walk(), corrected(walk(), 1.0, 1)),
+    "every value is another": (walk(), walk(seed=2)),
+    "volumes completed": (
+        walk(), [row | {"volume": row["volume"] + n % 7 + 1} for n, row in enumerate(walk())],
+    ),
+    "nineteen bars in cents": (walk(bars=19), times(walk(bars=19), 100)),
+    "a price that stands still, an hour late": (
+        [row | {"open": 5.0, "high": 5.0, "low": 5.0, "close": 5.0} for row in walk()],
+        moved([row | {"open": 5.0, "high": 5.0, "low": 5.0, "close": 5.0} for row in walk()],
+              hour(1)),
+    ),
+    "bars between": (walk()[::2], walk()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SILENT)
+def test_what_is_no_sign(url: str, tmp_path: Path, case: str) -> None:
+    stored, file = SILENT[case]
+    run(url, stored, tmp_path / "stored.parquet")
+    told = one(url, file, tmp_path / "file.parquet")
+    assert (told.state, [f for f in told.findings if f.kind != "gone"]) == ("loaded", [])
