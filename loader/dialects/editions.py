@@ -35,6 +35,7 @@ _EDITION: Final = frozenset(
 _COUNTED: Final = re.compile(
     r"(?:v|ver|version|rev|revision|part|chunk|page|batch|run|seq|no|copy|upd|update|file|dump"
     r"|snapshot|snap|export|load|q|w|wk|week|day|month|y|fy|year)\d+|0\d+|\d{5,}|\d{8}t\d+z?"
+    r"|(?=.*\d)[0-9a-f]{7,}"
 )
 #: A month and a day, a day and a month, or a time of day.
 _SHORT_TIME: Final = re.compile(

@@ -152,7 +152,8 @@ class Meaning:
         False, FLAG, "Load prices of zero and below, which some futures have."
     )
     check_grid: bool = setting(
-        True, FLAG, "Load bars that do not start on the grid of their interval.",
+        True, FLAG, "Load bars that do not start on the grid of their interval, or are spaced "
+        "otherwise.",
         name="off_grid", written=False, convert=lambda off: not off,
     )  # fmt: skip
     own_dialects: Mapping[str, Mapping[str, Any]] = field(

@@ -124,7 +124,8 @@ def test_names_that_differ_in_more_than_editions(
         ("/d/KILO.csv", "/d/fixes/KILO.csv"), ("/d/part-1.csv", "/d/part-12.csv"),
         ("/d/run=1/a.csv", "/d/run=2/a.csv"), ("/d/a_0304.csv", "/d/a_0305.csv"),
         ("/d/a_143000.csv", "/d/a_150000.csv"), ("/d/a (1).csv", "/d/a.csv"),
-        ("/d/nightly_mon.csv", "/d/nightly_tue.csv"), ("/d/a_rev3.csv", "/d/a_rev4.csv"),
+        ("/d/nightly_mon.csv", "/d/nightly_tue.csv"), ("/d/a_9f8e7d6c.csv", "/d/a_1a2b3c4d.csv"),
+        ("/d/a_rev3.csv", "/d/a_rev4.csv"),
     ],
 )  # fmt: skip
 def test_names_of_editions(one: str, other: str) -> None:

@@ -93,28 +93,30 @@ class OneSeries:
         Raises:
             ColumnMismatch: a column shows that they are of several series.
         """
+        if good.is_empty():
+            return
         rows = good["row_number"] - start
         for name in list(self._values):
-            cells = frame.get_column(name).gather(rows).cast(pl.String).str.strip_chars()
-            if (
-                name not in self._blocks
-                and cells.n_unique() == 1
-                and cells[0] in self._values[name]
-            ):
-                continue  # as mostly
+            column = frame.get_column(name)
+            same = column.n_unique() == 1  # as mostly; the rest takes longer
+            column = column.head(1) if same else column.gather(rows)
+            cells = column.cast(pl.String).str.strip_chars()
             filled = cells.filter(cells.fill_null("") != "")
-            for cell in filled.unique(maintain_order=True).head(_MOST + 1):
-                if cell not in self._values[name]:
-                    self._values[name].append(cell)
             found = self._values[name]
+            for cell in filled.unique(maintain_order=True).head(_MOST + 1):
+                if cell not in found:
+                    found.append(cell)
             if len(found) > _MOST and not _is_named(name):
                 del self._values[name]
                 self._blocks.pop(name, None)
             elif len(found) > 1 and _tells(name, found):
                 raise self._refused(name, "tells several series apart")
-            elif found and is_text(frame.schema[name]):
+            elif len(filled) and is_text(frame.schema[name]):
                 blocks = self._blocks.setdefault(name, _Blocks())
-                blocks.add(cells, good)
+                if same:
+                    blocks.add_run(cells[0], good)
+                else:
+                    blocks.add(cells, good)
                 if blocks.are_series:
                     raise self._refused(name, "changes where prices jump or times go back")
 
@@ -179,6 +181,15 @@ class _Blocks:
         )  # fmt: skip
         for _, cell, first, last, lo, hi, rows in runs.iter_rows():
             self._run(cell, (first, last), (lo, hi), rows)
+
+    def add_run(self, cell: str, good: pl.DataFrame) -> None:
+        """Adds bars that all have one `cell`."""
+        if self._whole:
+            lo, hi = good.select(
+                pl.col("ts").dt.epoch("us").min().alias("lo"),
+                pl.col("ts").dt.epoch("us").max().alias("hi"),
+            ).row(0)
+            self._run(cell, (good["open"][0], good["close"][-1]), (lo, hi), good.height)
 
     def _run(
         self, cell: str, prices: tuple[float, float], span: tuple[int, int], rows: int

@@ -29,8 +29,7 @@ from loader.db.arrow import Connection
 from loader.db.executor import Executor
 from loader.dialects.own import from_tables
 from loader.errors import NothingStored
-from loader.ingest.mergers import Frames
-from loader.ingest.mergers import Keeper
+from loader.ingest.mergers import Frames, Keeper
 from loader.read.formats import Reading
 from loader.read.scratch import room
 from loader.read.sources import Source
