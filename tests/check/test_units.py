@@ -135,7 +135,9 @@ def test_a_volume_in_thousands_is_offered_with_its_factor() -> None:
     ("name", "cells"),
     [("openinterest", ["300", "400", "500"]), ("turnover_rate", ["0.3", "0.4", "0.5"]),
      ("avg_volume", ["603", "840", "953"]), ("taker_buy_quote_volume", ["6030", "8400", "9530"]),
-     ("spread", ["3", "4", "5"]), ("value_area_high", ["20.3", "21.2", "19.2"])],
+     ("shares_outstanding", ["3000", "4000", "5000"]), ("lot_size", ["300", "400", "500"]),
+     ("base_capital", ["3000", "3000", "3000"]), ("spread", ["3", "4", "5"]),
+     ("value_area_high", ["20.3", "21.2", "19.2"])],
 )  # fmt: skip
 def test_other_columns_say_nothing(name: str, cells: list[str]) -> None:
     assert volumes(table(volume=UNITS, **{name: cells})) == [30, 40, 50]

@@ -28,7 +28,10 @@ _MONEY: Final = re.compile(
 #: Words in the names of columns that count what changed hands.
 _COUNT: Final = re.compile("vol|qty|quantity|base|shares|lots|contracts|coins|成交量|出来高")
 #: Money and counts of other things.
-_OTHERS: Final = re.compile("rate|ratio|change|avg|average|mean|sma|ema|adj|taker|buy|sell|bid|ask")
+_OTHERS: Final = re.compile(
+    "rate|ratio|change|avg|average|mean|sma|ema|adj|taker|buy|sell|bid|ask|outstanding|float|size"
+    "|weighted|price"
+)
 #: Powers of ten that names give to their numbers.
 _SCALES: Final = (
     (re.compile("millions?|mio|百万|mln|mn\\)|m\\)$"), 6), (re.compile("亿"), 8),
@@ -186,7 +189,10 @@ def _power(price: pl.Series, prices: pl.DataFrame) -> int | None:
 
 
 def _multiple(larger: pl.Series, volume: pl.Series) -> int | None:
-    """The power of ten that `larger` is of the `volume` in nearly all bars, or None."""
+    """The power of ten that `larger` is of the `volume` in nearly all bars, or None. Columns of one
+    value show nothing."""
+    if larger.n_unique() < 2:
+        return None
     ratio = larger / volume
     ratio = ratio.filter(ratio.is_finite().fill_null(False) & (ratio > 0))
     if not len(ratio):
