@@ -1,21 +1,13 @@
 """CoinGecko: the answer of its OHLC endpoint, rows of numbers stamped with the ends of bars."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import polars as pl
 
-from loader.dialects.dialect import OHLC, ONLY_ON_REQUEST, Dialect, Opening, Shape
+from loader.dialects.dialect import OHLC, Dialect, Opening, Shape
 from loader.errors import UnreadableFile
 
 _FOUR_DAYS = 4 * 86_400_000
-_ROWS = Shape(
-    containers=("json",),
-    place=r"\[\]",
-    positions=("timestamp", "open", "high", "low", "close"),
-    name=r"(?i)coin_?gecko",
-    values={"timestamp": r"\d{12,13}"},
-)
 
 
 def _facts(opening: Opening) -> Mapping[str, str]:
@@ -36,7 +28,15 @@ DIALECT = Dialect(
     name="coingecko",
     title="CoinGecko OHLC",
     columns={"ts": ("timestamp",), **OHLC},
-    shapes=(_ROWS, replace(_ROWS, name=ONLY_ON_REQUEST)),
+    shapes=(
+        Shape(
+            containers=("json",),
+            place=r"\[\]",
+            positions=("timestamp", "open", "high", "low", "close"),
+            name=r"(?i)coin_?gecko",
+            values={"timestamp": r"\d{12,13}"},
+        ),
+    ),
     names=(r"(?i)coin_?gecko(?:[-_]ohlc)?[-_](?P<symbol>[a-z0-9]+(?:-[a-z0-9]+)*)[^/!]*\.json",),
     facts=_facts,
     stamp="end",
