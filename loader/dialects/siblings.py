@@ -80,6 +80,9 @@ def pattern_for(path: str, other: str) -> str:
     suffix = re.search(_suffix(), one[-1], re.IGNORECASE)
     end = suffix.start() if suffix else len(one[-1])
     stem = one[-1][:end]
+    if stem.isalpha() and _NO_SYMBOL.fullmatch(stem):
+        folder = "{symbol}/" if _TICKER.fullmatch(one[-2]) else ""
+        return folder + "{provider}" + one[-1][end:]
     parts = re.split("(_)", stem) if "_" in stem else [stem]
     made: list[str] = []
     named = False
