@@ -156,17 +156,11 @@ class Table:
         if "symbol" in layout.columns or "symbol" in self._meaning.columns:
             return
         if self._series is None:
-            used = {
-                name for name in batch.frame.columns if fold(name) in self._used(layout.dialect)
-            }
             names = apart.candidates(batch.frame, layout.columns, layout.dialect, _IDS)
             split = self._split.used if self._split else frozenset()
-            free = {name: batch.frame.schema[name] for name in names if name not in used | split}
+            free = {name: batch.frame.schema[name] for name in names if name not in split}
             self._series = OneSeries(free, layout.columns, self._source.name)
         self._series.look(batch.frame, good, batch.location.start_row)
-
-    def _used(self, dialect: Dialect) -> set[str]:
-        return {fold(name) for name in self._where(dialect)}
 
     def others(self, batch: RawBatch, layout: Layout) -> Others | None:
         """The columns of a batch that may tell instruments apart."""

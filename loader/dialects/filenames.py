@@ -106,6 +106,15 @@ def _is_known(path: str, dialect: Dialect) -> bool:
     return any(shape.name and re.search(shape.name, path) for shape in dialect.shapes)
 
 
+def wanted(path: str, where: Mapping[str, str]) -> bool:
+    """Whether the folders of `path` do not contradict the rows that the person asked for."""
+    folders = {fold(key): value for key, value in in_folders(path).items()}
+    return all(
+        fold(name) not in folders or folders[fold(name)] in map(str.strip, values.split("|"))
+        for name, values in where.items()
+    )
+
+
 def refuse_unread_folders(paths: Iterable[str], meaning: Meaning) -> None:
     """Refuses files of one load that lie in folders such as `adjusted=false` and `adjusted=true`,
     where nothing reads that key: they may be of different instruments, and would be laid over one

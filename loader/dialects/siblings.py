@@ -73,13 +73,15 @@ def pattern_for(path: str, other: str) -> str:
             stem = without_suffix(one[-1])
             name = "{symbol}" + one[-1][len(stem) :] if _TICKER.fullmatch(stem) else "*"
             return "/".join(["{provider}", *["*"] * (place - 2), name])
-        key, equals, _ = one[-place].partition("=")
-        return "/".join(
-            [f"{key}{equals}{{symbol}}" if equals else "{symbol}", *["*"] * (place - 1)]
-        )
+        key, equals, value = one[-place].partition("=")
+        what = "{provider}" if equals and _NO_SYMBOL.fullmatch(value) else "{symbol}"
+        return "/".join([f"{key}={what}" if equals else what, *["*"] * (place - 1)])
     suffix = re.search(_suffix(), one[-1], re.IGNORECASE)
     end = suffix.start() if suffix else len(one[-1])
     stem = one[-1][:end]
+    if stem.isalpha() and _NO_SYMBOL.fullmatch(stem):
+        folder = "{symbol}/" if _TICKER.fullmatch(one[-2]) else ""
+        return folder + "{provider}" + one[-1][end:]
     parts = re.split("(_)", stem) if "_" in stem else [stem]
     made: list[str] = []
     named = False

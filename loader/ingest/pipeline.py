@@ -17,7 +17,7 @@ from contextlib import ExitStack, suppress
 from loader.check.file import check_settings
 from loader.db.pooler import sessions_of
 from loader.db.rows import expect_sessions
-from loader.dialects.filenames import refuse_unread_folders
+from loader.dialects.filenames import refuse_unread_folders, wanted
 from loader.dialects.siblings import Siblings
 from loader.errors import Cancelled, DatabaseError
 from loader.events import Event, FileNote, Listener, RunDone, RunStarted
@@ -88,9 +88,9 @@ def load(
                 )
             )
         run = LoadRun(settings, url, record.id if record else None, fingerprint, emit)
-        run.siblings = Siblings(source.full_path for source in sources)
         run.paths = {source.name: source.full_path for source in sources}
         run.replay, run.plan = replay, plan
+        run.siblings = Siblings(p for p in run.paths.values() if wanted(p, settings.where))
         stack.callback(run.close)
         name, provider, mode = settings.job_name, settings.provider, settings.mode
         emit(RunStarted(run.run_id, len(sources), name, provider, mode))

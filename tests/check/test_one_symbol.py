@@ -53,6 +53,8 @@ def test_a_column_that_names_instruments(
     assert f"--where {column}={one}" in str(raised.value.hint).replace("'", "")
     one_only = load(path, where={column: one})
     assert (len(one_only.bars), one_only.skipped) == (4, 4)
+    with pytest.raises(ColumnMismatch, match="tells several series"):
+        load(path, batch_rows, where={column: f"{one}|{other}"})
     all_of_one = load(path, columns={"symbol": "-"})
     assert {bar[1] for bar in all_of_one.bars} == {"KILO"}
     assert len(all_of_one.bars) == 8

@@ -395,6 +395,8 @@ def test_folders_of_contracts(load: Mdload, database_url: str, tmp_path: Path) -
     refused = load(tmp_path, *SAID, "--symbol", "KI")
     assert refused.code == 2
     assert "--column symbol='symbol+contract'" in refused.err
+    one = load(tmp_path, *SAID, "--symbol", "KI", "--where", "contract=KIM4", "--dry-run", "--json")
+    assert (one.code, one.json()["rows_inserted"]) == (0, 3), one.err
     both = load(tmp_path, *SAID, "--symbol", "KI", "--column", "symbol=symbol+contract")
     assert both.code == 0, both.err
     assert stored(database_url) == [("KI.KIH4", 11.0), ("KI.KIM4", 52.0)] * 3

@@ -144,6 +144,8 @@ def test_names_of_editions(one: str, other: str) -> None:
         ("/d/contract=KIH4/p.csv", "/d/contract=KIM4/p.csv", "contract={symbol}/*"),
         ("/d/raw/KILO.csv", "/d/adjusted/KILO.csv", "{provider}/{symbol}.csv"),
         ("/d/raw/bars.csv", "/d/adjusted/bars.csv", "{provider}/*"),
+        ("/d/side=bid/p.csv", "/d/side=ask/p.csv", "side={provider}/*"),
+        ("/d/KILO/front.csv", "/d/KILO/back.csv", "{symbol}/{provider}.csv"),
     ],
 )
 def test_patterns_that_keep_series_of_one_symbol_apart(one: str, other: str, pattern: str) -> None:
