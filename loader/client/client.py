@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
+from loader.bars import forks
 from loader.check.layout.decide import decide
 from loader.check.normalise import normalise
 from loader.check.validate import CheckedBatch, RuleSettings, validate
@@ -28,6 +29,7 @@ from loader.events import Event, FileNote, Listener
 from loader.read.batch import Location, RawBatch
 from loader.results import Counts
 from loader.store.metrics import Registry
+from loader.store.runs.arguments import run_key
 
 if TYPE_CHECKING:
     from loader.client.metrics import ClientMetrics
@@ -69,8 +71,9 @@ class StoreClient:
         listeners: Iterable[Listener] = (),
         metrics: Registry = "default",
     ) -> None:
+        forks.refuse()
         conninfo(dsn)
-        self._run_id = run_id
+        self._run_id = None if run_id is None else run_key(run_id)
         self._rules = rules or RuleSettings()
         self._checks = checks.Checks(self._rules)
         self._listeners = tuple(listeners)
@@ -84,6 +87,7 @@ class StoreClient:
 
     def __enter__(self) -> Self:
         """Connects, so that a wrong address fails here."""
+        forks.refuse()
         with self._turn:
             self._sessions.prepared()
         return self
