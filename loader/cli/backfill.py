@@ -32,7 +32,7 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
     gc.disable()  # what is imported stays, and is walked over and over by a collector that looks
     from loader.cli import interrupts, memory
     from loader.cli.store import store
-    from loader.cli.views.load import print_load
+    from loader.cli.views.load import print_load, summary
     from loader.ingest import known_at
     from loader.ingest.pipeline import load
     from loader.listen.progress import listeners
@@ -52,7 +52,8 @@ def backfill(ctx: Context, /, sources: tuple[str, ...], as_json: bool, **given: 
         listeners(ctx.verbosity, ctx.log_format) as told,
     ):
         result = load(settings, url, found, [*told, *measuring])
-    print_load(result, as_json=as_json)
+    with interrupts.kept(result.exit_code, summary(result)):
+        print_load(result, as_json=as_json)
     return result.exit_code
 
 

@@ -12,13 +12,15 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from loader.bars import forks
 from loader.bars.schema import TS
 from loader.db.adbc import AdbcSession, Error
+from loader.db.cancelling import on_main
 from loader.db.conninfo import conninfo
 from loader.db.executor import Param
 from loader.db.queries import query, refuse_planted
 from loader.db.translate import translate
-from loader.errors import MdloadError
+from loader.errors import Cancelled, MdloadError
 
 _OLDEST = pl.CompatLevel.oldest()  # string_view is not understood by the driver's encoder
 #: Rows that the driver encodes before it sends them. This few fit the socket's buffer (208 kB), and
@@ -34,9 +36,14 @@ def connect(url: str, *, autocommit: bool = False) -> Connection:
     Raises:
         ConnectionLost: the server cannot be reached.
         DatabaseError: it refused (password, no such database).
+        ForkedProcess: see `loader.bars.forks`.
     """
+    forks.refuse()
     try:
-        session = AdbcSession(conninfo(url), autocommit=autocommit)
+        given = conninfo(url)
+        session = on_main(
+            lambda: AdbcSession(given, autocommit=autocommit), unwanted=AdbcSession.close
+        )
     except Error as error:
         raise translate(error, "connecting") from error
     connection = Connection(session)
@@ -65,6 +72,7 @@ class Connection:
         self.bars: str | None = None
         self._closed = False
         self._closing = Lock()
+        self._stopped = False
 
     def __enter__(self) -> Connection:
         return self
@@ -85,6 +93,12 @@ class Connection:
         with self._closing, suppress(Error):
             if not self._closed:
                 self._session.cancel()
+
+    def stop(self) -> None:
+        """Cancels, for good: the connection runs no other statement, and commits nothing more. For
+        another thread to call."""
+        self._stopped = True
+        self.cancel()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -215,6 +229,9 @@ class Connection:
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
+        if self._stopped:
+            self.failed = True
+            raise Cancelled(f"cancelled before {doing}")
         try:
             yield
         except (Error, OSError, pa.ArrowException) as error:  # a result's reader has its own

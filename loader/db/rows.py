@@ -9,14 +9,18 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 import psycopg
+from psycopg import waiting
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
+from loader.db.cancelling import on_main
 from loader.db.conninfo import conninfo
 from loader.db.queries import query, refuse_planted
 from loader.db.translate import translate
 from loader.errors import MdloadError
 
+#: Seconds for the server to cancel a statement after a signal.
+_MOMENT = 0.4
 Row = dict[str, Any]
 #: A connection that a program has opened itself and lends to mdload.
 PsycopgConnection = psycopg.Connection[Any]
@@ -45,8 +49,40 @@ def open_connection(url: str, doing: str, *, autocommit: bool) -> PsycopgConnect
     """A connection of psycopg's own. It prepares no statement by itself: that would fail behind a
     pooler that hands sessions round. Raises as `connect`."""
     given = conninfo(url)
+
+    def connect() -> PsycopgConnection:
+        return _Stoppable.connect(given, autocommit=autocommit, prepare_threshold=None)
+
     with translated(doing):
-        return psycopg.connect(given, autocommit=autocommit, prepare_threshold=None)
+        return on_main(connect, unwanted=_Stoppable.close)
+
+
+class _Stoppable(psycopg.Connection[Any]):
+    """A connection that does not keep a signal waiting.
+
+    psycopg's own gives the server ten seconds to cancel what a Ctrl-C interrupts, and does not
+    cancel it at all where a signal's handler raises an error of another kind.
+    """
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        try:
+            return waiting.wait(gen, self.pgconn.socket, interval=interval, timeout=timeout)
+        except psycopg.Error:
+            raise
+        except BaseException:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self._give_up(gen)
+            raise
+
+    def _give_up(self, gen: Any) -> None:
+        """Leaves the connection ready for its rollback, or closed."""
+        try:
+            self.cancel_safe(timeout=_MOMENT)
+            waiting.wait(gen, self.pgconn.socket, interval=_MOMENT, timeout=_MOMENT)
+        except psycopg.errors.QueryCanceled:
+            pass
+        except BaseException:  # among them another signal
+            self.pgconn.finish()
 
 
 class Session:

@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from typing import Final
 
+from loader.db.cancelling import TooLate, apart
 from loader.db.rows import Row, Session, connect
 from loader.errors import DatabaseError, JobHeld
 from loader.text import utc
@@ -28,6 +29,10 @@ _PREFIX: Final = "mdload run, "
 #: Seconds until the server has certainly noticed that the process of an idle session is gone.
 _NOTICED: Final = 5.0
 _PAUSE: Final = 0.05
+#: PostgreSQL's longest lock_timeout: 24 days.
+_LONGEST_MS: Final = 2**31 - 1
+#: Seconds for the server to free the lock; it does so anyway when the session has ended.
+_FREED: Final = 0.5
 
 #: The host that the run's record names.
 HOST: Final = socket.gethostname()
@@ -92,14 +97,15 @@ class JobLock:
             # A closed socket alone frees it only when the server notices: the next run of the job
             # may have asked by then.
             if taken:
-                with suppress(DatabaseError):
-                    session.run("job_lock_release", self._name)
+                with suppress(DatabaseError, TooLate):
+                    apart(lambda: session.run("job_lock_release", self._name), seconds=_FREED)
         finally:
             session.close()
 
     def _connected(self, wait: float | None) -> Session:
         self._session = connect(self._url, doing=f"locking the job {self._name}")
         timeout = 0 if wait in (None, float("inf")) else max(1, round(1000 * (wait or 0)))
+        timeout = min(timeout, _LONGEST_MS)
         self._session.run("job_lock_session", _called(os.getpid()), f"{timeout}ms")
         return self._session
 
