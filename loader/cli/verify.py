@@ -7,6 +7,7 @@ from datetime import date
 import click
 
 from loader.cli.context import Context
+from loader.cli.numbers import Fraction
 from loader.cli.options import json_option
 from loader.cli.series_options import bounds, series_options
 
@@ -16,7 +17,7 @@ _SHOWN = 20
 @click.command(epilog="Example: mdload verify --rollup --interval 1d --tolerance 0.001")
 @click.option("--rollup", is_flag=True, required=True,
               help="Compare bars with those that TimescaleDB makes from shorter ones.")  # fmt: skip
-@click.option("--tolerance", type=click.FloatRange(0, 1), default=0.0, show_default=True,
+@click.option("--tolerance", type=Fraction(0, 1), default=0.0, show_default=True,
               metavar="SHARE", help="Ignore relative differences up to this.")  # fmt: skip
 @series_options
 @json_option
