@@ -64,7 +64,7 @@ UPDATE job_run_files
        min_ts = CAST($16 AS timestamptz), max_ts = CAST($17 AS timestamptz),
        symbols = CASE WHEN CAST($19 AS text) IS NOT NULL
                       THEN ARRAY(SELECT jsonb_array_elements_text(CAST(CAST($19 AS text) AS jsonb))) END,
-       error_message = $18, completed_at = clock_timestamp()
+       error_message = $18, completed_at = greatest(clock_timestamp(), started_at)
  WHERE id = CAST($1 AS bigint)
 RETURNING id
 
