@@ -126,7 +126,8 @@ def _watch(ends: int) -> None:
         if _AGAIN in numbers:
             time.sleep(0.01)
             _state.heard_at = None
-            for number in {*numbers} - {_AGAIN}:
+            wanted = {*numbers} - {_AGAIN}
+            for number in (n for n in wanted if callable(signal.getsignal(n))):
                 signal.pthread_kill(threading.main_thread().ident or 0, number)
         elif any(number in numbers for number in _SIGNALS):
             if not _state.in_charge:

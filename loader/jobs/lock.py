@@ -53,8 +53,7 @@ class JobLock:
         self.backend = 0
 
     def take(self, wait: float | None) -> None:
-        """Takes the lock, or makes sure that it is still held. Also ends the runs that earlier
-        holders left behind.
+        """Takes the lock, or makes sure that it is still held.
 
         A holder that has ended on this host, without giving the lock back, is waited for in any
         case: the server frees its lock in a moment.
@@ -79,11 +78,18 @@ class JobLock:
                 elif not (_has_ended(holder) and self._tried_for(session, _NOTICED)):
                     raise self._held(holder, "")
             self._taken = True
-            ended = session.rows("job_runs_orphaned", self._name, _ORPHANED)
         except BaseException:
             self.close()
             raise
-        for row in ended:
+
+    def end_orphans(self) -> None:
+        """Ends the runs that earlier holders left behind. For the holder of the lock.
+
+        Raises:
+            ConnectionLost: the server is away.
+        """
+        assert self._session is not None
+        for row in self._session.rows("job_runs_orphaned", self._name, _ORPHANED):
             _log.warning("run %s of %s is marked as failed: %s", row["id"], self._name, _ORPHANED)
 
     def close(self) -> None:
