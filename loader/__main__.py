@@ -1,5 +1,20 @@
-"""`python -m loader` is `mdload`."""
+"""`mdload` and `python -m loader`."""
 
-from loader.cli import main
+from __future__ import annotations
 
-main()
+import signal
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Runs the command line."""
+    # Until it listens itself, Ctrl-C ends it as SIGTERM does: without a traceback of the imports.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from loader.cli import main as run  # noqa: PLC0415 - takes a moment
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -118,6 +118,24 @@ class NoRoom(SettingsError):
     """The temporary directory is too small for the data that a load sets aside there."""
 
 
+class ForkedProcess(SettingsError):
+    """The process was forked from one in which Polars was at work, and cannot compute."""
+
+
+class OutputLost(SettingsError):
+    """What goes to standard output does not arrive: its disk is full, or it is closed."""
+
+
+class ReaderGone(MdloadError):
+    """The program that reads standard output has ended (`mdload … | head`)."""
+
+    exit_code = 141
+
+
+class TooLittleMemory(SettingsError):
+    """The system gives the process less memory than its libraries need."""
+
+
 class InputError(LocatedError):
     """The input cannot be read, or cannot be understood."""
 

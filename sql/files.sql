@@ -68,7 +68,7 @@ UPDATE job_run_files
        bars_changed = CAST($20 AS bigint), bars_inserted_between = CAST($21 AS bigint),
        bars_gone = CAST($22 AS bigint), bars_deleted = CAST($23 AS bigint),
        series = CAST(CAST($24 AS text) AS jsonb), findings = CAST(CAST($25 AS text) AS jsonb),
-       error_message = $18, completed_at = clock_timestamp()
+       error_message = $18, completed_at = greatest(clock_timestamp(), started_at)
  WHERE id = CAST($1 AS bigint)
 RETURNING id
 

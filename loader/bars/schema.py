@@ -6,6 +6,7 @@ from typing import Final
 
 import polars as pl
 
+from loader.bars import forks  # noqa: F401 - it sees forks from the moment that Polars is there
 from loader.bars.columns import TYPES, Type
 
 #: Every instant: UTC, microseconds.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import re
 import sys
 from io import StringIO
@@ -11,8 +10,8 @@ from typing import Literal, NoReturn
 
 import click
 
-from loader.cli import everywhere, interrupts
-from loader.errors import MdloadError
+from loader.cli import everywhere, interrupts, streams, surroundings
+from loader.errors import MdloadError, ReaderGone
 
 # A command's module is imported when the command runs; `mdload --help` needs only this table.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -58,6 +57,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Check that server, privileges, disk and time are fine.",
     ),
 }
+
+
+#: Commands that import neither Polars nor Arrow.
+LIGHT = ("migrate", "job-runs", "config", "schedule", "db", "providers", "pins")
 
 
 class LazyGroup(click.Group):
@@ -117,16 +120,22 @@ def root(
         log_format=log_format,
     )
     ctx.obj.configure_log()
+    if ctx.invoked_subcommand not in LIGHT:
+        surroundings.insist_on_memory()
 
 
 def main() -> NoReturn:
     """Runs the command line and ends the process."""
+    streams.settle()
+    interrupts.watch()
     interrupts.heed()
     try:
         code = root.main(prog_name="mdload", standalone_mode=False)
-    except (Exception, KeyboardInterrupt) as exc:
-        sys.exit(_report(exc))
-    sys.exit(code if isinstance(code, int) else 0)
+    except SystemExit as exc:
+        code = exc.code
+    except BaseException as exc:  # Polars' panics are no Exception
+        code = _report(exc)
+    interrupts.leave(code if isinstance(code, int) else 0)
 
 
 def _report(exc: BaseException) -> int:
@@ -134,7 +143,11 @@ def _report(exc: BaseException) -> int:
     from loader.listen import log
     from loader.text import visible
 
+    if interrupts.heard() and not isinstance(exc, MdloadError):
+        exc = KeyboardInterrupt()  # it surfaces as another error out of an import, or a library
     match exc:
+        case ReaderGone():  # as a program that does not know better: ended by SIGPIPE
+            return exc.exit_code
         case MdloadError():
             log.error(str(exc), exc.hint)
             return exc.exit_code
@@ -142,14 +155,14 @@ def _report(exc: BaseException) -> int:
             if log.speaks_json():
                 log.error(exc.format_message(), "see mdload --help, mdload COMMAND --help")
             else:
-                click.echo(visible(_shown(exc)), err=True)
+                click.echo(visible(_shown(exc)), file=sys.stderr)
             return exc.exit_code
         case click.Abort() | KeyboardInterrupt():  # click makes Abort of Ctrl-C
             log.error("interrupted")
             return 130
-        case BrokenPipeError():  # `mdload … | head`: what remains unwritten has no reader
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
+    if (known := surroundings.known(exc)) is not None:
+        log.error(str(known), known.hint)
+        return known.exit_code
     verbose = any(re.fullmatch("-v+|--verbose", argument) for argument in sys.argv)
     log.error(
         f"mdload failed: {type(exc).__name__}: {exc}",

@@ -40,7 +40,7 @@ def backfill(
 
     from loader.cli import interrupts, memory, planning
     from loader.cli.store import store
-    from loader.cli.views.load import print_load
+    from loader.cli.views.load import print_load, summary
     from loader.ingest import known_at
     from loader.ingest.pipeline import load
     from loader.listen.progress import listeners
@@ -67,7 +67,8 @@ def backfill(
             result = planning.make_plan(settings, url, found, listening, plan)
         else:
             result = load(settings, url, found, listening)
-    print_load(result, as_json=as_json, plan=plan)
+    with interrupts.kept(result.exit_code, summary(result)):
+        print_load(result, as_json=as_json, plan=plan)
     return result.exit_code
 
 

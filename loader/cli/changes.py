@@ -52,7 +52,8 @@ def change(
             tracker.run(name, mode="backfill", metadata=about(url)) as run,
         ):
             done = work(run.id)
-    show_change(name, run.id, done, _ms(began), as_json=as_json)
+    with interrupts.kept(0, f"{name}: run {run.id} is committed and recorded as success"):
+        show_change(name, run.id, done, _ms(began), as_json=as_json)
 
 
 def _ms(began: float) -> int:

@@ -21,7 +21,7 @@ def asks(*, yes: bool, dry_run: bool) -> bool:
     """
     if yes or dry_run:
         return False
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
         raise click.UsageError("there is nobody to ask: add --yes, or look first with --dry-run")
     return True
 

@@ -7,6 +7,7 @@ from datetime import date, datetime
 import click
 
 from loader.cli.context import Context
+from loader.cli.numbers import LIMIT
 from loader.cli.options import json_option
 from loader.cli.series_options import bounds, series_options
 from loader.cli.when import Moment
@@ -18,7 +19,7 @@ from loader.cli.when import Moment
 @series_options
 @click.option("--to", "path", metavar="FILE", type=click.Path(dir_okay=False),
               help="Write all differing bars to a .parquet or .csv file.")  # fmt: skip
-@click.option("--limit", metavar="N", type=click.IntRange(0), default=20, show_default=True,
+@click.option("--limit", metavar="N", type=LIMIT, default=20, show_default=True,
               help="Show at most N bars; --json and --to have all.")  # fmt: skip
 @json_option
 @click.pass_obj

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 import click
 
 from loader.cli.context import Context
+from loader.cli.numbers import ROW_ID
 from loader.cli.options import json_option
 from loader.cli.series_options import bounds, series_options
 from loader.errors import CheckFailed, NothingStored
@@ -31,7 +32,7 @@ from loader.errors import CheckFailed, NothingStored
 )
 @click.option("--reason", metavar="TEXT", help="Why the gap is expected, with --waive.")
 @click.option("--waivers", "listing", is_flag=True, help="List the waivers, and end.")
-@click.option("--withdraw", metavar="ID", type=int, help="Delete a waiver, and end.")
+@click.option("--withdraw", metavar="ID", type=ROW_ID, help="Delete a waiver, and end.")
 @json_option
 @click.pass_obj
 def gaps(

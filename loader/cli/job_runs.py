@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from loader.cli.context import Context
+from loader.cli.numbers import ROW_ID, Fraction
 from loader.cli.options import json_option
 from loader.cli.when import Moment
 from loader.errors import CheckFailed
@@ -28,7 +29,7 @@ def job_runs() -> None:
 @click.option(
     "--limit",
     metavar="N",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 1_000_000_000),
     default=20,
     show_default=True,
     help="Show at most N runs.",
@@ -61,7 +62,7 @@ def list_(
 @job_runs.command(
     short_help="Show one run with its files.", epilog="Example: mdload job-runs inspect 42"
 )
-@click.argument("run_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
+@click.argument("run_id", metavar="ID", type=ROW_ID)
 @json_option
 @click.pass_obj
 def inspect(context: Context, run_id: int, as_json: bool) -> None:
@@ -82,7 +83,7 @@ def inspect(context: Context, run_id: int, as_json: bool) -> None:
 @click.option(
     "--timeout-minutes",
     metavar="N",
-    type=click.FloatRange(0, 10_000_000, min_open=True),
+    type=Fraction(0, 10_000_000, min_open=True),
     default=15,
     show_default=True,
     help="A run counts as stuck after N minutes without heartbeat.",
@@ -124,7 +125,7 @@ def stuck(context: Context, timeout_minutes: float, mark_failed: bool, as_json: 
     epilog="Example: mdload job-runs summary --hours 48",
 )
 @click.option(
-    "--hours", metavar="N", type=click.FloatRange(0, 1_000_000, min_open=True), default=24,
+    "--hours", metavar="N", type=Fraction(0, 1_000_000, min_open=True), default=24,
     show_default=True, help="Runs started in the last N hours.",
 )  # fmt: skip
 @json_option

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 @click_option(OPTIONS["job_name"], default="live")
 @click.option("--flush-rows", metavar="N", type=click.IntRange(1, 1_000_000), default=1000,
               show_default=True, help="Store after N bars.")  # fmt: skip
-@click.option("--flush-ms", metavar="T", type=click.IntRange(1), default=200, show_default=True,
+@click.option("--flush-ms", metavar="T", type=click.IntRange(1, 86_400_000), default=200,
+              show_default=True,
               help="Store after the first bar has waited for T milliseconds.")  # fmt: skip
 @click.option("--spill-dir", metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
               help="Folder for lines while the server is away; else in mdload's home.")  # fmt: skip
@@ -50,8 +51,9 @@ def live(ctx: Context, /, source: str, as_json: bool, **given: Any) -> int:
     disk.
     """
     ending = _Ending()
+    from loader.cli import interrupts
     from loader.cli.store import store
-    from loader.cli.views.load import print_load
+    from loader.cli.views.load import print_load, summary
     from loader.client.live import Flush, LiveFeed
     from loader.client.live.spill import directory
     from loader.listen.progress import listeners
@@ -72,7 +74,8 @@ def live(ctx: Context, /, source: str, as_json: bool, **given: Any) -> int:
         feed = LiveFeed(settings, url, source, flush, spill, [*told, *measuring])
         stack.enter_context(ending.of(feed))
         result = feed.run()
-    print_load(result, as_json=as_json)
+    with interrupts.kept(result.exit_code, summary(result)):
+        print_load(result, as_json=as_json)
     return result.exit_code
 
 
@@ -84,6 +87,9 @@ class _Ending:
         self.listen()
 
     def listen(self) -> None:
+        from loader.cli import interrupts
+
+        interrupts.stand_back()
         signal.signal(signal.SIGTERM, self._heard)
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # nohup, a shell's background
             signal.signal(signal.SIGINT, self._heard)

@@ -7,6 +7,7 @@ from datetime import date, datetime
 import click
 
 from loader.cli.context import Context
+from loader.cli.numbers import LIMIT, ROW_ID, Fraction
 from loader.cli.options import json_option
 from loader.cli.series_options import bounds, series_options
 from loader.cli.when import Moment
@@ -23,15 +24,15 @@ def revisions() -> None:
     epilog="Example: mdload revisions list --run 12 --min-bps 50",
 )
 @series_options
-@click.option("--run", "run_id", metavar="ID", type=click.IntRange(1, 2**63 - 1),
+@click.option("--run", "run_id", metavar="ID", type=ROW_ID,
               help="Only changes by this run.")  # fmt: skip
 @click.option("--known-since", metavar="WHEN", type=Moment(),
               help="Only changes that were loaded at this time or later.")  # fmt: skip
 @click.option("--known-until", metavar="WHEN", type=Moment(),
               help="Only changes that were loaded up to this time.")  # fmt: skip
-@click.option("--min-bps", metavar="N", type=click.FloatRange(0),
+@click.option("--min-bps", metavar="N", type=Fraction(0, 1e12),
               help="Only changes of a price by N basis points or more.")  # fmt: skip
-@click.option("--limit", metavar="N", type=click.IntRange(0), default=20, show_default=True,
+@click.option("--limit", metavar="N", type=LIMIT, default=20, show_default=True,
               help="Show at most N changes.")  # fmt: skip
 @json_option
 @click.pass_obj

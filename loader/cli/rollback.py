@@ -9,12 +9,13 @@ import click
 
 from loader.cli.confirm import dry_run_option, yes_option
 from loader.cli.context import Context
+from loader.cli.numbers import ROW_ID
 from loader.cli.options import json_option
 from loader.cli.when import Moment
 
 
 @click.command(epilog="Example: mdload rollback 42 --dry-run")
-@click.argument("run_id", metavar="[RUN]", required=False, type=click.IntRange(1, 2**63 - 1))
+@click.argument("run_id", metavar="[RUN]", required=False, type=ROW_ID)
 @click.option("--since", metavar="TIME", type=Moment(),
               help="Undo all that was loaded since this time, instead of one run.")  # fmt: skip
 @click.option(

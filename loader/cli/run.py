@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -47,9 +49,10 @@ class Wait(click.ParamType[float]):
         if not value:
             return float("inf")
         try:
-            return float(value) if re.fullmatch(r"[\d.]+", value) else DURATION.read(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a time such as 30s, 10m or 1h")
+            given: float = DURATION.read(f"{value}s" if re.fullmatch(r"[\d.]+", value) else value)
+            return given
+        except ValueError as error:
+            self.fail(str(error) or f"{value!r} is not a time such as 30s, 10m or 1h")
 
 
 @click.command(cls=Run, epilog="Example: mdload run nightly --since 2024-03-01 --until 2024-03-05")
@@ -100,19 +103,36 @@ def run(
     with store(ctx, checked=False, make=True) as url:
         for each in chosen:
             results.append(_run(ctx, each, url, request))
-            _tell(results[-1], as_json=as_json)
-    code = max((result.exit_code for result in results), default=0)
+            with _kept(results):
+                _tell(results[-1], as_json=as_json)
     if as_json:
-        print_json({"exit_code": code, "jobs": [each.as_object() for each in results]})
-    return code
+        with _kept(results):
+            objects = [each.as_object() for each in results]
+            print_json({"exit_code": _code(results), "jobs": objects})
+    return _code(results)
+
+
+def _code(results: Sequence[JobResult]) -> int:
+    return max((result.exit_code for result in results), default=0)
+
+
+def _kept(results: Sequence[JobResult]) -> AbstractContextManager[None]:
+    """The jobs are done, whatever becomes of their output."""
+    from loader.cli import interrupts
+    from loader.cli.views.load import summary
+
+    done = "; ".join(f"job {each.job}: {summary(each.load)}" for each in results)
+    return interrupts.kept(_code(results), done)
 
 
 def _run(ctx: Context, job: JobConfig, url: str, request: JobRequest) -> JobResult:
     from loader.cli import interrupts, memory
+    from loader.jobs.hooks import busy
     from loader.jobs.run import run_job
     from loader.listen.progress import listeners
 
     interrupts.heed()
+    interrupts.wait_for(busy)
     memory.settle()
     with listeners(ctx.verbosity, ctx.log_format) as told:
         return run_job(job, url, request, told)

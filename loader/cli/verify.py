@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from loader.cli.context import Context
+from loader.cli.numbers import Fraction
 from loader.cli.options import PATH, json_option, meaning_options, settings_of
 from loader.cli.series_options import bounds
 from loader.cli.when import When
@@ -23,7 +24,7 @@ from loader.cli.when import When
 @click.option("--rollup", is_flag=True,
               help="Instead of a file: compare bars with those that TimescaleDB makes from "
                    "shorter ones.")  # fmt: skip
-@click.option("--tolerance", type=click.FloatRange(0, 1), default=0.0, show_default=True,
+@click.option("--tolerance", type=Fraction(0, 1), default=0.0, show_default=True,
               metavar="SHARE",
               help="With --rollup: ignore relative differences up to this.")  # fmt: skip
 @click.option("--since", metavar="WHEN", type=When(), help="With --rollup: start (inclusive).")

@@ -140,6 +140,9 @@ def _series(name: str, values: Sequence[Any], first: int) -> pl.Series:
     if name == "ts":
         return _times(values, first)
     dtype = bars.SCHEMA[name]
+    if truths := [] if dtype == pl.String else [t for t in set(map(type, values)) if _is_truth(t)]:
+        at = next(i for i, value in enumerate(values) if type(value) in truths)
+        _refuse(first + at, name, values[at], "a number")
     try:
         return pl.Series(name, values, dtype=dtype, strict=True)
     except (TypeError, ValueError, OverflowError) as error:
@@ -153,6 +156,11 @@ def _series(name: str, values: Sequence[Any], first: int) -> pl.Series:
             except (TypeError, ValueError):
                 _refuse(index, name, value, "text" if dtype == pl.String else "a number")
     return pl.Series(name, values, dtype=pl.Float64)
+
+
+def _is_truth(kind: type) -> bool:
+    """Whether it is `bool` or NumPy's, which Polars would take for 0 and 1."""
+    return kind.__name__ in ("bool", "bool_")
 
 
 def _times(values: Sequence[Any], first: int) -> pl.Series:

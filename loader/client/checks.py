@@ -11,6 +11,7 @@ from typing import Final
 
 import polars as pl
 
+from loader.bars import forks
 from loader.check.validate import CheckedBatch, RuleSettings, validate
 from loader.client.bar import BarLike, Columns, columns, frame
 from loader.client.keys import KnownKeys
@@ -62,7 +63,9 @@ class Checks:
 
         Raises:
             TypeError, ValueError: see `loader.client.bar`.
+            ForkedProcess: see `loader.bars.forks`.
         """
+        forks.refuse()
         batch = RawBatch(frame(values, first), Location("bars", 0, first + 1))
         return validate(batch, self._keys.normalise(batch), self._rules)
 
@@ -87,8 +90,11 @@ def positive(batch_size: int) -> int:
     """`batch_size`, if it is positive.
 
     Raises:
+        TypeError: it is not an integer, or a bool.
         ValueError: it is not positive.
     """
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int):
+        raise TypeError(f"batch_size is a whole number, not {batch_size!r}")
     if batch_size < 1:
         raise ValueError(f"batch_size must be positive, not {batch_size}")
     return batch_size

@@ -10,6 +10,7 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from loader.bars import forks
 from loader.check.validate import CheckedBatch, RuleSettings
 from loader.client import checks, frames
 from loader.client.bar import BarLike, Row, columns
@@ -25,6 +26,7 @@ from loader.events import Event, FileNote, Listener
 from loader.results import Counts
 from loader.settings import Meaning
 from loader.store.metrics import Registry
+from loader.store.runs.arguments import run_key
 
 if TYPE_CHECKING:
     from loader.client.metrics import ClientMetrics
@@ -66,8 +68,9 @@ class StoreClient(Reader):
         listeners: Iterable[Listener] = (),
         metrics: Registry = "default",
     ) -> None:
+        forks.refuse()
         conninfo(dsn)
-        self._run_id = run_id
+        self._run_id = None if run_id is None else run_key(run_id)
         self._rules = rules or RuleSettings()
         self._checks = checks.Checks(self._rules)
         self._listeners = tuple(listeners)
@@ -82,6 +85,7 @@ class StoreClient(Reader):
 
     def __enter__(self) -> Self:
         """Connects, so that a wrong address fails here."""
+        forks.refuse()
         with self._turn:
             self._sessions.prepared()
         return self

@@ -6,12 +6,16 @@ import time
 from collections.abc import Callable, Sequence
 from threading import Condition, Lock, Thread
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from loader.client.bar import BarLike, Row, checked_row
 from loader.client.result import Rejects, WriteResult
 from loader.errors import MdloadError
 from loader.results import Counts
+from loader.store.runs.arguments import amount, whole
+
+#: Seconds: a hundred years.
+_LONGEST: Final = 100 * 366 * 86_400.0
 
 
 class Feed:
@@ -29,8 +33,11 @@ class Feed:
         max_rows: int,
         max_seconds: float | None,
     ) -> None:
-        if max_rows < 1 or (max_seconds is not None and max_seconds <= 0):
+        too_short = max_seconds is not None and max_seconds <= 0
+        if whole("max_rows", max_rows, -1) < 1 or too_short:
             raise ValueError("max_rows and max_seconds must be positive")
+        if max_seconds is not None:
+            amount("max_seconds", max_seconds, _LONGEST)
         self._send = send
         self._max_rows = max_rows
         self._max_seconds = max_seconds

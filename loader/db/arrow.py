@@ -12,15 +12,17 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from loader.bars import forks
 from loader.bars.schema import TS
 from loader.db import pooler
 from loader.db.adbc import AdbcSession, Error
+from loader.db.cancelling import on_main
 from loader.db.conninfo import conninfo
 from loader.db.executor import Param
 from loader.db.queries import query, refuse_planted
 from loader.db.rows import expect_sessions
 from loader.db.translate import translate
-from loader.errors import MdloadError
+from loader.errors import Cancelled, MdloadError
 
 _OLDEST = pl.CompatLevel.oldest()  # string_view is not understood by the driver's encoder
 #: Rows that the driver encodes before it sends them. This few fit the socket's buffer (208 kB), and
@@ -37,12 +39,16 @@ def connect(url: str, *, autocommit: bool = False) -> Connection:
         ConnectionLost: the server cannot be reached.
         DatabaseError: it refused (password, no such database), or a pooler does not keep sessions
             together.
+        ForkedProcess: see `loader.bars.forks`.
     """
+    forks.refuse()
     given = conninfo(url)
     if not pooler.is_known(given):
         expect_sessions(url)
     try:
-        session = AdbcSession(given, autocommit=autocommit)
+        session = on_main(
+            lambda: AdbcSession(given, autocommit=autocommit), unwanted=AdbcSession.close
+        )
     except Error as error:
         raise translate(error, "connecting") from error
     connection = Connection(session)
@@ -71,6 +77,7 @@ class Connection:
         self.bars: str | None = None
         self._closed = False
         self._closing = Lock()
+        self._stopped = False
 
     def __enter__(self) -> Connection:
         return self
@@ -91,6 +98,12 @@ class Connection:
         with self._closing, suppress(Error):
             if not self._closed:
                 self._session.cancel()
+
+    def stop(self) -> None:
+        """Cancels, for good: the connection runs no other statement, and commits nothing more. For
+        another thread to call."""
+        self._stopped = True
+        self.cancel()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -221,6 +234,9 @@ class Connection:
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
+        if self._stopped:
+            self.failed = True
+            raise Cancelled(f"cancelled before {doing}")
         try:
             yield
         except (Error, OSError, pa.ArrowException) as error:  # a result's reader has its own

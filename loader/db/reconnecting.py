@@ -12,6 +12,7 @@ from loader.db.rows import PsycopgConnection, Row, Session, connect
 from loader.errors import DatabaseError
 
 #: The server ended the session and says so: what it had not answered, it has not done.
+_MOMENT: Final = 0.2
 _NOT_DONE: Final = ("57P01", "57P02", "57P03", "57P05")
 
 
@@ -60,11 +61,16 @@ class ReconnectingSession:
             return self._session().rows(name, *params)
 
     def close(self) -> None:
-        """Closes its own connection; the next query opens a new one."""
-        with self._lock:
+        """Closes its own connection; the next query opens a new one. A connection on which another
+        thread waits for the server is left to it."""
+        if not self._lock.acquire(timeout=_MOMENT):
+            return
+        try:
             if self._own is not None:
                 self._own.close()
                 self._own = None
+        finally:
+            self._lock.release()
 
     def _session(self) -> Session:
         if self._lost():

@@ -10,16 +10,20 @@ from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 import psycopg
+from psycopg import waiting
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.rows import dict_row
 from psycopg.types.string import TextLoader
 
 from loader.db import pooler
+from loader.db.cancelling import on_main
 from loader.db.conninfo import conninfo
 from loader.db.queries import query, refuse_planted
 from loader.db.translate import translate
 from loader.errors import MdloadError
 
+#: Seconds for the server to cancel a statement after a signal.
+_MOMENT = 0.4
 Row = dict[str, Any]
 #: The values of a row as the server writes them; None for NULL.
 Texts = tuple[str | None, ...]
@@ -54,8 +58,12 @@ def open_connection(
     """A connection of psycopg's own. Raises as `connect`, and if a pooler does not give `sessions`
     of them that stay whole."""
     given = conninfo(url)
+
+    def connect() -> PsycopgConnection:
+        return _Stoppable.connect(given, autocommit=autocommit, prepare_threshold=None)
+
     with translated(doing):
-        connection = psycopg.connect(given, autocommit=autocommit, prepare_threshold=None)
+        connection = on_main(connect, unwanted=_Stoppable.close)
         try:
             pooler.check(given, connection, sessions)
         except BaseException:
@@ -68,6 +76,34 @@ def expect_sessions(url: str, sessions: int = pooler.FEWEST) -> None:
     """Makes sure that the server at `url` gives so many sessions at once, if a pooler stands before
     it. Raises as `open_connection`."""
     open_connection(url, "connecting", autocommit=True, sessions=sessions).close()
+
+
+class _Stoppable(psycopg.Connection[Any]):
+    """A connection that does not keep a signal waiting.
+
+    psycopg's own gives the server ten seconds to cancel what a Ctrl-C interrupts, and does not
+    cancel it at all where a signal's handler raises an error of another kind.
+    """
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        try:
+            return waiting.wait(gen, self.pgconn.socket, interval=interval, timeout=timeout)
+        except psycopg.Error:
+            raise
+        except BaseException:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self._give_up(gen)
+            raise
+
+    def _give_up(self, gen: Any) -> None:
+        """Leaves the connection ready for its rollback, or closed."""
+        try:
+            self.cancel_safe(timeout=_MOMENT)
+            waiting.wait(gen, self.pgconn.socket, interval=_MOMENT, timeout=_MOMENT)
+        except psycopg.errors.QueryCanceled:
+            pass
+        except BaseException:  # among them another signal
+            self.pgconn.finish()
 
 
 @dataclass(frozen=True, slots=True)

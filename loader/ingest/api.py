@@ -38,6 +38,8 @@ def load(
         NotThere: a source names nothing.
         UnreadableFile: a source is not a file, or cannot be reached.
         SettingsError, UnknownDialect: a setting is wrong whatever the files are.
+        ForkedProcess: this process was forked from one that had used mdload; see
+            docs/store-client.md.
         DatabaseError: the run could not be recorded.
     """
     named = [sources] if isinstance(sources, str | os.PathLike) else sources

@@ -58,7 +58,7 @@ class _Attempts:
         if self._source.trouble is not None:
             raise self._source.trouble
         self._identity = identity(self._source)  # before hashing, so that a change shows
-        self._done = replace(self._done, content_hash=content_hash(self._source))
+        self._done = replace(self._done, content_hash=self._hashed())
         for attempt in range(1, retries.ATTEMPTS + 1):
             try:
                 self._take_over()
@@ -76,6 +76,9 @@ class _Attempts:
                 self._pause(attempt, error)
             self._run.emit(FileNote(self._source.name, Note("run", note)))
         raise AssertionError("unreachable")
+
+    def _hashed(self) -> str:
+        return content_hash(self._source, self._run.stop_if_cancelled)
 
     def failed(self, error: MdloadError) -> FileResult:
         """The file's result after `error`. Parts that were committed stay."""
@@ -109,7 +112,8 @@ class _Attempts:
             return False
         with suppress(UnreadableFile):
             _, changed_ns = identity(self._source)
-            return time.time() - changed_ns / 1e9 < YOUNG_SECONDS
+            # A clock that jumps back leaves stamps in the future: those are not young for ever.
+            return abs(time.time() - changed_ns / 1e9) < YOUNG_SECONDS
         return True  # it has just been renamed or replaced
 
     def _take_over(self) -> None:

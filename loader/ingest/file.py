@@ -119,7 +119,7 @@ class FileWork:
         """
         if self._pending is None or self.run.run_id is None:
             return
-        with self.run.connection(autocommit=True) as reader:
+        with self.run.connection(autocommit=True, cancellable=False) as reader:
             if ledger.committed(reader, self.run.run_id, self._pending.done):
                 self.run.emit(RowsDone(self.source.name, self._rows_shown))  # taken back too soon
                 self._accept(self._pending)

@@ -10,11 +10,14 @@ retries; `file` is one attempt at it, and `part` is its transaction.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
+from typing import TypeVar
 
+from loader.bars import forks
 from loader.check.file import check_settings
+from loader.db.cancelling import on_main
 from loader.db.pooler import sessions_of
 from loader.db.rows import expect_sessions
 from loader.dialects.filenames import refuse_unread_folders, wanted
@@ -30,6 +33,10 @@ from loader.settings import Settings
 from loader.store.runs import JobRunTracker, ledger
 from loader.store.runs.fingerprint import compute_config_fingerprint
 
+T = TypeVar("T")
+
+#: Seconds for files to end by themselves once the load is cancelled.
+_PATIENCE = 0.8
 #: Sources listed in the run's metadata; the ledger has them all.
 LISTED = 20
 
@@ -54,8 +61,10 @@ def load(
 
     Raises:
         SettingsError, UnknownDialect: a setting is wrong, whatever the files are.
+        ForkedProcess: see `loader.bars.forks`.
         DatabaseError: the run could not be recorded at all.
     """
+    forks.refuse()
     started = time.monotonic()
     check_settings(settings)
     known_at.check(settings)
@@ -94,12 +103,13 @@ def load(
         stack.callback(run.close)
         name, provider, mode = settings.job_name, settings.provider, settings.mode
         emit(RunStarted(run.run_id, len(sources), name, provider, mode))
-        with suppress(DatabaseError), run.connection(autocommit=True) as reader:
-            run.earlier = ledger.before(reader, settings.job_name, (s.name for s in sources))
-        wal = _wal_position(run)
+        run.earlier = _stoppable(run, lambda: _earlier(run, sources))
+        wal = _stoppable(run, lambda: _wal_position(run))
         files = tuple(_all_files(run, known_at.in_order(settings, sources)))
-        wal_bytes = None if wal is None or settings.dry_run else (_wal_position(run) or wal) - wal
-        chunks = _upkeep(run)
+        wal_bytes = None
+        if wal is not None and not settings.dry_run:
+            wal_bytes = (_stoppable(run, lambda: _wal_position(run)) or wal) - wal
+        chunks = _stoppable(run, lambda: _upkeep(run))
         status = _status(files)
         if record is not None:
             record.end(status, "; ".join(f.error for f in files if f.error)[:2000] or None)
@@ -110,19 +120,38 @@ def load(
 
 
 def _all_files(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
-    """Results in the order of the sources, `workers` files at a time."""
+    """Results in the order of the sources, `workers` files at a time. An exception in this thread,
+    such as Ctrl-C, ends the wait for those that do not end by themselves; they commit nothing."""
     workers = 1 if run.settings.known_at_from else run.settings.workers
-    with ThreadPoolExecutor(workers, thread_name_prefix="mdload-file") as pool:
-        pending: list[Future[FileResult]] = [pool.submit(load_file, run, s) for s in sources]
-        try:
-            return [future.result() for future in pending]
-        except BaseException:
-            for future in pending:
-                future.cancel()
-            while not all(future.done() for future in pending):
-                run.cancel()  # repeatedly: a statement may begin just after the cancel
-                wait(pending, timeout=0.2)
-            raise
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="mdload-file")
+    pending: list[Future[FileResult]] = [pool.submit(load_file, run, s) for s in sources]
+    try:
+        results = [future.result() for future in pending]
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        given_up = time.monotonic() + _PATIENCE
+        while not all(future.done() for future in pending) and time.monotonic() < given_up:
+            run.cancel()  # repeatedly: a statement may begin just after the cancel
+            wait(pending, timeout=0.2)
+        raise
+    pool.shutdown()
+    return results
+
+
+def _stoppable(run: LoadRun, work: Callable[[], T]) -> T:
+    """Does `work`, which a signal can end although the driver would wait for the server."""
+    try:
+        return on_main(work)
+    except BaseException:
+        run.cancel()
+        raise
+
+
+def _earlier(run: LoadRun, sources: Iterable[Source]) -> Mapping[str, tuple[str, int]]:
+    """As `LoadRun.earlier`; empty where the server cannot say."""
+    with suppress(DatabaseError), run.connection(autocommit=True) as reader:
+        return ledger.before(reader, run.settings.job_name, (s.name for s in sources))
+    return {}
 
 
 def _upkeep(run: LoadRun) -> tuple[ChunkWrites, ...]:

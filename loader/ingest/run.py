@@ -149,9 +149,13 @@ class LoadRun:
 
         It is used again unless it has failed: opening one takes longer than a small file.
         """
+        if cancellable:
+            self.stop_if_cancelled()
         connection = self._renewed(autocommit) or connect(self.url, autocommit=autocommit)
         if cancellable:
             self._open.add(connection)
+            if self.cancelled.is_set():  # while it was opened
+                connection.stop()
         try:
             yield connection
         except BaseException:
@@ -180,10 +184,12 @@ class LoadRun:
             connection.close()
 
     def cancel(self) -> None:
-        """Stops every file at its next batch, and the statements that are running for it."""
+        """Stops every file at its next batch, and the statements that are running for it. Nothing
+        more is committed."""
         self.cancelled.set()
         for connection in list(self._open):
-            connection.cancel()
+            # Apart, because a server that does not answer does not answer this either.
+            threading.Thread(target=connection.stop, daemon=True).start()
 
     def stop_if_cancelled(self) -> None:
         """Raises:

@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from typing import Final
 
+from loader.db.cancelling import TooLate, apart
 from loader.db.rows import Row, Session, connect
 from loader.errors import DatabaseError, JobHeld
 from loader.text import utc
@@ -28,6 +29,10 @@ _PREFIX: Final = "mdload run, "
 #: Seconds until the server has certainly noticed that the process of an idle session is gone.
 _NOTICED: Final = 5.0
 _PAUSE: Final = 0.05
+#: PostgreSQL's longest lock_timeout: 24 days.
+_LONGEST_MS: Final = 2**31 - 1
+#: Seconds for the server to free the lock; it does so anyway when the session has ended.
+_FREED: Final = 0.5
 
 #: The host that the run's record names.
 HOST: Final = socket.gethostname()
@@ -48,8 +53,7 @@ class JobLock:
         self.backend = 0
 
     def take(self, wait: float | None) -> None:
-        """Takes the lock, or makes sure that it is still held. Also ends the runs that earlier
-        holders left behind.
+        """Takes the lock, or makes sure that it is still held.
 
         A holder that has ended on this host, without giving the lock back, is waited for in any
         case: the server frees its lock in a moment.
@@ -74,11 +78,18 @@ class JobLock:
                 elif not (_has_ended(holder) and self._tried_for(session, _NOTICED)):
                     raise self._held(holder, "")
             self._taken = True
-            ended = session.rows("job_runs_orphaned", self._name, _ORPHANED)
         except BaseException:
             self.close()
             raise
-        for row in ended:
+
+    def end_orphans(self) -> None:
+        """Ends the runs that earlier holders left behind. For the holder of the lock.
+
+        Raises:
+            ConnectionLost: the server is away.
+        """
+        assert self._session is not None
+        for row in self._session.rows("job_runs_orphaned", self._name, _ORPHANED):
             _log.warning("run %s of %s is marked as failed: %s", row["id"], self._name, _ORPHANED)
 
     def close(self) -> None:
@@ -92,14 +103,15 @@ class JobLock:
             # A closed socket alone frees it only when the server notices: the next run of the job
             # may have asked by then.
             if taken:
-                with suppress(DatabaseError):
-                    session.run("job_lock_release", self._name)
+                with suppress(DatabaseError, TooLate):
+                    apart(lambda: session.run("job_lock_release", self._name), seconds=_FREED)
         finally:
             session.close()
 
     def _connected(self, wait: float | None) -> Session:
         self._session = connect(self._url, doing=f"locking the job {self._name}")
         timeout = 0 if wait in (None, float("inf")) else max(1, round(1000 * (wait or 0)))
+        timeout = min(timeout, _LONGEST_MS)
         self._session.run("job_lock_session", _called(os.getpid()), f"{timeout}ms")
         return self._session
 

@@ -6,12 +6,13 @@ import logging
 import os
 import time
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 from loader.check.file import check_settings
+from loader.db.cancelling import TooLate, apart
 from loader.errors import Cancelled, DeadlinePassed, InputError, MdloadError, SettingsError
 from loader.events import Event, FileDone, Listener, RunDone, RunStarted
 from loader.ingest.pipeline import LISTED, load
@@ -29,6 +30,8 @@ from loader.text import duration, redact
 
 _log: Final = logging.getLogger(__name__)
 NOTHING: Final = Gathered([], [], [])
+#: Seconds for the server to record a job that has passed its deadline.
+_LATE: Final = 0.6
 #: Upper limit of the pause between attempts.
 LONGEST_PAUSE: Final = 3600.0
 
@@ -126,6 +129,8 @@ class _Work:
         runs = len(self._runs)
         try:
             with self._measuring() as measuring:
+                if not self._request.dry_run:
+                    self._lock.end_orphans()
                 schema.require_head(self._url)
                 settings = self._job.settings(
                     dry_run=self._request.dry_run, force=self._request.force
@@ -141,7 +146,9 @@ class _Work:
         except (SettingsError, InputError, DeadlinePassed) as raised:
             error = self._job.blamed(raised)
             if len(self._runs) == runs and not self._request.dry_run:
-                self._record(number, error)
+                late = isinstance(raised, DeadlinePassed)
+                with suppress(TooLate):  # the hooks hear of it all the same
+                    apart(lambda: self._record(number, error), seconds=_LATE if late else None)
             raise error from raised
 
     def _is_pending(self, source: Source) -> bool:

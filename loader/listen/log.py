@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import PurePath
@@ -68,6 +69,15 @@ def error(message: str, hint: str | None = None, *, cause: BaseException | None 
     _said.error(message, extra={"event": "error", "fields": {"hint": hint}}, exc_info=cause)
 
 
+def error_line(message: str) -> str:
+    """What `error` would write, for those who cannot wait for logging's lock."""
+    handlers = [h for h in logging.getLogger().handlers if isinstance(h, _Stderr)]
+    record = logging.LogRecord(_said.name, logging.ERROR, "", 0, message, None, None)
+    record.event = "error"
+    formatter = handlers[0].formatter if handlers else None
+    return (formatter or Lines()).format(record)
+
+
 class _Stderr(logging.Handler):
     """Looks stderr up at each record: a progress bar stands in for it while it is drawn."""
 
@@ -77,7 +87,7 @@ class _Stderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            click.echo(self.format(record), err=True)
+            click.echo(self.format(record), file=sys.stderr)
         except Exception:  # logging's contract: what cannot be said never ends the work it tells of
             self.handleError(record)
 

@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+#: PostgreSQL's bigint.
+LARGEST: Final = 2**63 - 1
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -75,16 +78,18 @@ def _power(value: object) -> str:
 
 
 def whole(least: int, most: int | None = None) -> Kind:
-    """A whole number in a range."""
+    """A whole number in a range; without `most` as far as the database counts."""
+    last = LARGEST if most is None else most
 
     def read(value: object) -> int:
-        if type(value) is not int or value < least or (most is not None and value > most):
+        if type(value) is not int or not least <= value <= last:
             raise ValueError
         return value
 
     span = f"of {least} or more" if most is None else f"from {least} to {most:,}"
-    upper = {} if most is None else {"maximum": most}
-    return Kind(f"a whole number {span}", {"type": "integer", "minimum": least, **upper}, read)
+    return Kind(
+        f"a whole number {span}", {"type": "integer", "minimum": least, "maximum": last}, read
+    )
 
 
 def choice(*words: str) -> Kind:

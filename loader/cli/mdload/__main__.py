@@ -1,5 +1,5 @@
 """`python -m mdload` is `mdload`."""
 
-from loader.cli import main
+from runpy import run_module
 
-main()
+run_module("loader", run_name="__main__")

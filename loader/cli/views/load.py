@@ -40,6 +40,18 @@ def print_load(
     print_errors(result)
 
 
+def summary(result: LoadResult) -> str:
+    """`run 7 is recorded as success: 10 rows read, 3 inserted, 1 updated, 0 rejected`."""
+    counts = result.counts
+    done = (
+        "a dry run ended with" if result.run_id is None else (f"run {result.run_id} is recorded as")
+    )
+    return (
+        f"{done} {result.status}: {counted(counts.read, 'row')} read, "
+        f"{counts.inserted:,} inserted, {counts.updated:,} updated, {counts.rejected:,} rejected"
+    )
+
+
 def _print_counts(result: LoadResult) -> None:
     rows: list[tuple[object, ...]]
     rows = [(file.path, file.state, *astuple(file.counts)) for file in result.files]

@@ -6,6 +6,7 @@ rich is imported only where a table is drawn: it takes longer than most commands
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
@@ -34,12 +35,12 @@ _STYLES: Final = {
 def print_json(value: object) -> None:
     """`value` on stdout as one JSON document: records as objects, times as ISO 8601 in UTC."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=plain)
-    click.echo(visible_json(text))
+    click.echo(visible_json(text), file=sys.stdout)
 
 
 def say(text: str = "") -> None:
     """A line for people on stdout, without what would steer their terminal."""
-    click.echo(visible(text))
+    click.echo(visible(text), file=sys.stdout)
 
 
 @dataclass(frozen=True, slots=True)

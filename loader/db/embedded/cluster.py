@@ -16,6 +16,9 @@ from loader.db.embedded.postmaster import Postmaster
 from loader.db.embedded.tools import Tools
 from loader.errors import DatabaseError
 
+_MOMENT = 0.4  # seconds for what an interrupt leaves to do
+# Seconds: PostgreSQL 18 that is asked to stop in the middle of a recovery may wait for ever.
+_STUBBORN = 60.0
 _PATIENCE = 300.0  # seconds: a recovery after a crash in the middle of a load is slow
 
 # Trust without a password is safe only because nobody else can reach the socket: its directory
@@ -84,7 +87,11 @@ def start(tools: Tools, data: Path, socket_dir: Path) -> Postmaster:
     args += ["-l", f"{data.name}/{log.name}", "-o", options]
     for _ in range(50):
         postmaster.forget(data, socket_dir)
-        _, said = tools.run("pg_ctl", *args, cwd=data.parent)
+        try:
+            _, said = tools.run("pg_ctl", *args, cwd=data.parent)
+        except BaseException:
+            _recall(data)
+            raise
         if found := _settled(data):
             return found
         said = log.read_text(errors="replace") if log.exists() else said
@@ -100,6 +107,17 @@ def start(tools: Tools, data: Path, socket_dir: Path) -> Postmaster:
     )
 
 
+def _recall(data: Path) -> None:
+    """Ends a server that is starting, as soon as it has written who it is; does not wait for it."""
+    given_up = time.monotonic() + _MOMENT
+    while time.monotonic() < given_up:
+        if found := postmaster.running(data):
+            with suppress(ProcessLookupError):
+                os.kill(found.pid, signal.SIGINT)
+            return
+        time.sleep(0.02)
+
+
 def _settled(data: Path) -> Postmaster | None:
     """The server on `data`, or None. Waits until one that is starting or stopping has done so."""
     deadline = time.monotonic() + _PATIENCE
@@ -110,8 +128,9 @@ def _settled(data: Path) -> Postmaster | None:
     return found
 
 
-def stop(data: Path) -> bool:
+def stop(data: Path, *, hurried: bool = False) -> bool:
     """Stops the server on `data` (sessions are ended, transactions rolled back); False: none ran.
+    If `hurried`, it may still be stopping afterwards; who starts it next waits for that.
 
     Raises:
         DatabaseError: it does not stop.
@@ -125,9 +144,16 @@ def stop(data: Path) -> bool:
             hint="stop it there",
         )
     os.kill(found.pid, signal.SIGINT)  # PostgreSQL's "fast" shutdown
-    deadline = time.monotonic() + _PATIENCE
+    asked = time.monotonic()
+    deadline = asked + (_MOMENT if hurried else _PATIENCE)
     while postmaster.serves(found.pid, data):
+        if time.monotonic() > asked + _STUBBORN:
+            with suppress(ProcessLookupError):
+                os.kill(found.pid, signal.SIGQUIT)  # "immediate": the next start recovers
+            asked = float("inf")
         if time.monotonic() > deadline:
+            if hurried:
+                return True
             raise DatabaseError(f"the embedded server (pid {found.pid}) does not stop")
         time.sleep(0.01)
     if found.socket_dir != data:

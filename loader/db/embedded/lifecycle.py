@@ -41,13 +41,16 @@ def embedded(home: Path | None = None) -> Iterator[str]:
         try:
             url = _up(place)
         except BaseException:
-            _leave(place, use)
+            _leave(place, use, hurried=True)
             raise
     try:
         yield url
-    finally:
+    except BaseException as error:
         with _alone(place):
-            _leave(place, use)
+            _leave(place, use, hurried=not isinstance(error, Exception))
+        raise
+    with _alone(place):
+        _leave(place, use)
 
 
 def start(home: Path | None = None) -> str:
@@ -104,7 +107,7 @@ def _up(home: Home) -> str:
     return cluster.start(ready, data, directory).url
 
 
-def _leave(home: Home, use: Lock) -> bool:
+def _leave(home: Home, use: Lock, *, hurried: bool = False) -> bool:
     """Ends the use of the server. Its last user stops it, unless it is pinned.
 
     Returns:
@@ -113,7 +116,7 @@ def _leave(home: Home, use: Lock) -> bool:
     try:
         if home.pin.exists() or not use.alone():
             return False
-        stopped = [cluster.stop(data) for data in home.data_directories()]
+        stopped = [cluster.stop(data, hurried=hurried) for data in home.data_directories()]
         return any(stopped)
     finally:
         use.close()

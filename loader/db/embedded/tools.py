@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from loader.db.embedded.account import Account
 from loader.db.embedded.binaries import Binaries
 from loader.errors import SettingsError
+
+#: Seconds for an interrupted program to tidy up behind itself.
+_PATIENCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Tools:
 
         Its output goes to a file: a server that it starts keeps it open, and a pipe would never
         end. It gets a session of its own, so that Ctrl-C in the terminal reaches neither it nor
-        that server; an interrupt waits for it, for half a start is hard to undo.
+        that server. An interrupt ends it and what it runs, but not a server that it has started.
         """
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
             given.write(stdin.encode())
@@ -45,10 +50,21 @@ class Tools:
                 try:
                     code = program.wait()
                 except BaseException:
-                    program.wait()
+                    _end(program)
                     raise
             said.seek(0)
             return code, said.read().decode(errors="replace").strip()
+
+
+def _end(program: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(program.pid, signal.SIGTERM)
+    try:
+        program.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):
+            os.killpg(program.pid, signal.SIGKILL)
+        program.wait()
 
 
 def _environment() -> dict[str, str]:

@@ -11,6 +11,8 @@ from loader.jobs.config.cron import Cron
 from loader.settings.kinds import TEXT, Kind, text
 
 _SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+#: Seconds, of a time that the clocks of all systems can count.
+LONGEST: Final = 3650 * 86_400.0
 _DURATION: Final = r"(?P<number>\d+(?:\.\d+)?) *(?P<unit>ms|s|m|h|d)"
 _TEXTS: Final = {
     "anyOf": [
@@ -39,10 +41,15 @@ def _sources(value: object) -> tuple[str, ...]:
 
 def _duration(value: object) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
-        return float(value)
-    if not isinstance(value, str) or not (match := re.fullmatch(_DURATION, value.strip())):
+        number, unit = str(value), "s"
+    elif isinstance(value, str) and (match := re.fullmatch(_DURATION, value.strip())):
+        number, unit = match["number"], match["unit"]
+    else:
         raise ValueError
-    return float(match["number"]) * _SECONDS[match["unit"]]
+    seconds = float(number) * _SECONDS[unit]
+    if seconds > LONGEST:
+        raise ValueError(f"{value!r} is longer than ten years")
+    return seconds
 
 
 def _cron(value: object) -> str:

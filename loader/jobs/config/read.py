@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from loader.errors import MdloadError, SettingsError
+from loader.jobs.config import toml
 from loader.jobs.config.blame import about
 from loader.jobs.config.keys import DATABASE, DEFAULTS, JOB
 from loader.jobs.config.places import line_of
@@ -237,7 +238,7 @@ def typed(value: Any, key: Option, as_text: bool) -> Any:
     """
     if as_text and isinstance(value, str) and not key.kind.is_text:
         try:
-            return key.kind.read(tomllib.loads(f"it = {value}")["it"])
+            return key.kind.read(toml.loads(f"it = {value}")["it"])
         except (ValueError, KeyError):
             pass
     return key.kind.read(value)
@@ -262,7 +263,7 @@ def parse(path: Path | None) -> Config:
         return Config()
     try:
         text = file.read_text(encoding="utf-8-sig")
-        return Config(file, text, tomllib.loads(text))
+        return Config(file, text, toml.loads(text))
     except OSError as error:
         raise SettingsError(f"the configuration {file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -271,6 +272,8 @@ def parse(path: Path | None) -> Config:
         said = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", str(error))
         place, what = (f"{file}:{said[2]}", said[1]) if said else (str(file), str(error))
         raise SettingsError(f"{place}: the configuration is not TOML: {what}") from error
+    except ValueError as error:
+        raise SettingsError(f"{file}: the configuration cannot be used: {error}") from error
 
 
 def read(path: str | None) -> Config:

@@ -16,6 +16,7 @@ from loader.jobs.hooks.web import get, is_url, parts_of, post
 from loader.text import counted, plain
 
 _log: Final = logging.getLogger(__name__)
+_at_work: Final[list[str]] = []
 
 
 def announce(job: JobConfig) -> None:
@@ -80,12 +81,20 @@ def _ping(job: JobConfig, end: str) -> None:
 
 
 def _guarded(job: JobConfig, what: str, act: Callable[[], None]) -> None:
+    _at_work.append(what)
     try:
         act()
     except Exception as error:  # a hook never changes the run
         _log.warning("%s of the job %s %s", what, job.name, masked(str(error)))
     else:
         _log.info("%s pinged (job %s)", what, job.name)
+    finally:
+        _at_work.remove(what)
+
+
+def busy() -> bool:
+    """Whether a hook is at work, which has a time limit of its own (`hook_timeout`)."""
+    return bool(_at_work)
 
 
 def sentence(result: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedIOBase
@@ -14,6 +14,8 @@ from loader.errors import NotThere, UnreadableFile
 from loader.read.streams import archives
 from loader.read.streams.compression import damage
 from loader.read.streams.place import Place
+
+_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +82,26 @@ def open_source(source: Source) -> Iterator[BufferedIOBase]:
         yield file
 
 
-def content_hash(source: Source) -> str:
+def content_hash(source: Source, check: Callable[[], None] = lambda: None) -> str:
     """`sha256:` and the hex digest of the source's own bytes (of a compressed file: as on disk).
+    Calls `check` now and then, which may raise to end it.
 
     Raises:
         UnreadableFile: as `open_source`.
     """
+    digest = hashlib.sha256()
     with open_source(source) as stream, damage(source.name):
-        return "sha256:" + hashlib.file_digest(stream, "sha256").hexdigest()
+        while data := stream.read(_AT_ONCE):
+            check()
+            digest.update(data)
+    return "sha256:" + digest.hexdigest()
+
+
+def _here() -> str:
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:
+        return "the current directory, which has been deleted"
 
 
 def no_access(name: str, exc: OSError) -> UnreadableFile:
@@ -102,7 +116,7 @@ def no_access(name: str, exc: OSError) -> UnreadableFile:
         return NotThere.of(
             name,
             "does not exist",
-            hint=f"relative paths start in {Path.cwd()}; check the spelling",
+            hint=f"relative paths start in {_here()}; check the spelling",
         )
     if isinstance(exc, PermissionError):
         return UnreadableFile.of(

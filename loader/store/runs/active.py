@@ -9,15 +9,16 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
+from loader.db.cancelling import TooLate, apart
 from loader.db.reconnecting import ReconnectingSession
-from loader.errors import Cancelled, ConnectionLost, MdloadError, RunFinished
+from loader.errors import Cancelled, ConnectionLost, DeadlinePassed, MdloadError, RunFinished
 from loader.results import RunStatus
 from loader.store.runs.records import JobRun
 
 _log = logging.getLogger(__name__)
 
-#: Someone who cancels does not want to wait.
-_PATIENCE_WHEN_CANCELLED: Final = 5.0
+#: Seconds: someone who cancels does not want to wait.
+_IN_A_HURRY: Final = 0.6
 _LONGEST_PAUSE: Final = 5.0
 
 
@@ -76,10 +77,7 @@ class ActiveRun:
         """
         if self._ended:
             return
-        patience = self._patience
-        if status == "cancelled":
-            patience = min(patience, _PATIENCE_WHEN_CANCELLED)
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + self._patience
         pause = 0.1
         unsure = False  # whether an attempt may have come through without its answer
         while True:
@@ -100,9 +98,10 @@ class ActiveRun:
 
     def end_after(self, error: BaseException) -> None:
         """Ends the run as `error` requires. Never raises: that would hide `error`."""
+        hurried = isinstance(error, (KeyboardInterrupt, Cancelled, DeadlinePassed))
         try:
-            self.end(*outcome(error))
-        except Exception as trouble:
+            apart(lambda: self.end(*outcome(error)), seconds=_IN_A_HURRY if hurried else None)
+        except (Exception, TooLate) as trouble:
             error.add_note(f"and the end of job run {self.id} could not be recorded: {trouble}")
             _log.warning("the end of job run %s could not be recorded: %s", self.id, trouble)
 
@@ -129,7 +128,7 @@ class Heart:
     ) -> None:
         self._stop.set()
         # No longer: a beat that hangs on a dead line must not hold up the end of a run.
-        self._thread.join(1.0)
+        self._thread.join(1.0 if error is None else 0.1)
 
     def _beat(self) -> None:
         while not self._stop.wait(self._seconds):

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from operator import index
 from types import TracebackType
 from typing import Any, Self, get_args
 
@@ -16,8 +15,9 @@ from loader.db.rows import PsycopgConnection
 from loader.errors import RunFinished, UnknownRun
 from loader.results import STATUSES, Counts, Mode, RunStatus
 from loader.store.metrics import Registry
+from loader.store.runs import arguments
 from loader.store.runs.active import ActiveRun, Heart, outcome
-from loader.store.runs.arguments import not_negative, one_of, storable
+from loader.store.runs.arguments import counts_of, one_of, run_key, storable, whole
 from loader.store.runs.counting import RunCounting
 from loader.store.runs.counts import NO_LOAD, as_json
 from loader.store.runs.records import ExpiredRuns, JobRun, JobRunFile, RunSummary
@@ -107,17 +107,14 @@ class JobRunTracker:
             TypeError: a count is not an integer, or a symbol is not a string.
             ValueError: a count is negative, or a time has no zone.
         """
-        counts = tuple(map(index, (
-            rows_written - rows_updated, rows_updated, rows_unchanged, rows_duplicate,
-            rows_skipped, rows_failed,
-        )))  # fmt: skip
-        if min(counts) < 0:
-            raise ValueError("rows cannot be negative, nor fewer be written than updated")
+        counts = counts_of(
+            rows_written, rows_updated, rows_unchanged, rows_duplicate, rows_skipped, rows_failed
+        )
         if any(ts is not None and ts.tzinfo is None for ts in (min_ts, max_ts)):
             raise ValueError("min_ts and max_ts need a time zone")
         done = self._session.rows(
-            "job_run_add_counts", run_id, sum(counts), *counts, as_json(symbols or ()), min_ts,
-            max_ts, heartbeat, *NO_LOAD,
+            "job_run_add_counts", run_key(run_id), sum(counts), *counts, as_json(symbols or ()),
+            min_ts, max_ts, heartbeat, *NO_LOAD,
         )  # fmt: skip
         if not done:
             self._insist_on_running(run_id)
@@ -130,7 +127,7 @@ class JobRunTracker:
             UnknownRun: there is no such run.
             RunFinished: it has ended.
         """
-        if not self._session.rows("job_run_heartbeat", run_id, repeatable=True):
+        if not self._session.rows("job_run_heartbeat", run_key(run_id), repeatable=True):
             self._insist_on_running(run_id)
 
     def complete_run(
@@ -146,7 +143,7 @@ class JobRunTracker:
         """
         one_of("status", status, STATUSES[1:])
         message = None if error_message is None else storable(error_message)
-        ended = self._session.rows("job_run_complete", run_id, status, message)
+        ended = self._session.rows("job_run_complete", run_key(run_id), status, message)
         if not ended:
             self._insist_on_running(run_id)
         self._counting.ended(ended)
@@ -157,7 +154,7 @@ class JobRunTracker:
         Raises:
             UnknownRun: there is no such run.
         """
-        found = self._find(run_id=run_id)
+        found = self._find(run_id=run_key(run_id))
         if not found:
             raise UnknownRun(f"there is no job run {run_id}", hint="mdload job-runs list")
         return found[0]
@@ -174,12 +171,14 @@ class JobRunTracker:
             one_of("status", status, STATUSES)
         if since is not None and since.tzinfo is None:
             raise ValueError("since needs a time zone")
-        return self._find(job_name=job_name, status=status, since=since, limit=limit)
+        return self._find(
+            job_name=job_name, status=status, since=since, limit=whole("limit", limit)
+        )
 
     def get_stuck_runs(self, heartbeat_timeout_minutes: float = 15) -> list[JobRun]:
         """Runs that say `running` and gave no sign of life for longer than the timeout: no
         heartbeat, or where there never was one, no start."""
-        return self._find(silent_minutes=heartbeat_timeout_minutes)
+        return self._find(silent_minutes=arguments.minutes(heartbeat_timeout_minutes))
 
     def mark_failed(
         self,
@@ -190,9 +189,9 @@ class JobRunTracker:
         """Ends as failed those of the runs that are still stuck now. Returns their ids."""
         marked = self._session.rows(
             "job_runs_mark_failed",
-            list(run_ids),
+            [run_key(each) for each in run_ids],
             storable(error_message),
-            heartbeat_timeout_minutes,
+            arguments.minutes(heartbeat_timeout_minutes),
         )
         self._counting.ended(marked)
         return sorted(int(row["id"]) for row in marked)
@@ -201,41 +200,45 @@ class JobRunTracker:
         """What `cleanup_old_runs(days)` would delete, by job."""
         return [
             ExpiredRuns(**row)
-            for row in self._session.rows("job_runs_expired", not_negative(days), repeatable=True)
+            for row in self._session.rows(
+                "job_runs_expired", arguments.whole_days(days), repeatable=True
+            )
         ]
 
     def cleanup_old_runs(self, days: int = 90) -> int:
         """Deletes the runs that ended more than `days` times 24 hours ago, with their rows of files
         and their rejected rows; gives the number of runs. Running ones stay, however old."""
-        return int(self._session.rows("job_runs_cleanup", not_negative(days))[0]["runs"])
+        return int(self._session.rows("job_runs_cleanup", arguments.whole_days(days))[0]["runs"])
 
     def get_summary(self, hours: float = 24) -> list[RunSummary]:
         """The runs started in the last `hours`, by job, provider and status."""
         return [
             RunSummary(**row)
-            for row in self._session.rows("job_runs_summary", hours, repeatable=True)
+            for row in self._session.rows(
+                "job_runs_summary", arguments.hours(hours), repeatable=True
+            )
         ]
 
     def get_files(self, run_id: int) -> list[JobRunFile]:
         """The source files of a run, in the order in which they were begun."""
         return [
             JobRunFile(**row)
-            for row in self._session.rows("job_run_files", run_id, repeatable=True)
+            for row in self._session.rows("job_run_files", run_key(run_id), repeatable=True)
         ]
 
     def get_loads(self, run_id: int) -> list[dict[str, Any]]:
         """The run's rows of `bars_loads`, oldest first: one for each transaction that changed a
         bar."""
-        return self._session.rows("loads_of_run", run_id, repeatable=True)
+        return self._session.rows("loads_of_run", run_key(run_id), repeatable=True)
 
     def get_rollbacks(self, run_id: int) -> list[dict[str, Any]]:
         """The runs that rolled this one back: `id` and `started_at`."""
-        return self._session.rows("rollbacks_of_run", run_id, repeatable=True)
+        return self._session.rows("rollbacks_of_run", run_key(run_id), repeatable=True)
 
     def get_rejects(self, run_id: int) -> dict[str, int]:
         """Rejected rows of a run that came from a live feed or a `StoreClient`, by broken rule,
         most first. Those of its files are in `get_files`."""
-        rows = self._session.rows("job_run_rejects", run_id, repeatable=True)
+        rows = self._session.rows("job_run_rejects", run_key(run_id), repeatable=True)
         return {str(row["rule"]): int(row["rows"]) for row in rows}
 
     @contextmanager

@@ -14,6 +14,11 @@ from loader.read.batch import NO_ROWS, Reading, batches, unique_names
 from loader.read.formats.format import Format
 from loader.read.streams.source import Source
 
+#: What a damaged file makes of h5py: sizes beyond a number, types that there are not, no memory.
+_FOUND: Final = (
+    ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RuntimeError, TypeError,
+    ValueError,
+)  # fmt: skip
 _BLOCK_ROWS: Final = 1 << 16
 #: A table of bars has a time and four prices; an index into one has less.
 _LEAST_COLUMNS: Final = 5
@@ -89,6 +94,8 @@ def _tables(file: Any, h5py: Any, name: str) -> list[Any]:
             found.append(thing)
 
     file.visititems(look)
+    if not all(isinstance(table.name, str) for table in found):  # h5py gives bytes for others
+        raise UnreadableFile.of(name, "is damaged: the name of a table in it is not UTF-8 text")
     groups = sorted({table.parent.name for table in found})
     if len(groups) != 1:
         raise UnreadableFile.of(
@@ -135,10 +142,11 @@ def _damaged(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, RuntimeError, KeyError, ValueError) as exc:
+    except _FOUND as exc:
+        why = next(iter(str(exc).splitlines()), type(exc).__name__)
         raise UnreadableFile.of(
             name,
-            f"is damaged or cut short: {str(exc).splitlines()[0]}",
+            f"is damaged or cut short: {why}",
             hint="get the file again from where it came",
         ) from exc
 
