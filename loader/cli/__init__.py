@@ -110,10 +110,12 @@ def root(
     log_format: Literal["text", "json"],
 ) -> None:
     """Load OHLCV bars into PostgreSQL and TimescaleDB, exactly, and keep a record of every load."""
+    from loader.cli import open_files
     from loader.cli.context import Context
     from loader.listen import log
 
     log.configure(log_format, -1 if quiet else verbose)
+    open_files.insist()
     ctx.obj = Context(
         database=database,
         config_file=config_file,
