@@ -35,8 +35,8 @@ from loader.settings import Settings
 MINUTES: Final = float(os.environ.get("MDLOAD_FUZZ_MINUTES", "0"))
 #: Of a file, and what one file may add to the memory that the process has taken before.
 EXAMPLES: Final = 40
-SECONDS: Final = 30.0
-MOST_KB: Final = 1 << 20
+SECONDS: Final = 60.0
+MOST_KB: Final = 2 << 20
 ROWS: Final = 50
 NAMED: Final = Settings(provider="p", interval="1m")
 MINUTE: Final = 60_000_000
