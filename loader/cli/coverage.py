@@ -40,8 +40,7 @@ def coverage(
     from loader.cli import interrupts
     from loader.cli.store import store
     from loader.cli.views.coverage import cells_that_fit, print_coverage
-    from loader.db.arrow import connect
-    from loader.db.cancelling import cancellable
+    from loader.db.arrow import cancellable, connect
     from loader.store.series import SeriesFilter
     from loader.store.versions import past
     from loader.survey.coverage import coverage

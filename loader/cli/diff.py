@@ -43,8 +43,7 @@ def diff(
     """
     from loader.cli.store import store
     from loader.cli.views.past import show_diff, write_rows
-    from loader.db.arrow import connect
-    from loader.db.cancelling import cancellable
+    from loader.db.arrow import cancellable, connect
     from loader.db.reconnecting import ReconnectingSession
     from loader.errors import CheckFailed
     from loader.store.export_files import kind_of

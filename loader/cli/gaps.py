@@ -58,8 +58,7 @@ def gaps(
     from loader.cli import interrupts
     from loader.cli.store import store
     from loader.cli.views.gaps import print_gaps, print_waivers
-    from loader.db.arrow import connect
-    from loader.db.cancelling import cancellable
+    from loader.db.arrow import cancellable, connect
     from loader.store.series import SeriesFilter, stored_series
     from loader.survey import waivers
     from loader.survey.gaps import Span, check, unknown

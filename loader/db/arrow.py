@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 import pyarrow as pa
@@ -22,6 +23,7 @@ from loader.db.rows import expect_sessions
 from loader.db.translate import translate
 from loader.errors import MdloadError
 
+T = TypeVar("T")
 _OLDEST = pl.CompatLevel.oldest()  # string_view is not understood by the driver's encoder
 #: Rows that the driver encodes before it sends them. This few fit the socket's buffer (208 kB), and
 #: the server reads them while the next are encoded; with more, each side waits for the other.
@@ -238,3 +240,20 @@ def _record(params: Sequence[Param]) -> pa.RecordBatch | None:
         columns.append(pl.Series(f"${number}", [value], pl.String if value is None else dtype))
     # Not by pyarrow.array, which imports pandas.
     return pl.DataFrame(columns).to_arrow(compat_level=_OLDEST).to_batches()[0]
+
+
+def cancellable(connection: Connection, work: Callable[[], T]) -> T:
+    """Does `work` over `connection` in another thread, so that Ctrl-C can interrupt the wait: the
+    driver itself would wait for the server's answer. Returns or raises what `work` does."""
+    with ThreadPoolExecutor(1, "mdload-work") as pool, cancelling(connection):
+        return pool.submit(work).result()
+
+
+@contextmanager
+def cancelling(connection: Connection) -> Iterator[None]:
+    """If the block raises, asks the server to stop what another thread does over `connection`."""
+    try:
+        yield
+    except BaseException:
+        connection.cancel()
+        raise

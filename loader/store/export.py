@@ -14,8 +14,7 @@ import pyarrow as pa
 
 from loader import bars
 from loader.bars import SERIES
-from loader.db.arrow import Connection, connect
-from loader.db.cancelling import cancellable, cancelling
+from loader.db.arrow import Connection, cancellable, cancelling, connect
 from loader.read.ahead import ahead
 from loader.store.packed import counts, unpacked, unpacked_times, wanted_json
 from loader.store.series import SeriesFilter, stored_series
