@@ -21,6 +21,10 @@ docs:
 crashes MINUTES="10":
     MDLOAD_CRASH_MINUTES={{MINUTES}} MDLOAD_CRASH_FIGURES=crashes.md python -m pytest tests/ingest/test_crashes_rounds.py -k as_long
 
+# Damage files of every container for so long; the figures are printed at the end.
+fuzz MINUTES="60":
+    MDLOAD_FUZZ_MINUTES={{MINUTES}} nice python -m pytest -s -n 0 tests/read/test_fuzz.py
+
 # Load the sample into the embedded server and look at what happened.
 demo:
     mdload backfill examples/bars.parquet

@@ -19,6 +19,17 @@ SELECT version_num
   JOIN pg_namespace ON pg_namespace.oid = relnamespace
  WHERE nspname = current_schema()
 
+-- schema_closed --
+-- A schema of the search_path that has mdload's tables and that this role may not use, and the role.
+SELECT nspname, current_user
+  FROM pg_namespace
+ WHERE NOT has_schema_privilege(oid, 'USAGE')
+   AND nspname = ANY (SELECT trim(both ' "' FROM replace(part, '$user', current_user))
+                        FROM regexp_split_to_table(current_setting('search_path'), ',') AS part)
+   AND EXISTS (SELECT FROM pg_class
+                WHERE relnamespace = pg_namespace.oid AND relname = 'mdload_alembic_version')
+ LIMIT 1
+
 -- session_for_rows --
 -- Prepares a session of psycopg. Runs add counts beside other writers, which a stricter isolation would refuse; such a
 -- session is idle for as long as a load lasts; and psycopg reads times in ISO form only.

@@ -111,6 +111,7 @@ def root(
 
     The options below are taken after a command too.
     """
+    from loader.cli import open_files
     from loader.cli.context import Context
 
     ctx.obj = Context(
@@ -120,6 +121,7 @@ def root(
         log_format=log_format,
     )
     ctx.obj.configure_log()
+    open_files.insist()
     if ctx.invoked_subcommand not in LIGHT:
         surroundings.insist_on_memory()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 import pyarrow as pa
@@ -24,6 +24,7 @@ from loader.db.rows import expect_sessions
 from loader.db.translate import translate
 from loader.errors import Cancelled, MdloadError
 
+T = TypeVar("T")
 _OLDEST = pl.CompatLevel.oldest()  # string_view is not understood by the driver's encoder
 #: Rows that the driver encodes before it sends them. This few fit the socket's buffer (208 kB), and
 #: the server reads them while the next are encoded; with more, each side waits for the other.

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import Conninfo
 
 from loader.errors import SettingsError
 
@@ -94,6 +96,7 @@ def _parsed(text: str, source: str) -> dict[str, Any]:
     except ProgrammingError:  # it quotes pieces of the text, which may be the password's
         parts = {}
     if not parts and url != "postgresql://":
+        _refuse_misspelt(text, source)
         raise SettingsError(f"{source} is not a PostgreSQL URL or connection string", hint=_HINT)
     host, port = str(parts.get("host", "")), str(parts.get("port", ""))
     socket = host.startswith("/" if scheme else ("/", "@"))  # @ begins an abstract one
@@ -103,6 +106,21 @@ def _parsed(text: str, source: str) -> dict[str, Any]:
             hint="write %40 for @, %3A for : and %2F for / in a user name or password",
         )
     return parts
+
+
+def _refuse_misspelt(text: str, source: str) -> None:
+    """
+    Raises:
+        SettingsError: a parameter of `text` is spelled almost like one of libpq's. Other words may
+            be a piece of a password, and are not shown.
+    """
+    known = [each.keyword.decode() for each in Conninfo.get_defaults()]
+    for name in re.findall(r"(?:^|[?&\s])([a-z_]{3,30})\s*=", text):
+        if name not in known and (meant := get_close_matches(name, known, 1, 0.8)):
+            raise SettingsError(
+                f"{source} has a parameter {name!r}, which PostgreSQL does not know",
+                hint=f"is it {meant[0]}?",
+            )
 
 
 def _url(parts: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 import psycopg
 
@@ -44,6 +45,10 @@ _REFUSALS = {
 }
 
 
+#: A load of a few files at a time opens about so many: sessions, sources, scratch files.
+_FEW_FILES: Final = 128
+
+
 def translate(error: Exception, doing: str) -> DatabaseError:
     """The mdload error for the `error` of a driver, to be raised `from` it.
 
@@ -70,8 +75,20 @@ def translate(error: Exception, doing: str) -> DatabaseError:
     elif sqlstate is None and isinstance(error, psycopg.OperationalError):
         # psycopg has more ways than ADBC to say that nobody answered.
         kind, hint = ConnectionLost, "check that the server is up, then try again"
+    if kind is ConnectionLost and sqlstate is None and (few := _few_files()):
+        hint = f"this process may open only {few} files: ulimit -n 1024; or {hint}"
     message = f"the database failed while {doing}: {text}"
     return kind(message, hint=hint, sqlstate=sqlstate, reason=text)
+
+
+def _few_files() -> int | None:
+    """How many files this process may open, if that is so few that it may be the fault."""
+    try:
+        import resource  # noqa: PLC0415 - Windows has none
+    except ImportError:
+        return None
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return allowed if 0 <= allowed < _FEW_FILES else None
 
 
 def _first_line(text: str) -> str:

@@ -151,8 +151,25 @@ def _revision(session: Session) -> str | None:
     except SchemaOutOfDate as error:
         if error.sqlstate != _NO_TABLE:
             raise
+        _refuse_closed(session)
         return None
     return str(row[0]) if row else None
+
+
+def _refuse_closed(session: Session) -> None:
+    """
+    Raises:
+        DatabaseError: the role may not use a schema in which the tables may be: to it they look as
+            if they were not there.
+    """
+    with session.transaction():
+        closed = session.row("schema_closed")
+    if closed is not None:
+        schema, role = closed
+        raise DatabaseError(
+            f"the role {role!r} may not use the schema {schema!r}, where mdload's tables are",
+            hint=f'GRANT USAGE ON SCHEMA {schema} TO "{role}"; and the rest of docs/roles.sql',
+        )
 
 
 def _refuse_newer(found: str | None, database: str) -> None:

@@ -176,3 +176,35 @@ def test_the_sample_of_hikyuu(samples: Path) -> None:
         96050,
     )
     assert (first["highPrice"], first["lowPrice"], first["closePrice"]) == (99980, 95790, 99980)
+
+
+SECRET = np.array([ROW] * 8, dtype=KIND)
+
+
+def test_rows_in_other_files_are_not_read(tmp_path: Path) -> None:
+    """A file could name any other that this account may read."""
+    secret, bars = tmp_path / "secret.bin", tmp_path / "secret.h5"
+    secret.write_bytes(SECRET.tobytes())
+    write(bars, {"data/SH600000": SECRET})
+    with h5py.File(tmp_path / "external.h5", "w") as file:
+        file.create_dataset(
+            "data/SH600000", (8,), np.dtype(KIND), external=[(str(secret), 0, SECRET.nbytes)]
+        )
+    with h5py.File(tmp_path / "virtual.h5", "w") as file:
+        layout = h5py.VirtualLayout((8,), np.dtype(KIND))
+        layout[:] = h5py.VirtualSource(str(bars), "data/SH600000", (8,))
+        file.create_virtual_dataset("data/SH600000", layout)
+    for name in ("external.h5", "virtual.h5"):
+        with pytest.raises(UnreadableFile, match="the rows of /data/SH600000 are in other files"):
+            opened(tmp_path / name)
+
+
+def test_links_to_other_files_are_not_followed(tmp_path: Path) -> None:
+    write(tmp_path / "secret.h5", {"data/SH600000": SECRET})
+    with h5py.File(tmp_path / "link.h5", "w") as file:
+        file["whole"] = h5py.ExternalLink(str(tmp_path / "secret.h5"), "/data")
+        file.create_group("data")["SH600000"] = h5py.ExternalLink(
+            str(tmp_path / "secret.h5"), "/data/SH600000"
+        )
+    with pytest.raises(UnreadableFile, match="with tables of bars in no group"):
+        opened(tmp_path / "link.h5")

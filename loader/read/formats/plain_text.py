@@ -35,11 +35,44 @@ def printable(name: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in name)
 
 
+#: Encodings by the names of iconv, those of several bytes first.
+_WIDE: Final = {
+    "GB18030": "Chinese", "BIG5": "Chinese, traditional", "SHIFT_JIS": "Japanese",
+    "EUC-KR": "Korean", "WINDOWS-1251": "Cyrillic",
+}  # fmt: skip
+_NARROW: Final = {"WINDOWS-1252": "Western European"}
+_LETTERS: Final = re.compile(rb"[\x80-\xff]+")
+
+
+def fitting(text: bytes) -> list[str]:
+    """The encodings, by the names of iconv, in which `text` can be: the likely ones first. Letters
+    of other scripts than the Latin one stand side by side, accented letters alone."""
+    runs = _LETTERS.findall(text)
+    beside = 5 * sum(len(run) > 1 for run in runs) > len(runs)
+    wide = [name for name in _WIDE if beside and _decodes(text, name)]
+    return [*wide[:4], *(name for name in _NARROW if _decodes(text, name))]
+
+
+def _decodes(text: bytes, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        found = decoder.decode(text)  # the last character may be cut
+    except UnicodeDecodeError:
+        return False
+    return not any("\x80" <= letter < "\xa0" or "\ue000" <= letter < "\uf900" for letter in found)
+
+
 def not_utf8(name: str, exc: UnicodeDecodeError, offset: int, where: str) -> UnreadableFile:
     """The error for text that begins `offset` bytes into the file."""
+    begin = exc.object.rfind(b"\n", 0, exc.start) + 1
+    fit = fitting(exc.object[begin : begin + (1 << 16)])
+    first = fit[0] if fit else "ENCODING"
+    scripts = _WIDE | _NARROW
+    may_be = ", ".join(f"{each} ({scripts[each]})" for each in fit)
+    which = f"it can be {may_be}; " if len(fit) > 1 else ""
     return UnreadableFile.of(
         name,
         f"is not UTF-8: byte {offset + exc.start + 1:,}, in {where}, "
         f"is 0x{exc.object[exc.start]:02x}",
-        hint=f"convert it: iconv -f WINDOWS-1252 -t UTF-8 '{name}' > converted.csv",
+        hint=f"{which}convert it: iconv -f {first} -t UTF-8 '{name}' > converted.csv",
     )

@@ -97,8 +97,24 @@ def _refusal(head: bytes, name: str) -> UnreadableFile:
         return _no_table(name, "a PDF document")
     if head[257:262] == b"ustar":
         return _no_table(name, "a tar archive")
+    if encoding := _unmarked_utf16(head):
+        return UnreadableFile.of(
+            name,
+            f"is text in {encoding} without the mark that says so",
+            hint=f"convert it: iconv -f {encoding} -t UTF-8 '{name}' > converted.csv",
+        )
     kinds = (kind for magic, kind in _BINARY.items() if head.startswith(magic))
     return _no_table(name, next(kinds, "binary data of a kind that mdload does not know"))
+
+
+def _unmarked_utf16(head: bytes) -> str | None:
+    """The name of the encoding: every second byte of most letters, digits and marks is zero."""
+    even, odd = head[0::2], head[1::2]
+    for zeros, letters, name in ((odd, even, "UTF-16LE"), (even, odd, "UTF-16BE")):
+        half = len(zeros) // 2
+        if half > 2 and zeros.count(0) > half and not letters.count(0):
+            return None if CONTROL.search(letters) else name
+    return None
 
 
 def _not_yet(name: str, kind: str) -> UnreadableFile:

@@ -95,6 +95,8 @@ class Rows:
 
     def _fast(self, text: bytes, *, quoted: bool) -> pl.DataFrame | None:
         """The rows of `text`, which are whole, or None where they are not regular."""
+        if not quoted and b"\n\n" in text:  # Polars would make a row of each blank line
+            text = _BLANK_LINES.sub(b"", text)
         try:
             frame = pl.read_csv(
                 text,

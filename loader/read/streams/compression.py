@@ -135,8 +135,8 @@ def damage(name: str, done: Callable[[], str] = str) -> Iterator[None]:
         if "Memory usage limit" in str(exc) or "Frame requires too much memory" in str(exc):
             raise UnreadableFile.of(
                 name,
-                "is compressed with a window so large that unpacking it takes more than "
-                f"{bounds.megabytes(bounds.DECOMPRESSOR)}",
+                "is compressed with a window so large that unpacking it takes more memory than "
+                "mdload gives it",
                 hint="unpack it, and load what it holds; or compress it with a usual level",
             ) from exc
         raise UnreadableFile.of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
+from typing import Final
 
 from loader.errors import NotThere, UnreadableFile
 from loader.read.streams import archives
@@ -16,6 +18,8 @@ from loader.read.streams.compression import damage
 from loader.read.streams.place import Place
 
 _AT_ONCE = 1 << 20
+#: Too many files are open, of this process or of the machine.
+_FULL: Final = (errno.EMFILE, errno.ENFILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,4 +128,5 @@ def no_access(name: str, exc: OSError) -> UnreadableFile:
             "may not be read: permission denied",
             hint=f"give this user the right to read it: ls -ld '{name}' shows who has it",
         )
-    return UnreadableFile.of(name, f"cannot be read: {exc.strerror or exc}")
+    hint = "allow this process more open files: ulimit -n 1024" if exc.errno in _FULL else None
+    return UnreadableFile.of(name, f"cannot be read: {exc.strerror or exc}", hint=hint)
