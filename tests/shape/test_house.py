@@ -104,7 +104,8 @@ def test_the_table_has_the_columns_of_the_list(database_url: str) -> None:
     assert {name for name, _, required in found if not required} == set(OPTIONAL)
 
 
-TEMPORARY = ("stage_create", "rejected_create", "undone_create", "prior_create")
+TEMPORARY = ("stage_create", "rejected_create", "undone_create", "prior_create",
+             "prunable_create")  # fmt: skip
 TIMESCALE = r"timescaledb[_.]|hypertable|compress_chunk|_policy\(|continuous_aggregate"
 
 
