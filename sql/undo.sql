@@ -146,7 +146,7 @@ WITH gone AS (
     SELECT @key, @values, @values(new_), CAST($1 AS bigint), created_at, updated_at, 'update'
       FROM gone
     RETURNING 1)
-SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM kept)
+SELECT (SELECT count(*) FROM gone) AS gone, (SELECT count(*) FROM kept) AS kept
 
 -- undo_added_keep --
 -- Keeps the bars of the loads to be undone that were nothing before as revisions. $1 run. Gives how many. Two statements
@@ -181,7 +181,7 @@ WITH restored AS (
             WHERE @same_key(b., p.) AND b.ts BETWEEN CAST($1 AS timestamptz) AND CAST($2 AS timestamptz))
      ORDER BY @key(p.)
     RETURNING symbol)
-SELECT coalesce(sum(bars), 0), CAST(coalesce(json_agg(symbol), '[]') AS text)
+SELECT CAST(coalesce(sum(bars), 0) AS bigint) AS bars, CAST(coalesce(json_agg(symbol), '[]') AS text) AS symbols
   FROM (SELECT symbol, count(*) AS bars FROM restored GROUP BY symbol) AS s
 
 -- undo_remember --
@@ -220,7 +220,7 @@ WITH gone AS (
            CAST($1 AS bigint), created_at, updated_at, 'delete'
       FROM gone
     RETURNING 1)
-SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM kept)
+SELECT (SELECT count(*) FROM gone) AS gone, (SELECT count(*) FROM kept) AS kept
 
 -- rename_meets --
 -- Bars that stand where a rename of symbol $1 to $2 would put others: how many, the first and last ts. Only of provider

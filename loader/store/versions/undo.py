@@ -134,7 +134,7 @@ def _put_back(writer: Connection, run_id: int | None) -> tuple[int, int, int, li
         shape.insist_kept(writer, gone, kept)
     if prior:
         written, symbols = writer.one("undo_restore", first, last)
-    return replaced, gone, int(written), json.loads(symbols), (first, last)
+    return replaced, gone, written, json.loads(symbols), (first, last)
 
 
 def delete(url: str, asked: SeriesFilter, run_id: int | None) -> Undone:
