@@ -1,39 +1,38 @@
+-- prunable_create --
+-- The revisions that prune removes.
+CREATE TEMPORARY TABLE mdload_prunable (
+    id bigint NOT NULL, known_at timestamptz NOT NULL, load_id bigint
+) ON COMMIT DROP
+
+-- prunable_fill --
+-- Revisions of changes that were known more than $1 days (of 24 hours) ago and that every pin knows: what they keep is read
+-- at no pin and at no time since.
+INSERT INTO pg_temp.mdload_prunable (id, known_at, load_id)
+SELECT r.id, greatest(coalesce(n.known_at, r.revised_at), r.revised_at), n.id
+  FROM bars_ohlcv_revisions r
+  LEFT JOIN bars_loads n ON n.xact_at = r.revised_at
+ WHERE greatest(coalesce(n.known_at, r.revised_at), r.revised_at)
+       < statement_timestamp() - make_interval(hours => 24 * CAST($1 AS integer))
+   AND NOT EXISTS (
+       SELECT FROM bars_pins p
+        WHERE NOT (coalesce(n.known_at, r.revised_at) <= p.known_at AND coalesce(n.id, 0) <= p.load_id))
+
 -- prune_counts --
--- What is older than $1 days (of 24 hours) and no pin needs: revisions, and loads that can be folded. See the two
--- queries below.
-SELECT (SELECT count(*)
-          FROM bars_ohlcv_revisions r
-          LEFT JOIN bars_loads n ON n.xact_at = r.revised_at
-         WHERE greatest(coalesce(n.known_at, r.revised_at), r.revised_at)
-               < statement_timestamp() - make_interval(hours => 24 * CAST($1 AS integer))
-           AND NOT EXISTS (
-               SELECT FROM bars_pins p
-                WHERE NOT (coalesce(n.known_at, r.revised_at) <= p.known_at AND coalesce(n.id, 0) <= p.load_id))
-       ) AS revisions,
-       (SELECT max(greatest(coalesce(n.known_at, r.revised_at), r.revised_at))
-          FROM bars_ohlcv_revisions r
-          LEFT JOIN bars_loads n ON n.xact_at = r.revised_at
-         WHERE greatest(coalesce(n.known_at, r.revised_at), r.revised_at)
-               < statement_timestamp() - make_interval(hours => 24 * CAST($1 AS integer))
-           AND NOT EXISTS (
-               SELECT FROM bars_pins p
-                WHERE NOT (coalesce(n.known_at, r.revised_at) <= p.known_at AND coalesce(n.id, 0) <= p.load_id))
-       ) AS unreadable_before,
+-- How many they are, when the newest of those changes was known, and how many revisions and loads there are.
+SELECT count(*) AS revisions, max(known_at) AS unreadable_before,
        (SELECT count(*) FROM bars_ohlcv_revisions) AS all_revisions,
        (SELECT count(*) FROM bars_loads) AS all_loads
+  FROM pg_temp.mdload_prunable
 
 -- prune_forget --
 -- Files whose bars were changed by revisions that prune_revisions is about to remove: they count as new when they are met
--- again, for what tells that they were changed goes. $1 days. Gives how many.
+-- again, for what tells that they were changed goes. Gives how many.
 WITH forgotten AS (
     UPDATE job_run_files f SET config_fingerprint = NULL
       FROM (SELECT DISTINCT r.provider, r.symbol, r."interval", r.ts, n.stamped_at, n.file_id
-              FROM bars_ohlcv_revisions r
-              JOIN bars_loads n ON n.xact_at = r.revised_at
-             WHERE greatest(n.known_at, r.revised_at)
-                   < statement_timestamp() - make_interval(hours => 24 * CAST($1 AS integer))
-               AND NOT EXISTS (
-                   SELECT FROM bars_pins p WHERE NOT (n.known_at <= p.known_at AND n.id <= p.load_id))) AS r
+              FROM pg_temp.mdload_prunable old
+              JOIN bars_ohlcv_revisions r ON r.id = old.id
+              JOIN bars_loads n ON n.id = old.load_id) AS r
      WHERE f.state IN ('loaded', 'partial') AND f.config_fingerprint IS NOT NULL
        AND r.stamped_at > f.started_at AND r.file_id IS DISTINCT FROM f.id
        AND (f.provider IS NULL OR f.provider = r.provider)
@@ -44,19 +43,10 @@ WITH forgotten AS (
 SELECT count(*) FROM forgotten
 
 -- prune_revisions --
--- Removes revisions of changes that were known more than $1 days (of 24 hours) ago and that every pin knows: what they keep
--- is read at no pin and at no time since. Gives how many.
+-- Removes them. Gives how many.
 WITH gone AS (
     DELETE FROM bars_ohlcv_revisions r
-     USING (SELECT v.id
-              FROM bars_ohlcv_revisions v
-              LEFT JOIN bars_loads n ON n.xact_at = v.revised_at
-             WHERE greatest(coalesce(n.known_at, v.revised_at), v.revised_at)
-                   < statement_timestamp() - make_interval(hours => 24 * CAST($1 AS integer))
-               AND NOT EXISTS (
-                   SELECT FROM bars_pins p
-                    WHERE NOT (coalesce(n.known_at, v.revised_at) <= p.known_at
-                               AND coalesce(n.id, 0) <= p.load_id))) AS old
+     USING pg_temp.mdload_prunable old
      WHERE old.id = r.id
     RETURNING 1)
 SELECT count(*) FROM gone

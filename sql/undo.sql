@@ -21,13 +21,13 @@ SELECT pg_advisory_xact_lock(120278083395942)
 -- undone_create --
 -- The loads to be undone, for the queries below. `core` are those that are meant; the others come to nothing together.
 CREATE TEMPORARY TABLE mdload_undone (
-    id bigint NOT NULL, xact_at timestamptz NOT NULL, inserted bigint NOT NULL, core boolean NOT NULL
+    id bigint NOT NULL, xact_at timestamptz NOT NULL, inserted bigint NOT NULL, changed bigint NOT NULL, core boolean NOT NULL
 ) ON COMMIT DROP
 
 -- undone_fill --
 -- Loads $1 (JSON array of ids), of which those in $2 are meant.
-INSERT INTO pg_temp.mdload_undone (id, xact_at, inserted, core)
-SELECT l.id, l.xact_at, l.inserted,
+INSERT INTO pg_temp.mdload_undone (id, xact_at, inserted, changed, core)
+SELECT l.id, l.xact_at, l.inserted, l.updated + l.deleted,
        l.id IN (SELECT CAST(c.id AS bigint) FROM json_array_elements_text(CAST(CAST($2 AS text) AS json)) AS c (id))
   FROM json_array_elements_text(CAST(CAST($1 AS text) AS json)) AS w (id)
   JOIN bars_loads l ON l.id = CAST(w.id AS bigint)
@@ -36,55 +36,73 @@ SELECT l.id, l.xact_at, l.inserted,
 -- So that the planner knows how few they are.
 ANALYZE pg_temp.mdload_undone
 
+-- undo_pruned --
+-- How many bars the loads to be undone changed or took away without a revision, which prune has removed.
+SELECT CAST((SELECT coalesce(sum(changed), 0) FROM pg_temp.mdload_undone)
+       - (SELECT count(*) FROM pg_temp.mdload_undone u JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at) AS bigint)
+
 -- undo_is_last --
--- Whether no load that is not to be undone came after the first of those that are.
+-- Whether no load that is not to be undone came after the first of those that are meant.
 SELECT NOT EXISTS (
        SELECT FROM bars_loads l
-        WHERE l.id > (SELECT min(id) FROM pg_temp.mdload_undone)
+        WHERE l.id > (SELECT min(id) FROM pg_temp.mdload_undone WHERE core)
           AND NOT EXISTS (SELECT FROM pg_temp.mdload_undone u WHERE u.id = l.id))
 
 -- undo_later --
--- Where loads that are not to be undone changed the same bars later: by run and kind of load, how many bars, and the first
--- of them. What they superseded cannot be taken back without them.
+-- Bars of the loads that are meant of which the last change is that of another load, not counting those that come to
+-- nothing: by run and kind of that load how many, and the first of them. They cannot be taken back without it.
 WITH later AS MATERIALIZED (
     SELECT l.id, l.xact_at, l.run_id, l.kind FROM bars_loads l
-     WHERE l.id > (SELECT min(id) FROM pg_temp.mdload_undone)
+     WHERE l.id > (SELECT min(id) FROM pg_temp.mdload_undone WHERE core)
        AND NOT EXISTS (SELECT FROM pg_temp.mdload_undone u WHERE u.id = l.id)
+), since AS MATERIALIZED (
+    SELECT xact_at FROM later UNION ALL SELECT xact_at FROM pg_temp.mdload_undone
+), meant AS MATERIALIZED (
+    SELECT @key, max(id) AS last
+      FROM (SELECT @key(r.), c.id
+              FROM pg_temp.mdload_undone c
+              JOIN bars_ohlcv_revisions r ON r.revised_at = c.xact_at
+             WHERE c.core
+             UNION ALL
+            SELECT @key(r.), c.id
+              FROM since s
+              JOIN bars_ohlcv_revisions r ON r.revised_at = s.xact_at
+              JOIN pg_temp.mdload_undone c ON c.xact_at = r.old_updated_at
+             WHERE c.core) AS changes
+     GROUP BY @key
 ), theirs AS (
-    -- The values of a load to be undone, replaced or taken away by a later load.
-    SELECT r.provider, r.symbol, r."interval", r.ts, l.run_id, l.kind
+    -- Replaced or taken away by a later load.
+    SELECT @key(r.), l.id, l.run_id, l.kind
       FROM later l
       JOIN bars_ohlcv_revisions r ON r.revised_at = l.xact_at
-      JOIN pg_temp.mdload_undone o ON o.xact_at = r.old_updated_at
      UNION ALL
-    -- Taken away by a load to be undone, and there again by a later one.
-    SELECT r.provider, r.symbol, r."interval", r.ts, l.run_id, l.kind
+    -- Taken away by a load that is meant, and there again by a later one.
+    SELECT @key(r.), l.id, l.run_id, l.kind
       FROM pg_temp.mdload_undone u
       JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at AND r.op = 'delete'
       JOIN bars_ohlcv b ON @same_key(b., r.)
       JOIN later l ON l.xact_at = b.updated_at
+     WHERE u.core
      UNION ALL
-    -- Likewise, and taken away once more.
-    SELECT r.provider, r.symbol, r."interval", r.ts, l.run_id, l.kind
+    -- Likewise, and replaced or taken away once more.
+    SELECT @key(r.), l.id, l.run_id, l.kind
       FROM pg_temp.mdload_undone u
       JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at AND r.op = 'delete'
       JOIN bars_ohlcv_revisions s ON @same_key(s., r.)
-      JOIN later l ON l.xact_at = s.revised_at AND l.id > u.id
-     WHERE s.op = 'delete'
+      JOIN later l ON l.xact_at = s.old_updated_at
+     WHERE u.core
 ), standing AS (
-    SELECT DISTINCT t.provider, t.symbol, t."interval", t.ts, t.run_id, t.kind
+    SELECT DISTINCT @key(t.), t.run_id, t.kind
       FROM theirs t
-     WHERE NOT EXISTS (
-           SELECT FROM bars_ohlcv b JOIN pg_temp.mdload_undone u ON u.xact_at = b.updated_at
+      JOIN meant m ON @same_key(m., t.)
+     WHERE t.id > m.last
+       AND NOT EXISTS (
+           SELECT FROM bars_ohlcv b JOIN pg_temp.mdload_undone u ON u.core AND u.xact_at = b.updated_at
             WHERE @same_key(b., t.))
-       AND EXISTS (
-           SELECT FROM bars_ohlcv_revisions r
-             JOIN pg_temp.mdload_undone c ON c.core AND c.xact_at IN (r.revised_at, r.old_updated_at)
-            WHERE @same_key(r., t.))
 )
 SELECT run_id, kind, count(*) AS bars, min(ts) AS first, max(ts) AS last,
        (array_agg(DISTINCT symbol || ' ' || "interval"))[1:5] AS series,
-       (SELECT count(*) FROM (SELECT DISTINCT provider, symbol, "interval", ts FROM standing) AS s) AS all_bars
+       (SELECT count(*) FROM (SELECT DISTINCT @key FROM standing) AS s) AS all_bars
   FROM standing
  GROUP BY run_id, kind
  ORDER BY bars DESC, run_id
@@ -128,7 +146,7 @@ WITH gone AS (
     SELECT @key, @values, @values(new_), CAST($1 AS bigint), created_at, updated_at, 'update'
       FROM gone
     RETURNING 1)
-SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM kept)
+SELECT (SELECT count(*) FROM gone) AS gone, (SELECT count(*) FROM kept) AS kept
 
 -- undo_added_keep --
 -- Keeps the bars of the loads to be undone that were nothing before as revisions. $1 run. Gives how many. Two statements
@@ -163,7 +181,7 @@ WITH restored AS (
             WHERE @same_key(b., p.) AND b.ts BETWEEN CAST($1 AS timestamptz) AND CAST($2 AS timestamptz))
      ORDER BY @key(p.)
     RETURNING symbol)
-SELECT coalesce(sum(bars), 0), CAST(coalesce(json_agg(symbol), '[]') AS text)
+SELECT CAST(coalesce(sum(bars), 0) AS bigint) AS bars, CAST(coalesce(json_agg(symbol), '[]') AS text) AS symbols
   FROM (SELECT symbol, count(*) AS bars FROM restored GROUP BY symbol) AS s
 
 -- undo_remember --
@@ -202,7 +220,7 @@ WITH gone AS (
            CAST($1 AS bigint), created_at, updated_at, 'delete'
       FROM gone
     RETURNING 1)
-SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM kept)
+SELECT (SELECT count(*) FROM gone) AS gone, (SELECT count(*) FROM kept) AS kept
 
 -- rename_meets --
 -- Bars that stand where a rename of symbol $1 to $2 would put others: how many, the first and last ts. Only of provider

@@ -195,6 +195,31 @@ def database_url(server_url: str, template: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def partitioned_template(server_url: str) -> Iterator[str]:
+    """As `template`, with bars in a table that PostgreSQL itself partitions by time."""
+    from loader.store import schema
+    from tests.support.partitions import PARTITIONED
+
+    with database(server_url) as url:
+        schema.upgrade(url, "0002")
+        with psycopg.connect(url, autocommit=True) as connection:
+            for statement in PARTITIONED:
+                connection.execute(statement.encode())
+        schema.upgrade(url)
+        yield url.split("?")[0].split("/")[-1]
+
+
+@pytest.fixture(params=["one table", "partitions"])
+def either_url(request: pytest.FixtureRequest, server_url: str) -> Iterator[str]:
+    """As `database_url`: once with one table of bars, and once with partitions."""
+    if request.param == "partitions" and TIMESCALE:
+        pytest.skip("a hypertable has partitions of its own")
+    name = "template" if request.param == "one table" else "partitioned_template"
+    with database(server_url, request.getfixturevalue(name)) as url:
+        yield url
+
+
 @dataclass(frozen=True)
 class Ran:
     """What a command left behind."""

@@ -33,6 +33,8 @@ BAD: Final[dict[str, pl.DataType]] = {
 _AGES: Final = (datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 #: With fewer rows it is no faster to drop those that repeat the one before first.
 _FEW: Final = 10_000
+#: Up to so many, as in a feed's batch, Python is quicker than to start a query.
+_FEW_ROWS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,8 @@ def _spellings(good: pl.DataFrame, source_symbols: pl.Series, naming: Naming) ->
     spelled = pl.DataFrame(
         [good["provider"], source_symbols.alias("source_symbol"), good["symbol"]]
     )
+    if spelled.height <= _FEW_ROWS and len(set(spelled.rows())) == spelled.height:
+        return spelled.hstack([naming.origins(spelled).alias("convention")])
     if spelled.height > _FEW:
         # Rows mostly repeat the one before: the few that do not are quickly made distinct.
         spelled = spelled.filter(changes(spelled.get_columns()))

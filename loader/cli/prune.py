@@ -40,7 +40,6 @@ def prune(
     """
     from loader.cli.store import store
     from loader.cli.views.prune import show_prunable, show_pruned
-    from loader.db.reconnecting import ReconnectingSession
     from loader.store.runs import JobRunTracker
     from loader.store.versions import prune as history
 
@@ -48,12 +47,8 @@ def prune(
         raise click.UsageError("say what: --revisions-days, --loads-days, --runs-days")
     asked = asks(yes=yes, dry_run=dry_run)
     with store(ctx) as url, JobRunTracker(url) as tracker:
-        session = ReconnectingSession(url)
-        try:
-            days = revisions_days if revisions_days is not None else 36_500
-            would = history.prunable(session, days)
-        finally:
-            session.close()
+        days = revisions_days if revisions_days is not None else 36_500
+        would = history.prunable(url, days)
         runs = 0
         if runs_days is not None:
             runs = sum(job.run_count for job in tracker.get_expired_runs(runs_days))

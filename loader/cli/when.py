@@ -27,9 +27,13 @@ class Moment(click.ParamType[datetime]):
             return datetime.now(UTC) - timedelta(**{_UNITS[age[2]]: int(age[1])})
         try:
             moment = datetime.fromisoformat(text)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            moment.astimezone(UTC)
         except ValueError:
             self.fail(f"{text!r} is neither a date, a time nor an age such as 24h or 7d")
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except OverflowError:  # 0001-01-01T00:00+14:00
+            self.fail(f"{text!r} is before the year 1 or after the year 9999")
+        return moment
 
 
 class When(click.ParamType[date]):

@@ -168,8 +168,8 @@ def joined(before: FileResult, tally: Tally, counts: Counts) -> FileResult:
     return replace(
         before,
         counts=before.counts + counts,
-        provider=before.provider or only(tally.providers),
-        interval=before.interval or only(tally.intervals),
+        provider=_agreed(before, before.provider, tally.providers),
+        interval=_agreed(before, before.interval, tally.intervals),
         symbols=tuple(sorted({*before.symbols, *tally.symbols})),
         min_ts=min((t for t in (before.min_ts, tally.min_ts) if t), default=None),
         max_ts=max((t for t in (before.max_ts, tally.max_ts) if t), default=None),
@@ -177,6 +177,15 @@ def joined(before: FileResult, tally: Tally, counts: Counts) -> FileResult:
         conflicting=before.conflicting + tally.conflicting,
         conflicts=before.conflicts or tuple(tally.conflicts),
     )
+
+
+def _agreed(before: FileResult, value: str | None, found: set[str]) -> str | None:
+    """The one value of the file, where the parts `before` had `value`; None if there are several,
+    whatever the next parts have."""
+    has_parts = bool(before.symbols) or before.min_ts is not None
+    if not has_parts:
+        return value or only(found)
+    return value if value is not None and found <= {value} else None
 
 
 def only(values: Iterable[str]) -> str | None:

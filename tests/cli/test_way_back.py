@@ -17,8 +17,8 @@ from tests.support.sql import fetch
 
 
 @pytest.fixture
-def nights(mdload: Callable[..., Ran], database_url: str, tmp_path: Path) -> Nights:
-    return Nights(mdload, database_url, tmp_path)
+def nights(mdload: Callable[..., Ran], either_url: str, tmp_path: Path) -> Nights:
+    return Nights(mdload, either_url, tmp_path)
 
 
 def test_a_bad_night_is_undone(nights: Nights) -> None:
@@ -174,3 +174,16 @@ def test_folded_loads(nights: Nights) -> None:
     assert len(nights.closes("bars_ohlcv_as_of(now())")) == 10
     refused = nights.run("rollback", str(run), "--yes", code=2)
     assert "prune has folded loads" in refused.err
+
+
+def test_what_prune_removed_cannot_be_undone(nights: Nights) -> None:
+    """The bars that the run changed have no former values any more: they must not be deleted."""
+    nights.load(GOOD)
+    bad = nights.load(BAD)
+    nights.run("prune", "--revisions-days", "0", "--yes")
+    refused = nights.run("rollback", str(bad), "--yes", code=2)
+    assert "the old values of 1 bars are gone" in refused.err
+    assert nights.closes() == BAD
+    fresh = nights.load({"15:00": ("AAPL", 190.0)})
+    assert nights.run("rollback", str(fresh), "--yes", "--json").json()["rows_deleted"] == 1
+    assert nights.closes() == BAD

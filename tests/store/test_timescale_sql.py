@@ -109,6 +109,59 @@ def test_the_merge_into_compressed_chunks() -> None:
     ]
 
 
+LOADED = "INSERT INTO bars_loads (known_at, inserted) VALUES (clock_timestamp(), 1344)"
+STATE = "SELECT symbol, count(*), sum(close) AS close FROM {} GROUP BY 1 ORDER BY 1"
+
+
+def test_the_past_of_compressed_chunks_and_the_way_back() -> None:
+    """The merge of above as load 2, compressed again, read as of load 1, and rolled back."""
+    always = ["0001-01-01T00:00:00Z", "9999-01-01T00:00:00Z"]
+    first = "bars_ohlcv_as_of((SELECT known_at FROM bars_loads WHERE id = 1))"
+    found = run(
+        *NEW, f"{BARS}; {LOADED}", COMPRESS,
+        "BEGIN", query("stage_create"), STAGE + ";" + query("decompression_unlimited"),
+        named("bars_meet", "2020-02-01T00:00:00Z"), named("revisions_keep", 1, 1, *always),
+        named("bars_upsert"), named("load_record", "load", 7, None, 1, 2, 0, None), "COMMIT",
+        "SELECT compress_chunk(c, true)::text FROM show_chunks('bars_ohlcv') AS c",
+        STATE.format(first),
+        "SET enable_seqscan = off", "ANALYZE bars_ohlcv",
+        "EXPLAIN SELECT * FROM bars_ohlcv_as_of(now()) WHERE provider = 'p' AND symbol = 'A'"
+        " AND interval = '1h' AND ts < '2020-01-03Z'",
+        "BEGIN", query("undo_session"), query("decompression_unlimited"),
+        query("undone_create"), named("undone_fill", "[2]", "[2]"), query("undone_analyze"),
+        named("undo_is_last"), query("prior_create"), query("prior_analyze"),
+        named("undo_extent"),
+        named("undo_replaced", 8, "2020-01-02T05:00:00Z", "2020-01-17T05:00:00Z"),
+        named("undo_added_keep", 8), named("undo_added"),
+        named("undo_restore", "2020-01-02T05:00:00Z", "2020-01-17T05:00:00Z"),
+        named("load_record", "rollback", 8, None, 0, 2, 1, None), "COMMIT",
+        STATE.format("bars_ohlcv"), STATE.format(first),
+        STATE.format("bars_ohlcv_as_of((SELECT known_at FROM bars_loads WHERE id = 2))"),
+    )  # fmt: skip
+    *_, was, _, _, plan = found[:-19]
+    last, _, _, extent, replaced, kept, gone, put, _, _, now, again, between = found[-13:]
+    before = [
+        {"symbol": "A", "count": 672, "close": 672}, {"symbol": "B", "count": 672, "close": 672},
+    ]  # fmt: skip
+    explained = "\n".join(str(row["QUERY PLAN"]) for row in plan)
+    assert "Function Scan on bars_ohlcv" not in explained
+    assert "_hyper_1_1_chunk" in explained
+    assert "_hyper_1_2_chunk" not in explained
+    assert list(last[0].values()) == [True]
+    assert extent[0]["count"] == 2
+    assert [list(row.values()) for row in (*kept, *gone)] == [[1], [1]]
+    assert replaced == [{"gone": 2, "kept": 2}]
+    assert put == [{"bars": 2, "symbols": '["A"]'}]
+    assert was == before
+    assert now == before
+    assert again == before
+    assert between == [
+        {"symbol": "A", "count": 672, "close": 673},
+        {"symbol": "B", "count": 672, "close": 672},
+        {"symbol": "C", "count": 1, "close": 3},
+    ]
+
+
 def test_a_chunk_is_compressed_again() -> None:
     *_, chunks, compressed, beside = run(
         *NEW, BARS, COMPRESS,

