@@ -33,7 +33,7 @@ from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.settings import Settings
 from loader.store.export import export
-from loader.store.export_files import writing
+from loader.store.export.files import writing
 from loader.store.series import SeriesFilter
 
 _COPY = f"""

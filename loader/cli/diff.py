@@ -48,7 +48,7 @@ def diff(
     from loader.db.cancelling import cancellable
     from loader.db.reconnecting import ReconnectingSession
     from loader.errors import CheckFailed
-    from loader.store.export_files import kind_of
+    from loader.store.export.files import kind_of
     from loader.store.series import SeriesFilter
     from loader.store.versions.diff import diff
     from loader.store.versions.instants import instant

@@ -51,7 +51,7 @@ def export(
     from loader.cli import interrupts
     from loader.cli.store import store
     from loader.store.export import export
-    from loader.store.export_files import kind_of, writing
+    from loader.store.export.files import kind_of, writing
     from loader.store.series import SeriesFilter
     from loader.store.versions import past
 

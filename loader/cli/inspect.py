@@ -32,7 +32,7 @@ def inspect(
     from loader.cli.views.dialect_table import dialect_table
     from loader.cli.views.inspection import print_look
     from loader.dialects.siblings import Siblings
-    from loader.ingest.inspection import inspect_source
+    from loader.ingest.ways.inspection import inspect_source
     from loader.read.sources import find
     from loader.text import visible
 

@@ -115,7 +115,7 @@ def make_plan(
     from loader.db.arrow import connect
     from loader.ingest.pipeline import load
     from loader.ingest.ways.plan import planned
-    from loader.store.row_files import whole_file
+    from loader.store.export.rows import whole_file
 
     with connect(url, autocommit=True) as connection:
         connection.run("settled")

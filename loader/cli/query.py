@@ -30,7 +30,7 @@ def query(
     """
     from loader.cli.store import store
     from loader.cli.views.query import print_json, show, write
-    from loader.store.export_files import kind_of
+    from loader.store.export.files import kind_of
     from loader.survey.query import answer
 
     if sum((as_csv, as_json, path is not None)) > 1:

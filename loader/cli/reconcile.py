@@ -65,7 +65,7 @@ def reconcile(
     from loader.db.cancelling import cancellable
     from loader.errors import CheckFailed
     from loader.read.spool import Spool
-    from loader.store.row_files import check_target, write_all
+    from loader.store.export.rows import check_target, write_all
     from loader.store.versions.diff import MEASURED
     from loader.survey.reconcile import reconcile as compare
     from loader.survey.reconcile import tolerances

@@ -130,8 +130,8 @@ def export(
     from loader.cli import interrupts
     from loader.cli.views.table import print_json
     from loader.listen import log
+    from loader.store.export.rows import check_target
     from loader.store.quarantine.export import write
-    from loader.store.row_files import check_target
     from loader.text import counted
 
     check_target(target)

@@ -92,7 +92,7 @@ def _verify(
     from loader.listen import log
     from loader.read.sources import find
     from loader.read.spool import Spool
-    from loader.store.row_files import check_target, write_all
+    from loader.store.export.rows import check_target, write_all
     from loader.store.versions.diff import MEASURED
 
     if path is not None:

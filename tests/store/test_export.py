@@ -22,7 +22,7 @@ from loader.read.sources import find
 from loader.results import Counts
 from loader.settings import Settings
 from loader.store.export import Exported, export
-from loader.store.export_files import writing
+from loader.store.export.files import writing
 from loader.store.series import SeriesFilter
 
 T0 = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)

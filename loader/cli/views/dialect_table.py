@@ -11,7 +11,7 @@ from loader import bars
 from loader.dialects.dialect import fold
 from loader.dialects.known import dialects
 from loader.dialects.recognition import PLAIN
-from loader.ingest.inspection import Inspection
+from loader.ingest.ways.inspection import Inspection
 
 _NEEDED: Final = ("ts", *bars.PRICES)
 

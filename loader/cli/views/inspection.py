@@ -11,7 +11,7 @@ from loader import bars
 from loader.cli.views.load import listed
 from loader.cli.views.table import Column, print_json, say, table
 from loader.ingest import books
-from loader.ingest.inspection import Inspection
+from loader.ingest.ways.inspection import Inspection
 from loader.listen import log
 from loader.text import number, span, visible
 

@@ -131,7 +131,7 @@ def write_rows(rows: pl.DataFrame, path: str) -> None:
         SettingsError: it cannot be written.
     """
     from loader.errors import SettingsError
-    from loader.store.export_files import kind_of
+    from loader.store.export.files import kind_of
 
     beside = Path(path).with_name(f".{Path(path).name}.part")
     try:

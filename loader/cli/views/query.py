@@ -65,7 +65,7 @@ def write(found: Answer, path: str) -> None:
     import polars as pl
 
     from loader.listen import log
-    from loader.store.export_files import kind_of, writing_frames
+    from loader.store.export.files import kind_of, writing_frames
 
     typed = kind_of(path) == "parquet"
     texts = {field.name: pl.String() for field in found.fields}

@@ -9,8 +9,8 @@ import polars as pl
 from loader.check.rawrows import decoded, is_text
 from loader.db.arrow import Connection
 from loader.errors import NothingStored, SettingsError
+from loader.store.export.rows import frames_writer, whole_file
 from loader.store.quarantine.found import RejectFilter, rows
-from loader.store.row_files import frames_writer, whole_file
 
 
 def write(connection: Connection, asked: RejectFilter, path: str, *, own_columns: bool) -> int:

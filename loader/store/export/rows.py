@@ -12,7 +12,7 @@ from typing import IO, Final
 import polars as pl
 
 from loader.errors import SettingsError
-from loader.store.export_files import whole
+from loader.store.export.files import whole
 
 _KINDS: Final = (".csv", ".parquet", ".pq", ".jsonl", ".ndjson")
 _TIME: Final = "%Y-%m-%dT%H:%M:%S%.fZ"

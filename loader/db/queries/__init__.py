@@ -7,7 +7,7 @@ A query there reads::
     INSERT INTO job_runs …
 
 One statement each, parameters `$1`, `$2`, …; a description is required. `@values(b.)` and its like
-are fragments made of the columns of a bar: see `loader.db.fragments`.
+are fragments made of the columns of a bar: see `loader.db.queries.fragments`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Final
 
-from loader.db.fragments import expand
+from loader.db.queries.fragments import expand
 from loader.errors import DatabaseError, MdloadError
 
 _NAME = re.compile(r"^-- (\w+) --$", re.MULTILINE)
@@ -32,7 +32,7 @@ _MIGRATIONS: Final = ("now", "upper", "format", "substring", "array_agg", "count
 def resource(name: str) -> Traversable:
     """`sql` or `migrations`: inside the installed package, or beside it in a checkout."""
     packaged = files("loader") / name
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / name
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / name
 
 
 def parse(text: str, where: str) -> dict[str, str]:
