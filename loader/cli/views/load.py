@@ -60,6 +60,8 @@ def _facts(result: LoadResult) -> list[tuple[str, str]]:
     facts += _chunks(result)
     if result.run_id is not None:
         facts.append(("run", str(result.run_id)))
+    if told := str(result.history):
+        facts.append(("history", told))
     rules = _rules(result)
     if rules:
         facts.append(("rejected", ", ".join(f"{rule} {n:,}" for rule, n in rules.items())))
@@ -92,6 +94,8 @@ def _chunks(result: LoadResult) -> list[tuple[str, str]]:
 
 
 def _next_steps(result: LoadResult) -> list[str]:
+    if result.run_id is None and result.exit_code:
+        return []
     if result.run_id is None:
         shared = ["Files share symbols and times: each was counted against the store as it is now."]
         load = "To load it, run the same command without --dry-run."
