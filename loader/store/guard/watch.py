@@ -20,7 +20,8 @@ from loader.store.guard.spans import Spans
 from loader.store.packed import wanted_json
 
 _VALUES: Final = (*bars.PRICES, "volume")
-#: Bars that change, or are new between stored ones (`old_…` null then): the evidence.
+#: Bars that change, or are new between stored ones (`old_…` null then), of series of a piece in
+#: which these are neighbours, or most: the evidence.
 EVIDENCE: Final = {
     **{name: bars.SCHEMA[name] for name in (*bars.KEY, *_VALUES)},
     **{f"old_{name}": bars.SCHEMA[name] for name in _VALUES},
@@ -194,15 +195,16 @@ class Watch:
             is_new = ~met.found.gather(hits)
             follows = (hits.diff() == 1) & (own == own.shift())
             hit = pl.DataFrame({"sid": own, "is_new": is_new, "follows": follows.fill_null(False)})
-            counts = counts.join(
-                hit.group_by("sid").agg(
-                    changed=(~pl.col("is_new")).sum(),
-                    between=pl.col("is_new").sum(),
-                    adjacent=pl.col("follows").sum(),
-                ),
-                on="sid", how="full", coalesce=True,
-            )  # fmt: skip
-            self._keep(met.joined[hits], is_new)
+            told = hit.group_by("sid").agg(
+                changed=(~pl.col("is_new")).sum().cast(pl.Int64),
+                between=pl.col("is_new").sum().cast(pl.Int64),
+                adjacent=pl.col("follows").sum().cast(pl.Int64),
+            )
+            counts = counts.join(told, on="sid", how="full", coalesce=True)
+            dense = told.join(diff.series.select("sid", "rows"), on="sid").filter(_is_dense())
+            if dense.height:
+                chosen = own.is_in(dense["sid"].implode())
+                self._keep(met.joined[hits.filter(chosen)])
         others = sum(int(frame["len"].sum()) for frame in met.others)
         if not self._scattered and met.stored.len() + others != met.found.len() - new.len():
             gone = self._gone(diff.series, met)
@@ -233,9 +235,15 @@ class Watch:
             .filter(pl.col("gone") > 0)
         )
 
-    def _keep(self, hits: pl.DataFrame, is_new: pl.Series) -> None:
+    def _keep(self, hits: pl.DataFrame) -> None:
         old = {f"old_{name}": pl.col(f"{name}_old") for name in _VALUES}
         self.evidence.append(hits.select(*bars.KEY, *_VALUES, **old))
+
+
+def _is_dense() -> pl.Expr:
+    """Whether half of the bars that change follow each other, or are half of the piece."""
+    hits = pl.col("changed") + pl.col("between")
+    return (2 * pl.col("adjacent") >= hits) | (2 * hits >= pl.col("rows"))
 
 
 _NONE: Final = pl.Series([], dtype=pl.UInt32())
