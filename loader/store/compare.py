@@ -118,9 +118,7 @@ class StoredReader:
     ) -> None:
         self._session = session
         self._scattered = scattered
-        self._passed = pl.DataFrame(
-            schema={**{s: pl.String() for s in SERIES}, "past_lo": TS, "past_hi": TS}
-        )
+        self._passed: list[pl.DataFrame] = []
         self._stack = ExitStack()
         self._asking: Connection | None = None
         self._chunked: bool | None = None
@@ -154,7 +152,9 @@ class StoredReader:
             series = self._going_on(series)
             met = (pl.col("lo") <= pl.col("stored_hi")) & (pl.col("hi") >= pl.col("stored_lo"))
             if not series.select(met.any()).item():
-                return PendingDiff(unique, series=series.with_columns(whole=~self._scattered))
+                return PendingDiff(
+                    unique, series=series.with_columns(whole=pl.lit(not self._scattered))
+                )
         else:
             unknown = pl.lit(None, dtype=TS)
             series = self._going_on(series).with_columns(stored_lo=unknown, stored_hi=unknown)
@@ -179,15 +179,23 @@ class StoredReader:
     def passed(self, unique: UniqueBatch) -> None:
         """Notes a piece that is not compared."""
         if not self._scattered:
-            self._note(unique.series)
+            self._passed.append(unique.series)
 
     def _going_on(self, series: pl.DataFrame) -> pl.DataFrame:
         """The series from (or up to) where the pieces before this one ended."""
         if self._scattered:
             return series
+        if not self._passed:  # the only piece of most files
+            self._passed.append(series)
+            return series
+        own = [frame.select(*SERIES, "lo", "hi") for frame in self._passed]
+        known = pl.concat(own).group_by(SERIES).agg(pl.col("lo").min(), pl.col("hi").max())
+        self._passed = [known, series]
+        past = series.join(
+            known.rename({"lo": "past_lo", "hi": "past_hi"}), on=SERIES, how="left",
+            maintain_order="left",
+        )  # fmt: skip
         tick = pl.duration(microseconds=1)
-        past = series.join(self._passed, on=SERIES, how="left", maintain_order="left")
-        self._note(series)
         return past.with_columns(
             lo=pl.when(pl.col("past_hi") < pl.col("lo"))
             .then(pl.col("past_hi") + tick)
@@ -196,14 +204,6 @@ class StoredReader:
             .then(pl.col("past_lo") - tick)
             .otherwise("hi"),
         ).drop("past_lo", "past_hi")
-
-    def _note(self, series: pl.DataFrame) -> None:
-        own = series.select(*SERIES, past_lo="lo", past_hi="hi")
-        self._passed = (
-            pl.concat([self._passed, own])
-            .group_by(SERIES)
-            .agg(pl.col("past_lo").min(), pl.col("past_hi").max())
-        )
 
     def _in_chunks(self) -> bool:
         """Whether the bars are in chunks. Then the ends of a series cost a probe per chunk, and its

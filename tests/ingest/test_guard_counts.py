@@ -114,7 +114,7 @@ def ordered(rows: list[dict[str, Any]], order: str, seed: int) -> list[dict[str,
     direct=st.booleans(),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=12)
+@settings(max_examples=8)
 def test_counts_are_those_of_the_oracle(
     module_url: str,
     tmp_path: Path,

@@ -16,7 +16,10 @@ from loader.bars import INTERVAL_SECONDS, SCHEMA
 from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.results import FileResult, LoadResult
-from loader.settings import Settings
+from loader.settings import RejectLimit, Settings
+from loader.store.runs import JobRunTracker
+from loader.store.versions.selection import Since
+from loader.store.versions.undo import rollback
 
 T0 = datetime(2024, 3, 4, tzinfo=UTC)
 Rows = list[dict[str, Any]]
@@ -324,3 +327,104 @@ def test_what_is_no_sign(url: str, tmp_path: Path, case: str) -> None:
     run(url, stored, tmp_path / "stored.parquet")
     told = one(url, file, tmp_path / "file.parquet")
     assert (told.state, [f for f in told.findings if f.kind != "gone"]) == ("loaded", [])
+
+
+def limits(url: str, tmp_path: Path, rows: Rows, **given: str) -> FileResult:
+    parsed = {name: RejectLimit.parse(text) for name, text in given.items()}
+    return one(url, rows, tmp_path / "file.parquet", dry_run=True, **parsed)
+
+
+def test_more_changed_than_is_allowed(url: str, tmp_path: Path) -> None:
+    """200 bars are stored and met, 50 of them change."""
+    run(url, walk(bars=200), tmp_path / "stored.parquet")
+    rows = walk(bars=150) + corrected(walk(bars=300)[150:200], 1.0, 1) + walk(bars=300)[200:]
+    for allowed in ("50", "25%"):
+        assert limits(url, tmp_path, rows, max_restated=allowed).state == "loaded"
+    for allowed in ("49", "24%", "0"):
+        told = limits(url, tmp_path, rows, max_restated=allowed)
+        assert (told.state, told.exit_code) == ("refused", 4)
+        assert told.findings[0].text == (
+            "50 of 200 stored bars that the file meets would change, more than --max-restated "
+            f"{allowed} allows"
+        )
+    told = one(url, rows, tmp_path / "a.parquet", accept=("restated",),
+               max_restated=RejectLimit(rows=0))  # fmt: skip
+    assert (told.state, told.findings[0].action) == ("loaded", "accepted")
+
+
+def test_more_gone_than_is_allowed(url: str, tmp_path: Path) -> None:
+    run(url, walk(bars=200), tmp_path / "stored.parquet")
+    rows = walk()[:50] + walk()[60:210]
+    told = one(url, rows, tmp_path / "file.parquet")
+    assert [(f.kind, f.action, f.evidence) for f in told.findings] == [
+        ("gone", "noted", {"gone": 10, "met": 190, "series": 1})
+    ]
+    assert told.notes[-1].text == (
+        "10 stored bars within the span of the file are absent from it: ALFA 1m 10 (they stay; "
+        "--delete-gone deletes them)"
+    )
+    # Now 200 are met and 10 gone.
+    for allowed in ("10", "4.8%"):
+        assert limits(url, tmp_path, rows, max_gone=allowed).state == "loaded"
+    for allowed in ("9", "4.7%"):
+        told = limits(url, tmp_path, rows, max_gone=allowed)
+        assert (told.state, told.exit_code) == ("refused", 4)
+        assert told.findings[0].text.endswith(f"; more than --max-gone {allowed} allows")
+
+
+@pytest.mark.parametrize("order", ["in order", "shuffled"])
+@pytest.mark.parametrize("way", ["one batch", "batches", "parts"])
+def test_bars_that_are_gone_are_deleted_on_record(
+    url: str, tmp_path: Path, way: str, order: str
+) -> None:
+    """And come back with a rollback of the run. Series that the file does not have stay, and so do
+    bars outside of its span."""
+    run(url, walk() + walk("BETA"), tmp_path / "stored.parquet")
+    before = {row[:8] for row in bars(url)}
+    rows = corrected(walk()[20:100], 0.1, 1) + walk()[110:] + walk(bars=310)[300:]
+    if order == "shuffled":
+        random.Random(1).shuffle(rows)
+    result = run(url, rows, tmp_path / "file.parquet", delete_gone=True, **WAYS[way])
+    (told,) = result.files
+    assert (told.state, told.history.gone, told.history.deleted) == ("loaded", 10, 10)
+    kept = {(row["symbol"], row["ts"]) for row in walk()[:100] + walk()[110:] + walk("BETA")}
+    kept |= {(row["symbol"], row["ts"]) for row in walk(bars=310)[300:]}
+    assert {(row[1], row[3]) for row in bars(url)} == kept
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "SELECT count(*), min(ts), max(ts), count(DISTINCT file_id), count(DISTINCT run_id) "
+            "FROM bars_ohlcv_revisions WHERE op = 'delete' AND new_open IS NULL"
+        ).fetchone()
+        (deleted,) = connection.execute("SELECT sum(deleted) FROM bars_loads").fetchone() or (0,)
+    assert found == (10, walk()[100]["ts"], walk()[109]["ts"], 1, 1)
+    assert deleted == 10
+    assert result.run_id is not None
+    undone = rollback(url, Since(run_id=result.run_id), None)
+    assert undone.deleted == 10  # the ten new ones
+    with JobRunTracker(url, metrics=None) as tracker:
+        rollback(url, Since(run_id=result.run_id), tracker.start_run("back"))
+    assert {row[:8] for row in bars(url)} == before
+
+
+def test_the_same_file_is_loaded_again_to_delete_what_it_lacks(url: str, tmp_path: Path) -> None:
+    run(url, walk(), tmp_path / "stored.parquet")
+    rows = walk()[:50] + walk()[60:]
+    path = tmp_path / "file.parquet"
+    states = [
+        one(url, rows, path, force=False, delete_gone=deletes).state
+        for deletes in (False, False, True, True)
+    ]
+    assert states == ["loaded", "known", "loaded", "known"]
+    assert len(bars(url)) == 290
+
+
+def test_two_loads_of_a_file_that_is_late_at_once(url: str, tmp_path: Path) -> None:
+    run(url, walk(bars=900), tmp_path / "stored.parquet")
+    before = bars(url)
+    for name in ("a", "b"):
+        late = moved(walk(bars=900), hour(1))
+        pl.DataFrame(late, schema={**SCHEMA}).write_parquet(tmp_path / f"{name}.parquet")
+    with find([str(tmp_path / "a.parquet"), str(tmp_path / "b.parquet")]) as sources:
+        result = load(Settings(workers=2), url, sources)
+    assert [file.state for file in result.files] == ["refused", "refused"]
+    assert bars(url) == before

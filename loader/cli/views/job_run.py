@@ -9,9 +9,11 @@ from typing import Any
 from loader.cli.views.job_runs import columns, silence
 from loader.cli.views.past import show_loads
 from loader.cli.views.table import Column, details, print_json, say, table
+from loader.results.history import History
 from loader.store.runs import JobRun, JobRunFile
 from loader.text import bytes_, counted, duration, number, span
 
+_FINDINGS = 8
 _COUNTS = ("inserted", "updated", "unchanged", "duplicate", "skipped", "rejected")
 
 
@@ -96,6 +98,7 @@ def _show_files(files: Sequence[JobRunFile]) -> None:
             for file in files
         ],
     )  # fmt: skip
+    _show_history(files)
     said: dict[str, list[str]] = {}
     for file in files:
         for word in (file.error_message, *file.notes):
@@ -104,6 +107,23 @@ def _show_files(files: Sequence[JobRunFile]) -> None:
     for word, paths in said.items():
         others = f" and {counted(len(paths) - 1, 'other')}" if len(paths) > 1 else ""
         say(f"{paths[0]}{others}: {word}")
+
+
+def _show_history(files: Sequence[JobRunFile]) -> None:
+    """What the files did to stored bars, or would have done; findings are among their notes, except
+    for those that refused a file, of which its error has the first."""
+    for file in files:
+        history = History(
+            file.bars_changed, file.bars_inserted_between, file.bars_gone, file.bars_deleted
+        )
+        if told := str(history):
+            refused = " would have" if file.state == "refused" else ""
+            say(f"{file.path}:{refused} {told}")
+        others = [each for each in file.findings if each["action"] == "refused"][1:]
+        for each in others[:_FINDINGS]:
+            say(f"{file.path}: {each['text']}")
+        if len(others) > _FINDINGS:
+            say(f"{file.path}: {len(others) - _FINDINGS:,} more findings: see --json")
 
 
 def _show_course(run: JobRun, files: Sequence[JobRunFile]) -> None:

@@ -80,6 +80,8 @@ def _facts(result: LoadResult) -> list[tuple[str, str]]:
     facts += _chunks(result)
     if result.run_id is not None:
         facts.append(("run", str(result.run_id)))
+    if told := str(result.history):
+        facts.append(("history", told))
     rules = _rules(result)
     if rules:
         facts.append(("rejected", ", ".join(f"{rule} {n:,}" for rule, n in rules.items())))

@@ -113,6 +113,9 @@ class Guard:
         Raises:
             DatabaseError: the server refused, or went away.
         """
+        if not self._watch.has_seen:
+            self.judgement = Judgement(self._before)
+            return self.judgement
         if is_last:
             self._watch.count_gone()
         series = self._watch.series()

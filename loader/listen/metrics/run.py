@@ -6,6 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, fields
+from itertools import product
 from threading import Lock
 from typing import Final, get_args
 
@@ -14,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from loader.check.reasons import REASONS
 from loader.events import BarsWritten, Committed, Event, FileDone, RunDone
 from loader.results import Counts, FileResult, FileState, LoadResult, Mode, RunStatus
+from loader.results.history import Action, FindingKind, History
 from loader.store.metrics.bounded import OTHER
 from loader.store.metrics.collectors import collectors
 from loader.store.runs.active import outcome
@@ -78,6 +81,10 @@ class RunMetrics:
         self._lock = Lock()
         for state in get_args(FileState):
             self.collectors.files.labels(*self._job.labels, state)
+        for change in fields(History):
+            self.collectors.history.labels(*self._job.labels, change.name)
+        for kind, action in product(get_args(FindingKind), get_args(Action)):
+            self.collectors.findings.labels(*self._job.labels, kind, action)
         self.collectors.bytes_read.labels(*self._job.labels)
         self.collectors.wal_bytes.labels(*self._job.labels)
         self._job.started(provider)
@@ -111,6 +118,12 @@ class RunMetrics:
 
     def _file_done(self, result: FileResult) -> None:
         self.collectors.files.labels(*self._job.labels, result.state).inc()
+        for finding in result.findings:
+            found = self.collectors.findings.labels(*self._job.labels, finding.kind, finding.action)
+            found.inc()
+        if result.state in ("loaded", "partial"):
+            for change, bars in asdict(result.history).items():
+                self.collectors.history.labels(*self._job.labels, change).inc(bars)
         if result.state in _READ:
             self.collectors.bytes_read.labels(*self._job.labels).inc(result.size_bytes or 0)
 

@@ -29,9 +29,9 @@ def signs(
     rows: int,
     session: Callable[[], AbstractContextManager[Connection]],
 ) -> Signs:
-    """At most one sign for each group of series: factors, which need no look at the store, else the
-    values of other times, else those of other series. For the last two a group must be dense:
-    the bars of a correction here and there have them by chance at most.
+    """At most one sign for each dense group of series: factors, which need no look at the store,
+    else the values of other times, else those of other series. Corrections here and there have
+    none of them, and are not looked at.
 
     Args:
         series: as `Watch.series` gives them.
@@ -42,10 +42,11 @@ def signs(
         DatabaseError: the server refused, or went away.
     """
     chosen = sample(series, evidence, rows)
+    dense = {n for n, group in chosen.groups.items() if group.is_dense}
     seen: list[Factors | Shift | Alike] = []
-    seen += factors(chosen.rows.filter(pl.col("old_open").is_not_null()))
-    explained = {sign.group for sign in seen}
-    dense = {n for n, group in chosen.groups.items() if group.is_dense} - explained
+    changed = pl.col("old_open").is_not_null() & pl.col("group").is_in(list(dense))
+    seen += factors(chosen.rows.filter(changed))
+    dense -= {sign.group for sign in seen}
     if dense:
         with session() as reader:
             found = shifted(reader, chosen, dense)

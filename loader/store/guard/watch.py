@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 
@@ -19,7 +20,8 @@ from loader.store.guard.spans import Spans
 from loader.store.packed import wanted_json
 
 _VALUES: Final = (*bars.PRICES, "volume")
-#: Bars that change, or are new between stored ones (`old_…` null then): the evidence.
+#: Bars that change, or are new between stored ones (`old_…` null then), of series of a piece in
+#: which these are neighbours, or most: the evidence.
 EVIDENCE: Final = {
     **{name: bars.SCHEMA[name] for name in (*bars.KEY, *_VALUES)},
     **{f"old_{name}": bars.SCHEMA[name] for name in _VALUES},
@@ -34,6 +36,46 @@ _SERIES: Final = pl.Schema({
 })  # fmt: skip
 _KEY: Final = {name: bars.SCHEMA[name] for name in bars.KEY}
 _TOGETHER: Final = 64
+
+
+_NOTHING: Final = pl.lit(0, pl.Int64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """A piece as it was seen; most are never looked at again.
+
+    Attributes:
+        own: the piece's series with lo, hi and rows; or counts that were added up.
+        series: those of the `Diff`.
+        counts: by sid of these; None if there are none.
+        is_new: whether none of the piece can be stored.
+    """
+
+    own: pl.DataFrame
+    series: pl.DataFrame | None = None
+    counts: pl.DataFrame | None = None
+    is_new: bool = False
+
+    def counted(self) -> pl.DataFrame:
+        """In `_SERIES`."""
+        if "bars" in self.own.columns:
+            return self.own
+        found = self.own.select(*SERIES, "lo", "hi", bars="rows")
+        whole = pl.lit(value=True) if self.series is None else self.series["whole"]
+        found = found.with_columns(whole=whole)
+        if self.series is not None and self.counts is not None:
+            found = found.with_columns(sid=self.series["sid"]).join(
+                self.counts, on="sid", how="left", maintain_order="left"
+            )
+        elif self.is_new:
+            found = found.with_columns(new="bars")
+        missing = [name for name in _COUNTS if name not in found.columns]
+        found = found.with_columns(_NOTHING.alias(name) for name in missing)
+        found = found.with_columns(pl.col(_COUNTS).fill_null(0))
+        if self.series is not None:
+            found = found.with_columns(found=pl.col("bars") - pl.col("new"))
+        return found.select(_SERIES.names()).cast(_SERIES)
 
 
 class Watch:
@@ -59,7 +101,8 @@ class Watch:
         self._session = session
         self._scattered = scattered
         self._keeps_keys = keeps_keys
-        self._noted: list[pl.DataFrame] = []
+        self._noted: list[_Noted] = []
+        self._has_seen = False
         self._spans = Spans(session)
         self._adding = Lock()  # pieces that are not compared are noted by the reading thread
         self.evidence = Spool(EVIDENCE)
@@ -70,40 +113,38 @@ class Watch:
         self.keys.close()
         self._spans.close()
 
+    @property
+    def has_seen(self) -> bool:
+        """Whether a bar changes or comes between others, or one is gone, or may be."""
+        return self._has_seen
+
     def next_part(self) -> None:
         """Forgets the evidence of the part before, and how many of its bars were new: these are
         stored now."""
         self.evidence.close()
         self.evidence = Spool(EVIDENCE)
-        self._noted = [frame.with_columns(new=pl.lit(0, pl.Int64)) for frame in self._noted]
+        with self._adding:
+            self._noted = [_Noted(_together(self._noted).with_columns(new=_NOTHING))]
 
     def passed(self, unique: UniqueBatch) -> None:
         """Notes a piece that is not compared, because an earlier run loaded it."""
-        own = unique.series.rename({"rows": "bars"}).with_columns(whole=pl.lit(value=True))
-        self._add(own, unique)
+        self._add(_Noted(unique.series), unique)
 
     def see(self, diff: Diff) -> None:
         """Counts a piece."""
-        series = diff.series
-        if series is None:
+        if diff.series is None:
             return
-        own = series.with_columns(
-            lo=diff.unique.series["lo"], hi=diff.unique.series["hi"], bars=pl.col("rows")
-        )
-        if diff.met is None:
-            self._add(own.with_columns(new="rows"), diff.unique)
-            return
-        counts = self._counts(diff, diff.met)
-        if counts is not None:
-            own = own.join(counts, on="sid", how="left", maintain_order="left")
-        new = pl.col("new").fill_null(0) if "new" in own.columns else 0
-        self._add(own.with_columns(found=pl.col("bars") - new), diff.unique)
+        counts = self._counts(diff, diff.met) if diff.met is not None else None
+        if not self._has_seen:
+            self._has_seen = not diff.series["whole"].all()
+        self._add(_Noted(diff.unique.series, diff.series, counts, diff.met is None), diff.unique)
 
     def series(self) -> pl.DataFrame:
         """Of each series that was stored before, its counts so far (`_SERIES`)."""
         with self._adding:
-            self._noted = [_together(self._noted)]
-            return self._noted[0]
+            found = _together(self._noted)
+            self._noted = [_Noted(found)]
+            return found
 
     def count_gone(self) -> None:
         """Counts the stored bars that are absent from the file, of series that were not read whole.
@@ -127,19 +168,15 @@ class Watch:
             ),
             whole=pl.lit(value=True),
         )
+        known = [series.filter("whole"), counted.select(_SERIES.names()).cast(_SERIES)]
         with self._adding:
-            self._noted = [
-                pl.concat([series.filter("whole"), counted.select(_SERIES.names())]).cast(_SERIES)
-            ]
+            self._noted = [_Noted(pl.concat(known))]
 
-    def _add(self, own: pl.DataFrame, unique: UniqueBatch) -> None:
-        missing = [name for name in _COUNTS if name not in own.columns]
-        own = own.with_columns(pl.lit(0, pl.Int64).alias(name) for name in missing)
-        own = own.select(_SERIES.names()).cast(_SERIES)
+    def _add(self, noted: _Noted, unique: UniqueBatch) -> None:
         with self._adding:
-            self._noted.append(own)
+            self._noted.append(noted)
             if len(self._noted) > _TOGETHER:
-                self._noted = [_together(self._noted)]
+                self._noted = [_Noted(_together(self._noted))]
             if self._keeps_keys:
                 self.keys.append(unique.bars.select(bars.KEY))
 
@@ -153,22 +190,26 @@ class Watch:
         between = new.filter(self._are_between(diff, met, new)) if new.len() else _NONE
         hits = pl.concat([changed, between]).sort()
         if hits.len():
+            self._has_seen = True
             own = sid.gather(hits)
             is_new = ~met.found.gather(hits)
             follows = (hits.diff() == 1) & (own == own.shift())
             hit = pl.DataFrame({"sid": own, "is_new": is_new, "follows": follows.fill_null(False)})
-            counts = counts.join(
-                hit.group_by("sid").agg(
-                    changed=(~pl.col("is_new")).sum(),
-                    between=pl.col("is_new").sum(),
-                    adjacent=pl.col("follows").sum(),
-                ),
-                on="sid", how="full", coalesce=True,
-            )  # fmt: skip
-            self._keep(met.joined[hits], is_new)
+            told = hit.group_by("sid").agg(
+                changed=(~pl.col("is_new")).sum().cast(pl.Int64),
+                between=pl.col("is_new").sum().cast(pl.Int64),
+                adjacent=pl.col("follows").sum().cast(pl.Int64),
+            )
+            counts = counts.join(told, on="sid", how="full", coalesce=True)
+            dense = told.join(diff.series.select("sid", "rows"), on="sid").filter(_is_dense())
+            if dense.height:
+                chosen = own.is_in(dense["sid"].implode())
+                self._keep(met.joined[hits.filter(chosen)])
         others = sum(int(frame["len"].sum()) for frame in met.others)
         if not self._scattered and met.stored.len() + others != met.found.len() - new.len():
-            counts = counts.join(self._gone(diff.series, met), on="sid", how="full", coalesce=True)
+            gone = self._gone(diff.series, met)
+            self._has_seen |= gone.height > 0
+            counts = counts.join(gone, on="sid", how="full", coalesce=True)
         return counts if counts.height else None
 
     def _are_between(self, diff: Diff, met: Met, new: pl.Series) -> pl.Series:
@@ -194,9 +235,15 @@ class Watch:
             .filter(pl.col("gone") > 0)
         )
 
-    def _keep(self, hits: pl.DataFrame, is_new: pl.Series) -> None:
+    def _keep(self, hits: pl.DataFrame) -> None:
         old = {f"old_{name}": pl.col(f"{name}_old") for name in _VALUES}
         self.evidence.append(hits.select(*bars.KEY, *_VALUES, **old))
+
+
+def _is_dense() -> pl.Expr:
+    """Whether half of the bars that change follow each other, or are half of the piece."""
+    hits = pl.col("changed") + pl.col("between")
+    return (2 * pl.col("adjacent") >= hits) | (2 * hits >= pl.col("rows"))
 
 
 _NONE: Final = pl.Series([], dtype=pl.UInt32())
@@ -207,16 +254,16 @@ def _lengths(sids: pl.Series, name: str) -> pl.DataFrame:
     return counted.cast({name: pl.Int64()})
 
 
-def _together(noted: list[pl.DataFrame]) -> pl.DataFrame:
+def _together(noted: list[_Noted]) -> pl.DataFrame:
     if not noted:
         return pl.DataFrame(schema=_SERIES)
     return (
-        pl.concat(noted)
+        pl.concat([each.counted() for each in noted])
         .group_by(SERIES)
         .agg(
             pl.col("lo").min(),
             pl.col("hi").max(),
-            *(pl.col(name).fill_null(0).sum() for name in _COUNTS),
+            *(pl.col(name).sum() for name in _COUNTS),
             pl.col("whole").all(),
         )
         .select(_SERIES.names())

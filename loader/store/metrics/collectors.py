@@ -39,6 +39,8 @@ class Collectors:
         )
         self.rows = Counter(*families.ROWS.args, registry=reg)
         self.rejected = Counter(*families.REJECTED.args, registry=reg)
+        self.history = Counter(*families.HISTORY.args, registry=reg)
+        self.findings = Counter(*families.FINDINGS.args, registry=reg)
         self.files = Counter(*families.FILES.args, registry=reg)
         self.bytes_read = Counter(*families.BYTES_READ.args, registry=reg)
         self.wal_bytes = Counter(*families.WAL_BYTES.args, registry=reg)

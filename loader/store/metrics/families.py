@@ -50,6 +50,15 @@ REJECTED: Final = Family(
     "store_rows_rejected_total", "counter", "Rejected rows by broken rule; a row can break several",
     (*_JOB, "rule"),
 )  # fmt: skip
+HISTORY: Final = Family(
+    "store_bars_history_total", "counter",
+    "What files did to stored bars: changed, inserted_between, gone, deleted", (*_JOB, "change"),
+)  # fmt: skip
+FINDINGS: Final = Family(
+    "store_guard_findings_total", "counter",
+    "Findings of the guard by kind and what came of them: noted, accepted, refused",
+    (*_JOB, "kind", "action"),
+)  # fmt: skip
 FILES: Final = Family(
     "store_files_total", "counter", "Source files by final state", (*_JOB, "state")
 )
@@ -83,6 +92,7 @@ LAST_RUN_ROWS: Final = Family(
 )  # fmt: skip
 
 FAMILIES: Final = (
-    BARS_WRITTEN, WRITE_LATENCY, RUNS, RUN_DURATION, ROWS, REJECTED, FILES, BYTES_READ, WAL_BYTES,
-    LAST_START, LAST_COMMIT, LAST_END, LAST_SUCCESS, LAST_FAILURE, LAST_RUN_ROWS,
+    BARS_WRITTEN, WRITE_LATENCY, RUNS, RUN_DURATION, ROWS, REJECTED, HISTORY, FINDINGS, FILES,
+    BYTES_READ, WAL_BYTES, LAST_START, LAST_COMMIT, LAST_END, LAST_SUCCESS, LAST_FAILURE,
+    LAST_RUN_ROWS,
 )  # fmt: skip
