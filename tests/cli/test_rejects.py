@@ -305,3 +305,14 @@ def test_the_state_of_rejects_is_that_of_a_slow_look(
     assert fetch(database_url, "SELECT count(*) FROM bars_rejects WHERE state = 'waiting'") == [
         (0,)
     ]
+
+
+def test_old_rejects_are_pruned(run: Run, tmp_path: Path, database_url: str) -> None:
+    loaded(run, written(tmp_path / "a.csv", *MIXED), "--interval", "1m")
+    fetch(database_url, "UPDATE bars_rejected SET created_at = now() - interval '40 days'"
+                        " WHERE row_number = 2")  # fmt: skip
+    looked = run("prune", "--rejects-days", "30", "--dry-run")
+    assert "1 rejected row would go, of which 1 still wait" in looked.out
+    assert fetch(database_url, "SELECT count(*) FROM bars_rejected") == [(2,)]
+    run("prune", "--rejects-days", "30", "--yes")
+    assert fetch(database_url, "SELECT row_number FROM bars_rejected") == [(4,)]
