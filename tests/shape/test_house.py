@@ -104,7 +104,7 @@ def test_the_table_has_the_columns_of_the_list(database_url: str) -> None:
     assert {name for name, _, required in found if not required} == set(OPTIONAL)
 
 
-TEMPORARY = ("stage_create", "rejects_marked_create")
+TEMPORARY = ("stage_create", "rejects_marked_create", "plan_updates_create")
 TIMESCALE = r"timescaledb[_.]|hypertable|compress_chunk|_policy\(|continuous_aggregate"
 
 
