@@ -72,3 +72,17 @@ WITH reopened AS (
            SELECT CAST(w.id AS bigint) FROM jsonb_array_elements_text(CAST(CAST($1 AS text) AS jsonb)) AS w (id))
     RETURNING 1)
 SELECT count(*) FROM reopened
+
+-- rejects_prunable --
+-- How many rejects are older than $1 days (of 24 hours), and how many of them wait.
+SELECT count(*) AS rejects, count(*) FILTER (WHERE state = 'waiting') AS waiting
+  FROM bars_rejects
+ WHERE created_at < statement_timestamp() - make_interval(hours => 24 * CAST($1 AS integer))
+
+-- rejects_prune --
+-- Deletes them. Gives how many.
+WITH gone AS (
+    DELETE FROM bars_rejected
+     WHERE created_at < statement_timestamp() - make_interval(hours => 24 * CAST($1 AS integer))
+    RETURNING 1)
+SELECT count(*) FROM gone

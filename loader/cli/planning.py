@@ -40,7 +40,7 @@ def show(path: str, limit: int, as_json: bool) -> None:
     No database is needed: a plan that is stale or applied can be shown as well. It is a Parquet
     file, which other tools can read.
     """
-    from loader.cli.views.planning import show_plan
+    from loader.cli.views.checks.planning import show_plan
     from loader.ingest.ways.plan import opened
 
     show_plan(opened(path), limit, as_json)

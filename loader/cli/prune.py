@@ -18,6 +18,8 @@ _DAYS = click.IntRange(0, 36_500)
               help="Fold loads of a run that are older than N days into one.")  # fmt: skip
 @click.option("--runs-days", metavar="N", type=_DAYS,
               help="Delete runs, with files and rejects, that ended so long ago.")  # fmt: skip
+@click.option("--rejects-days", metavar="N", type=_DAYS,
+              help="Delete rejected rows that are older than N days.")  # fmt: skip
 @dry_run_option
 @yes_option
 @json_option
@@ -28,11 +30,12 @@ def prune(
     revisions_days: int | None,
     loads_days: int | None,
     runs_days: int | None,
+    rejects_days: int | None,
     dry_run: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Remove old history: revisions, loads, runs. Each only if its option says so.
+    """Remove old history: revisions, loads, runs, rejects. Each only if its option says so.
 
     Never what a pin needs. Without its revisions, the bars as of a time before them are not what
     they were; a run whose loads are folded cannot be rolled back any more. Asks first; where
@@ -40,11 +43,14 @@ def prune(
     """
     from loader.cli.store import store
     from loader.cli.views.prune import show_prunable, show_pruned
+    from loader.store.quarantine import prune as rejects
     from loader.store.runs import JobRunTracker
     from loader.store.versions import prune as history
 
-    if revisions_days is None and loads_days is None and runs_days is None:
-        raise click.UsageError("say what: --revisions-days, --loads-days, --runs-days")
+    if {revisions_days, loads_days, runs_days, rejects_days} == {None}:
+        raise click.UsageError(
+            "say what: --revisions-days, --loads-days, --runs-days, --rejects-days"
+        )
     asked = asks(yes=yes, dry_run=dry_run)
     with store(ctx) as url, JobRunTracker(url) as tracker:
         days = revisions_days if revisions_days is not None else 36_500
@@ -52,11 +58,13 @@ def prune(
         runs = 0
         if runs_days is not None:
             runs = sum(job.run_count for job in tracker.get_expired_runs(runs_days))
+        rejected = rejects.prunable(url, rejects_days) if rejects_days is not None else (0, 0)
         if dry_run or asked:
-            show_prunable(would, loads_days, runs, as_json and dry_run)
+            show_prunable(would, loads_days, runs, rejected, as_json and dry_run)
             if dry_run:
                 return
             agreed("prune?")
         done = history.prune(url, revisions_days, loads_days)
+        gone = rejects.prune(url, rejects_days) if rejects_days is not None else 0
         runs = tracker.cleanup_old_runs(runs_days) if runs_days is not None else 0
-    show_pruned(done, would, runs, as_json)
+    show_pruned(done, would, runs, gone, as_json)

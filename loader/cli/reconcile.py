@@ -60,7 +60,7 @@ def reconcile(
     well. Worst first; exit code 6 if anything differs by more than the tolerance.
     """
     from loader.cli.store import store
-    from loader.cli.views.reconcile import show
+    from loader.cli.views.checks.reconcile import show
     from loader.db.arrow import connect
     from loader.db.cancelling import cancellable
     from loader.errors import CheckFailed

@@ -67,7 +67,7 @@ def list_(ctx: Context, /, runs: tuple[int, ...], limit: int, as_json: bool, **g
     A row waits until a replay gets it in, or is superseded by a bar that a later load stored under
     its key. A row that broke several rules is in several lines.
     """
-    from loader.cli.views.rejects import show_counts
+    from loader.cli.views.checks.rejects import show_counts
     from loader.store.quarantine.found import by_rule
 
     asked = _filter(runs, **given)
@@ -89,7 +89,7 @@ def list_(ctx: Context, /, runs: tuple[int, ...], limit: int, as_json: bool, **g
 @click.pass_obj
 def show(ctx: Context, /, runs: tuple[int, ...], limit: int, as_json: bool, **given: Any) -> None:
     """Rejected rows of runs as their files have them, with the rules that they broke."""
-    from loader.cli.views.rejects import show_rows
+    from loader.cli.views.checks.rejects import show_rows
     from loader.store.quarantine.found import rows
 
     asked = _filter(runs, **given)

@@ -86,7 +86,7 @@ def _verify(
 
     from loader.cli import interrupts
     from loader.cli.store import store
-    from loader.cli.views.verify import show
+    from loader.cli.views.checks.verify import show
     from loader.dialects.siblings import Siblings
     from loader.ingest.ways.verify import verify as compare
     from loader.listen import log

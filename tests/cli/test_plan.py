@@ -1,4 +1,4 @@
-"""A plan is exactly what the load would write; it is applied once, to the store that it was for."""
+"""A plan is what the load would write, and is applied once, to the store that it was for."""
 
 from __future__ import annotations
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from loader.client import StoreClient
 from tests.conftest import Ran
+from tests.support.candles import Candle
 from tests.support.sql import fetch
 
 Run = Callable[..., Ran]
@@ -243,3 +246,73 @@ def test_a_refused_file_leads_to_its_rejects(run: Run, tmp_path: Path) -> None:
     assert "see them: mdload rejects show 1;" in refused.err
     assert "mdload rejects show 1" in refused.out
     assert "high_below_low" in run("rejects", "show", "1").out
+
+
+def test_rows_of_a_program_are_replayed(run: Run, database_url: str) -> None:
+    with StoreClient(database_url) as client:
+        client.write_bars([Candle(high=1.0), Candle()])
+    assert fetch(database_url, STATES) == [(1, "superseded")]
+    fetch(database_url, "DELETE FROM bars_ohlcv")
+    allow = [f"--allow={rule}" for rule in
+             ("high_below_low", "open_outside_range", "close_outside_range")]  # fmt: skip
+    done = run("rejects", "replay", *allow, "--json").json()
+    assert done["replayed"] == 1
+    assert fetch(database_url, "SELECT high FROM bars_ohlcv") == [(1.0,)]
+
+
+def test_a_symbol_map_is_asked_for_again(run: Run, tmp_path: Path, database_url: str) -> None:
+    (tmp_path / "map.csv").write_text("from,to\nAAA,ALFA\n")
+    given = ("--interval", "1m", "--symbol-map", "map.csv")
+    loaded(run, written(tmp_path / "a.csv", *MIXED), *given)
+    allow = ("--allow", "close_outside_range")
+    refused = run("rejects", "replay", *allow, code=2)
+    assert "--symbol-map" in refused.err
+    fix = ("--column", "high=low", "--column", "low=high")
+    run("rejects", "replay", *fix, "--symbol-map", "map.csv")
+    assert fetch(database_url, "SELECT DISTINCT symbol FROM bars_ohlcv") == [("ALFA",)]
+
+
+def test_the_state_of_rejects_is_that_of_a_slow_look(
+    run: Run, tmp_path: Path, database_url: str
+) -> None:
+    """Many files, of which later ones bring some of the bars that earlier ones lacked."""
+    dice = random.Random(11)
+    stored: set[tuple[str, int]] = set()
+    waiting: list[tuple[str, int]] = []
+    for n in range(4):
+        rows, bad, good = [], [], set()
+        for symbol in ("AAA", "BBB"):
+            for minute in sorted(dice.sample(range(30), 12)):
+                wrong = dice.random() < 0.4
+                prices = "10,9,11,10.5" if wrong else "10,11,9,10.5"
+                rows.append(f"{symbol},2024-01-02T14:{minute:02}:00Z,{prices},{n}")
+                if wrong:
+                    bad.append((symbol, minute))
+                else:
+                    good.add((symbol, minute))
+        loaded(run, written(tmp_path / f"{n}.csv", *rows), "--interval", "1m")
+        waiting = [key for key in waiting if key not in good] + bad
+        stored |= good
+    found = fetch(
+        database_url,
+        "SELECT symbol, CAST(extract(minute FROM ts) AS int) FROM bars_rejects"
+        " WHERE state = 'waiting' ORDER BY 1, 2",
+    )
+    assert found == sorted(waiting)
+    run("rejects", "replay", "--column", "high=low", "--column", "low=high")
+    keys = "SELECT symbol, CAST(extract(minute FROM ts) AS int) FROM bars_ohlcv"
+    assert set(fetch(database_url, keys)) == stored | set(waiting)
+    assert fetch(database_url, "SELECT count(*) FROM bars_rejects WHERE state = 'waiting'") == [
+        (0,)
+    ]
+
+
+def test_old_rejects_are_pruned(run: Run, tmp_path: Path, database_url: str) -> None:
+    loaded(run, written(tmp_path / "a.csv", *MIXED), "--interval", "1m")
+    fetch(database_url, "UPDATE bars_rejected SET created_at = now() - interval '40 days'"
+                        " WHERE row_number = 2")  # fmt: skip
+    looked = run("prune", "--rejects-days", "30", "--dry-run")
+    assert "1 rejected row would go, of which 1 still wait" in looked.out
+    assert fetch(database_url, "SELECT count(*) FROM bars_rejected") == [(2,)]
+    run("prune", "--rejects-days", "30", "--yes")
+    assert fetch(database_url, "SELECT row_number FROM bars_rejected") == [(4,)]

@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from loader.store.versions.prune import Prunable, Pruned
 
 
-def show_prunable(would: Prunable, loads_days: int | None, runs: int, as_json: bool) -> None:
+def show_prunable(
+    would: Prunable, loads_days: int | None, runs: int, rejected: tuple[int, int], as_json: bool
+) -> None:
+    rejects, waiting = rejected
     if as_json:
-        print_json({"dry_run": True, **asdict(would), "runs": runs})
+        print_json({"dry_run": True, **asdict(would), "runs": runs, "rejects": rejects})
         return
     say(f"{would.revisions:,} of {counted(would.all_revisions, 'revision')} would go")
     _show_unreadable(would)
@@ -23,15 +26,20 @@ def show_prunable(would: Prunable, loads_days: int | None, runs: int, as_json: b
                    f"of {would.all_loads:,}")  # fmt: skip
     if runs:
         say(f"{counted(runs, 'run')} would go, with their files and rejected rows")
+    if rejects:
+        say(f"{counted(rejects, 'rejected row')} would go, of which {waiting:,} still wait")
 
 
-def show_pruned(done: Pruned, would: Prunable, runs: int, as_json: bool) -> None:
+def show_pruned(done: Pruned, would: Prunable, runs: int, rejects: int, as_json: bool) -> None:
     if as_json:
         before = would.unreadable_before
-        print_json({"dry_run": False, **asdict(done), "runs": runs, "unreadable_before": before})
+        counts = {**asdict(done), "runs": runs, "rejects": rejects}
+        print_json({"dry_run": False, **counts, "unreadable_before": before})
         return
     say(f"{counted(done.revisions, 'revision')}, {counted(done.loads, 'load')} and "
                f"{counted(runs, 'run')} removed")  # fmt: skip
+    if rejects:
+        say(f"{counted(rejects, 'rejected row')} removed")
     if done.files:
         say(f"{counted(done.files, 'file')} will be loaded again when met")
     if done.revisions:

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loader.check.file import Checking, rules_for
-from loader.check.rawrows import decoded, is_text
+from loader.check.rawrows import is_text, tables
 from loader.check.recall import Recalled, meaning_of, recalled
 from loader.check.validate import CheckedBatch
 from loader.db.arrow import Connection
@@ -221,19 +221,15 @@ class _Tables:
         self._stack = stack
 
     def add(self, frame: pl.DataFrame) -> None:
-        groups: dict[_Key, list[tuple[int, dict[str, str | None]]]] = {}
-        paths: dict[_Key, str | None] = {}
-        columns = frame.select("id", "run_id", "file_id", "path", "raw").iter_rows()
-        for number, run_id, file_id, path, raw in columns:
-            cells = decoded(raw)
-            if is_text(cells):
-                self._replay.lines += 1
-                continue
-            key = (run_id, file_id, frozenset(cells))
-            groups.setdefault(key, []).append((number, cells))
-            paths[key] = path
-        for key, rows in groups.items():
-            self._append(key, paths[key], rows)
+        for (run_id, file_id, path), part in frame.group_by(
+            "run_id", "file_id", "path", maintain_order=True
+        ):
+            for places, cells in tables(part["raw"]):
+                if is_text(cells.columns):
+                    self._replay.lines += cells.height
+                    continue
+                key = (run_id, file_id, frozenset(cells.columns))
+                self._append(key, path, cells, part["id"].gather(places))
 
     def close(self) -> None:
         for each in self._open:
@@ -243,28 +239,22 @@ class _Tables:
             each.table.source = replace(each.table.source, size_bytes=size)
         self._open.clear()
 
-    def _append(
-        self, key: _Key, path: str | None, rows: list[tuple[int, dict[str, str | None]]]
-    ) -> None:
+    def _append(self, key: _Key, path: str | None, cells: pl.DataFrame, ids: pl.Series) -> None:
         each = self.written.get(key)
         if each is None:
             if self._open and self._open[0].file_id != key[1]:
                 self.close()
             if len(self._open) >= _MOST:
-                self._replay.lines += len(rows)
+                self._replay.lines += cells.height
                 return
-            each = self._begin(key, path, tuple(rows[0][1]))
-        frame = pl.DataFrame(
-            {name: [cells[name] for _, cells in rows] for name in each.names},
-            schema=dict.fromkeys(each.names, pl.String()),
-        )
+            each = self._begin(key, path, tuple(cells.columns))
         with room():
+            frame = cells.select(each.names)
             each.writer.write_table(frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
         first = each.table.rows + 1
-        each.table.rows += len(rows)
-        numbers = pl.int_range(first, first + len(rows), dtype=pl.Int64, eager=True)
-        ids = pl.Series("id", [number for number, _ in rows], dtype=pl.Int64)
-        each.table.ids.append(pl.DataFrame([numbers.alias("row_number"), ids]))
+        each.table.rows += cells.height
+        numbers = pl.int_range(first, first + cells.height, dtype=pl.Int64, eager=True)
+        each.table.ids.append(pl.DataFrame([numbers.alias("row_number"), ids.alias("id")]))
 
     def _begin(self, key: _Key, path: str | None, names: tuple[str, ...]) -> _Written:
         run_id, file_id, _ = key

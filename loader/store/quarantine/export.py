@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from loader.check.rawrows import decoded, is_text
+from loader.check.rawrows import is_text, tables
 from loader.db.arrow import Connection
 from loader.errors import NothingStored, SettingsError
 from loader.store.export.rows import frames_writer, whole_file
@@ -42,17 +42,15 @@ def _described(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _own(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    names: tuple[str, ...] | None = None
+    names: list[str] | None = None
     for frame in frames:
-        cells = [decoded(raw) for raw in frame["raw"]]
-        cells = [row for row in cells if not is_text(row)]
-        for row in cells:
-            names = names or tuple(row)
-            if set(row) != set(names):
+        for _, cells in tables(frame["raw"]):
+            if is_text(cells.columns):
+                continue
+            names = names or cells.columns
+            if set(cells.columns) != set(names):
                 raise SettingsError(
                     "these rows are of several tables, with different columns",
                     option="--own-columns", hint="choose those of one file: --file PATH",
                 )  # fmt: skip
-        if cells and names:
-            columns = {name: [row[name] for row in cells] for name in names}
-            yield pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String()))
+            yield cells.select(names)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from loader.cli.views.checks.verify import largest, show_differing
 from loader.cli.views.past import plain_row
 from loader.cli.views.table import Column, print_json, table
-from loader.cli.views.verify import largest, show_differing
 from loader.text import span
 
 if TYPE_CHECKING:
