@@ -40,17 +40,17 @@ ALTER TABLE job_run_files OWNER TO mdload_owner;
 ALTER TABLE job_runs OWNER TO mdload_owner;
 ALTER TABLE provider_symbols OWNER TO mdload_owner;
 ALTER TABLE mdload_alembic_version OWNER TO mdload_owner;
-ALTER VIEW bars_rejects OWNER TO mdload_owner;
 ALTER VIEW job_runs_summary OWNER TO mdload_owner;
 ALTER FUNCTION mdload_touch_updated_at() OWNER TO mdload_owner;
 ALTER FUNCTION bars_ohlcv_as_of(timestamptz) OWNER TO mdload_owner;
 ALTER FUNCTION bars_ohlcv_at(text) OWNER TO mdload_owner;
 ALTER FUNCTION mdload_pin(text) OWNER TO mdload_owner;
 ALTER FUNCTION mdload_settled() OWNER TO mdload_owner;
+ALTER FUNCTION bars_rejects() OWNER TO mdload_owner;
 ALTER FUNCTION mdload_forget_rejects() OWNER TO mdload_owner;
 
 GRANT SELECT ON bars_gap_waivers, bars_loads, bars_ohlcv, bars_ohlcv_revisions, bars_pins,
-    bars_rejected, bars_rejects, job_run_files, job_runs, job_runs_summary, provider_symbols,
+    bars_rejected, job_run_files, job_runs, job_runs_summary, provider_symbols,
     mdload_alembic_version
     TO mdload_loader, mdload_reader;
 

@@ -7,7 +7,7 @@ SELECT r.run_id, r.file_id, r.path, rule, count(*) AS rows,
        count(*) FILTER (WHERE r.state = 'replayed') AS replayed,
        count(*) FILTER (WHERE r.state = 'superseded') AS superseded,
        min(r.created_at) AS rejected_at
-  FROM bars_rejects r
+  FROM bars_rejects() r
  CROSS JOIN CAST(current_setting('mdload.wanted') AS jsonb) AS w
  CROSS JOIN unnest(r.rules) AS broken (rule)
  WHERE (jsonb_typeof(w -> 'runs') <> 'array' OR w -> 'runs' @> to_jsonb(r.run_id))
@@ -26,7 +26,7 @@ SELECT r.run_id, r.file_id, r.path, rule, count(*) AS rows,
 -- The rejected rows themselves, selected likewise, in the order of run, file and row.
 SELECT r.id, r.run_id, r.file_id, r.path, r.row_number, r.rules, CAST(r.raw AS text) AS raw,
        r.provider, r.symbol, r."interval", r.ts, r.created_at, r.state, r.replayed_by, r.superseded_by
-  FROM bars_rejects r
+  FROM bars_rejects() r
  CROSS JOIN CAST(current_setting('mdload.wanted') AS jsonb) AS w
  WHERE (jsonb_typeof(w -> 'runs') <> 'array' OR w -> 'runs' @> to_jsonb(r.run_id))
    AND (jsonb_typeof(w -> 'rules') <> 'array'
@@ -76,7 +76,7 @@ SELECT count(*) FROM reopened
 -- rejects_prunable --
 -- How many rejects are older than $1 days (of 24 hours), and how many of them wait.
 SELECT count(*) AS rejects, count(*) FILTER (WHERE state = 'waiting') AS waiting
-  FROM bars_rejects
+  FROM bars_rejects()
  WHERE created_at < statement_timestamp() - make_interval(hours => 24 * CAST($1 AS integer))
 
 -- rejects_prune --

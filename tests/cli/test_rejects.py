@@ -18,7 +18,7 @@ from tests.support.sql import fetch
 Run = Callable[..., Ran]
 HEAD = "symbol,ts,open,high,low,close,volume"
 CLOSES = "SELECT symbol, to_char(ts, 'YYYY-MM-DD HH24:MI'), close FROM bars_ohlcv ORDER BY 1, 2"
-STATES = "SELECT row_number, state FROM bars_rejects ORDER BY run_id, row_number"
+STATES = "SELECT row_number, state FROM bars_rejects() ORDER BY run_id, row_number"
 
 
 @pytest.fixture
@@ -122,9 +122,8 @@ def test_a_bar_that_came_good_later_supersedes_its_reject(
     later = loaded(run, good, "--interval", "1m")
     shown = run("rejects", "list", "--json", "--rule", "high_below_low").json()
     assert [(row["waiting"], row["superseded"]) for row in shown] == [(0, 1)]
-    assert fetch(database_url, "SELECT row_number, superseded_by FROM bars_rejects ORDER BY 1") == [
-        (2, later), (4, None),
-    ]  # fmt: skip
+    by = "SELECT row_number, superseded_by FROM bars_rejects() ORDER BY 1"
+    assert fetch(database_url, by) == [(2, later), (4, None)]
     run("rollback", str(later), "--yes")
     assert fetch(database_url, STATES) == [(2, "waiting"), (4, "waiting")]
 
@@ -295,14 +294,14 @@ def test_the_state_of_rejects_is_that_of_a_slow_look(
         stored |= good
     found = fetch(
         database_url,
-        "SELECT symbol, CAST(extract(minute FROM ts) AS int) FROM bars_rejects"
+        "SELECT symbol, CAST(extract(minute FROM ts) AS int) FROM bars_rejects()"
         " WHERE state = 'waiting' ORDER BY 1, 2",
     )
     assert found == sorted(waiting)
     run("rejects", "replay", "--column", "high=low", "--column", "low=high")
     keys = "SELECT symbol, CAST(extract(minute FROM ts) AS int) FROM bars_ohlcv"
     assert set(fetch(database_url, keys)) == stored | set(waiting)
-    assert fetch(database_url, "SELECT count(*) FROM bars_rejects WHERE state = 'waiting'") == [
+    assert fetch(database_url, "SELECT count(*) FROM bars_rejects() WHERE state = 'waiting'") == [
         (0,)
     ]
 

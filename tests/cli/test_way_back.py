@@ -143,7 +143,7 @@ def test_prune_keeps_what_a_pin_needs(nights: Nights) -> None:
     first = nights.load(BAD)
     nights.load(GOOD | {"14:33": ("AAPL", 188.5)})
     assert nights.run("prune", code=2).err.endswith(
-        "say what: --revisions-days, --loads-days, --runs-days\n"
+        "say what: --revisions-days, --loads-days, --runs-days, --rejects-days\n"
     )
     nights.run("prune", "--revisions-days", "0", "--loads-days", "0", "--yes")
     assert nights.closes("bars_ohlcv_at('good')") == GOOD

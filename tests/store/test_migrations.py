@@ -22,7 +22,7 @@ from loader.store import schema
 ROOT = Path(__file__).parents[2]
 TABLES = {
     "bars_gap_waivers", "bars_loads", "bars_ohlcv", "bars_ohlcv_revisions", "bars_pins",
-    "bars_rejected", "bars_rejects", "job_run_files", "job_runs", "job_runs_summary",
+    "bars_rejected", "job_run_files", "job_runs", "job_runs_summary",
     "mdload_alembic_version",
     "provider_symbols",
 }  # fmt: skip
