@@ -2,7 +2,7 @@
 
 mdload sets up its sessions, prepares statements in them and holds a job's lock by one. A pooler
 that hands each transaction to any session (pgbouncer's pool_mode=transaction) would leave all of
-that on the sessions of other people. See docs/decisions/0011-poolers.md.
+that on the sessions of other people. See docs/decisions/0013-poolers.md.
 """
 
 from __future__ import annotations
