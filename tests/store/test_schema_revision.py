@@ -54,7 +54,7 @@ def test_a_newer_database_is_refused_and_left_alone(database_url: str) -> None:
         connection.execute("UPDATE mdload_alembic_version SET version_num = '0042'")
     error = refused(database_url)
     assert str(error).endswith(
-        "has schema revision 0042, which is newer than this mdload knows (0003)"
+        "has schema revision 0042, which is newer than this mdload knows (0004)"
     )
     assert error.hint == "run: pip install --upgrade mdload"
     for change in (
@@ -73,10 +73,10 @@ def test_a_service_file_names_a_database(
     settings = [f"{name}={value}" for name, value in conninfo_to_dict(empty_url).items()]
     service.write_text("\n".join(["[store]", *settings]) + "\n")
     monkeypatch.setenv("PGSERVICEFILE", str(service))
-    assert schema.upgrade("postgresql:///?service=store") == ["0001", "0002", "0003"]
-    assert schema.current("service=store") == "0003"
+    assert schema.upgrade("postgresql:///?service=store") == ["0001", "0002", "0003", "0004"]
+    assert schema.current("service=store") == "0004"
     monkeypatch.setenv("PGSERVICE", "store")
-    assert schema.current("postgresql://") == "0003"
+    assert schema.current("postgresql://") == "0004"
 
 
 def test_a_socket_in_a_folder_with_a_space_and_a_percent(empty_url: str, tmp_path: Path) -> None:
@@ -84,8 +84,8 @@ def test_a_socket_in_a_folder_with_a_space_and_a_percent(empty_url: str, tmp_pat
     folder = tmp_path / "100% mine"
     folder.symlink_to(str(parts["host"]))
     url = f"postgresql://{parts['user']}@/{parts['dbname']}?host={quote(str(folder), safe='')}"
-    assert schema.upgrade(url) == ["0001", "0002", "0003"]
-    assert schema.current(url) == "0003"
+    assert schema.upgrade(url) == ["0001", "0002", "0003", "0004"]
+    assert schema.current(url) == "0004"
 
 
 def test_no_server(tmp_path: Path) -> None:
