@@ -65,4 +65,4 @@ def test_up_down_and_up_with_history(empty_url: str, partitioned: bool) -> None:
                     "SELECT symbol, close FROM bars_ohlcv_as_of(%s) ORDER BY 1", [f"{moment}Z"]
                 )
                 assert rows.fetchall() == state, moment
-        assert schema.downgrade(empty_url, "0002") == ["0003"]
+        assert schema.downgrade(empty_url, "0002") == ["0004", "0003"]
