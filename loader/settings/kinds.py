@@ -104,6 +104,8 @@ def choice(*words: str) -> Kind:
 
 
 def _signs(value: object) -> tuple[str, ...]:
+    if isinstance(value, tuple):  # read from mdload.toml already
+        return value
     words = tuple(dict.fromkeys(word.strip() for word in text(value).split(",")))
     if unknown := [word for word in words if word not in _REFUSING]:
         raise ValueError(f"has {unknown[0]!r}: the kinds are {', '.join(_REFUSING)}")

@@ -117,7 +117,7 @@ def _show_history(files: Sequence[JobRunFile]) -> None:
             file.bars_changed, file.bars_inserted_between, file.bars_gone, file.bars_deleted
         )
         if told := str(history):
-            refused = " would have" if file.state == "refused" else ""
+            refused = " had it been loaded:" if file.state == "refused" else ""
             say(f"{file.path}:{refused} {told}")
         others = [each for each in file.findings if each["action"] == "refused"][1:]
         for each in others[:_FINDINGS]:
