@@ -86,6 +86,11 @@ def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) ->
         return CheckedBatch(numbered, _none_bad(), {}, spellings, skipped, last_row)
     sound = facts.select(_all_hold(settings)).to_series()
     rounded = int((sound & ~exact).sum())
+    if rounded and sound.all():
+        spellings = _spellings(numbered, normalised.source_symbols, normalised.naming)
+        return CheckedBatch(
+            numbered, _none_bad(), {}, spellings, skipped, last_row, rounded=rounded
+        )
     good = numbered.filter(sound)
     broken = facts.filter(~sound).select(
         (~rule.holds.fill_null(False)).alias(rule.name) for rule in active

@@ -209,3 +209,5 @@ def test_a_close_above_the_high_by_its_rounding_is_kept_and_counted() -> None:
     assert found.bad["row_number"].to_list() == [3]
     assert found.rounded == 1
     assert checked(frame[:1]).rounded == 0
+    alone = checked(frame[:2])  # no row of it is rejected
+    assert (alone.rounded, alone.good.height, alone.bad.height, alone.rejected) == (1, 2, 0, {})
