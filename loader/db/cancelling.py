@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 #: Seconds for the server to hear of a cancel.
 _HEARD: Final = 0.5
+#: Seconds after which a thread that waits looks for signals again.
+_LOOK: Final = 0.5
 
 
 def cancellable(connection: Executor, work: Callable[[], T]) -> T:
@@ -94,8 +96,11 @@ def apart(
     job = _Work(work, unwanted)
     threading.Thread(target=job.run, name="mdload-apart", daemon=True).start()
     try:
-        if not job.ended.wait(seconds):
-            raise TooLate
+        left = seconds
+        # In steps: a signal that comes just before a wait begins would be noticed at its end only.
+        while not job.ended.wait(_LOOK if left is None else min(left, _LOOK)):
+            if left is not None and (left := left - _LOOK) <= 0:
+                raise TooLate
     except BaseException:
         job.leave()
         raise

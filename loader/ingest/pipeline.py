@@ -37,6 +37,8 @@ T = TypeVar("T")
 
 #: Seconds for files to end by themselves once the load is cancelled.
 _PATIENCE = 0.8
+#: Seconds after which the main thread looks for signals again.
+_LOOK = 0.5
 #: Sources listed in the run's metadata; the ledger has them all.
 LISTED = 20
 
@@ -126,7 +128,7 @@ def _all_files(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
     pool = ThreadPoolExecutor(workers, thread_name_prefix="mdload-file")
     pending: list[Future[FileResult]] = [pool.submit(load_file, run, s) for s in sources]
     try:
-        results = [future.result() for future in pending]
+        results = [_result(future) for future in pending]
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         given_up = time.monotonic() + _PATIENCE
@@ -136,6 +138,14 @@ def _all_files(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
         raise
     pool.shutdown()
     return results
+
+
+def _result(future: Future[FileResult]) -> FileResult:
+    """What `future` returns or raises. Waits in steps: a signal that comes just before a wait
+    begins would be noticed at its end only."""
+    while not future.done():
+        wait([future], timeout=_LOOK)
+    return future.result()
 
 
 def _stoppable(run: LoadRun, work: Callable[[], T]) -> T:

@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -299,6 +300,8 @@ def test_a_program_that_goes_on_after_ctrl_c(database_url: str, home: Path, tmp_
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
         )  # fmt: skip
+        late = threading.Timer(60, process.kill)
+        late.start()
         try:
             wait_for(database_url, STALLED)
             process.send_signal(signal.SIGINT)
@@ -308,6 +311,7 @@ def test_a_program_that_goes_on_after_ctrl_c(database_url: str, home: Path, tmp_
             time.sleep(2)
             assert process.poll() is None
         finally:
+            late.cancel()
             process.kill()
             process.communicate()
     assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
