@@ -11,6 +11,19 @@ SELECT w.sid,
   FROM json_to_recordset(current_setting('mdload.wanted')::json)
        AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz)
 
+-- stored_within --
+-- The number of bars in the wanted stretches (sid, provider, symbol, interval, lo, hi), both ends included, by sid; of each
+-- `most` at most (null: all). No stretch reaches beyond $1 and $2.
+SELECT w.sid, b.bars
+  FROM json_to_recordset(current_setting('mdload.wanted')::json)
+       AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz, most bigint)
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS bars
+         FROM (SELECT FROM bars_ohlcv s
+                WHERE s.provider = w.provider AND s.symbol = w.symbol AND s."interval" = w."interval"
+                  AND s.ts BETWEEN w.lo AND w.hi AND s.ts BETWEEN $1 AND $2
+                LIMIT w.most) s) b
+
 -- gone_keys --
 -- Keys of the bars of a file, to find those that are stored and not among them. Gone with the transaction.
 CREATE TEMPORARY TABLE mdload_keys (provider text COLLATE "C" NOT NULL, symbol text COLLATE "C" NOT NULL,

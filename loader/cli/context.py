@@ -38,15 +38,20 @@ class Context:
 
         log.configure(self.log_format, self.verbosity)
 
+    def mention(self, text: str) -> None:
+        """Says it to a person who asked for more."""
+        from loader.listen import log
+
+        if self.verbosity > 0 and self.log_format == "text":
+            log.note(text)
+
     @cached_property
     def config(self) -> Config:
         """What mdload.toml says, checked."""
-        import logging
-
         from loader.jobs.config.read import read
 
         config = read(self.config_file)
-        logging.getLogger(__name__).info("configuration: %s", config.path or "no mdload.toml")
+        self.mention(f"configuration: {config.path or 'no mdload.toml'}")
         return config
 
     @property

@@ -10,7 +10,9 @@ import click
 
 from loader.cli.confirm import dry_run_option
 from loader.cli.context import Context
+from loader.cli.numbers import LIMIT
 from loader.cli.options import json_option
+from loader.errors import SettingsError
 
 if TYPE_CHECKING:
     from loader.events import Listener
@@ -31,7 +33,7 @@ def plan() -> None:
     epilog="Example: mdload plan show march.parquet --limit 5",
 )
 @click.argument("path", metavar="FILE", type=_FILE)
-@click.option("--limit", metavar="N", type=click.IntRange(0), default=20, show_default=True,
+@click.option("--limit", metavar="N", type=LIMIT, default=20, show_default=True,
               help="Show at most N changed bars; the file has all.")  # fmt: skip
 @json_option
 def show(path: str, limit: int, as_json: bool) -> None:
@@ -84,9 +86,12 @@ def check_plan(path: str, settings: Settings) -> None:
     """
     Raises:
         click.UsageError: a plan cannot be made of that, or not there.
+        SettingsError: the plan would have deletions.
     """
     if Path(path).suffix.lower() not in (".parquet", ".pq"):
         raise click.UsageError(f"--plan {path!r}: a plan is a .parquet file")
+    if settings.delete_gone:
+        raise SettingsError("a plan has no deletions: not with --delete-gone")
     if settings.known_at or settings.known_at_from:
         raise click.UsageError("a plan is known when it is applied: not with --known-at")
 

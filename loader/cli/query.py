@@ -7,6 +7,7 @@ import sys
 import click
 
 from loader.cli.context import Context
+from loader.cli.numbers import LIMIT
 from loader.cli.options import json_option
 
 
@@ -17,7 +18,7 @@ from loader.cli.options import json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, all rows.")
 @click.option("--to", "path", metavar="FILE", type=click.Path(dir_okay=False),
               help="Write all rows to a .parquet or .csv file.")  # fmt: skip
-@click.option("--limit", metavar="N", type=click.IntRange(0), default=100, show_default=True,
+@click.option("--limit", metavar="N", type=LIMIT, default=100, show_default=True,
               help="Show at most N rows in a table.")  # fmt: skip
 @json_option
 @click.pass_obj

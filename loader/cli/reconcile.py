@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from loader.cli.context import Context
+from loader.cli.numbers import LIMIT, Fraction
 from loader.cli.options import Pair, json_option
 from loader.cli.series_options import bounds, upper
 from loader.cli.when import When
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
 @click.option("--tolerance", metavar="FIELD=SIZE", multiple=True, type=Pair("FIELD=SIZE"),
               help="How far a field may differ: close=0.01, prices=5bps, prices=2ticks, "
                    "volume=100; prices and all stand for several.")  # fmt: skip
-@click.option("--tick", metavar="SIZE", type=click.FloatRange(0, min_open=True),
+@click.option("--tick", metavar="SIZE", type=Fraction(0, 1e12, min_open=True),
               help="Size of a tick.")  # fmt: skip
 @click.option("--to", "path", metavar="FILE", type=click.Path(dir_okay=False),
               help="Write all bars that differ to a .csv, .parquet or .jsonl file.")  # fmt: skip
-@click.option("--limit", metavar="N", type=click.IntRange(0), default=20, show_default=True,
+@click.option("--limit", metavar="N", type=LIMIT, default=20, show_default=True,
               help="Show at most N bars that differ; --to has all.")  # fmt: skip
 @json_option
 @click.pass_obj

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from loader.cli.context import Context
+from loader.cli.numbers import LIMIT
 from loader.cli.options import json_option, load_options
 from loader.cli.series_options import bounds
 from loader.cli.when import When
@@ -57,7 +58,7 @@ def rejects() -> None:
 @click.argument("runs", metavar="[RUN]...", nargs=-1, type=_RUN)
 @_selected
 @_state_option
-@click.option("--limit", metavar="N", type=click.IntRange(0), default=50, show_default=True,
+@click.option("--limit", metavar="N", type=LIMIT, default=50, show_default=True,
               help="Show at most N lines; --json has all.")  # fmt: skip
 @json_option
 @click.pass_obj
@@ -83,7 +84,7 @@ def list_(ctx: Context, /, runs: tuple[int, ...], limit: int, as_json: bool, **g
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=_RUN)
 @_selected
 @_state_option
-@click.option("--limit", metavar="N", type=click.IntRange(1), default=20, show_default=True,
+@click.option("--limit", metavar="N", type=click.IntRange(1, 10**9), default=20, show_default=True,
               help="Show at most N rows.")  # fmt: skip
 @json_option
 @click.pass_obj

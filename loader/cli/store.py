@@ -18,8 +18,6 @@ def store(ctx: Context, *, checked: bool = True, make: bool = False) -> Iterator
             bars would `make`.
         SchemaOutOfDate: a server of the user's own does not have the schema.
     """
-    import logging
-
     from loader.db.conninfo import masked
     from loader.db.target import target
     from loader.errors import SchemaOutOfDate
@@ -28,7 +26,7 @@ def store(ctx: Context, *, checked: bool = True, make: bool = False) -> Iterator
     if not make:
         require_database(ctx)
     with target(ctx.database, ctx.home, ctx.configured) as chosen:
-        logging.getLogger(__name__).info("database: %s (%s)", masked(chosen.url), chosen.source)
+        ctx.mention(f"database: {masked(chosen.url)} ({chosen.source})")
         try:
             if checked or chosen.embedded:
                 schema.require_head(chosen.url)

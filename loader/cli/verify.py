@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from loader.cli.context import Context
-from loader.cli.numbers import Fraction
+from loader.cli.numbers import LIMIT, Fraction
 from loader.cli.options import PATH, json_option, meaning_options, settings_of
 from loader.cli.series_options import bounds
 from loader.cli.when import When
@@ -19,7 +19,7 @@ from loader.cli.when import When
 @meaning_options
 @click.option("--to", "path", metavar="FILE", type=click.Path(dir_okay=False),
               help="Write all bars that differ to a .csv, .parquet or .jsonl file.")  # fmt: skip
-@click.option("--limit", metavar="N", type=click.IntRange(0), default=20, show_default=True,
+@click.option("--limit", metavar="N", type=LIMIT, default=20, show_default=True,
               help="Show at most N bars that differ; --to has all.")  # fmt: skip
 @click.option("--rollup", is_flag=True,
               help="Instead of a file: compare bars with those that TimescaleDB makes from "
@@ -62,7 +62,10 @@ def verify(
         from loader.cli import rollup_check
         from loader.store.series import SeriesFilter
 
-        symbols = (given["symbol"].upper(),) if given["symbol"] else ()
+        symbol = given["symbol"]
+        if symbol is not None and not symbol.strip():
+            raise click.BadParameter("a symbol is not empty")
+        symbols = (symbol.upper(),) if symbol else ()
         asked = SeriesFilter(given["provider"], symbols, None, *bounds(since, until))
         rollup_check.check(ctx, given["interval"], asked, tolerance, as_json=as_json)
         return

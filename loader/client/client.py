@@ -120,7 +120,7 @@ class StoreClient(Reader):
                 the attribute and the object's index. Nothing of its batch is stored.
             ValueError: a `ts` has no time zone (likewise), or `batch_size` is not positive.
         """
-        batches, rejects = self._checks.objects(bars, batch_size), Rejects()
+        batches, rejects = self._checks.objects(bars, checks.positive(batch_size)), Rejects()
         if isinstance(bars, Sequence) and len(bars) <= batch_size:
             done = Counts.total(self._write(batch, rejects) for batch in batches)
         else:

@@ -20,7 +20,7 @@ from loader.db.cancelling import on_main
 from loader.db.conninfo import conninfo
 from loader.db.queries import query, refuse_planted
 from loader.db.translate import translate
-from loader.errors import MdloadError
+from loader.errors import MdloadError, SettingsError
 
 #: Seconds for the server to cancel a statement after a signal.
 _MOMENT = 0.4
@@ -236,11 +236,19 @@ class Session:
                 rows.close()  # type: ignore[attr-defined]  # a generator
 
     def _fields(self, statement: str) -> tuple[Field, ...]:
-        """The columns of what `statement` gives, as the server plans it."""
+        """The columns of what `statement` gives, as the server plans it.
+
+        Raises:
+            SettingsError: it has parameters, for which nobody gives values.
+        """
         server = self._connection.pgconn
         for described in (server.prepare(b"", statement.encode()), server.describe_prepared(b"")):
             if described.status != ExecStatus.COMMAND_OK:
                 raise psycopg.errors.error_from_result(described)
+        if several := described.nparams:
+            named = "a parameter, $1" if several == 1 else f"{several} parameters, $1 to ${several}"
+            hint = "write values in their place; quote the statement for the shell: '…'"
+            raise SettingsError(f"the statement has {named}", hint=hint)
         return tuple(
             Field((described.fname(n) or b"").decode(), self._type(described.ftype(n)))
             for n in range(described.nfields)

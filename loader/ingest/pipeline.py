@@ -109,7 +109,7 @@ def load(
         wal = _stoppable(run, lambda: _wal_position(run))
         files = tuple(_all_files(run, known_at.in_order(settings, sources)))
         wal_bytes = None
-        if wal is not None and not settings.dry_run:
+        if wal is not None and not settings.dry_run and not run.cancelled.is_set():
             wal_bytes = (_stoppable(run, lambda: _wal_position(run)) or wal) - wal
         chunks = _stoppable(run, lambda: _upkeep(run))
         status = _status(files)

@@ -24,7 +24,8 @@ class History:
     Attributes:
         changed: stored bars that get other values.
         inserted_between: new bars between the first and the last stored one of their series.
-        gone: bars stored within the file's span of their series, and absent from the file.
+        gone: bars stored within the file's span of their series, and absent from the file; of a
+            series of which the file has few of these at least so many (docs/guard.md).
         deleted: those of them that were deleted.
     """
 

@@ -35,7 +35,7 @@ def answer(url: str, statement: str) -> Iterator[Answer]:
 
     Raises:
         SettingsError: the server refused the statement: its syntax, a name, or that it writes; or
-            it is one that gives no rows.
+            it is one that gives no rows, or has parameters.
         DatabaseError: the server failed.
     """
     if not statement.strip():

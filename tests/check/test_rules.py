@@ -172,7 +172,7 @@ def test_a_setting_of_the_load_reaches_the_rules() -> None:
     given = Settings(allow_nonpositive_prices=True, check_grid=False).meaning
     assert rules_for(given) == RuleSettings(allow_nonpositive_prices=True, check_grid=False)
     assert rules_for(Meaning()) == RuleSettings()
-    by_programs_only = {"min_ts", "max_ts"}
+    by_programs_only = {"min_ts", "max_ts", "allowed"}
     assert {each.name for each in fields(RuleSettings)} - by_programs_only <= {
         each.name for each in fields(Meaning)
     }
@@ -186,7 +186,7 @@ def test_a_rule_without_a_reason_is_an_error(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_switches_are_settings() -> None:
-    names = set(RuleSettings.__dataclass_fields__)
+    names = set(RuleSettings.__dataclass_fields__) - {"allowed"}  # of rules by their names
     assert {name for reason in REASONS for name in reason.switches} == names
 
 

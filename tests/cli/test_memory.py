@@ -29,9 +29,10 @@ OBJECT = {"ts": "2024-01-02T00:00:00Z", "symbol": "AAA", "open": 1, "high": 2, "
           "close": 1, "volume": 1}  # fmt: skip
 #: Runs mdload and says on stderr how much memory it took, in kB.
 MEASURED = (
-    "import re, sys\nfrom loader.cli import main\ntry:\n    main()\nfinally:\n"
-    "    status = open('/proc/self/status').read()\n"
-    "    print('peak', re.search(r'VmHWM:\\s+(\\d+) kB', status)[1], file=sys.stderr)"
+    "import resource, subprocess, sys\n"
+    "ran = subprocess.run([sys.executable, '-m', 'loader', *sys.argv[1:]])\n"
+    "print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)\n"
+    "sys.exit(ran.returncode)"
 )
 
 

@@ -165,8 +165,8 @@ def test_a_way_out_that_is_none_is_said_before_anything_happens(
 
 def test_metrics_cost_nothing_where_nobody_asked() -> None:
     probe = (
-        "import sys\nsys.argv[1:] = ['backfill', '--help']\nfrom loader.cli import main\n"
-        "try:\n    main()\nexcept SystemExit:\n"
+        "import sys\nsys.argv[1:] = ['backfill', '--help']\nfrom loader.cli import root\n"
+        "try:\n    root.main()\nexcept SystemExit:\n"
         "    print('prometheus_client' in sys.modules, 'polars' in sys.modules)"
     )
     out = subprocess.run(

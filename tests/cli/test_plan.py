@@ -124,6 +124,11 @@ def test_what_no_plan_is_made_of(nights: Nights) -> None:
     assert "cannot be read as a plan" in nights.run("plan", "show", "x.parquet", code=2).err
     named = nights.run("backfill", "a.csv", *OPTIONS, "--plan", "plan.txt", code=2)
     assert "a plan is a .parquet file" in named.err
+    gone = nights.run(
+        "backfill", "a.csv", *OPTIONS, "--plan", "plan.parquet", "--delete-gone", code=2
+    )
+    assert "a plan has no deletions: not with --delete-gone" in gone.err
+    assert not (nights.place / "plan.parquet").exists()
 
 
 def _of(nights: Nights, frame: pl.DataFrame) -> str:

@@ -135,6 +135,8 @@ def test_nothing_can_be_written(query: Query, database_url: str) -> None:
         ("TABLE bars", 'relation "bars" does not exist', "the tables and columns are in"),
         ("SELECT nope FROM bars_ohlcv", 'column "nope" does not exist', "the tables and columns"),
         ("SELECT 1/0", "division by zero", "correct the statement"),
+        ("SELECT $1", "the statement has a parameter, $1", "write values in their place"),
+        ("SELECT $1::int + $2::int", "has 2 parameters, $1 to $2", "write values in their place"),
         ("  ", "there is no SQL to run", "mdload query 'SELECT …'"),
     ],
 )

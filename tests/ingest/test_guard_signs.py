@@ -243,6 +243,22 @@ def back(rows: Rows, *steps: tuple[int, float], volume: bool = False) -> Rows:
     return found
 
 
+def with_highs(rows: Rows, by: float) -> Rows:
+    return [row | {"high": round(row["high"] + by, 2)} for row in rows]
+
+
+def pegged(symbol: str, seed: int) -> Rows:
+    """Prices that stay within three ticks of 1."""
+    chance = random.Random(seed)
+    rows = []
+    for row in walk(symbol):
+        first, last = chance.randint(-1, 1), chance.randint(-1, 1)
+        ticks = {"open": first, "high": max(first, last) + chance.randint(0, 1),
+                 "low": min(first, last) - chance.randint(0, 1), "close": last}  # fmt: skip
+        rows.append(row | {name: round(1 + n / 10_000, 4) for name, n in ticks.items()})
+    return rows
+
+
 REPORTED: dict[str, tuple[Rows, Rows, str, str]] = {
     "two for one": (
         walk(interval="1d"), times(walk(interval="1d"), 0.5, 2), "split",
@@ -274,6 +290,17 @@ REPORTED: dict[str, tuple[Rows, Rows, str, str]] = {
     "two splits": (
         walk(interval="1d", bars=250),
         back(walk(interval="1d"), (100, 0.5), (200, 0.25), volume=True), "split", "by 2 factors",
+    ),
+    "highs corrected to what another provider has": (
+        walk(provider="q") + with_highs(walk(), 0.03), walk(), "other_series",
+        "300 bars of ALFA 1m changed to the prices of q ALFA (75 of 75 that were compared): by "
+        "little, as corrections do",
+    ),
+    "highs corrected to what another provider has, a few bars of many symbols": (
+        [row for n in range(40) for row in
+         walk(f"S{n}", 3, provider="q") + with_highs(walk(f"S{n}", 3), 0.3)],
+        [row for n in range(40) for row in walk(f"S{n}", 3)], "other_series",
+        "changed to the prices of the provider q",
     ),
 }  # fmt: skip
 
@@ -318,6 +345,24 @@ SILENT: dict[str, tuple[Rows, Rows]] = {
               hour(1)),
     ),
     "bars between": (walk()[::2], walk()),
+    "volumes restated, prices as another provider has them": (
+        walk(provider="q") + walk(),
+        [row | {"volume": row["volume"] + n % 7 + 1} for n, row in enumerate(walk())],
+    ),
+    "vwap added, prices as another provider has them": (
+        walk(provider="q") + walk(), [row | {"vwap": row["close"]} for row in walk()],
+    ),
+    "volumes restated, prices as another symbol has them": (
+        named(walk(), symbol="BETA") + walk(),
+        [row | {"volume": row["volume"] + n % 7 + 1} for n, row in enumerate(walk())],
+    ),
+    "volumes restated, and a stretch of prices as another provider has them": (
+        walk(provider="q") + walk(bars=270) + walk(seed=2)[270:],
+        [row | {"volume": row["volume"] + n % 7 + 1} for n, row in enumerate(walk())],
+    ),
+    "pegged symbols": (
+        pegged("BETA", 1) + pegged("ALFA", 2), named(pegged("BETA", 1), symbol="ALFA"),
+    ),
 }  # fmt: skip
 
 

@@ -12,8 +12,7 @@ import pytest
 
 from loader.bars import SCHEMA
 from loader.client import StoreClient
-from loader.db import retries
-from loader.errors import Contended, MergeFailed
+from loader.errors import MergeFailed
 from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.results import Counts, LoadResult
@@ -83,11 +82,8 @@ def test_a_batch_with_a_reject_that_is_not_kept_is_not_committed(
         assert client.write_bars([Candle(high=1.0), Candle()]) == 1
 
 
-def test_a_changed_bar_without_its_revision_is_not_committed(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_changed_bar_without_its_revision_is_not_committed(database_url: str) -> None:
     """The statement counts what it updates and what it keeps of that: the two must agree."""
-    monkeypatch.setattr(retries, "pause", lambda attempt: 0.0)
     with StoreClient(database_url) as client:
         client.write_bars(minutes(2))
         with psycopg.connect(database_url, autocommit=True) as connection:
@@ -99,7 +95,7 @@ def test_a_changed_bar_without_its_revision_is_not_committed(
                 "CREATE TRIGGER lose BEFORE INSERT ON bars_ohlcv_revisions "
                 "FOR EACH ROW EXECUTE FUNCTION lose()"
             )
-        with pytest.raises(Contended):
+        with pytest.raises(MergeFailed, match=r"the old values of 2 bars did not reach .*'lose'"):
             client.write_bars(minutes(2, close=10.25))
     assert fetch(database_url, "SELECT DISTINCT close FROM bars_ohlcv") == [(10.5,)]
 

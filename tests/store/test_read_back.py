@@ -23,7 +23,7 @@ from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import Settings
-from loader.store import compare
+from loader.store import compare, packed
 from tests.conftest import compress
 
 T0 = datetime(2000, 1, 1, tzinfo=UTC)
@@ -74,9 +74,9 @@ def test_stretches_and_groups_of_any_size(
     scattered: float,
 ) -> None:
     """Scattered minutes, of which the file has some and the store others, off the grid too."""
-    monkeypatch.setattr(compare, "_GAP_BARS", gap)
-    monkeypatch.setattr(compare, "_READ_ROWS", read)
-    monkeypatch.setattr(compare, "_SCATTERED", scattered)
+    monkeypatch.setattr(packed, "_GAP_BARS", gap)
+    monkeypatch.setattr(packed, "_READ_ROWS", read)
+    monkeypatch.setattr(packed, "_SCATTERED", scattered)
     seed = random.Random(f"{gap} {read} {batch_rows}")
     stamps = [
         (symbol, "1m", T0 + timedelta(seconds=60 * minute, microseconds=off))
@@ -93,7 +93,7 @@ def test_a_store_denser_than_its_interval_says(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Hourly bars at every second: far more come back than there are rows in the file."""
-    monkeypatch.setattr(compare, "_READ_ROWS", 100)
+    monkeypatch.setattr(packed, "_READ_ROWS", 100)
     before = [("A", "1h", T0 + timedelta(seconds=n), 10.0) for n in range(3 * 3600)]
     rows = [("A", "1h", T0 + timedelta(seconds=n), 11.0) for n in (0, 1, 1800, 7200, 10_799)]
     rows.append(("A", "1h", T0 + timedelta(seconds=1800, microseconds=1), 11.0))
@@ -105,12 +105,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Of each piece whether its series were taken apart."""
     found: list[bool] = []
 
-    def noted(rows: pl.DataFrame, series: pl.DataFrame, *, apart: bool) -> pl.DataFrame:
-        found.append(apart)
-        return stretches(rows, series, apart=apart)
+    def noted(rows: pl.DataFrame, series: pl.DataFrame) -> pl.DataFrame:
+        found.append(not series["whole"].all())
+        return packed.stretches(rows, series)
 
-    stretches = compare._stretches
-    monkeypatch.setattr(compare, "_stretches", noted)
+    monkeypatch.setattr(compare, "stretches", noted)
     return found
 
 
@@ -150,7 +149,7 @@ def test_days_are_read_together_unless_the_store_is_known_to_be_denser(
          "hi": times[-1], "rows": len(times)},
         schema_overrides={"sid": pl.Int32, "lo": SCHEMA["ts"], "hi": SCHEMA["ts"]},
     )  # fmt: skip
-    found = compare._stretches(rows, series, apart=apart)
+    found = packed.stretches(rows, series.with_columns(whole=pl.lit(not apart)))
     assert found["rows"].to_list() == [1950 // expected] * expected
     assert found["most"].to_list() == [1950 // expected] * expected
     assert found.select(pl.col("lo").min(), pl.col("hi").max()).row(0) == (times[0], times[-1])
@@ -210,7 +209,7 @@ def test_a_file_that_fails_while_stored_bars_are_read(
         yield from islice(in_order(pieces), 5)
         raise UnreadableFile("the file is damaged after row 50")
 
-    monkeypatch.setattr(compare, "_READ_ROWS", 2)
+    monkeypatch.setattr(packed, "_READ_ROWS", 2)
     monkeypatch.setattr(compare.StoredReader, "_read", slowly)
     monkeypatch.setattr(pieces, "in_order", damaged)
     result = loaded(database_url, tmp_path / "2.parquet", rows, batch_rows=10)

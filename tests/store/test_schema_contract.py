@@ -17,6 +17,7 @@ COUNTS = """
     rows_read rows_written rows_inserted rows_updated rows_unchanged rows_duplicate rows_skipped
     rows_failed
 """
+HISTORY = "bars_changed bars_inserted_between bars_gone bars_deleted"
 # name: type, then what follows it in a CREATE TABLE
 COLUMNS: dict[str, dict[str, str]] = {
     "bars_ohlcv": {
@@ -76,6 +77,9 @@ COLUMNS: dict[str, dict[str, str]] = {
         "started_at": "timestamp with time zone not null default now()",
         "completed_at": "timestamp with time zone",
         "symbols": "text[]",
+        **dict.fromkeys(HISTORY.split(), "bigint not null default 0"),
+        "series": "jsonb not null default '[]'::jsonb",
+        "findings": "jsonb not null default '[]'::jsonb",
         "reading": "jsonb",
     },
     "bars_rejected": {

@@ -207,6 +207,10 @@ def _prices(head: pl.DataFrame, columns: Mapping[str, str], written: NumberForma
 
 
 def _floats(raw: pl.Series, written: NumberFormat) -> pl.Series:
+    if not raw.dtype.is_numeric() and not numbers.is_text(
+        raw.dtype
+    ):  # what is none is refused later
+        return pl.Series(raw.name, dtype=pl.Float64).extend_constant(None, len(raw))
     return numbers.to_float(numbers.unformatted(raw, written)).fill_nan(None)
 
 

@@ -117,7 +117,9 @@ class Guard:
             self.judgement = Judgement(self._before)
             return self.judgement
         if is_last:
-            self._watch.count_gone()
+            settings = self._settings
+            exact = settings.delete_gone or settings.max_gone is not None
+            self._watch.count_gone(all_of_them=exact)
         series = self._watch.series()
         history, listed = _counted(series)
         found = tuple(chain(self._seen(series), self._limits(series, history, is_last=is_last)))

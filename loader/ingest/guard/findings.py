@@ -51,9 +51,10 @@ def finding(group: Group, sign: Factors | Shift | Alike, accepted: Collection[st
         "series": group.series, "changed": group.changed, "inserted_between": group.between,
         "compared": sign.bars, "matched": sign.matched, **evidence,
     }  # fmt: skip
-    return Finding(
-        kind, _action(kind, accepted), text, group.provider, group.symbol, group.interval, numbers
-    )
+    # What another provider has of the same symbol may well be a correction.
+    is_near = isinstance(sign, Alike) and not sign.far
+    action: Action = "noted" if is_near else _action(kind, accepted)
+    return Finding(kind, action, text, group.provider, group.symbol, group.interval, numbers)
 
 
 def restated(changed: int, met: int, limit: RejectLimit, accepted: Collection[str]) -> Finding:
@@ -77,9 +78,10 @@ def gone(series: pl.DataFrame, settings: Settings) -> Finding:
         .iter_rows()
     ]
     more = f" and {lacking.height - _NAMED:,} more series" if lacking.height > _NAMED else ""
+    least = "" if lacking["whole"].all() else "at least "
     text = (
-        f"{counted(bars, 'stored bar')} within the span of the file {_are(bars)} absent from it: "
-        f"{', '.join(names)}{more}"
+        f"{least}{counted(bars, 'stored bar')} within the span of the file {_are(bars)} absent "
+        f"from it: {', '.join(names)}{more}"
     )
     limit = settings.max_gone
     action: Action = "noted"
@@ -156,10 +158,10 @@ def _of_shift(group: Group, sign: Shift) -> tuple[str, dict[str, Any]]:
 def _of_alike(group: Group, sign: Alike) -> tuple[str, dict[str, Any]]:
     other = f"{sign.provider} {sign.symbol}" if sign.symbol else f"the provider {sign.provider}"
     evidence = {"other_provider": sign.provider, "other_symbol": sign.symbol}
+    looks = "looks like bars under a wrong name" if sign.far else "by little, as corrections do"
     return (
         f"{counted(group.changed, 'bar')} of {_name(group)} changed to the prices of {other} "
-        f"({sign.matched:,} of {sign.bars:,} that were compared): looks like bars under a wrong "
-        "name",
+        f"({sign.matched:,} of {sign.bars:,} that were compared): {looks}",
         evidence,
     )
 

@@ -11,6 +11,7 @@ import polars as pl
 from loader import bars
 from loader.bars import SERIES
 from loader.check.guard.factors import LEAST
+from loader.check.guard.moves import are_far, priced
 from loader.check.guard.shift import Shift, shifts
 from loader.db.arrow import Connection
 from loader.store.guard.sample import Sample
@@ -33,18 +34,22 @@ _PROBES: Final = 2
 _POOLED: Final = 24
 _VERIFIED: Final = 64
 _SHARE: Final = 0.9
+#: Of the bars that changed, the share of which a price changed.
+_PRICED: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Bars of a group that equal those of another series (of the same interval) at the same times:
-    of `symbol`, None where several series each equal the one of their own symbol."""
+    """Bars of a group whose prices became those of another series (of the same interval) at the
+    same times: of `symbol`, None where several series each equal the one of their own symbol. Only
+    those of the same symbol may not be `far` from what they were."""
 
     group: int
     bars: int
     matched: int
     provider: str
     symbol: str | None
+    far: bool
 
 
 def shifted(reader: Connection, sample: Sample, groups: set[int]) -> list[Shift]:
@@ -80,20 +85,23 @@ def alike(reader: Connection, sample: Sample, groups: set[int]) -> list[Alike]:
     largest = sorted(groups, key=lambda g: -sample.groups[g].changed)[:_GROUPS]
     for number in largest:
         group = sample.groups[number]
-        rows = sample.rows.filter((pl.col("group") == number) & pl.col("old_open").is_not_null())
-        rows = rows.with_columns(sid=pl.lit(0))
-        if rows.height < LEAST:
+        changed = sample.rows.filter((pl.col("group") == number) & pl.col("old_open").is_not_null())
+        rows = priced(changed).with_columns(sid=pl.lit(0))
+        if rows.height < max(LEAST, _PRICED * changed.height):
             continue
         if group.symbol is None:
             found += _alike_pool(reader, number, rows)
         else:
-            found += _alike_series(reader, number, rows)
+            found += _alike_series(reader, number, group.symbol, rows)
     return found
 
 
-def _alike_series(reader: Connection, number: int, rows: pl.DataFrame) -> list[Alike]:
+def _alike_series(reader: Connection, number: int, own: str, rows: pl.DataFrame) -> list[Alike]:
+    far = are_far(rows)
     probes = rows.gather_every(max(1, rows.height // _PROBES)).head(_PROBES)
-    candidates = _matches(reader, "alike_series", probes).filter(pl.col("bars") == probes.height)
+    candidates = _matches(reader, "alike_series", probes).filter(
+        (pl.col("bars") == probes.height) & ((pl.col("symbol") == own) | far)
+    )
     if candidates.is_empty():
         return []
     every = rows.gather_every(max(1, rows.height // _VERIFIED))
@@ -103,7 +111,7 @@ def _alike_series(reader: Connection, number: int, rows: pl.DataFrame) -> list[A
     best = _matches(reader, "alike_bars", asked).sort("bars", descending=True)
     for provider, symbol, matched in best.select("provider", "symbol", "bars").iter_rows():
         if matched >= _SHARE * every.height:
-            return [Alike(number, every.height, matched, provider, symbol)]
+            return [Alike(number, every.height, matched, provider, symbol, far)]
     return []
 
 
@@ -114,7 +122,7 @@ def _alike_pool(reader: Connection, number: int, rows: pl.DataFrame) -> list[Ali
     others = _matches(reader, "alike_providers", probes).sort("bars", descending=True)
     for provider, matched in others.select("provider", "bars").iter_rows():
         if probes.height >= LEAST and matched >= _SHARE * probes.height:
-            return [Alike(number, probes.height, matched, provider, None)]
+            return [Alike(number, probes.height, matched, provider, None, are_far(rows))]
     return []
 
 

@@ -36,6 +36,9 @@ _SERIES: Final = pl.Schema({
 })  # fmt: skip
 _KEY: Final = {name: bars.SCHEMA[name] for name in bars.KEY}
 _TOGETHER: Final = 64
+#: So many bars that are gone are counted for each bar of a file that has few of its span: a patch
+#: of a hundred bars does not read the years between them.
+_GONE: Final = 4
 
 
 _NOTHING: Final = pl.lit(0, pl.Int64)
@@ -146,31 +149,36 @@ class Watch:
             self._noted = [_Noted(found)]
             return found
 
-    def count_gone(self) -> None:
+    def count_gone(self, *, all_of_them: bool) -> None:
         """Counts the stored bars that are absent from the file, of series that were not read whole.
-        The file has been seen to its end, and what its last part adds is not committed."""
+        The file has been seen to its end, and what its last part adds is not committed.
+
+        Unless `all_of_them` are wanted, at most `_GONE` for each bar of the file are counted of a
+        series; one that may have more stays without `whole`.
+        """
         series = self.series()
         asked = series.filter(~pl.col("whole")).with_row_index("sid").cast({"sid": pl.Int32})
         if asked.is_empty():
             return
+        known, most = pl.col("bars") - pl.col("new"), _GONE * pl.col("bars")
+        limit = pl.lit(None, pl.Int64) if all_of_them else known + most
+        asked = asked.with_columns(most=limit)
         with self._session() as reader:
-            reader.run("wanted_set", wanted_json(asked.select("sid", *SERIES, "lo", "hi")))
+            reader.run("wanted_set", wanted_json(asked.select("sid", *SERIES, "lo", "hi", "most")))
             ends = asked.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
-            found = list(reader.frames("stretch_counts", *ends))
+            found = list(reader.frames("stored_within", *ends))
         stored = (
             pl.concat(found)
             if found
             else pl.DataFrame(schema={"sid": pl.Int32(), "bars": pl.Int64()})
         )
         counted = asked.join(stored.rename({"bars": "stored"}), on="sid", how="left").with_columns(
-            gone=pl.max_horizontal(
-                pl.lit(0), pl.col("stored").fill_null(0) - pl.col("bars") + pl.col("new")
-            ),
-            whole=pl.lit(value=True),
+            gone=pl.max_horizontal(pl.lit(0), pl.col("stored").fill_null(0) - known),
+            whole=(pl.col("stored") < pl.col("most")).fill_null(True),
         )
-        known = [series.filter("whole"), counted.select(_SERIES.names()).cast(_SERIES)]
+        every = [series.filter("whole"), counted.select(_SERIES.names()).cast(_SERIES)]
         with self._adding:
-            self._noted = [_Noted(pl.concat(known))]
+            self._noted = [_Noted(pl.concat(every))]
 
     def _add(self, noted: _Noted, unique: UniqueBatch) -> None:
         with self._adding:

@@ -76,8 +76,9 @@ def end(
         json.dumps([note.text for note in whole.notes], ensure_ascii=False),
         whole.min_ts, whole.max_ts, whole.error,
         json.dumps(whole.symbols, ensure_ascii=False) if len(whole.symbols) <= LISTED else None,
-        *astuple(whole.history), json.dumps([asdict(each) for each in whole.series]),
-        json.dumps([each.as_object() for each in whole.findings]),
+        *astuple(whole.history),
+        json.dumps([asdict(each) for each in whole.series], ensure_ascii=False),
+        json.dumps([each.as_object() for each in whole.findings], ensure_ascii=False),
     )  # fmt: skip
 
 
