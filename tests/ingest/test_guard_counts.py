@@ -141,6 +141,7 @@ def test_counts_are_those_of_the_oracle(
                 result = run(
                     module_url, rows, tmp_path / f"{n}.parquet", dry_run=dry_run,
                     batch_rows=batch_rows, commit_every=commit_every,
+                    max_gone=RejectLimit(share=1.0),  # so that all that are gone are counted
                 )  # fmt: skip
                 assert result.status == "success", [f.error for f in result.files]
                 history = result.files[0].history

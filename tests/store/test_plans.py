@@ -182,8 +182,8 @@ def test_a_small_file_touches_little_of_a_large_target(
     assert result.counts == Counts(300, 100, 100, 100), result.files[0].error
     assert (made.scans, made.scanned) == (0, 0)
     # Two ends of each series, the two bars that are stored and the changed one twice more; and of
-    # those in between, which the file does not have, four for each of its own.
-    assert made.fetched <= 100 * ((2 + 2 + 2) * 2 + 2 + 4 * 3)
+    # those in between, which the file does not have, eight for each of its own.
+    assert made.fetched <= 100 * ((2 + 2 + 2) * 2 + 2 + 8 * 3)
 
 
 def test_a_fresh_load_reads_no_bars(database_url: str, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ _KEY: Final = {name: bars.SCHEMA[name] for name in bars.KEY}
 _TOGETHER: Final = 64
 #: So many bars that are gone are counted for each bar of a file that has few of its span: a patch
 #: of a hundred bars does not read the years between them.
-_GONE: Final = 4
+_GONE: Final = 8
 
 
 _NOTHING: Final = pl.lit(0, pl.Int64)

@@ -201,7 +201,11 @@ def test_every_instant_reads_as_it_did(
                 except (LaterChanges, NothingStored, SettingsError):
                     assert not after, (what, given)
                 else:
-                    assert after is not None, (what, given)
+                    if after is None:
+                        # Another rollback took its bars away, and a later load wrote them again:
+                        # it comes to nothing. What may follow from that the oracle does not know.
+                        assert stored(url) == oracle.now, (what, given)
+                        break
                     oracle.becomes(run, after)
                     if what == "rollback":
                         oracle.rollbacks.append((run, runs[given % len(runs)]))
