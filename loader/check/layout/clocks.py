@@ -3,6 +3,7 @@ they are."""
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import Final
 
 import polars as pl
@@ -12,6 +13,8 @@ from loader.bars.numbers import is_text
 from loader.bars.times.stamps import TimePlan
 from loader.bars.times.zones import UTC, Zone, parse_zone
 from loader.dialects.dialect import Dialect, fold
+from loader.errors import ColumnMismatch
+from loader.settings import Meaning
 
 #: Names of columns that hold dates without a time of day.
 DAY_WORDS: Final = ("date", "day", "dt", "tradedate", "tradingdate", "tradeday", "dtyyyymmdd")
@@ -20,6 +23,13 @@ _TIME: Final = r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}|^-?[0-9]{9,}$"
 
 #: Words in the names of columns that hold times of UTC.
 _CLOCK_OF_UTC: Final = ("utc", "gmt")
+#: Folded names of columns that hold the ends of bars.
+_ENDS: Final = frozenset(
+    [
+        "closetime", "timeclose", "closetimestamp", "endtime", "timeend", "endtimestamp", "end",
+        "barend", "candleend", "periodend", "windowend", "intervalend", "endts", "closets",
+    ]
+)  # fmt: skip
 _UTC_NAMES: Final = {"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu", "GMT", "Etc/GMT"}
 
 
@@ -57,17 +67,50 @@ def own_zone(dtype: pl.DataType) -> Zone | None:
 
 
 def zone(
-    column: str, plan: TimePlan, hint: str | None, dialect: Dialect
+    column: str, plan: TimePlan, meaning: Meaning, dialect: Dialect, where: str
 ) -> tuple[Zone | None, tuple[str, ...]]:
-    """The zone from the person's option, else from the column's name, else from the dialect."""
-    if hint is not None:
-        return parse_zone(hint), ()
+    """The zone from the person's option, else from the column's name, else from the dialect.
+
+    Raises:
+        ColumnMismatch: the option says another zone than the name of a column that was not asked
+            for.
+    """
+    named = fold(column)
+    is_utc = plan.kind == "wall" and (
+        named.endswith(_CLOCK_OF_UTC) or named.startswith(_CLOCK_OF_UTC)
+    )
+    if meaning.timezone is not None:
+        asked = parse_zone(meaning.timezone)
+        other = asked.name not in _UTC_NAMES and asked.offset != UTC.offset
+        if is_utc and other and "ts" not in meaning.columns:
+            raise ColumnMismatch.at(
+                where,
+                f"the name of column {column!r} says UTC, and --timezone says {meaning.timezone}",
+                column=column,
+                hint="leave --timezone out; or if the name is wrong, say both: "
+                f"--column ts={quote(column)} --timezone {meaning.timezone}",
+            )
+        return asked, ()
     if plan.zone is not None:
         return None, ()
-    named = fold(column)
-    if plan.kind == "wall" and (named.endswith(_CLOCK_OF_UTC) or named.startswith(_CLOCK_OF_UTC)):
+    if is_utc:
         return UTC, (f"times are UTC, as the name of column {column!r} says",)
     if dialect.timezone is None:
         return None, ()
     note = f"times are {dialect.timezone}, as {dialect.name} has them"
     return parse_zone(dialect.timezone), (note,) if plan.kind == "wall" else ()
+
+
+def refuse_ends_by_name(column: str, meaning: Meaning, dialect: Dialect, where: str) -> None:
+    """Asks about a table of no known format if its only time says that it is an end.
+
+    Raises:
+        ColumnMismatch: nobody has said which end of a bar it is.
+    """
+    if meaning.stamp is None and not dialect.shapes and fold(column) in _ENDS:
+        raise ColumnMismatch.at(
+            where,
+            f"the name of column {column!r} says that its times are the ends of the bars",
+            column=column,
+            hint="say --stamp end; or --stamp start if the name is wrong",
+        )

@@ -202,7 +202,7 @@ def _decided(
     said = names.intervals(
         names.spelled(frame, columns.get("interval"), interval.value), dialect.intervals
     )
-    zone, zone_notes = clocks.zone(clock[0], plan, meaning.timezone, dialect)
+    zone, zone_notes = clocks.zone(clock[0], plan, meaning, dialect, where)
     plan, settled_notes = settle.settled(
         plan,
         written,
@@ -218,6 +218,7 @@ def _decided(
     volume_exponent = scales.chosen(meaning.volume_exponent, dialect.volume_exponent, where)
     if price_exponent == 0 and meaning.price_exponent is None:
         scales.refuse_fixed_point(frame, columns, dress.numbers, where)
+    clocks.refuse_ends_by_name(clock[0], meaning, dialect, where)
     stamp, after, stamp_notes = _stamp(meaning, dialect, plan, written, said, where, late)
     skip = {} if meaning.keep_skipped else unfinished.skipped(dialect, frame, columns)
     skip = {**skip, **unselected(frame, {**dialect.where, **meaning.where}, where)}
