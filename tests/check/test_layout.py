@@ -311,7 +311,7 @@ def test_a_column_that_is_called_utc() -> None:
     found = layout(raw)
     assert "times are UTC, as the name of column 'timestamp_utc' says" in noted(found)
     assert starts(raw)[0] == utc(2024, 7, 1, 13, 30)
-    with pytest.raises(ColumnMismatch, match="says UTC, and --timezone says UTC.1"):
+    with pytest.raises(ColumnMismatch, match=r"says UTC, and --timezone says UTC\+1"):
         starts(raw, timezone="UTC+1")
     asked = {"timezone": "UTC+1", "columns": {"ts": "timestamp_utc"}}
     assert starts(raw, **asked)[0] == utc(2024, 7, 1, 12, 30)

@@ -16,11 +16,13 @@ from loader.settings import Meaning
 NEW_YORK = "America/New_York"
 
 
-def laid_out(name: str, clocks: list[str], **options: Any) -> Layout:
+def laid_out(
+    name: str, clocks: list[str], zones: dict[str, list[str | None]] | None = None, **options: Any
+) -> Layout:
     count = len(clocks)
     frame = pl.DataFrame(
         {name: clocks, "open": ["1"] * count, "high": ["2"] * count, "low": ["1"] * count,
-         "close": ["2"] * count}
+         "close": ["2"] * count, **(zones or {})}
     )  # fmt: skip
     meaning = Meaning(provider="p", symbol="A", interval="1m", **options)
     return decide(RawBatch(frame, Location("a.csv", 0, 1)), meaning)
@@ -48,3 +50,25 @@ def test_a_name_that_says_end(name: str) -> None:
     assert str(raised.value.hint).startswith("say --stamp end")
     assert laid_out(name, CLOCKS, stamp="end", **given).stamp == "end"
     assert laid_out(name, CLOCKS, stamp="start", **given).stamp == "start"
+
+
+NEW_YORKS: list[str | None] = ["America/New_York"] * 5
+
+
+def test_a_column_of_zones() -> None:
+    several = {"exchange_tz": [*NEW_YORKS[:3], "Europe/London", None]}
+    for timezone in (None, NEW_YORK):
+        with pytest.raises(ColumnMismatch, match="several zones: column 'exchange_tz'") as raised:
+            laid_out("ts", CLOCKS, several, timezone=timezone)
+        wanted = "--where exchange_tz=America/New_York --timezone America/New_York, then"
+        assert wanted in str(raised.value.hint)
+    with pytest.raises(ColumnMismatch, match=r"the times are of America/New_York$") as raised:
+        laid_out("ts", CLOCKS, {"tz": NEW_YORKS})
+    assert raised.value.hint == "say --timezone America/New_York"
+    with pytest.raises(ColumnMismatch, match="are of America/New_York, not Europe/London"):
+        laid_out("ts", CLOCKS, {"tz": NEW_YORKS}, timezone="Europe/London")
+    assert laid_out("ts", CLOCKS, {"tz": NEW_YORKS}, timezone="US/Eastern").times is not None
+    assert laid_out("ts", CLOCKS, {"utc_offset": ["-05:00"] * 5}, timezone=NEW_YORK).times
+    assert laid_out("ts", CLOCKS, {"zone": ["north", *NEW_YORKS[:4]]}, timezone=NEW_YORK).times
+    instants = [f"{clock}Z" for clock in CLOCKS]
+    assert laid_out("ts", instants, {"tz": NEW_YORKS}).times is not None

@@ -203,6 +203,8 @@ def _decided(
         names.spelled(frame, columns.get("interval"), interval.value), dialect.intervals
     )
     zone, zone_notes = clocks.zone(clock[0], plan, meaning, dialect, where)
+    if plan.kind == "wall" and plan.zone is None and names.daily(said) is not True:
+        clocks.refuse_other_zones(frame, columns, written.shown, zone, where)
     plan, settled_notes = settle.settled(
         plan,
         written,
