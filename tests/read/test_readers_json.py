@@ -124,6 +124,23 @@ class TestPlaces:
             ("2", "3", "4", "2", "3", None, keys[1]),
         ]
 
+    @pytest.mark.parametrize(
+        ("days", "columns"),
+        [
+            ('{"2024-01-02": {"o": %s}, "2024-01-03": {"o": 9}}', ("key", "o", "outer_key")),
+            ('{"1d": [{"t": "2024-01-02", "o": %s}]}', ("t", "o", "outer_key", "key")),
+        ],
+    )
+    @pytest.mark.parametrize("under", ["%s", '{"bars": %s}'])
+    def test_keys_under_keys(self, days: str, columns: tuple[str, ...], under: str) -> None:
+        found = table(under % f'{{"AAPL": {days % 1}, "MSFT": {days % 2}}}')
+        assert found.columns == columns
+        outer = columns.index("outer_key")
+        opens = [(row[columns.index("o")], row[outer]) for row in found.rows]
+        assert ("1", "AAPL") in opens
+        assert ("2", "MSFT") in opens
+        assert {name for _, name in opens} == {"AAPL", "MSFT"}
+
     @pytest.mark.parametrize("more", ["", ', "XETHZUSD": [[2, "5", "6", "7"]]'])
     def test_arrays_under_keys_beside_plain_values(self, more: str) -> None:
         found = table(

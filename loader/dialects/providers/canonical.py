@@ -10,7 +10,7 @@ DIALECT = Dialect(
     title="Bars under their plain column names",
     columns={
         "provider": ("provider",),
-        "symbol": ("symbol", "ticker", "sym", "instrument", "security", "tic"),
+        "symbol": ("symbol", "ticker", "sym", "instrument", "security", "tic", "outerkey"),
         "interval": ("interval", "timeframe", "resolution", "barsize", "freq", "frequency"),
         "ts": (
             "ts", "timestamp", "datetime", "timestamputc", "datetimeutc", "gmttime", "utctime",

@@ -38,7 +38,7 @@ _TOKEN: Final = re.compile(
 
 def groups(value: Any, place: Place, name: str) -> Iterator[Group]:
     """The rows at `place`, an array of them at a time, each with the plain values around it by
-    their dotted paths, and with the key it stands under as `key`.
+    their dotted paths, and with the key it stands under as `key`; one above that is `outer_key`.
 
     Raises:
         UnreadableFile: arrays that are columns differ in length.
@@ -75,12 +75,18 @@ def _groups(
         }
         around = around | flat(rest, path, arrays=False)
         if many and len(steps) == 1 and place.form == "objects":
-            yield [{"key": key, **flat(child)} for key, child in chosen.items()], around
+            rows = [{"key": key, **flat(child)} for key, child in chosen.items()]
+            yield rows, _outer(around)
             return
         for key, child in chosen.items():
             inner = path if many else f"{path}{key}."
-            there = around | {"key": key} if many else around
+            there = _outer(around) | {"key": key} if many else around
             yield from _groups(child, steps[1:], place, there, inner, name)
+
+
+def _outer(around: dict[str, Any]) -> dict[str, Any]:
+    """`around`, with the key that stands above another one as `outer_key`."""
+    return {"outer_key" if name == "key" else name: value for name, value in around.items()}
 
 
 def _whole(value: Any, place: Place, around: dict[str, Any], path: str, name: str) -> Group:
