@@ -61,13 +61,9 @@ def test_no_sign_over_a_sample(
         *shlex.split(row["options"]), "--json",
     )  # fmt: skip
     assert (ran.code, ran.json()["findings"]) == (0, [])
-    twice = mdload(
-        "--database", database_url, "backfill", samples / row["file"],
-        *shlex.split(row["options"]), "--json", "--force",
-    )  # fmt: skip
-    told = twice.json()
-    assert (twice.code, told["findings"], told["rows_updated"]) == (0, [], 0)
     frame = bars(database_url)
+    twice = again(database_url, frame, tmp_path / "twice.parquet")
+    assert (twice.exit_code, signs(twice), twice.counts.updated) == (0, [], 0)
     for every in (100, 10):
         result = again(database_url, restated(frame, every), tmp_path / f"{every}.parquet")
         assert (result.exit_code, signs(result)) == (0, [])
