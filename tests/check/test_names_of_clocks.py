@@ -72,3 +72,21 @@ def test_a_column_of_zones() -> None:
     assert laid_out("ts", CLOCKS, {"zone": ["north", *NEW_YORKS[:4]]}, timezone=NEW_YORK).times
     instants = [f"{clock}Z" for clock in CLOCKS]
     assert laid_out("ts", instants, {"tz": NEW_YORKS}).times is not None
+
+
+def test_clocks_of_twelve_hours() -> None:
+    morning = [f"2024-03-04 {hour}:00" for hour in ("10", "11", "12")]
+    afternoon = [f"2024-03-04 0{hour}:00" for hour in (1, 2)]
+    with pytest.raises(ColumnMismatch, match="12:00 is followed by 01:00 on 2024-03-04"):
+        laid_out("ts", morning + afternoon, timezone=NEW_YORK)
+    for clocks in (
+        afternoon + morning,  # in order
+        [*morning, "2024-03-05 01:00", "2024-03-05 02:00"],  # of another day
+        [*morning, "2024-03-04 01:00", "2024-03-04 13:00"],
+    ):
+        assert laid_out("ts", clocks, timezone=NEW_YORK).times is not None
+
+
+def test_an_abbreviation_without_daylight_saving() -> None:
+    texts = [note.text for note in laid_out("ts", CLOCKS, timezone="EST").notes]
+    assert "EST has no daylight saving; for a clock that has: --timezone America/New_York" in texts

@@ -45,6 +45,17 @@ def test_the_spacing_contradicts_it(
     assert any("but their spacing is" in note for note in forced.notes)
 
 
+@pytest.mark.parametrize(("minutes", "said"), [(14, "1d"), (45, "1h"), (7, "15m")])
+def test_a_spacing_that_no_interval_has(tmp_path: Path, minutes: int, said: str) -> None:
+    """Days that count in another unit come fourteen minutes apart."""
+    with pytest.raises(ColumnMismatch, match=f"--interval {said} contradicts the spac") as raised:
+        load(tmp_path / "x.csv", minutes, 40, interval=said)
+    assert "--time-format names another form or unit" in str(raised.value.hint)
+    if said != "1d":  # of which the dates are asked for next
+        forced = load(tmp_path / "x.csv", minutes, 40, interval=said, check_grid=False)
+        assert len(forced.bars) == 40
+
+
 @pytest.mark.parametrize(("minutes", "bars"), [(7, 8), (5, 4), (1, 30)])
 def test_gaps_do_not(tmp_path: Path, minutes: int, bars: int) -> None:
     """Steps that no interval has, or too few of them, are left to gaps."""

@@ -25,14 +25,15 @@ _INTRADAY: Final = {s: name for name, s in bars.INTERVAL_SECONDS.items() if s < 
 @dataclass(frozen=True, slots=True)
 class Spacing:
     """`interval` is None if the steps do not prove one. `evidence` describes the steps. `likely` is
-    the interval of most steps if these do not prove it. `steps` counts them, and `share` is the
-    part of them that has the interval's length."""
+    the interval of most steps if these do not prove it. `steps` counts them, `share` is the part of
+    them that has the usual length, and `usual` that length in seconds."""
 
     interval: str | None
     evidence: str
     likely: str | None = None
     steps: int = 0
     share: float = 0.0
+    usual: int = 0
 
 
 def infer(times: pl.Series, series: Sequence[pl.Series] = ()) -> Spacing:
@@ -59,7 +60,9 @@ def infer(times: pl.Series, series: Sequence[pl.Series] = ()) -> Spacing:
         evidence = f"there are too few steps between them to tell: {len(steps)}"
         return Spacing(None, evidence, interval)
     if interval is None:
-        return Spacing(None, f"the usual step between them is {evidence}")
+        part = float((steps == length).mean() or 0)
+        said = f"the usual step between them is {evidence}"
+        return Spacing(None, said, steps=len(steps), share=part, usual=length)
     share = f"{_percent(same / len(steps))} of {len(steps):,} steps"
     if same / len(steps) < _MIN_SHARE or multiples / len(steps) < _MIN_MULTIPLES:
         return Spacing(None, f"the steps between them vary: {share} are {evidence}", interval)

@@ -24,6 +24,10 @@ _TIME: Final = r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}|^-?[0-9]{9,}$"
 
 #: Words in the names of columns that hold times of UTC.
 _CLOCK_OF_UTC: Final = ("utc", "gmt")
+#: Abbreviations that are zones of the IANA database, with one offset all year.
+_ALL_YEAR: Final = {
+    "EST": "America/New_York", "MST": "America/Denver", "HST": "Pacific/Honolulu",
+}  # fmt: skip
 #: Folded names of columns that name the zone of a row's times.
 _ZONES: Final = frozenset(
     [
@@ -99,7 +103,7 @@ def zone(
                 hint="leave --timezone out; or if the name is wrong, say both: "
                 f"--column ts={quote(column)} --timezone {meaning.timezone}",
             )
-        return asked, ()
+        return asked, _all_year(asked)
     if plan.zone is not None:
         return None, ()
     if is_utc:
@@ -108,6 +112,47 @@ def zone(
         return None, ()
     note = f"times are {dialect.timezone}, as {dialect.name} has them"
     return parse_zone(dialect.timezone), (note,) if plan.kind == "wall" else ()
+
+
+def _all_year(zone: Zone) -> tuple[str, ...]:
+    """A note on an abbreviation that is a zone without daylight saving."""
+    place = _ALL_YEAR.get(zone.name)
+    if place is None:
+        return ()
+    return (f"{zone.name} has no daylight saving; for a clock that has: --timezone {place}",)
+
+
+def refuse_twelve_hours(
+    frame: pl.DataFrame, columns: Mapping[str, str], shown: pl.Series, where: str
+) -> None:
+    """Looks for clocks of twelve hours without AM and PM, which fall from 12 to 1 within a day.
+
+    Raises:
+        ColumnMismatch: they do, and no hour is above 12.
+    """
+    rows = pl.DataFrame({"t": shown}).hstack(
+        [frame[columns[k]].alias(k) for k in ("provider", "symbol") if k in columns]
+    )
+    hour, names = pl.col("t").dt.hour(), [name for name in rows.columns if name != "t"]
+    if rows.select((hour > 12).any() | (hour < 1).any()).item() is not False:
+        return
+    same = [pl.col(name) == pl.col(name).shift() for name in names]
+    falls = rows.with_columns(before=pl.col("t").shift()).filter(
+        (hour == 1)
+        & (pl.col("before").dt.hour() == 12)
+        & (pl.col("before").dt.date() == pl.col("t").dt.date()),
+        *same,
+    )
+    if falls.height:
+        before, after = falls.select("before", "t").row(0)
+        raise ColumnMismatch.at(
+            where,
+            f"{before:%H:%M} is followed by {after:%H:%M} on {after:%Y-%m-%d}, and no hour is "
+            "above 12: these look like clocks of twelve hours, without AM or PM",
+            column=columns.get("time_of_day", columns["ts"]),
+            hint="write the times with AM and PM, or of 24 hours; if they are right, sort the rows "
+            "by time",
+        )
 
 
 def refuse_ends_by_name(column: str, meaning: Meaning, dialect: Dialect, where: str) -> None:

@@ -192,6 +192,8 @@ def _decided(
     time_cells = stamps.cells(frame, plan)
     written, late = stamps.read(time_cells, plan), stamps.say_24(time_cells, plan)
     refuse_unread_clock(frame, columns, written.shown, known.used, where)
+    if plan.kind == "wall":
+        clocks.refuse_twelve_hours(frame, columns, written.shown, where)
     refuse_several_symbols(frame, columns, written.shown, where)
     intervals.refuse_several_intervals(frame, columns, known.used, where)
     hinted, hint_notes = hinted_interval(meaning, taken, known.path)

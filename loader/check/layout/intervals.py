@@ -111,6 +111,8 @@ def interval(
         if doubts is not None and hint.given:
             _refuse_other_name(known, hint, shown, doubts, where)
         if shown.interval is None:
+            if doubts is not None and hint.given:
+                _refuse_no_interval(known, hint, shown, where)
             return Fill(known)
         if bars.is_daily(known) and not bars.is_daily(shown.interval):
             raise ColumnMismatch.at(
@@ -163,15 +165,32 @@ def _refuse_other_spacing(
     )
 
 
+def _refuse_no_interval(known: str, hint: Hint, shown: Spacing, where: str) -> None:
+    """Refuses bars that are regularly closer together than they are long, at a distance that is no
+    interval: their times are probably of another unit."""
+    regular = shown.steps >= _REGULAR_STEPS and shown.share >= _REGULAR_SHARE
+    if regular and 0 < shown.usual < _length(known) * 0.9:
+        raise ColumnMismatch.at(
+            where,
+            f"{_against(hint)} the spacing of the bars: {shown.evidence}",
+            hint="see with mdload inspect how their times are read; --time-format names another "
+            f"form or unit; {_all_the_same(known)}",
+        )
+
+
 def _against(hint: Hint) -> str:
     return f"{hint} contradicts" if hint.by == ASKED else f"{hint}, which contradicts"
 
 
 def _instead(hint: Hint, found: str, known: str) -> str:
-    gaps = f"if they are bars of {known} all the same: --off-grid"
+    gaps = _all_the_same(known)
     if hint.by == ASKED:
         return f"say --interval {found}, or leave it out; {gaps}"
     return f"rename it, or leave {{interval}} out of --name; {gaps}"
+
+
+def _all_the_same(known: str) -> str:
+    return f"if they are bars of {known} all the same: --off-grid"
 
 
 def _length(interval: str) -> int:

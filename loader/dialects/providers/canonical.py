@@ -10,8 +10,10 @@ DIALECT = Dialect(
     title="Bars under their plain column names",
     columns={
         "provider": ("provider",),
-        "symbol": ("symbol", "ticker", "sym", "instrument", "security", "tic", "outerkey"),
-        "interval": ("interval", "timeframe", "resolution", "barsize", "freq", "frequency"),
+        "symbol": ("symbol", "ticker", "sym", "instrument", "security", "tic", "outerkey",
+                   "metasymbol"),
+        "interval": ("interval", "timeframe", "resolution", "barsize", "freq", "frequency",
+                     "metainterval"),
         "ts": (
             "ts", "timestamp", "datetime", "timestamputc", "datetimeutc", "gmttime", "utctime",
             "timeutc", "timegmt", "dateutc", "timestampopen",
