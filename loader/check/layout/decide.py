@@ -192,7 +192,7 @@ def _decided(
     time_cells = stamps.cells(frame, plan)
     written, late = stamps.read(time_cells, plan), stamps.say_24(time_cells, plan)
     refuse_unread_clock(frame, columns, written.shown, known.used, where)
-    if plan.kind == "wall":
+    if plan.kind == "wall" and not dialect.shapes:
         clocks.refuse_twelve_hours(frame, columns, written.shown, where)
     refuse_several_symbols(frame, columns, written.shown, where)
     intervals.refuse_several_intervals(frame, columns, known.used, where)
