@@ -64,15 +64,9 @@ def _groups(
         kind = list if steps[1:2] == ("[]",) else dict
         many = steps[0] == "*"
         chosen = {
-            key: child
-            for key, child in value.items()
-            if (isinstance(child, kind) if many else key == steps[0])
+            k: v for k, v in value.items() if (isinstance(v, kind) if many else k == steps[0])
         }
-        rest = {
-            key: child
-            for key, child in value.items()
-            if key not in chosen and not (many and child is None)
-        }
+        rest = {k: v for k, v in value.items() if k not in chosen and not (many and v is None)}
         around = around | flat(rest, path, arrays=False)
         if many and len(steps) == 1 and place.form == "objects":
             rows = [{"key": key, **flat(child)} for key, child in chosen.items()]
