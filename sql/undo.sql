@@ -76,13 +76,12 @@ WITH later AS MATERIALIZED (
       FROM later l
       JOIN bars_ohlcv_revisions r ON r.revised_at = l.xact_at
      UNION ALL
-    -- Taken away by a load that is meant, and there again by a later one.
+    -- Taken away by a load that is meant or comes to nothing, and there again by a later one.
     SELECT @key(r.), l.id, l.run_id, l.kind
       FROM pg_temp.mdload_undone u
       JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at AND r.op = 'delete'
       JOIN bars_ohlcv b ON @same_key(b., r.)
       JOIN later l ON l.xact_at = b.updated_at
-     WHERE u.core
      UNION ALL
     -- Likewise, and replaced or taken away once more.
     SELECT @key(r.), l.id, l.run_id, l.kind
@@ -90,7 +89,6 @@ WITH later AS MATERIALIZED (
       JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at AND r.op = 'delete'
       JOIN bars_ohlcv_revisions s ON @same_key(s., r.)
       JOIN later l ON l.xact_at = s.old_updated_at
-     WHERE u.core
 ), standing AS (
     SELECT DISTINCT @key(t.), t.run_id, t.kind
       FROM theirs t
