@@ -10,7 +10,8 @@ import polars as pl
 from loader.check import ragged
 from loader.check.layout import unfinished
 from loader.check.layout.decide import Layout, check
-from loader.check.normalise import normalise
+from loader.check.normalise import Normalised, normalise
+from loader.check.part import PartOfFile
 from loader.check.recall import Recalled, Record, record
 from loader.check.spellings import brought_together, refuse_meeting
 from loader.check.table import Table, none_of
@@ -69,6 +70,7 @@ class Checking:
         self._alone = alone
         self._table = Table(source, settings, unlike)
         self._recalled = recalled
+        self._part = PartOfFile(settings.part, reading, source.name) if settings.part else None
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -103,10 +105,23 @@ class Checking:
         if self.layout is None and self._alone and (none := self._table.unmatched()) is not None:
             raise none
         yield from held
+        if self._part is not None:
+            yield from self._rest(self._part)
+
+    def _rest(self, part: PartOfFile) -> Iterator[CheckedBatch]:
+        """What is to be counted of rows after the last one that was read."""
+        if self._alone and self.layout is not None:
+            part.refuse_mistyped()
+        part.gap()
+        if part.passed_by:
+            place = Location(self._source.name, 0, 1)
+            yield replace(none_of(RawBatch(pl.DataFrame(), place)), unread=part.passed_by)
 
     def _pieces(self) -> Iterator[CheckedBatch]:
         start_row, asked = 1, self._meaning
         for read in ragged.from_first_fit(iter(self._reading)):
+            if self._part is not None:
+                start_row += self._part.gap()
             if self.taken is None:
                 self.opening = self._opening(ragged.fitting(read))
                 self.taken = recognise(self.opening, asked.dialect, asked.provider, self._own)
@@ -124,6 +139,8 @@ class Checking:
             start_row += raw.frame.height
             if self.layout is None:
                 self.layout = self._decided(raw, self.taken)
+                if self._part is not None and self.layout is not None:
+                    self._part.narrow(self.layout, raw.frame, read.frame)
             for batch in _cut(raw, self._cut_at):
                 if self.layout is None:
                     yield none_of(batch)
@@ -146,7 +163,7 @@ class Checking:
         SymbolCollision: the symbol map brings two securities together.
         """
         normalised = normalise(batch, layout)
-        checked = validate(batch, normalised, self._rules)
+        checked = self._within(batch, normalised)
         self._table.look(batch, checked.good, layout)
         checked = replace(
             checked, others=self._table.others(batch, layout), prefers=layout.dialect.prefers
@@ -159,6 +176,16 @@ class Checking:
             spelled = normalised.source_symbols.gather(rows).alias("source_symbol")
             refuse_meeting(checked.good.with_columns(spelled), together)
         return checked
+
+    def _within(self, batch: RawBatch, normalised: Normalised) -> CheckedBatch:
+        """The batch after the rules, without the rows that are not in the part."""
+        if self._part is None:
+            return validate(batch, normalised, self._rules)
+        outside = self._part.outside(normalised.bars)
+        rows = int(outside.sum())
+        skipped = outside if normalised.skipped is None else normalised.skipped | outside
+        checked = validate(batch, replace(normalised, skipped=skipped), self._rules)
+        return replace(checked, skipped=checked.skipped - rows, outside=rows)
 
     def _beside(
         self, odd: pl.DataFrame, read: RawBatch, taken: Recognition

@@ -46,7 +46,8 @@ class UniqueBatch:
     `met` are the first rows (`bars.KEY`, `row_number`) of keys that have several, which differ.
     `bars` has `BARS_AND_ROW` and is sorted by key; `series` has, in that order, provider, symbol,
     interval, lo and hi (first and last ts), and how many `rows` of `bars` are its own.
-    `read` counts raw rows; `bad`, `rejected`, `spellings` and `rounded` are those of validation;
+    `read` counts raw rows; `bad`, `rejected`, `spellings`, `rounded`, `outside` and `unread` are
+    those of validation;
     `last_row` is how far this piece and all before it reach: the last raw row of the source, or,
     where pieces come out of partitions, their number; `seen` is then how many rows of the source
     were read to come there.
@@ -66,6 +67,8 @@ class UniqueBatch:
     conflicts: tuple[str, ...] = ()
     met: pl.DataFrame | None = None
     rounded: int = 0
+    outside: int = 0
+    unread: int = 0
 
 
 def in_order(pieces: Iterable[CheckedBatch]) -> Generator[UniqueBatch, None, None]:
@@ -260,4 +263,6 @@ def made_unique(piece: CheckedBatch) -> UniqueBatch:
         rejected=piece.rejected,
         spellings=piece.spellings,
         rounded=piece.rounded,
+        outside=piece.outside,
+        unread=piece.unread,
     )

@@ -50,6 +50,8 @@ class CheckedBatch:
         spellings: the distinct `provider`, `source_symbol`, `symbol` of the good rows, each with
             the `convention` by which the one was made of the other (all String).
         skipped: rows that the dialect does not count as bars.
+        outside, unread: rows that are not in the part of the file that is loaded; with the last
+            batch those of the whole file that were not even read.
         rounded: good rows of which open or close is outside of low and high by its rounding.
         last_row: the number of the batch's last row.
         others: the columns that no bar is read from, where some may tell instruments apart.
@@ -65,6 +67,8 @@ class CheckedBatch:
     others: Others | None = None
     rounded: int = 0
     prefers: tuple[pl.Expr, ...] = ()
+    outside: int = 0
+    unread: int = 0
 
 
 def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) -> CheckedBatch:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import gc
 from contextlib import AbstractContextManager, nullcontext
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from loader.cli.context import Context
 from loader.cli.options import PATH, GroupedHelp, blamed, json_option, load_options, settings_of
+from loader.cli.series_options import bounds
+from loader.cli.when import When
 
 if TYPE_CHECKING:
     from loader.events import Listener
+
+
+def _symbols(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """The symbols in `A,B`, in upper case."""
+    found = [word.strip().upper() for text in value for word in text.split(",")]
+    if not all(found):
+        raise click.BadParameter("a symbol is not empty")
+    return tuple(dict.fromkeys(found))
 
 
 @click.command(
@@ -21,13 +32,36 @@ if TYPE_CHECKING:
 )
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=PATH)
 @load_options
+@click.option(
+    "--since",
+    metavar="WHEN",
+    type=When(),
+    help="Load only bars from here on (inclusive): 2024-03-01, 2024-03-01T14:30Z, 7d.",
+)
+@click.option(
+    "--until",
+    metavar="WHEN",
+    type=When(),
+    help="Load only bars up to here (inclusive); a date includes its whole day.",
+)
+@click.option("--symbols", metavar="S[,S]", multiple=True, callback=_symbols,
+              help="Load only bars of these symbols, as they are stored; can be "
+                   "repeated.")  # fmt: skip
 @click.option("--plan", "plan", metavar="FILE", type=click.Path(dir_okay=False),
               help="Write nothing to the store, but the bars that would be written to this "
                    ".parquet file, for mdload apply.")  # fmt: skip
 @json_option
 @click.pass_obj
 def backfill(
-    ctx: Context, /, sources: tuple[str, ...], as_json: bool, plan: str | None, **given: Any
+    ctx: Context,
+    /,
+    sources: tuple[str, ...],
+    as_json: bool,
+    since: date | None,
+    until: date | None,
+    symbols: tuple[str, ...],
+    plan: str | None,
+    **given: Any,
 ) -> int:
     """Load bars from files: paths, globs, folders, URLs (s3, gs, az, https), or - for standard
     input.
@@ -45,12 +79,14 @@ def backfill(
     from loader.ingest.pipeline import load
     from loader.listen.progress import listeners
     from loader.read.sources import find
+    from loader.settings import Part
 
     gc.freeze()
     gc.enable()
     interrupts.heed()
     memory.settle()
     settings = settings_of(ctx, given)  # before a server is started for it
+    settings = replace(settings, part=Part(*bounds(since, until), symbols))
     known_at.check(settings)
     if plan is not None:
         planning.check_plan(plan, settings)

@@ -30,6 +30,7 @@ from loader.read.sources import Source
 from loader.read.spool import Spool
 from loader.read.streams.source import no_access
 from loader.results import FileResult
+from loader.settings.part import WHOLE
 from loader.store import quarantine, shape, spellings
 from loader.store.compare import PendingDiff
 from loader.store.runs import ledger
@@ -70,7 +71,8 @@ class FileWork:
         self._as_hashed = as_hashed
         self._rows_shown = 0
         self._pending: PendingCommit | None = None
-        self._notes = FileNotes(source.name, run.emit)
+        named = run.settings.part if len(run.paths) < 2 else WHOLE
+        self._notes = FileNotes(source.name, run.emit, named)
 
     def load(self) -> None:
         """Loads the file in one part, or in parts of `commit_every` raw rows.
@@ -81,7 +83,8 @@ class FileWork:
         """
         run, settings = self.run, self.run.settings
         with read(self.source, settings.piece_rows) as reading:
-            run.emit(FileOpened(self.source.name, reading.rows))
+            rows = None if settings.part else reading.rows
+            run.emit(FileOpened(self.source.name, rows))
             resumable = 0 if self.mode.partition else self.mode.resume_at
             checking = self._checking = run.checking(reading, self.source, resumable)
             if settings.commit_every and not self.mode.partition and not self.done.file_id:

@@ -11,21 +11,26 @@ from loader.check.validate import rounding_notes
 from loader.events import Event, FileNote
 from loader.ingest.tally import Tally
 from loader.results import Note, noted
+from loader.settings.part import WHOLE, Part
 
 
 class FileNotes:
-    """Notes of one attempt at the file `path`, each emitted once.
+    """Notes of one attempt at the file `path`, each emitted once. `part` names symbols that the
+    file ought to have.
 
     Attributes:
         layout: notes on the file's layout, known once its first batch was read.
     """
 
-    def __init__(self, path: str, emit: Callable[[Event], None]) -> None:
+    def __init__(self, path: str, emit: Callable[[Event], None], part: Part = WHOLE) -> None:
         self.layout: tuple[Note, ...] = ()
         self._path = path
         self._emit = emit
         self._spellings = pl.DataFrame(schema=spellings.SCHEMA)
         self._rounded = 0
+        self._part = part
+        self._outside = self._unread = 0
+        self._symbols: set[str] = set()
 
     def set_layout(self, notes: Iterable[Note], emitted: tuple[Note, ...]) -> None:
         """Emits the notes on the layout, unless an earlier attempt did: its notes are `emitted`."""
@@ -39,7 +44,12 @@ class FileNotes:
             self._spellings = pl.concat([self._spellings, tally.spellings]).unique()
         self._rounded += tally.rounded
         rounded = noted("numbers", rounding_notes(self._rounded))
-        return (*self.layout, *rounded, *spellings.notes(self._spellings))
+        self._outside += tally.outside
+        self._unread += tally.unread
+        self._symbols |= tally.symbols
+        outside = noted("rows", outside_notes(self._outside, self._unread))
+        absent = noted("symbols", absent_notes(self._part.symbols, self._symbols))
+        return (*self.layout, *outside, *absent, *rounded, *spellings.notes(self._spellings))
 
     def tell_parts(self, notes: tuple[Note, ...]) -> None:
         """Emits the notes on rows among all `notes` of a file that has ended."""
@@ -48,3 +58,18 @@ class FileNotes:
     def _tell(self, notes: Iterable[Note]) -> None:
         for note in notes:
             self._emit(FileNote(self._path, note))
+
+
+def outside_notes(outside: int, unread: int) -> tuple[str, ...]:
+    """A note on rows that are not in the part of a file, if there are any; `unread` come on top."""
+    if not outside and not unread:
+        return ()
+    rows = f"{outside + unread:,} rows are" if outside + unread > 1 else "1 row is"
+    not_read = f"; {unread:,} of them were not read, by the file's statistics" if unread else ""
+    return (f"a part of the file: {rows} outside of it{not_read}",)
+
+
+def absent_notes(asked: Iterable[str], found: set[str]) -> tuple[str, ...]:
+    """A note on symbols without any bar."""
+    absent = [symbol for symbol in asked if symbol not in found]
+    return (f"no bar is of {', '.join(absent)}",) if absent else ()

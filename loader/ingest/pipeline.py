@@ -78,7 +78,7 @@ def load(
         for listener in listening:
             listener(event)
 
-    fingerprint = compute_config_fingerprint(settings.meaning.as_config())
+    fingerprint = compute_config_fingerprint(settings.fingerprinted)
     with ExitStack() as stack:
         record = None
         if not settings.dry_run:
@@ -94,6 +94,7 @@ def load(
                         "sources": [s.name for s in sources[:LISTED]],
                         "files": len(sources),
                         **({"accept": list(settings.accept)} if settings.accept else {}),
+                        **settings.part.as_config(),
                         **(about or {}),
                     },
                 )

@@ -24,6 +24,8 @@ class Tally:
         min_ts, max_ts: first and last ts of the good bars, in UTC.
         spellings: distinct rows of `spellings.SCHEMA`, or None if there are none.
         rounded: good rows of which open or close is outside of low and high by its rounding.
+        outside, unread: rows that are not in the part of the file that is loaded, see
+            `CheckedBatch`.
     """
 
     read: int = 0
@@ -42,6 +44,8 @@ class Tally:
     max_ts: datetime | None = None
     spellings: pl.DataFrame | None = None
     rounded: int = 0
+    outside: int = 0
+    unread: int = 0
 
     def add(self, batch: UniqueBatch) -> None:
         """Adds the rows of one batch."""
@@ -52,6 +56,8 @@ class Tally:
         self.duplicate += batch.duplicate
         self.conflicting += batch.conflicting
         self.rounded += batch.rounded
+        self.outside += batch.outside
+        self.unread += batch.unread
         self.conflicts = [*self.conflicts, *batch.conflicts][:LISTED]
         self.rules.update(batch.rejected)
         self.rejected += batch.bad.height if batch.bad is not None else 0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import polars as pl
 
@@ -43,6 +43,32 @@ _RAGGED: Final = "\0ragged"
 _RAGGED_SCHEMA: Final = pl.Schema({"at": pl.UInt32, "cells": pl.UInt32, "line": pl.String})
 
 
+class Stretch(Protocol):
+    """Rows of a source that can be passed by together, as the container knows them unread."""
+
+    def span(self, column: str) -> pl.Series | None:
+        """The lowest and the highest value of a column, which is nowhere null; None if the
+        container does not know."""
+
+    def words(self, column: str) -> pl.Series | None:
+        """The distinct values of a column; None if they cannot be had alone."""
+
+
+@dataclass(slots=True)
+class Window:
+    """What of a source its reader wants. Some containers can pass by what nobody wants.
+
+    Attributes:
+        is_part: whether less than all of it; to be set before the first batch is read.
+        needless: tells whether no row of a stretch is wanted; set once that can be known.
+        passed_by: how many rows were not read.
+    """
+
+    is_part: bool = False
+    needless: Callable[[Stretch], bool] | None = None
+    passed_by: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """An open source; iterate it once, inside the context that gave it.
@@ -59,6 +85,7 @@ class Reading:
             HDF5 the group of the tables.
         around: the columns that JSON has around its rows, alike for all rows of one array.
         metadata: what the container says of the table as a whole, by the container's own keys.
+        window: which of the rows are wanted.
         batches: rows in the source's order, `batch_rows` each (the last one fewer; any of them
             where rows are so wide that `bounds.BATCH` comes first), one chunk.
     """
@@ -72,21 +99,24 @@ class Reading:
     place: str = ""
     around: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    window: Window = field(default_factory=Window)
 
     def __iter__(self) -> Iterator[RawBatch]:
         return self.batches
 
 
-def batches(frames: Iterable[pl.DataFrame], source: str, batch_rows: int) -> Iterator[RawBatch]:
+def batches(
+    frames: Iterable[pl.DataFrame], source: str, batch_rows: int, start_row: int = 1
+) -> Iterator[RawBatch]:
     """`frames` cut and joined to `batch_rows` rows each, or fewer where these have more than
     `bounds.BATCH` bytes; empty ones vanish. What `marked` ragged of their rows becomes
-    `RawBatch.ragged`.
+    `RawBatch.ragged`. The first row has the number `start_row`.
 
     Raises:
         UnreadableFile: a cell has more than `bounds.CELL` bytes.
     """
     held: list[pl.DataFrame] = []
-    number, start_row, size = 0, 1, 0
+    number, size = 0, 0
     for last, frame in _with_end(frames):
         _refuse_long_cell(frame, source, start_row + sum(f.height for f in held))
         held.append(frame)

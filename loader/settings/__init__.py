@@ -1,6 +1,8 @@
 """What a load is asked to do, and the options by which people ask for it."""
 
-from loader.settings.load import Meaning, RejectLimit, Settings
+from loader.settings.limit import RejectLimit
+from loader.settings.load import Meaning, Settings
 from loader.settings.option import Option
+from loader.settings.part import Part
 
-__all__ = ["Meaning", "Option", "RejectLimit", "Settings"]
+__all__ = ["Meaning", "Option", "Part", "RejectLimit", "Settings"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -11,44 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from loader.errors import SettingsError
 from loader.settings.kinds import FLAG, LIMIT, PAIRS, PATH, POWER, SIGNS, TEXT, choice, whole
+from loader.settings.limit import RejectLimit
 from loader.settings.option import Option, by_name, setting, table_of
+from loader.settings.part import WHOLE, Part
 
 if TYPE_CHECKING:
     from loader.bars.symbol_map import SymbolMap
-
-
-@dataclass(frozen=True, slots=True)
-class RejectLimit:
-    """How many rows a file may reject, or bars it may change or lack: a number, or a share of the
-    rows read, or of the stored bars that the file meets."""
-
-    rows: int | None = None
-    share: float | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> RejectLimit:
-        """`0`, `250` or `1%`, `0.5%`.
-
-        Raises:
-            SettingsError: it is neither.
-        """
-        match = re.fullmatch(r"\s*(\d+)\s*|\s*(\d+(?:\.\d*)?)\s*%\s*", text)
-        if match and match[1]:
-            return cls(rows=int(match[1]))
-        if match and float(match[2]) <= 100:
-            return cls(share=float(match[2]) / 100)
-        raise SettingsError(
-            f"{text!r} is neither a number of rows nor a percentage",
-            hint="for example 100 or 0.5%",
-        )
-
-    def exceeded(self, rejected: int, read: int) -> bool:
-        if self.rows is not None:
-            return rejected > self.rows
-        return rejected > (self.share or 0.0) * read
-
-    def __str__(self) -> str:
-        return str(self.rows) if self.rows is not None else f"{(self.share or 0) * 100:g}%"
 
 
 def _read_map(path: str) -> SymbolMap:
@@ -182,7 +149,7 @@ class Settings(Meaning):
     `max_gone`, `delete_gone` and `accept` are the guard's: see docs/guard.md. `workers` files load
     at a time. `leaves_unfinished` passes over a file that is cut short and was written to a
     moment ago. `recompress` compresses the chunks of a hypertable that the load has written into.
-    None of this changes which bars a file turns into.
+    None of this changes which bars a file turns into; `part` says which of them are loaded.
     """
 
     max_rejects: RejectLimit = setting(
@@ -242,10 +209,17 @@ class Settings(Meaning):
         "mtime. Files are loaded in that order, one at a time.", metavar="WHERE", sections=(),
     )  # fmt: skip
     leaves_unfinished: bool = False
+    part: Part = WHOLE
 
     @property
     def meaning(self) -> Meaning:
         return Meaning(**{each.name: getattr(self, each.name) for each in fields(Meaning)})
+
+    @property
+    def fingerprinted(self) -> dict[str, object]:
+        """What decides which bars a load of a file stores, for `compute_config_fingerprint`: so a
+        part of a file is never taken for the whole."""
+        return {**self.meaning.as_config(), **self.part.as_config()}
 
     @property
     def by_time(self) -> bool:

@@ -15,7 +15,7 @@ from loader.cli.backfill import backfill
 from loader.cli.inspect import inspect
 from loader.cli.live import live
 from loader.jobs.config.keys import DEFAULTS, JOB
-from loader.settings import Meaning, RejectLimit, Settings, load
+from loader.settings import Meaning, Part, RejectLimit, Settings, load
 from loader.settings.load import MEANING, OPTIONS, as_fields
 from loader.store.runs.fingerprint import compute_config_fingerprint
 
@@ -26,6 +26,8 @@ DECIDES_NOTHING = {
     "mode", "dry_run", "force", "leaves_unfinished", "known_at", "known_at_from",
     "max_restated", "max_gone", "delete_gone", "accept",
 }  # fmt: skip
+#: Fields that decide which of its bars are loaded.
+DECIDES_THE_PART = {"part"}
 
 MAP = "from,to,provider,valid_from,valid_to\nFB,META,polygon,2012-05-18,2022-06-09\nabc,XYZ,,,\n"
 ACME = {
@@ -48,11 +50,12 @@ OTHERS: dict[str, Any] = {
     "force": True, "leaves_unfinished": True, "known_at": datetime(2021, 3, 5, tzinfo=UTC),
     "known_at_from": "mtime", "max_restated": RejectLimit(share=0.02),
     "max_gone": RejectLimit(rows=3), "delete_gone": True, "accept": ("shift", "gone"),
+    "part": Part(symbols=("SPY",)),
 }  # fmt: skip
 
 
 def fingerprint(settings: Settings) -> str:
-    return compute_config_fingerprint(settings.meaning.as_config())
+    return compute_config_fingerprint(settings.fingerprinted)
 
 
 def test_the_fingerprints_of_loads_that_are_recorded_already() -> None:
@@ -77,9 +80,11 @@ def test_a_new_option_leaves_recorded_loads_known(monkeypatch: pytest.MonkeyPatc
 
 def test_every_field_is_in_the_fingerprint_or_decides_nothing() -> None:
     of_meaning = {each.name for each in fields(Meaning)}
-    assert {each.name for each in fields(Settings)} == of_meaning | DECIDES_NOTHING
+    assert {
+        each.name for each in fields(Settings)
+    } == of_meaning | DECIDES_NOTHING | DECIDES_THE_PART
     assert not of_meaning & DECIDES_NOTHING
-    assert set(OTHERS) == of_meaning | DECIDES_NOTHING
+    assert set(OTHERS) == of_meaning | DECIDES_NOTHING | DECIDES_THE_PART
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -53,6 +53,7 @@ def _complete(reading: Reading, name: str) -> Iterator[RawBatch]:
     for batch in reading:
         rows += batch.frame.height
         yield batch
+    rows += reading.window.passed_by
     if reading.rows is not None and rows != reading.rows:
         raise Unfinished.of(
             name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ import polars as pl
 
 from loader.errors import UnreadableFile
 from loader.read import bounds
-from loader.read.batch import NO_ROWS, Reading, batches
+from loader.read.batch import NO_ROWS, RawBatch, Reading, Window, batches
 from loader.read.formats import pages
 from loader.read.formats.format import Format
 from loader.read.streams.source import Source
@@ -33,7 +33,9 @@ def read(file: Any, source: Source, batch_rows: int) -> Reading:
     """
     import pyarrow.parquet as pq  # noqa: PLC0415  # no other container needs it
 
-    from loader.read.formats.translation import Translation, damaged  # noqa: PLC0415 - with pyarrow
+    # Both import pyarrow.
+    from loader.read.formats.row_groups import RowGroups  # noqa: PLC0415
+    from loader.read.formats.translation import Translation, damaged  # noqa: PLC0415
 
     local = isinstance(source.path, Path)
     with damaged(source.name):
@@ -56,6 +58,8 @@ def read(file: Any, source: Source, batch_rows: int) -> Reading:
         translation = Translation(schema, source.name)
     left_out = (f"column {name!r}: left out, it is a list with millions of items" for name in lists)
 
+    window = Window()
+
     def frames() -> Iterator[pl.DataFrame]:
         rows = 0
         with damaged(source.name, lambda: f" after row {rows:,}"):
@@ -65,6 +69,16 @@ def read(file: Any, source: Source, batch_rows: int) -> Reading:
                 yield from translation.frames(batch)
                 rows += batch.num_rows
 
+    def raw_batches() -> Iterator[RawBatch]:
+        if not window.is_part:
+            return batches(frames(), source.name, batch_rows)
+
+        def check(group: int) -> None:
+            _refuse_large_page(file, footer.row_group(group), group, source.name, local=local)
+
+        groups = RowGroups(table, translation, window, taken, check)
+        return groups.batches(source.name, batch_rows)
+
     notes = (*translation.notes, *left_out)
     return Reading(
         container="parquet",
@@ -72,8 +86,14 @@ def read(file: Any, source: Source, batch_rows: int) -> Reading:
         rows=footer.num_rows,
         notes=notes if footer.num_rows != 0 else (*notes, NO_ROWS),
         metadata=translation.metadata,
-        batches=batches(frames(), source.name, batch_rows),
+        batches=_on_demand(raw_batches),
+        window=window,
     )
+
+
+def _on_demand(open_batches: Callable[[], Iterator[RawBatch]]) -> Iterator[RawBatch]:
+    """The same, asked for with the first batch: then it is known which rows are wanted."""
+    yield from open_batches()
 
 
 def _long_words(file: Any, footer: Any, rows: int, *, local: bool) -> list[str]:
