@@ -113,7 +113,7 @@ def test_the_part_is_the_filter_of_the_whole(
 @pytest.mark.parametrize(
     ("form", "part", "unread"),
     [
-        # 400 days of two symbols in groups of 50 rows. The layout is decided by the first group; from
+        # 400 days of two symbols in groups of 50 rows. The first group decides the layout; from
         # day 290 on, four of ALFA and five of BRAV come before. By the day, with a margin of three.
         ("us", Part(since=FIRST + timedelta(days=290)), 450),
         ("ns in New York", Part(until=FIRST + timedelta(days=40)), 700),
