@@ -10,8 +10,8 @@ import polars as pl
 from loader.check import ragged
 from loader.check.layout import unfinished
 from loader.check.layout.decide import Layout, check
+from loader.check.layout.part import PartOfFile
 from loader.check.normalise import Normalised, normalise
-from loader.check.part import PartOfFile
 from loader.check.recall import Recalled, Record, record
 from loader.check.spellings import brought_together, refuse_meeting
 from loader.check.table import Table, none_of
