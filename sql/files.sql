@@ -35,6 +35,10 @@ SELECT DISTINCT ON (path) path, content_hash, run_id
    AND path IN (SELECT jsonb_array_elements_text(CAST(CAST($2 AS text) AS jsonb)))
  ORDER BY path, id DESC
 
+-- files_of_run --
+-- The files of run $1: id and path.
+SELECT id, path FROM job_run_files WHERE run_id = CAST($1 AS bigint)
+
 -- file_begin --
 -- Opens a file's row in the ledger. $1 run, $2 path, $3 size, $4 content hash, $5 fingerprint,
 -- $6 seconds since its load began.

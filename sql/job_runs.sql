@@ -58,6 +58,10 @@ SELECT job_name, mode FROM job_runs WHERE id = CAST($1 AS bigint)
 -- Waits for every transaction that has added counts to run $1 and has not ended yet.
 SELECT id FROM job_runs WHERE id = CAST($1 AS bigint) FOR NO KEY UPDATE
 
+-- job_run_touch --
+-- Writes run $1 as it is, for its commit.
+UPDATE job_runs SET metadata = metadata WHERE id = CAST($1 AS bigint)
+
 -- job_run_heartbeat --
 -- Sends a heartbeat. Returns the id, or no row when run $1 is not running. If its row is locked, another session is at
 -- work on it: returns no row and does not wait.

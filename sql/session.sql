@@ -11,6 +11,11 @@ SELECT set_config(name, setting, false)
                ('enable_indexonlyscan', 'on'), ('enable_nestloop', 'on'), ('jit', 'off')) AS wanted (name, setting)
  WHERE current_setting(name, true) IS NOT NULL
 
+-- commits_deferred --
+-- From now on, a commit of this session is answered before it is on disk. A later commit that waits for the disk
+-- waits for this one too.
+SELECT set_config('synchronous_commit', 'off', false)
+
 -- schema_revision --
 -- The revision of mdload's tables in the connection's current schema.
 SELECT version_num

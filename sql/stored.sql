@@ -4,13 +4,14 @@
 SELECT length(set_config('mdload.wanted', CAST($1 AS text), false))
 
 -- stored_spans --
--- First and last stored ts of each wanted series (sid, provider, symbol, interval): two index probes each.
+-- First and last stored ts of each wanted series: two index probes each. $1 JSON array of (sid, provider, symbol,
+-- interval).
 SELECT w.sid,
        (SELECT min(b.ts) FROM bars_ohlcv b
          WHERE b.provider = w.provider AND b.symbol = w.symbol AND b."interval" = w."interval") AS stored_lo,
        (SELECT max(b.ts) FROM bars_ohlcv b
          WHERE b.provider = w.provider AND b.symbol = w.symbol AND b."interval" = w."interval") AS stored_hi
-  FROM json_to_recordset(current_setting('mdload.wanted')::json)
+  FROM json_to_recordset(CAST(CAST($1 AS text) AS json))
        AS w(sid integer, provider text, symbol text, "interval" text)
 
 -- stored_bars --

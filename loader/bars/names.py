@@ -35,29 +35,32 @@ def spelled(frame: pl.DataFrame, column: str | None, fill: str | None) -> Words:
     if column is None:
         return Words.all(fill, frame.height)
     text = Words.of(frame.get_column(column).cast(pl.String))
-    return text.to(lambda words: _filled(unprotected(words), fill))
+    return text.to(lambda words: _filled(unprotected(words), fill), ("spelled", fill))
 
 
 def trimmed(text: Words) -> Words:
-    return text.to(lambda words: words.str.strip_chars())
+    return text.to(lambda words: words.str.strip_chars(), "trimmed")
 
 
 def symbols(source_symbols: Words, convention: str) -> Words:
     """The symbol (String) of each spelling under `convention`, a name in `bars.conventions`."""
     convert = CONVENTIONS[convention]
     return source_symbols.to(
-        lambda words: words.to_frame("word").select(convert(pl.col("word"))).to_series()
+        lambda words: words.to_frame("word").select(convert(pl.col("word"))).to_series(),
+        ("symbols", convention),
     )
 
 
 def unreadable(text: Words) -> pl.Series:
     """Where a name holds characters that cannot be seen, such as NUL, or U+FFFD. Null does not."""
-    return text.each(lambda words: words.str.contains(_UNREADABLE).fill_null(False))
+    return text.each(lambda words: words.str.contains(_UNREADABLE).fill_null(False), "unreadable")
 
 
 def too_long(text: Words, most: int) -> pl.Series:
     """Where a name has more than `most` characters. Null does not."""
-    return text.each(lambda words: (words.str.len_chars() > most).fill_null(False))
+    return text.each(
+        lambda words: (words.str.len_chars() > most).fill_null(False), ("too_long", most)
+    )
 
 
 def intervals(text: Words, own: Mapping[str, str] = _NO_WORDS) -> Words:
@@ -69,7 +72,8 @@ def intervals(text: Words, own: Mapping[str, str] = _NO_WORDS) -> Words:
     def known(word: str | None) -> str | None:
         return word and (own.get(word.strip()) or bars.parse_interval(word))
 
-    return text.to(lambda words: pl.Series(map(known, words), dtype=pl.String))
+    key = ("intervals", *sorted(own.items()))
+    return text.to(lambda words: pl.Series(map(known, words), dtype=pl.String), key)
 
 
 def daily(interval: Words) -> pl.Series | bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -12,6 +12,12 @@ import polars as pl
 
 _FORMULA: Final = r'^\s*="([^"]*)"\s*$'
 _APOSTROPHE: Final = r"^\s*'([^']+)$"
+#: Rows of which all distinct values are found sooner than where one of them ends.
+_FEW: Final = 10_000
+#: What single words mean under the keys of `Words.to`, at most so many.
+_MEANINGS: Final[dict[Hashable, pl.Series]] = {}
+_REMEMBERED: Final = 5_000
+_LONGEST: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,8 @@ class Words:
     @staticmethod
     def of(rows: pl.Series) -> Words:
         """The words of `rows`. Most rows repeat the one before; only the others are compared."""
+        if len(rows) <= _FEW and rows.n_unique() == 1:
+            return Words(rows, rows[:1])
         return Words(rows, rows.filter(changes([rows])).unique())
 
     @staticmethod
@@ -32,27 +40,48 @@ class Words:
         rows = constant(word, height, pl.String())
         return Words(rows, rows[:1])
 
-    def each(self, transform: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    def each(
+        self, transform: Callable[[pl.Series], pl.Series], key: Hashable | None = None
+    ) -> pl.Series:
         """`transform(rows)` for an element-wise transform, computed once per word.
 
         Returns `rows` itself, uncopied, if the transform changes nothing.
         """
-        return self.to(transform).rows
+        return self.to(transform, key).rows
 
-    def to(self, transform: Callable[[pl.Series], pl.Series]) -> Words:
-        """`each`, with the distinct words of the result."""
+    def to(self, transform: Callable[[pl.Series], pl.Series], key: Hashable | None = None) -> Words:
+        """`each`, with the distinct words of the result.
+
+        A `key` says that transforms of an equal key give equal results: the files of a load have
+        the same providers and intervals, and each file asks for its symbol several times.
+        """
         rows = self.rows
-        if len(self.distinct) == len(rows):
+        if len(self.distinct) == len(rows) != 1:
             meanings = transform(rows)
             return Words(meanings, meanings.unique())
-        meanings = transform(self.distinct)
+        meanings = _meanings(transform, self.distinct, key)
         if meanings.dtype == rows.dtype and meanings.equals(self.distinct, null_equal=True):
             return self
-        words = meanings.unique()
+        words = meanings if len(meanings) == 1 else meanings.unique()
         if len(words) == 1:
             return Words(words.new_from_index(0, len(rows)).alias(rows.name), words)
         dtype = meanings.dtype
         return Words(rows.replace_strict(self.distinct, meanings, return_dtype=dtype), words)
+
+
+def _meanings(
+    transform: Callable[[pl.Series], pl.Series], words: pl.Series, key: Hashable | None
+) -> pl.Series:
+    """`transform(words)`, which is looked up if it was made of the same single word before."""
+    word = words[0] if key is not None and len(words) == 1 and words.dtype == pl.String else ""
+    if key is None or word == "" or len(word or "") > _LONGEST:
+        return transform(words)
+    found = _MEANINGS.get((key, word))
+    if found is None:
+        if len(_MEANINGS) >= _REMEMBERED:
+            _MEANINGS.clear()
+        found = _MEANINGS[key, word] = transform(words)
+    return found
 
 
 def changes(columns: Sequence[pl.Series]) -> pl.Series:

@@ -28,6 +28,8 @@ def notes(spellings: pl.DataFrame) -> tuple[Note, ...]:
     source, symbol, origin = pl.col("source_symbol"), pl.col("symbol"), pl.col("convention")
     by_map = origin == MAP
     plain = source.str.strip_chars().str.to_uppercase()
+    if spellings.select(((source == symbol) & (plain == symbol)).all()).item():
+        return ()
     kinds = {
         "renamed by the symbol map": by_map & (source != symbol),
         "converted by the convention {convention}": ~by_map & (plain != symbol),
@@ -54,6 +56,8 @@ def refuse_collisions(spellings: pl.DataFrame) -> None:
         SymbolCollision: two spellings that differ in more than blanks and lower case become one
             symbol, and no map of the person's says so. ALpA and ALPA collide, aapl and AAPL do not.
     """
+    if spellings.height < 2:
+        return
     text = pl.col("source_symbol").str.strip_chars()
     # Upper case is made here: what a server's upper() does depends on its locale.
     alike = spellings.filter(pl.col("convention") != MAP).with_columns(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
@@ -13,9 +14,8 @@ import polars as pl
 import pyarrow as pa
 
 from loader.bars import forks
-from loader.bars.schema import TS
 from loader.db import pooler
-from loader.db.adbc import AdbcSession, Error
+from loader.db.adbc import AdbcSession, Error, parameters
 from loader.db.cancelling import on_main
 from loader.db.conninfo import conninfo
 from loader.db.executor import Param
@@ -29,6 +29,8 @@ _OLDEST = pl.CompatLevel.oldest()  # string_view is not understood by the driver
 #: Rows that the driver encodes before it sends them. This few fit the socket's buffer (208 kB), and
 #: the server reads them while the next are encoded; with more, each side waits for the other.
 _SENT_ROWS = 1_000
+#: Seconds after which an idle session may be lost, as far as its next user cares.
+_MOMENT = 0.5
 #: The bars where they are read, and not where they are named as text.
 _TABLE = re.compile(r"(?<!')\bbars_ohlcv\b(?!')")
 
@@ -75,6 +77,7 @@ class Connection:
     def __init__(self, session: AdbcSession) -> None:
         self._session = session
         self.failed = False
+        self._used = time.monotonic()
         self.bars: str | None = None
         self._closed = False
         self._closing = Lock()
@@ -122,14 +125,15 @@ class Connection:
 
     def renew(self) -> None:
         """Prepares the connection for its next user: a transaction begins now, not when the last
-        one ended.
+        one ended. A session that has been idle for longer than a moment is asked whether it lives.
 
         Raises:
             ConnectionLost: the session is gone.
         """
         with self._translated("taking up a session again"):
             self._session.rollback()
-        self.run("session_setup")
+        if time.monotonic() - self._used > _MOMENT:
+            self.run("session_setup")
 
     def run(self, name: str, *params: Param) -> None:
         """Executes query `name` and ignores its rows."""
@@ -240,18 +244,12 @@ class Connection:
             raise Cancelled(f"cancelled before {doing}")
         try:
             yield
+            self._used = time.monotonic()
         except (Error, OSError, pa.ArrowException) as error:  # a result's reader has its own
             self.failed = True
             raise translate(error, doing) from error
 
 
 def _record(params: Sequence[Param]) -> pa.RecordBatch | None:
-    """Parameters `$1`, `$2`, … as one Arrow row: text, bigint, double precision, timestamptz."""
-    if not params:
-        return None
-    columns = []
-    for number, value in enumerate(params, 1):
-        dtype = TS if isinstance(value, datetime) else None
-        columns.append(pl.Series(f"${number}", [value], pl.String if value is None else dtype))
-    # Not by pyarrow.array, which imports pandas.
-    return pl.DataFrame(columns).to_arrow(compat_level=_OLDEST).to_batches()[0]
+    """Parameters `$1`, `$2`, … as one Arrow row; None if there are none."""
+    return parameters(params) if params else None

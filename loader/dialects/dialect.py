@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -229,6 +230,7 @@ class Dialect:
         return None
 
 
+@lru_cache(maxsize=20_000)
 def fold(name: str) -> str:
     """A column name for comparison: `Adj Close`, `adj_close` and `AdjClose` give the same."""
     return "".join(c for c in name.strip().lower() if c not in " _-.\ufeff")

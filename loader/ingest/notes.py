@@ -41,7 +41,9 @@ class FileNotes:
     def with_part(self, tally: Tally) -> tuple[Note, ...]:
         """All notes so far, with those on the rows of all parts up to this one."""
         if tally.spellings is not None:
-            self._spellings = pl.concat([self._spellings, tally.spellings]).unique()
+            before = self._spellings
+            found = tally.spellings
+            self._spellings = pl.concat([before, found]).unique() if before.height else found
         self._rounded += tally.rounded
         rounded = noted("numbers", rounding_notes(self._rounded))
         self._outside += tally.outside
@@ -49,7 +51,8 @@ class FileNotes:
         self._symbols |= tally.symbols
         outside = noted("rows", outside_notes(self._outside, self._unread))
         absent = noted("symbols", absent_notes(self._part.symbols, self._symbols))
-        return (*self.layout, *outside, *absent, *rounded, *spellings.notes(self._spellings))
+        renamed = spellings.notes(self._spellings) if self._spellings.height else ()
+        return (*self.layout, *outside, *absent, *rounded, *renamed)
 
     def tell_parts(self, notes: tuple[Note, ...]) -> None:
         """Emits the notes on rows among all `notes` of a file that has ended."""

@@ -19,6 +19,9 @@ from loader.read.formats import Reading, read
 from loader.read.sources import Source
 from loader.store.compare import PendingDiff, StoredReader
 
+#: Rows of a file that is read, checked and compared in one thread; bytes, if it does not say its
+#: rows.
+_FEW_ROWS: Final = 20_000
 #: Bytes that a row takes at least, to estimate the rows of a file that does not say.
 _ROW_BYTES: Final = 20
 
@@ -33,15 +36,26 @@ def compared_pieces(
     passed: Callable[[UniqueBatch], None],
 ) -> Iterator[Iterator[PendingDiff]]:
     """The pieces of the file after `mode.resume_at`, one row per key; those before it are `passed`.
-    Reading, checking and comparing go on in threads of their own until the block ends.
+    Reading, checking and comparing go on in threads of their own until the block ends, unless the
+    file is one batch.
 
     Raises:
         MayRepeat: keys may repeat across pieces; the file must be partitioned.
         MdloadError: the file cannot be read or checked, or the stored bars cannot be read.
     """
     compared = _compared(run, source, mode, reading, checking, passed)
-    with closing(ahead(compared)) as pieces:
+    if not _is_one_batch(run, source, reading):
+        compared = ahead(compared)
+    with closing(compared) as pieces:
         yield pieces
+
+
+def _is_one_batch(run: LoadRun, source: Source, reading: Reading) -> bool:
+    """Whether nothing is gained by reading ahead: threads and queues cost more than a small file.
+    A guess where the file does not say its rows."""
+    if reading.rows is not None:
+        return reading.rows <= min(run.settings.piece_rows, _FEW_ROWS)
+    return source.size_bytes <= _FEW_ROWS
 
 
 def prove_order(run: LoadRun, source: Source) -> None:
@@ -104,7 +118,12 @@ def _compared(
     session = partial(run.connection, autocommit=True)
     with (
         closing(unique_pieces(run, source, mode, reading, checking)) as unique,
-        StoredReader(session, scattered=mode.partition) as stored,
+        StoredReader(
+            session,
+            scattered=mode.partition,
+            alone=_is_one_batch(run, source, reading),
+            in_chunks=run.in_chunks,
+        ) as stored,
     ):
         for piece in unique:
             if 0 < piece.last_row <= mode.resume_at:
@@ -118,7 +137,8 @@ def unique_pieces(
     run: LoadRun, source: Source, mode: LoadMode, reading: Reading, checking: Checking
 ) -> Generator[UniqueBatch, None, None]:
     """The pieces of the file, one row per key; raises as `compared_pieces`."""
-    with closing(ahead(checking.pieces())) as checked:
+    pieces = checking.pieces()
+    with closing(pieces if _is_one_batch(run, source, reading) else ahead(pieces)) as checked:
         if mode.partition:
             rows = reading.rows or source.size_bytes // _ROW_BYTES
             settings = run.settings

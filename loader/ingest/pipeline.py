@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import TypeVar
 
 from loader.bars import forks
@@ -26,7 +27,7 @@ from loader.errors import Cancelled, DatabaseError
 from loader.events import Event, FileNote, Listener, RunDone, RunStarted
 from loader.ingest import known_at
 from loader.ingest.attempts import load_file
-from loader.ingest.run import LoadRun, Plans, Replaying
+from loader.ingest.run import LoadRun, Plans, Replaying, durable
 from loader.read.sources import Source
 from loader.results import ChunkWrites, FileResult, LoadResult, Note, RunStatus
 from loader.settings import Settings
@@ -102,6 +103,7 @@ def load(
         run = LoadRun(settings, url, record.id if record else None, fingerprint, emit)
         run.paths = {source.name: source.full_path for source in sources}
         run.replay, run.plan = replay, plan
+        run.defers_commits = run.run_id is not None and len(sources) > 1
         run.siblings = Siblings(p for p in run.paths.values() if wanted(p, settings.where))
         stack.callback(run.close)
         name, provider, mode = settings.job_name, settings.provider, settings.mode
@@ -109,6 +111,8 @@ def load(
         run.earlier = _stoppable(run, lambda: _earlier(run, sources))
         wal = _stoppable(run, lambda: _wal_position(run))
         files = tuple(_all_files(run, known_at.in_order(settings, sources)))
+        if not run.cancelled.is_set():
+            files = _stoppable(run, partial(durable.confirmed, run, files))
         wal_bytes = None
         if wal is not None and not settings.dry_run and not run.cancelled.is_set():
             wal_bytes = (_stoppable(run, lambda: _wal_position(run)) or wal) - wal

@@ -30,6 +30,7 @@ from loader.store.timescale.chunks import chunked
 _DENSER = 1.25
 #: Sessions that read at a time: encoding a row costs the server more than finding it.
 _READERS = 2
+_SPANS = pl.Schema({**{s: pl.String() for s in SERIES}, "stored_lo": TS, "stored_hi": TS})
 _STORED = pl.Schema({"sid": pl.Int32(), "ts": TS, **{v: bars.SCHEMA[v] for v in bars.VALUES}})
 
 
@@ -107,7 +108,8 @@ class StoredReader:
 
     It sees only what is committed, not what the file itself has written: pieces of the file must
     not repeat a key. Unless they are `scattered`, each series goes on where the piece before ended:
-    then the stored bars in between are read too.
+    then the stored bars in between are read too. A piece that is `alone` is read by the thread that
+    asks for it, because there is nothing to prepare meanwhile.
     """
 
     def __init__(
@@ -115,18 +117,18 @@ class StoredReader:
         session: Callable[[], AbstractContextManager[Connection]],
         *,
         scattered: bool = False,
+        alone: bool = False,
+        in_chunks: Callable[[Connection], bool] = chunked,
     ) -> None:
-        self._session = session
-        self._scattered = scattered
+        self._session, self._ask_chunked = session, in_chunks
+        self._scattered, self._alone = scattered, alone
         self._passed: list[pl.DataFrame] = []
         self._stack = ExitStack()
         self._asking: Connection | None = None
         self._chunked: bool | None = None
         self._is_denser: bool | None = None  # whether the store is denser than the file, if known
         self._own = threading.local()  # the session of each thread that reads
-        self._spans = pl.DataFrame(
-            schema={**{s: pl.String() for s in SERIES}, "stored_lo": TS, "stored_hi": TS}
-        )
+        self._spans = pl.DataFrame(schema=_SPANS)
 
     def __enter__(self) -> StoredReader:
         self._pool = ThreadPoolExecutor(_READERS, "mdload-stored")
@@ -171,7 +173,7 @@ class StoredReader:
             self._is_denser = self._has_more(asked.filter(near()).top_k(1, by="rows"))
         asked = asked.with_columns(whole=near() & few() & pl.lit(not self._is_denser))
         groups = grouped(stretches(rows, asked))
-        parts = [self._pool.submit(self._read, group, rows) for group in groups]
+        parts = [self._started(group, rows) for group in groups]
         split = asked.filter(~pl.col("whole"))["sid"]
         is_whole = ~pl.col("sid").is_in(split.implode()) & pl.lit(not self._scattered)
         return PendingDiff(unique, rows, parts, series.with_columns(whole=is_whole))
@@ -209,7 +211,7 @@ class StoredReader:
         """Whether the bars are in chunks. Then the ends of a series cost a probe per chunk, and its
         bars between two times only the chunks of that time."""
         if self._chunked is None:
-            self._chunked = chunked(self._asked())
+            self._chunked = self._ask_chunked(self._asked())
         return self._chunked
 
     def _asked(self) -> Connection:
@@ -220,8 +222,8 @@ class StoredReader:
         unknown = series.join(self._spans, on=SERIES, how="anti").with_row_index("sid")
         if unknown.height:
             asking = self._asked()
-            asking.run("wanted_set", unknown.select("sid", *SERIES).write_json())
-            spans = asking.frame("stored_spans").cast({"sid": pl.UInt32()})
+            wanted = unknown.select("sid", *SERIES).write_json()
+            spans = asking.frame("stored_spans", wanted).cast({"sid": pl.UInt32()})
             asked = unknown.select("sid", *SERIES).join(spans, on="sid", how="left").drop("sid")
             self._spans = pl.concat([self._spans, asked.cast(self._spans.schema)])
         return series.join(self._spans, on=SERIES, how="left", maintain_order="left")
@@ -238,6 +240,13 @@ class StoredReader:
         asking.run("wanted_set", wanted_json(one.select("sid", *SERIES, "lo", "hi")))
         stored = sum(frame["bars"].sum() for frame in asking.frames("stretch_counts", lo, hi))
         return bool(stored > _DENSER * rows)
+
+    def _started(self, asked: pl.DataFrame, rows: pl.DataFrame) -> Future[Reading]:
+        if self._alone:
+            self._own.reader = self._asked()
+            (read := Future[Reading]()).set_result(self._read(asked, rows))
+            return read
+        return self._pool.submit(self._read, asked, rows)
 
     def _read(self, asked: pl.DataFrame, rows: pl.DataFrame) -> Reading:
         """The stored bars of the stretches. If these hold many more bars than the piece (it is not

@@ -20,18 +20,24 @@ def check(session: Executor, spellings: pl.DataFrame) -> None:
     """
     if spellings.height:
         (stored,) = session.one("spellings_stored", spellings.select(*SCHEMA).write_json())
-        known = pl.DataFrame(json.loads(stored), SCHEMA)
-        refuse_collisions(pl.concat([spellings.select(*SCHEMA), known]))
+        _refuse_collisions(spellings, stored)
 
 
 def keep(writer: Executor, spellings: pl.DataFrame, run_id: int | None) -> int:
     """Stores the spellings (columns of `SCHEMA`) that are new. Returns their number.
 
     Raises:
-        SymbolCollision: see `check`.
+        SymbolCollision: see `check`; the transaction must be rolled back.
     """
     if not spellings.height:
         return 0
-    check(writer, spellings)
-    (kept,) = writer.one("spellings_keep", spellings.select(*SCHEMA).write_json(), run_id)
+    kept, stored = writer.one("spellings_keep", spellings.select(*SCHEMA).write_json(), run_id)
+    _refuse_collisions(spellings, stored)
     return int(kept)
+
+
+def _refuse_collisions(spellings: pl.DataFrame, stored: str) -> None:
+    """`stored` are others of the same symbols, as a JSON array of objects."""
+    ours = spellings.select(*SCHEMA)
+    others = json.loads(stored)
+    refuse_collisions(pl.concat([ours, pl.DataFrame(others, SCHEMA)]) if others else ours)

@@ -48,3 +48,16 @@ def test_changes_from_row_to_row(rows: list[tuple[str | None, str]]) -> None:
     columns = [pl.Series([row[n] for row in rows], dtype=pl.String) for n in range(2)]
     expected = [at == 0 or row != rows[at - 1] for at, row in enumerate(rows)]
     assert changes(columns).to_list() == expected
+
+
+@given(st.sampled_from(["a", " A", "", None]), st.integers(1, 3))
+def test_what_is_remembered_of_a_word_is_what_it_means(word: str | None, rows: int) -> None:
+    """Two transforms under keys of their own, each asked twice: nothing is mixed up."""
+    column = pl.Series("c", [word] * rows, dtype=pl.String)
+    for _ in range(2):
+        words = Words.of(column)
+        assert words.to(upper, "upper").rows.to_list() == [word and word.upper()] * rows
+        assert (
+            words.each(is_blank, "blank").to_list() == [None if word is None else word == ""] * rows
+        )
+        assert words.to(upper, "upper").rows.name == "c"

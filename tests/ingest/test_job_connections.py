@@ -101,8 +101,9 @@ def test_a_session_with_rows_left_to_read_does_not_serve_again(
 
 @pytest.mark.parametrize("autocommit", [True, False])
 def test_a_session_that_the_server_ended_is_replaced(
-    job: LoadRun, database_url: str, autocommit: bool
+    job: LoadRun, database_url: str, autocommit: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("loader.db.arrow._MOMENT", 0.0)  # it has been idle for longer
     with job.connection(autocommit=autocommit) as connection:
         ended = pid(connection)
     with psycopg.connect(database_url, autocommit=True) as plain:

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import psycopg
 import pytest
+from psycopg import sql as psql
 
 from loader.bars import KEY, SCHEMA, VALUES
 from loader.db.queries import query
@@ -125,7 +126,8 @@ def plans(url: str, data: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
             for row in data.iter_rows():
                 copy.write_row(row)
         always = ("'-infinity'", "'infinity'")
-        found = {"stored_spans": explained(connection, "stored_spans")}
+        wanted = psql.Literal(stretches.write_json()).as_string(connection)
+        found = {"stored_spans": explained(connection, "stored_spans", wanted)}
         found["stored_bars"] = explained(connection, "stored_bars", *always)
         found["revisions_keep"] = explained(connection, "revisions_keep", 1, 1, *always)
         found["bars_upsert"] = explained(connection, "bars_upsert")

@@ -19,6 +19,8 @@ _SCHEMA = pl.Schema(
 _HOURS = pl.Schema({"ts": TS, "rows": pl.Int64()})
 #: Chunks per statement: fewer make more statements, more make each probe more expensive.
 _TOGETHER: Final = 8
+#: Bars of which the hours are not yet counted; a piece of a large file has more.
+_WAITING: Final = 50_000
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -95,15 +97,18 @@ def _together(single: list[Stretch]) -> list[Stretch]:
 
 
 class HourCounts:
-    """Counts bars by hour."""
+    """Counts bars by hour. What is added is put together once somebody asks, or much has come."""
 
     def __init__(self) -> None:
         self._counted = pl.DataFrame(schema=_HOURS)
+        self._added: list[pl.Series] = []
+        self._waiting = 0
 
     def add(self, ts: pl.Series) -> None:
-        new = ts.dt.truncate("1h").alias("ts").to_frame().group_by("ts").agg(rows=pl.len())
-        both = pl.concat([self._counted, new.cast(_HOURS)])
-        self._counted = both.group_by("ts").agg(pl.col("rows").sum())
+        self._added.append(ts)
+        self._waiting += len(ts)
+        if self._waiting > _WAITING:
+            self._together()
 
     def counting(self, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         """Yields `frames` and counts their `ts`."""
@@ -112,18 +117,30 @@ class HourCounts:
             yield frame
 
     def __iadd__(self, other: HourCounts) -> Self:
-        both = pl.concat([self._counted, other._counted])
-        self._counted = both.group_by("ts").agg(pl.col("rows").sum())
+        self._counted = pl.concat([self._counted, other._counted])
+        if other._counted.height:
+            self._together()
+        for ts in other._added:
+            self.add(ts)
         return self
+
+    def _together(self) -> pl.DataFrame:
+        if self._added:
+            hours = pl.concat(self._added).dt.truncate("1h").alias("ts").to_frame()
+            new = hours.group_by("ts").agg(rows=pl.len()).cast(_HOURS)
+            self._counted = pl.concat([self._counted, new])
+            self._added, self._waiting = [], 0
+        self._counted = self._counted.group_by("ts").agg(pl.col("rows").sum())
+        return self._counted
 
     @property
     def rows(self) -> int:
-        return int(self._counted["rows"].sum())
+        return int(self._counted["rows"].sum()) + self._waiting
 
     def between(self, lo: datetime, hi: datetime | None) -> HourCounts:
         """Those from `lo` up to before `hi`."""
         part = HourCounts()
-        part._counted = self._counted.filter(
+        part._counted = self._together().filter(
             (pl.col("ts") >= lo) & (pl.col("ts") < hi if hi else pl.lit(True))
         )
         return part
@@ -140,7 +157,7 @@ class HourCounts:
 
     def sorted(self) -> pl.DataFrame:
         """`ts` (the hour) and `rows`."""
-        return self._counted.sort("ts")
+        return self._together().sort("ts")
 
 
 def touched(all_chunks: pl.DataFrame, hours: HourCounts) -> list[Touched]:

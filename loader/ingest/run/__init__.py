@@ -20,6 +20,7 @@ from loader.errors import Cancelled, DatabaseError
 from loader.events import Event
 from loader.ingest.known_at import known_at
 from loader.ingest.mergers import DryMerger, Keeper
+from loader.ingest.run import durable
 from loader.ingest.tally import Tally
 from loader.read.formats import Reading
 from loader.read.sources import Source
@@ -28,6 +29,7 @@ from loader.settings import Settings
 from loader.store import quarantine
 from loader.store.compare import Diff
 from loader.store.runs.fingerprint import compute_config_fingerprint
+from loader.store.timescale.chunks import chunked
 from loader.store.timescale.recompress import ChunkUpkeep
 
 STOPPED: Final = "cancelled before the file was committed; nothing more of it was kept"
@@ -61,6 +63,8 @@ class LoadRun:
         earlier: by path, the hash of the content that a recent run of the job found there, and that
             run's id.
         siblings: the names of all files.
+        defers_commits: whether a commit does not wait for the disk, so that `durable.confirmed`
+            has to look for the files at the end.
         paths: by a file's name, its path (see `Source.full_path`).
         replay: what the files are if they are rejected rows, to be read as their files were.
         plan: what keeps the bars that a dry run would write.
@@ -85,11 +89,13 @@ class LoadRun:
         self.paths: Mapping[str, str] = {}
         self.replay: Replaying | None = None
         self.plan: Plans | None = None
+        self.defers_commits = False
         self.cancelled = threading.Event()
         session = partial(self.connection, autocommit=True)
         self.upkeep = ChunkUpkeep(
             url, session, self.cancelled.is_set, recompress=settings.recompress
         )
+        self._has_timescale: bool | None = None
         self._open: set[Connection] = set()
         self._idle: dict[bool, list[Connection]] = {True: [], False: []}
 
@@ -151,7 +157,7 @@ class LoadRun:
         """
         if cancellable:
             self.stop_if_cancelled()
-        connection = self._renewed(autocommit) or connect(self.url, autocommit=autocommit)
+        connection = self._renewed(autocommit) or self._connected(autocommit)
         if cancellable:
             self._open.add(connection)
             if self.cancelled.is_set():  # while it was opened
@@ -167,6 +173,22 @@ class LoadRun:
                 connection.close()
             else:
                 self._idle[autocommit].append(connection)
+
+    def _connected(self, autocommit: bool) -> Connection:
+        connection = connect(self.url, autocommit=autocommit)
+        if self.defers_commits and not autocommit:
+            try:
+                durable.defer(connection)
+            except BaseException:
+                connection.close()
+                raise
+        return connection
+
+    def in_chunks(self, session: Connection) -> bool:
+        """Whether the bars are in chunks. A database without TimescaleDB is asked once."""
+        if self._has_timescale is None:
+            self._has_timescale = session.row("timescale_extension") is not None
+        return self._has_timescale and chunked(session)
 
     def _renewed(self, autocommit: bool) -> Connection | None:
         while self._idle[autocommit]:

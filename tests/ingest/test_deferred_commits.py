@@ -1,0 +1,100 @@
+"""Commits that do not wait for the disk: a run of several files says success once one has."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import psycopg
+import pytest
+
+from loader.db.embedded import embedded
+from loader.errors import ConnectionLost
+from loader.events import Event, FileDone
+from loader.ingest.pipeline import load
+from loader.read.sources import find
+from loader.results import LoadResult
+from loader.settings import Settings
+from loader.store import schema
+from tests.conftest import temporary_home
+from tests.support.sql import fetch
+from tests.support.victims import Server
+
+
+@pytest.fixture(scope="module")
+def lazy_server() -> Iterator[tuple[str, Server]]:
+    """A server of our own that writes its log to disk only when somebody waits for it."""
+    with temporary_home("mdload-lazy-") as home:
+        with embedded(home) as url, psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
+            connection.execute("ALTER SYSTEM SET wal_writer_flush_after = '1GB'")
+            connection.execute("ALTER SYSTEM SET autovacuum = off")
+        with embedded(home) as url:
+            schema.upgrade(url)
+            yield url, Server(home)
+
+
+def written(folder: Path, names: str) -> list[str]:
+    for name in names:
+        pl.DataFrame(
+            {"symbol": name, "interval": "1d", "ts": ["2024-03-04"], "open": [1.0], "high": [2.0],
+             "low": [0.5], "close": [1.5], "volume": [10.0], "provider": "made"}
+        ).write_csv(folder / f"{name}.csv")  # fmt: skip
+    return [str(folder / f"{name}.csv") for name in names]
+
+
+def loaded(url: str, files: list[str], listener: object = None) -> LoadResult:
+    listeners = [listener] if callable(listener) else []
+    with find(files) as sources:
+        return load(Settings(), url, sources, listeners)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_file_that_a_crash_took_back_is_not_said_to_be_loaded(
+    lazy_server: tuple[str, Server], tmp_path: Path
+) -> None:
+    url, server = lazy_server
+    files = written(tmp_path, "ABC")
+
+    def crash(event: Event) -> None:
+        if isinstance(event, FileDone) and event.result.path.endswith("B.csv"):
+            assert fetch(url, "SELECT symbol FROM bars_ohlcv ORDER BY 1") == [("A",), ("B",)]
+            server.kill(signal.SIGKILL, children=True)
+            server.start()
+
+    result = loaded(url, files, crash)
+    stored = {symbol for (symbol,) in fetch(url, "SELECT symbol FROM bars_ohlcv")}
+    told = {Path(file.path).stem: file for file in result.files}
+    assert {name for name, file in told.items() if file.state == "loaded"} == stored
+    assert {"A", "B"} & stored < {"A", "B"}, "the crash took nothing back: the test shows nothing"
+    for name in {"A", "B", "C"} - stored:
+        assert told[name].state == "failed"
+        assert told[name].retryable
+        assert told[name].exit_code == ConnectionLost.exit_code
+        assert told[name].counts.read == 0
+    assert result.status == "failure"
+    ((status, written_),) = fetch(url, "SELECT status, rows_written FROM job_runs")
+    assert (status, written_) == ("failure", len(stored))
+    assert loaded(url, files).status == "success"
+    assert fetch(url, "SELECT symbol FROM bars_ohlcv ORDER BY 1") == [("A",), ("B",), ("C",)]
+
+
+def test_a_run_of_several_files_ends_on_disk(
+    lazy_server: tuple[str, Server], tmp_path: Path
+) -> None:
+    """What is said to be loaded is on disk: the log has been flushed up to the last commit."""
+    url, _ = lazy_server
+    last = [0]
+
+    def note(event: Event) -> None:
+        if isinstance(event, FileDone):
+            ((lsn,),) = fetch(url, "SELECT CAST(pg_current_wal_insert_lsn() - '0/0' AS bigint)")
+            last[0] = lsn
+
+    assert loaded(url, written(tmp_path, "DEF"), note).status == "success"
+    ((flushed,),) = fetch(url, "SELECT CAST(pg_current_wal_flush_lsn() - '0/0' AS bigint)")
+    assert last[0]
+    assert flushed >= last[0]
