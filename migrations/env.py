@@ -9,6 +9,9 @@ from loader.db.target import named
 from loader.errors import SettingsError
 from loader.store.schema import LOCK, VERSION_TABLE
 
+#: That of the history: `alembic -n tenants` and `store.schema` name another.
+VERSIONS = context.config.get_main_option("version_table") or VERSION_TABLE
+
 
 def migrate(connection: Connection) -> None:
     """Runs all steps in one transaction, one migrator at a time, in the current schema."""
@@ -19,19 +22,19 @@ def migrate(connection: Connection) -> None:
         schema = connection.scalar(text("SELECT current_schema()"))
         context.configure(
             connection=connection,
-            version_table=VERSION_TABLE,
+            version_table=VERSIONS,
             version_table_schema=schema,
             on_version_apply=context.config.attributes.get("on_version_apply"),
         )
         context.run_migrations()
         if not context.get_context().get_current_heads():  # down to base: leave nothing behind
-            Table(VERSION_TABLE, MetaData(), schema=schema).drop(connection, checkfirst=True)
+            Table(VERSIONS, MetaData(), schema=schema).drop(connection, checkfirst=True)
 
 
 def print_sql() -> None:
     context.configure(
         dialect_name="postgresql",
-        version_table=VERSION_TABLE,
+        version_table=VERSIONS,
         dialect_opts={"paramstyle": "named"},  # prints a % as a single %
     )
     with context.begin_transaction():

@@ -11,15 +11,15 @@ CREATE TEMPORARY TABLE mdload_stage (@defined) ON COMMIT DROP
 -- Locks the stored bars that the stage meets from $3 up to before $4, in key order (two loaders cannot deadlock), and
 -- keeps old and new values of those that differ. $1 run, $2 file. Returns how many differ.
 WITH kept AS (
-    INSERT INTO bars_ohlcv_revisions (@key, @values(old_), @values(new_), run_id, file_id,
+    INSERT INTO @revisions (@key, @values(old_), @values(new_), run_id, file_id,
                                       old_created_at, old_updated_at)
     SELECT @key(s.), @values(b.), @values(s.), CAST($1 AS bigint), CAST($2 AS bigint), b.created_at, b.updated_at
       FROM (SELECT * FROM pg_temp.mdload_stage
-             WHERE ts >= CAST($3 AS timestamptz) AND ts < CAST($4 AS timestamptz)
+             WHERE @time >= CAST($3 AS timestamptz) AND @time < CAST($4 AS timestamptz)
              ORDER BY @key) s
      CROSS JOIN LATERAL (
-           SELECT t.* FROM bars_ohlcv t
-            WHERE @same_key(t., s.) AND t.ts >= CAST($3 AS timestamptz) AND t.ts < CAST($4 AS timestamptz)
+           SELECT t.* FROM @table t
+            WHERE @same_key(t., s.) AND t.@time >= CAST($3 AS timestamptz) AND t.@time < CAST($4 AS timestamptz)
               FOR UPDATE) b
      WHERE @differ(b., s.)
     RETURNING 1)
@@ -42,7 +42,7 @@ SELECT count(*) FROM added
 -- bars_upsert --
 -- The diff-aware upsert from the stage. Returns rows inserted and rows updated.
 WITH written AS (
-    INSERT INTO bars_ohlcv AS b (@columns)
+    INSERT INTO @table AS b (@columns)
     SELECT @columns
       FROM pg_temp.mdload_stage
      ORDER BY @key
@@ -59,15 +59,15 @@ SELECT CAST(current_setting('server_version_num') AS integer) >= 180000
 -- The diff-aware upsert from the stage, which keeps old and new values of what it changes in the same statement.
 -- $1 run, $2 file. Returns rows inserted, rows updated, and revisions.
 WITH written AS (
-    INSERT INTO bars_ohlcv AS b (@columns)
+    INSERT INTO @table AS b (@columns)
     SELECT @columns
       FROM pg_temp.mdload_stage
      ORDER BY @key
         ON CONFLICT (@key) DO UPDATE SET @set(EXCLUDED.) WHERE @differ(b., EXCLUDED.)
-    RETURNING @columns(b.), @values(old., old_), old.created_at AS old_created_at,
-              old.updated_at AS old_updated_at, old.ts IS NULL AS inserted
+    RETURNING @row(b.), @values(old., old_), old.created_at AS old_created_at,
+              old.updated_at AS old_updated_at, old.@time IS NULL AS inserted
 ), kept AS (
-    INSERT INTO bars_ohlcv_revisions (@key, @values(old_), @values(new_), run_id, file_id,
+    INSERT INTO @revisions (@key, @values(old_), @values(new_), run_id, file_id,
                                       old_created_at, old_updated_at)
     SELECT @key, @values(old_), @values, CAST($1 AS bigint), CAST($2 AS bigint), old_created_at, old_updated_at
       FROM written
@@ -81,17 +81,17 @@ SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted), (
 SELECT string_agg(name, chr(10) ORDER BY name)
   FROM (SELECT CAST(t.tgname AS text) AS name
           FROM pg_trigger t
-         WHERE (t.tgrelid = to_regclass('bars_ohlcv_revisions')
-                OR t.tgrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass('bars_ohlcv_revisions')))
+         WHERE (t.tgrelid = to_regclass('@revisions')
+                OR t.tgrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass('@revisions')))
            AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 1 = 1 AND t.tgtype & 66 <> 0
          UNION ALL
         SELECT CAST(r.rulename AS text)
           FROM pg_rewrite r
-         WHERE r.ev_class = to_regclass('bars_ohlcv_revisions')) AS guards
+         WHERE r.ev_class = to_regclass('@revisions')) AS guards
 
 -- bars_hold --
 -- Keeps others from altering the bars until the transaction ends.
-SELECT FROM bars_ohlcv LIMIT 0
+SELECT FROM @table LIMIT 0
 
 -- bars_state --
 -- What a merge relies on: the columns of the tables of bars with their types and collations, one a line; the columns of
@@ -99,29 +99,29 @@ SELECT FROM bars_ohlcv LIMIT 0
 -- session has inserted lately, NULL if the server does not count.
 SELECT (SELECT string_agg(concat(t.name, '.', a.attname, ' ', format_type(a.atttypid, a.atttypmod), ' ' || l.collname),
                           chr(10))
-          FROM (VALUES ('bars_ohlcv'), ('bars_ohlcv_revisions')) AS t (name)
+          FROM (VALUES ('@table'), ('@revisions')) AS t (name)
           JOIN pg_attribute a ON a.attrelid = to_regclass(t.name) AND a.attnum > 0 AND NOT a.attisdropped
           LEFT JOIN pg_collation l ON l.oid = a.attcollation) AS columns,
        (SELECT string_agg((SELECT string_agg(a.attname, ' ' ORDER BY a.attname COLLATE "C")
                              FROM pg_attribute a
                             WHERE a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)), chr(10))
           FROM pg_index i
-         WHERE i.indrelid = to_regclass('bars_ohlcv') AND i.indisunique AND i.indisvalid AND i.indimmediate
+         WHERE i.indrelid = to_regclass('@table') AND i.indisunique AND i.indisvalid AND i.indimmediate
            AND i.indpred IS NULL AND i.indexprs IS NULL) AS keys,
        (SELECT string_agg(DISTINCT CAST(t.tgname AS text), chr(10))
           FROM pg_trigger t
           JOIN pg_proc p ON p.oid = t.tgfoid
-         WHERE (t.tgrelid = to_regclass('bars_ohlcv')
-                OR t.tgrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass('bars_ohlcv')))
+         WHERE (t.tgrelid = to_regclass('@table')
+                OR t.tgrelid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass('@table')))
            AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 1 = 1 AND t.tgtype & 66 <> 0
            AND p.proname NOT LIKE 'mdload%' AND t.tgname <> 'ts_insert_blocker') AS triggers,
        CASE WHEN current_setting('track_counts') = 'on'
-            THEN CAST(pg_stat_get_xact_tuples_inserted(to_regclass('bars_ohlcv'))
+            THEN CAST(pg_stat_get_xact_tuples_inserted(to_regclass('@table'))
                       + (SELECT coalesce(sum(pg_stat_get_xact_tuples_inserted(inhrelid)), 0)
-                           FROM pg_inherits WHERE inhparent = to_regclass('bars_ohlcv')) AS bigint) END AS inserted
+                           FROM pg_inherits WHERE inhparent = to_regclass('@table')) AS bigint) END AS inserted
 
 -- stage_unmet --
 -- How many bars of the stage are not stored as they are there, once it was merged.
 SELECT count(*)
   FROM pg_temp.mdload_stage s
- WHERE NOT EXISTS (SELECT FROM bars_ohlcv b WHERE @same_key(b., s.) AND NOT (@differ(b., s.)))
+ WHERE NOT EXISTS (SELECT FROM @table b WHERE @same_key(b., s.) AND NOT (@differ(b., s.)))

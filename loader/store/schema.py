@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.resources import as_file
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +25,36 @@ if TYPE_CHECKING:
 REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
 #: Not alembic's own name, so that a neighbour's `alembic_version` is never mistaken for ours.
 VERSION_TABLE: Final = "mdload_alembic_version"
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A history of revisions, with a version table of its own.
+
+    Attributes:
+        revisions: every revision, oldest first.
+        folder: its scripts, in `migrations`.
+        asks: the query for the revision that a database has.
+        what: the tables that it makes, in errors.
+        command: what brings them up to date.
+    """
+
+    revisions: tuple[str, ...]
+    version_table: str
+    folder: str
+    asks: str
+    what: str
+    command: str
+
+
+PLAIN: Final = History(
+    REVISIONS, VERSION_TABLE, "versions", "schema_revision", "tables of mdload", "mdload migrate"
+)
+#: The datasets of tenants: apart, so that no other command meets them.
+TENANTS: Final = History(
+    ("0001",), "mdload_tenants_version", "tenants", "tenants_revision",
+    "tables of tenants", "mdload migrate --tenants",
+)  # fmt: skip
 #: Key of the advisory lock that lets one migrator work at a time: "mdload" in ASCII.
 LOCK: Final = 0x6D646C6F6164
 
@@ -36,16 +67,18 @@ _TAKEN: Final = (
 _HINTS: Final = {
     "42P07": _TAKEN,
     "42723": _TAKEN,
+    "55000": "give the tables that are there this shape; or give mdload a schema of its own, with "
+    "?options=-csearch_path%3DSCHEMA in the URL",
     "3F000": "check that a schema of the connection's search_path exists",
 }
 
 
-def head() -> str:
+def head(history: History = PLAIN) -> str:
     """The revision that this mdload works with."""
-    return REVISIONS[-1]
+    return history.revisions[-1]
 
 
-def current(database: PsycopgConnection | str) -> str | None:
+def current(database: PsycopgConnection | str, history: History = PLAIN) -> str | None:
     """The revision of a database, by connection or URL; None where mdload's tables are not.
 
     A connection's transaction is left as it was.
@@ -54,10 +87,10 @@ def current(database: PsycopgConnection | str) -> str | None:
         DatabaseError: the server cannot be reached or refuses.
     """
     with _asking(database) as session:
-        return _revision(session)
+        return _revision(session, history)
 
 
-def require_head(database: PsycopgConnection | str) -> None:
+def require_head(database: PsycopgConnection | str, history: History = PLAIN) -> None:
     """Returns if the schema is the one that this mdload works with. One cheap query.
 
     Raises:
@@ -65,18 +98,22 @@ def require_head(database: PsycopgConnection | str) -> None:
         DatabaseError: the server cannot be reached or refuses.
     """
     with _asking(database) as session:
-        found = _revision(session)
-        _refuse_newer(found, session.database)
-        if found != head():
-            has = "no tables of mdload yet" if found is None else f"schema revision {found}"
+        found = _revision(session, history)
+        _refuse_newer(found, session.database, history)
+        if found != (needed := head(history)):
+            has = f"no {history.what} yet" if found is None else f"schema revision {found}"
             raise SchemaOutOfDate(
-                f"the database {session.database!r} has {has}; this mdload needs revision {head()}",
-                hint="run: mdload migrate",
+                f"the database {session.database!r} has {has}; this mdload needs revision {needed}",
+                hint=f"run: {history.command}",
             )
 
 
 def upgrade(
-    url: str, revision: str = "head", *, notice: Callable[[str], None] | None = None
+    url: str,
+    revision: str = "head",
+    *,
+    notice: Callable[[str], None] | None = None,
+    history: History = PLAIN,
 ) -> list[str]:
     """Brings a database up to `revision`, in one transaction. Two at once do not collide.
 
@@ -88,30 +125,34 @@ def upgrade(
         SchemaOutOfDate: the database has been migrated by a newer mdload.
         DatabaseError: the server cannot be reached or refuses; nothing was changed.
     """
-    return _migrate("upgrade", url, revision, notice)
+    return _migrate("upgrade", url, revision, notice, history)
 
 
-def downgrade(url: str, revision: str) -> list[str]:
+def downgrade(url: str, revision: str, *, history: History = PLAIN) -> list[str]:
     """Takes a database down to `revision`; `base` drops all tables of mdload, with what they hold.
 
     Returns the revisions undone, newest first. Raises as `upgrade` does.
     """
-    return _migrate("downgrade", url, revision, None)
+    return _migrate("downgrade", url, revision, None, history)
 
 
-def offline_sql() -> str:
+def offline_sql(history: History = PLAIN) -> str:
     """The SQL script that makes the newest schema where there is none; no database is touched."""
     from alembic import command
 
     script = StringIO()
-    with _config() as config:
+    with _config(history) as config:
         config.output_buffer = script
         command.upgrade(config, "head", sql=True)
     return script.getvalue()
 
 
 def _migrate(
-    direction: str, url: str, revision: str, notice: Callable[[str], None] | None
+    direction: str,
+    url: str,
+    revision: str,
+    notice: Callable[[str], None] | None,
+    history: History,
 ) -> list[str]:
     from alembic import command
 
@@ -122,10 +163,10 @@ def _migrate(
 
     with (
         _hinted(),
-        _config() as config,
+        _config(history) as config,
         engine.connected(url, "migrating", notice) as (connection, driver),
     ):
-        _refuse_newer(current(driver), driver.info.dbname)
+        _refuse_newer(current(driver, history), driver.info.dbname, history)
         config.attributes["connection"] = connection
         config.attributes["on_version_apply"] = on_version_apply
         getattr(command, direction)(config, revision)
@@ -144,10 +185,10 @@ def _asking(database: PsycopgConnection | str) -> Iterator[Session]:
             yield Session(database, doing=doing)
 
 
-def _revision(session: Session) -> str | None:
+def _revision(session: Session, history: History) -> str | None:
     try:
         with session.transaction():  # a savepoint, where the caller has a transaction open
-            row = session.row("schema_revision")
+            row = session.row(history.asks)
     except SchemaOutOfDate as error:
         if error.sqlstate != _NO_TABLE:
             raise
@@ -172,22 +213,25 @@ def _refuse_closed(session: Session) -> None:
         )
 
 
-def _refuse_newer(found: str | None, database: str) -> None:
-    if found is not None and found not in REVISIONS:
+def _refuse_newer(found: str | None, database: str, history: History) -> None:
+    if found is not None and found not in history.revisions:
         raise SchemaOutOfDate(
             f"the database {database!r} has schema revision {found}, which is newer than this "
-            f"mdload knows ({head()})",
+            f"mdload knows ({head(history)})",
             hint="run: pip install --upgrade mdload",
         )
 
 
 @contextmanager
-def _config() -> Iterator[Config]:
+def _config(history: History) -> Iterator[Config]:
     from alembic.config import Config
 
     with as_file(resource("migrations")) as directory:
         config = Config()
-        config.set_main_option("script_location", str(directory).replace("%", "%%"))
+        place = str(directory).replace("%", "%%")
+        config.set_main_option("script_location", place)
+        config.set_main_option("version_locations", f"{place}/{history.folder}")
+        config.set_main_option("version_table", history.version_table)
         config.set_main_option("path_separator", "os")
         yield config
 

@@ -11,6 +11,7 @@ import pytest
 from loader.bars.columns import OPTIONAL, TYPES
 from loader.db.queries import parse, queries
 from loader.errors import MdloadError
+from loader.store import schema
 from tests.conftest import ROOT
 
 MODULES = sorted((ROOT / "loader").rglob("*.py"))
@@ -112,8 +113,13 @@ TEMPORARY = (
 TIMESCALE = r"timescaledb[_.]|hypertable|compress_chunk|_policy\(|continuous_aggregate"
 
 
+TENANTS = parse((ROOT / "sql" / "tenants.sql").read_text(), "tenants.sql")
+
+
 @pytest.mark.parametrize("name", queries())
 def test_every_query_is_understood_by_the_server(database_url: str, name: str) -> None:
+    if name in TENANTS:
+        schema.upgrade(database_url, history=schema.TENANTS)
     with psycopg.connect(database_url) as connection:
         for made in TEMPORARY:
             connection.execute(queries()[made].encode())

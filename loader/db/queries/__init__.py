@@ -7,7 +7,7 @@ A query there reads::
     INSERT INTO job_runs …
 
 One statement each, parameters `$1`, `$2`, …; a description is required. `@values(b.)` and its like
-are fragments made of the columns of a bar: see `loader.db.queries.fragments`.
+are fragments made of the columns of a dataset: see `loader.db.queries.fragments`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Final
 
+from loader.datasets import BARS_OHLCV, Dataset, dataset
 from loader.db.queries.fragments import expand
 from loader.errors import DatabaseError, MdloadError
 
@@ -35,8 +36,8 @@ def resource(name: str) -> Traversable:
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / name
 
 
-def parse(text: str, where: str) -> dict[str, str]:
-    """The named queries of one file, in order, with their fragments expanded.
+def parse(text: str, where: str, of: Dataset = BARS_OHLCV) -> dict[str, str]:
+    """The named queries of one file, in order, with their fragments expanded for a dataset.
 
     Raises:
         MdloadError: a name is there twice, a description is missing, a query has two statements, or
@@ -57,33 +58,34 @@ def parse(text: str, where: str) -> dict[str, str]:
         if ";" in sql.rstrip(";"):
             raise MdloadError(f"{where}: query {name} has more than one statement")
         try:
-            found[name] = expand(sql.rstrip(";"))
+            found[name] = expand(sql.rstrip(";"), of)
         except MdloadError as error:
             raise MdloadError(f"{where}: query {name}: {error}") from None
     return found
 
 
 @cache
-def queries() -> dict[str, str]:
-    """Every query by name."""
+def queries(of: str = BARS_OHLCV.name) -> dict[str, str]:
+    """Every query by name, for the dataset of that name."""
     found: dict[str, str] = {}
+    chosen = BARS_OHLCV if of == BARS_OHLCV.name else dataset(of)
     for file in sorted(resource("sql").iterdir(), key=lambda f: f.name):
         if file.name.endswith(".sql"):
-            for name, sql in parse(file.read_text(encoding="utf-8"), file.name).items():
+            for name, sql in parse(file.read_text(encoding="utf-8"), file.name, chosen).items():
                 if name in found:
                     raise MdloadError(f"{file.name}: query {name} is defined in another file too")
                 found[name] = sql
     return found
 
 
-def query(name: str) -> str:
-    """The SQL of `name`.
+def query(name: str, of: Dataset = BARS_OHLCV) -> str:
+    """The SQL of `name`, for a dataset.
 
     Raises:
         MdloadError: there is no such query.
     """
     try:
-        return queries()[name]
+        return queries(of.name)[name]
     except KeyError:
         raise MdloadError(f"there is no query named {name!r} in sql/") from None
 

@@ -1,4 +1,4 @@
-"""Pieces of SQL that derive from the columns of a bar, expanded where a query says `@name(…)`.
+"""Pieces of SQL that derive from a dataset's columns, expanded where a query says `@name(…)`.
 
 An argument is what stands before each column's name: `@values(b.)` is `b."open", b."high", …`, and
 `@values(old_)` is `"old_open", "old_high", …`. Without one the names stand alone.
@@ -7,10 +7,12 @@ An argument is what stands before each column's name: `@values(b.)` is `b."open"
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Final
 
-from loader.bars.columns import COLUMNS, KEY, OPTIONAL, PRICES, TYPES, VALUES
+from loader.bars.columns import OPTIONAL, PRICES, TYPES
+from loader.datasets import BARS_OHLCV, Dataset, dataset
 from loader.errors import MdloadError
 
 _USE: Final = re.compile(r"@([a-z_]+)(?:\(([\w., ]*)\))?")
@@ -18,24 +20,27 @@ _USE: Final = re.compile(r"@([a-z_]+)(?:\(([\w., ]*)\))?")
 _SEND: Final = {
     "timestamptz": "timestamptz_send", "double precision": "float8send", "bigint": "int8send",
 }  # fmt: skip
+#: What a row of the stage has in the column of its tenant.
+_TENANT: Final = " DEFAULT CAST(current_setting('app.tenant_id') AS uuid)"
 
 
-def expand(sql: str) -> str:
-    """`sql` with every fragment in place of its name.
+def expand(sql: str, of: Dataset = BARS_OHLCV) -> str:
+    """`sql` with every fragment in place of its name, for the dataset `of`.
 
     Raises:
         MdloadError: there is no such fragment, or it takes other arguments.
     """
-    return _USE.sub(_expanded, sql)
+    fragments = _fragments(of.name)
+    return _USE.sub(lambda use: _expanded(use, fragments), sql)
 
 
-def _expanded(use: re.Match[str]) -> str:
+def _expanded(use: re.Match[str], fragments: Mapping[str, Callable[..., str]]) -> str:
     name, given = use[1], use[2]
     arguments = [word.strip() for word in given.split(",")] if given else []
     try:
-        return _FRAGMENTS[name](*arguments)
+        return fragments[name](*arguments)
     except KeyError:
-        known = ", ".join(f"@{each}" for each in _FRAGMENTS)
+        known = ", ".join(f"@{each}" for each in fragments)
         raise MdloadError(f"there is no fragment {use[0]}; there are {known}") from None
     except TypeError:
         raise MdloadError(f"the fragment {use[0]} takes another number of arguments") from None
@@ -58,31 +63,38 @@ def _list(columns: Iterable[str]) -> Callable[..., str]:
     return listed
 
 
-def _same_key(left: str, right: str) -> str:
-    return " AND ".join(f"{_name(left, column)} = {_name(right, column)}" for column in KEY)
+def _pairs(columns: Iterable[str], sign: str, between: str) -> Callable[[str, str], str]:
+    names = tuple(columns)
+
+    def paired(left: str, right: str) -> str:
+        return between.join(f"{_name(left, c)} {sign} {_name(right, c)}" for c in names)
+
+    return paired
 
 
-def _differ(left: str, right: str) -> str:
-    values = _list(VALUES)
-    return f"({values(left)}) IS DISTINCT FROM ({values(right)})"
+def _differing(columns: Iterable[str]) -> Callable[[str, str], str]:
+    listed = _list(columns)
+    return lambda left, right: f"({listed(left)}) IS DISTINCT FROM ({listed(right)})"
 
 
-def _set(prefix: str) -> str:
-    return ", ".join(f"{_name('', column)} = {_name(prefix, column)}" for column in VALUES)
+def _set(of: Dataset) -> Callable[[str], str]:
+    return lambda prefix: _pairs(of.values, "=", ", ")("", prefix)
 
 
-def _typed() -> str:
-    return ", ".join(f"{_name('', column)} {TYPES[column]}" for column in COLUMNS)
+def _typed(of: Dataset) -> str:
+    return ", ".join(f"{_name('', name)} {each.type}" for name, each in of.columns.items())
 
 
-def _defined() -> str:
-    return ", ".join(
-        _name("", column)
-        + f" {TYPES[column]}"
-        + (' COLLATE "C"' if TYPES[column] == "text" else "")
-        + ("" if column in OPTIONAL else " NOT NULL")
-        for column in COLUMNS
-    )
+def _defined(of: Dataset) -> str:
+    def column(name: str) -> str:
+        each = of.column(name)
+        text = f"{_name('', name)} {each.type}" + (' COLLATE "C"' if each.type == "text" else "")
+        if name in of.made:
+            return f"{text} GENERATED ALWAYS AS ({of.made[name][1]}) STORED"
+        text += "" if each.optional else " NOT NULL"
+        return text + (_TENANT if name == of.tenant else "")
+
+    return ", ".join(map(column, (*of.columns, *of.made)))
 
 
 def _packed(prefix: str) -> str:
@@ -103,18 +115,26 @@ def _packed(prefix: str) -> str:
     return ", ".join(pieces)
 
 
-#: By name. `key`, `values` and `columns` are lists, with two arguments of the form `b.open AS
-#: old_open`; `same_key(a., b.)` and `differ(a., b.)` are conditions on two bars; `set(a.)` assigns
-#: all values; `typed` is a list of columns for json_to_recordset, `defined` one for a table;
-#: `packed(a.)` is a stretch of bars as bytes.
-_FRAGMENTS: Final[dict[str, Callable[..., str]]] = {
-    "key": _list(KEY),
-    "values": _list(VALUES),
-    "columns": _list(COLUMNS),
-    "same_key": _same_key,
-    "differ": _differ,
-    "set": _set,
-    "typed": _typed,
-    "defined": _defined,
-    "packed": _packed,
-}
+@cache
+def _fragments(name: str) -> Mapping[str, Callable[..., str]]:
+    """The fragments of a dataset by name. `key`, `values` and `columns` are lists, with two
+    arguments of the form `b.open AS old_open`; `row` has the made columns too; `same_key(a., b.)`
+    and `differ(a., b.)` are conditions on two rows; `set(a.)` assigns all values; `typed` is a list
+    of columns for json_to_recordset, `defined` one for a table; `packed(a.)` is a stretch of bars
+    as bytes; `table`, `revisions` and `time` are bare names."""
+    of = BARS_OHLCV if name == BARS_OHLCV.name else dataset(name)
+    return {
+        "key": _list(of.key),
+        "values": _list(of.values),
+        "columns": _list(of.columns),
+        "row": _list((*of.columns, *of.made)),
+        "same_key": _pairs(of.key, "=", " AND "),
+        "differ": _differing(of.values),
+        "set": _set(of),
+        "typed": lambda: _typed(of),
+        "defined": lambda: _defined(of),
+        "packed": _packed,
+        "table": lambda: of.table,
+        "revisions": lambda: of.revisions or "",
+        "time": lambda: of.time,
+    }
