@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from loader.datasets import BARS_OHLCV, TENANT, dataset
 from loader.db.queries import queries, query
 from loader.errors import SettingsError
+from loader.settings.datasets import BARS_OHLCV, TENANT, dataset
 
 #: As they were before there was another dataset.
 BY_HAND = {

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
-from loader.datasets import TENANT, Dataset
 from loader.errors import DatabaseError, SchemaOutOfDate
+from loader.settings.datasets import TENANT, Dataset
 from loader.store import schema
 from loader.store.schema import TENANTS
 from tests.conftest import Ran

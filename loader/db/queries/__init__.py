@@ -20,9 +20,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Final
 
-from loader.datasets import BARS_OHLCV, Dataset, dataset
 from loader.db.queries.fragments import expand
 from loader.errors import DatabaseError, MdloadError
+from loader.settings.datasets import BARS_OHLCV, Dataset, dataset
 
 _NAME = re.compile(r"^-- (\w+) --$", re.MULTILINE)
 _CALL: Final = re.compile(r"\b([a-z_][a-z0-9_]*)\s*\(")

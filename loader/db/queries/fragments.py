@@ -12,8 +12,8 @@ from functools import cache
 from typing import Final
 
 from loader.bars.columns import OPTIONAL, PRICES, TYPES
-from loader.datasets import BARS_OHLCV, Dataset, dataset
 from loader.errors import MdloadError
+from loader.settings.datasets import BARS_OHLCV, Dataset, dataset
 
 _USE: Final = re.compile(r"@([a-z_]+)(?:\(([\w., ]*)\))?")
 #: How the server writes a value in the binary protocol.

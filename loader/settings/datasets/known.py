@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Final
 
 from loader.bars.columns import COLUMNS, KEY, OPTIONAL, TYPES
-from loader.datasets.dataset import Column, Dataset, Rule
 from loader.errors import SettingsError
+from loader.settings.datasets.dataset import Column, Dataset, Rule
 
 BARS_OHLCV: Final = Dataset(
     "bars_ohlcv",

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from loader.datasets.dataset import Column, Dataset, Rule, Time
-from loader.datasets.known import BARS_OHLCV, TENANT, dataset
+from loader.settings.datasets.dataset import Column, Dataset, Rule, Time
+from loader.settings.datasets.known import BARS_OHLCV, TENANT, dataset
 
 __all__ = ["BARS_OHLCV", "TENANT", "Column", "Dataset", "Rule", "Time", "dataset"]
