@@ -218,3 +218,37 @@ SELECT count(*)
  WHERE NOT EXISTS (SELECT FROM bars_ohlcv_revisions r
                     WHERE r.revised_at = now() AND @same_key(r., p.)
                       AND (@values(r.old_)) IS NOT DISTINCT FROM (@values(p.)))
+
+-- run_written --
+-- How many bars run $1 inserted and updated; no row where there is no such run.
+SELECT rows_inserted + rows_updated AS written FROM job_runs WHERE id = CAST($1 AS bigint)
+
+-- run_bars --
+-- The bars that a run wrote, as it left them. Of the wanted object: run, and provider, symbols, interval, since, until,
+-- of which null asks nothing. A bar of it is the stored one, or what a later change found. The run's own span keeps the
+-- planner to its chunks.
+WITH asked AS MATERIALIZED (
+    SELECT w.*, coalesce(j.min_ts, '-infinity') AS lo, coalesce(j.max_ts, 'infinity') AS hi
+      FROM json_to_record(current_setting('mdload.wanted')::json)
+           AS w(run bigint, provider text, symbols jsonb, "interval" text, since timestamptz, until timestamptz)
+      JOIN job_runs j ON j.id = w.run
+), loads AS MATERIALIZED (
+    SELECT l.id, l.xact_at FROM bars_loads l JOIN asked ON l.run_id = asked.run
+), versions AS (
+    SELECT b.provider, b.symbol, b."interval", b.ts, @values(b.), l.id AS load_id, false AS gone
+      FROM loads l JOIN bars_ohlcv b ON b.updated_at = l.xact_at CROSS JOIN asked
+     WHERE b.ts BETWEEN asked.lo AND asked.hi
+     UNION ALL
+    SELECT r.provider, r.symbol, r."interval", r.ts, @values(r.old_), o.id,
+           r.op = 'delete' AND EXISTS (SELECT FROM loads n WHERE n.xact_at = r.revised_at)
+      FROM loads o JOIN bars_ohlcv_revisions r ON r.old_updated_at = o.xact_at
+), last AS (
+    SELECT DISTINCT ON (v.provider, v.symbol, v."interval", v.ts) v.*
+      FROM versions v CROSS JOIN asked
+     WHERE (asked.provider IS NULL OR v.provider = asked.provider)
+       AND (asked.symbols IS NULL OR asked.symbols @> to_jsonb(v.symbol))
+       AND (asked."interval" IS NULL OR v."interval" = asked."interval")
+       AND v.ts BETWEEN coalesce(asked.since, '-infinity') AND coalesce(asked.until, 'infinity')
+     ORDER BY v.provider, v.symbol, v."interval", v.ts, v.load_id DESC
+)
+SELECT provider, symbol, "interval", ts, @values() FROM last WHERE NOT gone ORDER BY provider, symbol, "interval", ts

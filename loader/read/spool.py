@@ -109,15 +109,25 @@ class Partitions:
             places.append((self._end, message.size))
             self._end += message.size
 
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        """The partitions, in the order of their first rows."""
+        return iter(self._places)
+
+    def pieces(self, partition: tuple[Any, ...]) -> Iterator[pl.DataFrame]:
+        """The rows of a partition, in the order they came, as many at a time as were appended."""
+        return (self._framed([batch]) for batch in self._batches(partition))
+
     def read(self, partition: tuple[Any, ...]) -> pl.DataFrame:
         """All rows of a partition, in the order they came."""
-        batches = []
+        return self._framed(list(self._batches(partition)))
+
+    def _batches(self, partition: tuple[Any, ...]) -> Iterator[pa.RecordBatch]:
         for place, size in self._places[partition]:
             with room():  # the last writes may only now reach the disk
                 self._file.seek(place)
-            batches.append(
-                pa.ipc.read_record_batch(pa.py_buffer(self._file.read(size)), self._schema)
-            )
+            yield pa.ipc.read_record_batch(pa.py_buffer(self._file.read(size)), self._schema)
+
+    def _framed(self, batches: list[pa.RecordBatch]) -> pl.DataFrame:
         frame = pl.from_arrow(pa.Table.from_batches(batches, self._schema))
         assert isinstance(frame, pl.DataFrame)
         return frame.cast(self._empty.schema)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -61,6 +61,21 @@ def export(
             write(piece.select(columns))
             rows += piece.height
     return Exported(rows, series.height, series["first"].min(), series["last"].max())  # type: ignore[arg-type]
+
+
+def totals(
+    frames: Iterable[pl.DataFrame],
+    columns: tuple[str, ...],
+    write: Callable[[pl.DataFrame], object],
+) -> Exported:
+    """Calls `write` with `columns` of each of `frames` (`bars.SCHEMA`), and counts them."""
+    rows, series, times = 0, pl.DataFrame(schema=dict.fromkeys(SERIES, pl.String())), []
+    for frame in frames:
+        write(frame.select(columns))
+        rows += frame.height
+        series = pl.concat([series, frame.select(SERIES).unique()]).unique()
+        times += [at for at in (frame["ts"].min(), frame["ts"].max()) if isinstance(at, datetime)]
+    return Exported(rows, series.height, min(times, default=None), max(times, default=None))
 
 
 @contextmanager

@@ -43,25 +43,29 @@ def kind_of(path: str) -> str:
 
 
 @contextmanager
-def writing(path: str, columns: Sequence[str]) -> Iterator[Write]:
+def writing(path: str, columns: Sequence[str], *, durable: bool = True) -> Iterator[Write]:
     """`writing_frames` for bars: frames of `columns` of `bars.SCHEMA`."""
-    with writing_frames(path, {name: bars.SCHEMA[name] for name in columns}) as write:
+    schema = {name: bars.SCHEMA[name] for name in columns}
+    with writing_frames(path, schema, durable=durable) as write:
         yield write
 
 
 @contextmanager
-def writing_frames(path: str, schema: Mapping[str, pl.DataType]) -> Iterator[Write]:
+def writing_frames(
+    path: str, schema: Mapping[str, pl.DataType], *, durable: bool = True
+) -> Iterator[Write]:
     """A function that appends frames of exactly `schema` to a new file at `path`.
 
     An existing file is replaced when the block ends, and stays as it was if the block raises. A
-    pipe or a device is written to directly.
+    pipe or a device is written to directly. A file that is not `durable` may still have to reach
+    the disk.
 
     Raises:
         SettingsError: the suffix is not that of a known format, or the file cannot be written.
     """
     writer = _parquet if kind_of(path) == "parquet" else _csv
     try:
-        with whole(path) as file, writer(file, schema) as write:
+        with whole(path, durable=durable) as file, writer(file, schema) as write:
             yield write
     except BrokenPipeError:
         raise
@@ -73,7 +77,7 @@ def writing_frames(path: str, schema: Mapping[str, pl.DataType]) -> Iterator[Wri
 
 
 @contextmanager
-def whole(path: str) -> Iterator[IO[bytes]]:
+def whole(path: str, *, durable: bool = True) -> Iterator[IO[bytes]]:
     """The file to write to: a new one beside `path`, which is renamed at the end."""
     if path == "-":
         yield sys.stdout.buffer
@@ -90,7 +94,8 @@ def whole(path: str) -> Iterator[IO[bytes]]:
         with beside.open("xb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         if there.exists():
             shutil.copymode(there, beside)
         beside.replace(there)
