@@ -181,12 +181,13 @@ class TestRefused:
         ("record", "what"),
         [
             (bar(rtype=22), "its type is 22 and its length 56"),
+            (bar(rtype=32), "its type is 32 and its length 56"),
             (b"\x0c" + bar()[1:], "its type is 33 and its length 48"),
         ],
     )
     def test_a_record_that_is_no_bar(self, opened: Reader, record: bytes, what: str) -> None:
         message = str(refusal(opened, metadata() + bar() * 3 + record))
-        assert message == f"a.dbn has a record in row 4 that is not a bar: {what}"
+        assert message == f"a.dbn has a record in row 4 that is not a bar of ohlcv-1m: {what}"
 
     def test_a_fragment(self, tmp_path: Path) -> None:
         path = tmp_path / "a.dbn.frag"
@@ -259,7 +260,7 @@ def test_any_numbers(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, ...]], ts_out: bool
 ) -> None:
     length = 16 if ts_out else 14
-    records = [BAR.pack(length, 35, 2, *row) + bytes(8 * ts_out) for row in rows]
+    records = [BAR.pack(length, 33, 2, *row) + bytes(8 * ts_out) for row in rows]
     path = tmp_path_factory.mktemp("dbn") / "a.dbn"
     path.write_bytes(metadata(ts_out=ts_out) + b"".join(records))
     with find([str(path)]) as [source], read(source, 3) as reading:
@@ -269,7 +270,7 @@ def test_any_numbers(
             for row in batch.frame.with_columns(pl.col("ts_event").to_physical()).rows()
         ]
     assert read_back == [
-        (at, 35, 2, number, *(None if p == 2**63 - 1 else p for p in prices), volume,
+        (at, 33, 2, number, *(None if p == 2**63 - 1 else p for p in prices), volume,
          "ESU4" if number == 118 and 1_719_792_000 <= at // NANOS < 1_719_964_800 else None)
         for number, at, *prices, volume in rows
     ]  # fmt: skip

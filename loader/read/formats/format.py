@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import IO, Any
 
 from loader.read.batch import Reading
 from loader.read.scratch import copy, scratch_file
@@ -48,16 +48,31 @@ class Opened:
         """
         import pyarrow as pa  # noqa: PLC0415 - so that containers are discovered quickly
 
-        if self.source.member is None and not self.layers:
+        if self._is_plain:
             if isinstance(self.source.path, Path):
                 return self.stack.enter_context(pa.OSFile(os.fsencode(self.source.path)))
             if in_place:
                 far = self.stack.enter_context(self.source.path.open("rb", buffering=0))
                 return self.stack.enter_context(pa.PythonFile(far, "r"))
+        return self.stack.enter_context(pa.PythonFile(self._copied(), "r"))
+
+    def file(self) -> IO[bytes]:
+        """A file of the system's, for another process: the source itself, or a nameless temporary
+        copy."""
+        if self._is_plain and isinstance(self.source.path, Path):
+            file: IO[bytes] = self.stack.enter_context(self.source.path.open("rb"))
+            return file
+        return self._copied()
+
+    @property
+    def _is_plain(self) -> bool:
+        return self.source.member is None and not self.layers
+
+    def _copied(self) -> IO[bytes]:
         kept = self.stack.enter_context(scratch_file())
         with damage(self.source.name):
             copy(self.stream, kept)
-        return self.stack.enter_context(pa.PythonFile(kept, "r"))
+        return kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,10 @@ _FIELDS: Final[Mapping[str, tuple[int, Number]]] = {
     "open": (16, pl.Int64), "high": (24, pl.Int64), "low": (32, pl.Int64), "close": (40, pl.Int64),
     "volume": (48, pl.UInt64),
 }  # fmt: skip
-_RTYPES: Final = (0x20, 0x21, 0x22, 0x23, 0x24)  # bars of a second, minute, hour, day, session
+#: The type of the records of each schema.
+_RTYPES: Final = {
+    "ohlcv-1s": 0x20, "ohlcv-1m": 0x21, "ohlcv-1h": 0x22, "ohlcv-1d": 0x23, "ohlcv-eod": 0x24,
+}  # fmt: skip
 _UNDEFINED_PRICE: Final = 2**63 - 1
 
 
@@ -65,7 +68,7 @@ def read(opened: Opened) -> Reading:
         metadata={key: str(value) for key, value in facts.items() if value is not None},
     )
     notes = () if named.height else ("its metadata names no instrument, so that symbol is empty",)
-    return records.read(layout, opened, _bars(layout.size, named, name), notes)
+    return records.read(layout, opened, _bars(layout.size, str(schema), named, name), notes)
 
 
 def _head(stream: BufferedReader, name: str) -> bytes:
@@ -120,15 +123,17 @@ def _intervals(metadata: Metadata) -> pl.DataFrame:
     return pl.DataFrame(found, schema, orient="row")
 
 
-def _bars(size: int, named: pl.DataFrame, name: str) -> Finish:
+def _bars(size: int, schema: str, named: pl.DataFrame, name: str) -> Finish:
+    rtypes = [_RTYPES[schema]] if schema in _RTYPES else list(_RTYPES.values())
+
     def bars(frame: pl.DataFrame, done: int) -> pl.DataFrame:
-        alien = (frame["length"] != size // 4) | ~frame["rtype"].is_in(_RTYPES)
+        alien = (frame["length"] != size // 4) | ~frame["rtype"].is_in(rtypes)
         if alien.any():
             row = alien.arg_max() or 0
             raise UnreadableFile.of(
                 name,
-                f"has a record in row {done + row + 1:,} that is not a bar: its type is "
-                f"{frame['rtype'][row]} and its length {frame['length'][row] * 4}",
+                f"has a record in row {done + row + 1:,} that is not a bar of {schema}: its "
+                f"type is {frame['rtype'][row]} and its length {frame['length'][row] * 4}",
             )
         prices = pl.col("open", "high", "low", "close")
         frame = frame.drop("length").with_columns(

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import polars as pl
 
-from loader.errors import UnreadableFile
+from loader.errors import Unfinished
 from loader.read import bounds
 from loader.read.batch import NO_ROWS, RawBatch, Reading, Window, batches
-from loader.read.formats import pages
 from loader.read.formats.format import Format
+from loader.read.formats.parquet import pages
+from loader.read.formats.parquet.footer import Chunk, Group, footer, groups
 from loader.read.streams.source import Source
 
 _TEXT: Final = "BYTE_ARRAY"  # the physical type
@@ -31,26 +32,39 @@ def read(file: Any, source: Source, batch_rows: int) -> Reading:
     Raises:
         UnreadableFile: the footer is absent or damaged, or a page is too large.
     """
+    import pyarrow as pa  # noqa: PLC0415 - so that containers are discovered quickly
     import pyarrow.parquet as pq  # noqa: PLC0415  # no other container needs it
 
     # Both import pyarrow.
-    from loader.read.formats.row_groups import RowGroups  # noqa: PLC0415
+    from loader.read.formats.parquet.row_groups import RowGroups  # noqa: PLC0415
     from loader.read.formats.translation import Translation, damaged  # noqa: PLC0415
 
     local = isinstance(source.path, Path)
     with damaged(source.name):
-        footer = pq.read_metadata(file)
-        bounds.refuse_too_wide(source.name, footer.num_columns)
+        data = footer(file)
+        metadata = pq.read_metadata(pa.BufferReader(data))
+        bounds.refuse_too_wide(source.name, metadata.num_columns)
+        columns = [metadata.schema.column(at) for at in range(metadata.num_columns)]
+        row_groups = groups(data, len(columns), source.name)
+        words = [
+            column.path
+            for at, column in enumerate(columns)
+            if _is_text(column)
+            and not column.max_repetition_level
+            and _has_long_words(
+                file, [group.chunks[at] for group in row_groups], batch_rows, local=local
+            )
+        ]
         table = pq.ParquetFile(
             file,
-            metadata=footer,
-            read_dictionary=_long_words(file, footer, batch_rows, local=local),
+            metadata=metadata,
+            read_dictionary=words,
             pre_buffer=False,
             buffer_size=1 << 16 if local else 4 << 20,
             coerce_int96_timestamp_unit="us",  # as ns a date of the year 9999 would wrap around
             page_checksum_verification=True,
         )
-        lists = _long_lists(footer)
+        lists = _long_lists(columns, row_groups)
         schema = table.schema_arrow
         taken = [name for name in schema.names if name not in lists] if lists else None
         if taken is not None:
@@ -60,11 +74,18 @@ def read(file: Any, source: Source, batch_rows: int) -> Reading:
 
     window = Window()
 
+    def check(number: int) -> None:
+        if not local and all(c.unpacked <= bounds.UNPACKED for c in row_groups[number].chunks):
+            return  # far away each look takes long
+        for column, chunk in zip(columns, row_groups[number].chunks, strict=True):
+            where = f"column {column.path!r} in row group {number + 1:,}"
+            _check_pages(file, chunk, where, source.name)
+
     def frames() -> Iterator[pl.DataFrame]:
         rows = 0
         with damaged(source.name, lambda: f" after row {rows:,}"):
-            for group in range(footer.num_row_groups):
-                _refuse_large_page(file, footer.row_group(group), group, source.name, local=local)
+            for number in range(len(row_groups)):
+                check(number)
             for batch in table.iter_batches(batch_rows, columns=taken):
                 yield from translation.frames(batch)
                 rows += batch.num_rows
@@ -72,19 +93,15 @@ def read(file: Any, source: Source, batch_rows: int) -> Reading:
     def raw_batches() -> Iterator[RawBatch]:
         if not window.is_part:
             return batches(frames(), source.name, batch_rows)
-
-        def check(group: int) -> None:
-            _refuse_large_page(file, footer.row_group(group), group, source.name, local=local)
-
-        groups = RowGroups(table, translation, window, taken, check)
-        return groups.batches(source.name, batch_rows)
+        wanted = RowGroups(table, row_groups, translation, window, taken, check)
+        return wanted.batches(source.name, batch_rows)
 
     notes = (*translation.notes, *left_out)
     return Reading(
         container="parquet",
         columns=translation.columns,
-        rows=footer.num_rows,
-        notes=notes if footer.num_rows != 0 else (*notes, NO_ROWS),
+        rows=metadata.num_rows,
+        notes=notes if metadata.num_rows != 0 else (*notes, NO_ROWS),
         metadata=translation.metadata,
         batches=_on_demand(raw_batches),
         window=window,
@@ -96,58 +113,44 @@ def _on_demand(open_batches: Callable[[], Iterator[RawBatch]]) -> Iterator[RawBa
     yield from open_batches()
 
 
-def _long_words(file: Any, footer: Any, rows: int, *, local: bool) -> list[str]:
-    """The paths of columns of text (in no list) that are read as dictionaries: where `rows` rows of
-    the longest word take too much memory. Others are faster as they are. Of a file far away each
-    look is a question to a server: all of its text is read so."""
-    found = []
-    for at in range(footer.num_columns):
-        column = footer.schema.column(at)
-        if column.physical_type != _TEXT or column.max_repetition_level:
-            continue
-        chunks = (footer.row_group(group).column(at) for group in range(footer.num_row_groups))
-        if not local or any(_has_long_words(file, chunk, rows) for chunk in chunks):
-            found.append(column.path)
-    return found
+def _is_text(column: Any) -> bool:
+    return bool(column.physical_type == _TEXT)
 
 
-def _has_long_words(file: Any, chunk: Any, rows: int) -> bool:
-    times = min(rows, chunk.num_values)
-    return bool(times * pages.longest_word(file, chunk) > bounds.PIECE)
+def _has_long_words(file: Any, chunks: list[Chunk], rows: int, *, local: bool) -> bool:
+    """Whether a column of text is read as dictionaries: where `rows` rows of its longest word take
+    too much memory. Others are faster as they are. Of a file far away each look is a question to a
+    server: all of its text is read so."""
+    return not local or any(
+        min(rows, chunk.values) * pages.longest_word(file, chunk) > bounds.PIECE for chunk in chunks
+    )
 
 
-def _long_lists(footer: Any) -> dict[str, None]:
+def _long_lists(columns: list[Any], row_groups: list[Group]) -> dict[str, None]:
     """The names of columns that hold lists with more items than any bar needs."""
-    found: dict[str, None] = {}
-    for at in range(footer.num_columns):
-        column = footer.schema.column(at)
-        if column.max_repetition_level:
-            groups = (footer.row_group(group) for group in range(footer.num_row_groups))
-            if any(group.column(at).num_values > max(group.num_rows, _LISTED) for group in groups):
-                found[column.path.partition(".")[0]] = None
-    return found
+    return {
+        column.path.partition(".")[0]: None
+        for at, column in enumerate(columns)
+        if column.max_repetition_level
+        and any(group.chunks[at].values > max(group.rows, _LISTED) for group in row_groups)
+    }
 
 
-def _refuse_large_page(file: Any, group: Any, number: int, name: str, *, local: bool) -> None:
+def _check_pages(file: Any, chunk: Chunk, where: str, name: str) -> None:
     """
     Raises:
-        UnreadableFile: a page unpacks to more than is unpacked at once.
+        UnreadableFile: they cannot be read, or one unpacks to more than is unpacked at once.
     """
-    for at in range(group.num_columns):
-        chunk = group.column(at)
-        if not local and chunk.total_uncompressed_size <= bounds.UNPACKED:
-            continue  # each look is a question to a server; what the footer says has to do
-        column = chunk.path_in_schema
-        if chunk.physical_type == _TEXT and local and pages.has_late_dictionary(file, chunk):
-            raise UnreadableFile.of(
-                name,
-                f"is damaged: a dictionary of column {column!r} stands behind its first page",
-                hint="get the file again from where it came, or write it again",
-            )
-        size = pages.largest_page(file, chunk)
-        if size > bounds.UNPACKED:
-            what = f"a page of column {column!r} in row group {number + 1:,}"
-            raise bounds.too_large_unpacked(name, what, size)
+    try:
+        size = max((page.unpacked for page in pages.pages(file, chunk)), default=0)
+    except pages.Damaged as exc:
+        raise Unfinished.of(
+            name,
+            f"is damaged or cut short: {where} {exc}",
+            hint="get the file again from where it came, or write it again",
+        ) from exc
+    if size > bounds.UNPACKED:
+        raise bounds.too_large_unpacked(name, f"a page of {where}", size)
 
 
 FORMAT: Final = Format(

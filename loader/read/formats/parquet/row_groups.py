@@ -3,42 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 import pyarrow as pa
 
 from loader.read.batch import RawBatch, Window, batches
+from loader.read.formats.parquet.footer import Group
 from loader.read.formats.translation import Translation, damaged
 
 #: Rows whose words are read at a time.
 _WORDS: int = 65_536
+#: The types whose statistics are numbers.
+_PLAIN: Final = {"INT32": pa.int32(), "INT64": pa.int64()}
 
 
 class RowGroup:
-    """One row group, as a `Stretch`. `table` is a ParquetFile."""
+    """One row group, as a `Stretch`. `table` is a ParquetFile; `check` looks at the pages of a row
+    group, by its number."""
 
-    def __init__(self, table: Any, translation: Translation, number: int) -> None:
+    def __init__(
+        self,
+        table: Any,
+        group: Group,
+        translation: Translation,
+        number: int,
+        check: Callable[[int], None],
+    ) -> None:
         self._table = table
+        self._group = group
         self._columns = translation.columns
         self._number = number
-        self._footer = table.metadata.row_group(number)
+        self._check = check
 
     def span(self, column: str) -> pl.Series | None:
         """As the statistics of the footer have it. Raw numbers, so that nanoseconds stay."""
         at = self._leaf(column)
-        found = None if at is None else self._footer.column(at).statistics
-        if found is None or not found.has_min_max or not found.has_null_count or found.null_count:
+        found = None if at is None else self._group.chunks[at].span
+        if found is None:
             return None
         kind = self._table.schema_arrow.field(at).type
-        plain = {"INT32": pa.int32(), "INT64": pa.int64()}.get(found.physical_type)
-        if plain is None or found.min_raw is None:
+        plain = _PLAIN.get(self._table.metadata.schema.column(at).physical_type)
+        if plain is None or any(len(value) * 8 != plain.bit_width for value in found):
             return None
         if pa.types.is_integer(kind) and not pa.types.is_signed_integer(kind):
             return None  # raw numbers have a sign
         if pa.types.is_timestamp(kind) and kind.tz is not None:
             kind = pa.timestamp(kind.unit, "UTC")  # the same instants, in a zone that all know
-        raw = pa.array([found.min_raw, found.max_raw], plain)
+        lowest, highest = (int.from_bytes(value, "little", signed=True) for value in found)
+        raw = pa.array([lowest, highest], plain)
         try:
             values = pl.from_arrow(raw.cast(kind))
         except pa.ArrowException:
@@ -50,6 +63,7 @@ class RowGroup:
         at = self._leaf(column)
         if at is None:
             return None
+        self._check(self._number)
         found = pl.Series(dtype=pl.String)
         name = self._table.schema_arrow.names[at]
         for batch in self._table.iter_batches(_WORDS, row_groups=[self._number], columns=[name]):
@@ -74,12 +88,14 @@ class RowGroups:
     def __init__(
         self,
         table: Any,
+        groups: list[Group],
         translation: Translation,
         window: Window,
         columns: list[str] | None,
         check: Callable[[int], None],
     ) -> None:
         self._table = table
+        self._groups = groups
         self._translation = translation
         self._window = window
         self._columns = columns
@@ -89,17 +105,16 @@ class RowGroups:
     def batches(self, source: str, batch_rows: int) -> Iterator[RawBatch]:
         """As `loader.read.batch.batches`. The numbers of the rows are those of the whole file, and
         the first batches are those of the whole file as long as it is not known what is wanted."""
-        footer = self._table.metadata
         row, number = 1, 0
-        while self._next < footer.num_row_groups:
+        while self._next < len(self._groups):
             before = self._next
             for batch in batches(self._run(source, batch_rows), source, batch_rows, row):
                 place = batch.location
                 yield RawBatch(batch.frame, type(place)(place.source, number, place.start_row))
                 number += 1
-            row += sum(footer.row_group(at).num_rows for at in range(before, self._next))
-            while self._next < footer.num_row_groups and self._is_needless(self._next, source):
-                rows = footer.row_group(self._next).num_rows
+            row += sum(self._groups[at].rows for at in range(before, self._next))
+            while self._next < len(self._groups) and self._is_needless(self._next, source):
+                rows = self._groups[self._next].rows
                 self._window.passed_by += rows
                 row += rows
                 self._next += 1
@@ -107,20 +122,21 @@ class RowGroups:
     def _run(self, source: str, batch_rows: int) -> Iterator[pl.DataFrame]:
         """Frames, up to the next row group that nobody wants."""
         with damaged(source, lambda: f" in row group {self._next + 1:,}"):
-            while self._next < self._table.num_row_groups:
+            while self._next < len(self._groups):
                 self._check(self._next)
                 for batch in self._table.iter_batches(
                     batch_rows, row_groups=[self._next], columns=self._columns
                 ):
                     yield from self._translation.frames(batch)
                 self._next += 1
-                if self._next < self._table.num_row_groups and self._is_needless(
-                    self._next, source
-                ):
+                if self._next < len(self._groups) and self._is_needless(self._next, source):
                     return
 
     def _is_needless(self, number: int, source: str) -> bool:
         if self._window.needless is None:
             return False
         with damaged(source, lambda: f" in row group {number + 1:,}"):
-            return self._window.needless(RowGroup(self._table, self._translation, number))
+            group = self._groups[number]
+            return self._window.needless(
+                RowGroup(self._table, group, self._translation, number, self._check)
+            )
