@@ -14,7 +14,9 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import h5py
@@ -35,6 +37,8 @@ from loader.settings import Settings
 MINUTES: Final = float(os.environ.get("MDLOAD_FUZZ_MINUTES", "0"))
 #: Of a file, and what one file may add to the memory that the process has taken before.
 EXAMPLES: Final = 40
+#: Of files that are read in a process of their own.
+EXAMPLES_APART: Final = 6
 SECONDS: Final = 60.0
 MOST_KB: Final = 2 << 20
 ROWS: Final = 50
@@ -77,31 +81,37 @@ def arrow(stream: bool, compression: str | None) -> bytes:
     return out.getvalue()
 
 
-def hdf5() -> bytes:
+def hdf5(version: str | None) -> bytes:
     names = ("datetime", "openPrice", "highPrice", "lowPrice", "closePrice", "transCount")
     kind = [(name, "<u8") for name in names]
     out = io.BytesIO()
-    with h5py.File(out, "w") as file:
+    with h5py.File(out, "w", libver=version) as file:
         rows = np.array([(20240102 * 10_000 + at, 1, 2, 1, 1, 5) for at in range(ROWS)], kind)
         for name in ("SH600000", "SH600001"):
             file.create_dataset(f"data/{name}", data=rows, chunks=(16,), compression="gzip")
     return out.getvalue()
 
 
-def dbn() -> bytes:
+def dbn(version: int = 3, ts_out: bool = False) -> bytes:
     from databento_dbn import Metadata, Schema, SType
 
+    span = SimpleNamespace(start_date=date(2024, 1, 1), end_date=date(2024, 1, 9), symbol="1")
     head = Metadata(
         dataset="XNAS.ITCH", start=START * 1000, stype_in=SType.RAW_SYMBOL,
         stype_out=SType.INSTRUMENT_ID, schema=Schema.OHLCV_1M, symbols=["AAPL"], partial=[],
-        not_found=[], mappings=[],
+        not_found=[], mappings=[SimpleNamespace(raw_symbol="AAPL", intervals=[span])],
+        version=version, ts_out=ts_out,
     ).encode()  # fmt: skip
     rows = (
-        struct.pack("<BBHIQqqqqQ", 14, 0x21, 1, 1, (START + at * MINUTE) * 1000,
-                    10**9, 2 * 10**9, 10**9, 10**9, 5)
+        struct.pack("<BBHIQqqqqQ", 16 if ts_out else 14, 0x21, 1, 1, (START + at * MINUTE) * 1000,
+                    10**9, 2 * 10**9, 10**9, 10**9, 5) + bytes(8 * ts_out)
         for at in range(ROWS)
     )  # fmt: skip
     return bytes(head) + b"".join(rows)
+
+
+def zstd(data: bytes) -> bytes:
+    return bytes(pa.Codec("zstd").compress(data, asbytes=True))
 
 
 def scid() -> bytes:
@@ -155,15 +165,17 @@ SEEDS: Final[dict[str, tuple[str, list[Callable[[], bytes]]]]] = {
     "csv": ("a.csv", [
         TEXT.encode, lambda: TEXT.encode("utf-16"), lambda: gzip.compress(TEXT.encode(), 1),
         lambda: lzma.compress(TEXT.encode()),
-        lambda: pa.Codec("zstd").compress(TEXT.encode(), asbytes=True),
+        lambda: zstd(TEXT.encode()),
     ]),
     "zip": ("a.zip", [lambda: packed(zipped)]),
     "json": ("a.json", [
         lambda: LINES, lambda: json.dumps(OBJECTS).encode(),
         lambda: json.dumps({"status": "ok", "results": OBJECTS}).encode(),
     ]),
-    "hdf5": ("a.h5", [hdf5]),
-    "dbn": ("a.dbn", [dbn]),
+    "hdf5": ("a.h5", [lambda: hdf5(None), lambda: hdf5("latest")]),
+    "dbn": ("a.dbn", [
+        dbn, lambda: dbn(1), lambda: dbn(2, ts_out=True), lambda: zstd(dbn(ts_out=True)),
+    ]),
     "scid": ("a.scid", [scid]),
     "hst": ("EURUSD1.hst", [hst]),
     "tdx": ("sh600000.day", [lambda: DAY]),
@@ -223,6 +235,8 @@ def judge(path: Path) -> str:
                     last = max((piece.last_row for piece in checking.pieces()), default=0)
                     assert last <= rows
             except MdloadError as error:
+                if "Too many open files" in str(error):  # what HDF5 needs is imported too late
+                    raise
                 return type(error).__name__
     return "read"
 
@@ -242,9 +256,11 @@ def test_damage(container: str, tmp_path: Path) -> None:
     outcomes: dict[str, int] = {}
     slowest = 0.0
 
+    examples = EXAMPLES_APART if container == "hdf5" and not MINUTES else EXAMPLES
+
     def run(number: int) -> None:
         @seed(number)
-        @settings(max_examples=EXAMPLES, database=None, phases=[Phase.generate, Phase.shrink])
+        @settings(max_examples=examples, database=None, phases=[Phase.generate, Phase.shrink])
         @given(st.sampled_from(data).flatmap(damage))
         def one(damaged: bytes) -> None:
             nonlocal slowest
