@@ -33,6 +33,7 @@ _STEERS: Final = re.compile(
 )
 _USERINFO = re.compile(r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]*://)(?P<userinfo>[^\s/?#]*)@")
 _QUERY = re.compile(r"(?P<name>(?<=[?&])[^=&#\s]+)=(?P<value>[^&#\s]*)")
+_NUMBER: Final = re.compile(r"\d[\d,.]*(?!\w)")
 _SETTING = re.compile(
     r"(?P<name>\b(?:password|passwd|pwd|sslpassword|secret|token|api_?key)\b['\"]?\s*[=:]\s*"
     # variables as a shell sets them (PGPASSWORD=…), and a header of HTTP
@@ -136,6 +137,11 @@ def number(n: float | None) -> str:
 def counted(n: int, thing: str) -> str:
     """`1 run`, `2 runs`."""
     return f"{number(n)} {thing}{'' if n == 1 else 's'}"
+
+
+def alike(sentence: str) -> str:
+    """`sentence` without its numbers: two that differ only in these say the same. A `1m` stays."""
+    return _NUMBER.sub("#", sentence)
 
 
 def utc(moment: datetime | None, *, seconds: bool = True) -> str:

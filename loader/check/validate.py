@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -19,6 +19,7 @@ from loader.check.normalise import Normalised
 from loader.check.reasons import LONGEST_KEY
 from loader.check.rules import EXACT, ROUNDED, RuleSettings, rules
 from loader.read.batch import RawBatch
+from loader.text import counted
 
 __all__ = ["CheckedBatch", "RuleSettings", "validate"]
 
@@ -121,6 +122,15 @@ def rounding_notes(rows: int) -> tuple[str, ...]:
         f"open or close of {count} is outside of low and high by the rounding of a multiplied "
         "price: stored as it is",
     )
+
+
+def skip_notes(rows: int, reasons: Collection[str]) -> tuple[str, ...]:
+    """A note on the skipped `rows` of a file, if there are any, with the reasons that its layout
+    has to skip one."""
+    if not rows:
+        return ()
+    why = f": {' or '.join(reasons)}" if reasons else ""
+    return (f"{counted(rows, 'row')} left out and counted as skipped{why}",)
 
 
 @cache

@@ -75,6 +75,7 @@ def backfill(
     from loader.cli import interrupts, memory, planning
     from loader.cli.store import store
     from loader.cli.views.load import print_load, summary
+    from loader.db.conninfo import described
     from loader.ingest import known_at
     from loader.ingest.pipeline import load
     from loader.listen.progress import listeners
@@ -104,7 +105,7 @@ def backfill(
         else:
             result = load(settings, url, found, listening)
     with interrupts.kept(result.exit_code, summary(result)):
-        print_load(result, as_json=as_json, plan=plan)
+        print_load(result, as_json=as_json, plan=plan, where=described(url))
     return result.exit_code
 
 

@@ -56,6 +56,7 @@ def live(ctx: Context, /, source: str, as_json: bool, **given: Any) -> int:
     from loader.cli.views.load import print_load, summary
     from loader.client.live import Flush, LiveFeed
     from loader.client.live.spill import directory
+    from loader.db.conninfo import described
     from loader.listen.progress import listeners
 
     ending.listen()  # again: Polars has put a handler of its own under Python's
@@ -75,7 +76,7 @@ def live(ctx: Context, /, source: str, as_json: bool, **given: Any) -> int:
         stack.enter_context(ending.of(feed))
         result = feed.run()
     with interrupts.kept(result.exit_code, summary(result)):
-        print_load(result, as_json=as_json)
+        print_load(result, as_json=as_json, where=described(url))
     return result.exit_code
 
 

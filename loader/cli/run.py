@@ -87,6 +87,7 @@ def run(
     """
     from loader.cli.store import store
     from loader.cli.views.table import print_json
+    from loader.db.conninfo import described
     from loader.jobs.config import every_job, job
     from loader.jobs.run import JobRequest
 
@@ -104,7 +105,7 @@ def run(
         for each in chosen:
             results.append(_run(ctx, each, url, request))
             with _kept(results):
-                _tell(results[-1], as_json=as_json)
+                _tell(results[-1], described(url), as_json=as_json)
     if as_json:
         with _kept(results):
             objects = [each.as_object() for each in results]
@@ -138,7 +139,7 @@ def _run(ctx: Context, job: JobConfig, url: str, request: JobRequest) -> JobResu
         return run_job(job, url, request, told)
 
 
-def _tell(result: JobResult, *, as_json: bool) -> None:
+def _tell(result: JobResult, where: str, *, as_json: bool) -> None:
     from loader.cli.views.load import print_errors, print_load
     from loader.cli.views.table import say
     from loader.listen import log
@@ -150,7 +151,7 @@ def _tell(result: JobResult, *, as_json: bool) -> None:
         say(f"job {result.job}, for {' to '.join(days)}")
         if result.load.files or not result.error:
             say()
-            print_load(result.load, as_json=False)
+            print_load(result.load, as_json=False, where=where)
             say()
     if result.error:
         log.error(result.error, result.hint)

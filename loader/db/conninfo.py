@@ -3,6 +3,7 @@ it, and as it may be shown."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -68,6 +69,18 @@ def masked(url: str) -> str:
     parts = conninfo_to_dict(text)
     hidden = {name: "***" for name in parts if name in _SECRETS}
     return _url(parts | hidden) if hidden else url
+
+
+def described(url: str) -> str:
+    """`database market on db.example.com`: `url` in words, with what libpq's environment adds."""
+    parts = {"dbname": os.environ.get("PGDATABASE"), "host": os.environ.get("PGHOST")}
+    parts |= {name: str(value) for name, value in conninfo_to_dict(url).items() if value}
+    host = parts["host"]
+    where = "this machine" if host is None or host.startswith(("/", "@")) else host
+    if (service := parts.get("service") or os.environ.get("PGSERVICE")) and not host:
+        return f"the database of service {service}"
+    name = parts["dbname"]
+    return f"database {name} on {where}" if name else f"the default database on {where}"
 
 
 def psql_arguments(url: str) -> tuple[list[str], dict[str, str]]:

@@ -135,7 +135,7 @@ class _Attempts:
         deletes = bool(seen and seen.lacks and self._run.settings.delete_gone)
         if seen and seen.stands and not deletes:
             note = (
-                f"already loaded by run {seen.run_id} under the same settings "
+                f"nothing new: loaded already by run {seen.run_id} under the same settings "
                 "(--force loads it again)"
             )
             result = replace(self._done, state="known", notes=(Note("run", note),))

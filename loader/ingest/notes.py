@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import polars as pl
 
 from loader.check import spellings
-from loader.check.validate import rounding_notes
+from loader.check.validate import rounding_notes, skip_notes
 from loader.events import Event, FileNote
 from loader.ingest.tally import Tally
 from loader.results import Note, noted
@@ -31,10 +31,16 @@ class FileNotes:
         self._part = part
         self._outside = self._unread = 0
         self._symbols: set[str] = set()
+        self._skipped = 0
+        self._reasons: Collection[str] = ()
 
-    def set_layout(self, notes: Iterable[Note], emitted: tuple[Note, ...]) -> None:
-        """Emits the notes on the layout, unless an earlier attempt did: its notes are `emitted`."""
+    def set_layout(
+        self, notes: Iterable[Note], reasons: Collection[str], emitted: tuple[Note, ...]
+    ) -> None:
+        """Emits the notes on the layout, unless an earlier attempt did: its notes are `emitted`.
+        `reasons` are the layout's for skipping rows."""
         self.layout = tuple(notes)
+        self._reasons = reasons
         if emitted[: len(self.layout)] != self.layout:
             self._tell(self.layout)
 
@@ -45,6 +51,8 @@ class FileNotes:
             found = tally.spellings
             self._spellings = pl.concat([before, found]).unique() if before.height else found
         self._rounded += tally.rounded
+        self._skipped += tally.skipped
+        skipped = noted("rows", skip_notes(self._skipped, self._reasons))
         rounded = noted("numbers", rounding_notes(self._rounded))
         self._outside += tally.outside
         self._unread += tally.unread
@@ -52,7 +60,7 @@ class FileNotes:
         outside = noted("rows", outside_notes(self._outside, self._unread))
         absent = noted("symbols", absent_notes(self._part.symbols, self._symbols))
         renamed = spellings.notes(self._spellings) if self._spellings.height else ()
-        return (*self.layout, *outside, *absent, *rounded, *renamed)
+        return (*self.layout, *skipped, *outside, *absent, *rounded, *renamed)
 
     def tell_parts(self, notes: tuple[Note, ...]) -> None:
         """Emits the notes on rows among all `notes` of a file that has ended."""

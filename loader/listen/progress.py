@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from loader.events import (
     Event,
     FileDone,
-    FileNote,
     FileOpened,
     FileStarted,
     Listener,
@@ -20,6 +19,7 @@ from loader.events import (
 )
 from loader.listen import log
 from loader.listen.log import log_event
+from loader.listen.notes import Notes
 from loader.text import redact, visible
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def listeners(verbosity: int, log_format: str) -> Iterator[list[Listener]]:
     elif verbosity < 0:
         yield []
     elif sys.stderr.isatty():
-        with _bar() as bar:
+        with _bar(verbose=verbosity > 0) as bar:
             yield [bar]
     else:
         yield [Lines(verbose=verbosity > 0)]
@@ -48,11 +48,11 @@ class Lines:
 
     def __init__(self, *, verbose: bool) -> None:
         self._verbose = verbose
+        self._notes = Notes(log.note, all=verbose)
 
     def __call__(self, event: Event) -> None:
+        self._notes(event)
         match event:
-            case FileNote(path, note):
-                log.note(f"{path}: {note.text}")
             case FileStarted(path, size) if self._verbose:
                 log.note(f"{path}: reading {size:,} bytes")
             case FileDone(result) if self._verbose:
@@ -62,7 +62,8 @@ class Lines:
 class Bar:
     """One line per file at work and one for all of them; notes above."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, *, verbose: bool) -> None:
+        self._notes = Notes(self._above, all=verbose)
         self._progress = progress
         self._files: dict[str, TaskID] = {}
         self._all: TaskID | None = None
@@ -72,7 +73,13 @@ class Bar:
         with self._lock:
             self._tell(event)
 
+    def _above(self, note: str) -> None:
+        self._progress.console.print(
+            visible(redact(note), ""), style="dim", markup=False, highlight=False
+        )
+
     def _tell(self, event: Event) -> None:
+        self._notes(event)
         match event:
             case RunStarted(files=files) if files > 1:
                 self._all = self._progress.add_task("files", total=files, unit="files")
@@ -83,13 +90,6 @@ class Bar:
                 self._progress.update(self._files[path], total=rows)
             case RowsDone(path, rows):
                 self._progress.advance(self._files[path], rows)
-            case FileNote(path, note):
-                self._progress.console.print(
-                    visible(redact(f"{path}: {note.text}"), ""),
-                    style="dim",
-                    markup=False,
-                    highlight=False,
-                )
             case FileDone(result):
                 self._progress.remove_task(self._files.pop(result.path))
                 if self._all is not None:
@@ -102,7 +102,7 @@ def _ending(path: str, width: int) -> str:
 
 
 @contextmanager
-def _bar() -> Iterator[Bar]:
+def _bar(*, verbose: bool) -> Iterator[Bar]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -125,4 +125,4 @@ def _bar() -> Iterator[Bar]:
         TextColumn("{task.description}", markup=False), BarColumn(console.width // 6), Done(),
         TimeElapsedColumn(), console=console, transient=True,
     ) as progress:  # fmt: skip
-        yield Bar(progress)
+        yield Bar(progress, verbose=verbose)

@@ -161,8 +161,8 @@ def test_spellings_of_one_name_that_differ() -> None:
         chosen(table("Date", "open", "high", "low", "Close", "close", close="2"))
 
 
-def test_a_file_without_volume_is_said_to_have_none() -> None:
-    assert notes(table("date", *OHLC)) == ["no volume in the file: it is NULL in the store"]
+def test_nothing_is_noted_about_a_column_that_is_not_there() -> None:
+    assert notes(table("date", *OHLC)) == []
 
 
 @pytest.mark.parametrize("name", ["Last", "latest", "Close/Last"])

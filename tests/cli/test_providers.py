@@ -49,7 +49,7 @@ def test_a_dialect_of_ones_own(mdload: Callable[..., Ran], tmp_path: Path) -> No
         ("2024-01-02T15:31:00Z", 1.5, 1.5, 0.0),
     ]
     assert "'Junk' left out: junk" in seen["notes"]
-    assert "left out and counted as skipped: C is 0" in seen["notes"]
+    assert "1 row left out and counted as skipped: C is 0" in seen["notes"]
 
 
 def test_providers_list_names_each(mdload: Callable[..., Ran]) -> None:

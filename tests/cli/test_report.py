@@ -145,9 +145,13 @@ def test_a_narrow_terminal_loses_spare_columns(
 def test_no_number_is_ever_cut(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    terminal(monkeypatch, 10)
+    terminal(monkeypatch, 32)
     table(None, COLUMNS, ROWS)
     assert "1,234,567" in capsys.readouterr().out
+    terminal(monkeypatch, 20)
+    table(None, COLUMNS, ROWS)
+    said = " ".join(plain(capsys.readouterr().out).split())
+    assert said.endswith("no room for: rows, bytes, first")
 
 
 def test_details_leave_out_what_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from loader import bars
 from loader.check.file import Checking
+from loader.check.validate import skip_notes
 from loader.errors import MdloadError
 from loader.read.formats import read
 from loader.read.sources import find
@@ -51,6 +52,7 @@ def taken_in(path: Path, settings: Settings, batch_rows: int) -> Loaded:
                 if checking.layout is not None:
                     loaded.dialect = checking.layout.dialect.name
                     loaded.notes += [note.text for note in checking.layout.notes]
+                    loaded.notes += skip_notes(loaded.skipped, checking.layout.skip)
     return loaded
 
 

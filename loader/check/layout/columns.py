@@ -142,7 +142,8 @@ def _not_used(
         maybe = [name for name in left if units.OTHER_VOLUME.fullmatch(fold(name))]
         left = [name for name in left if name not in maybe]
         scaled = [name for name in left if fold(name).startswith("vol") and units.scale_of(name)]
-        notes.append(_no_volume(units.best_first(frame, names, maybe), scaled))
+        if maybe or len(scaled) == 1:
+            notes.append(_no_volume(units.best_first(frame, names, maybe), scaled))
     return notes + _left_out(left, dialect)
 
 
@@ -193,13 +194,11 @@ def _refuse_second_close(names: Mapping[str, str], free: list[str], where: str) 
 
 
 def _no_volume(maybe: list[str], scaled: list[str]) -> str:
-    if not maybe and len(scaled) == 1:
+    if not maybe:
         return (
             f"no volume is read, because {scaled[0]!r} is in larger units: take it with "
             f"--column volume={scaled[0]!r} --volume-factor {10 ** units.scale_of(scaled[0])}"
         )
-    if not maybe:
-        return "no volume in the file: it is NULL in the store"
     return (
         f"no volume is read, because it is not known which of {listed(maybe)} is in units traded: "
         f"choose with --column volume={maybe[0]!r}"

@@ -234,7 +234,6 @@ def _decided(
         *noted("times", zone_notes + settled_notes),
         *noted("numbers", (*dress.number_notes, *scales.notes(price_exponent, volume_exponent))),
         *noted("times", stamp_notes),
-        *noted("rows", (f"left out and counted as skipped: {reason}" for reason in skip)),
     )  # fmt: skip
     return Layout(
         dialect=dialect,

@@ -69,7 +69,7 @@ def _print_bars(look: Inspection, rows: int) -> None:
         is_same = name != "ts" and look.good[name].n_unique() == 1  # and told above
         kind: Literal["number", "time", "text"] = "number" if name in bars.VALUES else "text"
         columns.append(Column(name, "time" if name == "ts" else kind, spare if is_same else 0))
-    table(None, columns, head.rows())
+    table(None, columns, head.rows(), name_missing=False)
 
 
 def _look(look: Inspection, rows: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from loader.cli.views.past import show_loads
 from loader.cli.views.table import Column, details, print_json, say, table
 from loader.results.history import History
 from loader.store.runs import JobRun, JobRunFile
-from loader.text import bytes_, counted, duration, number, span
+from loader.text import alike, bytes_, counted, duration, number, span
 
 _FINDINGS = 8
 _COUNTS = ("inserted", "updated", "unchanged", "duplicate", "skipped", "rejected")
@@ -60,8 +60,9 @@ def show_run(
     )
     if rejected:
         say()
+        several = run.rows_failed < sum(rejected.values())
         table(
-            "Rejected rows by rule",
+            "Rejected rows by rule" + (", of which a row can break several" if several else ""),
             ["rule", Column("rows", "number")],
             rejected.most_common(),
         )
@@ -79,7 +80,7 @@ def _show_files(files: Sequence[JobRunFile]) -> None:
     table(
         counted(len(files), "file"),
         [
-            Column("file"),
+            Column("file", "path"),
             Column("state", "status"),
             Column("size", "number", spare=2),
             Column("took", "number", spare=1),
@@ -99,14 +100,14 @@ def _show_files(files: Sequence[JobRunFile]) -> None:
         ],
     )  # fmt: skip
     _show_history(files)
-    said: dict[str, list[str]] = {}
+    said: dict[str, list[tuple[str, str]]] = {}
     for file in files:
-        for word in (file.error_message, *file.notes):
-            if word:
-                said.setdefault(word.removeprefix(f"{file.path}: "), []).append(file.path)
-    for word, paths in said.items():
-        others = f" and {counted(len(paths) - 1, 'other')}" if len(paths) > 1 else ""
-        say(f"{paths[0]}{others}: {word}")
+        for word in filter(None, (file.error_message, *file.notes)):
+            sentence = word.removeprefix(f"{file.path}: ")
+            said.setdefault(alike(sentence), []).append((file.path, sentence))
+    for (path, sentence), *more in said.values():
+        others = f" and {counted(len(more), 'other')} likewise" if more else ""
+        say(f"{path}{others}: {sentence}")
 
 
 def _show_history(files: Sequence[JobRunFile]) -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import astuple, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple, fields
 from datetime import datetime
 
-from loader.cli.views.table import Column, print_json, say, table
+from loader.cli.views.table import Column, labelled, print_json, say, table
 from loader.listen import log
 from loader.results import Counts, FileResult, LoadResult, as_object
 from loader.text import NOTHING, bytes_, counted, duration, span
 
 #: Names in a list that is there to be read.
 _SHOWN = 8
-#: Counts that a narrow terminal leaves out of the table where they are 0, the last ones first.
-_GIVE_WAY = ("rejected", "unchanged", "duplicate", "updated", "skipped")
+#: Of more files than this, those that are alike share a line.
+_MANY = 20
+#: Counts that a narrow terminal leaves out of the table where they are 0, the last ones first; and
+#: others that give way only if need be.
+_ZEROS = ("rejected", "unchanged", "duplicate", "updated", "skipped")
+_OTHERS = ("rejected", "updated", "unchanged", "duplicate", "skipped")
 
 
 def print_load(
@@ -23,9 +27,10 @@ def print_load(
     as_json: bool,
     more: Mapping[str, object] | None = None,
     plan: str | None = None,
+    where: str | None = None,
 ) -> None:
     """Prints the counts of a load on stdout and the errors of its files on stderr; `more` is added
-    to the object; `plan` is the file that a dry run's plan went to."""
+    to the object; `plan` is the file that a dry run's plan went to, `where` the database."""
     if as_json:
         made = {"plan": plan if not result.exit_code else None} if plan is not None else {}
         print_json({**as_object(result), **(more or {}), **made})
@@ -33,8 +38,7 @@ def print_load(
         return
     _print_counts(result)
     say()
-    for label, value in _facts(result):
-        say(f"{label:>9}  {value}")
+    labelled(_facts(result, where))
     for line in _next_steps(result, plan):
         say(line)
     print_errors(result)
@@ -53,28 +57,66 @@ def summary(result: LoadResult) -> str:
 
 
 def _print_counts(result: LoadResult) -> None:
-    rows: list[tuple[object, ...]]
-    rows = [(file.path, file.state, *astuple(file.counts)) for file in result.files]
-    if len(rows) != 1:
+    rows = [(name, state, *astuple(counts)) for name, state, counts in _lines(result.files)]
+    if len(result.files) != 1:
         name = "all files" if rows else "no files"
         rows.append((name, result.status, *astuple(result.counts)))
-    heads = [Column("file"), Column("state", "status")]
+    heads = [Column("file", "path"), Column("state", "status")]
     for name in (field.name for field in fields(Counts)):
-        zero = getattr(result.counts, name) == 0 and name in _GIVE_WAY
-        heads.append(Column(name, "number", spare=_GIVE_WAY.index(name) + 1 if zero else 0))
+        order = _ZEROS if getattr(result.counts, name) == 0 else _OTHERS
+        spare = order.index(name) + 1 if name in order else 0
+        heads.append(Column(name, "number", spare if order is _ZEROS else -spare))
     title = "Dry run: nothing was written" if result.dry_run else None
-    if hidden := table(title, heads, rows):
-        say(f"{', '.join(hidden)}: 0")
+    missing = table(title, heads, rows, name_missing=False)
+    counts = asdict(result.counts)
+    if zero := [name for name in missing if not counts[name]]:
+        say(f"{', '.join(zero)}: 0")
+    if more := [f"{name} {counts[name]:,}" for name in missing if counts[name]]:
+        say(f"no room for: {', '.join(more)}")
 
 
-def _facts(result: LoadResult) -> list[tuple[str, str]]:
+def _lines(files: Sequence[FileResult]) -> Iterator[tuple[str, str, Counts]]:
+    """Name, state and counts of each file; of many files, those that are alike are one line."""
+    if len(files) <= _MANY:
+        yield from ((file.path, file.state, file.counts) for file in files)
+        return
+    alike: dict[tuple[str, str | None], list[FileResult]] = {}
+    for n, file in enumerate(files):
+        odd = None if _is_plain(file) else file.fault or file.error or f"{n}"
+        alike.setdefault((file.state, odd), []).append(file)
+    several = [group for group in alike.values() if len(group) > 1]
+    single = [group[0] for group in alike.values() if len(group) == 1]
+    for group in several:
+        yield f"{len(group):,} files", group[0].state, _sum(group)
+    yield from ((file.path, file.state, file.counts) for file in single[:_MANY])
+    rest: dict[str, list[FileResult]] = {}
+    for file in single[_MANY:]:
+        rest.setdefault(file.state, []).append(file)
+    for state, group in rest.items():
+        yield counted(len(group), "other file"), state, _sum(group)
+
+
+def _sum(files: Iterable[FileResult]) -> Counts:
+    return Counts.total(file.counts for file in files)
+
+
+def _is_plain(file: FileResult) -> bool:
+    """Whether nothing about a loaded file needs a look."""
+    counts = file.counts
+    odd = counts.rejected or counts.duplicate or counts.skipped or counts.updated
+    return file.state in ("loaded", "known") and not (odd or file.conflicting or file.findings)
+
+
+def _facts(result: LoadResult, where: str | None) -> list[tuple[str, str]]:
     seconds = max(result.elapsed_ms, 1) / 1000
-    facts = [
-        ("span", span(result.min_ts, result.max_ts)),
-        ("symbols", listed(result.symbols)),
-        ("time", f"{duration(result.elapsed_ms)} "
-                 f"({result.counts.read / seconds:,.0f} rows/s)"),
-    ]  # fmt: skip
+    read = result.counts.read
+    facts = [("stored", told)] if where and (told := _stored(result, where)) else []
+    if result.min_ts is not None:
+        facts.append(("span", span(result.min_ts, result.max_ts)))
+    if result.symbols:
+        facts.append(("symbols", listed(result.symbols)))
+    speed = f" ({read / seconds:,.0f} rows/s)" if read else ""
+    facts.append(("time", f"{duration(result.elapsed_ms)}{speed}"))
     if result.wal_bytes is not None:
         facts.append(("WAL", bytes_(result.wal_bytes)))
     facts += _chunks(result)
@@ -82,9 +124,13 @@ def _facts(result: LoadResult) -> list[tuple[str, str]]:
         facts.append(("run", str(result.run_id)))
     if told := str(result.history):
         facts.append(("history", told))
-    rules = _rules(result)
-    if rules:
-        facts.append(("rejected", ", ".join(f"{rule} {n:,}" for rule, n in rules.items())))
+    if rules := _rules(result):
+        refused = result.counts.rejected
+        several = "" if sum(rules.values()) <= refused else (
+            ", some of which break several rules" if refused > 1 else ", which breaks several rules"
+        )  # fmt: skip
+        broken = ", ".join(f"{rule}\xa0{n:,}" for rule, n in rules.items())
+        facts.append(("rejected", f"{counted(refused, 'row')}{several}: {broken}"))
     conflicting = sum(f.conflicting for f in result.files)
     if conflicting:
         rows = "1 row repeats" if conflicting == 1 else f"{conflicting:,} rows repeat"
@@ -94,6 +140,23 @@ def _facts(result: LoadResult) -> list[tuple[str, str]]:
         shown = [c for f in result.files for c in f.conflicts][:_SHOWN]
         facts.extend(("", line) for line in shown)
     return facts
+
+
+def _stored(result: LoadResult, where: str) -> str:
+    """Where the bars are, and under which key; empty if there are none."""
+    counts = result.counts
+    if result.run_id is None or not counts.written + counts.unchanged:
+        return ""
+    done = [file for file in result.files if file.symbols]
+    key = ", ".join(
+        f"{name} {only}" if only is not None else f"several {name}s"
+        for name, values in (
+            ("provider", {file.provider for file in done}),
+            ("interval", {file.interval for file in done}),
+        )
+        for only in [next(iter(values)) if len(values) == 1 else None]
+    )
+    return f"in bars_ohlcv, {where}, under {key}"
 
 
 def _chunks(result: LoadResult) -> list[tuple[str, str]]:
@@ -142,9 +205,12 @@ def print_errors(result: LoadResult) -> None:
     for file in result.files:
         if file.error:
             alike.setdefault((file.fault or file.error, file.hint), []).append(file.error)
-    for (_, hint), (error, *others) in alike.items():
+    for (_, hint), (error, *others) in [*alike.items()][:_MANY]:
         more = f" (and {counted(len(others), 'other file')} likewise)" if others else ""
         log.error(error + more, hint)
+    if (left := len(alike) - _MANY) > 0:
+        run = "--json" if result.run_id is None else f"mdload job-runs inspect {result.run_id}"
+        log.error(f"and {counted(left, 'other error')}", f"{run} has them all")
 
 
 def _overlap(files: Iterable[FileResult]) -> bool:

@@ -9,10 +9,13 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
+from loader.cli.views.paths import shortened
 from loader.text import cell, plain, visible, visible_json
 
 if TYPE_CHECKING:
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
 _COMFORTABLE: Final = 24
 _NARROWEST: Final = 12
 _GAP: Final = 2
+#: The width of labels.
+_LABEL: Final = 9
+#: So many columns stay, however narrow the terminal is.
+_FEWEST: Final = 2
 _PIPE: Final = 100_000
 _STYLES: Final = {
     "running": "cyan", "success": "green", "failure": "red", "cancelled": "yellow",
@@ -43,26 +50,42 @@ def say(text: str = "") -> None:
     click.echo(visible(text), file=sys.stdout)
 
 
+def labelled(facts: Iterable[tuple[str, str]]) -> None:
+    """A line on stdout for each label and value; a terminal gets long ones wrapped, and not at a
+    no-break space."""
+    for label, value in facts:
+        lines = [value]
+        if sys.stdout.isatty():
+            room = max(get_terminal_size().columns - _LABEL - _GAP, _COMFORTABLE)
+            lines = wrap(value, room, break_long_words=False, break_on_hyphens=False)
+        for n, line in enumerate(lines or [""]):
+            text = line.replace("\xa0", " ")
+            say(f"{'' if n else label:>{_LABEL}}{' ' * _GAP}{text}")
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of a table.
 
     `kind` is `number` (to the right), `status` (coloured by its word), `time`, `strip` (a letter
-    for each piece of time, coloured where there is little) or `text`, which alone is wrapped. Where
-    the terminal is too narrow for all, columns with the largest `spare` give way first, and those
-    with 0 never.
+    for each piece of time, coloured where there is little), `path` (shortened in its middle), or
+    `text`, which alone is wrapped. Where the terminal is too narrow for all, columns with the
+    largest `spare` give way first. If that is not enough, so do those below 0, the least first, and
+    then the others from the right; two columns stay.
     """
 
     name: str
-    kind: Literal["text", "number", "status", "strip", "time"] = "text"
+    kind: Literal["text", "path", "number", "status", "strip", "time"] = "text"
     spare: int = 0
 
 
 def table(
-    title: str | None, columns: Sequence[str | Column], rows: Iterable[Sequence[object]]
-) -> list[str]:
-    """Prints a table on stdout. Returns the names of the columns that a narrow terminal had no room
-    for. In a pipe nothing is cut.
+    title: str | None, columns: Sequence[str | Column], rows: Iterable[Sequence[object]],
+    *, name_missing: bool = True,
+) -> list[str]:  # fmt: skip
+    """Prints a table on stdout. Returns the names of the columns that a narrow terminal has no room
+    for; a line under the table has them too, unless the caller names them (`name_missing`). In a
+    pipe nothing is cut.
 
     Cells: text as it is (no markup), integers with thousands, datetimes as `utc`, None as a dash.
     """
@@ -71,34 +94,67 @@ def table(
     named = [c if isinstance(c, Column) else Column(c) for c in columns]
     body = [[cell(value) for value in row] for row in rows]
     console = Console(highlight=False)
-
-    def width(columns: Iterable[int], text: int) -> int:
-        widths = [_width(named[i], [row[i] for row in body], text) for i in columns]
-        return sum(widths) + _GAP * (len(widths) - 1)
-
-    shown = set(range(len(named)))
+    kept = [*range(len(named))]
     if console.is_terminal:
-        for i in sorted(shown, key=lambda i: -named[i].spare):
-            if not named[i].spare or width(shown, _COMFORTABLE) <= console.width:
-                break
-            shown.remove(i)
-    kept = sorted(shown)
+        kept = _fitting(named, body, console.width)
+        body = _shortened(named, body, kept, console.width)
     drawn = _drawn([named[i] for i in kept], [[row[i] for i in kept] for row in body])
-    # Rather a line that the terminal folds than a number without its end.
-    console.width = max(console.width, width(kept, _NARROWEST))
-    if not console.is_terminal:
+    if console.is_terminal:
+        # Rather a line that the terminal folds than a number without its end.
+        console.width = max(console.width, _total(named, body, kept, _NARROWEST))
+    else:
         console.width = console.measure(drawn, options=console.options.update(width=_PIPE)).maximum
     if title:
         console.print(visible(title), style="bold", markup=False)
     console.print(drawn)
-    return [column.name for i, column in enumerate(named) if i not in shown]
+    missing = [column.name for i, column in enumerate(named) if i not in kept]
+    if missing and name_missing:
+        console.print(f"no room for: {', '.join(missing)}", style="dim", markup=False)
+    return missing
+
+
+def _fitting(named: Sequence[Column], body: Sequence[Sequence[str]], room: int) -> list[int]:
+    """The columns that fit into `room`."""
+    shown = [*range(len(named))]
+    for i in sorted((i for i in shown if named[i].spare > 0), key=lambda i: -named[i].spare):
+        if _total(named, body, shown, _COMFORTABLE) <= room:
+            return shown
+        shown.remove(i)
+    for i in sorted(shown[1:], key=lambda i: (named[i].spare, -i)):
+        if len(shown) <= _FEWEST or _total(named, body, shown, _NARROWEST) <= room:
+            break
+        shown.remove(i)
+    return shown
+
+
+def _total(
+    named: Sequence[Column], body: Sequence[Sequence[str]], kept: Sequence[int], text: int
+) -> int:
+    """The width of the `kept` columns, in which text and paths are no wider than `text`."""
+    widths = [_width(named[i], [row[i] for row in body], text) for i in kept]
+    return sum(widths) + _GAP * (len(widths) - 1)
 
 
 def _width(column: Column, values: Iterable[str], text: int) -> int:
     from rich.cells import cell_len
 
     longest = max(cell_len(column.name), *map(cell_len, values), 1)
-    return min(longest, text) if column.kind == "text" else longest
+    return min(longest, text) if column.kind in ("text", "path") else longest
+
+
+def _shortened(
+    named: Sequence[Column], body: list[list[str]], kept: Sequence[int], room: int
+) -> list[list[str]]:
+    """`body` with paths that fit into what the other columns leave of `room`."""
+    paths = [i for i in kept if named[i].kind == "path"]
+    for i in paths:
+        others = _total(named, body, [j for j in kept if j not in paths], _COMFORTABLE)
+        own = (room - others) // len(paths) - _GAP
+        for row, path in zip(
+            body, shortened([r[i] for r in body], max(own, _NARROWEST)), strict=True
+        ):
+            row[i] = path
+    return body
 
 
 def details(title: str, entries: Mapping[str, str | None]) -> None:
@@ -124,7 +180,7 @@ def _drawn(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Table:
         drawn.add_column(
             Text(column.name),
             justify="right" if column.kind == "number" else "left",
-            no_wrap=column.kind != "text",
+            no_wrap=column.kind not in ("text", "path"),
             overflow="fold",
         )
     for row in rows:

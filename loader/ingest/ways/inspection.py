@@ -13,7 +13,7 @@ from loader import bars
 from loader.check import spellings
 from loader.check.file import Checking
 from loader.check.unique import made_unique
-from loader.check.validate import CheckedBatch, rounding_notes
+from loader.check.validate import CheckedBatch, rounding_notes, skip_notes
 from loader.errors import InputError, MdloadError, TooManyRejects
 from loader.read.formats import read
 from loader.read.sources import Source
@@ -95,6 +95,7 @@ def inspect_source(source: Source, settings: Settings, unlike: str | None = None
         whole=whole,
         notes=(
             *(note for note in checking.notes if note.kind != "recognition"),
+            *noted("rows", skip_notes(first.skipped, layout.skip)),
             *noted("numbers", rounding_notes(first.rounded)),
             *spellings.notes(first.spellings),
         ),

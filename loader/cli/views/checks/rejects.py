@@ -27,7 +27,7 @@ def show_counts(found: pl.DataFrame, limit: int, as_json: bool) -> None:
         return
     table(
         None,
-        [Column("run", "number"), Column("rejected", "time", spare=2), Column("file"),
+        [Column("run", "number"), Column("rejected", "time", spare=2), Column("file", "path"),
          Column("rule"), Column("rows", "number"), Column("waiting", "number"),
          *(Column(name, "number", spare=1) for name in _STATES[1:])],
         [
@@ -57,7 +57,7 @@ def show_rows(rows: Sequence[Mapping[str, Any]], *, more: bool, as_json: bool) -
         say()
     table(
         None,
-        [*([Column("file")] if several else []), Column("row", "number"), Column("broke"),
+        [*([Column("file", "path")] if several else []), Column("row", "number"), Column("broke"),
          Column("state", "status", spare=1), Column("the row")],
         [
             [*([row["path"]] if several else []), _text(row["row_number"]),
