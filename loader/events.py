@@ -14,13 +14,15 @@ Method = Literal["COPY", "UPSERT"]
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """`run_id` is None for a dry run; `files` is 0 for a live feed."""
+    """`run_id` is None for a dry run; `files` is 0 for a live feed; `size_bytes` is the size of all
+    files, as in `FileStarted`."""
 
     run_id: int | None
     files: int
     job_name: str
     provider: str | None
     mode: Literal["live", "backfill"]
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,12 @@ class FileNote:
 
 @dataclass(frozen=True, slots=True)
 class RowsDone:
-    """`rows` more rows were processed; negative when a file starts over."""
+    """`rows` more rows were processed, which take about `size_bytes` of the file's; both are
+    negative when a file starts over."""
 
     path: str
     rows: int
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,15 @@ def counted(n: int, thing: str) -> str:
     return f"{number(n)} {thing}{'' if n == 1 else 's'}"
 
 
+def shortened(text: str, room: int, ahead: int | None = None) -> str:
+    """`text` in at most `room` characters: without its middle, with `ahead` of its beginning (a
+    third of `room`) and as much of its end as there is room for."""
+    if len(text) <= room:
+        return text
+    ahead = room // 3 if ahead is None else ahead
+    return f"{text[:ahead]}…{text[ahead + 1 - room :]}"
+
+
 def alike(sentence: str) -> str:
     """`sentence` without its numbers: two that differ only in these say the same. A `1m` stays."""
     return _NUMBER.sub("#", sentence)

@@ -13,9 +13,11 @@ from loader.cli.context import Context
 from loader.cli.options import PATH, GroupedHelp, blamed, json_option, load_options, settings_of
 from loader.cli.series_options import bounds
 from loader.cli.when import When
+from loader.errors import Cancelled, MdloadError
 
 if TYPE_CHECKING:
     from loader.events import Listener
+    from loader.results import LoadResult
 
 
 def _symbols(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -73,6 +75,7 @@ def backfill(
     from dataclasses import replace
 
     from loader.cli import interrupts, memory, planning
+    from loader.cli.course import Course
     from loader.cli.store import store
     from loader.cli.views.load import print_load, summary
     from loader.db.conninfo import described
@@ -92,21 +95,46 @@ def backfill(
     if plan is not None:
         planning.check_plan(plan, settings)
         settings = replace(settings, dry_run=True)
-    with (
-        blamed(ctx),
-        _metrics({**given, "dry_run": settings.dry_run}) as measuring,
-        find(sources) as found,
-        store(ctx, make=True) as url,
-        listeners(ctx.verbosity, ctx.log_format) as told,
-    ):
-        listening = [*told, *measuring]
-        if plan is not None:
-            result = planning.make_plan(settings, url, found, listening, plan)
-        else:
-            result = load(settings, url, found, listening)
+    where, course = None, Course(dry_run=settings.dry_run)
+    try:
+        with (
+            blamed(ctx),
+            _metrics({**given, "dry_run": settings.dry_run}) as measuring,
+            find(sources) as found,
+            store(ctx, make=True) as url,
+            listeners(ctx.verbosity, ctx.log_format) as told,
+        ):
+            where = described(url)
+            course.expect(found)
+            listening: list[Listener] = [*told, *measuring, course]
+            if plan is not None:
+                result = planning.make_plan(settings, url, found, listening, plan)
+            else:
+                result = load(settings, url, found, listening)
+    except BaseException as error:
+        if isinstance(error, MdloadError) or not interrupts.heard():
+            raise
+        if course.result is None:
+            return _interrupted(course.interrupted(), as_json=as_json)
+        result = course.result
     with interrupts.kept(result.exit_code, summary(result)):
-        print_load(result, as_json=as_json, plan=plan, where=described(url))
+        print_load(result, as_json=as_json, plan=plan, where=where)
     return result.exit_code
+
+
+def _interrupted(result: LoadResult, *, as_json: bool) -> int:
+    from loader.cli import interrupts
+    from loader.cli.course import words
+    from loader.cli.views.table import print_json
+    from loader.listen import log
+    from loader.results import as_object
+
+    what, hint = words(result)
+    with interrupts.kept(Cancelled.exit_code, what):
+        if as_json:
+            print_json(as_object(result))
+    log.error(what, hint)
+    return Cancelled.exit_code
 
 
 def _metrics(given: dict[str, Any]) -> AbstractContextManager[list[Listener]]:

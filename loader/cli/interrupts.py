@@ -78,6 +78,11 @@ def wait_for(busy: Callable[[], bool]) -> None:
     _state.busy = busy
 
 
+def foretell(what: str) -> None:
+    """What stderr says if an interrupted command cannot end in order."""
+    _state.ended = _INTERRUPTED, what
+
+
 @contextmanager
 def kept(code: int, what: str) -> Iterator[None]:
     """Around the output of a command that has committed its work.

@@ -88,8 +88,9 @@ def run(
     from loader.cli.store import store
     from loader.cli.views.table import print_json
     from loader.db.conninfo import described
+    from loader.errors import Cancelled
     from loader.jobs.config import every_job, job
-    from loader.jobs.run import JobRequest
+    from loader.jobs.run import JobInterrupted, JobRequest
 
     if bool(jobs) == every:
         raise click.UsageError("name the jobs to run, or --all of them")
@@ -103,9 +104,14 @@ def run(
     results = []
     with store(ctx, checked=False, make=True) as url:
         for each in chosen:
-            results.append(_run(ctx, each, url, request))
+            try:
+                results.append(_run(ctx, each, url, request))
+            except JobInterrupted as stopped:
+                results.append(stopped.result)
             with _kept(results):
                 _tell(results[-1], described(url), as_json=as_json)
+            if results[-1].exit_code == Cancelled.exit_code:
+                break
     if as_json:
         with _kept(results):
             objects = [each.as_object() for each in results]

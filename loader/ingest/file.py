@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -69,7 +69,9 @@ class FileWork:
         self.ended = False
         self._began = time.monotonic()
         self._as_hashed = as_hashed
-        self._rows_shown = 0
+        self._rows_shown = self._bytes_shown = 0
+        self._rows_read = 0 if mode.partition else mode.resume_at
+        self._reached: Callable[[int], int] = lambda rows: 0
         self._pending: PendingCommit | None = None
         named = run.settings.part if len(run.paths) < 2 else WHOLE
         self._notes = FileNotes(source.name, run.emit, named)
@@ -85,6 +87,8 @@ class FileWork:
         with read(self.source, settings.piece_rows) as reading:
             rows = None if settings.part else reading.rows
             run.emit(FileOpened(self.source.name, rows))
+            size = self.source.size_bytes
+            self._reached = lambda rows: reading.part(rows, size)
             resumable = 0 if self.mode.partition else self.mode.resume_at
             checking = self._checking = run.checking(reading, self.source, resumable)
             if settings.commit_every and not self.mode.partition and not self.done.file_id:
@@ -112,7 +116,7 @@ class FileWork:
 
     def forget_progress(self) -> None:
         """Takes back the progress that was shown and not committed: the next attempt shows it."""
-        self.run.emit(RowsDone(self.source.name, -self._rows_shown))
+        self.run.emit(RowsDone(self.source.name, -self._rows_shown, -self._bytes_shown))
 
     def settle(self) -> None:
         """Finds out whether a commit came through when the connection was lost before its answer.
@@ -124,7 +128,8 @@ class FileWork:
             return
         with self.run.connection(autocommit=True, cancellable=False) as reader:
             if ledger.committed(reader, self.run.run_id, self._pending.done):
-                self.run.emit(RowsDone(self.source.name, self._rows_shown))  # taken back too soon
+                # They were taken back too soon.
+                self.run.emit(RowsDone(self.source.name, self._rows_shown, self._bytes_shown))
                 self._accept(self._pending)
         self._pending = None
 
@@ -142,8 +147,16 @@ class FileWork:
         for piece in pieces:
             self.run.stop_if_cancelled()
             yield piece
-            self._rows_shown += piece.unique.read
-            self.run.emit(RowsDone(self.source.name, piece.unique.read))
+            self._show(piece.unique.read, 0 if self.mode.partition else piece.unique.last_row)
+
+    def _show(self, rows: int, last_row: int) -> None:
+        """Shows progress by `rows` more rows, up to raw row `last_row` at least."""
+        before = self._reached(self._rows_read)
+        self._rows_read = max(self._rows_read + rows, last_row)
+        more = self._reached(self._rows_read) - before
+        self._rows_shown += rows
+        self._bytes_shown += more
+        self.run.emit(RowsDone(self.source.name, rows, more))
 
     def _parts(
         self, writer: Connection, run_id: int, pieces: Iterator[PendingDiff], every: int
@@ -247,7 +260,7 @@ class FileWork:
         self.done, self.covered = committed.done, committed.covered
         self.ended = self.done.state != "partial" or self.done.error is not None
         self._pending = None
-        self._rows_shown = 0
+        self._rows_shown = self._bytes_shown = 0
         self._guard.next_part()
         if self.ended:
             self._notes.tell_parts(self.done.notes)

@@ -107,7 +107,8 @@ def load(
         run.siblings = Siblings(p for p in run.paths.values() if wanted(p, settings.where))
         stack.callback(run.close)
         name, provider, mode = settings.job_name, settings.provider, settings.mode
-        emit(RunStarted(run.run_id, len(sources), name, provider, mode))
+        size = sum(source.size_bytes for source in sources)
+        emit(RunStarted(run.run_id, len(sources), name, provider, mode, size))
         run.earlier = _stoppable(run, lambda: _earlier(run, sources))
         wal = _stoppable(run, lambda: _wal_position(run))
         files = tuple(_all_files(run, known_at.in_order(settings, sources)))

@@ -59,21 +59,32 @@ def run_job(
 ) -> JobResult:
     """Runs `job` in the database at `url`, and calls its hooks. Call it in the main thread.
 
-    An MdloadError becomes part of the result. KeyboardInterrupt cancels the load and is raised
-    again. A dry run writes nothing, takes no lock and calls no hooks.
+    An MdloadError becomes part of the result. KeyboardInterrupt cancels the load and comes
+    out as JobInterrupted. A dry run writes nothing, takes no lock and calls no hooks.
     """
     work = _Work(job, url, request, tuple(listeners))
     try:
         work.run()
     except MdloadError as error:
         return work.ended(error)
-    except KeyboardInterrupt:
-        work.ended(Cancelled(f"the job {job.name} was interrupted"))
-        raise
+    except KeyboardInterrupt as error:
+        stopped = Cancelled(
+            f"the job {job.name} was interrupted: what was not committed is rolled back",
+            hint=f"mdload run {job.name} goes on with what is not loaded",
+        )
+        raise JobInterrupted(work.ended(stopped)) from error
     except Exception as error:
         work.ended(MdloadError(f"mdload failed: {type(error).__name__}: {error}"))
         raise
     return work.ended(None)
+
+
+class JobInterrupted(KeyboardInterrupt):
+    """A job was interrupted; `result` is what it has done."""
+
+    def __init__(self, result: JobResult) -> None:
+        super().__init__(result.error)
+        self.result = result
 
 
 class _Work:

@@ -10,6 +10,7 @@ from typing import Final, Literal, Protocol
 import polars as pl
 
 from loader.read import bounds
+from loader.read.streams.marks import Marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ class Reading:
         around: the columns that JSON has around its rows, alike for all rows of one array.
         metadata: what the container says of the table as a whole, by the container's own keys.
         window: which of the rows are wanted.
+        marks: how many of the source's bytes were read for how many rows, where its rows are read
+            in the order of its bytes and it does not say how many there are.
         batches: rows in the source's order, `batch_rows` each (the last one fewer; any of them
             where rows are so wide that `bounds.BATCH` comes first), one chunk.
     """
@@ -100,6 +103,13 @@ class Reading:
     around: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     window: Window = field(default_factory=Window)
+    marks: Marks = field(default_factory=Marks)
+
+    def part(self, rows: int, size_bytes: int) -> int:
+        """About how many of the source's `size_bytes` its first `rows` rows take."""
+        if self.rows:
+            return size_bytes * min(rows, self.rows) // self.rows
+        return min(self.marks.at(rows), size_bytes)
 
     def __iter__(self) -> Iterator[RawBatch]:
         return self.batches

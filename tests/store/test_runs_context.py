@@ -63,7 +63,7 @@ def test_a_block_that_ends_is_a_success(tracker: JobRunTracker) -> None:
         (ValueError(), "failure", "ValueError"),
         (InputError("a.csv: no column is a time"), "failure", "a.csv: no column is a time"),
         (Cancelled("stopped by SIGTERM"), "cancelled", "stopped by SIGTERM"),
-        (KeyboardInterrupt(), "cancelled", "KeyboardInterrupt"),
+        (KeyboardInterrupt(), "cancelled", "interrupted"),
         (asyncio.CancelledError(), "cancelled", "CancelledError"),
         (GeneratorExit(), "cancelled", "GeneratorExit"),
         (SystemExit(), "success", None),
@@ -245,7 +245,7 @@ def test_ctrl_c_cancels(tracker: JobRunTracker, database_url: str) -> None:
     program.send_signal(2)
     finish(program)
     run = tracker.get_run(run_id)
-    assert (run.status, run.error_message) == ("cancelled", "KeyboardInterrupt")
+    assert (run.status, run.error_message) == ("cancelled", "interrupted")
 
 
 def test_a_run_that_was_killed_is_stuck_once_it_is_silent(

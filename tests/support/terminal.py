@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -39,6 +40,12 @@ class Shown:
         return _plain(self.raw.rpartition("\x1b[?25h")[2]).splitlines()
 
 
+def _of_its_own() -> None:
+    """Makes standard input the terminal that Ctrl-C comes from."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def _plain(text: str) -> str:
     return re.sub(r"\r+\n", "\n", _STEERING.sub("", text)).replace("\r", "\n")
 
@@ -50,11 +57,12 @@ def on_terminal(
     columns: int = 80,
     env: Mapping[str, str] | None = None,
     answers: Mapping[str, str] | None = None,
-    watch: Callable[[str, subprocess.Popen[bytes]], None] = lambda seen, process: None,
+    watch: Callable[[str, subprocess.Popen[bytes]], str | None] = lambda seen, process: None,
     timeout: float = 120,
 ) -> Shown:
     """Runs the command on a terminal of that many columns. It types each of the `answers` once its
-    question is seen. `watch` is shown all that has been seen, again and again."""
+    question is seen. `watch` is shown all that has been seen, again and again, and what it
+    returns is typed: `\\x03` is Ctrl-C."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     around = {k: v for k, v in environment(home).items() if k not in ("NO_COLOR", "COLUMNS")}
@@ -62,6 +70,7 @@ def on_terminal(
         [sys.executable, "-m", "loader", *map(str, args)],
         cwd=cwd, env={**around, "TERM": "xterm", **(env or {})},
         stdin=follower, stdout=follower, stderr=follower, start_new_session=True,
+        preexec_fn=_of_its_own,  # noqa: PLW1509
     )  # fmt: skip
     os.close(follower)
     seen, waiting, given_up = b"", dict(answers or {}), time.monotonic() + timeout
@@ -78,7 +87,8 @@ def on_terminal(
             text = _plain(seen.decode(errors="replace"))
             for question in [each for each in waiting if each in text]:
                 os.write(leader, f"{waiting.pop(question)}\n".encode())
-            watch(text, process)
+            if typed := watch(text, process):
+                os.write(leader, typed.encode())
         code = process.wait(timeout=max(given_up - time.monotonic(), 1))
     finally:
         if process.poll() is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from loader import text
+
 
 def shortened(paths: Sequence[str], room: int) -> list[str]:
     """`paths`, each no longer than `room` characters. A folder that all long ones share goes first;
@@ -33,5 +35,4 @@ def _without(shared: str, path: str, room: int, ahead: int) -> str:
     rest = path[len(shared) :]
     if shared and len(rest) < room:
         return f"{path[: room - 1 - len(rest)]}…{rest}"
-    kept = f"…{rest}" if shared else path
-    return f"{kept[:ahead]}…{kept[ahead + 1 - room :]}"
+    return text.shortened(f"…{rest}" if shared else path, room, ahead)

@@ -4,8 +4,9 @@ providers, compressed or archived."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from io import BufferedIOBase
 
 from loader.errors import Unfinished, UnreadableFile
 from loader.read import bounds
@@ -40,11 +41,12 @@ def read(source: Source, batch_rows: int = 250_000) -> Iterator[Reading]:
         found = container(head, source, layers)
         reading = found.read(Opened(stream, source, layers, batch_rows, stack))
         bounds.refuse_too_wide(source.name, len(reading.columns))
-        yield replace(reading, batches=_complete(reading, source.name))
+        yield replace(reading, batches=_complete(reading, raw, source.name))
 
 
-def _complete(reading: Reading, name: str) -> Iterator[RawBatch]:
-    """The batches, which have to have as many rows as the container says.
+def _complete(reading: Reading, raw: BufferedIOBase, name: str) -> Iterator[RawBatch]:
+    """The batches, which have to have as many rows as the container says. Marks how far into `raw`
+    they reach.
 
     Raises:
         Unfinished: they have fewer or more.
@@ -52,6 +54,9 @@ def _complete(reading: Reading, name: str) -> Iterator[RawBatch]:
     rows = 0
     for batch in reading:
         rows += batch.frame.height
+        if reading.rows is None:
+            with suppress(OSError, ValueError):
+                reading.marks.add(rows, raw.tell())
         yield batch
     rows += reading.window.passed_by
     if reading.rows is not None and rows != reading.rows:

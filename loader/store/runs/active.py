@@ -34,7 +34,8 @@ def outcome(error: BaseException | None) -> tuple[RunStatus, str | None]:
             stopped = isinstance(code, int) and code > 128
             return "cancelled" if stopped else "failure", f"exit: {code}"
         case Cancelled() | KeyboardInterrupt() | GeneratorExit():
-            return "cancelled", str(error) or type(error).__name__
+            silent = "interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__
+            return "cancelled", str(error) or silent
         case MdloadError():
             return "failure", str(error)
         case Exception():
