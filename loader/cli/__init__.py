@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rejects": ("loader.cli.rejects:rejects", "Show rejected rows, and load them after a fix."),
     "prune": ("loader.cli.prune:prune", "Remove old history that no pin needs."),
     "query": ("loader.cli.query:query", "Run SQL over the stored bars, and print the rows."),
+    "report": ("loader.cli.report:report", "Write a page of HTML to look at."),
     "export": ("loader.cli.export:export", "Write stored bars to Parquet or CSV."),
     "config": ("loader.cli.config:config", "Check or show mdload.toml, or print its schema."),
     "schedule": ("loader.cli.schedule:schedule", "Print the jobs for cron or systemd."),

@@ -1,0 +1,145 @@
+"""Which bars are there, by series and cell of time, compared with an exchange's calendar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import polars as pl
+
+from loader import bars
+from loader.bars import SERIES, TS
+from loader.db.arrow import Connection
+from loader.errors import NothingStored
+from loader.store.series import series_of, stored_pieces
+from loader.store.timescale.chunks import stretches
+from loader.survey.calendars import calendar
+from loader.survey.coverage import coverage
+from loader.survey.report import cells as grids
+from loader.survey.report.asked import Asked, Row
+from loader.survey.report.cells import Cells
+from loader.survey.report.states import COUNTS, by_calendar, by_usual
+from loader.survey.report.within import within
+from loader.survey.waivers import stored_waivers
+
+#: Cells of a strip.
+_CELLS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """
+    Attributes:
+        cells: of time, the same for all series; None where nothing is stored.
+        calendar: the exchange's that the bars were compared with, or None.
+        sampled: whether cells were sampled, because there are too many bars to count.
+        loose: whether bars shorter than a day are counted whatever hours of a session they are in,
+            because there are too many to look at each.
+        series: by series its key, `first` and `last` bar, `bars`, `states` (a letter for each cell:
+            `loader.survey.report.states.STATES`); and with a calendar how many bars were `expected`
+            from the first to the last one, are `missing` there or `waived`, and `behind`: expected
+            after the last one and up to now. Counts that are not known are None.
+        groups: by provider and interval how many `series`, the sums of the counts, the first and
+            last bar of all, `lagging` (how many series are behind), and `share`: for each cell the
+            share of expected bars (or of full series) that is there, None where none is expected.
+    """
+
+    cells: Cells | None
+    calendar: str | None
+    sampled: bool
+    loose: bool
+    series: list[Row]
+    groups: list[Row]
+
+
+def covered(connection: Connection, asked: Asked) -> Covered:
+    """
+    Raises:
+        SettingsError: the calendar does not exist, or does not cover the span.
+        NothingStored: none of a named series is stored.
+    """
+    apart = stretches(connection)
+    try:
+        pieces = stored_pieces(connection, asked.bars, apart).drop_nulls("first")
+    except NothingStored:
+        if asked.bars.symbols or asked.bars.provider or asked.bars.interval:
+            raise
+        pieces = None
+    if pieces is None or not pieces.height:
+        return Covered(None, asked.calendar, False, False, [], [])
+    series = series_of(pieces)
+    first, last = series["first"].min(), series["last"].max()
+    assert isinstance(first, datetime)
+    assert isinstance(last, datetime)
+    named = asked.calendar is not None
+    end = max(last, min(asked.now, asked.bars.until or asked.now)) if named else last
+    cells = Cells.over(first, end, _CELLS, weekly=not named)
+    sampled = grids.about(connection, series) > grids.COUNTED
+    if sampled:
+        held, total = _sampled(connection, asked, series, cells)
+    else:
+        held = grids.counted(connection, pieces, apart, cells)
+        total = held.group_by("sid").agg(pl.col("bars").sum())
+    exact = False
+    if asked.calendar is None:
+        states = by_usual(series, held, cells)
+    else:
+        sessions = calendar(asked.calendar, first.date(), end.date(), evening=True)
+        waivers = stored_waivers(connection)
+        short = _short(series)
+        exact = short.height > 0 and grids.about(connection, short) <= grids.EXACT
+        if exact:
+            held = within(connection, asked, short, held, cells, sessions)
+        states = by_calendar(series, held, cells, sessions, waivers, min(end, asked.now), sampled)
+    loose = named and not sampled and not exact and bool(_short(series).height)
+    rows = series.join(total, on="sid", how="left").join(states.rows, on="sid", how="left")
+    rows = rows.sort("sid").select("sid", *SERIES, "first", "last", *COUNTS, "states")
+    groups = _groups(rows, states.shares)
+    return Covered(cells, asked.calendar, sampled, loose, rows.drop("sid").to_dicts(), groups)
+
+
+def _short(series: pl.DataFrame) -> pl.DataFrame:
+    """Those of bars shorter than a day."""
+    lengths = pl.col("interval").replace_strict(
+        bars.INTERVAL_SECONDS, default=86_400, return_dtype=pl.Int64
+    )
+    return series.filter(lengths < 86_400)
+
+
+def _sampled(
+    connection: Connection, asked: Asked, series: pl.DataFrame, cells: Cells
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """As if a cell had one bar for each slice of time that holds any, and estimated totals."""
+    found = coverage(connection, asked.bars, cells.many)
+    sids = {tuple(key): sid for sid, *key in series.select("sid", *SERIES).iter_rows()}
+    held, total = [], []
+    for one in found.series:
+        sid = sids[one.provider, one.symbol, one.interval]
+        total.append((sid, one.bars))
+        for n, share in enumerate(one.cells):
+            if share and found.origin is not None:
+                held.append((sid, found.origin + (n + 0.5) * found.cell, round(share * 1000)))
+    begun = pl.DataFrame(held, {"sid": pl.Int32(), "at": TS, "bars": pl.Int64()}, orient="row")
+    numbered = begun.with_columns(cell=cells.number(pl.col("at")))
+    return (
+        numbered.group_by("sid", "cell").agg(pl.col("bars").max()),
+        pl.DataFrame(total, {"sid": pl.Int32(), "bars": pl.Int64()}, orient="row"),
+    )
+
+
+def _groups(rows: pl.DataFrame, shares: pl.DataFrame) -> list[Row]:
+    keys = ["provider", "interval"]
+    summed = rows.group_by(keys).agg(
+        pl.len().alias("series"), pl.col("first").min(), pl.col("last").max(),
+        *(pl.when(pl.col(c).count() > 0).then(pl.col(c).sum()).alias(c) for c in COUNTS),
+        lagging=(pl.col("behind") > 0).sum(),
+    )  # fmt: skip
+    by_cell = (
+        shares.join(rows.select("sid", *keys), on="sid")
+        .group_by(*keys, "cell").agg(pl.col("there").sum(), pl.col("due").sum())
+        .with_columns(share=pl.when(pl.col("due") > 0).then(pl.col("there") / pl.col("due")))
+        .sort(*keys, "cell")
+        .group_by(keys).agg(pl.col("share"))
+    )  # fmt: skip
+    return summed.join(by_cell, on=keys, how="left").sort(keys).to_dicts()
