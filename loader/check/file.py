@@ -166,7 +166,10 @@ class Checking:
         checked = self._within(batch, normalised)
         self._table.look(batch, checked.good, layout)
         checked = replace(
-            checked, others=self._table.others(batch, layout), prefers=layout.dialect.prefers
+            checked,
+            others=self._table.others(batch, layout),
+            prefers=layout.dialect.prefers,
+            restarts=self._table.restarts(batch, layout),
         )
         if self._meaning.symbol_map is None:
             return checked

@@ -16,6 +16,7 @@ from loader.check.instruments import apart
 from loader.check.instruments.apart import Others
 from loader.check.instruments.lacks import Known, Place
 from loader.check.instruments.one_symbol import OneSeries
+from loader.check.instruments.restarts import Restarts, are_versioned
 from loader.check.instruments.unwanted import Unwanted
 from loader.check.layout import split_clocks
 from loader.check.layout.decide import Layout, decide
@@ -172,6 +173,13 @@ class Table:
         return apart.others(
             self._candidates, batch.frame, location.start_row, location.source, layout.columns
         )
+
+    def restarts(self, batch: RawBatch, layout: Layout) -> Restarts | None:
+        """What looks for series that begin again; None if the person says where symbols are."""
+        if "symbol" in self._meaning.columns:
+            return None
+        versioned = are_versioned(batch.frame.columns)
+        return Restarts(batch.location.source, layout.columns.get("symbol"), versioned)
 
 
 #: Columns that may number rows, and instruments as well.

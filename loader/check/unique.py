@@ -19,6 +19,7 @@ from loader import bars
 from loader.bars import SERIES, TS
 from loader.bars.words import changes
 from loader.check.instruments.apart import EXAMINED
+from loader.check.instruments.restarts import Restarts, SeriesSeen
 from loader.check.validate import CheckedBatch
 from loader.read.spool import Partitions
 
@@ -76,7 +77,9 @@ def in_order(pieces: Iterable[CheckedBatch]) -> Generator[UniqueBatch, None, Non
 
     Raises:
         MayRepeat: a series goes back into a stretch of time that was read before.
+        ColumnMismatch: series begin again with other prices, as the last piece shows.
     """
+    found, restarts = SeriesSeen(), None
     seen = pl.DataFrame(schema={**{s: pl.String() for s in SERIES}, "lo": TS, "hi": TS})
     for piece in pieces:
         unique = made_unique(piece)
@@ -86,7 +89,10 @@ def in_order(pieces: Iterable[CheckedBatch]) -> Generator[UniqueBatch, None, Non
         if overlap.height:
             raise MayRepeat
         seen = _spans(pl.concat([seen, unique.series.drop("rows")]))
+        _see(found, unique, piece.good)
+        restarts = piece.restarts
         yield unique
+    found.refuse(restarts)
 
 
 def partitioned(
@@ -104,16 +110,17 @@ def partitioned(
     with `at_once` also those of the first partition that has some, before it is given out.
 
     Raises:
-        Whatever `examine` raises.
+        ColumnMismatch: series begin again with other prices, or what `examine` raises.
     """
     count = min(max(rows // _PARTITION_ROWS, _FEWEST), _MOST)
     key = [_week(), _lane(_LANES)] if by_time else [_partition(count)]
     none = pl.DataFrame(schema=BARS_AND_ROW)
     prefers: tuple[pl.Expr, ...] = ()
+    restarts: Restarts | None = None
     with Partitions(BARS_AND_ROW) as partitions:
         number = seen = 0
         for number, piece in enumerate(pieces, 1):
-            prefers = piece.prefers
+            prefers, restarts = piece.prefers, piece.restarts
             for partition, rows_of_it in piece.good.group_by(key):
                 partitions.append(partition, rows_of_it)
             # Good rows are counted as read when they come back.
@@ -121,17 +128,29 @@ def partitioned(
             seen += piece.good.height + set_aside.read
             yield replace(set_aside, last_row=number, seen=seen)
         met = pl.DataFrame(schema=_MET)
+        found = SeriesSeen()
         for frame in partitions.frames(piece_rows):
             unique = _unique(frame, prefers)
             if unique.met is not None:
                 if at_once and met.is_empty():
                     examine(unique.met)
                 met = pl.concat([met, unique.met]).head(EXAMINED)
+            _see(found, unique, frame)
+            if at_once:
+                found.refuse(restarts)
             for part in _in_pieces(replace(unique, met=None), piece_rows):
                 number += 1
                 yield replace(part, last_row=number, seen=seen)
         if met.height:
             examine(met)
+        found.refuse(restarts)
+
+
+def _see(found: SeriesSeen, unique: UniqueBatch, rows: pl.DataFrame) -> None:
+    if unique.conflicting:
+        found.add_restated(rows)
+    else:
+        found.add(unique.series)
 
 
 def _in_pieces(unique: UniqueBatch, piece_rows: int) -> Generator[UniqueBatch, None, None]:

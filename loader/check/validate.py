@@ -15,6 +15,7 @@ from loader.bars.names import Naming
 from loader.bars.words import changes
 from loader.check import rawjson
 from loader.check.instruments.apart import Others
+from loader.check.instruments.restarts import Restarts
 from loader.check.normalise import Normalised
 from loader.check.reasons import LONGEST_KEY
 from loader.check.rules import EXACT, ROUNDED, RuleSettings, rules
@@ -57,6 +58,7 @@ class CheckedBatch:
         last_row: the number of the batch's last row.
         others: the columns that no bar is read from, where some may tell instruments apart.
         prefers: which of two rows for one bar is kept, see `Dialect.prefers`.
+        restarts: what looks for series that begin again with other prices, or None.
     """
 
     good: pl.DataFrame
@@ -70,6 +72,7 @@ class CheckedBatch:
     prefers: tuple[pl.Expr, ...] = ()
     outside: int = 0
     unread: int = 0
+    restarts: Restarts | None = None
 
 
 def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) -> CheckedBatch:

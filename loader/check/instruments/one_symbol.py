@@ -10,6 +10,7 @@ import polars as pl
 
 from loader.bars import names
 from loader.bars.numbers import is_text
+from loader.check.instruments.apart import is_about_row
 from loader.check.instruments.next_steps import ADJUSTMENT, next_step
 from loader.dialects.dialect import fold
 from loader.errors import ColumnMismatch
@@ -49,7 +50,7 @@ def refuse_several_symbols(
         return
     for name in frame.columns:
         column = frame.get_column(name)
-        if name in columns.values() or not names.is_word(column.dtype):
+        if name in columns.values() or not names.is_word(column.dtype) or is_about_row(name):
             continue
         with_times = pl.DataFrame([times.alias("time"), column.alias("other")])
         if column.n_unique() * 3 <= rows and with_times.n_unique() > 0.99 * rows:

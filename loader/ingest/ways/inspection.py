@@ -12,7 +12,7 @@ import polars as pl
 from loader import bars
 from loader.check import spellings
 from loader.check.file import Checking
-from loader.check.unique import made_unique
+from loader.check.unique import in_order
 from loader.check.validate import CheckedBatch, rounding_notes, skip_notes
 from loader.errors import InputError, MdloadError, TooManyRejects
 from loader.read.formats import read
@@ -102,7 +102,8 @@ def inspect_source(source: Source, settings: Settings, unlike: str | None = None
     )
     try:
         spellings.refuse_collisions(first.spellings)
-        made_unique(first)
+        for _ in in_order([first]):
+            pass
         return _within_limit(seen, first, settings)
     except InputError as error:
         return replace(seen, error=error)

@@ -1,0 +1,181 @@
+"""Times that begin again with other prices: two series, one behind the other, under one symbol."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from loader import bars
+from loader.check.instruments.next_steps import quoted
+from loader.dialects.dialect import fold
+from loader.errors import ColumnMismatch
+from loader.text import counted
+
+#: Fewer bars of a stretch than this may be updates of bars that were still running.
+_FEWEST: Final = 3
+#: Of the bars that a stretch restates, the share that it must change to be of another series; of
+#: the series' bars, that share if there are many, and if there are few.
+_OF_MET: Final = 0.5
+_OF_MANY, _OF_FEW, _MANY = 0.2, 0.5, 20
+#: The factor between prices of one bar that is too large for an update, and the spread of factors
+#: that a split does not have.
+_JUMP: Final = 1.5
+_SPREAD: Final = 1.05
+#: Of the series of a file with symbols, so many have to begin again.
+_OF_SERIES: Final = 0.5
+#: Parts that are kept before they are added up.
+_PARTS: Final = 64
+_NONE: Final = pl.DataFrame(
+    schema={
+        **{name: pl.String() for name in bars.SERIES},
+        **dict.fromkeys(("keys", "met", "conflicts", "turns", "at"), pl.Int64()),
+        **dict.fromkeys(("factor", "spread"), pl.Float64()),
+    }
+)
+_VERSIONS: Final = re.compile(
+    r"(?:last)?(?:updat|creat|insert|ingest|load|download|fetch|modif|receiv|publish|retriev|import)"
+    r"(?:e?d)?(?:at|on|time|date|ts)?|asof(?:date)?|knowledge(?:time|date)|revision|version"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Restarts:
+    """What to look for in a file whose series may begin again.
+
+    Attributes:
+        where: the file.
+        column: its column of symbols, or None.
+        versioned: whether another column says when rows were written, or which version they are.
+    """
+
+    where: str
+    column: str | None = None
+    versioned: bool = False
+
+
+class SeriesSeen:
+    """The series of the parts of a file. All rows of one key are in one part."""
+
+    def __init__(self) -> None:
+        self._parts: list[pl.DataFrame] = []
+        self._restated = False
+
+    def add(self, series: pl.DataFrame) -> None:
+        """Adds a part that restates none of its bars: `series` has `bars.SERIES` and `rows`."""
+        self._add(series.select(*bars.SERIES, pl.col("rows").cast(pl.Int64).alias("keys")))
+
+    def add_restated(self, rows: pl.DataFrame) -> None:
+        """Adds a part that restates some of its bars: its `rows`, with their `row_number`."""
+        self._restated = True
+        self._add(_again(rows.sort("row_number")))
+
+    def _add(self, part: pl.DataFrame) -> None:
+        self._parts.append(part)
+        if len(self._parts) == _PARTS:
+            self._parts = [_added(self._parts)]
+
+    def refuse(self, restarts: Restarts | None) -> None:
+        """
+        Raises:
+        ColumnMismatch: the times of most series begin again, and most bars that are there for the
+            second time have other prices. Updates of single bars are not so.
+        """
+        if not self._restated or restarts is None:
+            return
+        whole = _added(self._parts)
+        flagged = whole.filter(_is_other(versioned=restarts.versioned))
+        sound = whole.filter(pl.col("keys") >= _FEWEST).height
+        if flagged.is_empty() or flagged.height < _OF_SERIES * sound:
+            return
+        count, at = flagged.select(pl.col("conflicts").sum(), pl.col("at").min()).row(0)
+        name = "-" if restarts.column is None else restarts.column
+        raise ColumnMismatch.at(
+            restarts.where,
+            f"from row {at:,} on times begin again, and {counted(count, 'bar')} "
+            f"{'has' if count == 1 else 'have'} other prices there: these look like two series, "
+            "one behind the other",
+            column=restarts.column,
+            hint="load each as a file of its own, under its own symbol or provider; or if later "
+            f"rows correct earlier ones: --column symbol={quoted(name)}",
+        )
+
+
+def are_versioned(names: Iterable[str]) -> bool:
+    """Whether one of the columns called `names` says when its row was written, or its version."""
+    return any(_VERSIONS.fullmatch(fold(name)) for name in names)
+
+
+def _again(rows: pl.DataFrame) -> pl.DataFrame:
+    """Of each series in `rows`, which are in the file's order: how many distinct `keys` it has, how
+    many rows come back to a bar (`met`) of three rows or more before and how many of these have
+    other prices (`conflicts`), how often its times turn back (`turns`), the first row at which they
+    do (`at`), and the usual `factor` between the prices of one bar, with its `spread`."""
+    own = list(bars.SERIES)
+    step = pl.col("ts").diff().over(own).dt.total_microseconds().sign()
+    steps = rows.select(*own, "row_number", step=step)
+    ways = steps.group_by(own).agg(
+        back=(pl.col("step") < 0).sum(),
+        forth=(pl.col("step") > 0).sum(),
+        at_back=pl.col("row_number").filter(pl.col("step") < 0).first(),
+        at_forth=pl.col("row_number").filter(pl.col("step") > 0).first(),
+    )
+    key, falls = list(bars.KEY), pl.col("back") > pl.col("forth")
+    after = {name: pl.col(name).shift(-1).over(key) for name in ("at", *bars.PRICES)}
+    differ = pl.any_horizontal(pl.col(name) != pl.col(f"{name}_after") for name in bars.PRICES)
+    met = (
+        rows.with_columns(at=pl.int_range(pl.len()).over(own))
+        .with_columns(expr.alias(f"{name}_after") for name, expr in after.items())
+        .filter(pl.col("at_after") - pl.col("at") >= _FEWEST)
+        .with_columns(differ=differ, factor=pl.col("close_after") / pl.col("close"))
+    )
+    other = pl.col("factor").filter(pl.col("differ"))
+    counts = met.group_by(own).agg(
+        met=pl.len(),
+        conflicts=pl.col("differ").sum(),
+        factor=other.median(),
+        spread=other.quantile(0.9) / other.quantile(0.1),
+    )
+    keys = rows.group_by(own).agg(keys=pl.col("ts").n_unique().cast(pl.Int64))
+    return (
+        keys.join(ways, on=own)
+        .join(counts, on=own, how="left")
+        .select(
+            *own, "keys", "factor", "spread",
+            pl.col("met", "conflicts").cast(pl.Int64).fill_null(0),
+            turns=pl.min_horizontal("back", "forth").cast(pl.Int64),
+            at=pl.when(falls).then("at_forth").otherwise("at_back"),
+        )
+    )  # fmt: skip
+
+
+def _added(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    return (
+        pl.concat([_NONE, *parts], how="diagonal")
+        .group_by(bars.SERIES)
+        .agg(
+            pl.col("keys", "met", "conflicts").sum(),
+            pl.col("factor", "spread").median(),
+            pl.col("turns").max(),
+            pl.col("at").min(),
+        )
+    )
+
+
+def _is_other(*, versioned: bool) -> pl.Expr:
+    conflicts, keys, factor = pl.col("conflicts"), pl.col("keys"), pl.col("factor")
+    jump = (factor >= _JUMP) | (factor <= 1 / _JUMP)
+    if versioned:
+        much = jump & (pl.col("spread") > _SPREAD)
+    else:
+        share = pl.when(conflicts >= _MANY).then(_OF_MANY).otherwise(_OF_FEW)
+        much = jump | (conflicts >= share * keys)
+    return (
+        (conflicts >= _FEWEST)
+        & (conflicts >= _FEWEST * pl.col("turns"))
+        & (conflicts >= _OF_MET * pl.col("met"))
+        & much.fill_null(False)
+    )
