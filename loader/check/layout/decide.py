@@ -22,10 +22,10 @@ from loader.check.instruments.hints import ASKED, Hint, hinted_interval, parse_i
 from loader.check.instruments.lacks import Known, Place
 from loader.check.instruments.lacks import refuse as lacks_refused
 from loader.check.instruments.one_symbol import refuse_several_symbols
-from loader.check.layout import clocks, fills, intervals, scales, unfinished, units
+from loader.check.layout import clocks, fills, intervals, scales, second_times, unfinished, units
 from loader.check.layout.columns import Columns, choose
+from loader.check.layout.doubts import refuse_doubtful_times
 from loader.check.layout.fills import Fill
-from loader.check.layout.split_clocks import refuse_unread_clock
 from loader.dialects.dialect import Dialect, Stamp
 from loader.dialects.known import known_dialect
 from loader.dialects.own import from_tables
@@ -191,9 +191,7 @@ def _decided(
     plan, time_notes = timeplan.plan(frame, clock, time_format, where)
     time_cells = stamps.cells(frame, plan)
     written, late = stamps.read(time_cells, plan), stamps.say_24(time_cells, plan)
-    refuse_unread_clock(frame, columns, written.shown, known.used, where)
-    if plan.kind == "wall" and not dialect.shapes:
-        clocks.refuse_twelve_hours(frame, columns, written.shown, where)
+    refuse_doubtful_times(frame, columns, dialect, meaning, plan, written.shown, known.used, where)
     refuse_several_symbols(frame, columns, written.shown, where)
     intervals.refuse_several_intervals(frame, columns, known.used, where)
     hinted, hint_notes = hinted_interval(meaning, taken, known.path)
@@ -224,6 +222,9 @@ def _decided(
         scales.refuse_fixed_point(frame, columns, dress.numbers, where)
     clocks.refuse_ends_by_name(clock[0], meaning, dialect, where)
     stamp, after, stamp_notes = _stamp(meaning, dialect, plan, written, said, where, late)
+    if not dialect.shapes and "ts" not in meaning.columns and (said.distinct == "1d").all():
+        days = stamps.starts(written, plan, True).ts.dt.offset_by("-1d" if after else "0d")
+        second_times.refuse_other_days(frame, columns, dialect, days, known.used, where)
     skip = {} if meaning.keep_skipped else unfinished.skipped(dialect, frame, columns)
     skip = {**skip, **unselected(frame, {**dialect.where, **meaning.where}, where)}
     convention = known_convention(meaning.symbol_convention or dialect.symbol_convention)
