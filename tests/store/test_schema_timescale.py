@@ -129,6 +129,8 @@ def test_the_doctor_sees_what_became_of_it(timescale_url: str) -> None:
 def test_a_policy_that_has_never_run_or_runs_for_the_first_time(timescale_url: str) -> None:
     schema.upgrade(timescale_url)
     with psycopg.connect(timescale_url, autocommit=True) as connection:
+        # Its scheduler would plan the job anew.
+        connection.execute("SELECT _timescaledb_functions.stop_background_workers()")
         connection.execute(
             "INSERT INTO _timescaledb_internal.bgw_job_stat (job_id, last_start, last_finish,"
             " next_start, last_successful_finish, last_run_success, total_runs, total_duration,"
