@@ -19,6 +19,25 @@ SELECT format('%I.%I', chunk_schema, chunk_name) AS chunk, range_start AS lo, ra
   FROM timescaledb_information.chunks JOIN bars USING (hypertable_schema, hypertable_name)
  ORDER BY range_start
 
+-- chunks_beside --
+-- The compressed chunks that have rows or dead space beside what is compressed, in order of time: name, first instant,
+-- first instant after it, bytes beside. $1 a moment: only chunks that end after it; NULL for all. An emptied chunk keeps
+-- one page of its index.
+SELECT chunk, lo, hi, pg_total_relation_size(CAST(chunk AS regclass)) AS bytes
+  FROM (SELECT format('%I.%I', chunk_schema, chunk_name) AS chunk, range_start AS lo, range_end AS hi
+          FROM timescaledb_information.chunks
+         WHERE hypertable_schema = current_schema() AND hypertable_name = 'bars_ohlcv' AND is_compressed
+           AND (CAST($1 AS timestamptz) IS NULL OR range_end > CAST($1 AS timestamptz))) c
+ WHERE pg_relation_size(CAST(chunk AS regclass)) > 0
+    OR pg_indexes_size(CAST(chunk AS regclass)) > 4 * CAST(current_setting('block_size') AS bigint)
+ ORDER BY lo, chunk
+
+-- chunk_give_back --
+-- Composes the statements that give the disk of chunk $1 back, once its rows are compressed: VACUUM cuts off the emptied
+-- table, REINDEX makes its index anew. From now on the session waits no longer than 10 s for a lock.
+SELECT set_config('lock_timeout', '10s', false) AS patience, format('VACUUM (SKIP_LOCKED) %s', CAST(CAST($1 AS text) AS regclass)) AS vacuum,
+       format('REINDEX TABLE %s', CAST(CAST($1 AS text) AS regclass)) AS reindex
+
 -- decompression_unlimited --
 -- Lets this transaction decompress any number of rows. Unchanged bars have been left out before, so these are the ones
 -- that the load changes.

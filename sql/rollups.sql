@@ -34,9 +34,32 @@ CALL refresh_continuous_aggregate(CAST(CAST($1 AS text) AS regclass),
 SELECT add_continuous_aggregate_policy(CAST(CAST($1 AS text) AS regclass), NULL, interval '1 hour',
                                        interval '1 hour', if_not_exists => true)
 
+-- rollup_compresses --
+-- Whether the server compresses rollup $1 by itself.
+SELECT EXISTS (SELECT FROM timescaledb_information.jobs
+                WHERE proc_name IN ('policy_compression', 'policy_columnstore')
+                  AND hypertable_schema = current_schema() AND hypertable_name = $1) AS compresses
+
+-- rollup_columnstore --
+-- Composes the statement that turns compression on for rollup $1.
+SELECT format('ALTER MATERIALIZED VIEW %I SET (timescaledb.enable_columnstore)', CAST($1 AS text)) AS statement
+
+-- rollup_columnstore_policy --
+-- Adds the policy that compresses what is older than 90 days in rollup $1.
+CALL add_columnstore_policy(CAST(CAST($1 AS text) AS regclass), after => interval '90 days', if_not_exists => true)
+
+-- rollup_compression --
+-- Composes that statement for versions before 2.18.
+SELECT format('ALTER MATERIALIZED VIEW %I SET (timescaledb.compress = true)', CAST($1 AS text)) AS statement
+
+-- rollup_compression_policy --
+-- Adds that policy for versions before 2.18.
+SELECT add_compression_policy(CAST(CAST($1 AS text) AS regclass), compress_after => interval '90 days',
+                              if_not_exists => true)
+
 -- rollup_check_statement --
 -- Composes the statement that compares stored bars with a rollup, by series that both have, between its first and last
--- bar: the number of bars compared, and those that differ. $1 the rollup's name, $2 the interval; $3 provider, $4 first
+-- bar: the number of bars compared, and those that differ, the largest share first, then those that one side lacks. $1 the rollup's name, $2 the interval; $3 provider, $4 first
 -- and $5 last moment, $6 symbols, each NULL for all; $7 the tolerance of prices and volume, as a share.
 SELECT format($statement$
     WITH rolled AS (
@@ -62,6 +85,9 @@ SELECT format($statement$
                          CASE WHEN abs(s.close - r.close) > %7$s * abs(s.close) THEN 'close' END,
                          CASE WHEN abs(s.volume - r.volume) > %7$s * abs(s.volume) THEN 'volume' END
                          ], NULL) END AS differs,
+               greatest(abs(s.open - r.open) / nullif(abs(s.open), 0), abs(s.high - r.high) / nullif(abs(s.high), 0),
+                        abs(s.low - r.low) / nullif(abs(s.low), 0), abs(s.close - r.close) / nullif(abs(s.close), 0),
+                        abs(s.volume - r.volume) / nullif(abs(s.volume), 0)) AS share,
                jsonb_build_array(s.open, s.high, s.low, s.close, s.volume) AS stored,
                jsonb_build_array(r.open, r.high, r.low, r.close, r.volume) AS made
           FROM (SELECT * FROM rolled
@@ -69,7 +95,7 @@ SELECT format($statement$
           FULL JOIN stored s USING (provider, symbol, ts)
     )
     SELECT provider, symbol, ts, differs, stored, made, count(*) OVER () AS compared FROM beside
-     ORDER BY cardinality(differs) = 0, provider, symbol, ts
+     ORDER BY cardinality(differs) = 0, share DESC NULLS LAST, provider, symbol, ts
     $statement$, CAST($1 AS text), CAST($2 AS text), CAST($3 AS text), CAST($4 AS timestamptz),
     CAST($5 AS timestamptz), CAST($6 AS text[]), CAST($7 AS double precision)) AS statement
 

@@ -18,12 +18,12 @@ def check(
     """
     Raises:
         CheckFailed: some differ.
-        NothingStored: there is no such rollup.
+        NothingStored: there is no such rollup, or no bar to compare with it.
     """
     from loader.bars import parse_interval
     from loader.cli.store import store
     from loader.cli.views.table import Column, print_json, say, table
-    from loader.errors import CheckFailed
+    from loader.errors import CheckFailed, NothingStored
     from loader.store.timescale import connected, extension
     from loader.survey.verify import FIELDS, check
     from loader.text import counted
@@ -45,6 +45,11 @@ def check(
             table(None, ["provider", "symbol", time, "differs", *FIELDS], rows)
         say(f"{found.rollup.name}: {counted(found.compared, 'bar')} compared, "
                    f"{len(found.differences):,} differ")  # fmt: skip
+    if not found.compared:
+        raise NothingStored(
+            f"no series has stored {wanted} bars and bars in {found.rollup.name}",
+            hint=f"see which there are: mdload coverage --interval {wanted}",
+        )
     if found.differences:
         fields = ", ".join(f"{name} {n:,}" for name, n in found.by_field.items())
         raise CheckFailed(f"{counted(len(found.differences), 'bar')} differ ({fields})")
@@ -57,6 +62,15 @@ def _pairs(
     from loader.survey.verify import FIELDS
 
     return [
-        f"{s:g} / {m:g}" if s is not None and m is not None and name in differs else None
+        _pair(s, m) if s is not None and m is not None and name in differs else None
         for name, s, m in zip(FIELDS, stored, made, strict=True)
     ]
+
+
+def _pair(stored: float, made: float) -> str:
+    """Both with as many digits as it takes to see that they differ."""
+    for digits in (6, 9, 12, 15):
+        left, right = f"{stored:.{digits}g}", f"{made:.{digits}g}"
+        if left != right:
+            return f"{left} / {right}"
+    return f"{stored!r} / {made!r}"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+
 import click
 
 from loader.cli.context import Context
 from loader.cli.options import json_option
+from loader.cli.when import When
 
 
 @click.group(epilog="Example: mdload timescale status")
@@ -49,11 +52,13 @@ def rollup(ctx: Context, /, source: str, targets: tuple[str, ...], as_json: bool
 
     Each is a view with the columns of bars_ohlcv: first open, highest high, lowest low, last close,
     sums of volume and trades, VWAP weighted by volume. A load refreshes the time that it wrote to;
-    the server refreshes every hour. Days and weeks are in UTC.
+    the server refreshes every hour, and compresses what is older than 90 days. Days and weeks are
+    in UTC.
     """
     from loader.cli.store import store
     from loader.cli.views.timescale import show_rollups
     from loader.store.timescale import connected, create, extension, rollups
+    from loader.store.timescale.rollups import compress
     from loader.store.timescale.rollups import rollup as made_of
 
     names = [name for target in targets for name in target.split(",") if name]
@@ -64,7 +69,42 @@ def rollup(ctx: Context, /, source: str, targets: tuple[str, ...], as_json: bool
         new = [each for each in wanted if each not in there]
         for each in new:
             create(connection, each)
+        for each in there:
+            if each in wanted:
+                compress(connection, each)
     show_rollups(wanted, new, as_json=as_json)
+
+
+@timescale.command(
+    short_help="Compress what loads have written beside compressed chunks.",
+    epilog="Example: mdload timescale recompress --since 30d",
+)
+@click.option(
+    "--since",
+    metavar="WHEN",
+    type=When(),
+    help="Only chunks with bars from then on: a date, a time, or an age such as 30d.",
+)
+@json_option
+@click.pass_obj
+def recompress(ctx: Context, /, since: date | datetime | None, as_json: bool) -> None:
+    """Compress the rows that lie beside compressed chunks, and give their disk back.
+
+    A load into compressed chunks leaves new and changed bars uncompressed, unless it has
+    --recompress. Each chunk is a transaction of its own and is locked meanwhile; one that another
+    session holds for 10 s is left as it is. Only the table's owner can do it.
+    """
+    from loader.cli.series_options import bounds
+    from loader.cli.store import store
+    from loader.cli.views.timescale import show_recompressed
+    from loader.store.timescale import connected, extension
+    from loader.store.timescale import recompress as upkeep
+
+    first, _ = bounds(since, None)
+    with store(ctx) as url, connected(url) as connection:
+        extension(connection)
+        done = list(upkeep.recompress(connection, upkeep.beside(connection, first)))
+    show_recompressed(done, as_json=as_json)
 
 
 @timescale.command(

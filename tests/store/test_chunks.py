@@ -15,8 +15,9 @@ T0 = datetime(2020, 1, 2, tzinfo=UTC)  # a Thursday, on which weeks begin here
 HOUR, WEEK = timedelta(hours=1), timedelta(days=7)
 
 
-def times(*moments: datetime) -> pl.Series:
-    return pl.Series("ts", moments, SCHEMA["ts"])
+def times(*moments: datetime, interval: str = "1m") -> pl.DataFrame:
+    schema = {"interval": SCHEMA["interval"], "ts": SCHEMA["ts"]}
+    return pl.DataFrame([(interval, moment) for moment in moments], schema, orient="row")
 
 
 def chunk(name: str, start: datetime, *, compressed: bool = False) -> tuple[object, ...]:
@@ -47,13 +48,26 @@ def test_rows_are_counted_by_the_chunk_that_holds_them() -> None:
 
 def test_spans_join_what_is_less_than_a_week_apart() -> None:
     hours = HourCounts()
-    assert hours.spans() == []
+    assert hours.spans("1m") == []
+    hours.add(times(T0 - WEEK, T0 + 9 * WEEK, interval="1d"))
     hours.add(times(T0 + 5 * HOUR, T0 + timedelta(days=6), T0 + timedelta(days=30, minutes=7)))
     end = HOUR - timedelta(microseconds=1)
-    assert hours.spans() == [
+    assert hours.spans("1m") == [
         (T0 + 5 * HOUR, T0 + timedelta(days=6) + end),
         (T0 + timedelta(days=30), T0 + timedelta(days=30) + end),
     ]
+    assert hours.spans("1d") == [(T0 + n * WEEK, T0 + n * WEEK + end) for n in (-1, 9)]
+    assert hours.spans("1h") == []
+
+
+def test_bars_of_several_intervals_in_one_frame() -> None:
+    hours, more = HourCounts(), HourCounts()
+    more.add(pl.concat([times(T0), times(T0 + WEEK, interval="1d"), times(T0 + HOUR)]))
+    hours += more
+    end = HOUR - timedelta(microseconds=1)
+    assert hours.spans("1m") == [(T0, T0 + HOUR + end)]
+    assert hours.spans("1d") == [(T0 + WEEK, T0 + WEEK + end)]
+    assert [chunk.rows for chunk in touched(CHUNKS, hours)] == [2, 1]
 
 
 def test_parts_of_the_count() -> None:

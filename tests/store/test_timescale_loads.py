@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import Settings
 from loader.store.timescale import recompress
-from tests.conftest import compress, needs_timescale
+from tests.conftest import Ran, compress, needs_timescale
 
 pytestmark = needs_timescale
 T0 = datetime(2020, 1, 2, tzinfo=UTC)  # a Thursday, on which chunks begin
@@ -179,3 +180,56 @@ def test_a_role_that_may_not_compress_loads_all_the_same(url: str, tmp_path: Pat
     assert "must be owner of" in chunk.error
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP OWNED BY mdload_weak")
+
+
+#: Without the maps of visible rows and of free space, 8 kB each, that VACUUM makes.
+SIZE = "SELECT sum(pg_relation_size(c) + pg_indexes_size(c)) FROM show_chunks('bars_ohlcv') c"
+
+
+def test_what_a_load_has_written_beside_is_compressed_when_asked(
+    url: str, tmp_path: Path, mdload: Callable[..., Ran]
+) -> None:
+    before = asked(url, SIZE)
+    rows = [(s, ts, x + 1) for s, ts, x in hours("ABC", 3)]
+    loaded(url, tmp_path / "2.parquet", rows)
+    assert list(uncompressed(url).values()) == [504, 504, 504, 0]
+    command = ("--database", url, "timescale")
+    status = mdload(*command, "status", "--json").json()
+    assert status["partial"] == 3
+    assert status["beside"] > 3 * 504 * 50
+    assert "3 compressed chunks with" in mdload(*command, "status").out
+
+    ran = mdload(*command, "recompress", "--since", "2020-01-16", "--json")
+    assert ran.code == 0, ran.err
+    (one,) = ran.json()
+    assert (one["first"], one["bytes_after"], one["error"]) == ("2020-01-16T00:00:00Z", 0, None)
+    assert list(uncompressed(url).values()) == [504, 504, 0, 0]
+    ran = mdload(*command, "recompress")
+    assert ran.code == 0, ran.err
+    assert "compressed 2 chunks again" in ran.out
+    assert asked(url, SIZE) == before
+    assert asked(url, "SELECT DISTINCT close FROM bars_ohlcv WHERE ts < '2020-01-23'") == [(11,)]
+    assert "nothing to do" in mdload(*command, "recompress").out
+    assert mdload(*command, "status", "--json").json()["partial"] == 0
+
+
+def test_a_load_that_compresses_again_gives_the_disk_back(url: str, tmp_path: Path) -> None:
+    before = asked(url, SIZE)
+    rows = [(s, ts, x + 1) for s, ts, x in hours("ABC", 4)]
+    result = loaded(url, tmp_path / "2.parquet", rows, recompress=True)
+    assert [(chunk.recompressed, chunk.error) for chunk in result.chunks] == [(True, None)] * 4
+    assert asked(url, SIZE) == before
+
+
+def test_a_chunk_that_somebody_holds_is_left_and_named(
+    url: str, tmp_path: Path, mdload: Callable[..., Ran]
+) -> None:
+    rows = [(s, ts, x + 1) for s, ts, x in hours("A", 2)]
+    loaded(url, tmp_path / "2.parquet", rows)
+    with psycopg.connect(url) as other:
+        other.execute("SELECT count(*) FROM bars_ohlcv WHERE ts < '2020-01-03'")
+        ran = mdload("--database", url, "timescale", "recompress")
+        other.rollback()
+    assert ran.code == 5, ran.out
+    assert "1 chunk could not be compressed again, among them _timescaledb_internal." in ran.err
+    assert list(uncompressed(url).values())[1] == 0

@@ -166,7 +166,7 @@ def _chunks(result: LoadResult) -> list[tuple[str, str]]:
     rows = sum(chunk.rows for chunk in result.chunks)
     done = sum(chunk.recompressed for chunk in result.chunks)
     what = f"wrote {rows:,} rows into {counted(len(result.chunks), 'compressed chunk')}"
-    again = f"{done} compressed again" if done else "--recompress compresses them again"
+    again = f"{done} compressed again" if done else "to compress them: mdload timescale recompress"
     facts = [("chunks", f"{what}; {again}:")]
     facts += [("", f"{span(c.first, c.before)}  {c.chunk}  {c.rows:,} rows")
               for c in result.chunks[:_SHOWN]]  # fmt: skip

@@ -7,8 +7,10 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from loader.cli.views.table import print_json, say
+from loader.errors import DatabaseError
 from loader.listen import log
 from loader.store.timescale import Extension, Plan, Rollup, Status
+from loader.store.timescale.recompress import Recompressed
 from loader.text import bytes_, counted, duration, utc
 
 
@@ -63,6 +65,10 @@ def show_status(status: Status, *, as_json: bool) -> None:
         facts.append(("bars", f"{status.chunks:,} chunks of {_days(status.chunk_width)}, "
                               f"{status.compressed:,} of them compressed, "
                               f"{bytes_(status.bytes)}"))  # fmt: skip
+        if status.partial:
+            facts.append(("", f"{counted(status.partial, 'compressed chunk')} with "
+                              f"{bytes_(status.beside)} uncompressed beside: "
+                              "mdload timescale recompress"))  # fmt: skip
         facts.append(("policy", _policy(status)))
     if status.before and status.after:
         facts.append(("compressed", f"{bytes_(status.before)} to "
@@ -71,6 +77,35 @@ def show_status(status: Status, *, as_json: bool) -> None:
     facts += [("rollup", f"{r.name}: {r.target} bars of {r.source} bars") for r in status.rollups]
     for name, value in facts:
         say(f"{name:>11}  {value}")
+
+
+def show_recompressed(done: Sequence[Recompressed], *, as_json: bool) -> None:
+    """Prints what became of each chunk.
+
+    Raises:
+        DatabaseError: the server refused some of them.
+    """
+    failed = [each for each in done if each.error]
+    before = sum(each.chunk.bytes for each in done)
+    left = sum(each.left for each in done)
+    if as_json:
+        print_json([
+            {"chunk": c.chunk.chunk, "first": c.chunk.lo, "before": c.chunk.hi,
+             "bytes_before": c.chunk.bytes, "bytes_after": c.left, "error": c.error}
+            for c in done
+        ])  # fmt: skip
+    elif not done:
+        say("nothing to do: all bars of compressed chunks are compressed")
+    else:
+        said = counted(len(done) - len(failed), "chunk")
+        say(f"compressed {said} again: {bytes_(before)} beside them before, {bytes_(left)} now")
+    if failed:
+        first = failed[0]
+        raise DatabaseError(
+            f"{counted(len(failed), 'chunk')} could not be compressed again, among them "
+            f"{first.chunk.chunk}: {first.error}",
+            hint="as the owner of bars_ohlcv, while nobody loads: mdload timescale recompress",
+        )
 
 
 def _policy(status: Status) -> str:

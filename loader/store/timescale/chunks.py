@@ -16,7 +16,7 @@ _SCHEMA = pl.Schema(
     {"chunk": pl.String(), "lo": TS, "hi": TS, "compressed": pl.Boolean(), "due": pl.Boolean()}
 )
 #: Chunks are assumed to span whole hours; mdload makes them of 7 days.
-_HOURS = pl.Schema({"ts": TS, "rows": pl.Int64()})
+_HOURS = pl.Schema({"interval": pl.String(), "ts": TS, "rows": pl.Int64()})
 #: Chunks per statement: fewer make more statements, more make each probe more expensive.
 _TOGETHER: Final = 8
 #: Bars of which the hours are not yet counted; a piece of a large file has more.
@@ -97,40 +97,53 @@ def _together(single: list[Stretch]) -> list[Stretch]:
 
 
 class HourCounts:
-    """Counts bars by hour. What is added is put together once somebody asks, or much has come."""
+    """Counts bars by interval and hour. What is added is put together once somebody asks, or much
+    has come."""
 
     def __init__(self) -> None:
         self._counted = pl.DataFrame(schema=_HOURS)
-        self._added: list[pl.Series] = []
+        self._added: list[tuple[str, pl.Series]] = []
         self._waiting = 0
 
-    def add(self, ts: pl.Series) -> None:
-        self._added.append(ts)
-        self._waiting += len(ts)
+    def add(self, bars: pl.DataFrame) -> None:
+        """Counts `bars`, which have `interval` and `ts`."""
+        if not bars.height:
+            return
+        first, last = bars["interval"].min(), bars["interval"].max()
+        parts = [bars] if first == last else bars.partition_by("interval")
+        for part in parts:
+            self._added.append((str(part["interval"][0]), part["ts"]))
+        self._waiting += bars.height
         if self._waiting > _WAITING:
             self._together()
 
     def counting(self, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-        """Yields `frames` and counts their `ts`."""
+        """Yields `frames` and counts their bars."""
         for frame in frames:
-            self.add(frame["ts"])
+            self.add(frame)
             yield frame
 
     def __iadd__(self, other: HourCounts) -> Self:
         self._counted = pl.concat([self._counted, other._counted])
         if other._counted.height:
             self._together()
-        for ts in other._added:
-            self.add(ts)
+        self._added += other._added
+        self._waiting += other._waiting
+        if self._waiting > _WAITING:
+            self._together()
         return self
 
     def _together(self) -> pl.DataFrame:
-        if self._added:
-            hours = pl.concat(self._added).dt.truncate("1h").alias("ts").to_frame()
-            new = hours.group_by("ts").agg(rows=pl.len()).cast(_HOURS)
+        by_interval: dict[str, list[pl.Series]] = {}
+        for interval, ts in self._added:
+            by_interval.setdefault(interval, []).append(ts)
+        for interval, times in by_interval.items():
+            hours = pl.concat(times).dt.truncate("1h").alias("ts").to_frame()
+            new = hours.group_by("ts").agg(rows=pl.len())
+            new = new.select(pl.lit(interval).alias("interval"), "ts", "rows").cast(_HOURS)
             self._counted = pl.concat([self._counted, new])
-            self._added, self._waiting = [], 0
-        self._counted = self._counted.group_by("ts").agg(pl.col("rows").sum())
+        self._added, self._waiting = [], 0
+        self._counted = self._counted.group_by("interval", "ts").agg(pl.col("rows").sum())
         return self._counted
 
     @property
@@ -145,9 +158,10 @@ class HourCounts:
         )
         return part
 
-    def spans(self) -> list[tuple[datetime, datetime]]:
-        """First and last instant of stretches that are at least a week apart."""
-        times = self.sorted()["ts"]
+    def spans(self, interval: str) -> list[tuple[datetime, datetime]]:
+        """First and last instant of stretches of bars of `interval` that are at least a week
+        apart."""
+        times = self._together().filter(pl.col("interval") == interval).sort("ts")["ts"]
         opens = (times.diff() > timedelta(days=7)).fill_null(True)
         end = timedelta(hours=1, microseconds=-1)
         ends = opens.shift(-1, fill_value=True)
@@ -156,8 +170,8 @@ class HourCounts:
         ]
 
     def sorted(self) -> pl.DataFrame:
-        """`ts` (the hour) and `rows`."""
-        return self._together().sort("ts")
+        """`ts` (the hour) and `rows`, of all intervals."""
+        return self._together().group_by("ts").agg(pl.col("rows").sum()).sort("ts")
 
 
 def touched(all_chunks: pl.DataFrame, hours: HourCounts) -> list[Touched]:

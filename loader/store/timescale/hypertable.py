@@ -8,6 +8,7 @@ from typing import Final
 
 from loader.db.rows import Session
 from loader.errors import DatabaseError
+from loader.store.timescale import recompress
 from loader.store.timescale.rollups import Rollup, rollups
 from loader.store.timescale.session import Extension, extension
 
@@ -46,7 +47,8 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class Status:
     """How the bars are stored. `before` and `after` are bytes of the compressed chunks before and
-    after compression."""
+    after compression. `partial` counts compressed chunks that loads have written into, and `beside`
+    is the bytes that lie uncompressed in them."""
 
     extension: Extension
     hypertable: bool
@@ -59,6 +61,8 @@ class Status:
     last_status: str | None = None
     next_run: datetime | None = None
     bytes: int = 0
+    partial: int = 0
+    beside: int = 0
     before: int | None = None
     after: int | None = None
     rollups: tuple[Rollup, ...] = ()
@@ -109,6 +113,7 @@ def status(session: Session) -> Status:
         return Status(has, hypertable=False, bytes=size["bytes"])
     (bars,) = found
     (sizes,) = session.rows("hypertable_bytes") or [{"bytes": 0, "before": 0, "after": 0}]
+    partial = recompress.beside(session)
     return Status(
         has,
         hypertable=True,
@@ -121,6 +126,8 @@ def status(session: Session) -> Status:
         last_status=bars["last_status"],
         next_run=bars["next_run"],
         bytes=sizes["bytes"],
+        partial=len(partial),
+        beside=sum(chunk.bytes for chunk in partial),
         before=sizes["before"],
         after=sizes["after"],
         rollups=tuple(rollups(session)),

@@ -1,19 +1,74 @@
-"""After a load in TimescaleDB: compresses chunks again and refreshes rollups."""
+"""Compresses chunks again, after a load or when somebody asks, and refreshes rollups."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from datetime import datetime
 from threading import Lock
 from typing import Final
 
 from loader.db.arrow import Connection
+from loader.db.rows import Session
 from loader.errors import DatabaseError
 from loader.results import ChunkWrites
 from loader.store.timescale.chunks import HourCounts, Touched, chunked, chunks, touched
 
 #: Rows that may be uncompressed before compression catches up: about 300 MB.
 _ROWS: Final = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A compressed chunk with `bytes` of rows, or of dead space, beside what is compressed. `lo` is
+    its first instant, `hi` the first one after it."""
+
+    chunk: str
+    lo: datetime
+    hi: datetime
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recompressed:
+    """What became of a chunk: the bytes that lie beside it now, or the server's message."""
+
+    chunk: Beside
+    left: int
+    error: str | None = None
+
+
+def beside(session: Session, since: datetime | None = None) -> list[Beside]:
+    """The compressed chunks that a load has written into, in order of time; those that end after
+    `since`."""
+    return [Beside(**row) for row in session.rows("chunks_beside", since)]
+
+
+def recompress(session: Session, found: Iterable[Beside]) -> Iterator[Recompressed]:
+    """Compresses the rows beside each chunk and gives their disk back. A chunk that the server
+    refuses stays as it is."""
+    for each in found:
+        try:
+            session.run("chunk_compress", each.chunk)
+            give_back(session, each.chunk)
+        except DatabaseError as error:
+            yield Recompressed(each, each.bytes, str(error))
+        else:
+            now = {left.chunk: left.bytes for left in beside(session)}
+            yield Recompressed(each, now.get(each.chunk, 0))
+
+
+def give_back(session: Session, chunk: str) -> None:
+    """Gives back the disk of a chunk whose rows are compressed: compression leaves them, and the
+    entries of their index, as dead ones. Waits at most 10 s for whoever uses the chunk.
+
+    Raises:
+        DatabaseError: the role may not, or somebody held the chunk for longer.
+    """
+    (statements,) = session.rows("chunk_give_back", chunk)
+    session.composed(statements["vacuum"])
+    session.composed(statements["reindex"])
 
 
 class ChunkUpkeep:
@@ -82,7 +137,7 @@ class ChunkUpkeep:
 
         with timescale.connected(self._url) as connection:
             timescale.extension(connection)
-            timescale.refresh(connection, timescale.rollups(connection), self._written.spans())
+            timescale.refresh(connection, timescale.rollups(connection), self._written.spans)
 
     def _catch_up(self, session: Connection, *, last: bool) -> None:
         """Compresses chunk by chunk in order of time, each in a transaction. The newest one waits
@@ -92,11 +147,26 @@ class ChunkUpkeep:
         found = touched(chunks(session), self._open)
         newest = None if last or not found else found.pop()
         left = self._open.between(newest.lo, None) if newest else HourCounts()
+        again = []
         for chunk in found:
             wanted = chunk.compressed or chunk.due
             if wanted and (self._stopped() or not self._compressed(session, chunk)):
                 left += self._open.between(chunk.lo, chunk.hi)
+            elif chunk.compressed:
+                again.append(chunk.chunk)
         self._open = left
+        if again:
+            self._give_back(again)
+
+    def _give_back(self, chunks: Iterable[str]) -> None:
+        from loader.store import timescale  # noqa: PLC0415 - as in _refresh
+
+        with timescale.connected(self._url) as connection:
+            for chunk in chunks:
+                try:
+                    give_back(connection, chunk)
+                except DatabaseError as error:
+                    self._errors[chunk] = f"compressed, but its disk is not given back: {error}"
 
     def _compressed(self, session: Connection, chunk: Touched) -> bool:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -11,6 +11,7 @@ from typing import Final
 from loader import bars
 from loader.db.rows import Session
 from loader.errors import SettingsError
+from loader.store.timescale.session import extension
 
 _NAME: Final = re.compile(r"bars_(\w+)_of_(\w+)")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks",
@@ -72,14 +73,31 @@ def create(session: Session, wanted: Rollup) -> None:
         session.composed(statement)
         session.run("rollup_policy", wanted.name)
     _refresh(session, wanted, None, None)
+    compress(session, wanted)
+
+
+def compress(session: Session, made: Rollup) -> None:
+    """Has the server compress what is older than 90 days in a rollup, unless it does already, or
+    has no compression."""
+    has = extension(session)
+    if not has.compresses or session.one("rollup_compresses", made.name)[0]:
+        return
+    kind = "columnstore" if has.number >= (2, 18) else "compression"
+    with session.transaction():
+        (statement,) = session.one(f"rollup_{kind}", made.name)
+        session.composed(statement)
+        session.run(f"rollup_{kind}_policy", made.name)
 
 
 def refresh(
-    session: Session, made: Iterable[Rollup], spans: Sequence[tuple[datetime, datetime]]
+    session: Session,
+    made: Iterable[Rollup],
+    spans: Callable[[str], Sequence[tuple[datetime, datetime]]],
 ) -> None:
-    """Refreshes rollups for the bars in `spans` (first and last ts of each)."""
+    """Refreshes rollups for the bars of their own source interval in its `spans` (first and last ts
+    of each)."""
     for each in made:
-        for first, last in spans:
+        for first, last in spans(each.source):
             _refresh(session, each, first, last)
 
 

@@ -6,12 +6,15 @@ from datetime import timedelta
 from typing import Final
 
 from loader.db.rows import Row, Session
-from loader.store.timescale import OLDEST, Extension
+from loader.store.timescale import OLDEST, Extension, recompress
 from loader.survey.doctor.check import Check, State
-from loader.text import duration, utc
+from loader.text import bytes_, counted, duration, utc
 
 #: If a policy is overdue for longer, no background worker runs it.
 _OVERDUE: Final = timedelta(days=1)
+
+#: Bytes that may lie uncompressed beside compressed chunks: what the policy's next runs clear away.
+_BESIDE: Final = 1 << 30
 
 _ENABLE: Final = "with nobody loading, as the owner of bars_ohlcv: mdload timescale enable --yes"
 _ADD: Final = "SELECT add_compression_policy('bars_ohlcv', compress_after => interval '90 days');"
@@ -38,6 +41,11 @@ def timescaledb(session: Session) -> Check:
     state, told, hint = _bars(bars[0], extension) if bars else (
         "warn", "but bars_ohlcv is a plain table, migrated before it came", _ENABLE,
     )  # fmt: skip
+    if state == "ok" and bars and (partial := recompress.beside(session)):
+        size = sum(chunk.bytes for chunk in partial)
+        told += f"; {counted(len(partial), 'compressed chunk')} with {bytes_(size)} beside"
+        if size > _BESIDE:
+            state, hint = "warn", "as the owner of bars_ohlcv: mdload timescale recompress"
     return Check("timescaledb", state, f"version {version}, {told}", hint)
 
 
