@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -24,8 +25,9 @@ from loader.ingest.notes import FileNotes
 from loader.ingest.part import Part, counts_of, refuse_part, write_part
 from loader.ingest.pieces import compared_pieces, in_parts, prove_order
 from loader.ingest.run import LoadMode, LoadRun
+from loader.ingest.run.first import table_alone
 from loader.ingest.writes import telling
-from loader.read.formats import read
+from loader.read.formats import Reading, read
 from loader.read.sources import Source
 from loader.read.spool import Spool
 from loader.read.streams.source import no_access
@@ -93,26 +95,33 @@ class FileWork:
             checking = self._checking = run.checking(reading, self.source, resumable)
             if settings.commit_every and not self.mode.partition and not self.done.file_id:
                 prove_order(run, self.source)
-            session = partial(run.connection, autocommit=True)
-            with (
-                Guard(
-                    settings, session, scattered=self.mode.partition, before=self.done.history
-                ) as guard,
-                compared_pieces(
-                    run, self.source, self.mode, reading, checking, guard.passed
-                ) as compared,
-            ):
-                self._guard = guard
-                pieces = self._opened(compared, checking)
-                if run.run_id is None:
-                    self.done, self.ended = self._dry(pieces), True
-                    self._notes.tell_parts(self.done.notes)
-                    return
-                with run.connection() as writer:
-                    if settings.commit_every:
-                        self._parts(writer, run.run_id, pieces, settings.commit_every)
-                    else:
-                        self._part(writer, run.run_id, pieces, "loaded")
+            with table_alone(run, self.source, reading, self.mode) as alone:
+                self.mode = replace(self.mode, first=alone is not None)
+                self._load(reading, checking, alone)
+
+    def _load(self, reading: Reading, checking: Checking, alone: Connection | None) -> None:
+        """`alone` is the session that has the empty table for itself, if one has."""
+        run, settings = self.run, self.run.settings
+        session = partial(run.connection, autocommit=True)
+        with (
+            Guard(
+                settings, session, scattered=self.mode.partition, before=self.done.history
+            ) as guard,
+            compared_pieces(
+                run, self.source, self.mode, reading, checking, guard.passed
+            ) as compared,
+        ):
+            self._guard = guard
+            pieces = self._opened(compared, checking)
+            if run.run_id is None:
+                self.done, self.ended = self._dry(pieces), True
+                self._notes.tell_parts(self.done.notes)
+                return
+            with nullcontext(alone) if alone is not None else run.connection() as writer:
+                if settings.commit_every:
+                    self._parts(writer, run.run_id, pieces, settings.commit_every)
+                else:
+                    self._part(writer, run.run_id, pieces, "loaded")
 
     def forget_progress(self) -> None:
         """Takes back the progress that was shown and not committed: the next attempt shows it."""
@@ -182,7 +191,12 @@ class FileWork:
             )
             self._guard.writer = writer
             merger = CopyMerger(
-                writer, staged, direct=self.mode.direct, hours=hours, see=self._guard.see
+                writer,
+                staged,
+                direct=self.mode.direct,
+                first=self.mode.first,
+                hours=hours,
+                see=self._guard.see,
             )
             try:
                 with telling(self.run.emit, name, *merger.writes), writer.transaction():

@@ -10,7 +10,7 @@ import polars as pl
 from loader.db.arrow import Connection
 from loader.db.executor import Executor
 from loader.ingest.writes import Write
-from loader.store import merge, shape
+from loader.store import first_load, merge, shape
 from loader.store.compare import Diff, PendingDiff, compare
 from loader.store.merge import Merged, Statement
 from loader.store.timescale.chunks import HourCounts
@@ -51,6 +51,7 @@ class CopyMerger:
             meanwhile, the transaction is lost.
         hours: counts the bars that are sent, for the upkeep of chunks.
         see: is shown each piece once it is compared.
+        first: whether the session has the empty table for itself, by `first_load.hold`.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class CopyMerger:
         staged: Frames,
         *,
         direct: bool,
+        first: bool = False,
         hours: HourCounts | None = None,
         see: Callable[[Diff], None] | None = None,
     ) -> None:
@@ -66,6 +68,7 @@ class CopyMerger:
         self._session = session
         self._staged = staged
         self._direct = direct
+        self._first = first
         self._hours = hours
         self._see = see
         self._copied = self._unchanged = 0
@@ -73,8 +76,12 @@ class CopyMerger:
     def send(self, pieces: Iterable[PendingDiff]) -> None:
         self._before = shape.held(self._session)
         with self._copy:
+            if self._first:
+                first_load.drop_key(self._session)
             new = self._counted(self._copy.sending(self._new_bars(pieces)))
             self._copied = merge.copy_new(self._session, new)
+            if self._first:
+                first_load.make_key(self._session)
 
     def merge(self, run_id: int | None, file_id: int | None) -> Merged:
         with self._upsert:

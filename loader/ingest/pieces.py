@@ -130,7 +130,7 @@ def _compared(
                 stored.passed(piece)
                 passed(piece)
             else:
-                yield stored.beside(piece)
+                yield PendingDiff(piece) if mode.first else stored.beside(piece)
 
 
 def unique_pieces(

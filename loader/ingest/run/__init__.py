@@ -229,6 +229,7 @@ class LoadMode:
         partition: whether keys may repeat across batches, so that the file is first split by key.
         direct: whether new bars go into the table without a stage. If another writer adds one of
             their keys meanwhile, the transaction is lost.
+        first: whether the table is empty, and held for this file alone: see `first_load.hold`.
         resume_at: how far committed parts reach: the last raw row (of a partitioned file: the last
             piece).
     """
@@ -236,3 +237,4 @@ class LoadMode:
     partition: bool = False
     direct: bool = True
     resume_at: int = 0
+    first: bool = False
