@@ -87,8 +87,7 @@ class FileWork:
         """
         run, settings = self.run, self.run.settings
         with read(self.source, settings.piece_rows) as reading:
-            rows = None if settings.part else reading.rows
-            run.emit(FileOpened(self.source.name, rows))
+            run.emit(FileOpened(self.source.name, None if settings.part else reading.rows))
             size = self.source.size_bytes
             self._reached = lambda rows: reading.part(rows, size)
             resumable = 0 if self.mode.partition else self.mode.resume_at
@@ -101,15 +100,12 @@ class FileWork:
 
     def _load(self, reading: Reading, checking: Checking, alone: Connection | None) -> None:
         """`alone` is the session that has the empty table for itself, if one has."""
-        run, settings = self.run, self.run.settings
+        run, settings, mode = self.run, self.run.settings, self.mode
         session = partial(run.connection, autocommit=True)
+        before = self.done.history
         with (
-            Guard(
-                settings, session, scattered=self.mode.partition, before=self.done.history
-            ) as guard,
-            compared_pieces(
-                run, self.source, self.mode, reading, checking, guard.passed
-            ) as compared,
+            Guard(settings, session, scattered=mode.partition, before=before) as guard,
+            compared_pieces(run, self.source, mode, reading, checking, guard.passed) as compared,
         ):
             self._guard = guard
             pieces = self._opened(compared, checking)
