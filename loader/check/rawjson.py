@@ -1,7 +1,9 @@
-"""Raw rows as JSON objects that PostgreSQL's jsonb takes and a person can read, losing nothing.
+"""Raw rows as JSON objects that PostgreSQL's jsonb takes and a person can read.
 
 Every cell is text as the file has it (a typed cell in its shortest exact spelling) or null. jsonb
-takes no NUL: it is written ␀, and a ␀ or ␛ that the file itself holds is written ␛␀ or ␛␛.
+takes no NUL: it is written ␀, and a ␀ or ␛ that the file itself holds is written ␛␀ or ␛␛. Of a
+cell that is far longer than any of a bar the start is kept, then ␛… and how many characters more
+there were: a file of one long cell per row would fill the server's disk.
 """
 
 from __future__ import annotations
@@ -13,12 +15,19 @@ import polars as pl
 _ESCAPES: Final = {"␛": "␛␛", "␀": "␛␀", "\0": "␀"}
 #: Polars ends the process over times far beyond the year 9999; their number is printed instead.
 _MAX_SECONDS: Final = 253_402_300_800
+#: Characters that a row keeps, shared by its cells; what a cell keeps at most, and at least. More
+#: than a symbol may have (`reasons.LONGEST_KEY`): one that was cut is rejected again in a replay.
+_ROW, _MOST, _LEAST = 8_000, 2_000, 200
 _PER_SECOND: Final = {"ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def encode(rows: pl.DataFrame) -> pl.Series:
     """Each row as a JSON object (String, named `raw`) of its columns, in their order."""
-    cells = [_visible(_as_text(column)).alias(_visible_name(column.name)) for column in rows]
+    kept = min(_MOST, max(_LEAST, _ROW // max(rows.width, 1)))
+    cells = [
+        _cell(_as_text(column), kept).alias(_name(column.name, number))
+        for number, column in enumerate(rows, start=1)
+    ]
     if not cells:
         return pl.repeat("{}", rows.height, dtype=pl.String, eager=True).alias("raw")
     return (
@@ -60,10 +69,29 @@ def _nested(column: pl.Series) -> pl.Series:
     return column.to_frame("value").select(pl.when(value.is_not_null()).then(whole)).to_series()
 
 
+def _cell(text: pl.Series, kept: int) -> pl.Series:
+    """The text made visible, and cut to `kept` characters."""
+    if not (text.str.len_bytes() > kept).any():
+        return _visible(text)
+    more = (text.str.len_chars().cast(pl.Int64) - kept).clip(0).fill_null(0)
+    mark = pl.concat_str(pl.lit("␛… "), pl.col("more"), pl.lit(" more characters"))
+    cut = pl.DataFrame({"text": _visible(text.str.head(kept)), "more": more})
+    return cut.select(
+        pl.when(pl.col("more") > 0).then(pl.concat_str("text", mark)).otherwise("text")
+    ).to_series()
+
+
 def _visible(text: pl.Series) -> pl.Series:
     if not text.str.contains("[\0␀␛]").any():
         return text
     return text.str.replace_many(list(_ESCAPES), list(_ESCAPES.values()))
+
+
+def _name(name: str, number: int) -> str:
+    """The name of a column, made visible; a long one is cut, and tells the column's number."""
+    if len(name) <= _LEAST:
+        return _visible_name(name)
+    return f"{_visible_name(name[:_LEAST])}␛… column {number}"
 
 
 def _visible_name(name: str) -> str:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.check.rawjson import encode
+from loader.check.reasons import LONGEST_KEY
 
 
 def rows(frame: pl.DataFrame) -> list[Any]:
@@ -99,3 +100,29 @@ def test_floats_are_told_exactly(values: list[float]) -> None:
 
 def test_a_row_without_columns() -> None:
     assert encode(pl.DataFrame({"a": [1, 2]}).select([])).to_list() == []
+
+
+def test_long_cells_are_cut_where_a_person_sees_it() -> None:
+    long = "\0" + "x" * 2001
+    frame = pl.DataFrame({"symbol": [long, "A", None], "line": ["y" * 2000, "é" * 1999, "z"]})
+    first, second, third = rows(frame)
+    assert first == {"symbol": "␀" + "x" * 1999 + "␛… 2 more characters", "line": "y" * 2000}
+    assert second == {"symbol": "A", "line": "é" * 1999}
+    assert third == {"symbol": None, "line": "z"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "kept"), [(1, 2000), (4, 2000), (8, 1000), (40, 200), (90, 200)]
+)
+def test_the_cells_of_a_row_share_its_room(columns: int, kept: int) -> None:
+    """None keeps fewer characters than a symbol may have, so that a replay cannot take it."""
+    assert kept > LONGEST_KEY
+    [row] = rows(pl.DataFrame({f"c{n}": ["x" * 3000] for n in range(columns)}))
+    assert {*row.values()} == {"x" * kept + f"␛… {3000 - kept} more characters"}
+
+
+def test_long_names_are_cut_and_stay_apart() -> None:
+    name = "x" * 300
+    assert rows(pl.DataFrame({f"{name}a": ["1"], f"{name}b": ["2"]})) == [
+        {"x" * 200 + "␛… column 1": "1", "x" * 200 + "␛… column 2": "2"}
+    ]

@@ -221,6 +221,25 @@ def test_a_row_that_cannot_be_read_by_cells_is_named(run: Run, tmp_path: Path) -
     assert "row_too_short" in run("rejects", "list", "--state", "waiting").out
 
 
+def test_a_reject_keeps_the_start_of_a_long_cell(
+    run: Run, tmp_path: Path, database_url: str
+) -> None:
+    """What is replayed is right, or rejected again: no bar is made of half a cell."""
+    rows = [f"{'S' * 20_000},2024-01-02T14:30:00Z,10,11,9,10.5,1,x"] * 1000
+    rows.append(f"AAA,2024-01-02T14:31:00Z,10,9,11,10.25,100,{'n' * 20_000}")
+    path = written(tmp_path / "a.csv", *rows, head=f"{HEAD},note")
+    run_id = loaded(run, path, "--interval", "1m")
+    size = "SELECT pg_total_relation_size('bars_rejected') < 2000000"
+    assert fetch(database_url, size) == [(True,)]
+    shown = json.loads(run("rejects", "show", str(run_id), "--json").out)
+    assert shown[0]["raw"]["symbol"] == "S" * 1000 + "␛… 19000 more characters"
+    assert shown[0]["rules"] == ["key_too_long"]
+    again = ("rejects", "replay", str(run_id), "--column", "high=low", "--column", "low=high")
+    replayed = run(*again, "--json", "--max-rejects", "100%").json()
+    assert (replayed["rows_inserted"], replayed["rows_failed"]) == (1, 1000)
+    assert fetch(database_url, "SELECT symbol, high, low FROM bars_ohlcv") == [("AAA", 11.0, 9.0)]
+
+
 def test_hostile_text_does_not_reach_the_terminal(run: Run, tmp_path: Path) -> None:
     row = "\u202eA,2024-01-02T14:30:00Z,10,9,11,10.5,100"
     first = loaded(run, written(tmp_path / "a.csv", MIXED[0], row), "--interval", "1m")
