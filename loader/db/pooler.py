@@ -28,6 +28,14 @@ _BACKEND: Final = b"SELECT pg_catalog.pg_backend_pid()"
 _ADDRESS: Final = (
     b"SELECT pg_catalog.host(pg_catalog.inet_server_addr()), pg_catalog.current_setting('port')"
 )
+_LIMITS: Final = (
+    b"SELECT pg_catalog.current_setting('max_connections'),"
+    b" pg_catalog.current_setting('superuser_reserved_connections'),"
+    b" pg_catalog.current_setting('reserved_connections', true), rolsuper, rolconnlimit,"
+    b" datconnlimit FROM pg_catalog.pg_roles, pg_catalog.pg_database"
+    b" WHERE rolname OPERATOR(pg_catalog.=) CURRENT_USER"
+    b" AND datname OPERATOR(pg_catalog.=) pg_catalog.current_database()"
+)
 
 #: By connection string: how many sessions at once are known to be had. Infinite without a pooler.
 _known: dict[str, float] = {}
@@ -56,7 +64,8 @@ def check(given: str, connection: psycopg.Connection[Any], sessions: int = FEWES
         connection: one that was made by `given`, without a transaction.
 
     Raises:
-        DatabaseError: a pooler gives each transaction another session, or too few sessions.
+        DatabaseError: a pooler gives each transaction another session, or too few sessions; or the
+            server does not allow so many.
     """
     if _known.get(given, 0) >= sessions:
         return
@@ -69,12 +78,41 @@ def check(given: str, connection: psycopg.Connection[Any], sessions: int = FEWES
         ) from None
     # Each server names its process when a session begins, and a pooler makes up a number.
     if backend == str(connection.info.backend_pid):
-        _known[given] = float("inf")
+        _known[given] = FEWEST if sessions == FEWEST else _allowed(connection, sessions)
         return
     with _lock, ExitStack() as stack:
         if _known.get(given, 0) < sessions:
             _prove(given, connection, stack, sessions)
             _known[given] = sessions
+
+
+def _allowed(connection: psycopg.Connection[Any], sessions: int) -> float:
+    """How many sessions this role may have at once, whoever else is there.
+
+    Raises:
+        DatabaseError: fewer than `sessions`. Otherwise some of them would fail in the middle.
+    """
+    try:
+        most, kept, kept_too, is_superuser, of_role, of_database = (
+            _asked(connection, _LIMITS) or (None,) * 6
+        )
+    except (_NoSession, psycopg.Error):
+        return float("inf")  # it goes on, and meets the limit or not
+    limits = {"max_connections": int(most or 0) - int(kept or 0) - int(kept_too or 0)}
+    if is_superuser == "t":
+        limits = {"max_connections": int(most or 0)}
+    else:
+        limits |= {"the role's CONNECTION LIMIT": int(of_role or -1)}
+        limits |= {"the database's CONNECTION LIMIT": int(of_database or -1)}
+    allowed, what = min((number, what) for what, number in limits.items() if number >= 0)
+    if allowed >= sessions:
+        return float("inf")
+    fits = (allowed - sessions_of(0)) // (sessions_of(1) - sessions_of(0))
+    raise DatabaseError(
+        f"the server allows {allowed} sessions at once, and this takes {sessions}: nothing was "
+        "done",
+        hint=f"load with --workers {fits}, or raise {what}" if fits > 0 else f"raise {what}",
+    )
 
 
 def _prove(

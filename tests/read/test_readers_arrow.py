@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loader.errors import UnreadableFile
-from loader.read.formats import Reading, read
+from loader.read.formats import Reading, ipc_sizes, read
 from loader.read.formats.containers import arrow
 from loader.read.sources import Source, find
 
@@ -141,3 +141,51 @@ def test_the_fields_of_a_struct_are_columns_and_null_where_it_is() -> None:
     assert batch.frame.select("bar.ohlc.open", "bar.ohlc.close", "bar.n").rows() == [
         (1.5, 2.5, 7), (None, None, 8), (None, None, None)
     ]  # fmt: skip
+
+
+def damaged_at(path: Path, data: bytes, old: bytes, new: bytes) -> str:
+    assert old in data
+    path.write_bytes(data.replace(old, new, 1))
+    with pytest.raises(UnreadableFile) as caught, find([str(path)]) as [source], read(source) as r:
+        list(r)
+    return caught.value.fault
+
+
+def test_lengths_and_places_that_no_file_has(tmp_path: Path) -> None:
+    """Of a body, of a buffer in it, and of a block: each beyond what a machine can count."""
+    table = pa.table({"x": list(range(1000))})
+    path, far = tmp_path / "a.arrow", (1 << 62).to_bytes(8, "little")
+    stream, file = io.BytesIO(), io.BytesIO()
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    body = (8000).to_bytes(8, "little")
+    assert damaged_at(path, stream.getvalue(), body, far).startswith("is damaged or cut short")
+    assert damaged_at(path, stream.getvalue(), body, b"\xff" * 7 + b"\x7f").startswith("is damaged")
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_file(file, table.schema, options=options) as writer:
+        writer.write_table(table)
+    data = file.getvalue()
+    [(at, _)] = ipc_sizes._blocks(pa.BufferReader(data))
+    end = data.rindex(at.to_bytes(8, "little"))
+    for place in (1 << 62, (1 << 64) - 1):
+        path.write_bytes(data[:end] + place.to_bytes(8, "little") + data[end + 8 :])
+        with (
+            pytest.raises(UnreadableFile, match="is damaged or cut short"),
+            find([str(path)]) as [source],
+            read(source) as reading,
+        ):
+            list(reading)
+    # The buffer of the values: it begins at 0 and has as many bytes as the file says.
+    body_size = pa.ipc.read_message(pa.BufferReader(data[at:])).body.size
+    head = data[at : data.index(b"\x28\xb5\x2f\xfd")]
+    places = [
+        n for n in range(0, len(head) - 8, 4)
+        if 8 < int.from_bytes(head[n : n + 8], "little") <= body_size
+        and head[n - 8 : n] == bytes(8)
+    ]  # fmt: skip
+    assert places
+    for n in places:
+        cut = at + n - 8
+        path.write_bytes(data[:cut] + b"\xff" * 7 + b"\x7f" + data[cut + 8 :])
+        with find([str(path)]) as [source], pytest.raises(UnreadableFile), read(source) as reading:
+            list(reading)

@@ -55,8 +55,11 @@ def find(patterns: Sequence[str]) -> Iterator[list[Source]]:
         tables.forget()
         for pattern in patterns:
             for path, name in _paths(pattern, stack):
+                place = None
                 for source in _members(path, name):
-                    found.setdefault(source.key, source)
+                    # Looked up once: an archive may have hundreds of thousands of members.
+                    place = place or source.key[0]
+                    found.setdefault((place, source.member), source)
         yield list(found.values())
 
 

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Final
 import polars as pl
 
 from loader.errors import Unfinished, UnreadableFile
+from loader.read import bounds
 from loader.read.batch import NO_ROWS, Reading, batches
 from loader.read.formats import ipc_sizes
 from loader.read.formats.format import Format, Opened
@@ -78,12 +79,24 @@ class _Watched:
         self._last, self._metadata = b"", b""
 
     def read(self, size: int) -> bytes:
-        data = self._stream.read(size)
+        data = self._read(size)
         if size > len(_END) and data:
             ipc_sizes.refuse_large(self._metadata, lambda at, n: data[at : at + n], self._name)
             self._metadata = data
         self._last = (self._last + data[-len(_END) :])[-len(_END) :]
         return data
+
+    def _read(self, size: int) -> bytes:
+        """In pieces, because a damaged stream may ask for any size, and memory is taken first."""
+        if size <= bounds.PIECE:
+            return self._stream.read(size)
+        found = bytearray()
+        while len(found) < size:
+            piece = self._stream.read(min(size - len(found), bounds.PIECE))
+            if not piece:
+                break
+            found += piece
+        return bytes(found)
 
     def check_end(self) -> None:
         """

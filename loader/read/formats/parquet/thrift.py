@@ -10,6 +10,7 @@ _STOP, _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = (
 )  # fmt: skip
 _NUMBERS: Final = (4, 5, 6)
 _DEEPEST: Final = 16
+_ALL_64: Final = (1 << 64) - 1
 
 #: The fields of a struct that are looked into, by number: structs, lists of structs, or bytes.
 Fields = Mapping[int, "Fields | list[Fields] | type[bytes]"]
@@ -128,7 +129,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         at += 1
         value |= (byte & 127) << shift
         if byte < 128:
-            return value, at
+            return value & _ALL_64, at
         shift += 7
     raise Strange
 
