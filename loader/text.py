@@ -35,6 +35,7 @@ _USERINFO = re.compile(r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]*://)(?P<userinfo>[^
 _QUERY = re.compile(r"(?P<name>(?<=[?&])[^=&#\s]+)=(?P<value>[^&#\s]*)")
 _NUMBER: Final = re.compile(r"\d[\d,.]*(?!\w)")
 _SETTING = re.compile(
+    r"(?<!--where )(?<!--where ')"  # columns of files may be called so
     r"(?P<name>\b(?:password|passwd|pwd|sslpassword|secret|token|api_?key)\b['\"]?\s*[=:]\s*"
     # variables as a shell sets them (PGPASSWORD=…), and a header of HTTP
     r"|\b\w*(?:password|passwd|passphrase|secret|token|api_?key|access_?key)="

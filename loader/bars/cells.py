@@ -76,6 +76,10 @@ def number_format_of(
             _refuse_thousands(read, where)
         return own, ()
     written = shown.written
+    if written is None and not shown.mixed and "trade_count" in read:
+        counts = number_format.evidence([read["trade_count"]])
+        if counts is not None and counts.commas:  # a number of trades has no fraction
+            written = NumberFormat(grouping=",")
     if written is None:
         examples = " and ".join(map(repr, shown.samples[:2]))
         if shown.mixed:

@@ -91,7 +91,8 @@ class Checking:
         """One `CheckedBatch` per batch; none lies on both sides of raw row `cut_at`.
 
         Raises:
-            ColumnMismatch: nobody asked for any row, and the file is loaded `alone`.
+            ColumnMismatch: nobody asked for any row, and the file is loaded `alone`; or the rows of
+                one symbol are of several series.
             MdloadError: the file cannot be read or understood.
         """
         held: list[CheckedBatch] = []  # without a row that was asked for, until the layout is known
@@ -102,6 +103,7 @@ class Checking:
             yield from held
             held.clear()
             yield piece
+        self._table.finish()
         if self.layout is None and self._alone and (none := self._table.unmatched()) is not None:
             raise none
         yield from held

@@ -16,11 +16,13 @@ from loader.check.instruments import apart
 from loader.check.instruments.apart import Others
 from loader.check.instruments.lacks import Known, Place
 from loader.check.instruments.one_symbol import OneSeries
+from loader.check.instruments.per_symbol import PerSymbol
 from loader.check.instruments.restarts import Restarts, are_versioned
 from loader.check.instruments.unwanted import Unwanted
 from loader.check.layout import split_clocks
 from loader.check.layout.decide import Layout, decide
 from loader.check.layout.split_clocks import Split
+from loader.check.layout.zone_columns import ZonesSeen
 from loader.check.validate import BAD, CheckedBatch
 from loader.dialects.dialect import Dialect, fold
 from loader.dialects.filenames import PathFacts, read_path
@@ -42,7 +44,8 @@ class Table:
         self._path: PathFacts | None = None
         self._candidates: list[str] | None = None
         self._split: Split | None = None
-        self._series: OneSeries | None = None
+        self._series: OneSeries | PerSymbol | None = None
+        self._zones = ZonesSeen(source.name)
         self._unwanted = Unwanted(source.name, meaning.where)
 
     @property
@@ -148,20 +151,35 @@ class Table:
         return None if in_folders & {fold(name) for name in self._meaning.where} else found
 
     def look(self, batch: RawBatch, good: pl.DataFrame, layout: Layout) -> None:
-        """Looks at the `good` bars of a batch for columns that tell several series apart, where the
-        file has one symbol.
+        """Looks at the `good` bars of a batch for columns that tell several series apart, and at
+        those that name zones.
 
         Raises:
             ColumnMismatch: there is one.
         """
-        if "symbol" in layout.columns or "symbol" in self._meaning.columns:
+        plan = layout.times
+        daily = layout.interval is not None and bars.is_daily(layout.interval)
+        if plan.kind == "wall" and not daily and not (plan.form and plan.form.zones):
+            self._zones.look(batch.frame, layout.columns.values())
+        if "symbol" in self._meaning.columns:
             return
         if self._series is None:
-            names = apart.candidates(batch.frame, layout.columns, layout.dialect, _IDS)
-            split = self._split.used if self._split else frozenset()
-            free = {name: batch.frame.schema[name] for name in names if name not in split}
-            self._series = OneSeries(free, layout.columns, self._source.name)
+            self._series = self._watch(batch, layout)
         self._series.look(batch.frame, good, batch.location.start_row)
+
+    def finish(self) -> None:
+        """To be called once `look` has seen all batches; raises as it does."""
+        if isinstance(self._series, PerSymbol):
+            self._series.finish()
+
+    def _watch(self, batch: RawBatch, layout: Layout) -> OneSeries | PerSymbol:
+        names = apart.candidates(batch.frame, layout.columns, layout.dialect, _IDS)
+        split = self._split.used if self._split else frozenset()
+        free = {name: batch.frame.schema[name] for name in names if name not in split}
+        if "symbol" not in layout.columns:
+            return OneSeries(free, layout.columns, self._source.name)
+        known = bool(layout.dialect.shapes)  # such a format has other columns for its own reasons
+        return PerSymbol(() if known else free, layout.columns, self._source.name)
 
     def others(self, batch: RawBatch, layout: Layout) -> Others | None:
         """The columns of a batch that may tell instruments apart."""

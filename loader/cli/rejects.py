@@ -69,11 +69,13 @@ def list_(ctx: Context, /, runs: tuple[int, ...], limit: int, as_json: bool, **g
     its key. A row that broke several rules is in several lines.
     """
     from loader.cli.views.checks.rejects import show_counts
-    from loader.store.quarantine.found import by_rule
+    from loader.store.quarantine.found import by_rule, insist_on_runs
 
     asked = _filter(runs, **given)
     with _connected(ctx) as connection:
         found = by_rule(connection, asked)
+        if found.is_empty():
+            insist_on_runs(connection, runs)
     show_counts(found, limit, as_json)
 
 
@@ -91,12 +93,14 @@ def list_(ctx: Context, /, runs: tuple[int, ...], limit: int, as_json: bool, **g
 def show(ctx: Context, /, runs: tuple[int, ...], limit: int, as_json: bool, **given: Any) -> None:
     """Rejected rows of runs as their files have them, with the rules that they broke."""
     from loader.cli.views.checks.rejects import show_rows
-    from loader.store.quarantine.found import rows
+    from loader.store.quarantine.found import insist_on_runs, rows
 
     asked = _filter(runs, **given)
     with _connected(ctx) as connection:
         found = [row for frame in rows(connection, asked, limit + 1)
                  for row in frame.iter_rows(named=True)]  # fmt: skip
+        if not found:
+            insist_on_runs(connection, runs)
     show_rows(found[:limit], more=len(found) > limit, as_json=as_json)
 
 
@@ -133,12 +137,14 @@ def export(
     from loader.listen import log
     from loader.store.export.rows import check_target
     from loader.store.quarantine.export import write
+    from loader.store.quarantine.found import insist_on_runs
     from loader.text import counted
 
     check_target(target)
     interrupts.heed()
     asked = _filter(runs, **given)
     with _connected(ctx) as connection:
+        insist_on_runs(connection, runs)
         written = write(connection, asked, target, own_columns=own_columns)
     if as_json:
         print_json({"path": target, "rows": written})

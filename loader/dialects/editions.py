@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from loader.dialects.dialect import fold
@@ -40,6 +41,10 @@ _COUNTED: Final = re.compile(
 #: A month and a day, a day and a month, or a time of day.
 _SHORT_TIME: Final = re.compile(
     r"(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])|(?:[0-2]\d|3[01])(?:0[1-9]|1[0-2])|(?:[01]\d|2[0-3])[0-5]\d"
+)
+#: A month without a day: 202404, 2024-04, 2404.
+_MONTH: Final = re.compile(
+    r"(?<![0-9A-Za-z])(?:20)?(2\d|1\d)[-.]?(0[1-9]|1[0-2])(?![-.]?[0-9])(?![A-Za-z])"
 )
 _NUMBER: Final = re.compile(r"\d{1,3}")
 _COPIES: Final = re.compile(r"\(\d+\)")
@@ -78,6 +83,24 @@ def difference(one: str, other: str) -> Difference | None:
         return None
     numbers = all(_NUMBER.fullmatch(word) for word in (*own, *others))
     return Difference(own, others, numbers)
+
+
+def contracts(one: str, other: str, first: datetime, last: datetime) -> Difference | None:
+    """How two paths differ in one month, without a day, if that may be when contracts expire: the
+    bars of `one`, from `first` to `last`, go beyond it. A dump of a month has only its bars."""
+    mine, theirs = _months(one), _months(other)
+    if len(mine) != 1 or len(theirs) != 1 or mine == theirs:
+        return None
+    (name, month), (others, _) = mine[0], theirs[0]
+    if month <= f"{first:%Y%m}" and f"{last:%Y%m}" <= month:
+        return None
+    return Difference((name,), (others,), numbers=True)
+
+
+def _months(path: str) -> list[tuple[str, str]]:
+    """The months in a file's name, as it has them and as YYYYMM."""
+    stem = re.split("[/!]", without_suffix(path))[-1]
+    return [(found[0], f"20{found[1]}{found[2]}") for found in _MONTH.finditer(stem)]
 
 
 def _words(path: str) -> list[str]:

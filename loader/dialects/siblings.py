@@ -39,6 +39,17 @@ _NO_SYMBOL: Final = re.compile(
     re.IGNORECASE,
 )
 _NAMED: Final = {"hourly": "1h", "daily": "1d", "weekly": "1w", "monthly": "1mo"}
+#: Words that say which edition of a series a file is, unless they are in capitals.
+_SAME: Final = frozenset(
+    re.findall(
+        r"\w+",
+        """
+    full update updates updated upd latest recent hist history historical correction corrections
+    corrected final backfill incremental delta snapshot dump archive copy patch revised export
+    download downloaded prelim preliminary daily hourly weekly monthly nightly
+    """,
+    )
+)
 #: A number beside a name counts copies or parts, if it is short.
 _FEW_DIGITS: Final = 3
 
@@ -121,7 +132,10 @@ def _words(name: str) -> tuple[str, ...]:
     """The words of a file's or folder's name that may tell its instrument."""
     name = without_suffix(name)
     words = [word.lower() for word in _WORD.findall(name)]
+    written = set(_WORD.findall(name))
     kept = [word for word in words if not _is_interval(word)]
+    named = [word for word in kept if word not in _SAME or word.upper() in written]
+    kept = named or kept
     if all(word.isdecimal() for word in kept):
         return tuple(kept)
     return tuple(word for word in kept if not (word.isdecimal() and len(word) <= _FEW_DIGITS))

@@ -132,6 +132,15 @@ def test_evenings_that_are_midnight_in_utc_have_its_date(clock: str, zone: str |
     assert dates(table([day + clock for day in days]), timezone=zone) == nexts
 
 
+def test_one_saturday_among_evenings() -> None:
+    """A session of its own: it makes no other days of those around it."""
+    closes = [*SESSIONS, "2024-06-11", "2024-06-12", "2024-06-13", "2024-06-14", "2024-06-15"]
+    assert dates(table([f"{day}T20:00:00-04:00" for day in closes])) == closes
+    sundays = [*EVENINGS, "2024-06-10", "2024-06-11", "2024-06-15"]
+    with pytest.raises(ColumnMismatch, match="perhaps on the evening before"):
+        layout(table([day + " 17:00:00" for day in sundays]), timezone="America/New_York")
+
+
 @pytest.mark.parametrize("clock", ["", " 00:00:00", "T00:00:00Z", " 06:00"])
 def test_dates_from_tuesdays_to_saturdays_are_asked_about(clock: str) -> None:
     raw = table([day + clock for day in AFTER])
@@ -238,6 +247,9 @@ def test_days_that_end_at_24_00() -> None:
         (["34200", "35100", "36000"], ["09:30", "09:45", "10:00"]),
         ([34200, 35100, 36000], ["09:30", "09:45", "10:00"]),
         (["34200.0", "35100.0", "36000.0"], ["09:30", "09:45", "10:00"]),
+        (["61200", "61200", "61200"], ["17:00", "17:00", "17:00"]),
+        (["93000", "94500", "100000"], ["09:30", "09:45", "10:00"]),
+        (["80000", "81500", "83000"], ["08:00", "08:15", "08:30"]),
     ],
 )
 def test_times_of_day_as_numbers(cells: list[Any], shown: list[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -244,3 +245,99 @@ def test_short_clocks_beside_a_date() -> None:
     typed = table(Date=[20240102] * 3, Time=[93000, 93100, 103200])
     found = normalise(typed, layout(typed, timezone="UTC", interval="1m")).bars["ts"]
     assert found.dt.to_string("%H:%M").to_list() == ["09:30", "09:31", "10:32"]
+
+
+def instants(zone: str, first: str, last: str, minutes: int, days: int) -> list[datetime]:
+    """Times of some days of a zone, as instants."""
+    place = ZoneInfo(zone)
+    local = (datetime.fromisoformat(text) for text in clock(first, last, minutes, days))
+    return [at.replace(tzinfo=place).astimezone(UTC) for at in local]
+
+
+def written(times: list[datetime], form: str) -> list[str]:
+    if form == "epoch":
+        return [str(int(at.timestamp())) for at in times]
+    if form == "offset":
+        return [at.astimezone(ZoneInfo("America/New_York")).isoformat() for at in times]
+    return [f"{at:%Y-%m-%d %H:%M:%S}{form}" for at in times]
+
+
+@pytest.mark.parametrize("form", ["Z", "epoch", "offset", ""])
+@pytest.mark.parametrize(
+    ("zone", "first", "last", "minutes", "days"),
+    [
+        ("America/New_York", "09:31", "16:00", 1, 1), ("America/New_York", "09:35", "16:00", 5, 4),
+        ("America/New_York", "10:00", "16:00", 30, 3), ("America/New_York", "04:05", "20:00", 5, 3),
+        ("Asia/Tokyo", "09:05", "15:30", 5, 3), ("Europe/Berlin", "09:15", "17:30", 15, 3),
+        ("Asia/Kolkata", "09:16", "15:30", 1, 1),
+    ],
+)  # fmt: skip
+def test_instants_that_run_to_a_close(
+    form: str, zone: str, first: str, last: str, minutes: int, days: int
+) -> None:
+    said = {} if form else {"timezone": "UTC"}
+    ends = instants(zone, first, last, minutes, days)
+    raw = table(ts=written(ends, form))
+    with pytest.raises(ColumnMismatch, match="may be the ends of the bars"):
+        layout(raw, **said)
+    begun = normalise(raw, layout(raw, stamp="end", **said)).bars["ts"]
+    assert begun[0] == ends[0] - timedelta(minutes=minutes)
+    starts = [at - timedelta(minutes=minutes) for at in ends]
+    assert layout(table(ts=written(starts, form)), **said).stamp == "start"
+
+
+@pytest.mark.parametrize("shift", [0, 5])
+@pytest.mark.parametrize("pause", [True, False])
+def test_futures_and_foreign_exchange(shift: int, pause: bool) -> None:
+    """From Sunday evening to Friday evening, with an hour's pause each day for futures."""
+    place = ZoneInfo("America/New_York")
+    first = datetime(2024, 3, 3, 18 if pause else 17, tzinfo=place).astimezone(UTC)
+    last = datetime(2024, 3, 8, 17, tzinfo=place).astimezone(UTC)
+    times = [
+        first + timedelta(minutes=at)
+        for at in range(0, int((last - first).total_seconds()) // 60, 5)
+    ]
+    times = [at for at in times if not pause or at.astimezone(place).hour != 17]
+    raw = table(ts=written([at + timedelta(minutes=shift) for at in times], "Z"))
+    notes = [note.text for note in layout(raw).notes]
+    likely = "times of 5m bars run to 17:00 in New York, where trading ends: likely ends"
+    assert (likely in notes) is (shift > 0)
+
+
+def test_the_pause_at_noon() -> None:
+    """Beside a bar of the opening auction, which makes the first time look like a start."""
+    ends = [*clock("09:30", "11:30", 1), *clock("13:01", "15:00", 1)]
+    said = {"timezone": "Asia/Shanghai"}
+    with pytest.raises(ColumnMismatch, match="beginning of the pause at noon in Asia/Shanghai"):
+        layout(table(ts=ends), **said)
+    starts = [*clock("09:30", "11:29", 1), *clock("13:00", "14:59", 1)]
+    assert layout(table(ts=starts), **said).stamp == "start"
+
+
+@pytest.mark.parametrize(
+    ("times", "starts"),
+    [
+        ([f"2024-01-02 09:3{at}:59" for at in range(8)], ["09:30", "09:31"]),
+        ([f"2024-01-02 09:{4 + 5 * at:02}:59.999" for at in range(8)], ["09:00", "09:05"]),
+    ],
+)
+@pytest.mark.parametrize("stamp", [None, "end"])
+def test_last_seconds_of_minutes(times: list[str], starts: list[str], stamp: str | None) -> None:
+    raw = table(ts=times)
+    found = normalise(raw, layout(raw, timezone="UTC", stamp=stamp)).bars["ts"]
+    assert found.dt.to_string("%H:%M").to_list()[:2] == starts
+
+
+def test_trades_have_no_fraction() -> None:
+    raw = table(ts=[f"2024-01-0{at}" for at in range(1, 8)], trades=["1,234"] * 7)
+    found = normalise(raw, layout(raw, interval="1d")).bars
+    assert found["trade_count"].to_list() == [1234] * 7
+
+
+def test_four_days_are_no_interval() -> None:
+    raw = table(ts=[f"2024-01-{at:02}" for at in range(1, 30, 4)])
+    with pytest.raises(ColumnMismatch, match="the usual step between them is 4 days") as raised:
+        layout(raw)
+    assert (
+        raised.value.hint == "no interval is so long; if they are shorter, with gaps: --interval 1d"
+    )

@@ -133,3 +133,24 @@ def test_archived_dumps_of_a_known_time_restate_each_other(
     table(tmp_path / "zeta_20240102.csv", 40, symbol="KILO")
     assert load(tmp_path, *SAID, "--known-at-from", "name:%Y%m%d").code == 0
     assert stored(database_url) == [("p", "KILO", 5, 200.0)]
+
+
+@pytest.mark.parametrize("months", [("202404", "202405"), ("2024-04", "2024-05")])
+def test_contracts_called_by_their_months(
+    load: Mdload, database_url: str, tmp_path: Path, months: tuple[str, str]
+) -> None:
+    """Bars that go beyond the month of their file's name are of a contract that expires then."""
+    for month, price in zip(months, (20, 40), strict=True):
+        table(tmp_path / f"CL_{month}.csv", price)
+    contracts = load(tmp_path, *SAID, "--symbol", "CL", "--interval", "1d")
+    assert contracts.code == 3
+    assert f"('{months[1]}' and '{months[0]}')" in contracts.err
+    assert stored(database_url) == [("p", "CL", 5, 100.0)]
+
+
+def test_dumps_of_months_that_overlap(load: Mdload, database_url: str, tmp_path: Path) -> None:
+    table(tmp_path / "KILO_202406.csv", 20, ("2024-06-27", "2024-06-28"))
+    table(tmp_path / "KILO_202407.csv", 40, DAYS)
+    table(tmp_path / "new/KILO_202407.csv", 40, DAYS)
+    assert load(tmp_path, *SAID, "--symbol", "KILO").code == 0
+    assert stored(database_url) == [("p", "KILO", 7, 240.0)]

@@ -52,6 +52,12 @@ MIXED = (
 )
 
 
+def test_a_run_that_does_not_exist(run: Run) -> None:
+    for command in ("show", "list"):
+        ran = run("rejects", command, "99999", code=2)
+        assert "there is no job run 99999" in ran.err
+
+
 def test_rejects_are_counted_by_rule_and_shown_with_their_text(run: Run, tmp_path: Path) -> None:
     first = loaded(run, written(tmp_path / "a.csv", *MIXED), "--interval", "1m")
     found = run("rejects", "list", "--json").json()

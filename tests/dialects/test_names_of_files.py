@@ -92,6 +92,8 @@ def test_names_of_different_instruments(one: str, other: str, pattern: str) -> N
         ("/d/1f868c6506de4c61a674fa635c9b7709-0.parquet",
          "/d/2f868c6506de4c61a674fa635c9b7709-0.parquet"),
         ("/d/KILO.zip!2024.csv", "/d/KILO.zip!2023.csv"), ("/d/data.csv", "/d/data (1).csv"),
+        ("/d/KILO_full.csv", "/d/KILO_update.csv"), ("/d/KILO.csv", "/d/KILO_corrected.csv"),
+        ("/d/Full_KILO.csv", "/d/KILO.csv"),
     ],
 )  # fmt: skip
 def test_names_that_tell_only_when_or_which_part(one: str, other: str) -> None:
@@ -151,3 +153,11 @@ def test_names_of_editions(one: str, other: str) -> None:
 def test_patterns_that_keep_series_of_one_symbol_apart(one: str, other: str, pattern: str) -> None:
     assert pattern_for(one, other) == pattern
     assert in_name(one, pattern) != in_name(other, pattern)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("/d/FULL.csv", "/d/KILO.csv"), ("/d/full.csv", "/d/update.csv"),
+                       ("/d/FIX_FINAL.csv", "/d/KILO_FINAL.csv")]
+)  # fmt: skip
+def test_words_that_may_be_symbols(one: str, other: str) -> None:
+    assert Siblings([one, other]).unlike(one) == other

@@ -26,6 +26,8 @@ from loader.text import names_secret, redact
         ("authorization: abc", "authorization: ***"),
         ("API_TOKEN: not set; tokens = 3", "API_TOKEN: not set; tokens = 3"),
         ("the token was refused", "the token was refused"),
+        ("--where token=BTC; or --where 'Token=B T'", "--where token=BTC; or --where 'Token=B T'"),
+        ("--where token=BTC token=abc", "--where token=BTC token=***"),
     ],
 )  # fmt: skip
 def test_passwords_are_masked_and_nothing_else(text: str, shown: str) -> None:

@@ -24,22 +24,56 @@ _SESSIONS: Final = {
     "Europe/London": (time(8), time(16, 30)),
     **dict.fromkeys(
         ("Europe/Berlin", "Europe/Paris", "Europe/Amsterdam", "Europe/Brussels", "Europe/Madrid",
-         "Europe/Rome", "Europe/Lisbon"), (time(9), time(17, 30)),
+         "Europe/Rome", "Europe/Lisbon", "Europe/Zurich", "Europe/Vienna", "Europe/Stockholm"),
+        (time(9), time(17, 30)),
     ),
+    "Europe/Warsaw": (time(9), time(17)),
+    "Europe/Helsinki": (time(10), time(18, 30)),
+    "Europe/Istanbul": (time(10), time(18)),
     "Asia/Tokyo": (time(9), time(15)),
     "Asia/Hong_Kong": (time(9, 30), time(16)),
     "Asia/Shanghai": (time(9, 30), time(15)),
+    "Asia/Singapore": (time(9), time(17)),
     "Asia/Kolkata": (time(9, 15), time(15, 30)),
     "Asia/Calcutta": (time(9, 15), time(15, 30)),
     "Asia/Seoul": (time(9), time(15, 30)),
     "Asia/Taipei": (time(9), time(13, 30)),
     "Australia/Sydney": (time(10), time(16)),
+    "Africa/Johannesburg": (time(9), time(17)),
+    "America/Sao_Paulo": (time(10), time(17)),
 }  # fmt: skip
-#: For instants, of which no zone is known, all days of as many have to agree.
-_MANY: Final = 3
+#: Second names, and places with the sessions of others.
+_ALIASES: Final = frozenset(
+    ["US/Eastern", "US/Central", "EST5EDT", "America/Toronto", "America/Chicago", "Asia/Calcutta",
+     "Europe/Paris", "Europe/Amsterdam", "Europe/Brussels", "Europe/Madrid", "Europe/Rome",
+     "Europe/Zurich", "Europe/Vienna", "Europe/Stockholm",
+     "America/Sao_Paulo"]  # two hours from New York, where hours may be whole ones
+)  # fmt: skip
+#: Further sessions on the same clocks: with hours before and after, and later closes.
+_FURTHER: Final = {
+    "America/New_York": ((time(4), time(20)), (time(9, 30), time(20)), (time(4), time(16))),
+    "Asia/Tokyo": ((time(9), time(15, 30)),),
+    "America/Sao_Paulo": ((time(10), time(18)),),
+}
+#: Pauses at noon.
+_LUNCH: Final = {
+    "Asia/Shanghai": (time(11, 30), time(13)),
+    "Asia/Hong_Kong": (time(12), time(13)),
+    "Asia/Tokyo": (time(11, 30), time(12, 30)),
+}
+#: So many days, or bars of one, that a session is no chance where nobody names its zone.
+_MANY, _MANY_BARS = 3, 8
+#: Of these days, so many have to open and close with the session; a half day does not.
+_MOST: Final = 0.8
 _ASK: Final = "say it: --stamp start or --stamp end"
 #: Longer bars than these seldom fill a day by chance from its second bar on.
 _HOUR: Final = timedelta(hours=1)
+#: The end of a day of foreign exchange and of futures, in New York, and the hours around the night.
+_NEW_YORK: Final = Zone("America/New_York")
+_CLOSE: Final = timedelta(hours=17)
+_MORNING, _NIGHT = timedelta(hours=7), timedelta(hours=20)
+_FRIDAY, _SUNDAY = 5, 7
+_A_MINUTE: Final = 60
 _LONGER: Final = ("1w", "1mo", "3mo", "1y")
 _WORD: Final = {"1w": "week", "1mo": "month", "3mo": "quarter", "1y": "year"}
 
@@ -81,13 +115,26 @@ def shown(
     short = [word for word in words if not bars.is_daily(word)]
     if not short:
         return "start", ()
+    whole = [word for word in short if bars.INTERVAL_SECONDS[word] >= _A_MINUTE]
+    if len(whole) == len(words) and _end_minutes(written.shown):
+        taken = "times are the last seconds of the bars: each is loaded under its start"
+        return "end", (taken,)
+    more: tuple[str, ...] = ()
     if len(short) == 1:
         own = ts if len(words) == 1 else ts.filter(intervals.rows == short[0])
         clock = local(written, plan)
         clock = clock if len(words) == 1 else clock.filter(intervals.rows == short[0])
-        _refuse_session_ends(plan, written, own, short[0], where)
+        _refuse_session_ends(plan, own, short[0], where)
+        more = _week_ends(plan, own, short[0])
         _refuse_whole_days(clock, own, short[0], where)
-    return "start", ("times are read as the starts of the bars; if they are ends: --stamp end",)
+    taken = "times are read as the starts of the bars; if they are ends: --stamp end"
+    return "start", (taken, *more)
+
+
+def _end_minutes(shown: pl.Series) -> bool:
+    """Whether all times lie in the last second of a minute, as the ends of bars are stamped."""
+    known = shown.drop_nulls()
+    return len(known) > 0 and bool((known.dt.second() == _A_MINUTE - 1).all())
 
 
 def _last_seconds(shown: pl.Series) -> bool:
@@ -120,34 +167,96 @@ def _refuse_off_grid(ts: pl.Series, intervals: pl.Series, where: str) -> None:
         )
 
 
-def _refuse_session_ends(
-    plan: TimePlan, written: Stamps, ts: pl.Series, interval: str, where: str
-) -> None:
+def _refuse_session_ends(plan: TimePlan, ts: pl.Series, interval: str, where: str) -> None:
     """Refuses times that run from an interval after a session's opening to its close."""
     length = timedelta(seconds=bars.INTERVAL_SECONDS[interval])
-    for zone, certain in _places(plan, written):
-        opening, close = _SESSIONS[zone.name]
-        shown = zones.to_wall(ts.drop_nulls(), zone)
+    ts = ts.drop_nulls()
+    for zone, certain in _places(plan):
+        shown = zones.to_wall(ts, zone)
         clock, day = shown.dt.time(), shown.dt.date()
-        if not len(shown) or (clock <= opening).any() or (clock > close).any():
+        if not len(shown):
             continue
-        days = pl.DataFrame([day.alias("day"), clock.alias("clock")]).group_by("day")
-        edges = days.agg(first=pl.col("clock").min(), last=pl.col("clock").max())
-        first = timedelta(hours=opening.hour, minutes=opening.minute) + length
-        opened = edges["first"].cast(pl.Duration("us")) == first
-        closed = edges["last"] == close
-        many = edges.height >= _MANY
-        ends = closed.mean() >= 0.5 or (many and opened.all())  # type: ignore[operator]
-        if ends if certain else many and opened.all() and closed.all():
-            said = (
-                f"run to {close:%H:%M}" if closed.any() else f"begin at {edges['first'][0]:%H:%M}"
-            )
+        first, last = clock.min(), clock.max()
+        if certain and _stops_for_lunch(clock, zone):
             raise ColumnMismatch.at(
                 where,
-                f"times of {interval} bars {said} in {zone.name}, where the session is from "
-                f"{opening:%H:%M} to {close:%H:%M}: they may be the ends of the bars",
+                f"times of {interval} bars have the beginning of the pause at noon in {zone.name}, "
+                "and not its end: they may be the ends of the bars",
                 hint=_ASK,
             )
+        main, *further = (_SESSIONS[zone.name], *_FURTHER.get(zone.name, ()))
+        for opening, close in (main, *further):
+            assert isinstance(first, time)
+            assert isinstance(last, time)
+            if not opening < first <= last <= close:
+                continue
+            days = pl.DataFrame([day.alias("day"), clock.alias("clock")]).group_by("day")
+            edges = days.agg(first=pl.col("clock").min(), last=pl.col("clock").max())
+            opens = timedelta(hours=opening.hour, minutes=opening.minute)
+            since = edges["first"].cast(pl.Duration("us")) - opens
+            sure = certain and (opening, close) == main
+            if _are_ends(since, edges["last"] == close, length, rows=len(clock), certain=sure):
+                raise _session_ends(zone, (opening, close), interval, edges, where)
+
+
+def _stops_for_lunch(clock: pl.Series, zone: Zone) -> bool:
+    """Whether some times are the beginning of the pause at noon, and none its end."""
+    if zone.name not in _LUNCH:
+        return False
+    begin, end = _LUNCH[zone.name]
+    inside = ((clock > begin) & (clock <= end)).any()
+    return bool((clock == begin).any() and (clock > end).any() and not inside)
+
+
+def _are_ends(
+    since: pl.Series, closed: pl.Series, length: timedelta, *, rows: int, certain: bool
+) -> bool:
+    """Whether days whose first times are so long `since` the opening, and whose last ones are the
+    close where `closed`, have the ends of bars. Times of a zone that is not `certain` have to show
+    it on most days, at both ends."""
+    share = float(closed.mean() or 0)  # type: ignore[arg-type]
+    exact, many = bool((since == length).all()), len(since) >= _MANY
+    if certain:
+        return share >= 0.5 or (many and exact)
+    opened = float((since <= length).mean() or 0)  # type: ignore[arg-type]
+    if many:
+        return opened >= _MOST and share >= _MOST
+    return exact and share == 1 and rows >= _MANY_BARS * len(since)
+
+
+def _session_ends(
+    zone: Zone, session: tuple[time, time], interval: str, edges: pl.DataFrame, where: str
+) -> ColumnMismatch:
+    opening, close = session
+    closed = bool((edges["last"] == close).any())
+    said = f"run to {close:%H:%M}" if closed else f"begin at {edges['first'][0]:%H:%M}"
+    return ColumnMismatch.at(
+        where,
+        f"times of {interval} bars {said} in {zone.name}, where the session is from "
+        f"{opening:%H:%M} to {close:%H:%M}: they may be the ends of the bars",
+        hint=_ASK,
+    )
+
+
+def _week_ends(plan: TimePlan, ts: pl.Series, interval: str) -> tuple[str, ...]:
+    """A note on times of futures and foreign exchange, which trade through the night: bars that end
+    with the last hour before the daily pause, or with the week, at 17:00 in New York."""
+    length = timedelta(seconds=bars.INTERVAL_SECONDS[interval])
+    ts = ts.drop_nulls()
+    if plan.kind == "date" or length > _HOUR or not len(ts):
+        return ()
+    shown = zones.to_wall(ts, _NEW_YORK)
+    clock, weekday = shown - shown.dt.truncate("1d"), shown.dt.weekday()
+    if not ((clock < _MORNING).any() and (clock > _NIGHT).any()):
+        return ()
+    paused = not ((clock > _CLOSE) & (clock <= _CLOSE + _HOUR)).any()
+    closes = int((clock == _CLOSE).sum())
+    fridays, sundays = clock.filter(weekday == _FRIDAY), clock.filter(weekday == _SUNDAY)
+    week = len(fridays) > 0 and len(sundays) > 0 and fridays.max() == _CLOSE
+    week = week and sundays.min() in {_CLOSE + length, _CLOSE + _HOUR + length}
+    if not (week or (paused and closes >= _MANY)):
+        return ()
+    return (f"times of {interval} bars run to 17:00 in New York, where trading ends: likely ends",)
 
 
 def _refuse_whole_days(clock: pl.Series, ts: pl.Series, interval: str, where: str) -> None:
@@ -175,11 +284,13 @@ def _refuse_whole_days(clock: pl.Series, ts: pl.Series, interval: str, where: st
     )
 
 
-def _places(plan: TimePlan, written: Stamps) -> list[tuple[Zone, bool]]:
-    """The markets' zones to look at, and whether it is certain that the times are of that zone."""
-    if plan.zone is not None:
-        named = Zone(plan.zone.name)
-        return [(named, True)] if plan.zone == named and named.name in _SESSIONS else []
-    if plan.kind not in ("instant", "offset"):
+def _places(plan: TimePlan) -> list[tuple[Zone, bool]]:
+    """The markets' zones to look at, and whether it is certain that the times are of that zone: one
+    that somebody names is. Others tell where in UTC their sessions are, whatever clock was used."""
+    named = None if plan.zone is None else Zone(plan.zone.name)
+    certain = named is not None and plan.zone == named and named.name in _SESSIONS
+    if certain and named is not None:
+        return [(named, True)]
+    if plan.kind == "date":
         return []
-    return [(Zone(name), False) for name in ("America/New_York", "Europe/London", "Asia/Shanghai")]
+    return [(Zone(name), False) for name in _SESSIONS if name not in _ALIASES]

@@ -11,6 +11,9 @@ import polars as pl
 from loader import bars
 from loader.bars.words import constant
 
+_MINUTE: Final = timedelta(minutes=1)
+#: From here on a time is the end of its minute.
+_LAST_SECOND: Final = timedelta(seconds=59)
 _LONGER: Final = {"1w": "1w", "1mo": "1mo", "3mo": "1q", "1y": "1y"}
 
 
@@ -19,10 +22,11 @@ def to_starts(
 ) -> pl.Series:
     """The starts of the bars that end at `ts` (Datetime us UTC).
 
-    An intraday bar starts its length before. A daily bar has its session's date, which is the same
-    for both. What is longer is dated by its last session: a week starts on that week's Monday, a
-    month, quarter or year on its first day, three days two days before. Null stays null. Bars of
-    the intervals `midnight_ends` have the midnight after their last session: that is a day before.
+    An intraday bar starts its length before; 09:30:59 is the end of 09:30. A daily bar has its
+    session's date, which is the same for both. What is longer is dated by its last session: a week
+    starts on that week's Monday, a month, quarter or year on its first day, three days two days
+    before. Null stays null. Bars of the intervals `midnight_ends` have the midnight after their
+    last session: that is a day before.
     """
     frame = pl.DataFrame([ts.alias("ts"), interval.alias("interval")])
     words = [word for word in frame["interval"].unique() if word is not None]
@@ -40,7 +44,11 @@ def to_starts(
 def _start(interval: str, midnight_ends: bool) -> pl.Expr:
     ts = pl.col("ts")
     if not bars.is_daily(interval):
-        return ts - timedelta(seconds=bars.INTERVAL_SECONDS[interval])
+        length = timedelta(seconds=bars.INTERVAL_SECONDS[interval])
+        if length < _MINUTE:
+            return ts - length
+        late = ts - ts.dt.truncate("1m") >= _LAST_SECOND
+        return pl.when(late).then(ts.dt.truncate("1m") + _MINUTE).otherwise(ts) - length
     if midnight_ends:
         ts = ts - timedelta(days=1)
     if interval == "1d":

@@ -54,6 +54,8 @@ Clock = Literal["HHMM", "HHMMSS", "s"]
 WHOLE: Final = r"\.0*$"
 #: Seconds of a day; the last HHMM; a share of cells that no HHMMSS can be, by far more than dirt.
 _SECONDS_OF_DAY, _LAST_HHMM, _OTHERS = 86_400, 2_359, 0.2
+#: Steps of clocks in seconds, from an hour to a minute.
+_GRIDS: Final = (3_600, 1_800, 900, 300, 60)
 #: Where seconds stand in them: divisor of the number.
 _SECONDS: Final = {"YYYYMMDDHHMMSS": 1, "YYYYMMDDHHMMSSmmm": 1000}
 
@@ -123,14 +125,23 @@ def clock_of(text: pl.Series) -> Clock | None:
 
 
 def are_seconds(clock: pl.Series) -> bool:
-    """Whether the whole numbers (String) are seconds since midnight: many are no HHMM or HHMMSS,
-    some are above any HHMM, and all lie within a day."""
+    """Whether the whole numbers (String) are seconds since midnight: all lie within a day, some are
+    above any HHMM, and many are no HHMM or HHMMSS, or all lie on a coarser grid as seconds: 61200
+    is 17:00 rather than 06:12:00."""
     number = clock.cast(pl.Int64, strict=False)
     within = number.is_between(0, _SECONDS_OF_DAY).all() and not clock.str.contains("^0.").any()
     if number.null_count() or not len(number) or not within:
         return False
     other = (number % 100 >= 60) | (number // 100 % 100 >= 60)
-    return int(number.max()) > _LAST_HHMM and float(other.mean() or 0) >= _OTHERS  # type: ignore[arg-type]
+    if int(number.max()) <= _LAST_HHMM:  # type: ignore[arg-type]
+        return False
+    digits = number // 10_000 * 3_600 + number // 100 % 100 * 60 + number % 100
+    return float(other.mean() or 0) >= _OTHERS or _grid(number) > _grid(digits)  # type: ignore[arg-type]
+
+
+def _grid(seconds: pl.Series) -> int:
+    """The coarsest usual grid on which all times of day lie."""
+    return next((grid for grid in _GRIDS if (seconds % grid == 0).all()), 1)
 
 
 def time_of_day(text: pl.Series, written: Clock) -> pl.Series:

@@ -25,6 +25,8 @@ _LAST_MINUTE: Final = timedelta(hours=23, minutes=59)
 _EVENING, _ON_SUNDAYS = 17, 15
 #: So many of the bars have to be so, because a holiday may move some.
 _MOST, _FEW = 0.9, 0.05
+#: A session in a hundred days or so is on a Saturday; in a short file that is a larger part.
+_SPECIAL: Final = 0.15
 _FRIDAY, _SATURDAY, _SUNDAY = 5, 6, 7
 #: Longer bars by the truncation that gives their first days.
 _LONGER: Final = {"1w": "1w", "1mo": "1mo", "3mo": "1q", "1y": "1y"}
@@ -88,8 +90,9 @@ def _at_midnight_utc(plan: TimePlan, stamps: Stamps, longer: pl.Series) -> bool:
     else:
         assert plan.zone is not None
         utc = zones.to_utc(own, plan.zone).utc.drop_nulls()
-    days = set(own.dt.weekday())
-    closes = _FRIDAY in days and not {_SATURDAY, _SUNDAY} & days
+    weekday = own.dt.weekday()
+    weekends = float(weekday.is_in([_SATURDAY, _SUNDAY]).mean() or 0)  # type: ignore[arg-type]
+    closes = _FRIDAY in weekday and weekends < _SPECIAL
     here = (utc == utc.dt.truncate("1d")).all() and _evening(time_of_day(own), _EVENING)
     return len(utc) > 0 and bool(here) and not closes
 
@@ -105,8 +108,12 @@ def _before_sessions(clock: pl.Series, intervals: pl.Series) -> bool:
         own = weekday.filter(days)
         sundays = float((own == _SUNDAY).mean() or 0)  # type: ignore[arg-type]
         hour = _ON_SUNDAYS if sundays > _FEW else _EVENING
-        closed = float(own.is_in([_FRIDAY, _SATURDAY]).mean() or 0)  # type: ignore[arg-type]
-        return _evening(at.filter(days), hour) and closed < _FEW
+        fridays, saturdays = (
+            float((own == day).mean() or 0)  # type: ignore[arg-type]
+            for day in (_FRIDAY, _SATURDAY)
+        )
+        special = sundays > _FEW and fridays == 0 and saturdays < _SPECIAL
+        return _evening(at.filter(days), hour) and (special or fridays + saturdays < _FEW)
     first = words.constant(False, len(clock), pl.Boolean())
     after = (clock + _DAY).dt.truncate("1d")
     for interval, step in _LONGER.items():

@@ -11,7 +11,7 @@ from typing import Final
 
 from loader.bars.times.forms import Form
 
-_WORD: Final = re.compile(r"%([-_0]?[aAbBcCdDeFhHIjklmMnpPrRsStTuUwWxXyYfzZ%]|\.?[369]?f|:z|#z)")
+_WORD: Final = re.compile(r"%([-_0]?[aAbBcCdDeFgGhHIjklmMnpPrRsStTuUVwWxXyYfzZ%]|\.?[369]?f|:z|#z)")
 _CLOCK_WORD: Final = re.compile("%[-_0]?[HIklTXRrcs]")
 _HOUR_ALONE: Final = re.compile("^(?!.*%[-_0]?[MTXRrcs]).*%[-_0]?[HIkl]")
 _ZONE_WORD: Final = "(?:[A-Z][A-Za-z]*(?:/[A-Za-z0-9_+-]+)*)"

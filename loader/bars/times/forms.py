@@ -19,7 +19,7 @@ from loader.bars.times import dress, zonewords
 from loader.bars.times.zones import Zone
 from loader.bars.words import by_distinct
 
-_Y, _N, _60 = "[0-9]{4}", "[0-9]{1,2}", "[0-5]?[0-9]"
+_Y, _YY, _N, _60 = "[0-9]{4}", "[0-9]{2}", "[0-9]{1,2}", "[0-5]?[0-9]"
 #: Each style's pattern, and strptime's words for it.
 _DATES: Final = {
     "YYYY-MM-DD": (f"{_Y}-{_N}-{_N}", ("%Y-%m-%d",)),
@@ -39,9 +39,26 @@ _DATES: Final = {
     "DD/MM/YYYY": (f"{_N}/{_N}/{_Y}", ("%d/%m/%Y",)),
     "MM-DD-YYYY": (f"{_N}-{_N}-{_Y}", ("%m-%d-%Y",)),
     "DD-MM-YYYY": (f"{_N}-{_N}-{_Y}", ("%d-%m-%Y",)),
+    "YYYY-Www-D": (f"{_Y}-W[0-9]{{2}}-[1-7]", ("%G-W%V-%u",)),
+    "MM/DD/YY": (f"{_N}/{_N}/{_YY}", ("%m/%d/%y",)),
+    "DD/MM/YY": (f"{_N}/{_N}/{_YY}", ("%d/%m/%y",)),
+    "YY/MM/DD": (f"{_YY}/{_N}/{_N}", ("%y/%m/%d",)),
+    "MM-DD-YY": (f"{_N}-{_N}-{_YY}", ("%m-%d-%y",)),
+    "DD-MM-YY": (f"{_N}-{_N}-{_YY}", ("%d-%m-%y",)),
+    "YY-MM-DD": (f"{_YY}-{_N}-{_N}", ("%y-%m-%d",)),
+    "DD.MM.YY": (rf"{_N}\.{_N}\.{_YY}", ("%d.%m.%y",)),
+    "YY.MM.DD": (rf"{_YY}\.{_N}\.{_N}", ("%y.%m.%d",)),
 }
 #: Month first and day first: only the values can tell them apart.
 _TWINS: Final = {"MM/DD/YYYY": "DD/MM/YYYY", "MM-DD-YYYY": "DD-MM-YYYY"}
+#: Years of two digits, which may be days as well: each form and the others that look like it.
+_SHORT: Final = {
+    "MM/DD/YY": ("DD/MM/YY", "YY/MM/DD"), "MM-DD-YY": ("DD-MM-YY", "YY-MM-DD"),
+    "DD.MM.YY": ("YY.MM.DD",),
+}  # fmt: skip
+_SECOND: Final = frozenset(
+    (*_TWINS.values(), *(date for dates in _SHORT.values() for date in dates))
+)
 _CLOCKS: Final = {
     "": ("", ("",)),
     "HH:MM:SS": (
@@ -104,10 +121,23 @@ class Reading:
 
 def twin(form: Form) -> Form | None:
     """The same form with the day first, where `form` has the month first and the two look alike."""
-    date, _, rest = form.name.partition(" ")
-    if date not in _TWINS:
-        return None
-    made = _form(_TWINS[date], *_rest(rest))
+    date = form.name.partition(" ")[0]
+    return _alike(form, _TWINS[date]) if date in _TWINS else None
+
+
+def short_years(form: Form) -> dict[str, Form]:
+    """The forms with years of two digits that look like `form`, which is one of them, by the order
+    of their parts (`MDY`, `DMY`, `YMD`); empty for other forms."""
+    date = form.name.partition(" ")[0]
+    if date not in _SHORT:
+        return {}
+    names = (date, *_SHORT[date])
+    return {re.sub("(.)\\1[^A-Z]?", "\\1", name): _alike(form, name) for name in names}
+
+
+def _alike(form: Form, date: str) -> Form:
+    """`form` with another date, written the same way around it."""
+    made = _form(date, *_rest(form.name.partition(" ")[2]))
     return replace(made, dressed=form.dressed, zones=form.zones, name=made.name)
 
 
@@ -130,7 +160,7 @@ def likeliest(sample: pl.Series) -> tuple[Form | None, float]:
 
 
 def _likeliest(sample: pl.Series) -> tuple[Form | None, float]:
-    dates = [date for date in _DATES if date not in _TWINS.values()]
+    dates = [date for date in _DATES if date not in _SECOND]
     starts = {date: _hits(sample, f"^(?:{_DATES[date][0]})(?:[T ]|$)") for date in dates}
     date = max(starts, key=lambda d: starts[d])
     forms = [_form(date, clock, offset) for clock in _CLOCKS for offset in (False, bool(clock))]
@@ -160,6 +190,12 @@ def order(text: pl.Series) -> tuple[int, int]:
     parts = text.str.extract_groups("^([0-9]{1,2})[/-]([0-9]{1,2})[/-]")
     first, second = (parts.struct.field(name).cast(pl.Int32) for name in ("1", "2"))
     return int((second > 12).sum()), int((first > 12).sum())
+
+
+def parts(text: pl.Series) -> list[pl.Series]:
+    """The three numbers that stand first in the texts, Int32."""
+    found = text.str.extract_groups("([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{1,2})")
+    return [found.struct.field(name).cast(pl.Int32) for name in ("1", "2", "3")]
 
 
 def read(text: pl.Series, form: Form) -> Reading:

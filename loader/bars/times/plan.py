@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -16,6 +17,10 @@ from loader.errors import ColumnMismatch, SettingsError
 _SAMPLE: Final = 2_000
 _DIGITS: Final = r"^[+-]?[0-9]+(\.0*)?$"
 _DECIMALS: Final = r"^[0-9]{5}\.[0-9]+$"
+#: The share of values that have to fit an order of day, month and year.
+_SURE: Final = 0.99
+#: The last days of months, of which bars of months and years may be; years below are of 2000.
+_LAST_DAYS, _CENTURY = 28, 70
 _ANOTHER: Final = "name the right column: --column ts=NAME"
 
 
@@ -173,7 +178,9 @@ def _text(columns: tuple[str, ...], filled: pl.Series, what: Subject) -> Planned
             hint=f"say how they are written: --time-format '%d.%m.%Y %H:%M'; or {_ANOTHER}",
         )
     notes: tuple[str, ...] = ()
-    if (day_first := forms.twin(form)) is not None:
+    if short := forms.short_years(form):
+        form, notes = _short_year(short, filled, what)
+    elif (day_first := forms.twin(form)) is not None:
         form, notes = _ordered(form, day_first, filled, what)
     form = forms.by_use(form, sample)
     reading = forms.read(filled, form)
@@ -215,6 +222,37 @@ def _ordered(
         )
     form = month_first if month > day else day_first
     return form, (f"times are {form.name}: {max(month, day):,} values can be nothing else",)
+
+
+def _short_year(
+    short: Mapping[str, Form], filled: pl.Series, what: Subject
+) -> tuple[Form, tuple[str, ...]]:
+    """The form whose order is the only one that fits the values: months up to 12, days up to 31, no
+    bars once a year on a day within a month; or else the only one in which times run one way."""
+    parts = forms.parts(filled)
+    orders = {order: [parts[order.index(part)] for part in "YMD"] for order in short}
+    fits = [order for order, days in orders.items() if _are_days(*days)]
+    if len(fits) > 1:
+        fits = [order for order in fits if _run_one_way(*orders[order])] or fits
+    if len(fits) != 1:
+        formats = (short[order].fitting(filled[0]) for order in (fits or short))
+        raise what.wrong(
+            f"are such as {filled[0]!r}, and nothing shows which is the month",
+            hint="say it: --time-format " + " or ".join(f"'{each}'" for each in formats),
+        )
+    form = short[fits[0]]
+    return form, (f"times are {form.name}: in another order they do not fit",)
+
+
+def _are_days(year: pl.Series, month: pl.Series, day: pl.Series) -> bool:
+    sound = (month.is_between(1, 12) & day.is_between(1, 31)).mean() or 0
+    yearly = month.n_unique() == day.n_unique() == 1 < year.n_unique()
+    return float(sound) >= _SURE and not (yearly and 1 < day[0] < _LAST_DAYS)  # type: ignore[arg-type]
+
+
+def _run_one_way(year: pl.Series, month: pl.Series, day: pl.Series) -> bool:
+    days = (year + pl.Series([100]) * (year < _CENTURY)) * 10_000 + month * 100 + day
+    return days.is_sorted() or days.is_sorted(descending=True)
 
 
 def _of_form(columns: tuple[str, ...], form: Form, reading: forms.Reading) -> Planned:

@@ -25,6 +25,10 @@ _NAMES: Final = re.compile(
     r"|strike(?:price)?|(?:option)?right|callput|putcall|optiontype|(?:price|quote)type|bid/?ask"
     r"|whattoshow"
 )
+#: Names of columns that hold where a series is traded. A listing may move, once.
+VENUES: Final = re.compile(
+    r"(?:exchange|venue|market|mic|exch|trading(?:venue|place))(?:name|id|code)?|marketplace"
+)
 #: Cells of columns that tell sides or adjustments apart, whatever their names.
 _SIDES: Final = frozenset(
     ["bid", "bids", "ask", "asks", "offer", "mid", "midpoint", "last", "trade", "trades", "mark"]
@@ -120,6 +124,8 @@ class OneSeries:
                     blocks.add(cells, good)
                 if blocks.are_series:
                     raise self._refused(name, "changes where prices jump or times go back")
+                if blocks.are_blocks and VENUES.fullmatch(fold(name)):
+                    raise self._refused(name, "names several venues, one after the other")
 
     def _refused(self, name: str, why: str) -> ColumnMismatch:
         found = self._values[name]
@@ -157,9 +163,13 @@ class _Blocks:
         self._last: tuple[str, float] | None = None
 
     @property
+    def are_blocks(self) -> bool:
+        """Whether several values have a run of rows each."""
+        return len(self._spans) > 1 and self._rows >= 2 * len(self._spans) and self._whole
+
+    @property
     def are_series(self) -> bool:
-        many = len(self._spans) > 1 and self._rows >= 2 * len(self._spans)
-        return many and self._whole and (self._jumps or self._overlap)
+        return self.are_blocks and (self._jumps or self._overlap)
 
     def add(self, cells: pl.Series, good: pl.DataFrame) -> None:
         """Adds rows: their `cells`, and their bars in the same order."""

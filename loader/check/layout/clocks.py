@@ -12,9 +12,9 @@ import polars as pl
 from loader.bars.cells import is_clock, is_date
 from loader.bars.numbers import is_text
 from loader.bars.times.stamps import TimePlan
-from loader.bars.times.zones import UTC, Zone, parse_zone, to_utc
+from loader.bars.times.zones import UTC, Zone, parse_zone
 from loader.dialects.dialect import Dialect, fold
-from loader.errors import ColumnMismatch, SettingsError
+from loader.errors import ColumnMismatch
 from loader.settings import Meaning
 
 #: Names of columns that hold dates without a time of day.
@@ -28,14 +28,6 @@ _CLOCK_OF_UTC: Final = ("utc", "gmt")
 _ALL_YEAR: Final = {
     "EST": "America/New_York", "MST": "America/Denver", "HST": "Pacific/Honolulu",
 }  # fmt: skip
-#: Folded names of columns that name the zone of a row's times.
-_ZONES: Final = frozenset(
-    [
-        "tz", "tzname", "zone", "timezone", "timezonename", "timezoneid", "zoneid", "utcoffset",
-        "gmtoffset", "tzoffset", "exchangetz", "exchangetimezone", "exchangetimezonename",
-        "markettz", "markettimezone", "localtimezone",
-    ]
-)  # fmt: skip
 #: Folded names of columns that hold the ends of bars.
 _ENDS: Final = frozenset(
     [
@@ -168,55 +160,3 @@ def refuse_ends_by_name(column: str, meaning: Meaning, dialect: Dialect, where: 
             column=column,
             hint="say --stamp end; or --stamp start if the name is wrong",
         )
-
-
-def refuse_other_zones(
-    frame: pl.DataFrame,
-    columns: Mapping[str, str],
-    shown: pl.Series,
-    zone: Zone | None,
-    where: str,
-) -> None:
-    """Looks at columns that name zones, where the times themselves have none: `shown` are the
-    clocks, and `zone` is where they are taken to be.
-
-    Raises:
-        ColumnMismatch: rows are of several zones, or of another one than `zone`.
-    """
-    for name in frame.columns:
-        if name in columns.values() or fold(name) not in _ZONES or not is_text(frame[name].dtype):
-            continue
-        text = frame[name].cast(pl.String)
-        named = {each: known for each in text.drop_nulls().unique().sort()
-                 if (known := _known_zone(each)) is not None}  # fmt: skip
-        if len(named) > 1:
-            raise ColumnMismatch.at(
-                where,
-                f"times are of several zones: column {name!r} has {', '.join(list(named)[:3])}",
-                column=name,
-                hint="load each alone: "
-                + ", then ".join(f"--where {quote(f'{name}={each}')} --timezone {quote(each)}"
-                                 for each in list(named)[:2]),
-            )  # fmt: skip
-        for each, known in named.items():
-            if zone is None or not _alike(shown, zone, known):
-                taken = f", not {zone}" if zone is not None else ""
-                raise ColumnMismatch.at(
-                    where,
-                    f"column {name!r} says that the times are of {each}{taken}",
-                    column=name,
-                    hint=f"say --timezone {quote(each)}",
-                )
-
-
-def _known_zone(text: str) -> Zone | None:
-    try:
-        return parse_zone(text)
-    except SettingsError:
-        return None
-
-
-def _alike(shown: pl.Series, one: Zone, other: Zone) -> bool:
-    """Whether the clocks are the same times in both zones."""
-    clocks = shown.drop_nulls().head(1_000)
-    return to_utc(clocks, one).utc.equals(to_utc(clocks, other).utc, null_equal=True)

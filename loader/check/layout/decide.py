@@ -22,10 +22,12 @@ from loader.check.instruments.hints import ASKED, Hint, hinted_interval, parse_i
 from loader.check.instruments.lacks import Known, Place
 from loader.check.instruments.lacks import refuse as lacks_refused
 from loader.check.instruments.one_symbol import refuse_several_symbols
-from loader.check.layout import clocks, fills, intervals, scales, second_times, unfinished, units
+from loader.check.layout import clocks, fills, intervals, scales, unfinished, units
 from loader.check.layout.columns import Columns, choose
 from loader.check.layout.doubts import refuse_doubtful_times
 from loader.check.layout.fills import Fill
+from loader.check.layout.second_times import refuse_other_days
+from loader.check.layout.zone_columns import refuse_other_zones
 from loader.dialects.dialect import Dialect, Stamp
 from loader.dialects.known import known_dialect
 from loader.dialects.own import from_tables
@@ -204,7 +206,7 @@ def _decided(
     )
     zone, zone_notes = clocks.zone(clock[0], plan, meaning, dialect, where)
     if plan.kind == "wall" and plan.zone is None and names.daily(said) is not True:
-        clocks.refuse_other_zones(frame, columns, written.shown, zone, where)
+        refuse_other_zones(frame, columns.values(), written.shown, zone, where)
     plan, settled_notes = settle.settled(
         plan,
         written,
@@ -224,7 +226,7 @@ def _decided(
     stamp, after, stamp_notes = _stamp(meaning, dialect, plan, written, said, where, late)
     if not dialect.shapes and "ts" not in meaning.columns and (said.distinct == "1d").all():
         days = stamps.starts(written, plan, True).ts.dt.offset_by("-1d" if after else "0d")
-        second_times.refuse_other_days(frame, columns, dialect, days, known.used, where)
+        refuse_other_days(frame, columns, dialect, days, known.used, where)
     skip = {} if meaning.keep_skipped else unfinished.skipped(dialect, frame, columns)
     skip = {**skip, **unselected(frame, {**dialect.where, **meaning.where}, where)}
     convention = known_convention(meaning.symbol_convention or dialect.symbol_convention)

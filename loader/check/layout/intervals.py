@@ -126,10 +126,14 @@ def interval(
         doubt = f"bars are loaded as {known}, but their spacing is {shown.interval}"
         return Fill(known, (f"{doubt} ({shown.evidence})",))
     if shown.interval is None:
+        regular = shown.steps >= _REGULAR_STEPS and shown.share >= _REGULAR_SHARE
+        gaps = "no interval is so long; if they are shorter, with gaps: --interval 1d"
         raise ColumnMismatch.at(
             where,
             f"the interval of the bars is not known, {shown.evidence}",
-            hint=f"name it: --interval {shown.likely or _usual(times)}",
+            hint=gaps
+            if regular and shown.usual > _length("1d")
+            else f"name it: --interval {shown.likely or _usual(times)}",
         )
     note = f"interval {shown.interval} inferred from the spacing: {shown.evidence}"
     return Fill(shown.interval, (note,))

@@ -187,6 +187,8 @@ def _next_steps(result: LoadResult, plan: str | None = None) -> list[str]:
             )  # fmt: skip
         elif failed and failed == len(result.files):
             load = "Nothing would be loaded: see below."
+        elif not result.counts.read:
+            load = "Nothing would be loaded: no row was read."
         elif failed:
             load = f"{counted(failed, 'file')} would not be loaded: see below. The others would, "
             load += "by the same command without --dry-run."

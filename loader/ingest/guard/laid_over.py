@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Final
 
 from loader.db.arrow import Connection
-from loader.dialects.editions import Difference, difference
+from loader.dialects.editions import Difference, contracts, difference
 from loader.errors import LaidOver
 from loader.ingest.run import LoadRun
 from loader.read.sources import Source
@@ -41,13 +41,20 @@ def insist_on_one_series(
     symbols = {}
     for path, symbol, bars in writer.frame("restated_from", done.file_id, source.name).iter_rows():
         there = run.paths.get(path)
-        telling = difference(source.full_path, there) if there is not None else None
+        telling = _telling(source, done, there) if there is not None else None
         if telling is not None:
             apart[path] += bars
             found[path], symbols[path] = telling, symbol
     most = [path for path, _ in apart.most_common() if _is_much(apart, found, path, counts)]
     if most:
         raise _refused(run, source, done, (most[0], symbols[most[0]], apart.total()), found)
+
+
+def _telling(source: Source, done: FileResult, other: str) -> Difference | None:
+    found = difference(source.full_path, other)
+    if found is not None or done.min_ts is None or done.max_ts is None:
+        return found
+    return contracts(source.full_path, other, done.min_ts, done.max_ts)
 
 
 def _is_much(apart: Counter[str], found: dict[str, Difference], path: str, counts: Counts) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -11,6 +11,7 @@ from typing import Any, Literal
 import polars as pl
 
 from loader.db.arrow import Connection
+from loader.errors import UnknownRun
 
 State = Literal["waiting", "replayed", "superseded"]
 
@@ -69,6 +70,16 @@ def rows(
     for frame in connection.frames("rejects_rows"):
         if frame.height:
             yield _utc(frame)
+
+
+def insist_on_runs(connection: Connection, runs: Iterable[int]) -> None:
+    """
+    Raises:
+        UnknownRun: there is no such run.
+    """
+    for run_id in runs:
+        if not connection.frame("job_run_labels", run_id).height:
+            raise UnknownRun(f"there is no job run {run_id}", hint="see them: mdload job-runs list")
 
 
 def readings(connection: Connection, files: Sequence[int]) -> dict[int, dict[str, Any]]:
