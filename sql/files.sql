@@ -47,6 +47,14 @@ VALUES (CAST($1 AS bigint), $2, CAST($3 AS bigint), $4, $5, 'loading',
         now() - make_interval(secs => CAST($6 AS double precision)))
 RETURNING id
 
+-- file_known_add --
+-- Opens and closes the row of a file that is loaded already, as file_begin and file_end do. $1 run, $2 path, $3 size,
+-- $4 content hash, $5 fingerprint, $6 notes (JSON array).
+INSERT INTO job_run_files (run_id, path, size_bytes, content_hash, config_fingerprint, state, notes, symbols, completed_at)
+VALUES (CAST($1 AS bigint), $2, CAST($3 AS bigint), $4, $5, 'known',
+        ARRAY(SELECT jsonb_array_elements_text(CAST(CAST($6 AS text) AS jsonb))), '{}', clock_timestamp())
+RETURNING id
+
 -- file_end --
 -- Closes it (or a part of it: counts add up). $1 id, $2 state, $3 dialect, $4 provider, $5 interval,
 -- $6-$12 rows read, inserted, updated, unchanged, duplicate, skipped, failed, $13 rows resumable,

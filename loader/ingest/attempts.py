@@ -190,6 +190,9 @@ def _recorded(
     with run.connection(cancellable=False) as writer, writer.transaction():
         if result.file_id is None:
             fingerprint = run.fingerprint_of(source)
+            if result.state == "known":
+                file_id = ledger.add_known(writer, run.run_id, source, result, fingerprint)
+                return replace(result, file_id=file_id)
             file_id = ledger.begin(
                 writer, run.run_id, source, result.content_hash, fingerprint, 0.0
             )

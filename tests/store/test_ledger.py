@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 
 from loader.bars import SCHEMA
+from loader.db.arrow import connect
 from loader.errors import UnreadableFile
 from loader.events import Event, FileNote, RowsDone
 from loader.ingest import pipeline
@@ -23,6 +25,7 @@ from loader.ingest.run import LoadRun
 from loader.read.sources import Source, find
 from loader.results import Counts, FileResult, LoadResult
 from loader.settings import RejectLimit, Settings
+from loader.store.runs import ledger
 from tests.support.sql import fetch
 
 T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
@@ -278,3 +281,33 @@ def test_a_file_that_vanishes_before_it_is_read(database_url: str, tmp_path: Pat
     assert states(result) == ["failed", "loaded"]
     assert "does not exist" in str(result.files[0].error)
     assert result.exit_code == 3
+
+
+def test_a_known_file_is_recorded_as_by_beginning_and_ending_it(
+    database_url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.parquet"
+    bars([1, 2]).write_parquet(path)
+    with find([str(path)]) as sources:
+        first, again = (load(Settings(), database_url, sources) for _ in range(2))
+        (known,) = again.files
+        assert (known.state, known.file_id is not None) == ("known", True)
+        assert again.run_id is not None
+        with closing(connect(database_url)) as writer, writer.transaction():
+            fingerprint = fetch(
+                database_url, "SELECT config_fingerprint FROM job_run_files WHERE id = %s",
+                known.file_id,
+            )[0][0]  # fmt: skip
+            begun = ledger.begin(
+                writer, again.run_id, sources[0], known.content_hash, fingerprint, 0.0
+            )
+            ledger.end(writer, begun, known, Counts())
+    rows = fetch(
+        database_url,
+        "SELECT to_jsonb(f) - 'id' - 'started_at' - 'completed_at',"
+        " completed_at >= started_at FROM job_run_files f WHERE run_id = %s ORDER BY id",
+        again.run_id,
+    )
+    assert len(rows) == 2
+    assert rows[0] == rows[1]
+    assert first.counts.inserted == 2

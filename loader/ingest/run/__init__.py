@@ -90,6 +90,7 @@ class LoadRun:
         self.replay: Replaying | None = None
         self.plan: Plans | None = None
         self.defers_commits = False
+        self._named: tuple[str, str] | None = None  # the last file's path and fingerprint
         self.cancelled = threading.Event()
         session = partial(self.connection, autocommit=True)
         self.upkeep = ChunkUpkeep(
@@ -105,6 +106,12 @@ class LoadRun:
         Raises:
             SettingsError: a dialect of the user, or of another package, is not valid.
         """
+        last = self._named  # read once: other threads ask for their files
+        if last is None or last[0] != source.full_path:
+            self._named = last = (source.full_path, self._fingerprint_of(source))
+        return last[1]
+
+    def _fingerprint_of(self, source: Source) -> str:
         own = from_tables(self.settings.own_dialects)
         named = path_facts(source.full_path, known_dialects(own).values())
         columns = path_columns(source.full_path, self.settings)

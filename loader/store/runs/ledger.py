@@ -65,6 +65,18 @@ def begin(
     return int(file_id)
 
 
+def add_known(
+    writer: Connection, run_id: int, source: Source, whole: FileResult, fingerprint: str
+) -> int:
+    """As `begin` and `end` for a file of which nothing is loaded, in one statement."""
+    notes = json.dumps([note.text for note in whole.notes], ensure_ascii=False)
+    (file_id,) = writer.one(
+        "file_known_add", run_id, source.name, source.size_bytes, whole.content_hash, fingerprint,
+        notes,
+    )  # fmt: skip
+    return int(file_id)
+
+
 def end(
     writer: Executor, file_id: int, whole: FileResult, part: Counts, rows_resumable: int = 0
 ) -> None:
