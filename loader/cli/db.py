@@ -22,9 +22,10 @@ def db() -> None:
 
 @db.command(epilog="Example: mdload db url --json")
 @click.option("--show-password", is_flag=True, help="Print the URL with its password.")
+@click.option("--tcp", is_flag=True, help="The embedded server's, for tools; see db start --port.")
 @_json
 @click.pass_obj
-def url(context: Context, show_password: bool, as_json: bool) -> None:
+def url(context: Context, show_password: bool, tcp: bool, as_json: bool) -> None:
     """Print the URL of the database in use."""
     from loader.db.conninfo import masked
     from loader.db.embedded import status
@@ -32,7 +33,9 @@ def url(context: Context, show_password: bool, as_json: bool) -> None:
     from loader.db.target import Target, named
     from loader.listen import log
 
-    chosen = named(context.database, context.configured)
+    chosen = None if tcp else named(context.database, context.configured)
+    if tcp:
+        chosen = Target(_tcp(context), "the embedded server", embedded=True)
     if chosen is None:
         server = status(context.home)
         if server.url is None:
@@ -43,6 +46,24 @@ def url(context: Context, show_password: bool, as_json: bool) -> None:
     shown = chosen.url if show_password else masked(chosen.url)
     found = {"url": shown, "source": chosen.source, "embedded": chosen.embedded}
     click.echo(json.dumps(found) if as_json else shown)
+
+
+def _tcp(context: Context) -> str:
+    """The URL of the embedded server's TCP port, with its password.
+
+    Raises:
+        SettingsError: it has none.
+    """
+    from loader.db.embedded import tcp
+    from loader.db.embedded.home import Home
+    from loader.errors import SettingsError
+
+    place = Home.at(context.home)
+    if place.port is None:
+        raise SettingsError(
+            "the embedded server does not listen on a port", hint="mdload db start --port 5433"
+        )
+    return tcp.with_password(place.port, tcp.password(place.password))
 
 
 @db.command(
@@ -81,24 +102,38 @@ def status(context: Context, as_json: bool) -> None:
         "PostgreSQL": f"{server.version} in {server.bin_dir}" if server.version else "not found",
         "data": f"{server.data_dir}, {size}" if server.data_dir else "none yet",
     }
+    if server.tcp:
+        rows["by TCP"] = f"{server.tcp}, password in {server.password_file}"
     for name, value in rows.items():
         click.echo(f"{name:<16} {value}")
 
 
 @db.command(epilog="Example: mdload db start", short_help="Start the embedded server and leave it.")
+@click.option("--port", metavar="PORT", type=click.IntRange(1024, 65535),
+              help="Listen on 127.0.0.1 too, with a password, for other tools.")  # fmt: skip
 @_json
 @click.pass_obj
-def start(context: Context, as_json: bool) -> None:
-    """Start the embedded server and keep it running until 'mdload db stop'."""
-    from loader.db.embedded import start
+def start(context: Context, port: int | None, as_json: bool) -> None:
+    """Start the embedded server and keep it running until 'mdload db stop'.
+
+    With --port tools on this machine reach it by TCP, as role mdload. The password is made once and
+    kept in a file that only its owner can read.
+    """
+    from loader.db.embedded import start, status
     from loader.db.target import named
     from loader.listen import log
 
-    url = start(context.home)
+    url = start(context.home, port)
+    server = status(context.home) if port is not None else None
     chosen = named(context.database, context.configured)
     if chosen:
         log.note(f"note: mdload uses another database, named by {chosen.source}")
-    click.echo(json.dumps({"running": True, "url": url}) if as_json else url)
+    found = {"running": True, "url": url}
+    if server is not None:
+        found |= {"tcp": server.tcp, "password_file": str(server.password_file)}
+        log.note(f"the password is in {server.password_file}, in the form of PGPASSFILE; "
+                 "mdload db url --tcp --show-password prints it")  # fmt: skip
+    click.echo(json.dumps(found) if as_json else found.get("tcp") or url)
 
 
 @db.command(epilog="Example: mdload db stop", short_help="Stop the embedded server.")

@@ -11,10 +11,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from loader.db.embedded import postmaster
+from loader.db.embedded import postmaster, tcp
 from loader.db.embedded.postmaster import Postmaster
 from loader.db.embedded.tools import Tools
-from loader.errors import DatabaseError
+from loader.errors import DatabaseError, SettingsError
 
 _MOMENT = 0.4  # seconds for what an interrupt leaves to do
 # Seconds: PostgreSQL 18 that is asked to stop in the middle of a recovery may wait for ever.
@@ -70,16 +70,22 @@ def initialise(tools: Tools, data: Path) -> None:
         raise
 
 
-def start(tools: Tools, data: Path, socket_dir: Path) -> Postmaster:
-    """The server on `data`, started if it is not running yet.
+def start(tools: Tools, data: Path, socket_dir: Path, port: int | None = None) -> Postmaster:
+    """The server on `data`, started if it is not running yet, with TCP on `port` if one is given.
 
     Raises:
+        SettingsError: another program has the port.
         DatabaseError: it does not start; the end of its log is in the message.
     """
     if found := _settled(data):
         return found
     directory = '"' + str(socket_dir).replace('"', '""') + '"'  # quoted, for a path with spaces
-    options = shlex.join(["-c", f"unix_socket_directories={directory}"])
+    given = ["-c", f"unix_socket_directories={directory}"]
+    if port is None:
+        tcp.unlink(socket_dir)
+    else:
+        given += tcp.options(data, socket_dir, port, tools.account)
+    options = shlex.join(given)
     log = data / "server.log"
     if log.exists():
         log.replace(data / "server.log.old")
@@ -95,6 +101,11 @@ def start(tools: Tools, data: Path, socket_dir: Path) -> Postmaster:
         if found := _settled(data):
             return found
         said = log.read_text(errors="replace") if log.exists() else said
+        if port is not None and "could not bind" in said:
+            raise SettingsError(
+                f"port {port} of this machine is taken by another program",
+                hint=f"mdload db start --port {port + 1}",
+            )
         if "shared memory block" not in said:
             raise DatabaseError(
                 f"the embedded server does not start on {data}: {_last_lines(said)}",
@@ -156,6 +167,7 @@ def stop(data: Path, *, hurried: bool = False) -> bool:
                 return True
             raise DatabaseError(f"the embedded server (pid {found.pid}) does not stop")
         time.sleep(0.01)
+    tcp.unlink(found.socket_dir)
     if found.socket_dir != data:
         with suppress(OSError):
             found.socket_dir.rmdir()  # leave nothing in a temporary directory

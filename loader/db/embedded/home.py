@@ -69,8 +69,23 @@ class Home:
 
     @property
     def pin(self) -> Path:
-        """The file that exists while the server is pinned: it stays even if nobody uses it."""
+        """The file that exists while the server is pinned: it stays even if nobody uses it. It has
+        the TCP port, if there is to be one."""
         return self.path / "pinned"
+
+    @property
+    def port(self) -> int | None:
+        """The TCP port that the pin asks for."""
+        try:
+            text = self.pin.read_text().strip()
+        except FileNotFoundError:
+            return None
+        return int(text) if text.isdecimal() else None
+
+    @property
+    def password(self) -> Path:
+        """The file with the password for TCP, as libpq's PGPASSFILE."""
+        return self.path / "pgpass"
 
     def data(self, major: int) -> Path:
         return self.path / f"pg{major}"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from loader.db.embedded import binaries, cluster
+from loader.db.embedded import binaries, cluster, tcp
 from loader.db.embedded.account import account, private_directory
 from loader.db.embedded.home import Home, usable
 from loader.db.embedded.locks import Lock, exclusive
@@ -53,17 +53,54 @@ def embedded(home: Path | None = None) -> Iterator[str]:
         _leave(place, use)
 
 
-def start(home: Path | None = None) -> str:
+def start(home: Path | None = None, port: int | None = None) -> str:
     """Starts the server if necessary, and keeps it running until `stop`. Returns its URL.
+
+    With a `port`, it listens there too, on this machine's loopback address alone, for the role and
+    with the password of `tcp`. A server that runs without it is started again.
 
     Raises:
         SettingsError, DatabaseError: as `embedded`.
+        SettingsError: the port is taken, or the server is in use and would have to start again.
     """
     place = Home.at(home)
     with _alone(place):
-        url = _up(place)
+        word = tcp.password(place.password) if port is not None else None
+        before = place.pin.read_text() if place.pin.exists() else None
+        if port is not None and place.port != port:
+            _insist_on_unused(place, port)
+            place.pin.write_text(f"{port}\n")
+        try:
+            url = _up(place)
+            if word is not None:
+                tcp.admit(url, word)
+        except BaseException:
+            if before is None:
+                place.pin.unlink(missing_ok=True)
+            else:
+                place.pin.write_text(before)
+            raise
         place.pin.touch()
     return url
+
+
+def _insist_on_unused(home: Home, port: int) -> None:
+    """Stops the server, which runs without the port.
+
+    Raises:
+        SettingsError: somebody uses it.
+    """
+    use = Lock(home.use_lock)
+    try:
+        if not use.alone():
+            raise SettingsError(
+                "the embedded server is in use, and has to start again to listen on a port",
+                hint=f"wait until the other mdload ends, then: mdload db start --port {port}",
+            )
+        for data in home.data_directories():
+            cluster.stop(data)
+    finally:
+        use.close()
 
 
 def stop(home: Path | None = None) -> bool:
@@ -104,7 +141,7 @@ def _up(home: Home) -> str:
     if not data.exists():
         cluster.initialise(ready, data)
     directory = private_directory(home.socket_directory(data, who), who)
-    return cluster.start(ready, data, directory).url
+    return cluster.start(ready, data, directory, home.port).url
 
 
 def _leave(home: Home, use: Lock, *, hurried: bool = False) -> bool:

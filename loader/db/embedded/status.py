@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from loader.db.embedded import binaries, postmaster
+from loader.db.embedded import binaries, postmaster, tcp
 from loader.db.embedded.account import account
 from loader.db.embedded.home import Home, usable
 from loader.errors import SettingsError
@@ -27,6 +27,9 @@ class ServerStatus:
         data_dir: its data directory; None before the first start.
         url: where it answers, or will once it runs; None where there is nothing to run.
         size_bytes: of the data directory, 0 before the first start.
+        tcp: where tools reach it by TCP, without the password; None unless `mdload db start --port`
+            asked for it.
+        password_file: where that password is.
     """
 
     home: Path
@@ -38,6 +41,8 @@ class ServerStatus:
     data_dir: Path | None
     url: str | None
     size_bytes: int
+    tcp: str | None = None
+    password_file: Path | None = None
 
 
 def status(home: Path | None = None) -> ServerStatus:
@@ -66,6 +71,8 @@ def status(home: Path | None = None) -> ServerStatus:
             data_dir=data,
             url=url,
             size_bytes=_size(data) if data else 0,
+            tcp=tcp.address(place.port) if place.port else None,
+            password_file=place.password if place.port else None,
         )
 
 
