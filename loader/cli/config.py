@@ -36,9 +36,10 @@ def check(ctx: Context, as_json: bool) -> int:
     from pathlib import Path
 
     from loader.cli.views.table import print_json, say
-    from loader.jobs.config.read import DEFAULT_NAME, parse
+    from loader.jobs.config.read import parse
     from loader.jobs.lint import problems
     from loader.listen import log
+    from loader.settings.file.whereabouts import DEFAULT_NAME
     from loader.text import counted
 
     found = parse(None if ctx.config_file is None else Path(ctx.config_file))

@@ -20,20 +20,16 @@ def store(ctx: Context, *, checked: bool = True, make: bool = False) -> Iterator
     """
     from loader.db.conninfo import masked
     from loader.db.target import target
-    from loader.errors import SchemaOutOfDate
     from loader.store import schema
 
     if not make:
         require_database(ctx)
     with target(ctx.database, ctx.home, ctx.configured) as chosen:
         ctx.mention(f"database: {masked(chosen.url)} ({chosen.source})")
-        try:
-            if checked or chosen.embedded:
-                schema.require_head(chosen.url)
-        except SchemaOutOfDate:
-            if not chosen.embedded:
-                raise
-            schema.upgrade(chosen.url)
+        if chosen.embedded:
+            schema.bring_up(chosen.url)
+        elif checked:
+            schema.require_head(chosen.url)
         yield chosen.url
 
 

@@ -29,7 +29,7 @@ class AsyncStoreClient:
     at all, and batches before it stay stored.
     """
 
-    def __init__(self, dsn: str, **options: Any) -> None:
+    def __init__(self, dsn: str | None = None, **options: Any) -> None:
         self._client = StoreClient(dsn, **options)
         self._thread = ThreadPoolExecutor(1, "mdload-store")
 

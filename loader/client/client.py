@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from loader.bars import forks
 from loader.check.validate import CheckedBatch, RuleSettings
 from loader.client import checks, frames
+from loader.client.address import Address
 from loader.client.bar import BarLike, Row, columns
 from loader.client.feed import Feed
 from loader.client.reading import Reader
@@ -20,11 +21,11 @@ from loader.client.result import Rejects, WriteResult
 from loader.client.sessions import Sessions
 from loader.client.transaction import Spelling, Transaction
 from loader.db import retries
-from loader.db.conninfo import conninfo
 from loader.errors import Cancelled, ConnectionLost, Contended, MdloadError
 from loader.events import Event, FileNote, Listener
 from loader.results import Counts
 from loader.settings import Meaning
+from loader.settings.terms import in_python_terms
 from loader.store.metrics import Registry
 from loader.store.runs.arguments import run_key
 
@@ -42,7 +43,9 @@ class StoreClient(Reader):
     again. Threads may share it; their batches are written one after the other.
 
     Args:
-        dsn: a libpq URL or connection string.
+        dsn: a libpq URL or connection string. Without one the client finds the database as the
+            command does: MDLOAD_DATABASE_URL, DATABASE_URL, libpq's environment, mdload.toml, or
+            the embedded server, which then runs until `close`.
         run_id: a job run that is running. Rejects and revisions refer to it, and the counts of
             each batch are added to it in the batch's transaction.
         rules: what the rules allow.
@@ -61,7 +64,7 @@ class StoreClient(Reader):
 
     def __init__(
         self,
-        dsn: str,
+        dsn: str | None = None,
         *,
         run_id: int | None = None,
         rules: RuleSettings | None = None,
@@ -69,7 +72,7 @@ class StoreClient(Reader):
         metrics: Registry = "default",
     ) -> None:
         forks.refuse()
-        conninfo(dsn)
+        self._address = Address(dsn)
         self._run_id = None if run_id is None else run_key(run_id)
         self._rules = rules or RuleSettings()
         self._checks = checks.Checks(self._rules)
@@ -77,8 +80,7 @@ class StoreClient(Reader):
         self._metrics = _metrics(metrics, run_id, self._listeners)
         if self._metrics is not None:
             self._listeners += (self._metrics,)
-        self._dsn = dsn
-        self._sessions = Sessions(dsn)
+        self._sessions = Sessions(self._address)
         self._remembered: set[Spelling] = set()
         self._turn = RLock()
         self._stop = threading.Event()
@@ -86,8 +88,12 @@ class StoreClient(Reader):
     def __enter__(self) -> Self:
         """Connects, so that a wrong address fails here."""
         forks.refuse()
-        with self._turn:
-            self._sessions.prepared()
+        try:
+            with self._turn, in_python_terms():
+                self._sessions.prepared()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(
@@ -102,6 +108,7 @@ class StoreClient(Reader):
         """Closes the connections; the next write opens new ones."""
         with self._turn:
             self._sessions.close()
+            self._address.leave()
 
     def cancel(self) -> None:
         """Makes the current writes end with an error. For another thread to call."""
@@ -160,7 +167,7 @@ class StoreClient(Reader):
             provider=provider, symbol=symbol, interval=interval, timezone=timezone,
             columns=dict(columns or {}), dialect=dialect,
         )  # fmt: skip
-        with frames.in_python_terms():
+        with in_python_terms():
             whole, layout = frames.understood(frame, meaning, batch_size)
         for note in layout.notes:
             self._emit(FileNote("frame", note))

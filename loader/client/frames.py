@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ from loader.check.validate import CheckedBatch, RuleSettings, validate
 from loader.dialects.dialect import Opening
 from loader.dialects.known import known_dialect
 from loader.dialects.recognition import Recognition, recognise
-from loader.errors import ColumnMismatch, MdloadError
+from loader.errors import ColumnMismatch
 from loader.read.batch import Location, RawBatch
 from loader.settings import Meaning
 
@@ -26,9 +25,6 @@ NAME: Final = "frame"
 _HINT: Final = (
     "write the rows of one, or give each its own symbol; drop the column if all are of one series"
 )
-#: Options of the command line that are arguments of `write_frame` too.
-_OPTION = re.compile(r"--(provider|symbol|interval|timezone|dialect)(?: (?!and\b|or\b)(\S+))?")
-_COLUMN = re.compile(r"--column (\w+)=('[^']*'|\S+)")
 
 
 def understood(frame: Any, meaning: Meaning, sample: int) -> tuple[pl.DataFrame, Layout]:
@@ -111,19 +107,3 @@ def _of_pandas(frame: Any) -> pl.DataFrame:
         ]
         frame = frame.reset_index(names=names)
     return pl.from_pandas(frame)
-
-
-@contextmanager
-def in_python_terms() -> Iterator[None]:
-    """Adds the hint of an error as a note, with arguments instead of options."""
-    try:
-        yield
-    except MdloadError as error:
-        if error.hint:
-            hint = _COLUMN.sub(lambda found: f"columns={{{found[1]!r}: {found[2]!r}}}", error.hint)
-            error.add_note(_OPTION.sub(_argument, hint))
-        raise
-
-
-def _argument(found: re.Match[str]) -> str:
-    return f"{found[1]}={found[2]!r}" if found[2] else f"{found[1]}=…"

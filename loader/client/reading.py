@@ -10,9 +10,11 @@ import polars as pl
 
 from loader import bars
 from loader.bars import SERIES
+from loader.client.address import Address
 from loader.client.checks import positive
 from loader.client.sessions import Sessions
 from loader.errors import NothingStored
+from loader.settings.terms import in_python_terms
 from loader.store.export import reading
 from loader.store.series import SeriesFilter, stored_series
 from loader.store.versions import past
@@ -29,7 +31,7 @@ class Reader:
     meanwhile. Each raises ConnectionLost when the server is away and DatabaseError when it refuses.
     """
 
-    _dsn: str
+    _address: Address
     _sessions: Sessions
 
     def read_bars(
@@ -103,7 +105,7 @@ class Reader:
         Costs a few index probes for each series. An empty store gives no rows.
         """
         asked = SeriesFilter(provider, interval=_interval(interval))
-        with self._sessions.apart() as connection, suppress(NothingStored):
+        with in_python_terms(), self._sessions.apart() as connection, suppress(NothingStored):
             return stored_series(connection, asked).drop("sid")
         return pl.DataFrame(schema=_SERIES)
 
@@ -127,14 +129,18 @@ class Reader:
 
     @contextmanager
     def _reading(self, asked: SeriesFilter, at: Instant | None) -> Iterator[Iterator[pl.DataFrame]]:
-        with self._sessions.apart() as connection, reading(connection, asked, at) as (_, pieces):
+        with (
+            in_python_terms(),
+            self._sessions.apart() as connection,
+            reading(connection, asked, at) as (_, pieces),
+        ):
             yield (piece.select(bars.COLUMNS) for piece in pieces)
 
     def _instant(self, as_of: datetime | None, pin: str | None) -> Instant | None:
         _one_of(as_of, pin)
         if as_of is not None:
             _with_zone(as_of, "as_of")
-        return past.asked(self._dsn, as_of, pin)
+        return past.asked(self._address.url, as_of, pin)
 
 
 _NONE = pl.DataFrame(schema=bars.SCHEMA)

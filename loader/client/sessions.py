@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from loader.client.address import Address
 from loader.db.arrow import Connection, connect
 from loader.db.prepared import Prepared
 from loader.store import shape
 
 
 class Sessions:
-    """Sessions of one client with the server at `url`. For one thread at a time, except `cancel`.
+    """Sessions of one client with the server at `address`. For one thread at a time, but `cancel`.
 
     The methods that return a session raise ConnectionLost or DatabaseError if it cannot be opened.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, address: Address) -> None:
+        self._address = address
         self._open: list[Prepared | Connection] = []
         self._prepared: Prepared | None = None
         self._writer: Connection | None = None
@@ -26,7 +27,7 @@ class Sessions:
     def prepared(self) -> Prepared:
         """For small batches."""
         if self._prepared is None:
-            prepared = Prepared(self._url)
+            prepared = Prepared(self._address.url)
             try:
                 with prepared.transaction():
                     shape.check(prepared)
@@ -76,6 +77,6 @@ class Sessions:
         self._prepared = self._writer = None
 
     def _connect(self, *, autocommit: bool) -> Connection:
-        connection = connect(self._url, autocommit=autocommit)
+        connection = connect(self._address.url, autocommit=autocommit)
         self._open.append(connection)
         return connection

@@ -108,6 +108,18 @@ def require_head(database: PsycopgConnection | str, history: History = PLAIN) ->
             )
 
 
+def bring_up(url: str) -> None:
+    """Brings mdload's own database to the newest schema.
+
+    Raises:
+        DatabaseError: the server cannot be reached or refuses.
+    """
+    try:
+        require_head(url)
+    except SchemaOutOfDate:
+        upgrade(url)
+
+
 def upgrade(
     url: str,
     revision: str = "head",

@@ -10,7 +10,7 @@ import pytest
 from loader.errors import SettingsError
 from loader.jobs.config import job, read
 from loader.jobs.config.places import line_of
-from loader.jobs.config.variables import expand
+from loader.settings.file.variables import expand
 
 TEXT = """\
 [database]

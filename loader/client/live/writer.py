@@ -10,6 +10,7 @@ from itertools import count
 from typing import Final
 
 from loader.check.validate import CheckedBatch
+from loader.client.address import Address
 from loader.client.live.lines import Lines
 from loader.client.live.source import Source
 from loader.client.live.spill import Spill
@@ -70,7 +71,7 @@ class FeedWriter:
         self._flush = flush
         self._run_id = run_id
         self._emit = emit
-        self._sessions = Sessions(url)
+        self._sessions = Sessions(Address(url))
         self._thread = ThreadPoolExecutor(1, "mdload-live")
         self._remembered: set[Spelling] = set()
         self._tally = Tally()

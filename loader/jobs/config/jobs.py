@@ -15,8 +15,8 @@ from loader.jobs.config import dates
 from loader.jobs.config.blame import about, key_of
 from loader.jobs.config.keys import JOB
 from loader.jobs.config.read import Config, typed
-from loader.jobs.config.variables import expand
 from loader.settings import Option, Settings
+from loader.settings.file.variables import expand
 from loader.settings.load import as_fields
 from loader.text import redact
 

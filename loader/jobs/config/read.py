@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from loader.errors import MdloadError, SettingsError
-from loader.jobs.config import toml
 from loader.jobs.config.blame import about
 from loader.jobs.config.keys import DATABASE, DEFAULTS, JOB
 from loader.jobs.config.places import line_of
-from loader.jobs.config.variables import expand, refers
 from loader.settings import Option
+from loader.settings.file import toml
+from loader.settings.file.variables import expand, refers
+from loader.settings.file.whereabouts import DEFAULT_NAME, places
 
-DEFAULT_NAME: Final = "mdload.toml"
 _SECTIONS: Final = ("database", "defaults", "jobs", "dialects")
 #: Names that are safe in a crontab, a unit's name and a shell.
 _JOB_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -242,14 +242,6 @@ def typed(value: Any, key: Option, as_text: bool) -> Any:
         except (ValueError, KeyError):
             pass
     return key.kind.read(value)
-
-
-def places() -> tuple[Path, ...]:
-    """Where the file is looked for: the working directory, the user's configuration, the system's.
-    The first that exists counts."""
-    own = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    shared = (Path(own).expanduser(), Path("/etc"))
-    return (Path(DEFAULT_NAME), *(folder / "mdload" / DEFAULT_NAME for folder in shared))
 
 
 def parse(path: Path | None) -> Config:

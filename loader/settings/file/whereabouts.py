@@ -1,0 +1,17 @@
+"""Where mdload.toml is looked for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+DEFAULT_NAME: Final = "mdload.toml"
+
+
+def places() -> tuple[Path, ...]:
+    """Where the file is looked for: the working directory, the user's configuration, the system's.
+    The first that exists counts."""
+    own = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    shared = (Path(own).expanduser(), Path("/etc"))
+    return (Path(DEFAULT_NAME), *(folder / "mdload" / DEFAULT_NAME for folder in shared))
