@@ -15,6 +15,7 @@ from loader.errors import MdloadError, ReaderGone
 
 # A command's module is imported when the command runs; `mdload --help` needs only this table.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("loader.cli.init:init", "Write a first mdload.toml, with a job for your files."),
     "backfill": ("loader.cli.backfill:backfill", "Load bars from files into the store."),
     "plan": ("loader.cli.planning:plan", "Show a plan made by backfill --plan."),
     "apply": ("loader.cli.planning:apply", "Write the bars of a plan, once."),

@@ -39,9 +39,10 @@ def coverage(
     """
     from loader.cli import interrupts
     from loader.cli.store import store
-    from loader.cli.views.coverage import cells_that_fit, print_coverage
+    from loader.cli.views.coverage import cells_that_fit, print_coverage, print_none
     from loader.db.arrow import connect
     from loader.db.cancelling import cancellable
+    from loader.errors import NothingStored
     from loader.store.series import SeriesFilter
     from loader.store.versions import past
     from loader.survey.coverage import coverage
@@ -52,5 +53,11 @@ def coverage(
     with store(ctx) as url, connect(url, autocommit=True) as connection:
         cells = cells_that_fit()
         past.read_at(connection, past.asked(url, as_of, pin))
-        found = cancellable(connection, lambda: coverage(connection, asked, cells, exact=exact))
+        try:
+            found = cancellable(connection, lambda: coverage(connection, asked, cells, exact=exact))
+        except NothingStored as none:
+            if provider or symbols or interval:
+                raise
+            print_none(none, as_json=as_json)
+            return
     print_coverage(found, as_json=as_json)

@@ -59,11 +59,13 @@ def gaps(
     from loader.cli import interrupts
     from loader.cli.store import store
     from loader.cli.views.gaps import print_gaps, print_waivers
+    from loader.cli.views.load import listed
     from loader.db.arrow import connect
     from loader.db.cancelling import cancellable
+    from loader.listen import log
     from loader.store.series import SeriesFilter, stored_series
     from loader.survey import waivers
-    from loader.survey.gaps import Span, check, unknown
+    from loader.survey.gaps import Span, check, silent, unknown
     from loader.text import counted
 
     interrupts.heed()
@@ -94,6 +96,11 @@ def gaps(
                 raise
             raise CheckFailed(str(error), hint=error.hint) from error  # all of it is missing
     print_gaps(str(name), checked, unknown(series), as_json=as_json)
+    if until is None and 0 < (quiet := silent(series, span)).height < series.height:
+        log.note(
+            f"no bars since {since:%Y-%m-%d} of {listed(sorted(set(quiet['symbol'])))}; "
+            "to count what they lack: --until 0d"
+        )
     found = [c for c in checked if c.missing]
     if found:
         bars = counted(sum(c.missing for c in found), "bar")

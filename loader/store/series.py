@@ -127,4 +127,6 @@ def _next_step(asked: SeriesFilter, stored: pl.DataFrame) -> str:
         likely = close or sorted(other for other in names if other.startswith(value))
         if likely:
             return f"did you mean {likely[0]}? See what there is: mdload coverage"
+    if not stored.height and not asked.symbols:
+        return "load some: mdload backfill FILE --provider NAME"
     return "see what there is: mdload coverage"

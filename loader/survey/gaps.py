@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -102,14 +102,20 @@ def check(
     """Compares each of `series` (from `loader.store.series.stored_series`) with calendar `name`, by
     interval. Leaves out series with an interval that no calendar defines.
 
+    Where none of them has a bar since the span begins, all of them lack its bars up to now.
+
     Raises:
         SettingsError: the calendar does not exist, or does not cover the span.
     """
     known = series.drop_nulls("first").filter(_KNOWN)
     if not known.height:
         return
+    if span.until is None and silent(known, span).height == known.height:
+        span = replace(span, until=span.now)
     first = _day(span.since) or known["first"].min().date() - timedelta(days=1)  # type: ignore[union-attr]
     last = _day(span.until) or known["last"].max().date()  # type: ignore[union-attr]
+    if first > min(last, span.now.date()):
+        return
     sessions = calendar(name, first, min(last, span.now.date()), evening=True)
     for (interval,), alike in known.group_by("interval", maintain_order=True):
         grids = slot_grids(sessions, str(interval), span.now)
@@ -118,6 +124,19 @@ def check(
             found = [_compared(grid, group, stored, span, waivers) for grid in grids]
             for either in zip(*found, strict=True):
                 yield max(either, key=lambda checked: checked.stored)  # the first of equals
+
+
+def silent(series: pl.DataFrame, span: Span) -> pl.DataFrame:
+    """Those of `series` of which the last bar is before the span begins."""
+    day = _day(span.since)
+    if day is None:
+        return series.clear()
+    bound = (
+        span.since
+        if isinstance(span.since, datetime)
+        else datetime(*day.timetuple()[:3], tzinfo=UTC)
+    )
+    return series.drop_nulls("last").filter(pl.col("last") < bound)
 
 
 def unknown(series: pl.DataFrame) -> list[str]:

@@ -112,15 +112,40 @@ def test_where_letters_must_be_plain(mdload: Mdload, stored: str) -> None:
 
 def test_nothing_stored(mdload: Mdload, stored: str, empty_url: str) -> None:
     assert mdload("--database", empty_url, "migrate").code == 0
-    for url, args, message in (
-        (empty_url, (), "no bars are stored"),
-        (stored, ("--symbol", "X"), "no bars of X are stored"),
-    ):
-        ran = mdload("--database", url, "coverage", *args)
+    ran = mdload("--database", empty_url, "coverage")
+    assert (ran.code, ran.out) == (0, "no bars are stored\n")
+    assert ran.err == "hint: load some: mdload backfill FILE --provider NAME\n"
+    ran = mdload("--database", empty_url, "coverage", "--json")
+    assert (ran.code, ran.json(), ran.err) == (0, [], "")
+    for url in (empty_url, stored):
+        ran = mdload("--database", url, "coverage", "--symbol", "X")
         assert (ran.code, ran.out) == (2, "")
-        assert message in ran.err
+        assert "no bars of X are stored\nhint: see what there" in ran.err
     ran = mdload("--database", stored, "coverage", "--since", "2030-01-01")
     assert (ran.code, ran.out) == (0, "no bars in that time\n")
+
+
+def test_gaps_since_a_day_after_the_last_bar(mdload: Mdload, stored: str) -> None:
+    """AAPL and the others end in 2024: all sessions of the last days are missing."""
+    check = (
+        "--database",
+        stored,
+        "gaps",
+        "--calendar",
+        "24/7",
+        "--since",
+        "7d",
+        "--interval",
+        "1d",
+    )
+    ran = mdload(*check, "--json")
+    assert ran.code == 6, ran.err
+    found = ran.json()
+    assert {series["stored"] for series in found["series"]} == {0}
+    assert {series["missing"] for series in found["series"]} == {7}  # the day of today goes on
+    assert "bars missing in" in ran.err
+    early = mdload("--database", stored, "gaps", "--calendar", "24/7", "--until", "1999-01-01")
+    assert (early.code, "0 bars expected" in early.out) == (0, True), early.err
 
 
 def test_gaps_end_with_six_until_they_are_waived(mdload: Mdload, stored: str) -> None:

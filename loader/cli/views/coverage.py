@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Final
 
 from loader.cli.views.table import Column, print_json, say, table
+from loader.errors import NothingStored
+from loader.listen import log
 from loader.survey.coverage import Coverage, Covered
 from loader.text import counted, number, utc
 
@@ -65,6 +67,15 @@ def print_coverage(found: Coverage, *, as_json: bool) -> None:
     )  # fmt: skip
     say()
     say(_sum(found.series))
+
+
+def print_none(none: NothingStored, *, as_json: bool) -> None:
+    """Prints that the store is empty, which is not an error: that comes before the first load."""
+    if as_json:
+        print_json([])
+    else:
+        say(str(none))
+        log.note(f"hint: {none.hint}")
 
 
 def _as_object(series: Covered, found: Coverage) -> dict[str, object]:
