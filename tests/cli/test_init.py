@@ -71,7 +71,7 @@ def test_elsewhere_it_takes_options_and_says_what_is_missing(
     assert (ran.code, "name the bars that the first job loads" in ran.err) == (2, True)
     ran = mdload("init", "dumps", "--provider", "demo")
     assert ran.code == 3
-    assert "hint: name it: --name '{symbol}.csv'" in ran.err
+    assert "hint: name them: --name '{symbol}.csv' --timezone America/New_York" in ran.err
     assert not target.exists()
     whole = ("init", "dumps", "--provider", "demo", "--name", "{symbol}.csv",
              "--timezone", "America/New_York")  # fmt: skip
