@@ -51,7 +51,7 @@ def print_coverage(found: Coverage, *, as_json: bool) -> None:
         [
             Column("provider", spare=1),
             Column("symbol"),
-            Column("interval", "time"),
+            Column("interval", "time", spare=-1),
             Column("first", "time", spare=2),
             Column("last", "time"),
             Column("bars", "number"),
