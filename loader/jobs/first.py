@@ -15,12 +15,12 @@ from typing import Any, Final
 from loader.dialects.siblings import Siblings
 from loader.errors import MdloadError, NotThere
 from loader.ingest.ways.inspection import Inspection, inspect_source
-from loader.jobs.config import toml
 from loader.jobs.config.read import Config, ConfigError
 from loader.jobs.lint import problems
 from loader.read.objects import is_url
 from loader.read.sources import find
 from loader.settings import Settings
+from loader.settings.file import toml
 from loader.settings.load import OPTIONS, as_fields
 from loader.text import counted
 
