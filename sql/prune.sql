@@ -1,14 +1,14 @@
 -- prunable_create --
 -- The revisions that prune removes.
 CREATE TEMPORARY TABLE mdload_prunable (
-    id bigint NOT NULL, known_at timestamptz NOT NULL, load_id bigint
+    revised_at timestamptz NOT NULL, id bigint NOT NULL, known_at timestamptz NOT NULL, load_id bigint
 ) ON COMMIT DROP
 
 -- prunable_fill --
 -- Revisions of changes that were known more than $1 days (of 24 hours) ago and that every pin knows: what they keep is read
 -- at no pin and at no time since.
-INSERT INTO pg_temp.mdload_prunable (id, known_at, load_id)
-SELECT r.id, greatest(coalesce(n.known_at, r.revised_at), r.revised_at), n.id
+INSERT INTO pg_temp.mdload_prunable (revised_at, id, known_at, load_id)
+SELECT r.revised_at, r.id, greatest(coalesce(n.known_at, r.revised_at), r.revised_at), n.id
   FROM bars_ohlcv_revisions r
   LEFT JOIN bars_loads n ON n.xact_at = r.revised_at
  WHERE greatest(coalesce(n.known_at, r.revised_at), r.revised_at)
@@ -31,7 +31,7 @@ WITH forgotten AS (
     UPDATE job_run_files f SET config_fingerprint = NULL
       FROM (SELECT DISTINCT r.provider, r.symbol, r."interval", r.ts, n.stamped_at, n.file_id
               FROM pg_temp.mdload_prunable old
-              JOIN bars_ohlcv_revisions r ON r.id = old.id
+              JOIN bars_ohlcv_revisions r ON r.revised_at = old.revised_at AND r.id = old.id
               JOIN bars_loads n ON n.id = old.load_id) AS r
      WHERE f.state IN ('loaded', 'partial') AND f.config_fingerprint IS NOT NULL
        AND r.stamped_at > f.started_at AND r.file_id IS DISTINCT FROM f.id
@@ -47,7 +47,7 @@ SELECT count(*) FROM forgotten
 WITH gone AS (
     DELETE FROM bars_ohlcv_revisions r
      USING pg_temp.mdload_prunable old
-     WHERE old.id = r.id
+     WHERE old.revised_at = r.revised_at AND old.id = r.id
     RETURNING 1)
 SELECT count(*) FROM gone
 

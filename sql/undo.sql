@@ -147,25 +147,31 @@ WITH gone AS (
 SELECT (SELECT count(*) FROM gone) AS gone, (SELECT count(*) FROM kept) AS kept
 
 -- undo_added_keep --
--- Keeps the bars of the loads to be undone that were nothing before as revisions. $1 run. Gives how many. Two statements
--- instead of one: the server need not remember the rows between them.
-WITH kept AS (
-    INSERT INTO bars_ohlcv_revisions (@key, @values(old_), run_id, old_created_at, old_updated_at, op)
-    SELECT @key(b.), @values(b.), CAST($1 AS bigint), b.created_at, b.updated_at, 'delete'
-      FROM bars_ohlcv b
-      JOIN pg_temp.mdload_undone u ON u.xact_at = b.updated_at
-     WHERE NOT EXISTS (SELECT FROM pg_temp.mdload_prior p WHERE @same_key(p., b.))
-    RETURNING 1)
-SELECT count(*) FROM kept
+-- Keeps the bars of the loads to be undone that were nothing before as revisions. $1 run. Two statements
+-- instead of one, without RETURNING: the server need not remember the rows between them.
+INSERT INTO bars_ohlcv_revisions (@key, @values(old_), run_id, old_created_at, old_updated_at, op)
+SELECT @key(b.), @values(b.), CAST($1 AS bigint), b.created_at, b.updated_at, 'delete'
+  FROM bars_ohlcv b
+  JOIN pg_temp.mdload_undone u ON u.xact_at = b.updated_at
+ WHERE NOT EXISTS (SELECT FROM pg_temp.mdload_prior p WHERE @same_key(p., b.))
 
 -- undo_added --
--- Takes these bars away. Gives how many, which are fewer if another writer has changed one in between.
-WITH gone AS (
-    DELETE FROM bars_ohlcv b USING pg_temp.mdload_undone u
-     WHERE u.xact_at = b.updated_at
-       AND NOT EXISTS (SELECT FROM pg_temp.mdload_prior p WHERE @same_key(p., b.))
-    RETURNING 1)
-SELECT count(*) FROM gone
+-- Takes these bars away, which are fewer if another writer has changed one in between.
+DELETE FROM bars_ohlcv b USING pg_temp.mdload_undone u
+ WHERE u.xact_at = b.updated_at
+   AND NOT EXISTS (SELECT FROM pg_temp.mdload_prior p WHERE @same_key(p., b.))
+
+-- undo_all_keep --
+-- `undo_added_keep` where no bar was anything before: without a look for each whether it was. $1 run.
+INSERT INTO bars_ohlcv_revisions (@key, @values(old_), run_id, old_created_at, old_updated_at, op)
+SELECT @key(b.), @values(b.), CAST($1 AS bigint), b.created_at, b.updated_at, 'delete'
+  FROM bars_ohlcv b
+  JOIN pg_temp.mdload_undone u ON u.xact_at = b.updated_at
+
+-- undo_all --
+-- `undo_added` likewise.
+DELETE FROM bars_ohlcv b USING pg_temp.mdload_undone u
+ WHERE u.xact_at = b.updated_at
 
 -- undo_restore --
 -- Writes what was there before the loads to be undone, where nothing is now. $1 and $2 its first and last ts. Gives how

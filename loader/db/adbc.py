@@ -67,6 +67,14 @@ class AdbcSession:
         self._reader = AdbcRecordBatchReader._import_from_c(handle.address)
         return self._reader
 
+    def changed(self, sql: str, params: pa.RecordBatch | None = None) -> int:
+        """How many rows the server says that a statement wrote or took away."""
+        self._forget_result()
+        self._statement.set_sql_query(sql)
+        if params is not None:
+            self._statement.bind(params)
+        return int(self._statement.execute_update())
+
     def ingest(self, table: str, stream: pa.RecordBatchReader, *, temporary: bool) -> None:
         """Appends `stream` to `table` in one binary COPY."""
         self._forget_result()

@@ -140,6 +140,12 @@ class Connection:
         with self._translated(f"running {name}"):
             self._session.execute(self._sql(name), _record(params)).read_all()
 
+    def changed(self, name: str, *params: Param) -> int:
+        """Executes query `name`, which returns no rows. Gives how many it wrote or took away: the
+        server need not keep rows to count them."""
+        with self._translated(f"running {name}"):
+            return self._session.changed(self._sql(name), _record(params))
+
     def row(self, name: str, *params: Param) -> tuple[Any, ...] | None:
         """The first row of query `name`, or None."""
         with self._translated(f"running {name}"):

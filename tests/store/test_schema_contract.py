@@ -211,7 +211,7 @@ CONSTRAINTS = {
         "bars_rejected_pkey": "PRIMARY KEY (id)",
     },
     "bars_ohlcv_revisions": {
-        "bars_ohlcv_revisions_pkey": "PRIMARY KEY (id)",
+        "bars_ohlcv_revisions_pkey": "PRIMARY KEY (revised_at, id)",
         "bars_ohlcv_revisions_op_check": (
             "CHECK ((op = ANY (ARRAY['update'::text, 'delete'::text])))"
         ),
@@ -269,7 +269,6 @@ INDEXES = {
     "bars_ohlcv_revisions_key_idx": (
         'bars_ohlcv_revisions USING btree (provider, symbol, "interval", ts)'
     ),
-    "bars_ohlcv_revisions_revised_at_idx": "bars_ohlcv_revisions USING btree (revised_at)",
     "bars_loads_xact_at_key": "bars_loads USING btree (xact_at)",
     "bars_loads_known_at_idx": "bars_loads USING btree (known_at)",
     "bars_loads_run_id_idx": "bars_loads USING btree (run_id)",

@@ -44,7 +44,8 @@ STAGE = """
 
 
 def run(*statements: str | tuple[str, list[Any]]) -> list[list[Row]]:
-    """The rows of each statement on a new database; (text, parameters) is a query."""
+    """The rows of each statement on a new database; (text, parameters) is a query. Of one that
+    returns none, how many it changed."""
     given = [
         {"sql": s, "params": None} if isinstance(s, str) else {"sql": s[0], "params": s[1]}
         for s in statements
@@ -57,7 +58,10 @@ def run(*statements: str | tuple[str, list[Any]]) -> list[list[Row]]:
     results = json.loads(ran.stdout)
     for statement, result in zip(statements, results, strict=True):
         assert "error" not in result, (result, statement)
-    return [result["rows"] for result in results]
+    return [
+        result["rows"] or ([{"changed": result["changed"]}] if result["changed"] else [])
+        for result in results
+    ]
 
 
 def named(name: str, *params: Any) -> tuple[str, list[Any]]:
@@ -132,7 +136,7 @@ def test_the_past_of_compressed_chunks_and_the_way_back() -> None:
         named("undo_is_last"), query("prior_create"), query("prior_analyze"),
         named("undo_extent"),
         named("undo_replaced", 8, "2020-01-02T05:00:00Z", "2020-01-17T05:00:00Z"),
-        named("undo_added_keep", 8), named("undo_added"),
+        named("undo_added_keep", 8), query("undo_added"),
         named("undo_restore", "2020-01-02T05:00:00Z", "2020-01-17T05:00:00Z"),
         named("load_record", "rollback", 8, None, 0, 2, 1, None), "COMMIT",
         STATE.format("bars_ohlcv"), STATE.format(first),
@@ -149,7 +153,7 @@ def test_the_past_of_compressed_chunks_and_the_way_back() -> None:
     assert "_hyper_1_2_chunk" not in explained
     assert list(last[0].values()) == [True]
     assert extent[0]["count"] == 2
-    assert [list(row.values()) for row in (*kept, *gone)] == [[1], [1]]
+    assert [list(row.values()) for row in (*kept, *gone)] == [[1], [1]]  # changed
     assert replaced == [{"gone": 2, "kept": 2}]
     assert put == [{"bars": 2, "symbols": '["A"]'}]
     assert was == before

@@ -12,7 +12,7 @@ const results = [];
 for (const { sql, params } of JSON.parse(readFileSync(0, "utf8"))) {
   try {
     const found = params ? await db.query(sql, params) : (await db.exec(sql)).at(-1);
-    results.push({ rows: found?.rows ?? [] });
+    results.push({ rows: found?.rows ?? [], changed: found?.affectedRows ?? 0 });
   } catch (error) {
     results.push({ error: error.message, code: error.code });
   }

@@ -130,8 +130,9 @@ def _put_back(writer: Connection, run_id: int | None) -> tuple[int, int, int, li
         replaced, kept = writer.one("undo_replaced", run_id, first, last)
         shape.insist_kept(writer, replaced, kept)
     if added:
-        (kept,) = writer.one("undo_added_keep", run_id)
-        (gone,) = writer.one("undo_added")
+        which = "added" if prior else "all"
+        kept = writer.changed(f"undo_{which}_keep", run_id)
+        gone = writer.changed(f"undo_{which}")
         shape.insist_kept(writer, gone, kept)
     if prior:
         written, symbols = writer.one("undo_restore", first, last)
