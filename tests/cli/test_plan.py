@@ -6,8 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
+from loader.errors import SettingsError
+from loader.ingest.ways.plan import opened
 from tests.conftest import Ran
 from tests.support.nights import BAD, GOOD, Nights, csv
 from tests.support.sql import fetch
@@ -129,6 +132,62 @@ def test_what_no_plan_is_made_of(nights: Nights) -> None:
     )
     assert "a plan has no deletions: not with --delete-gone" in gone.err
     assert not (nights.place / "plan.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pl.col("close") + pl.when(pl.col("close") == 18.8).then(0.01).otherwise(0),
+        pl.when(pl.col("symbol") == "AAPL").then(pl.lit("AAPLE")).alias("symbol"),
+        pl.col("ts").dt.offset_by("1us"),
+        pl.lit("insert").alias("kind"),
+        pl.col("vwap").fill_null(0),
+    ],
+    ids=["price", "symbol", "time", "kind", "null"],
+)
+def test_a_plan_with_other_rows_is_refused(nights: Nights, change: pl.Expr) -> None:
+    nights.load(GOOD)
+    csv(nights.place / "bad.csv", BAD)
+    plan(nights, "bad.csv")
+    file = nights.place / "plan.parquet"
+    _altered(file, lambda rows: rows.with_columns(change))
+    before = fetch(nights.url, STORE)
+    for args in (("apply", "--dry-run"), ("apply",), ("plan", "show")):
+        refused = nights.run(*args, "plan.parquet", code=2)
+        assert "plan.parquet is not as it was made" in refused.err
+    assert fetch(nights.url, STORE) == before
+
+
+def test_rows_and_description_of_a_plan_belong_together(nights: Nights) -> None:
+    csv(nights.place / "bad.csv", BAD)
+    plan(nights, "bad.csv")
+    file = nights.place / "plan.parquet"
+    whole = file.read_bytes()
+    opened(str(file))
+    _altered(file, lambda rows: rows)  # written anew by another tool
+    opened(str(file))
+    for cut in (lambda rows: rows.reverse(), lambda rows: rows.head(1)):
+        file.write_bytes(whole)
+        _altered(file, cut)
+        with pytest.raises(SettingsError, match="is not as it was made"):
+            opened(str(file))
+    file.write_bytes(whole)
+    _altered(file, lambda rows: rows, lambda text: text.replace(b'"inserted":', b'"inserted": 1'))
+    with pytest.raises(SettingsError, match="is not as it was made"):
+        opened(str(file))
+
+
+def _altered(
+    file: Path,
+    change: Callable[[pl.DataFrame], pl.DataFrame],
+    text: Callable[[bytes], bytes] = lambda text: text,
+) -> None:
+    """Changes the rows of a plan's file, or its description, as some other tool would."""
+    about = dict(pq.read_metadata(file).metadata)
+    table = change(pl.read_parquet(file)).to_arrow()
+    about[b"mdload.plan"] = text(about[b"mdload.plan"])
+    kept = {key: value for key, value in about.items() if key.startswith(b"mdload")}
+    pq.write_table(table.replace_schema_metadata(kept), file)
 
 
 def _of(nights: Nights, frame: pl.DataFrame) -> str:

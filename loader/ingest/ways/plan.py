@@ -23,6 +23,7 @@ from loader.db.arrow import Connection
 from loader.errors import Contended, SettingsError
 from loader.ingest.mergers import DryMerger
 from loader.ingest.tally import Tally
+from loader.ingest.ways.digest import Digest, described, digest, seal
 from loader.read.spool import Spool
 from loader.results import FileResult
 from loader.store import spellings
@@ -31,7 +32,8 @@ from loader.store.merge import Merged
 from loader.store.packed import wanted_json
 
 _META: Final = b"mdload.plan"
-_FORMAT: Final = 1
+_SUM: Final = b"mdload.plan.sum"
+_FORMAT: Final = 2
 #: `kind` is `insert` or `update`; the old values are null for an insert.
 ROWS: Final[dict[str, pl.DataType]] = {
     **bars.SCHEMA,
@@ -108,6 +110,7 @@ class Planning:
         self._lock = Lock()
         schema = pl.DataFrame(schema=ROWS).to_arrow(compat_level=_OLDEST).schema
         self._writer = pq.ParquetWriter(file, schema, compression="zstd")
+        self._digest = Digest(ROWS)
         self._spans: list[pl.DataFrame] = []
         self._spellings = pl.DataFrame(schema=spellings.SCHEMA)
         self._sources: list[dict[str, Any]] = []
@@ -132,6 +135,7 @@ class Planning:
             self._spans.append(merger.spans)
             for frame in merger.rows:
                 self._writer.write_table(frame.to_arrow(compat_level=_OLDEST))
+                self._digest.add(frame)
                 self._counts.append(frame.group_by(*SERIES, "kind").agg(n=pl.len().cast(pl.Int64)))
             if tally.spellings is not None:
                 self._spellings = pl.concat(
@@ -180,12 +184,12 @@ class Planning:
         )
         about = {
             "format": _FORMAT, "id": str(uuid.uuid4()), "made_at": datetime.now(UTC).isoformat(),
-            "mdload": __version__, "sources": self._sources,
+            "mdload": __version__, "rows": self._digest.text, "sources": self._sources,
             "series": json.loads(wanted_json(series)),
             "spellings": self._spellings.to_dicts(),
         }  # fmt: skip
         text = json.dumps(about, ensure_ascii=False).encode()
-        self._writer.add_key_value_metadata({_META: text})
+        self._writer.add_key_value_metadata({_META: text, _SUM: seal(text)})
         self._writer.close()
 
     def close(self) -> None:
@@ -204,30 +208,51 @@ def fingerprints(connection: Connection, spans: pl.DataFrame) -> pl.DataFrame:
 def opened(path: str) -> Plan:
     """
     Raises:
-        SettingsError: it is not a plan, or one of another version of mdload.
+        SettingsError: it is not a plan, one of another version of mdload, or not as it was made.
     """
-    about = None
+    about = summed = None
     try:
-        about = (pq.read_metadata(path).metadata or {}).get(_META)
+        found = pq.read_metadata(path).metadata or {}
+        about, summed = found.get(_META), found.get(_SUM)
     except (OSError, pa.ArrowException) as error:
         raise SettingsError(
             f"{path} cannot be read as a plan: {error}",
             hint="make one with: mdload backfill SOURCE --plan FILE",
         ) from error
-    said = json.loads(about) if about else {}
+    said = described(about)
     if said.get("format") != _FORMAT:
         why = "was made by another version of mdload" if said else "is not a plan of mdload"
         raise SettingsError(f"{path} {why}", hint="make one: mdload backfill SOURCE --plan FILE")
+    if about is None or summed != seal(about):
+        raise _changed(path)
     schema = {**{s: pl.String() for s in SERIES}, "lo": pl.String(), "hi": pl.String(),
               "bars": pl.Int64(), "hash": pl.String(), "inserted": pl.Int64(),
               "updated": pl.Int64()}  # fmt: skip
     series = pl.DataFrame(said["series"], schema=schema).with_columns(
         pl.col("lo", "hi").str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_zone="UTC", time_unit="us")
     )
-    return Plan(
+    plan = Plan(
         Path(path), said["id"], datetime.fromisoformat(said["made_at"]), tuple(said["sources"]),
         series, pl.DataFrame(said["spellings"], schema=spellings.SCHEMA),
     )  # fmt: skip
+    if said["rows"] != _digest(plan):
+        raise _changed(path)
+    return plan
+
+
+def _digest(plan: Plan) -> str | None:
+    """None if its rows cannot be read, or are not a plan's."""
+    try:
+        return digest(rows_of(plan), ROWS)
+    except (OSError, pa.ArrowException, pl.exceptions.PolarsError):
+        return None
+
+
+def _changed(path: str) -> SettingsError:
+    return SettingsError(
+        f"{path} is not as it was made: its rows or its description were changed since",
+        hint="make a new one with: mdload backfill SOURCE --plan FILE",
+    )
 
 
 def rows_of(plan: Plan, kind: str | None = None, at_once: int = 100_000) -> Iterator[pl.DataFrame]:
