@@ -172,7 +172,7 @@ def test_rows_and_description_of_a_plan_belong_together(nights: Nights) -> None:
         with pytest.raises(SettingsError, match="is not as it was made"):
             opened(str(file))
     file.write_bytes(whole)
-    _altered(file, lambda rows: rows, lambda text: text.replace(b'"inserted":', b'"inserted": 1'))
+    _altered(file, lambda rows: rows, lambda text: text.replace(b'"bars": 0', b'"bars": 1'))
     with pytest.raises(SettingsError, match="is not as it was made"):
         opened(str(file))
 
