@@ -28,6 +28,7 @@ from loader.store.guard import spans
 T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
 Series = tuple[str, str, str]
 Bars = dict[Series, dict[datetime, float]]
+Counts = dict[Series, tuple[int, int, int]]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def run(url: str, rows: list[dict[str, Any]], path: Path, **given: Any) -> LoadR
         return load(Settings(**given), url, sources)
 
 
-def expected(stored: Bars, file: Bars) -> dict[Series, tuple[int, int, int]]:
+def expected(stored: Bars, file: Bars) -> Counts:
     """By series: stored bars that get another value, new ones between the first and the last stored
     one, and stored ones within the file's span that the file does not have."""
     found = {}
@@ -73,6 +74,23 @@ def expected(stored: Bars, file: Bars) -> dict[Series, tuple[int, int, int]]:
         if changed or between or gone:
             found[series] = (changed, between, gone)
     return found
+
+
+def insist_at_least(result: LoadResult, file: Bars, counted: Counts) -> None:
+    """Where nothing wants all bars that are gone, no more than the truth, and eight for each bar of
+    the file if there are so many; a note says so."""
+    told = {(s.provider, s.symbol, s.interval): s for s in result.files[0].series}
+    for series, (changed, between, gone) in counted.items():
+        found = told[series].gone if series in told else 0
+        assert min(gone, 8 * len(file[series])) <= found <= gone
+        if found or changed or between:
+            assert (told[series].changed, told[series].inserted_between) == (changed, between)
+    assert told.keys() <= counted.keys()
+    truth, all_found = sum(c[2] for c in counted.values()), sum(s.gone for s in told.values())
+    assert result.files[0].history.gone == all_found
+    if all_found < truth:
+        (finding,) = [f for f in result.files[0].findings if f.kind == "gone"]
+        assert finding.text.startswith(f"at least {all_found:,} stored bar")
 
 
 SERIES = [("p", "AA", "1m"), ("p", "B.B", "1m"), ("q", "AA", "1m"), ("p", "AA", "1d")]
@@ -137,6 +155,9 @@ def test_counts_are_those_of_the_oracle(
             if chunks:
                 patch.setattr(compare, "chunked", lambda _: True)
                 patch.setattr(spans, "_AROUND", timedelta(days=100))
+            some = run(module_url, rows, tmp_path / f"{n}.parquet", dry_run=True,
+                       batch_rows=batch_rows, commit_every=commit_every)  # fmt: skip
+            insist_at_least(some, file, counted)
             for dry_run in (True, False):
                 result = run(
                     module_url, rows, tmp_path / f"{n}.parquet", dry_run=dry_run,
@@ -174,6 +195,22 @@ def test_many_bars_that_the_store_has_and_the_file_has_not(module_url: str, tmp_
         result = run(module_url, rows, tmp_path / "some.parquet", batch_rows=batch_rows)
         assert result.counts.unchanged == 900
         assert result.history.gone == 5 * 850  # 850 between each two of the six stretches
+
+
+def test_a_patch_counts_some_of_what_is_gone(module_url: str, tmp_path: Path) -> None:
+    """Three bars of a year: of 5,997 that are gone, eight for each of its own are counted."""
+    emptied(module_url)
+    times = [T0 + timedelta(minutes=n) for n in range(6_000)]
+    series = ("p", "AA", "1m")
+    stored = {series: dict.fromkeys(times, 10.0)}
+    run(module_url, rows_of(stored), tmp_path / "all.parquet")
+    patch: Bars = {series: dict.fromkeys((times[0], times[3_000], times[-1]), 11.0)}
+    result = run(module_url, rows_of(patch), tmp_path / "some.parquet", dry_run=True)
+    insist_at_least(result, patch, expected(stored, patch))
+    assert result.history.gone == 24
+    exact = run(module_url, rows_of(patch), tmp_path / "some.parquet", dry_run=True,
+                max_gone=RejectLimit(share=1.0))  # fmt: skip
+    assert exact.history.gone == 5_997
 
 
 def test_a_replay_and_an_append_do_nothing_to_stored_bars(module_url: str, tmp_path: Path) -> None:

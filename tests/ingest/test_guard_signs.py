@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -188,8 +188,20 @@ REFUSED: dict[str, tuple[Rows, Rows, str, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("case", REFUSED)
+def in_ways(cases: Iterable[str], *all_ways: str) -> list[tuple[str, str]]:
+    """Each case in one way, by turns; `all_ways` in every one."""
+    ways = list(WAYS)
+    return [
+        (case, way)
+        for n, case in enumerate(cases)
+        for k, way in enumerate(ways)
+        if case in all_ways or k == n % len(ways)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("case", "way"), in_ways(REFUSED, "an hour late", "cents", "lots", "another symbol")
+)
 def test_a_file_that_looks_like_a_mistake_is_refused(
     url: str, tmp_path: Path, case: str, way: str
 ) -> None:
@@ -232,6 +244,18 @@ def test_it_is_loaded_if_its_kind_is_accepted(url: str, tmp_path: Path, case: st
             "FROM job_runs r JOIN job_run_files f ON f.run_id = r.id ORDER BY r.id DESC LIMIT 1"
         ).fetchone()
     assert row == ([kind], "accepted", told.counts.updated)
+
+
+def plus(rows: Rows, *steps: tuple[int, float]) -> Rows:
+    """Prices before each place plus its amount, as contracts of a future are joined."""
+    found = rows
+    for place, amount in steps:
+        found = [
+            row | {p: round(row[p] + amount, 2) for p in ("open", "high", "low", "close")}
+            if n < place else row
+            for n, row in enumerate(found)
+        ]  # fmt: skip
+    return found
 
 
 def back(rows: Rows, *steps: tuple[int, float], volume: bool = False) -> Rows:
@@ -291,6 +315,17 @@ REPORTED: dict[str, tuple[Rows, Rows, str, str]] = {
         walk(interval="1d", bars=250),
         back(walk(interval="1d"), (100, 0.5), (200, 0.25), volume=True), "split", "by 2 factors",
     ),
+    "a roll of futures": (
+        walk("ES", interval="1d", bars=250), plus(walk("ES", interval="1d"), (200, 12.25)),
+        "difference",
+        "200 bars of ES 1d changed by one amount +12.25 from 2024-03-04 to 2024-09-19: looks like "
+        "contracts of futures that were joined anew",
+    ),
+    "three rolls of futures": (
+        walk("ES", interval="1d", bars=250),
+        plus(walk("ES", interval="1d"), (60, -3.5), (120, 4.25), (180, -20.0)), "difference",
+        "by 3 amounts (-19.25 from 2024-03-04 to 2024-05-02, -15.75 from 2024-05-03 to ",
+    ),
     "highs corrected to what another provider has": (
         walk(provider="q") + with_highs(walk(), 0.03), walk(), "other_series",
         "300 bars of ALFA 1m changed to the prices of q ALFA (75 of 75 that were compared): by "
@@ -305,8 +340,7 @@ REPORTED: dict[str, tuple[Rows, Rows, str, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("case", REPORTED)
+@pytest.mark.parametrize(("case", "way"), in_ways(REPORTED, "two splits", "a roll of futures"))
 def test_what_is_reported_and_loaded(url: str, tmp_path: Path, case: str, way: str) -> None:
     stored, file, kind, words = REPORTED[case]
     run(url, stored, tmp_path / "stored.parquet")

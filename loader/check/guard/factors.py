@@ -122,6 +122,10 @@ def _in_stretches(
     loose = 3 * slack(pl.col("close"), pl.col("own"), units) / pl.col("old_close").abs()
     opens = held.select(((pl.col("own") - pl.col("own").shift()).abs() > loose).fill_null(False))
     numbered = held.with_columns(stretch=opens.to_series().cum_sum())
+    # A ratio that moves on by little from bar to bar is not one factor.
+    one = numbered.select(_fits(pl.col("own").median().over("stretch"), units)).to_series()
+    if one.sum() < _SHARE * rows.height:
+        return None
     stretches = [
         Stretch(part["ts"][0], part["ts"][-1], part.height, float(part["own"].median() or 0))  # type: ignore[arg-type]
         for part in numbered.partition_by("stretch", maintain_order=True)

@@ -9,7 +9,7 @@ import polars as pl
 
 _DIGITS: Final = 10
 #: Numbers that went through 32 bits differ by less than this.
-_NOISE: Final = 2e-6
+NOISE: Final = 2e-6
 #: No rounding excuses more than this share of a number.
 _MOST: Final = 0.005
 _PARTS: Final = 20
@@ -29,7 +29,7 @@ def slack(
 ) -> pl.Expr:
     """How far `new` may be from an old value times `factor`; `units` are those of new and old."""
     rounding = 0.505 * (units[0] + factor.abs() * units[1])
-    return pl.min_horizontal(rounding, most * new.abs()) + _NOISE * new.abs()
+    return pl.min_horizontal(rounding, most * new.abs()) + NOISE * new.abs()
 
 
 def power_of_ten(factor: float) -> float | None:

@@ -9,16 +9,18 @@ from typing import Any, Final
 import polars as pl
 
 from loader.bars import INTERVAL_SECONDS
+from loader.check.guard.differences import Differences, Step
 from loader.check.guard.factors import Factors, Stretch
 from loader.check.guard.shift import Shift
 from loader.results.history import Action, Finding, FindingKind
 from loader.settings import RejectLimit, Settings
 from loader.store.guard.sample import Group
 from loader.store.guard.search import Alike
+from loader.store.guard.signs import Sign
 from loader.text import counted
 
 #: Kinds that are reported, and refuse nothing.
-_REPORTED: Final = ("split", "adjustment")
+_REPORTED: Final = ("split", "adjustment", "difference")
 #: Series and stretches that a sentence names; notes on findings of one kind.
 _NAMED: Final = 3
 _NOTES: Final = 5
@@ -35,12 +37,15 @@ HINTS: Final[Mapping[FindingKind, str]] = {
 }
 
 
-def finding(group: Group, sign: Factors | Shift | Alike, accepted: Collection[str]) -> Finding:
+def finding(group: Group, sign: Sign, accepted: Collection[str]) -> Finding:
     """A sign of one series, or of several together."""
     match sign:
         case Factors():
             kind: FindingKind = sign.kind
             text, evidence = _of_factors(group, sign)
+        case Differences():
+            kind = "difference"
+            text, evidence = _of_differences(group, sign)
         case Shift():
             kind = "shift"
             text, evidence = _of_shift(group, sign)
@@ -141,6 +146,24 @@ def _of_factors(group: Group, sign: Factors) -> tuple[str, dict[str, Any]]:
     return f"{bars} changed {how}: looks like {looks}", evidence
 
 
+def _of_differences(group: Group, sign: Differences) -> tuple[str, dict[str, Any]]:
+    bars = f"{_share(sign.matched, sign.bars, group.changed)} of {_name(group)}"
+    evidence: dict[str, Any] = {
+        "amounts": [
+            {"amount": each.amount, "first": f"{each.first:%Y-%m-%dT%H:%M:%SZ}",
+             "last": f"{each.last:%Y-%m-%dT%H:%M:%SZ}", "bars": each.bars}
+            for each in sign.steps
+        ],
+    }  # fmt: skip
+    if len(sign.steps) == 1:
+        how = f"by one amount {_step(sign.steps[0])}"
+    else:
+        named = ", ".join(_step(each) for each in sign.steps[:_NAMED])
+        more = " …" if len(sign.steps) > _NAMED else ""
+        how = f"by {len(sign.steps)} amounts ({named}{more})"
+    return f"{bars} changed {how}: looks like contracts of futures that were joined anew", evidence
+
+
 def _of_shift(group: Group, sign: Shift) -> tuple[str, dict[str, Any]]:
     step = INTERVAL_SECONDS[group.interval]
     seconds = sign.by.total_seconds()
@@ -181,6 +204,10 @@ def _share(matched: int, compared: int, bars: int) -> str:
 
 def _stretch(stretch: Stretch) -> str:
     return f"{stretch.factor:.6g} from {stretch.first:%Y-%m-%d} to {stretch.last:%Y-%m-%d}"
+
+
+def _step(step: Step) -> str:
+    return f"{step.amount:+.6g} from {step.first:%Y-%m-%d} to {step.last:%Y-%m-%d}"
 
 
 def _length(time: timedelta) -> str:

@@ -8,18 +8,21 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from loader.check.guard.differences import Differences, differences
 from loader.check.guard.factors import Factors, factors
 from loader.check.guard.shift import Shift
 from loader.db.arrow import Connection
 from loader.store.guard.sample import Group, Sample, sample
 from loader.store.guard.search import Alike, alike, shifted
 
+Sign = Factors | Differences | Shift | Alike
+
 
 @dataclass(frozen=True, slots=True)
 class Signs:
     """`seen` are the signs with their groups; `sample` is what they rest on."""
 
-    seen: tuple[tuple[Group, Factors | Shift | Alike], ...]
+    seen: tuple[tuple[Group, Sign], ...]
     sample: Sample
 
 
@@ -29,9 +32,9 @@ def signs(
     rows: int,
     session: Callable[[], AbstractContextManager[Connection]],
 ) -> Signs:
-    """At most one sign for each dense group of series: factors, which need no look at the store,
-    else the values of other times, else those of other series. Corrections here and there have
-    none of them, and are not looked at.
+    """At most one sign for each dense group of series: factors or amounts, which need no look at
+    the store, else the values of other times, else those of other series. Corrections here and
+    there have none of them, and are not looked at.
 
     Args:
         series: as `Watch.series` gives them.
@@ -43,10 +46,14 @@ def signs(
     """
     chosen = sample(series, evidence, rows)
     dense = {n for n, group in chosen.groups.items() if group.is_dense}
-    seen: list[Factors | Shift | Alike] = []
+    seen: list[Sign] = []
     changed = pl.col("old_open").is_not_null() & pl.col("group").is_in(list(dense))
-    seen += factors(chosen.rows.filter(changed))
+    told = chosen.rows.filter(changed)
+    seen += factors(told)
     dense -= {sign.group for sign in seen}
+    if dense:
+        seen += differences(told.filter(pl.col("group").is_in(list(dense))))
+        dense -= {sign.group for sign in seen}
     if dense:
         with session() as reader:
             found = shifted(reader, chosen, dense)
