@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,9 +16,9 @@ from loader.errors import ConnectionLost, DatabaseError, SchemaOutOfDate
 from loader.store import schema
 
 
-def refused(url: str) -> SchemaOutOfDate:
+def refused(url: str, history: schema.History = schema.PLAIN) -> SchemaOutOfDate:
     with psycopg.connect(url) as connection, pytest.raises(SchemaOutOfDate) as caught:
-        schema.require_head(connection)
+        schema.require_head(connection, history)
     return caught.value
 
 
@@ -42,9 +43,9 @@ def test_an_open_transaction_survives_the_question(empty_url: str) -> None:
         connection.execute("SELECT * FROM mine")
 
 
-def test_an_older_database_is_refused(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "0007"))
-    error = refused(database_url)
+def test_an_older_database_is_refused(database_url: str) -> None:
+    newer = replace(schema.PLAIN, revisions=(*schema.REVISIONS, "0007"))
+    error = refused(database_url, newer)
     assert str(error).endswith("has schema revision 0006; this mdload needs revision 0007")
     assert error.hint == "run: mdload migrate"
 
