@@ -244,7 +244,7 @@ def test_signs_are_those_of_the_oracle(
 
 
 def test_the_oracle_has_a_word_for_each_change() -> None:
-    """Each kind is found, and none where nothing of the table is there. The prices of a few bars may
+    """Each kind is found, and none where nothing of the table is there. The prices of few bars may
     hardly move, so that a factor explains an amount."""
     found = {kind: {sign(*made(kind, seed)[:2], [made(kind, seed)[2]]) for seed in range(40)}
              for kind in CHANGES}  # fmt: skip
