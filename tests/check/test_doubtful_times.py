@@ -50,6 +50,13 @@ def test_a_time_of_ingestion_before_the_date(name: str, day: str, written: str) 
     assert dates(raw, columns={"ts": day}) == [f"{each}" for each in DAYS]
 
 
+def test_the_days_are_named_first() -> None:
+    raw = table(t=[f"17172396{at:02}" for at in range(10)], day=[f"{each}" for each in DAYS])
+    with pytest.raises(ColumnMismatch, match="could both be the time of a bar") as raised:
+        layout(raw)
+    assert raised.value.hint == "say which: --column ts=day, or --column ts=t"
+
+
 def test_ingestion_on_the_day_after() -> None:
     raw = table(
         timestamp=[f"{each + timedelta(days=1)}T06:00:00Z" for each in DAYS[:4]],

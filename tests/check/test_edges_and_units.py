@@ -286,6 +286,11 @@ def test_instants_that_run_to_a_close(
     assert layout(table(ts=written(starts, form)), **said).stamp == "start"
 
 
+def test_hours_of_tokyo_are_no_ends_of_sydney() -> None:
+    starts = instants("Asia/Tokyo", "09:00", "14:00", 60, 5)
+    assert layout(table(ts=written(starts, "Z"))).stamp == "start"
+
+
 @pytest.mark.parametrize("shift", [0, 5])
 @pytest.mark.parametrize("pause", [True, False])
 def test_futures_and_foreign_exchange(shift: int, pause: bool) -> None:

@@ -49,6 +49,8 @@ _ALIASES: Final = frozenset(
      "Europe/Zurich", "Europe/Vienna", "Europe/Stockholm",
      "America/Sao_Paulo"]  # two hours from New York, where hours may be whole ones
 )  # fmt: skip
+#: Of bars of an hour, too many sessions have the ends of others for starts.
+_LARGE: Final = ("America/New_York", "Europe/London", "Asia/Shanghai")
 #: Further sessions on the same clocks: with hours before and after, and later closes.
 _FURTHER: Final = {
     "America/New_York": ((time(4), time(20)), (time(9, 30), time(20)), (time(4), time(16))),
@@ -172,6 +174,8 @@ def _refuse_session_ends(plan: TimePlan, ts: pl.Series, interval: str, where: st
     length = timedelta(seconds=bars.INTERVAL_SECONDS[interval])
     ts = ts.drop_nulls()
     for zone, certain in _places(plan):
+        if not certain and length >= _HOUR and zone.name not in _LARGE:
+            continue
         shown = zones.to_wall(ts, zone)
         clock, day = shown.dt.time(), shown.dt.date()
         if not len(shown):

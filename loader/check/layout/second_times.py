@@ -49,8 +49,8 @@ def refuse(
         if near is None:
             near = max(_NEAR, timedelta(seconds=1.1 * _length(shown, series)))
         if _differ((other - shown).abs() > near):
-            better = infer(other, series).interval is not None
-            raise _which(columns["ts"], name, (shown, other), where, other_first=better)
+            longer = _length(other, series) > _length(shown, series)
+            raise _which(columns["ts"], name, (shown, other), where, other_first=longer)
 
 
 def refuse_other_days(
