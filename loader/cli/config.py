@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from loader.cli import completion
 from loader.cli.context import Context
 from loader.cli.job_options import date_option, set_option
 from loader.cli.options import json_option
@@ -62,7 +63,7 @@ def check(ctx: Context, as_json: bool) -> int:
     epilog="Example: mdload config show nightly --set workers=4",
     short_help="Show values and where they come from, sources, fingerprint.",
 )
-@click.argument("jobs", nargs=-1, metavar="[JOB]...")
+@click.argument("jobs", nargs=-1, metavar="[JOB]...", shell_complete=completion.jobs)
 @date_option
 @set_option
 @json_option

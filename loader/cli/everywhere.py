@@ -63,6 +63,8 @@ def _given(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     """Puts the value into the context, if there is one. Once the configuration is known, its
     defaults are the command's."""
     context = ctx.obj
+    if value:
+        ctx.meta[f"mdload.{param.name}"] = value  # for completion, which has no context
     if value and isinstance(context, Context):
         match param.name:
             case "verbose":

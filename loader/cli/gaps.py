@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 import click
 
+from loader.cli import completion
 from loader.cli.context import Context
 from loader.cli.numbers import ROW_ID
 from loader.cli.options import json_option
@@ -22,6 +23,7 @@ from loader.errors import CheckFailed, NothingStored
     "name",
     metavar="NAME",
     help="Calendar of the exchange, e.g. XNYS, XLON, CMES, 24/7 (package exchange_calendars).",
+    shell_complete=completion.calendars,
 )
 @click.option(
     "--waive",

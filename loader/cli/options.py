@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 import click
 from click.core import ParameterSource
 
+from loader.cli import completion
 from loader.cli.context import Context
 from loader.errors import SettingsError, UnknownDialect
 from loader.settings import Option, Settings
@@ -93,6 +94,8 @@ def click_option(option: Option, **attributes: Any) -> Callable[[F], F]:
     assert option.flag is not None
     made: dict[str, Any] = {"help": option.help, "metavar": option.metavar, "envvar": option.env}
     made |= _typed(option)
+    if option.name in completion.LOAD:
+        made["shell_complete"] = completion.LOAD[option.name]
     if option.default is not None and not made.get("is_flag"):
         made |= {"default": option.default, "show_default": True}
     return click.option(option.flag, option.name, **{**made, **attributes})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from loader.cli import completion
 from loader.cli.context import Context
 from loader.cli.job_options import Day, date_option, set_option
 from loader.cli.options import click_option, json_option
@@ -56,7 +57,7 @@ class Wait(click.ParamType[float]):
 
 
 @click.command(cls=Run, epilog="Example: mdload run nightly --since 2024-03-01 --until 2024-03-05")
-@click.argument("jobs", nargs=-1, metavar="[JOB]...")
+@click.argument("jobs", nargs=-1, metavar="[JOB]...", shell_complete=completion.jobs)
 @click.option("--all", "every", is_flag=True, help="Run every job of the file, in its order.")
 @date_option
 @click.option("--since", metavar="DAY", type=Day(), help="First day to load.")

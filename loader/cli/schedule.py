@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from loader.cli import completion
 from loader.cli.context import Context
 from loader.cli.options import json_option
 
@@ -28,7 +29,7 @@ def schedule() -> None:
     short_help="Crontab lines, or systemd's units.",
     epilog="Example: mdload schedule show nightly --format systemd --user mdload",
 )
-@click.argument("jobs", nargs=-1, metavar="[JOB]...")
+@click.argument("jobs", nargs=-1, metavar="[JOB]...", shell_complete=completion.jobs)
 @click.option("--format", "style", type=click.Choice(["cron", "systemd"]), default="cron",
               show_default=True,
               help="Print crontab lines, or a service and a timer for each job.")  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from loader.cli import completion
 from loader.cli.when import Moment, When
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -29,10 +30,13 @@ def upper(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) ->
 
 
 _SERIES: Final = (
-    click.option("--provider", metavar="P", help="Only bars of this provider."),
+    click.option("--provider", metavar="P", help="Only bars of this provider.",
+                 shell_complete=completion.stored_providers),
     click.option("--symbol", "symbols", metavar="S", multiple=True, callback=upper,
+                 shell_complete=completion.stored_symbols,
                  help="Only bars of this symbol; can be repeated."),
     click.option("--interval", metavar="I", callback=_interval,
+                 shell_complete=completion.stored_intervals,
                  help="Only bars of this length: 1m, 1h, 1d, …"),
     click.option("--since", metavar="WHEN", type=When(),
                  help="Start (inclusive): 2024-03-01, 2024-03-01T14:30Z, 7d, 24h."),

@@ -66,6 +66,17 @@ def calendar(name: str, first: date, last: date, *, evening: bool = False) -> Ca
     return Calendar(name, parts.sort("open"))
 
 
+def names() -> list[str]:
+    """The names of all calendars.
+
+    Raises:
+        SettingsError: the extra is absent.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return [str(name) for name in _package().get_calendar_names()]
+
+
 def require(name: str) -> ModuleType:
     """The package, once it is known to have a calendar `name`.
 
