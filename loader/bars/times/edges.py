@@ -8,6 +8,7 @@ from typing import Final, Literal
 import polars as pl
 
 from loader import bars
+from loader.bars.sessions import ALIASES, FURTHER, LARGE, LUNCH, SESSIONS
 from loader.bars.times import closings, zones
 from loader.bars.times.stamps import LAST_SECOND, Stamps, TimePlan, local
 from loader.bars.times.zones import Zone
@@ -15,54 +16,8 @@ from loader.bars.words import Words
 from loader.errors import ColumnMismatch
 
 Stamp = Literal["start", "end"]
-#: Opening and close of the main session on the clocks of markets.
-_SESSIONS: Final = {
-    **dict.fromkeys(
-        ("America/New_York", "US/Eastern", "America/Toronto", "EST5EDT"), (time(9, 30), time(16))
-    ),
-    **dict.fromkeys(("America/Chicago", "US/Central"), (time(8, 30), time(15))),
-    "Europe/London": (time(8), time(16, 30)),
-    **dict.fromkeys(
-        ("Europe/Berlin", "Europe/Paris", "Europe/Amsterdam", "Europe/Brussels", "Europe/Madrid",
-         "Europe/Rome", "Europe/Lisbon", "Europe/Zurich", "Europe/Vienna", "Europe/Stockholm"),
-        (time(9), time(17, 30)),
-    ),
-    "Europe/Warsaw": (time(9), time(17)),
-    "Europe/Helsinki": (time(10), time(18, 30)),
-    "Europe/Istanbul": (time(10), time(18)),
-    "Asia/Tokyo": (time(9), time(15)),
-    "Asia/Hong_Kong": (time(9, 30), time(16)),
-    "Asia/Shanghai": (time(9, 30), time(15)),
-    "Asia/Singapore": (time(9), time(17)),
-    "Asia/Kolkata": (time(9, 15), time(15, 30)),
-    "Asia/Calcutta": (time(9, 15), time(15, 30)),
-    "Asia/Seoul": (time(9), time(15, 30)),
-    "Asia/Taipei": (time(9), time(13, 30)),
-    "Australia/Sydney": (time(10), time(16)),
-    "Africa/Johannesburg": (time(9), time(17)),
-    "America/Sao_Paulo": (time(10), time(17)),
-}  # fmt: skip
-#: Second names, and places with the sessions of others.
-_ALIASES: Final = frozenset(
-    ["US/Eastern", "US/Central", "EST5EDT", "America/Toronto", "America/Chicago", "Asia/Calcutta",
-     "Europe/Paris", "Europe/Amsterdam", "Europe/Brussels", "Europe/Madrid", "Europe/Rome",
-     "Europe/Zurich", "Europe/Vienna", "Europe/Stockholm",
-     "America/Sao_Paulo"]  # two hours from New York, where hours may be whole ones
-)  # fmt: skip
-#: Of bars of an hour, too many sessions have the ends of others for starts.
-_LARGE: Final = ("America/New_York", "Europe/London", "Asia/Shanghai")
-#: Further sessions on the same clocks: with hours before and after, and later closes.
-_FURTHER: Final = {
-    "America/New_York": ((time(4), time(20)), (time(9, 30), time(20)), (time(4), time(16))),
-    "Asia/Tokyo": ((time(9), time(15, 30)),),
-    "America/Sao_Paulo": ((time(10), time(18)),),
-}
-#: Pauses at noon.
-_LUNCH: Final = {
-    "Asia/Shanghai": (time(11, 30), time(13)),
-    "Asia/Hong_Kong": (time(12), time(13)),
-    "Asia/Tokyo": (time(11, 30), time(12, 30)),
-}
+#: So many times are enough to see that most zones do not fit.
+_FEW: Final = 500
 #: So many days, or bars of one, that a session is no chance where nobody names its zone.
 _MANY, _MANY_BARS = 3, 8
 #: Of these days, so many have to open and close with the session; a half day does not.
@@ -173,8 +128,10 @@ def _refuse_session_ends(plan: TimePlan, ts: pl.Series, interval: str, where: st
     """Refuses times that run from an interval after a session's opening to its close."""
     length = timedelta(seconds=bars.INTERVAL_SECONDS[interval])
     ts = ts.drop_nulls()
+    few = ts.gather_every(len(ts) // _FEW + 1)
     for zone, certain in _places(plan):
-        if not certain and length >= _HOUR and zone.name not in _LARGE:
+        large = certain or length < _HOUR or zone.name in LARGE
+        if not large or not (certain or _may_fit(few, zone)):
             continue
         shown = zones.to_wall(ts, zone)
         clock, day = shown.dt.time(), shown.dt.date()
@@ -188,7 +145,7 @@ def _refuse_session_ends(plan: TimePlan, ts: pl.Series, interval: str, where: st
                 "and not its end: they may be the ends of the bars",
                 hint=_ASK,
             )
-        main, *further = (_SESSIONS[zone.name], *_FURTHER.get(zone.name, ()))
+        main, *further = (SESSIONS[zone.name], *FURTHER.get(zone.name, ()))
         for opening, close in (main, *further):
             assert isinstance(first, time)
             assert isinstance(last, time)
@@ -203,11 +160,18 @@ def _refuse_session_ends(plan: TimePlan, ts: pl.Series, interval: str, where: st
                 raise _session_ends(zone, (opening, close), interval, edges, where)
 
 
+def _may_fit(few: pl.Series, zone: Zone) -> bool:
+    """Whether a few of the times lie within a session of the zone."""
+    clock = zones.to_wall(few, zone).dt.time()
+    sessions = (SESSIONS[zone.name], *FURTHER.get(zone.name, ()))
+    return any(((clock > opening) & (clock <= close)).all() for opening, close in sessions)
+
+
 def _stops_for_lunch(clock: pl.Series, zone: Zone) -> bool:
     """Whether some times are the beginning of the pause at noon, and none its end."""
-    if zone.name not in _LUNCH:
+    if zone.name not in LUNCH:
         return False
-    begin, end = _LUNCH[zone.name]
+    begin, end = LUNCH[zone.name]
     inside = ((clock > begin) & (clock <= end)).any()
     return bool((clock == begin).any() and (clock > end).any() and not inside)
 
@@ -292,9 +256,9 @@ def _places(plan: TimePlan) -> list[tuple[Zone, bool]]:
     """The markets' zones to look at, and whether it is certain that the times are of that zone: one
     that somebody names is. Others tell where in UTC their sessions are, whatever clock was used."""
     named = None if plan.zone is None else Zone(plan.zone.name)
-    certain = named is not None and plan.zone == named and named.name in _SESSIONS
+    certain = named is not None and plan.zone == named and named.name in SESSIONS
     if certain and named is not None:
         return [(named, True)]
     if plan.kind == "date":
         return []
-    return [(Zone(name), False) for name in _SESSIONS if name not in _ALIASES]
+    return [(Zone(name), False) for name in SESSIONS if name not in ALIASES]
