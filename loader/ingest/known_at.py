@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,13 +9,10 @@ from typing import Final
 
 from loader.errors import InputError, SettingsError
 from loader.read.sources import Source
-from loader.settings import Settings
+from loader.settings import Settings, dated
 
-#: What directives of strptime match in a name.
-_DIGITS: Final = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "y": 2, "j": 3, "f": 6}
 _FORMS: Final = ("%Y%m%d", "%Y-%m-%d", "%Y_%m_%d", "%Y%m%d%H%M", "%Y%m%d%H%M%S", "%Y-%m-%dT%H%M%S")
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
-_HINT: Final = "for example --known-at-from 'name:%Y%m%d', 'name:-(\\d{8})\\.' or mtime"
 
 
 def check(settings: Settings) -> None:
@@ -29,7 +25,7 @@ def check(settings: Settings) -> None:
     if settings.known_at is not None and settings.known_at > datetime.now(UTC):
         raise SettingsError("--known-at is in the future", hint="give a time that has passed")
     if settings.known_at_from is not None:
-        _pattern(settings.known_at_from)
+        dated.pattern(settings.known_at_from)
 
 
 def known_at(settings: Settings, source: Source) -> datetime | None:
@@ -44,7 +40,7 @@ def known_at(settings: Settings, source: Source) -> datetime | None:
     found = _file_time(source) if rule == "mtime" else _in_name(source.file_name, rule)
     if found is None or found > datetime.now(UTC):
         what = "does not say when it was known" if found is None else "is dated in the future"
-        raise InputError(f"{source.name} {what} (--known-at-from {rule})", hint=_HINT)
+        raise InputError(f"{source.name} {what} (--known-at-from {rule})", hint=dated.EXAMPLE)
     return found
 
 
@@ -69,7 +65,7 @@ def _file_time(source: Source) -> datetime | None:
 
 
 def _in_name(name: str, rule: str) -> datetime | None:
-    pattern, form = _pattern(rule)
+    pattern, form = dated.pattern(rule)
     match = pattern.search(Path(name).name)
     if match is None:
         return None
@@ -81,25 +77,3 @@ def _in_name(name: str, rule: str) -> datetime | None:
             continue
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     return None
-
-
-def _pattern(rule: str) -> tuple[re.Pattern[str], str | None]:
-    """What to look for in a name, and the time format of it, or None for a usual one."""
-    kind, _, form = rule.partition(":")
-    if rule == "mtime":
-        return re.compile(""), None
-    if kind != "name" or not form:
-        raise SettingsError(f"--known-at-from {rule!r} is not understood", hint=_HINT)
-    try:
-        if "%" not in form:
-            return re.compile(form), None
-        parts = re.split(r"%(.)", form)
-        digits = "".join(
-            re.escape(part) if place % 2 == 0 else rf"\d{{{_DIGITS[part]}}}"
-            for place, part in enumerate(parts)
-        )
-        return re.compile(rf"(?<!\d)({digits})(?!\d)"), form
-    except (re.error, KeyError) as error:
-        raise SettingsError(
-            f"--known-at-from {rule!r} is not understood: {error}", hint=_HINT
-        ) from error

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from loader.errors import SettingsError
+from loader.settings import dated
 from loader.settings.kinds import FLAG, LIMIT, PAIRS, PATH, POWER, SIGNS, TEXT, choice, whole
 from loader.settings.limit import RejectLimit
 from loader.settings.option import Option, by_name, setting, table_of
@@ -202,11 +203,12 @@ class Settings(Meaning):
     force: bool = setting(False, FLAG, "Load files again that are already loaded.", sections=())
     known_at: datetime | None = setting(
         None, TEXT, "When the bars were known, for archived files: 2021-03-05, "
-        "2021-03-05T18:00Z.", metavar="TIME", sections=(), convert=_moment,
+        "2021-03-05T18:00Z.", metavar="TIME", sections=("jobs",), convert=_moment,
     )  # fmt: skip
     known_at_from: str | None = setting(
         None, TEXT, "Where each file says when it was known: 'name:%Y%m%d', 'name:REGEX', or "
-        "mtime. Files are loaded in that order, one at a time.", metavar="WHERE", sections=(),
+        "mtime. Files are loaded in that order, one at a time.", metavar="WHERE",
+        convert=dated.read,
     )  # fmt: skip
     leaves_unfinished: bool = False
     part: Part = WHOLE

@@ -70,14 +70,23 @@ def test_a_file_is_loaded_again_after_its_rollback(nights: Nights, tmp_path: Pat
     assert nights.closes() == GOOD
 
 
+@pytest.mark.parametrize("is_job", [False, True], ids=["backfill", "run"])
 def test_archived_dumps_answer_as_if_they_had_been_loaded_nightly(
-    nights: Nights, tmp_path: Path
+    nights: Nights, tmp_path: Path, is_job: bool
 ) -> None:
     csv(tmp_path / "old" / "dump-20210307.csv", BAD)
     csv(tmp_path / "old" / "dump-20210305.csv", GOOD)
     nights.run("pin", "empty")
-    rule = ("--known-at-from", "name:%Y%m%d")
-    nights.run("backfill", tmp_path / "old", "--provider", "v", "--interval", "1m", *rule)
+    if is_job:
+        toml = tmp_path / "mdload.toml"
+        toml.write_text(
+            '[jobs.archive]\nsource = "old"\nprovider = "v"\ninterval = "1m"\n'
+            'known_at_from = "name:%Y%m%d"\n'
+        )
+        nights.run("--config", toml, "run", "archive")
+    else:
+        rule = ("--known-at-from", "name:%Y%m%d")
+        nights.run("backfill", tmp_path / "old", "--provider", "v", "--interval", "1m", *rule)
     for moment, bars in (("2021-03-04", {}), ("2021-03-05", GOOD), ("2021-03-06T23:59", GOOD),
                          ("2021-03-07", BAD)):  # fmt: skip
         assert nights.closes(f"bars_ohlcv_as_of('{moment}Z')") == bars

@@ -42,6 +42,8 @@ WRONG = {
     "max_gone": "-1",
     "delete_gone": '"yes"',
     "accept": '"shift,everything"',
+    "known_at": '"someday"',
+    "known_at_from": '"nowhere"',
     "workers": "65",
     "batch_rows": "0",
     "commit_every": "0",
