@@ -55,66 +55,45 @@ SELECT count(*) FROM kept
 -- Other series that have the wanted bars (provider, symbol, interval, ts, open, high, low, close), all of which are of one
 -- series, at the same times with the same prices: how many each. No time is beyond $1 and $2. The index finds the next
 -- series from each one, as in series_all.
-WITH RECURSIVE series AS (
-    (SELECT provider, symbol, "interval" FROM bars_ohlcv
-      WHERE ts BETWEEN $1 AND $2
-      ORDER BY provider, symbol, "interval" LIMIT 1)
-    UNION ALL
-    SELECT n.* FROM series s
-     CROSS JOIN LATERAL (
-           SELECT b.provider, b.symbol, b."interval" FROM bars_ohlcv b
-            WHERE (b.provider, b.symbol, b."interval") > (s.provider, s.symbol, s."interval")
-              AND b.ts BETWEEN $1 AND $2
-            ORDER BY b.provider, b.symbol, b."interval" LIMIT 1) n
-), wanted AS MATERIALIZED (
+WITH RECURSIVE @every_series, wanted AS MATERIALIZED (
     SELECT * FROM json_to_recordset(current_setting('mdload.wanted')::json)
-        AS w(provider text, symbol text, "interval" text, ts timestamptz, open double precision,
-             high double precision, low double precision, close double precision))
+        AS w(provider text, symbol text, "interval" text, ts timestamptz, @prices_typed))
 SELECT s.provider, s.symbol, count(*) AS bars
   FROM series s
   JOIN wanted w ON w."interval" = s."interval" AND (w.provider, w.symbol) <> (s.provider, s.symbol)
  CROSS JOIN LATERAL (
-       SELECT b.open, b.high, b.low, b.close FROM bars_ohlcv b
+       SELECT @prices(b.) FROM bars_ohlcv b
         WHERE b.provider = s.provider AND b.symbol = s.symbol AND b."interval" = s."interval"
           AND b.ts = w.ts AND b.ts BETWEEN $1 AND $2
        OFFSET 0) b
- WHERE (b.open, b.high, b.low, b.close) = (w.open, w.high, w.low, w.close)
+ WHERE (@prices(b.)) = (@prices(w.))
  GROUP BY s.provider, s.symbol
 
 -- alike_bars --
 -- The same for the series that the wanted bars name (other_provider, other_symbol).
 SELECT w.other_provider AS provider, w.other_symbol AS symbol, count(*) AS bars
   FROM json_to_recordset(current_setting('mdload.wanted')::json)
-       AS w(other_provider text, other_symbol text, "interval" text, ts timestamptz, open double precision,
-            high double precision, low double precision, close double precision)
+       AS w(other_provider text, other_symbol text, "interval" text, ts timestamptz, @prices_typed)
  CROSS JOIN LATERAL (
-       SELECT b.open, b.high, b.low, b.close FROM bars_ohlcv b
+       SELECT @prices(b.) FROM bars_ohlcv b
         WHERE b.provider = w.other_provider AND b.symbol = w.other_symbol AND b."interval" = w."interval"
           AND b.ts = w.ts AND b.ts BETWEEN $1 AND $2
        OFFSET 0) b
- WHERE (b.open, b.high, b.low, b.close) = (w.open, w.high, w.low, w.close)
+ WHERE (@prices(b.)) = (@prices(w.))
  GROUP BY w.other_provider, w.other_symbol
 
 -- alike_providers --
 -- Other providers that have the wanted bars of their own symbols, as in alike_series: how many each.
-WITH RECURSIVE providers AS (
-    (SELECT provider FROM bars_ohlcv WHERE ts BETWEEN $1 AND $2 ORDER BY provider LIMIT 1)
-    UNION ALL
-    SELECT n.* FROM providers p
-     CROSS JOIN LATERAL (
-           SELECT b.provider FROM bars_ohlcv b WHERE b.provider > p.provider AND b.ts BETWEEN $1 AND $2
-            ORDER BY b.provider LIMIT 1) n
-), wanted AS MATERIALIZED (
+WITH RECURSIVE @every_provider, wanted AS MATERIALIZED (
     SELECT * FROM json_to_recordset(current_setting('mdload.wanted')::json)
-        AS w(provider text, symbol text, "interval" text, ts timestamptz, open double precision,
-             high double precision, low double precision, close double precision))
+        AS w(provider text, symbol text, "interval" text, ts timestamptz, @prices_typed))
 SELECT p.provider, CAST(NULL AS text) AS symbol, count(*) AS bars
   FROM providers p
   JOIN wanted w ON w.provider <> p.provider
  CROSS JOIN LATERAL (
-       SELECT b.open, b.high, b.low, b.close FROM bars_ohlcv b
+       SELECT @prices(b.) FROM bars_ohlcv b
         WHERE b.provider = p.provider AND b.symbol = w.symbol AND b."interval" = w."interval"
           AND b.ts = w.ts AND b.ts BETWEEN $1 AND $2
        OFFSET 0) b
- WHERE (b.open, b.high, b.low, b.close) = (w.open, w.high, w.low, w.close)
+ WHERE (@prices(b.)) = (@prices(w.))
  GROUP BY p.provider

@@ -2,17 +2,7 @@
 -- Every series stored between $1 and $2, in key order, and its first and last ts between $3 and $4 (NULL if it has no
 -- bar there). The index finds the next series from each one, so the cost is three probes per series, however many bars
 -- there are. $1 and $2 are the ends of all time or of chunks: they help the planner and do not bound the result.
-WITH RECURSIVE series AS (
-    (SELECT provider, symbol, "interval" FROM bars_ohlcv
-      WHERE ts BETWEEN $1 AND $2
-      ORDER BY provider, symbol, "interval" LIMIT 1)
-    UNION ALL
-    SELECT n.* FROM series s
-     CROSS JOIN LATERAL (
-           SELECT b.provider, b.symbol, b."interval" FROM bars_ohlcv b
-            WHERE (b.provider, b.symbol, b."interval") > (s.provider, s.symbol, s."interval")
-              AND b.ts BETWEEN $1 AND $2
-            ORDER BY b.provider, b.symbol, b."interval" LIMIT 1) n)
+WITH RECURSIVE @every_series
 SELECT s.provider, s.symbol, s."interval",
        (SELECT min(b.ts) FROM bars_ohlcv b
          WHERE b.provider = s.provider AND b.symbol = s.symbol AND b."interval" = s."interval"
@@ -25,14 +15,7 @@ SELECT s.provider, s.symbol, s."interval",
 -- series_of_symbols --
 -- As series_all, for the wanted symbols (JSON array of text): a probe per provider, one per provider and symbol, and
 -- three per series.
-WITH RECURSIVE providers AS (
-    (SELECT provider FROM bars_ohlcv WHERE ts BETWEEN $1 AND $2 ORDER BY provider LIMIT 1)
-    UNION ALL
-    SELECT n.* FROM providers p
-     CROSS JOIN LATERAL (
-           SELECT b.provider FROM bars_ohlcv b WHERE b.provider > p.provider AND b.ts BETWEEN $1 AND $2
-            ORDER BY b.provider LIMIT 1) n
-), series AS (
+WITH RECURSIVE @every_provider, series AS (
     SELECT p.provider, w.symbol, n."interval"
       FROM providers p
      CROSS JOIN json_array_elements_text(current_setting('mdload.wanted')::json) AS w(symbol)

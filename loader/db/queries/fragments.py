@@ -115,13 +115,38 @@ def _packed(prefix: str) -> str:
     return ", ".join(pieces)
 
 
+#: Every series, and every provider, that has a bar between $1 and $2, for WITH RECURSIVE: the index
+#: finds the next one from each.
+_EVERY_SERIES: Final = """series AS (
+    (SELECT provider, symbol, "interval" FROM bars_ohlcv
+      WHERE ts BETWEEN $1 AND $2
+      ORDER BY provider, symbol, "interval" LIMIT 1)
+    UNION ALL
+    SELECT n.* FROM series s
+     CROSS JOIN LATERAL (
+           SELECT b.provider, b.symbol, b."interval" FROM bars_ohlcv b
+            WHERE (b.provider, b.symbol, b."interval") > (s.provider, s.symbol, s."interval")
+              AND b.ts BETWEEN $1 AND $2
+            ORDER BY b.provider, b.symbol, b."interval" LIMIT 1) n)"""
+_EVERY_PROVIDER: Final = """providers AS (
+    (SELECT provider FROM bars_ohlcv WHERE ts BETWEEN $1 AND $2 ORDER BY provider LIMIT 1)
+    UNION ALL
+    SELECT n.* FROM providers p
+     CROSS JOIN LATERAL (
+           SELECT b.provider FROM bars_ohlcv b
+            WHERE b.provider > p.provider AND b.ts BETWEEN $1 AND $2
+            ORDER BY b.provider LIMIT 1) n)"""
+
+
 @cache
 def _fragments(name: str) -> Mapping[str, Callable[..., str]]:
     """The fragments of a dataset by name. `key`, `values` and `columns` are lists, with two
     arguments of the form `b.open AS old_open`; `row` has the made columns too; `same_key(a., b.)`
     and `differ(a., b.)` are conditions on two rows; `set(a.)` assigns all values; `typed` is a list
     of columns for json_to_recordset, `defined` one for a table; `packed(a.)` is a stretch of bars
-    as bytes; `table`, `revisions` and `time` are bare names."""
+    as bytes; `prices(a.)` are the four prices of a bar, `prices_typed` with their types;
+    `every_series` and `every_provider` are recursive queries; `table`, `revisions` and `time` are
+    bare names."""
     of = BARS_OHLCV if name == BARS_OHLCV.name else dataset(name)
     return {
         "key": _list(of.key),
@@ -134,6 +159,10 @@ def _fragments(name: str) -> Mapping[str, Callable[..., str]]:
         "typed": lambda: _typed(of),
         "defined": lambda: _defined(of),
         "packed": _packed,
+        "prices": _list(PRICES),
+        "prices_typed": lambda: ", ".join(f"{_name('', p)} {TYPES[p]}" for p in PRICES),
+        "every_series": lambda: _EVERY_SERIES,
+        "every_provider": lambda: _EVERY_PROVIDER,
         "table": lambda: of.table,
         "revisions": lambda: of.revisions or "",
         "time": lambda: of.time,
