@@ -17,6 +17,10 @@ docs:
     python -m tests.support.doc_tables --write
     python -m tests.support.config_tables
 
+# The docs as a site in .site/, with the command reference; a link that leads nowhere is an error.
+site:
+    mkdocs build --strict
+
 # Kill loads, servers and disks at random moments for so long; the figures go to crashes.md.
 crashes MINUTES="10":
     MDLOAD_CRASH_MINUTES={{MINUTES}} MDLOAD_CRASH_FIGURES=crashes.md python -m pytest tests/ingest/test_crashes_rounds.py -k as_long

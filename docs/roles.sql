@@ -8,7 +8,7 @@
 -- Run it as a superuser in the database and schema that mdload migrate has filled, and again after
 -- a migration; it can be repeated:
 --
---   psql -1 -v ON_ERROR_STOP=1 -f docs/roles.sql "$MDLOAD_DATABASE_URL"
+--   mdload migrate --roles | psql -1 -v ON_ERROR_STOP=1 "$MDLOAD_DATABASE_URL"
 --
 -- Nobody logs in as these roles. Grant them to those who do: GRANT mdload_loader TO nightly;
 -- and migrate as the owner with a URL that ends in: ?options=-crole%3Dmdload_owner

@@ -27,12 +27,15 @@ def config() -> None:
     epilog="Example: mdload --config /etc/mdload.toml config check",
     short_help="Find everything that is wrong with the file.",
 )
+@click.option("--file-only", is_flag=True,
+              help="Check the file alone: this machine does not run its jobs.")  # fmt: skip
 @json_option
 @click.pass_obj
-def check(ctx: Context, as_json: bool) -> int:
+def check(ctx: Context, file_only: bool, as_json: bool) -> int:
     """Find everything that is wrong with the file: keys, values, variables, jobs, dialects.
 
-    Needs no server and reads no source. Exit code 2 if anything is wrong.
+    And what its jobs lack on this machine: programs of hooks, folders of sources, a place for
+    metrics. Needs no server and reads no source. Exit code 2 if anything is wrong.
     """
     from pathlib import Path
 
@@ -48,7 +51,7 @@ def check(ctx: Context, as_json: bool) -> int:
         raise SettingsError(
             f"there is no {DEFAULT_NAME} here", hint="name the file: mdload --config FILE config …"
         )
-    wrong = problems(found)
+    wrong = problems(found, here=not file_only)
     if as_json:
         told = [{"line": p.line, "message": p.message, "hint": p.hint} for p in wrong]
         print_json({"file": found.name, "jobs": found.jobs, "problems": told})

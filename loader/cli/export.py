@@ -127,7 +127,7 @@ def _columns(text: str | None) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     unknown = [name for name in names if name not in bars.COLUMNS]
     if unknown or not names or len(set(names)) < len(names):
-        what = f"{unknown[0]!r} is none of" if unknown else "name each once, out of"
+        what = f"{unknown[0]!r} is not one of" if unknown else "name each once, out of"
         raise click.BadParameter(f"{what} {', '.join(bars.COLUMNS)}", param_hint="'--columns'")
     return names
 

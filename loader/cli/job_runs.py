@@ -111,7 +111,7 @@ def stuck(context: Context, timeout_minutes: float, mark_failed: bool, as_json: 
             )
     view.show_stuck(runs, as_json)
     if not runs:
-        log.note(f"no run has been silent for {minutes}")
+        log.note(f"no stuck runs (heartbeat within {minutes})")
         return
     found = f"found {counted(len(runs), 'stuck run')}"
     if not mark_failed:

@@ -17,9 +17,12 @@ from loader.cli.options import json_option
     is_flag=True,
     help="Create the tables of tenants' datasets too, under row-level security.",
 )
+@click.option("--roles", is_flag=True,
+              help="Print SQL that makes roles with the minimum privileges on the tables; change "
+                   "nothing.")  # fmt: skip
 @json_option
 @click.pass_obj
-def migrate(ctx: Context, sql: bool, tenants: bool, as_json: bool) -> None:
+def migrate(ctx: Context, sql: bool, tenants: bool, roles: bool, as_json: bool) -> None:
     """Create or upgrade the tables of mdload.
 
     All of it in one transaction, in the connection's current schema. What is not mdload's is left
@@ -35,6 +38,12 @@ def migrate(ctx: Context, sql: bool, tenants: bool, as_json: bool) -> None:
     from loader.store import schema
 
     histories = (schema.PLAIN, schema.TENANTS) if tenants else (schema.PLAIN,)
+    if sql and roles:
+        raise click.UsageError("--sql and --roles are two scripts: print them one by one")
+    if roles:
+        script = schema.roles_sql()
+        click.echo(json.dumps({"sql": script}) if as_json else script, nl=as_json)
+        return
     if sql:
         script = "\n".join(schema.offline_sql(each) for each in histories)
         click.echo(json.dumps({"sql": script}) if as_json else script, nl=as_json)

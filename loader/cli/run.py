@@ -71,14 +71,17 @@ class Wait(click.ParamType[float]):
     help="Wait for a job that another run holds: for 10m, or for as long as it takes.",
 )
 @set_option
+@click.option("--test-hooks", is_flag=True,
+              help="Run nothing, but call the hooks of the jobs with a result that is a test; exit "
+                   "code 6 if one fails.")  # fmt: skip
 @click_option(OPTIONS["dry_run"])
 @click_option(OPTIONS["force"])
 @json_option
 @click.pass_obj
 def run(
     ctx: Context, jobs: tuple[str, ...], every: bool, day: date | None, since: date | None,
-    until: date | None, wait: float | None, given: tuple[tuple[str, str], ...], dry_run: bool,
-    force: bool, as_json: bool,
+    until: date | None, wait: float | None, given: tuple[tuple[str, str], ...], test_hooks: bool,
+    dry_run: bool, force: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Run jobs of mdload.toml, one after the other.
 
@@ -101,6 +104,8 @@ def run(
         raise click.UsageError(f"--since {since} is after --until {until}")
     names = dict.fromkeys(jobs or every_job(ctx.config))
     chosen = [job(ctx.config, name, dict(given)) for name in names]
+    if test_hooks:
+        return _test_hooks(chosen, as_json=as_json)
     request = JobRequest(day, since, until, wait, dry_run, force)
     results = []
     with store(ctx, checked=False, make=True) as url:
@@ -118,6 +123,29 @@ def run(
             objects = [each.as_object() for each in results]
             print_json({"exit_code": _code(results), "jobs": objects})
     return _code(results)
+
+
+def _test_hooks(jobs: Sequence[JobConfig], *, as_json: bool) -> int:
+    """Calls the hooks of each job, and prints what became of them."""
+    from loader.cli.views.table import print_json, say, table
+    from loader.errors import CheckFailed
+    from loader.jobs.hooks import test
+    from loader.jobs.result import JobResult
+    from loader.results import LoadResult
+
+    found = []
+    for job in jobs:
+        nothing = JobResult(job.name, 0, LoadResult(None, "success", (), 0, None, False), (), ())
+        found += [(job.name, hook, wrong) for hook, wrong in test(job, nothing.as_object())]
+    code = CheckFailed.exit_code if any(wrong for *_, wrong in found) else 0
+    if as_json:
+        told = [{"job": job, "hook": hook, "error": wrong} for job, hook, wrong in found]
+        print_json({"exit_code": code, "hooks": told})
+    elif not found:
+        say("no hooks")
+    else:
+        table(None, ["job", "hook", "result"], [(j, h, w or "ok") for j, h, w in found])
+    return code
 
 
 def _code(results: Sequence[JobResult]) -> int:

@@ -143,7 +143,7 @@ def _words(name: str) -> tuple[str, ...]:
 
 def intervals_in(path: str) -> set[str]:
     """The intervals that a file's name has words for: `1h`, `daily`; and its folder, but not for
-    `daily`, which may be when it comes, nor beside what is no word (`tmpysg0t_3d`)."""
+    `daily`, which may be when it comes, nor beside anything but a word (`tmpysg0t_3d`)."""
     *_, folder, name = ["", *re.split("[/!]", without_suffix(path))]
     words = re.split(r"[\W_]+", folder)
     if not all(not word or word.isalpha() or _is_interval(word) for word in words):

@@ -1,4 +1,4 @@
-"""Everything that is wrong with mdload.toml, as far as it shows without a server or a source."""
+"""Everything that is wrong with mdload.toml, as far as it shows without a server."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from loader.jobs.config import Config, JobConfig, defaults, job, wrong_values
 from loader.jobs.config.blame import key_of
 from loader.jobs.config.read import ConfigError, Problem
 from loader.jobs.hooks import unusable
+from loader.jobs.surroundings import lacks
 from loader.listen.metrics import check_ways
 from loader.read.objects import is_url
 from loader.read.objects.find import check as check_url
@@ -23,12 +24,12 @@ from loader.survey.calendars import require
 Tables = Mapping[str, Mapping[str, Any]]
 
 
-def problems(config: Config) -> list[Problem]:
-    """What is wrong, by lines; each once."""
-    return sorted(set(_problems(config)), key=lambda problem: problem.line)
+def problems(config: Config, *, here: bool = True) -> list[Problem]:
+    """What is wrong, by lines; each once. With `here` also what jobs lack on this machine."""
+    return sorted(set(_problems(config, here)), key=lambda problem: problem.line)
 
 
-def _problems(config: Config) -> Iterator[Problem]:
+def _problems(config: Config, here: bool) -> Iterator[Problem]:
     written = list(config.problems())
     yield from written
     tables = {name: list(wrong(name, table)) for name, table in config.dialects.items()}
@@ -45,13 +46,13 @@ def _problems(config: Config) -> Iterator[Problem]:
         values = list(wrong_values(config, name))
         yield from (_problem(config, error, "jobs", name) for error in values)
         if not values:
-            yield from _of_job(job(config, name), usable)
+            yield from _of_job(job(config, name), usable, here)
     try:
         inherited = defaults(config)
     except SettingsError as error:
         yield _problem(config, error, "defaults")
     else:
-        yield from _of_job(inherited, usable)
+        yield from _of_job(inherited, usable, here)
 
 
 def _problem(config: Config, error: MdloadError, *path: str) -> Problem:
@@ -61,10 +62,13 @@ def _problem(config: Config, error: MdloadError, *path: str) -> Problem:
     return Problem(config.line(*path), str(error), error.hint)
 
 
-def _of_job(found: JobConfig, dialects: Tables) -> Iterator[Problem]:
+def _of_job(found: JobConfig, dialects: Tables, here: bool) -> Iterator[Problem]:
     """What is wrong with values that are each of the right kind; `dialects` are the usable ones."""
     for error in (*_options(found, dialects), *_running(found)):
         yield _problem(found.config, error, "jobs", found.name)
+    if here:
+        for key, lack in lacks(found):
+            yield _problem(found.config, found.wrong(key, lack), "jobs", found.name)
 
 
 def _options(found: JobConfig, dialects: Tables) -> Iterator[MdloadError]:
@@ -90,7 +94,6 @@ def _running(found: JobConfig) -> Iterator[MdloadError]:
     checks: list[tuple[str, Callable[[str], object], object]] = [
         *(("source", check_url, each) for each in found["source"] or () if is_url(each)),
         ("calendar", require, found["calendar"]),
-        ("metrics_textfile", lambda path: check_ways(path, None), found["metrics_textfile"]),
         ("push_gateway", lambda url: check_ways(None, url), found["push_gateway"]),
     ]
     for key, check, value in checks:

@@ -159,6 +159,11 @@ def offline_sql(history: History = PLAIN) -> str:
     return script.getvalue()
 
 
+def roles_sql() -> str:
+    """The SQL script that makes roles with the minimum privileges, once the tables are there."""
+    return (resource("docs") / "roles.sql").read_text("utf-8")
+
+
 def _migrate(
     direction: str,
     url: str,

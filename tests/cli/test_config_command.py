@@ -59,6 +59,8 @@ VARIABLES = {"PW": "sekret", "N": "3"}
 
 def test_check_finds_nothing_wrong(mdload: Mdload, tmp_path: Path) -> None:
     (tmp_path / "mdload.toml").write_text(GOOD)
+    for folder in ("dumps", "weekly"):
+        (tmp_path / folder).mkdir()
     ran = mdload("config", "check", env=VARIABLES)
     assert (ran.code, ran.out, ran.err) == (0, "mdload.toml: 2 jobs, nothing wrong\n", "")
     told = mdload("config", "check", "--json", env=VARIABLES).json()
@@ -94,10 +96,70 @@ def test_check_looks_at_what_the_values_mean(mdload: Mdload, tmp_path: Path) -> 
         "error: mdload.toml:9: jobs.c.workers must be a whole number from 1 to 64",
         "error: mdload.toml:12: jobs.d.calendar: there is no exchange calendar 'xnys'",
         "error: mdload.toml:13: jobs.d.on_failure is not a command: No closing quotation",
-        "error: mdload.toml:14: jobs.d.on_success is no URL that begins with http:// or https://",
-        "error: mdload.toml:15: jobs.d.healthcheck is no URL that begins with http:// or https://",
+        "error: mdload.toml:14: jobs.d.on_success is not a URL that begins with http:// or https://",
+        "error: mdload.toml:15: jobs.d.healthcheck is not a URL that begins with http:// or https://",
     ]
     assert "hint: did you mean XNYS?" in ran.err
+
+
+#: What the machine lacks: each value alone is right.
+LACKING = """\
+[defaults]
+metrics_textfile = "no/m.prom"
+on_failure = "absent-program --now"
+[jobs.a]
+source = "dumps/{date-1d:%Y/%m}/*.csv"
+on_success = ["./notify.sh", "x"]
+on_rejects = "https://hooks.test/x"
+[jobs.b]
+source = ["s3://bucket/x.csv", "there/{date}.csv", "there/x*/y.csv", "there/"]
+on_failure = "sh -c true"
+metrics_textfile = "there/m.prom"
+[jobs.c]
+source = "elsewhere/x.csv"
+missing = "ignore"
+on_failure = "there/run.sh"
+metrics_textfile = "there/m.prom"
+"""
+LACKED = [
+    "mdload.toml:2: defaults.metrics_textfile no/m.prom cannot be written: its folder does not "
+    "exist",
+    "mdload.toml:3: defaults.on_failure cannot run: there is no program 'absent-program' in PATH",
+    "mdload.toml:5: jobs.a.source dumps does not exist",
+    "mdload.toml:6: jobs.a.on_success cannot run: ./notify.sh cannot be executed",
+    "mdload.toml:15: jobs.c.on_failure cannot run: there/run.sh does not exist",
+]
+
+
+def test_check_and_doctor_find_what_the_machine_lacks(
+    mdload: Mdload, database_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mdload.toml").write_text(LACKING)
+    (tmp_path / "notify.sh").write_text("#!/bin/sh\n")
+    (tmp_path / "there").mkdir()
+    ran = mdload("config", "check")
+    assert ran.code == 2
+    assert [line.removeprefix("error: ") for line in ran.err.splitlines()
+            if line.startswith("error")] == LACKED  # fmt: skip
+    assert "hint: install it, or write its whole path" in ran.err
+    alone = mdload("config", "check", "--file-only")
+    assert (alone.code, alone.out) == (0, "mdload.toml: 3 jobs, nothing wrong\n")
+    doctor = mdload("--database", database_url, "doctor", "--json")
+    found = [c for c in doctor.json()["checks"] if c["name"] == "jobs"]
+    assert doctor.code == 6
+    assert sorted(c["what"] for c in found) == sorted(LACKED)
+    assert {c["state"] for c in found} == {"fail"}
+    (tmp_path / "no").mkdir()
+    (tmp_path / "mdload.toml").write_text(
+        '[jobs.a]\nsource = "there/x.csv"\nmetrics_textfile = "no/m.prom"\n'
+    )
+    (check,) = (
+        c for c in mdload("--database", database_url, "doctor", "--json").json()["checks"]
+        if c["name"] == "jobs"
+    )  # fmt: skip
+    assert (check["state"], check["what"]) == (
+        "ok", "1 job: hooks, folders and metrics are in place"
+    )  # fmt: skip
 
 
 def test_a_table_that_is_none_is_told_once(mdload: Mdload, tmp_path: Path) -> None:

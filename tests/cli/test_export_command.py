@@ -82,7 +82,7 @@ def test_a_time_without_bars_is_an_empty_table(mdload: Mdload, stored: str, tmp_
     [
         ("--to out.json", "neither .parquet nor .csv"),
         ("--to - --json", "both write to standard output"),
-        ("--to out.csv --columns ts,price", "'price' is none of provider, symbol"),
+        ("--to out.csv --columns ts,price", "'price' is not one of provider, symbol"),
         ("--to out.csv --columns ts,ts", "name each once"),
         ("--to out.csv --since yesterday", "'yesterday' is neither a date, a time nor an age"),
         ("--to out.csv --symbol NOPE", "no bars of NOPE are stored"),

@@ -187,7 +187,7 @@ def test_stuck_ends_with_6_and_marks_when_asked(job_runs: Run) -> None:
 
     later = job_runs("stuck", "--timeout-minutes", "41")
     assert (later.code, later.out) == (0, "")
-    assert later.err == "no run has been silent for 41 minutes\n"
+    assert later.err == "no stuck runs (heartbeat within 41 minutes)\n"
 
     marked = job_runs("stuck", "--mark-failed")
     assert marked.code == 6

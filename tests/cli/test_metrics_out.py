@@ -150,17 +150,32 @@ def test_a_gateway_that_is_away_changes_nothing_but_stderr(
     assert warning.startswith("warning: the metrics did not reach http://127.0.0.1:1: ")
 
 
-@pytest.mark.parametrize(
-    "option",
-    [("--metrics-textfile", "no/such/folder/m.prom"), ("--push-gateway", "gopher://nowhere")],
-)
-def test_a_way_out_that_is_none_is_said_before_anything_happens(
-    mdload: Mdload, database_url: str, option: tuple[str, str]
+def test_a_gateway_that_is_not_a_url_is_said_before_anything_happens(
+    mdload: Mdload, database_url: str
 ) -> None:
-    ran = mdload("--database", database_url, "backfill", EXAMPLE, *option)
+    ran = mdload(
+        "--database", database_url, "backfill", EXAMPLE, "--push-gateway", "gopher://nowhere"
+    )
     assert ran.code == 2
-    assert option[0] in ran.err
+    assert "--push-gateway" in ran.err
     assert books(database_url) == (0, 0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("place", ["no/such/folder/m.prom", "foreign.prom"])
+def test_metrics_that_cannot_be_written_stop_no_load(
+    mdload: Mdload, database_url: str, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "foreign.prom").write_text("node_load1 0.5\n")
+    asked = ("--database", database_url, "backfill", EXAMPLE, "--metrics-textfile", place)
+    ran = mdload(*asked)
+    assert ran.code == 0
+    assert f"warning: the run goes on without metrics: --metrics-textfile {place}" in ran.err
+    assert (tmp_path / "foreign.prom").read_text() == "node_load1 0.5\n"
+    (tmp_path / "mdload.toml").write_text(
+        f'[jobs.a]\nsource = "{EXAMPLE}"\nmetrics_textfile = "{place}"\n'
+    )
+    job = mdload("--database", database_url, "run", "a")
+    assert (job.code, "goes on without metrics" in job.err) == (0, True)
 
 
 def test_metrics_cost_nothing_where_nobody_asked() -> None:

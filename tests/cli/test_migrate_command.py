@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from loader.store import schema
+from tests.conftest import ROOT
 
 
 def test_an_empty_database_then_one_that_is_there(
@@ -37,6 +38,20 @@ def test_sql_is_printed_and_nothing_touched(mdload: Callable[..., Any], empty_ur
         connection.execute(printed.out)
     assert schema.current(empty_url) == "0006"
     assert mdload("migrate", "--sql", "--json").json() == {"sql": printed.out}
+
+
+def test_roles_are_printed(mdload: Callable[..., Any], database_url: str) -> None:
+    printed = mdload("migrate", "--roles")
+    assert printed.out == (ROOT / "docs" / "roles.sql").read_text()
+    assert mdload("migrate", "--roles", "--json").json() == {"sql": printed.out}
+    assert mdload("migrate", "--roles", "--sql").code == 2
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(printed.out.encode())
+        found = connection.execute(
+            "SELECT has_table_privilege('mdload_loader', 'bars_ohlcv', 'INSERT'),"
+            " has_table_privilege('mdload_loader', 'bars_ohlcv', 'DELETE')"
+        ).fetchone()
+    assert found == (True, False)
 
 
 def test_the_embedded_server_needs_no_url(mdload: Callable[..., Any]) -> None:

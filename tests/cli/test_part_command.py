@@ -92,3 +92,17 @@ def test_what_is_typed(mdload: Mdload, database_url: str, tmp_path: Path) -> Non
     assert "has no row of ALPHA" in json.loads(wrong.out)["files"][0]["error"]
     assert mdload(*command, "--since", "2024-03-02", "--until", "2024-03-01").code == 2
     assert mdload(*command, "--symbols", ",").code == 2
+
+
+def test_a_part_in_parts(mdload: Mdload, database_url: str, tmp_path: Path) -> None:
+    path = parquet(tmp_path / "bars.parquet")
+    asked = ("--database", database_url, "backfill", path, "--provider", "p", "--json")
+    part = ("--commit-every", "30", "--batch-rows", "20", "--since", "2024-03-18")
+    done = mdload(*asked, *part)
+    found = done.json()
+    assert (done.code, found["rows_read"], found["rows_inserted"]) == (0, 120, 120)
+    assert [f["state"] for f in mdload(*asked, *part).json()["files"]] == ["known"]
+    none = mdload(*asked, "--commit-every", "30", "--since", "2025-01-01").json()
+    assert [(f["state"], f["rows_read"]) for f in none["files"]] == [("loaded", 0)]
+    whole = mdload(*asked).json()
+    assert (whole["rows_inserted"], whole["rows_unchanged"]) == (280, 120)

@@ -95,5 +95,35 @@ def test_hooks_that_fail_change_nothing(mdload: Mdload, folder: Path) -> None:
 def test_a_healthcheck_that_is_no_url_changes_nothing(mdload: Mdload, folder: Path) -> None:
     ran = mdload("run", "a", "--json", "--set", "healthcheck=http://[s3cret")
     assert (ran.code, ran.json()["exit_code"]) == (0, 0)
-    assert ran.err.count("healthcheck of the job a is no URL that begins with http://") == 2
+    assert ran.err.count("healthcheck of the job a is not a URL that begins with http://") == 2
     assert "s3cret" not in ran.err
+
+
+def test_hooks_are_tested_without_a_run(mdload: Mdload, folder: Path, server: Server) -> None:
+    ran = mdload("run", "a", "--test-hooks", "--json")
+    assert (ran.code, ran.json()) == (0, {
+        "exit_code": 0,
+        "hooks": [
+            {"job": "a", "hook": hook, "error": None}
+            for hook in ("healthcheck", "on_success", "on_failure", "on_rejects")
+        ],
+    })  # fmt: skip
+    assert [path for _, path, *_ in server.asked] == ["/ping/start", "/ping"]
+    events = told(folder)
+    assert [each["event"] for each in events] == ["on_success", "on_failure", "on_rejects"]
+    assert {(each["test"], each["job"], each["rows_read"]) for each in events} == {(True, "a", 0)}
+    assert "a test of on_failure; nothing was run" in events[1]["text"]
+    runs = mdload("job-runs", "list", "--json")
+    assert runs.json() == []
+
+
+def test_a_hook_that_fails_its_test(mdload: Mdload, folder: Path) -> None:
+    ran = mdload(
+        "run", "a", "--test-hooks", "--set", "on_failure=sh -c 'echo no mail here; exit 3'"
+    )
+    assert ran.code == 6
+    assert "failed: sh ended with 3: no mail here" in ran.out
+    assert [each["event"] for each in told(folder)] == ["on_success", "on_rejects"]
+    (folder / "mdload.toml").write_text('[jobs.b]\nsource = "bars.csv"\n')
+    none = mdload("run", "b", "--test-hooks")
+    assert (none.code, none.out) == (0, "no hooks\n")

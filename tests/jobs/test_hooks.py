@@ -213,7 +213,7 @@ def test_a_webhook_that_fails_is_told_by_its_host_alone(
     assert said(caplog) == [
         f"{start} failed: 127.0.0.1: HTTP 404 Not Found",
         f"{start} failed: 127.0.0.1: Connection refused",
-        f"{start} is no URL that begins with http:// or https://",
+        f"{start} is not a URL that begins with http:// or https://",
         f"{start} failed: 127.0.0.1: no answer in 200 ms",
     ]
     assert "s3cret" not in caplog.text

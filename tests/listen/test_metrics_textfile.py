@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from loader.errors import SettingsError
 from loader.events import BarsWritten, Committed
-from loader.listen.metrics import exporting
+from loader.listen.metrics import check_ways, exporting
 from loader.results import Counts
 
 JOB = {"job_name": "nightly", "mode": "backfill"}
@@ -132,14 +132,19 @@ def test_what_is_not_its_own_is_refused_and_spared(tmp_path: Path, content: byte
     path = tmp_path / "mine.prom"
     path.write_bytes(content)
     with pytest.raises(SettingsError, match=r"mine\.prom") as refused:
-        run(path, 1)
+        check_ways(str(path), None)
     assert refused.value.hint
+    run(path, 1)
     assert path.read_bytes() == content
 
 
-def test_a_folder_that_is_not_there_is_said_before_the_run(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "no" / "mdload.prom"
     with pytest.raises(SettingsError, match="does not exist"):
-        run(tmp_path / "no" / "mdload.prom", 1)
+        check_ways(str(path), None)
+    run(path, 1)
+    assert "the run goes on without metrics" in caplog.text
+    assert not path.parent.exists()
 
 
 def test_a_file_that_turns_foreign_meanwhile_costs_a_warning(

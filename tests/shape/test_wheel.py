@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
 from collections.abc import Callable
@@ -81,6 +82,17 @@ def test_the_wheel_has_its_sql_and_its_migrations(wheel: Path) -> None:
         assert here <= names
 
 
+def test_the_readme_of_an_index_page_has_no_link_into_the_checkout(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as packed:
+        (name,) = (n for n in packed.namelist() if n.endswith(".dist-info/METADATA"))
+        metadata = packed.read(name).decode()
+    text = metadata.partition("\n\n")[2]
+    assert "Description-Content-Type: text/markdown" in metadata
+    assert text.startswith("# mdload\n")
+    assert [t for t in re.findall(r"\]\(([^)]+)\)", text) if not t.startswith("https://")] == []
+    assert "see `docs/live.md`" in text.replace("See", "see").replace("\n", " ")
+
+
 def test_every_module_is_in_the_wheel_once(wheel: Path) -> None:
     """The build moves the files that `force-include` names: a slip there loses a module."""
     here = {str(path.relative_to(ROOT)) for path in (ROOT / "loader").rglob("*.py")}
@@ -90,10 +102,41 @@ def test_every_module_is_in_the_wheel_once(wheel: Path) -> None:
     assert sorted(n for n in names if not re.match("loader/(sql|migrations)/", n)) == sorted(placed)
 
 
+NAMED = (
+    "examples/bars.parquet", "alembic.ini", "LICENSE", "SECURITY.md", "CONTRIBUTING.md",
+    "docs/roles.sql", "docs/nightly.md", "tests/conftest.py", "justfile",
+)  # fmt: skip
+
+
+def test_the_source_distribution_has_what_the_docs_name_and_builds(tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    subprocess.run([*PIP, "install", "--quiet", "--target", str(tools), "hatchling"], check=True)
+    program = "from hatchling.build import build_sdist; import sys; print(build_sdist(sys.argv[1]))"
+    built = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(tools)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    with tarfile.open(tmp_path / built.stdout.split()[-1]) as packed:
+        names = {name.partition("/")[2] for name in packed.getnames()}
+        packed.extractall(tmp_path, filter="data")
+    assert set(NAMED) <= names
+    (unpacked,) = tmp_path.glob("mdload-*/")
+    subprocess.run(
+        [*PIP, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(unpacked)],
+        check=True,
+    )
+    (wheel,) = tmp_path.glob("mdload-*.whl")
+    with zipfile.ZipFile(wheel) as packed_wheel:
+        assert "loader/docs/roles.sql" in packed_wheel.namelist()
+
+
 def test_it_runs_outside_the_checkout(installed: Installed) -> None:
     ran = installed.run("-m", "loader", "migrate", "--sql")
     assert ran.returncode == 0, ran.stderr
     assert "CREATE TABLE bars_ohlcv" in ran.stdout
+    roles = installed.run("-m", "loader", "migrate", "--roles")
+    assert roles.stdout == (ROOT / "docs" / "roles.sql").read_text()
 
 
 SAME = """

@@ -1,8 +1,8 @@
 """The forms in which files write times as text. A file has one, decided from its first batch.
 
-A form is a style of date, a style of clock (or none), and whether an offset follows. What does not
-match the form in full is no time of that file: the pattern is the guard, strptime only the reader
-(left to itself it takes `2020102` for 2 October and moves 23:59:60 into the next day). `dress` has
+A form is a style of date, a style of clock (or none), and whether an offset follows. Text that does
+not match the form in full is not a time of that file: the pattern is the guard, strptime only the
+reader (alone, it takes `2020102` for 2 October and moves 23:59:60 into the next day). `dress` has
 what may stand around a form, and `formats` the formats of people's own.
 """
 

@@ -40,7 +40,7 @@ def parse_interval(hint: Hint, words: Mapping[str, str] = _NO_WORDS) -> str:
     """The interval that a hint names.
 
     Raises:
-        SettingsError: it is none.
+        SettingsError: the word is not an interval.
     """
     known = _known(hint.word, words)
     if known is None:

@@ -31,7 +31,8 @@ _MIGRATIONS: Final = ("now", "upper", "format", "substring", "array_agg", "count
 
 
 def resource(name: str) -> Traversable:
-    """`sql` or `migrations`: inside the installed package, or beside it in a checkout."""
+    """`sql`, `migrations` or `docs` (`roles.sql`): inside the installed package, or beside it in a
+    checkout."""
     packaged = files("loader") / name
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / name
 

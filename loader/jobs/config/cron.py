@@ -129,7 +129,7 @@ def _number(word: str, field: _Field) -> int:
         )
     if word.lower() in field.words:
         return field.words.index(word.lower())
-    raise ValueError(f"the {field.name} has {word!r}, which is none")
+    raise ValueError(f"{word!r} is not a value for the {field.name}")
 
 
 def _listed(numbers: frozenset[int], field: _Field) -> str:

@@ -3,6 +3,6 @@
 Their failures are logged, and never change the result of a run.
 """
 
-from loader.jobs.hooks.occasions import announce, busy, notify, unusable
+from loader.jobs.hooks.occasions import announce, busy, notify, programs, test, unusable
 
-__all__ = ["announce", "busy", "notify", "unusable"]
+__all__ = ["announce", "busy", "notify", "programs", "test", "unusable"]

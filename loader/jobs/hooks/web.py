@@ -25,14 +25,14 @@ def is_url(text: str) -> bool:
 
 def parts_of(url: str) -> SplitResult:
     """Raises:
-    HookError: it is no URL of the web.
+    HookError: it is not a URL of the web.
     """
     try:
         parts = urlsplit(url)
     except ValueError as error:  # of brackets that hold no address
-        raise HookError("is no URL that begins with http:// or https://") from error
+        raise HookError("is not a URL that begins with http:// or https://") from error
     if not is_url(url) or not parts.hostname:
-        raise HookError("is no URL that begins with http:// or https://")
+        raise HookError("is not a URL that begins with http:// or https://")
     return parts
 
 

@@ -32,9 +32,9 @@ def exporting(
     What goes wrong with that is a warning in the log, and changes nothing about the run.
 
     Raises:
-        SettingsError: `textfile` or `gateway` cannot be one; nothing has begun then.
+        SettingsError: `gateway` is not a URL; nothing has begun then.
     """
-    file = Textfile(textfile) if textfile else None
+    file = _opened(textfile) if textfile else None
     ways: list[Textfile | Gateway] = [file] if file else []
     if gateway:
         ways.append(Gateway(gateway, job_name))
@@ -50,6 +50,14 @@ def exporting(
             yield [run]
     finally:
         _send(ways, metrics.registry, logging.WARNING)
+
+
+def _opened(path: str) -> Textfile | None:
+    try:
+        return Textfile(path)
+    except SettingsError as error:
+        _log.warning("the run goes on without metrics: %s", error)
+        return None
 
 
 def check_ways(textfile: str | None, gateway: str | None) -> None:

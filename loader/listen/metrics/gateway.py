@@ -21,7 +21,8 @@ class Gateway:
     not take away when the job last succeeded. Counters are those of the last run.
 
     Raises:
-        SettingsError: `url` is none. User and password in it become basic authentication.
+        SettingsError: `url` is not a URL of the web. User and password in it become basic
+            authentication.
     """
 
     def __init__(self, url: str, job_name: str) -> None:

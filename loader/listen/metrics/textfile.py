@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from getpass import getuser
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +33,8 @@ class Textfile:
     it at the same time wait for each other.
 
     Raises:
-        SettingsError: its folder is absent, or it holds something else than metrics of mdload.
+        SettingsError: its folder is absent or may not be written to, or it holds something else
+            than metrics of mdload.
     """
 
     def __init__(self, path: str) -> None:
@@ -42,6 +44,11 @@ class Textfile:
         if not self._path.parent.is_dir():
             raise SettingsError(
                 f"{path} cannot be written: its folder does not exist", option="--metrics-textfile"
+            )
+        if not os.access(self._path.parent, os.R_OK | os.W_OK | os.X_OK):
+            raise SettingsError(
+                f"{path} cannot be written: {getuser()} may not write into its folder",
+                option="--metrics-textfile",
             )
         try:
             self._found = self._read()

@@ -51,7 +51,7 @@ class _Streams(io.RawIOBase):
 
         Raises:
             EOFError: the last stream is cut short.
-            OSError, lzma.LZMAError: a stream is damaged, or what follows one is none.
+            OSError, lzma.LZMAError: a stream is damaged, or followed by something else.
         """
         while True:
             given = b""

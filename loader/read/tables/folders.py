@@ -9,7 +9,7 @@ from typing import Final
 
 #: What a table of Iceberg calls the files that describe it, plain or compressed.
 METADATA: Final = (".metadata.json", ".metadata.json.gz", ".gz.metadata.json")
-#: The files that a table keeps rows in; others beside them are none of its own.
+#: The files that a table keeps rows in; others beside them do not belong to it.
 _ROWS: Final = (".parquet", ".orc", ".avro")
 
 

@@ -1,1 +1,1 @@
-"""What is shown of rejected rows, of comparisons and of plans."""
+"""Tables of rejected rows, comparisons and plans."""
