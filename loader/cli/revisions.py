@@ -9,6 +9,7 @@ import click
 from loader.cli.context import Context
 from loader.cli.numbers import LIMIT, ROW_ID, Fraction
 from loader.cli.options import json_option
+from loader.cli.plot import plot_option
 from loader.cli.series_options import bounds, series_options
 from loader.cli.when import Moment
 
@@ -34,6 +35,7 @@ def revisions() -> None:
               help="Only changes of a price by N basis points or more.")  # fmt: skip
 @click.option("--limit", metavar="N", type=LIMIT, default=20, show_default=True,
               help="Show at most N changes.")  # fmt: skip
+@plot_option
 @json_option
 @click.pass_obj
 def list_(
@@ -49,6 +51,7 @@ def list_(
     known_until: datetime | None,
     min_bps: float | None,
     limit: int,
+    plot: str | None,
     as_json: bool,
 ) -> None:
     """Changed bars, the largest change of a price first, and a summary by series.
@@ -59,10 +62,18 @@ def list_(
     from loader.cli.pin import session_of
     from loader.cli.views.past import show_revisions
     from loader.store.series import SeriesFilter
-    from loader.store.versions.revisions import RevisionFilter, restated
+    from loader.store.versions.revisions import MOST, RevisionFilter, restated
 
     of = SeriesFilter(provider, symbols, interval, *bounds(since, until))
     asked = RevisionFilter(of, run_id, known_since, known_until, min_bps)
     with session_of(ctx) as session:
-        found = restated(session, asked, limit)
+        found = restated(session, asked, limit if plot is None else MOST)
+    if plot is not None:
+        from dataclasses import replace
+
+        from loader.cli.plot import write_picture
+        from loader.survey.pictures.vintages import of_revisions
+
+        write_picture(of_revisions(found.rows), plot)
+        found = replace(found, rows=found.rows[:limit])
     show_revisions(found, as_json)

@@ -7,9 +7,8 @@ at once, slice by slice; only the times of their batches are read.
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -22,17 +21,17 @@ from loader.db.arrow import Connection
 from loader.store.packed import wanted_json
 from loader.store.series import SeriesFilter, series_of, stored_pieces
 from loader.store.timescale.chunks import Stretch, stretches
+from loader.survey.counts import counts, shared_out
 
 #: Most slices per cell of the strip; fewer if there are many series.
 _FINEST: Final = 8
-#: Most probes for all series together.
+#: Most probes for all series together, as long as each has a few cells.
 _PROBES: Final = 60_000
-#: Up to this many possible bars, all are counted: a second at most.
-_COUNTED: Final = 10_000_000
-#: Fewest weeks of a series to count for an estimate.
-_LEAST: Final = 6
+_FEWEST: Final = 12
+#: So many series are shared out among so many sessions.
+_MANY: Final = 1_000
+_SESSIONS: Final = 4
 _MICROSECOND: Final = timedelta(microseconds=1)
-_WEEK: Final = timedelta(days=7) // _MICROSECOND
 #: Bounds for intervals of variable length: none is shorter, none is longer.
 _SHORTEST: Final = {"1mo": timedelta(days=28)}
 _LONGEST: Final = {
@@ -75,10 +74,16 @@ class Coverage:
 
 
 def coverage(
-    connection: Connection, asked: SeriesFilter, cells: int, *, exact: bool = False
+    connection: Connection,
+    asked: SeriesFilter,
+    cells: int,
+    *,
+    exact: bool = False,
+    another: Callable[[], Connection] | None = None,
 ) -> Coverage:
-    """The coverage of the series `asked` for, with their time cut into `cells`. `exact` counts all
-    bars, however long that takes.
+    """The coverage of the series `asked` for, with their time cut into `cells`, or fewer if there
+    are thousands of series. `exact` counts all bars, however long that takes. `another` opens
+    sessions that read the same bars, to share many series out among them.
 
     Raises:
         NothingStored: no such series is stored.
@@ -88,15 +93,25 @@ def coverage(
     if not pieces.height:
         return Coverage((), None, timedelta())
     series = series_of(pieces)
-    grid = _Grid.over(series, cells)
-    stops = _stops(connection, pieces, apart, grid)
-    counts = _counts(connection, pieces, apart, stops, grid, exact=exact)
+    grid = _Grid.over(series, max(min(cells, _PROBES // series.height), min(cells, _FEWEST)))
+    with _sessions(connection, another if series.height >= _MANY else None) as sessions:
+        stops = _stops(sessions, pieces, apart, grid)
+        known = counts(sessions, pieces, apart, stops, grid.slice, exact=exact)
     strips = _strips(stops, grid)
     covered = tuple(
-        Covered(p, s, i, first, last, *counts[sid], strips[sid])
+        Covered(p, s, i, first, last, *known[sid], strips[sid])
         for sid, p, s, i, first, last in series.select("sid", *SERIES, "first", "last").iter_rows()
     )
     return Coverage(covered, grid.origin, grid.slice * grid.per_cell)
+
+
+@contextmanager
+def _sessions(
+    connection: Connection, another: Callable[[], Connection] | None
+) -> Iterator[list[Connection]]:
+    with ExitStack() as stack:
+        opened = [stack.enter_context(another()) for _ in range(_SESSIONS - 1) if another]
+        yield [connection, *opened]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +146,22 @@ def _length(interval: str, exceptions: dict[str, timedelta]) -> pl.Expr:
 
 
 def _stops(
-    connection: Connection, pieces: pl.DataFrame, apart: Sequence[Stretch], grid: _Grid
+    sessions: Sequence[Connection], pieces: pl.DataFrame, apart: Sequence[Stretch], grid: _Grid
 ) -> pl.DataFrame:
     """Bars that show which slices hold any, in order: `sid`, number of the `stretch`, `ts`, and
     `length`. Within a stretch: the first bar of each slice that no earlier bar reaches into."""
-    frames = []
-    for (number,), own in pieces.group_by("stretch", maintain_order=True):
-        assert isinstance(number, int)
-        stretch = apart[number]
-        ask = _first_of_slices if stretch.compressed else _walked
-        found = ask(connection, own, stretch, grid).cast({"ts": bars.TS})
-        frames.append(found.with_columns(stretch=pl.lit(number, pl.Int32())))
+
+    def looked(connection: Connection, own: pl.DataFrame) -> list[pl.DataFrame]:
+        frames = []
+        for (number,), part in own.group_by("stretch", maintain_order=True):
+            assert isinstance(number, int)
+            stretch = apart[number]
+            ask = _first_of_slices if stretch.compressed else _walked
+            found = ask(connection, part, stretch, grid).cast({"ts": bars.TS})
+            frames.append(found.with_columns(stretch=pl.lit(number, pl.Int32())))
+        return frames
+
+    frames = [frame for part in shared_out(sessions, pieces, looked) for frame in part]
     lengths = series_of(pieces).select("sid", length=_length("interval", _LONGEST))
     return pl.concat(frames).sort("sid", "ts").join(lengths, on="sid", maintain_order="left")
 
@@ -203,87 +223,9 @@ def _strips(stops: pl.DataFrame, grid: _Grid) -> dict[int, tuple[float | None, .
     return strips
 
 
-def _counts(
-    connection: Connection,
-    pieces: pl.DataFrame,
-    apart: Sequence[Stretch],
-    stops: pl.DataFrame,
-    grid: _Grid,
-    *,
-    exact: bool,
-) -> dict[int, tuple[int, bool]]:
-    """The number of bars of each series, and whether it was counted.
-
-    If there are too many bars, only some weeks are counted, and the other weeks with bars are
-    assumed to be like them. Compressed chunks store their counts.
-    """
-    known = pieces.group_by("sid").agg(pl.col("bars").sum())
-    counts = {sid: (many, True) for sid, many in known.iter_rows()}
-    pieces = pieces.filter(pl.col("bars").is_null())
-    stops = stops.join(pieces, on=["sid", "stretch"], how="semi", maintain_order="left")
-    width = grid.slice // _MICROSECOND
-    ends = pieces.group_by("sid").agg(lo=pl.col("first").min(), hi=pl.col("last").max())
-    possible = _most(stops.join(ends, on="sid"), grid)
-    share = 1.0 if exact else min(1.0, _COUNTED / max(possible, 1))
-    week = max(width, _WEEK)
-    weeks = stops.select(
-        "sid", week=(pl.col("ts") - grid.origin).dt.total_microseconds() // week * week
-    ).unique(maintain_order=True)
-    begins = pl.lit(grid.origin).cast(bars.TS) + pl.duration(microseconds="week")
-    whole = weeks.select("sid", lo=begins, hi=begins + (week - 1) * _MICROSECOND)
-    scales: dict[int, tuple[int, int]] = {}
-    wanted: list[pl.DataFrame] = []
-    for own in whole.partition_by("sid", maintain_order=True):
-        sid = own["sid"][0]
-        taken = max(math.ceil(own.height * share), min(own.height, _LEAST))
-        scales[sid] = (own.height, taken)
-        if taken == own.height:
-            wanted.append(ends.filter(sid=sid))
-        else:
-            wanted.append(own[_spread(own.height, taken, sid)])
-    counted = _counted(connection, wanted, pieces, apart)
-    for sid, (all_, taken) in scales.items():
-        counts[sid] = (counts[sid][0] + round(counted[sid] * all_ / taken), all_ == taken)
-    return counts
-
-
-def _most(stops: pl.DataFrame, grid: _Grid) -> int:
-    """The bars that may lie in the slices that begin with `stops`, up to the last one (`hi`)."""
-    within = pl.min_horizontal(pl.lit(grid.slice), pl.col("hi") - pl.col("ts"))
-    many = within.dt.total_microseconds() // pl.col("length").dt.total_microseconds()
-    return int(stops.select(many.clip(1).sum()).item() or 0)
-
-
-def _counted(
-    connection: Connection,
-    wanted: Sequence[pl.DataFrame],
-    pieces: pl.DataFrame,
-    apart: Sequence[Stretch],
-) -> Counter[int]:
-    """Counts bars by `sid` between `lo` and `hi` of `wanted` and within the pieces."""
-    counted: Counter[int] = Counter()
-    if not wanted:
-        return counted
-    within = (
-        pl.concat(wanted)
-        .join(pieces, on="sid")
-        .select(
-            "sid", "stretch", *SERIES,
-            lo=pl.max_horizontal("lo", "first"), hi=pl.min_horizontal("hi", "last"),
-        )
-        .filter(pl.col("lo") <= pl.col("hi"))
-    )  # fmt: skip
-    for (number,), own in within.group_by("stretch"):
-        assert isinstance(number, int)
-        stretch = apart[number]
-        connection.run("wanted_set", wanted_json(own.drop("stretch")))
-        for frame in connection.frames("stretch_counts", stretch.lo, stretch.hi):
-            counted.update(dict(frame.iter_rows()))
-    return counted
-
-
-def _spread(all_: int, taken: int, series: int) -> list[int]:
-    """Picks one place in each of `taken` equal parts of `all_` places, at varying distances: the
-    sample must not line up with monthly or yearly patterns."""
-    golden = (math.sqrt(5) - 1) / 2
-    return [int((n + (n + series) * golden % 1) * all_ / taken) for n in range(taken)]
+def relative(cells: Sequence[float | None]) -> list[float | None]:
+    """Cells relative to the upper quartile, at most 1, so that nights and weekends do not show as
+    holes."""
+    inside = sorted(cell for cell in cells if cell)
+    usual = inside[len(inside) * 3 // 4] if inside else 1.0
+    return [None if cell is None else min(cell / usual, 1.0) for cell in cells]

@@ -62,6 +62,10 @@ def store(
                 "jsonb_build_object('last_heartbeat', to_char((now() - interval '20 minutes') "
                 """AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) WHERE status = 'running'"""
             )
+            connection.execute(
+                """UPDATE job_run_files SET findings = '[{"kind": "shift", "action": "refused",
+                "text": "6 bars have the prices of an hour earlier"}]' WHERE run_id = 3"""
+            )
             yield connection
 
 
@@ -152,6 +156,19 @@ def test_rows_rejects_and_revisions_add_up(store: psycopg.Connection[dict[str, A
     assert (file["run_id"], file["state"]) == (3, "refused")
     (fresh,) = ask(store, "Freshness by provider and interval")
     assert fresh["newest_bar"].isoformat().startswith("2024-03-04T00:09")
+
+
+def test_findings_and_series(store: psycopg.Connection[dict[str, Any]]) -> None:
+    (finding,) = ask(store, "Findings of the guard")
+    assert (finding["run_id"], finding["kind"], finding["action"]) == (3, "shift", "refused")
+    assert ask(store, "Findings by kind") == [{"kind": "shift", "findings": 1}]
+    assert ask(store, "Findings by kind", jobs="'no such job'") == []
+    (group,) = ask(store, "Coverage by provider and interval")
+    assert (group["provider"], group["interval"], group["series"]) == ("polygon", "1m", 1)
+    assert group["behind"] == 0
+    (series,) = ask(store, "Series that ended first")
+    ends = [series[name].isoformat()[:16] for name in ("first_bar", "last_bar")]
+    assert ends == ["2024-03-04T00:00", "2024-03-04T00:09"]
 
 
 def test_the_list_of_jobs(store: psycopg.Connection[dict[str, Any]]) -> None:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from xml.etree import ElementTree
 
 import psycopg
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.bars import INTERVAL_SECONDS
-from loader.db.arrow import connect
+from loader.db.arrow import Connection, connect
 from loader.errors import NothingStored
 from loader.store.series import SeriesFilter, stored_series
 from loader.survey.coverage import Coverage, coverage
@@ -197,7 +198,7 @@ def test_what_is_estimated_is_near_and_says_so(large: str, monkeypatch: pytest.M
     days = 522  # from 2023-01-02 to 2024-12-31, without weekends
     assert [s.bars for s in exact.series] == [days * 390, (days - 65) * 390, days * 390]
     for counted in (2_000_000, 1_000_000, 300_000):
-        monkeypatch.setattr("loader.survey.coverage._COUNTED", counted)
+        monkeypatch.setattr("loader.survey.counts._COUNTED", counted)
         near = covered(large, 48)
         assert not any(s.exact for s in near.series)
         assert [s.cells for s in near.series] == [s.cells for s in exact.series]
@@ -213,8 +214,8 @@ def test_an_estimate_keeps_to_the_bounds(large: str, monkeypatch: pytest.MonkeyP
     asked = SeriesFilter(
         since=datetime(2024, 3, 6, tzinfo=UTC), until=datetime(2024, 3, 19, 23, 59, tzinfo=UTC)
     )
-    monkeypatch.setattr("loader.survey.coverage._COUNTED", 1)
-    monkeypatch.setattr("loader.survey.coverage._LEAST", 1)
+    monkeypatch.setattr("loader.survey.counts._COUNTED", 1)
+    monkeypatch.setattr("loader.survey.counts._LEAST", 1)
     for series in covered(large, 48, asked).series:
         assert (series.bars, series.exact) == (2 * 5 * 390, False)
 
@@ -230,8 +231,8 @@ def test_a_probe_for_each_slice_and_no_scan(
                 "UPDATE pg_class SET (reltuples, relpages) = (-1, 0)"
                 " WHERE relname IN ('bars_ohlcv', 'bars_ohlcv_pk')"
             )
-    monkeypatch.setattr("loader.survey.coverage._COUNTED", 1)
-    monkeypatch.setattr("loader.survey.coverage._LEAST", 1)
+    monkeypatch.setattr("loader.survey.counts._COUNTED", 1)
+    monkeypatch.setattr("loader.survey.counts._LEAST", 1)
     before = accesses(large)
     found = covered(large, 48)
     made = accesses(large) - before
@@ -265,3 +266,64 @@ def test_a_random_store_is_counted_exactly(database_url: str) -> None:
         every_second = sorted(seed.sample(range(100_000), 3_000))
         store(database_url, ("p", symbol, "1s"), [T0 + timedelta(seconds=s) for s in every_second])
     assert [(s.bars, s.exact) for s in covered(database_url, 7).series] == [(3_000, True)] * 2
+
+
+def test_series_are_shared_out_among_sessions_and_thousands_have_fewer_cells(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12):
+        store(database_url, ("p", f"S{number:02}", "1h"), every(timedelta(hours=1), 300 + number))
+    alone = covered(database_url, 24)
+    monkeypatch.setattr("loader.survey.coverage._MANY", 12)
+    opened = []
+
+    def another() -> Connection:
+        opened.append(connect(database_url, autocommit=True))
+        return opened[-1]
+
+    assert covered(database_url, 24, another=another) == alone
+    assert len(opened) == 3
+    monkeypatch.setattr("loader.survey.coverage._PROBES", 12 * 15)
+    fewer = covered(database_url, 24, another=another)
+    assert [len(s.cells) for s in fewer.series] == [15] * 12
+    assert [(s.first, s.last, s.bars) for s in fewer.series] == [
+        (s.first, s.last, s.bars) for s in alone.series
+    ]
+    monkeypatch.setattr("loader.survey.coverage._PROBES", 1)
+    assert {len(s.cells) for s in covered(database_url, 24).series} == {12}
+
+
+def test_thousands_of_series_have_a_week_counted_each(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four whole weeks of hours each, from a Monday; one of the four is counted."""
+    for number in range(8):
+        store(database_url, ("p", f"S{number}", "1h"), every(timedelta(hours=1), 4 * 7 * 24))
+    monkeypatch.setattr("loader.survey.counts._COUNTED", 1)
+    monkeypatch.setattr("loader.survey.counts._WEEKS", 8)
+    before = accesses(database_url)
+    found = covered(database_url, 4)
+    assert [(s.bars, s.exact) for s in found.series] == [(4 * 7 * 24, False)] * 8
+    assert (accesses(database_url) - before).entries <= 8 * (7 * 24 + 4 * 8 + 4)
+
+
+def test_a_picture_of_coverage(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from loader.survey.pictures import strips
+
+    store(database_url, ("p", "A<B>", "1d"), [*every(DAY, 30), *every(DAY, 40, T0 + 60 * DAY)])
+    store(database_url, ("p", "B", "1d"), every(DAY, 25, T0 + 50 * DAY))
+    found = covered(database_url)
+    picture = ElementTree.fromstring(str(strips.of_coverage(found)))
+    name = "{http://www.w3.org/2000/svg}"
+    cells = [rect.get("class") for rect in picture.iter(f"{name}rect")]
+    assert cells[:5] == [
+        "bg",
+        "q6",
+        "q0",
+        "q6",
+        "q6",
+    ]  # a hole; B only where it has time of its own
+    assert [text.text for text in picture.iter(f"{name}text")][:2] == ["A<B> 1d p", "B 1d p"]
+    monkeypatch.setattr("loader.survey.pictures.strips._SINGLE", 1)
+    grouped = ElementTree.fromstring(str(strips.of_coverage(found)))
+    assert next(grouped.iter(f"{name}text")).text == "p 1d (2)"

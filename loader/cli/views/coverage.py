@@ -9,7 +9,7 @@ from typing import Final
 from loader.cli.views.table import Column, print_json, say, table
 from loader.errors import NothingStored
 from loader.listen import log
-from loader.survey.coverage import Coverage, Covered
+from loader.survey.coverage import Coverage, Covered, relative
 from loader.text import counted, number, utc
 
 #: From nothing to full; a cell outside of a series' own time is blank.
@@ -60,7 +60,7 @@ def print_coverage(found: Coverage, *, as_json: bool) -> None:
         [
             [
                 s.provider, s.symbol, s.interval, *_ends(s, short=short), _bars(s),
-                "".join(_shade(cell, shades) for cell in _relative(s.cells)),
+                "".join(_shade(cell, shades) for cell in relative(s.cells)),
             ]
             for s in found.series
         ],
@@ -87,14 +87,6 @@ def _as_object(series: Covered, found: Coverage) -> dict[str, object]:
             "filled": [None if cell is None else round(cell, 3) for cell in series.cells],
         },
     }  # fmt: skip
-
-
-def _relative(cells: Sequence[float | None]) -> list[float | None]:
-    """Cells relative to the upper quartile, at most 1, so that nights and weekends do not show as
-    holes."""
-    inside = sorted(cell for cell in cells if cell)
-    usual = inside[len(inside) * 3 // 4] if inside else 1.0
-    return [None if cell is None else min(cell / usual, 1.0) for cell in cells]
 
 
 def _shade(cell: float | None, shades: str) -> str:

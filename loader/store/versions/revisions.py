@@ -13,7 +13,7 @@ from loader.db.reconnecting import ReconnectingSession
 from loader.store.series import SeriesFilter
 
 #: More are not summed up by series.
-_MOST: Final = 1_000_000
+MOST: Final = 1_000_000
 Row = dict[str, Any]
 
 
@@ -58,7 +58,7 @@ def restated(session: ReconnectingSession, asked: RevisionFilter, limit: int) ->
     symbols = json.dumps(list(of.symbols), ensure_ascii=False) if of.symbols else None
     found = session.rows(
         "revisions_found", of.provider, symbols, of.interval, of.since, of.until, asked.run_id,
-        asked.known_since, asked.known_until, asked.least_bps, _MOST, repeatable=True,
+        asked.known_since, asked.known_until, asked.least_bps, MOST, repeatable=True,
     )  # fmt: skip
     total = found[0]["of"] if found else 0
     rows = [{name: value for name, value in row.items() if name != "of"} for row in found[:limit]]

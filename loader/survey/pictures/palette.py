@@ -37,6 +37,7 @@ _SHAPES: Final = (
     ".gh{fill:none;stroke-width:1;stroke-dasharray:2 1.5}"
 )
 _THRESHOLDS: Final = (1, 10, 100, 1_000)
+_USUAL: Final = (("q6", 0.6), ("q4", 0.4), ("q3", 0.2))
 _SHARES: Final = (("q6", 1.0), ("q5", 0.99), ("q4", 0.95), ("q3", 0.8), ("q2", 0.5))
 
 
@@ -63,6 +64,14 @@ def of_change(bps: float | None) -> str:
 def of_share(share: float) -> str:
     """The class for a share of what is expected, from 0 to 1."""
     for name, least in _SHARES:
+        if share >= least:
+            return name
+    return "q1" if share > 0 else "q0"
+
+
+def of_usual(share: float) -> str:
+    """The class for a share of what is usual; nights, weekends and holidays let it vary."""
+    for name, least in _USUAL:
         if share >= least:
             return name
     return "q1" if share > 0 else "q0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Final
 
@@ -46,6 +47,14 @@ class Drawing:
              most: int = 60) -> None:  # fmt: skip
         place = _attributes({"x": x, "y": y, "text-anchor": anchor, "class": kind})
         self._parts.append(f"<text{place}>{escape(shown(text, most))}</text>")
+
+    def legend(self, x: float, y: float, items: Sequence[tuple[str, str, float]]) -> None:
+        """Squares with words behind them: class, words, and the width of both."""
+        for kind, text, width in items:
+            self.rect(x, y, 10.0, 10.0, kind)
+            if text:
+                self.text(x + 15, y + 9, text)
+            x += width
 
     def _add(self, tag: str, kind: str, title: str | None, **attributes: object) -> None:
         text = _attributes({"class": kind, **attributes})

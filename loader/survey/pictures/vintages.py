@@ -3,12 +3,14 @@ size of the change."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from loader.survey.pictures.axes import TimeScale, bottom
 from loader.survey.pictures.palette import of_change
+from loader.survey.pictures.palette import style as own_style
 from loader.survey.pictures.svg import Drawing
 
 _WIDTH: Final = 980
@@ -18,6 +20,13 @@ _TOP: Final = 10
 _BOTTOM: Final = 26
 #: Rows of the picture: changes that were known at about the same time share one.
 _ROWS: Final = 100
+_SIZES: Final = (
+    ("n4", "", 14.0), ("n3", "", 14.0), ("n2", "", 14.0), ("n1", "prices down", 100.0),
+    ("p1", "", 14.0), ("p2", "", 14.0), ("p3", "", 14.0),
+    ("p4", "prices up; by 0, 10, 100, 1,000 bps or more", 0.0),
+)  # fmt: skip
+#: Stretches of the bars' time.
+_BINS: Final = 120
 
 
 def triangle(
@@ -50,6 +59,43 @@ def triangle(
     for number, row in sorted(rows.items()):
         _row(drawing, across, _TOP + number * tall, tall, row, step)
     return drawing
+
+
+def of_revisions(rows: Sequence[dict[str, Any]]) -> Drawing:
+    """A picture that stands alone, of `rows` as `loader.store.versions.revisions` has them."""
+    if not rows:
+        drawing = Drawing(_WIDTH, 40, "No revisions", style=own_style())
+        drawing.text(10, 24, "no revisions", "ink")
+        return drawing
+    first, last = (f(row["ts"] for row in rows) for f in (min, max))
+    origin = first.replace(hour=0, minute=0, second=0, microsecond=0)
+    step = timedelta(days=max(1, -(-((last - origin).days + 1) // _BINS)))
+    marks: dict[tuple[datetime, datetime], list[Any]] = {}
+    for row in rows:
+        key = (row["known_at"], origin + (row["ts"] - origin) // step * step)
+        mark = marks.setdefault(key, [0, None])
+        mark[0] += 1
+        change = _signed(row)
+        if change is not None and abs(change) >= abs(mark[1] or 0):
+            mark[1] = change
+    made = [
+        {"known_at": known, "bin": begin, "bars": bars, "bps": bps}
+        for (known, begin), (bars, bps) in marks.items()
+    ]
+    drawing = triangle(made, step, f"{len(rows):,} changed bars", style=own_style())
+    drawing.text(
+        _LEFT, drawing.height + 13, "across: time of the bars; up: when the change was known"
+    )
+    drawing.legend(_LEFT + 340, drawing.height + 4, _SIZES)
+    drawing.height += 24
+    return drawing
+
+
+def _signed(row: dict[str, Any]) -> float | None:
+    """The largest change of a price, with the sign of the close's; None for a bar that is gone."""
+    if row["bps"] is None:
+        return None
+    return math.copysign(row["bps"], (row["new_close"] or 0) - (row["old_close"] or 0))
 
 
 def _row(

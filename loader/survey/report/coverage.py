@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from loader import bars
-from loader.bars import SERIES, TS
+from loader.bars import SERIES
 from loader.db.arrow import Connection
 from loader.errors import NothingStored
 from loader.store.series import series_of, stored_pieces
@@ -114,16 +114,20 @@ def _sampled(
     found = coverage(connection, asked.bars, cells.many)
     sids = {tuple(key): sid for sid, *key in series.select("sid", *SERIES).iter_rows()}
     held, total = [], []
+    middles = [edge + cells.step / 2 for edge in cells.edges[:-1]]
+    assert found.origin is not None  # the series are there
+    places = [(middle - found.origin) // found.cell for middle in middles]
     for one in found.series:
         sid = sids[one.provider, one.symbol, one.interval]
         total.append((sid, one.bars))
-        for n, share in enumerate(one.cells):
-            if share and found.origin is not None:
-                held.append((sid, found.origin + (n + 0.5) * found.cell, round(share * 1000)))
-    begun = pl.DataFrame(held, {"sid": pl.Int32(), "at": TS, "bars": pl.Int64()}, orient="row")
-    numbered = begun.with_columns(cell=cells.number(pl.col("at")))
+        for cell, place in enumerate(places):
+            share = one.cells[place] if 0 <= place < len(one.cells) else None
+            if share:
+                held.append((sid, cell, round(share * 1000)))
     return (
-        numbered.group_by("sid", "cell").agg(pl.col("bars").max()),
+        pl.DataFrame(
+            held, {"sid": pl.Int32(), "cell": pl.Int64(), "bars": pl.Int64()}, orient="row"
+        ),
         pl.DataFrame(total, {"sid": pl.Int32(), "bars": pl.Int64()}, orient="row"),
     )
 
