@@ -34,6 +34,10 @@ demo:
     mdload backfill examples/bars.parquet
     mdload job-runs list
 
+# Draw README's picture of mdload report, on made data; needs Chromium.
+picture:
+    python -m tests.support.made_store --picture docs/images/report.png
+
 # Measure mdload beside what people would use instead; see docs/benchmarks.md.
 bench *ARGS:
     python -m benchmarks run {{ARGS}}

@@ -84,7 +84,10 @@ def report(
         wanted = SeriesFilter(provider, symbols, interval, first, last)
         asked = Asked(wanted, first, calendar, at, then, shown)
         with connect(url, autocommit=True) as connection, connect_rows(url) as rows:
-            found = cancellable(connection, lambda: gather(connection, rows, asked, now))
+            found = cancellable(
+                connection,
+                lambda: gather(connection, rows, asked, now, lambda: connect(url, autocommit=True)),
+            )
     if path is not None and render is not None:
         with whole_file(path) as file:
             file.write(render(found).encode())

@@ -1,7 +1,7 @@
 """Fills a database with a store to look at: bars with holes, restatements, runs, rejects.
 
-    python -m tests.support.made_store URL [--big]
-    python -m tests.support.made_store URL --picture docs/images/report.png
+    python -m tests.support.made_store --url URL [--big]
+    python -m tests.support.made_store --picture docs/images/report.png
 
 Everything is drawn from fixed seeds, and dated back from `today`: the same `Size` and `today` make
 the same store. `--big` is the store of the figures in docs/report.md.
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -307,17 +308,21 @@ def picture(url: str, path: str) -> None:
 
 
 def main() -> None:
+    from loader.db.embedded import embedded
     from loader.store import schema
+    from tests.conftest import temporary_home
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("url")
+    parser.add_argument("--url", help="of an empty database; default: a server of its own")
     parser.add_argument("--big", action="store_true", help="5,000 series over ten years")
     parser.add_argument("--picture", metavar="FILE", help="draw README's picture")
     given = parser.parse_args()
-    schema.upgrade(given.url)
-    fill(given.url, datetime.now(UTC).date(), BIG if given.big else SMALL)
-    if given.picture:
-        picture(given.url, given.picture)
+    with ExitStack() as stack:
+        url = given.url or stack.enter_context(embedded(stack.enter_context(temporary_home())))
+        schema.upgrade(url)
+        fill(url, datetime.now(UTC).date(), BIG if given.big else SMALL)
+        if given.picture:
+            picture(url, given.picture)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ only, and for a comparison with a pin.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -43,8 +44,15 @@ class Report:
     compare: Compared | None
 
 
-def gather(connection: Connection, session: Session, asked: Asked, now: Instant) -> Report:
-    """Reads all that the report shows; a comparison ends at `now`.
+def gather(
+    connection: Connection,
+    session: Session,
+    asked: Asked,
+    now: Instant,
+    another: Callable[[], Connection] | None = None,
+) -> Report:
+    """Reads all that the report shows; a comparison ends at `now`. `another` opens connections, to
+    share thousands of series out among them.
 
     Raises:
         SettingsError: the calendar does not exist, or does not cover the span.
@@ -52,7 +60,7 @@ def gather(connection: Connection, session: Session, asked: Asked, now: Instant)
         DatabaseError: the server failed.
     """
     read_at(connection, asked.at)
-    coverage = covered(connection, asked)
+    coverage = covered(connection, asked, another)
     ran = runs(session, asked)
     changed = vintages(session, asked, ran.findings)
     refused = rejects(session, ran.ids, sum(run["rows_failed"] for run in ran.runs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -39,7 +40,7 @@ class Covered:
         series: by series its key, `first` and `last` bar, `bars`, `states` (a letter for each cell:
             `loader.survey.report.states.STATES`); and with a calendar how many bars were `expected`
             from the first to the last one, are `missing` there or `waived`, and `behind`: expected
-            after the last one and up to now. Counts that are not known are None.
+            after the last one and up to a day ago. Counts that are not known are None.
         groups: by provider and interval how many `series`, the sums of the counts, the first and
             last bar of all, `lagging` (how many series are behind), and `share`: for each cell the
             share of expected bars (or of full series) that is there, None where none is expected.
@@ -53,8 +54,11 @@ class Covered:
     groups: list[Row]
 
 
-def covered(connection: Connection, asked: Asked) -> Covered:
-    """
+def covered(
+    connection: Connection, asked: Asked, another: Callable[[], Connection] | None = None
+) -> Covered:
+    """`another` opens connections that read now.
+
     Raises:
         SettingsError: the calendar does not exist, or does not cover the span.
         NothingStored: none of a named series is stored.
@@ -77,7 +81,7 @@ def covered(connection: Connection, asked: Asked) -> Covered:
     cells = Cells.over(first, end, _CELLS, weekly=not named)
     sampled = grids.about(connection, series) > grids.COUNTED
     if sampled:
-        held, total = _sampled(connection, asked, series, cells)
+        held, total = _sampled(connection, asked, series, cells, another)
     else:
         held = grids.counted(connection, pieces, apart, cells)
         total = held.group_by("sid").agg(pl.col("bars").sum())
@@ -91,7 +95,9 @@ def covered(connection: Connection, asked: Asked) -> Covered:
         exact = short.height > 0 and grids.about(connection, short) <= grids.EXACT
         if exact:
             held = within(connection, asked, short, held, cells, sessions)
-        states = by_calendar(series, held, cells, sessions, waivers, min(end, asked.now), sampled)
+        states = by_calendar(
+            series, held, cells, sessions, waivers, min(end, asked.now), asked.now, sampled
+        )
     loose = named and not sampled and not exact and bool(_short(series).height)
     rows = series.join(total, on="sid", how="left").join(states.rows, on="sid", how="left")
     rows = rows.sort("sid").select("sid", *SERIES, "first", "last", *COUNTS, "states")
@@ -108,10 +114,14 @@ def _short(series: pl.DataFrame) -> pl.DataFrame:
 
 
 def _sampled(
-    connection: Connection, asked: Asked, series: pl.DataFrame, cells: Cells
+    connection: Connection,
+    asked: Asked,
+    series: pl.DataFrame,
+    cells: Cells,
+    another: Callable[[], Connection] | None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """As if a cell had one bar for each slice of time that holds any, and estimated totals."""
-    found = coverage(connection, asked.bars, cells.many)
+    found = coverage(connection, asked.bars, cells.many, another=None if asked.at else another)
     sids = {tuple(key): sid for sid, *key in series.select("sid", *SERIES).iter_rows()}
     held, total = [], []
     middles = [edge + cells.step / 2 for edge in cells.edges[:-1]]

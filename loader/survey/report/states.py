@@ -20,6 +20,8 @@ STATES: Final = {
     "F": "full", "P": "partial", "M": "missing", "W": "waived", "A": "after the last bar",
     ".": "nothing expected", " ": "before the first bar",
 }  # fmt: skip
+#: A bar that ended later is not yet behind: it may come with the next nightly load.
+GRACE: Final = timedelta(days=1)
 #: Without a calendar: a cell with a smaller share of the bars that the fuller ones have is partial.
 _USUAL: Final = 0.6
 COUNTS: Final = ("bars", "expected", "missing", "waived", "behind")
@@ -81,6 +83,7 @@ def by_calendar(
     sessions: Calendar,
     waivers: Sequence[Waiver],
     until: datetime,
+    now: datetime,
     sampled: bool,
 ) -> States:
     parts = []
@@ -93,7 +96,8 @@ def by_calendar(
         slots = grid.ts
         due = pl.min_horizontal(before(slots, "end"), before(slots, "last", included=True))
         begun = pl.max_horizontal(before(slots, "begin"), before(slots, "first"))
-        after = before(slots, "end") - pl.max_horizontal(
+        late = slot_grids(sessions, str(interval), min(until, now - GRACE))[0].ts.len()
+        after = pl.min_horizontal(before(slots, "end"), pl.lit(late)) - pl.max_horizontal(
             before(slots, "begin"), before(slots, "last", included=True)
         )
         places = every.with_columns(due=(due - begun).clip(0), left=after.clip(0))
