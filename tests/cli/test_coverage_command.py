@@ -92,9 +92,9 @@ def test_json_has_the_cells_as_shares(mdload: Mdload, stored: str) -> None:
 def test_it_fits_the_terminal(stored: str, home: Path, width: int) -> None:
     shown = seen(stored, home, width, "coverage")
     lines = re.sub(r"\x1b\[[\d;]*m", "", shown).splitlines()
-    assert all("·" in line for line in lines if "AAPL" in line)
     assert "\x1b[31m" not in shown  # NO_COLOR
-    if width >= 60:
+    if width >= 60:  # where it is narrower, the strip gives way
+        assert all("·" in line for line in lines if "AAPL" in line)
         assert max(map(len, lines)) <= width
 
 

@@ -60,17 +60,18 @@ JOBS = ("nightly-daily", "nightly-minutes", "vendor-fix")
 @dataclass(frozen=True)
 class Size:
     """How much is made: daily series, their years, symbols with minutes, days of runs, and how many
-    bars of a series an adjustment changes."""
+    bars are changed, in all and by one load."""
 
     series: int = 24
     years: int = 3
     minutes: int = 2
     runs: int = 150
     restated: int = 16_000
+    at_once: int = 10_000
 
 
 SMALL = Size()
-BIG = Size(series=5_000, years=10, minutes=0, runs=1_000, restated=100_000)
+BIG = Size(series=5_000, years=10, minutes=0, runs=1_000, restated=100_000, at_once=100)
 
 
 def sessions(first: date, last: date) -> list[datetime]:
@@ -244,8 +245,9 @@ def _restatements(
         run_id = 1 + (number * 7 + turn) % size.runs
         made = plain.execute(_REVISIONS, {
             "p": provider, "s": name, "i": "1d", "first": days[int(len(days) * (1 - share))],
-            "last": known - timedelta(days=2), "factor": factor, "most": min(most, left),
-            "known": known, "run": run_id, "seed": number, "every": 1 if factor else 23,
+            "last": known - timedelta(days=2), "factor": factor,
+            "most": min(most, left, size.at_once), "known": known, "run": run_id, "seed": number,
+            "every": 23 if factor is None or size.at_once < len(days) else 1,
         }).rowcount  # fmt: skip
         left -= made
         insert(plain, "bars_loads", [{

@@ -71,7 +71,7 @@ def rows_of_shares(
             length = sum(1 for _ in same)
             lo, hi = origin + place * step, origin + (place + length) * step - _MICROSECOND
             if kind:
-                drawing.rect(_LABELS + place * width, y, length * width - 0.5, _ROW - 3.0, kind,
+                drawing.rect(_LABELS + place * width, y, length * width + 0.2, _ROW - 3.0, kind,
                              f"{name}: {told}, {lo:%Y-%m-%d} to {hi:%Y-%m-%d}")  # fmt: skip
             place += length
     bottom(drawing, scale, _TOP + len(rows) * _ROW - 2.0, _TOP + len(rows) * _ROW + 2.0)

@@ -62,7 +62,7 @@ def gather(
     read_at(connection, asked.at)
     coverage = covered(connection, asked, another)
     ran = runs(session, asked)
-    changed = vintages(session, asked, ran.findings)
+    changed = vintages(connection, session, asked, ran.findings)
     refused = rejects(session, ran.ids, sum(run["rows_failed"] for run in ran.runs))
     series = candles(connection, session, asked, coverage, changed)
     connection.bars = None

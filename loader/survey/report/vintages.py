@@ -10,7 +10,8 @@ from typing import Final
 
 import polars as pl
 
-from loader.bars import SERIES
+from loader.bars import SERIES, TS
+from loader.db.arrow import Connection
 from loader.db.rows import Session
 from loader.survey.report.asked import Asked, Row
 
@@ -24,9 +25,6 @@ _BAND: Final = 20
 _ALIKE: Final = 20.0
 #: The share of its span of time that a restatement of many bars fills; corrections fill less.
 _DENSE: Final = 0.25
-_COLUMNS: Final = (
-    *SERIES, "run_id", "known_at", "bin", "bars", "deleted", "first", "last", "low", "high", "bps",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,9 @@ class Vintages:
     pictured: int
 
 
-def vintages(session: Session, asked: Asked, findings: Sequence[Row]) -> Vintages:
+def vintages(
+    connection: Connection, session: Session, asked: Asked, findings: Sequence[Row]
+) -> Vintages:
     """`findings` of the guard name the changes that they were about."""
     of = asked.bars
     symbols = json.dumps(list(of.symbols), ensure_ascii=False) if of.symbols else None
@@ -71,10 +71,9 @@ def vintages(session: Session, asked: Asked, findings: Sequence[Row]) -> Vintage
     days = max(1, -(-((last - first).days + 1) // _BINS))
     origin = datetime.combine(first.date(), datetime.min.time(), UTC)
     step = timedelta(days=days)
-    found = pl.DataFrame(
-        session.rows("revisions_binned", *which, origin, step.total_seconds()),
-        schema=_COLUMNS, infer_schema_length=None,
-    )  # fmt: skip
+    connection.run("past_set", *_instant(asked))  # for its scans; it reads the same bars as before
+    found = connection.frame("revisions_binned", *which, origin, step.total_seconds())
+    found = found.with_columns(pl.col("known_at", "bin", "first", "last").cast(TS))
     signed = pl.when(pl.col("low").abs() > pl.col("high").abs()).then("low").otherwise("high")
     found = found.with_columns(signed=signed)
     series = (
@@ -89,6 +88,11 @@ def vintages(session: Session, asked: Asked, findings: Sequence[Row]) -> Vintage
         marks.select("series", "known_at", "bin", "bars", bps=pl.col("signed")).to_dicts(),
         series.to_dicts(), min(_PICTURES, series.height),
     )  # fmt: skip
+
+
+def _instant(asked: Asked) -> tuple[str | None, str | None]:
+    at = asked.at
+    return (None if at is None or at.pin else at.text), (at.pin if at else None)
 
 
 def _changes(found: pl.DataFrame, step: timedelta, findings: Sequence[Row]) -> list[Row]:
