@@ -5,3 +5,140 @@ SELECT version_num
   JOIN pg_class ON pg_class.oid = version.tableoid
   JOIN pg_namespace ON pg_namespace.oid = relnamespace
  WHERE nspname = current_schema()
+
+-- tenant_set --
+-- For this transaction: the tenant $1 (its id, as text) or, while only that is known, the one of the name $2.
+SELECT set_config('app.tenant_id', $1, true), set_config('app.tenant_name', $2, true)
+
+-- tenant_find --
+-- The tenant with the id or the name $1: its id as text, and its name.
+SELECT CAST(id AS text), name FROM tenants WHERE CAST(id AS text) = lower($1) OR name = $1
+
+-- dataset_guarded --
+-- Whether row-level security is forced on the table and on its revisions, and whether there is TimescaleDB, whose
+-- hypertables give no old values back.
+SELECT coalesce(bool_and(relrowsecurity AND relforcerowsecurity), false),
+       EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')
+  FROM pg_class
+ WHERE oid IN (to_regclass('@table'), to_regclass('@revisions'))
+
+-- stage_single --
+-- Leaves the last row of each key in the stage (of a dataset with versions: of each version). Returns how many rows this
+-- takes away, and how many of them differ from the one that stays.
+WITH ranked AS MATERIALIZED (
+    SELECT place, kept
+      FROM (SELECT ctid AS place, row_number() OVER same AS n, first_value(ctid) OVER same AS kept
+              FROM pg_temp.mdload_stage
+            WINDOW same AS (PARTITION BY @version ORDER BY ctid DESC)) r
+     WHERE n > 1
+), gone AS (
+    DELETE FROM pg_temp.mdload_stage s
+     USING ranked r JOIN pg_temp.mdload_stage k ON k.ctid = r.kept
+     WHERE s.ctid = r.place
+    RETURNING @differ(s., k.) AS differs)
+SELECT count(*), count(*) FILTER (WHERE differs) FROM gone
+
+-- stage_unchanged --
+-- Takes the rows out of the stage that are stored as they are there, so that they cost no lock. Returns how many.
+WITH gone AS (
+    DELETE FROM pg_temp.mdload_stage s USING @table b
+     WHERE @same_key(b., s.) AND NOT (@differ(b., s.))
+    RETURNING 1)
+SELECT count(*) FROM gone
+
+-- stage_would --
+-- What a merge of the stage would come to: rows inserted, rows updated.
+SELECT count(*) FILTER (WHERE NOT stored), count(*) FILTER (WHERE stored)
+  FROM (SELECT EXISTS (SELECT FROM @table b WHERE @same_key(b., s.)) AS stored FROM pg_temp.mdload_stage s) AS found
+
+-- stage_same_facts --
+-- Gives rows that do not say when they were known the time of the stored row with the same values.
+UPDATE pg_temp.mdload_stage s
+   SET @adopt(b.)
+  FROM @table b
+ WHERE @same_key(b., s.) AND @unsaid(s.) AND NOT (@differ_facts(b., s.))
+
+-- versions_hold --
+-- Lets one load at a time decide which of a tenant's versions is the newest.
+SELECT pg_advisory_xact_lock(hashtextextended('mdload @table ' || current_setting('app.tenant_id'), 0))
+
+-- late_create --
+-- The rows of the stage that were known before the stored row of their key, or before another row of the stage.
+CREATE TEMPORARY TABLE mdload_late ON COMMIT DROP AS
+SELECT v.*
+  FROM (SELECT s.*, s.ctid AS place, max(@told(s.)) OVER (PARTITION BY @key(s.)) AS newest
+          FROM pg_temp.mdload_stage s) v
+  LEFT JOIN LATERAL (SELECT @since(b.) AS known FROM @table b WHERE @same_key(b., v.)) b ON true
+ WHERE @told(v.) < v.newest OR @told(v.) < b.known
+
+-- late_taken --
+-- Takes the late rows out of the stage: they never replace a newer one.
+DELETE FROM pg_temp.mdload_stage s USING pg_temp.mdload_late l WHERE s.ctid = l.place
+
+-- late_known --
+-- Forgets the late rows that the history has already. Returns how many.
+WITH gone AS (
+    DELETE FROM pg_temp.mdload_late l
+     WHERE EXISTS (
+           SELECT FROM (SELECT r.* FROM @revisions r
+                         WHERE @same_key(r., l.) AND r.op IN ('update', 'version') AND @since(r.old_) = @told(l.)
+                         ORDER BY r.id DESC LIMIT 1) r
+            WHERE NOT (@differ(r.old_, l.)))
+    RETURNING 1)
+SELECT count(*) FROM gone
+
+-- late_count --
+-- How many late rows the history has not.
+SELECT count(*) FROM pg_temp.mdload_late
+
+-- late_keep --
+-- Puts the late rows into the history. $1 run, $2 file. Returns how many.
+WITH kept AS (
+    INSERT INTO @revisions (@key, @values(old_), run_id, file_id, op, old_created_at, old_updated_at)
+    SELECT @key, @values, CAST($1 AS bigint), CAST($2 AS bigint), 'version', now(), now()
+      FROM pg_temp.mdload_late
+     ORDER BY @key, @told()
+    RETURNING 1)
+SELECT count(*) FROM kept
+
+-- tenant_load_record --
+-- Records the load that this transaction is: run it last. $1 dataset, $2 kind, $3 run, $4 file, $5-$7 inserted, updated,
+-- deleted.
+INSERT INTO tenant_loads (tenant_id, dataset, kind, run_id, file_id, inserted, updated, deleted)
+VALUES (CAST(current_setting('app.tenant_id') AS uuid), $1, $2, CAST($3 AS bigint), CAST($4 AS bigint),
+        CAST($5 AS bigint), CAST($6 AS bigint), CAST($7 AS bigint))
+RETURNING id
+
+-- tenant_changed_since --
+-- Whether another load of dataset $1 changed rows after the run $2 had loaded its files.
+SELECT EXISTS (SELECT FROM tenant_loads l
+                WHERE l.dataset = $1 AND l.run_id IS DISTINCT FROM CAST($2 AS bigint) AND l.updated + l.deleted > 0
+                  AND l.known_at > (SELECT max(completed_at) FROM job_run_files WHERE run_id = CAST($2 AS bigint)))
+
+-- rejects_create --
+-- Where a load's rejects wait: COPY into a table with forced row-level security is refused.
+CREATE TEMPORARY TABLE mdload_rejects (row_number bigint, rules text[], raw text) ON COMMIT DROP
+
+-- rejects_keep --
+-- Keeps the rejects of a tenant. $1 dataset, $2 run, $3 file. Returns how many.
+WITH kept AS (
+    INSERT INTO tenant_rejected (tenant_id, dataset, run_id, file_id, row_number, rules, raw)
+    SELECT CAST(current_setting('app.tenant_id') AS uuid), $1, CAST($2 AS bigint), CAST($3 AS bigint), row_number, rules,
+           CAST(raw AS jsonb)
+      FROM pg_temp.mdload_rejects
+    RETURNING 1)
+SELECT count(*) FROM kept
+
+-- tenant_rejects --
+-- Rejects of the session's tenant in the runs $1 (JSON array) that broke one of the rules $2 (JSON array; empty: any), at
+-- most $3, as rejects_rows has those of bars.
+SELECT r.id, r.run_id, r.file_id, f.path, r.row_number, r.rules, CAST(r.raw AS text) AS raw, r.dataset, r.created_at,
+       'waiting' AS state, CAST(NULL AS bigint) AS replayed_by, CAST(NULL AS bigint) AS superseded_by
+  FROM tenant_rejected r
+  LEFT JOIN job_run_files f ON f.id = r.file_id
+ WHERE r.tenant_id = CAST(current_setting('app.tenant_id') AS uuid)
+   AND r.run_id IN (SELECT CAST(e AS bigint) FROM jsonb_array_elements_text(CAST(CAST($1 AS text) AS jsonb)) AS e)
+   AND (CAST($2 AS text) = '[]'
+        OR r.rules && ARRAY(SELECT jsonb_array_elements_text(CAST(CAST($2 AS text) AS jsonb))))
+ ORDER BY r.run_id, r.file_id, r.row_number, r.id
+ LIMIT CAST($3 AS bigint)

@@ -80,7 +80,7 @@ def backfill(
     from loader.cli.views.load import print_load, summary
     from loader.db.conninfo import described
     from loader.ingest import known_at
-    from loader.ingest.pipeline import load
+    from loader.ingest.ways.chosen import check, load
     from loader.listen.progress import listeners
     from loader.read.sources import find
     from loader.settings import Part
@@ -92,6 +92,7 @@ def backfill(
     settings = settings_of(ctx, given)  # before a server is started for it
     settings = replace(settings, part=Part(*bounds(since, until), symbols))
     known_at.check(settings)
+    check(settings, plan=plan is not None, typed=True)
     if plan is not None:
         planning.check_plan(plan, settings)
         settings = replace(settings, dry_run=True)

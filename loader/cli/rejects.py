@@ -88,13 +88,21 @@ def list_(ctx: Context, /, runs: tuple[int, ...], limit: int, as_json: bool, **g
 @_state_option
 @click.option("--limit", metavar="N", type=click.IntRange(1, 10**9), default=20, show_default=True,
               help="Show at most N rows.")  # fmt: skip
+@click.option("--tenant", metavar="NAME|UUID", help="Rows of a dataset of this tenant.")
 @json_option
 @click.pass_obj
-def show(ctx: Context, /, runs: tuple[int, ...], limit: int, as_json: bool, **given: Any) -> None:
+def show(
+    ctx: Context, /, runs: tuple[int, ...], limit: int, tenant: str | None, as_json: bool,
+    **given: Any,
+) -> None:  # fmt: skip
     """Rejected rows of runs as their files have them, with the rules that they broke."""
     from loader.cli.views.checks.rejects import show_rows
     from loader.store.quarantine.found import insist_on_runs, rows
 
+    if tenant is not None:
+        found = _of_tenant(ctx, tenant, runs, limit + 1, **given)
+        show_rows(found[:limit], more=len(found) > limit, as_json=as_json)
+        return
     asked = _filter(runs, **given)
     with _connected(ctx) as connection:
         found = [row for frame in rows(connection, asked, limit + 1)
@@ -102,6 +110,19 @@ def show(ctx: Context, /, runs: tuple[int, ...], limit: int, as_json: bool, **gi
         if not found:
             insist_on_runs(connection, runs)
     show_rows(found[:limit], more=len(found) > limit, as_json=as_json)
+
+
+def _of_tenant(
+    ctx: Context, tenant: str, runs: tuple[int, ...], limit: int, rules: tuple[str, ...],
+    **others: Any,
+) -> list[dict[str, Any]]:  # fmt: skip
+    from loader.cli.store import store
+    from loader.ingest.ways.tenants.rejects import rejects as of_tenant
+
+    if any(others.values()):
+        raise click.UsageError("with --tenant only --rule and --limit select rows")
+    with store(ctx) as url:
+        return of_tenant(url, tenant, runs, rules, limit)
 
 
 @rejects.command(

@@ -23,6 +23,7 @@ from loader.db.queries import query, refuse_planted
 from loader.db.rows import expect_sessions
 from loader.db.translate import translate
 from loader.errors import Cancelled, MdloadError
+from loader.settings.datasets import BARS_OHLCV, Dataset
 
 T = TypeVar("T")
 _OLDEST = pl.CompatLevel.oldest()  # string_view is not understood by the driver's encoder
@@ -72,6 +73,7 @@ class Connection:
         failed: whether anything went wrong on it, or a result was not read to its end.
         bars: what queries read in place of the table `bars_ohlcv`: a function call that returns its
             rows, or None for the table itself.
+        of: the dataset that the statements are about.
     """
 
     def __init__(self, session: AdbcSession) -> None:
@@ -79,6 +81,7 @@ class Connection:
         self.failed = False
         self._used = time.monotonic()
         self.bars: str | None = None
+        self.of: Dataset = BARS_OHLCV
         self._closed = False
         self._closing = Lock()
         self._stopped = False
@@ -240,7 +243,7 @@ class Connection:
         return rows
 
     def _sql(self, name: str) -> str:
-        sql = query(name)
+        sql = query(name, self.of)
         return sql if self.bars is None else _TABLE.sub(self.bars, sql)
 
     @contextmanager

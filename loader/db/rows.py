@@ -21,6 +21,7 @@ from loader.db.conninfo import conninfo
 from loader.db.queries import query, refuse_planted
 from loader.db.translate import translate
 from loader.errors import MdloadError, SettingsError
+from loader.settings.datasets import BARS_OHLCV, Dataset
 
 #: Seconds for the server to cancel a statement after a signal.
 _MOMENT = 0.4
@@ -121,9 +122,13 @@ class Session:
     Args:
         connection: in autocommit mode, unless each use is within a `transaction`.
         doing: completes "the database failed while …" in errors; by default "running QUERY".
+
+    Attributes:
+        of: the dataset that the statements are about.
     """
 
     def __init__(self, connection: PsycopgConnection, *, doing: str | None = None) -> None:
+        self.of: Dataset = BARS_OHLCV
         self._connection = connection
         self._doing = doing
 
@@ -175,7 +180,7 @@ class Session:
     def row(self, name: str, *params: object) -> tuple[Any, ...] | None:
         """The first row of query `name`, or None."""
         with self._translated(f"running {name}"), psycopg.RawCursor(self._connection) as cursor:
-            cursor.execute(query(name).encode(), params)
+            cursor.execute(query(name, self.of).encode(), params)
             return cursor.fetchone() if cursor.description else None
 
     def one(self, name: str, *params: object) -> tuple[Any, ...]:
@@ -193,7 +198,7 @@ class Session:
         """All rows of query `name` by column, with every datetime in UTC; none for a statement that
         has no result."""
         with self._translated(f"running {name}"):
-            return list(self._fetched(query(name), params))
+            return list(self._fetched(query(name, self.of), params))
 
     def composed(self, statement: str) -> Iterator[Row]:
         """Executes a `statement` that one of the named queries composed; its rows as in `rows`."""

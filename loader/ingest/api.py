@@ -11,7 +11,7 @@ from typing import Any, Final
 from loader.db import target
 from loader.errors import SettingsError
 from loader.events import Listener
-from loader.ingest import pipeline
+from loader.ingest.ways import chosen
 from loader.read.sources import find
 from loader.results import LoadResult
 from loader.settings import Settings
@@ -31,8 +31,9 @@ def load(
     listeners: Iterable[Listener] = (),
     **options: Any,
 ) -> LoadResult:
-    """Loads bars from files into a database and records it as one job run, as `mdload backfill`
-    does: the same counts, notes, rejects and errors, and nothing printed.
+    """Loads files into a database and records it as one job run, as `mdload backfill` does: bars,
+    or rows of the dataset of a tenant if the settings name one. The counts, notes, rejects and
+    errors are the same, and nothing is printed.
 
     Args:
         sources: one or several of what `mdload backfill` takes: a path, a glob, a folder, a URL
@@ -64,12 +65,13 @@ def load(
     named = [sources] if isinstance(sources, str | os.PathLike) else sources
     with ExitStack() as stack:
         stack.enter_context(in_python_terms())
-        chosen = _settings(settings, options)
+        asked = _settings(settings, options)
+        chosen.check(asked)
         files = stack.enter_context(find([os.fspath(source) for source in named]))
         url = dsn
         if url is None:
             url = stack.enter_context(target.found(schema.bring_up, make=True))
-        return pipeline.load(chosen, url, files, listeners)
+        return chosen.load(asked, url, files, listeners)
 
 
 def _settings(settings: Settings | None, options: Mapping[str, Any]) -> Settings:

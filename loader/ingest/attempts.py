@@ -19,7 +19,7 @@ from loader.errors import (
 )
 from loader.events import FileDone, FileNote, FileStarted
 from loader.ingest.file import FileWork, identity
-from loader.ingest.run import STOPPED, LoadMode, LoadRun
+from loader.ingest.run import STOPPED, LoadMode, LoadRun, Work
 from loader.read.sources import Source, content_hash
 from loader.results import Counts, FileResult, FileState, Note
 from loader.store.runs import ledger
@@ -51,7 +51,7 @@ class _Attempts:
         self._done = FileResult(source.name, "loaded", size_bytes=source.size_bytes)
         self._mode = replace(FIRST_MODE, partition=True) if run.settings.by_time else FIRST_MODE
         self._asks_ledger = not run.settings.force
-        self._work: FileWork | None = None
+        self._work: Work | None = None
         self._identity = (0, 0)
 
     def load(self) -> FileResult:
@@ -133,7 +133,9 @@ class _Attempts:
             fingerprint = self._run.fingerprint_of(self._source)
             seen = ledger.known(reader, self._done.content_hash, fingerprint, self._source.name)
         deletes = bool(seen and seen.lacks and self._run.settings.delete_gone)
-        if seen and seen.stands and not deletes:
+        others = self._run.others
+        changed = bool(seen and others and others.changed_since(self._run, seen.run_id))
+        if seen and seen.stands and not deletes and not changed:
             note = (
                 f"nothing new: loaded already by run {seen.run_id} under the same settings "
                 "(--force loads it again)"
@@ -161,6 +163,8 @@ class _Attempts:
             why = f"run {seen.replaced_by} found another content under this path since"
         elif seen.changed_by:
             why = "bars of its symbols were changed since"
+        elif self._run.others is not None:
+            why = "rows of the dataset were changed since"
         else:
             why = "to delete the stored bars that it does not have"
         note = f"loaded before by run {seen.run_id}, and again: {why}"
@@ -168,7 +172,8 @@ class _Attempts:
 
     def _attempt(self) -> FileResult:
         if self._work is None or not self._work.ended:
-            self._work = FileWork(self._run, self._source, self._identity, self._done, self._mode)
+            begin = FileWork if self._run.others is None else self._run.others.attempt
+            self._work = begin(self._run, self._source, self._identity, self._done, self._mode)
             try:
                 self._work.load()
             except BaseException:

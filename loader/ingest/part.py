@@ -39,6 +39,7 @@ class Part:
             client's writing thread must not wait for the interpreter lock at each column.
         keeper: puts the rejects where they belong, and gives how many they are.
         reading: how the file is read, to be kept with its rejects; asked once all have passed.
+        of_bars: whether the transaction is recorded as a load of bars.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class Part:
         known_at: datetime | None = None,
         keeper: Keeper = quarantine.keep,
         reading: Callable[[], Mapping[str, Any] | None] = lambda: None,
+        of_bars: bool = True,
     ) -> None:
         self.name = name
+        self.of_bars = of_bars
         self.rejects = rejects
         self.known_at = known_at
         self.keeper = keeper
@@ -117,7 +120,7 @@ def write_part(
     if part.known_at is not None:
         forward.insist(session, tally, part.known_at, part.name)
     file_id = entry.file_id if entry is not None else None
-    load = Load(file_id=file_id, deleted=deleted, known_at=part.known_at)
+    load = Load(file_id=file_id, deleted=deleted, known_at=part.known_at) if part.of_bars else None
     _record(session, run_id, entry, tally, counts, load)
     return counts
 
@@ -140,7 +143,8 @@ def refuse_part(
     """
     counts = counts_of(part, None)
     # Another keeper marks what got in: nothing did.
-    if isinstance(error, TooManyRejects) and part.keeper is quarantine.keep:
+    keeps = part.keeper is quarantine.keep or not part.of_bars
+    if isinstance(error, TooManyRejects) and keeps:
         _keep_rejects(session, part, run_id, entry)
     entry.refuse(part.tally, counts, error)
     _record(session, run_id, entry, part.tally, counts)

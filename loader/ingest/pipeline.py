@@ -27,7 +27,7 @@ from loader.errors import Cancelled, DatabaseError
 from loader.events import Event, FileNote, Listener, RunDone, RunStarted
 from loader.ingest import known_at
 from loader.ingest.attempts import load_file
-from loader.ingest.run import LoadRun, Plans, Replaying, durable
+from loader.ingest.run import LoadRun, Others, Plans, Replaying, durable
 from loader.read.sources import Source
 from loader.results import ChunkWrites, FileResult, LoadResult, Note, RunStatus
 from loader.settings import Settings
@@ -52,10 +52,11 @@ def load(
     about: Mapping[str, object] | None = None,
     replay: Replaying | None = None,
     plan: Plans | None = None,
+    others: Others | None = None,
 ) -> LoadResult:
     """Loads `sources` into the database at `url` and records the load as one job run. `about` is
     added to the run's metadata. `replay` is given if the sources are rejected rows,
-    `plan` keeps what a dry run would write.
+    `plan` keeps what a dry run would write, `others` reads files that are not bars.
 
     A file that cannot be loaded does not stop the others: the result has it, with its error.
     KeyboardInterrupt (or any exception raised in this thread) cancels the files that are being
@@ -79,7 +80,8 @@ def load(
         for listener in listening:
             listener(event)
 
-    fingerprint = compute_config_fingerprint(settings.fingerprinted)
+    meaning = {**settings.fingerprinted, **(others.meaning if others else {})}
+    fingerprint = compute_config_fingerprint(meaning)
     with ExitStack() as stack:
         record = None
         if not settings.dry_run:
@@ -102,7 +104,7 @@ def load(
             )
         run = LoadRun(settings, url, record.id if record else None, fingerprint, emit)
         run.paths = {source.name: source.full_path for source in sources}
-        run.replay, run.plan = replay, plan
+        run.replay, run.plan, run.others = replay, plan, others
         run.defers_commits = run.run_id is not None and len(sources) > 1
         run.siblings = Siblings(p for p in run.paths.values() if wanted(p, settings.where))
         stack.callback(run.close)

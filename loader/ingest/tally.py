@@ -62,7 +62,7 @@ class Tally:
         self.rules.update(batch.rejected)
         self.rejected += batch.bad.height if batch.bad is not None else 0
         series = batch.series
-        self.symbols.update(series["symbol"].to_list())
+        self.symbols.update(series["symbol"].drop_nulls().to_list())
         self.providers.update(series["provider"].to_list())
         self.intervals.update(series["interval"].to_list())
         self.min_ts = min(_times(self.min_ts, series["lo"].min()), default=None)

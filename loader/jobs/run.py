@@ -15,7 +15,8 @@ from loader.check.file import check_settings
 from loader.db.cancelling import TooLate, apart
 from loader.errors import Cancelled, DeadlinePassed, InputError, MdloadError, SettingsError
 from loader.events import Event, FileDone, Listener, RunDone, RunStarted
-from loader.ingest.pipeline import LISTED, load
+from loader.ingest.pipeline import LISTED
+from loader.ingest.ways import chosen
 from loader.jobs.config import JobConfig
 from loader.jobs.deadline import deadline
 from loader.jobs.gather import Gathered, gather
@@ -147,10 +148,11 @@ class _Work:
                     dry_run=self._request.dry_run, force=self._request.force
                 )
                 check_settings(settings)
+                chosen.check(settings)
                 if self._gathered is None or not self._gathered.is_final:
                     self._gathered = gather(self._job, self._job.patterns(self._days), stack)
                 pending = [s for s in self._gathered.sources if self._is_pending(s)]
-                load(
+                chosen.load(
                     settings, self._url, pending, [*self._listeners, *measuring],
                     self._about(number, self._gathered),
                 )  # fmt: skip
@@ -225,10 +227,14 @@ class _Work:
             status = "cancelled"
         elapsed = int((time.monotonic() - self._began) * 1000)
         run_id = self._runs[-1] if self._runs else None
+        loaded = LoadResult(
+            run_id, status, files, elapsed, self._wal_bytes, self._request.dry_run,
+            dataset=self._job["dataset"], tenant=self._job["tenant"],
+        )  # fmt: skip
         return JobResult(
             self._job.name,
             code,
-            LoadResult(run_id, status, files, elapsed, self._wal_bytes, self._request.dry_run),
+            loaded,
             tuple(self._runs),
             tuple(self._days),
             tuple(gathered.missing),

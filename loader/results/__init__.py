@@ -157,7 +157,8 @@ class ChunkWrites:
 @dataclass(frozen=True, slots=True)
 class LoadResult:
     """One invocation. `run_id` is None for a dry run, which leaves no record. `chunks` are the
-    compressed chunks that it wrote into, in order of time."""
+    compressed chunks that it wrote into, in order of time. `tenant` is the one whose `dataset` the
+    files are rows of; None for bars."""
 
     run_id: int | None
     status: RunStatus
@@ -166,6 +167,8 @@ class LoadResult:
     wal_bytes: int | None
     dry_run: bool = False
     chunks: tuple[ChunkWrites, ...] = ()
+    dataset: str | None = None
+    tenant: str | None = None
 
     @property
     def counts(self) -> Counts:
@@ -199,6 +202,7 @@ def as_object(result: LoadResult) -> dict[str, object]:
         "run_id": result.run_id,
         "status": result.status,
         "dry_run": result.dry_run,
+        **({"dataset": result.dataset, "tenant": result.tenant} if result.tenant else {}),
         **result.counts.as_columns(),
         **result.history.as_columns(),
         "symbols": result.symbols,

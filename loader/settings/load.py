@@ -145,7 +145,8 @@ class Meaning:
 class Settings(Meaning):
     """One load: what its files mean, and how to load them.
 
-    `job_name`, `dataset` and `mode` are recorded with the run. `batch_rows` is how many rows are in
+    `job_name`, `dataset` and `mode` are recorded with the run; with a `tenant` the files hold rows
+    of that dataset. `batch_rows` is how many rows are in
     memory at a time; `commit_every` cuts a file into parts that commit one by one. `max_restated`,
     `max_gone`, `delete_gone` and `accept` are the guard's: see docs/guard.md. `workers` files load
     at a time. `leaves_unfinished` passes over a file that is cut short and was written to a
@@ -192,8 +193,13 @@ class Settings(Meaning):
         metavar="NAME", sections=("defaults",),
     )  # fmt: skip
     dataset: str | None = setting(
-        None, TEXT, "Recorded with each run, as its dataset_name.", flag=None, sections=("jobs",)
-    )
+        None, TEXT, "Recorded with each run, as its dataset_name; with --tenant it is what to "
+        "load: bars, fundamentals, news or options_snap.", metavar="NAME", sections=("jobs",),
+    )  # fmt: skip
+    tenant: str | None = setting(
+        None, TEXT, "Load into the dataset of this tenant, under row-level security.",
+        metavar="NAME|UUID", sections=("jobs",),
+    )  # fmt: skip
     mode: Literal["backfill", "live"] = setting(
         "backfill", choice("backfill", "live"), "Mode that each run is recorded with.", flag=None
     )

@@ -6,17 +6,19 @@ same length would take the bits of a number for another number.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from loader.bars.columns import KEY, TYPES, VALUES
 from loader.db.executor import Executor
 from loader.errors import Contended, DatabaseError, MergeFailed
+from loader.settings.datasets import BARS_OHLCV, Dataset
 
 _BARS: Final = "bars_ohlcv"
 _REVISIONS: Final = "bars_ohlcv_revisions"
 _NAMES: Final = {"timestamptz": "timestamp with time zone"}
+_COLLATED: Final = re.compile(r"^text .*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,33 +34,37 @@ class TableState:
     inserted: int | None
 
 
-def held(session: Executor) -> TableState:
+def held(session: Executor, of: Dataset = BARS_OHLCV) -> TableState:
     """As `check`; nobody can alter a column until the transaction ends."""
     session.run("bars_hold")
-    return check(session)
+    return check(session, of)
 
 
-def check(session: Executor) -> TableState:
-    """The state of the tables, if a merge can rely on it.
+def check(session: Executor, of: Dataset = BARS_OHLCV) -> TableState:
+    """The state of the tables of a dataset, if a merge can rely on it.
 
     Raises:
         DatabaseError: a column has another type, or the key is not unique any more; or the server
             refused.
     """
     columns, keys, triggers, inserted = session.one("bars_state")
-    if (faults := altered(columns, keys)) is not None:
+    if (faults := altered(columns, keys, of)) is not None:
         what, mend = faults
         raise DatabaseError(what, hint=mend)
     return TableState(tuple((triggers or "").splitlines()), inserted)
 
 
-def altered(columns: str | None, keys: str | None) -> tuple[str, str] | None:
+def altered(
+    columns: str | None, keys: str | None, of: Dataset = BARS_OHLCV
+) -> tuple[str, str] | None:
     """What is wrong with the tables, and SQL that mends it; None if nothing is. `columns` and
     `keys` are those of the query `bars_state`."""
     found = dict(line.split(" ", 1) for line in (columns or "").splitlines())
+    if of.tenant is not None:
+        found = {name: _COLLATED.sub("text", kind) for name, kind in found.items()}
     wrong = [
         (name, found.get(name), needed)
-        for name, needed in _needed()
+        for name, needed in _needed(of)
         if found.get(name) != needed and found  # without tables the next query says so
     ]
     if wrong:
@@ -73,26 +79,30 @@ def altered(columns: str | None, keys: str | None) -> tuple[str, str] | None:
             + others,
             "\n".join(_mended(*each) for each in wrong),
         )
-    if found and " ".join(sorted(KEY)) not in (keys or "").splitlines():
-        key = ", ".join(KEY)
+    if found and " ".join(sorted(of.key)) not in (keys or "").splitlines():
+        key, rows = ", ".join(of.key), "bars" if of is BARS_OHLCV else "rows"
         return (
-            f"the table {_BARS} has no unique key ({key}) any more: bars would be stored twice",
-            f"ALTER TABLE {_BARS} ADD CONSTRAINT bars_ohlcv_pk PRIMARY KEY ({key});",
+            f"the table {of.table} has no unique key ({key}) any more: {rows} would be stored "
+            "twice",
+            f"ALTER TABLE {of.table} ADD CONSTRAINT {of.table}_pk PRIMARY KEY ({key});",
         )
     return None
 
 
-def _needed() -> Iterator[tuple[str, str]]:
-    """The columns that mdload writes, with their types as the query spells them."""
+def _needed(of: Dataset) -> Iterator[tuple[str, str]]:
+    """The columns that mdload writes, with their types as the query spells them. A table that was
+    taken over may sort its texts in another way."""
+    collation = " C" if of.tenant is None else ""
 
     def spelled(column: str) -> str:
-        kind = _NAMES.get(TYPES[column], TYPES[column])
-        return f"{kind} C" if kind == "text" else kind
+        kind = of.column(column).type
+        kind = _NAMES.get(kind, kind)
+        return f"{kind}{collation}" if kind == "text" else kind
 
-    yield from ((f"{_BARS}.{column}", spelled(column)) for column in (*KEY, *VALUES))
-    yield from ((f"{_REVISIONS}.{column}", spelled(column)) for column in KEY)
-    for value in VALUES:
-        yield from ((f"{_REVISIONS}.{age}_{value}", spelled(value)) for age in ("old", "new"))
+    yield from ((f"{of.table}.{name}", spelled(name)) for name in (*of.key, *of.values))
+    yield from ((f"{of.revisions}.{name}", spelled(name)) for name in of.key)
+    for value in of.values:
+        yield from ((f"{of.revisions}.{age}_{value}", spelled(value)) for age in ("old", "new"))
 
 
 def _mended(name: str, has: str | None, needed: str) -> str:

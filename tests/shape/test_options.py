@@ -23,7 +23,7 @@ from loader.store.runs.fingerprint import compute_config_fingerprint
 #: nor a field of `Meaning` could change what a file means while a rerun says that it is known.
 DECIDES_NOTHING = {
     "max_rejects", "workers", "batch_rows", "commit_every", "recompress", "job_name", "dataset",
-    "mode", "dry_run", "force", "leaves_unfinished", "known_at", "known_at_from",
+    "tenant", "mode", "dry_run", "force", "leaves_unfinished", "known_at", "known_at_from",
     "max_restated", "max_gone", "delete_gone", "accept",
 }  # fmt: skip
 #: Fields that decide which of its bars are loaded.
@@ -46,7 +46,8 @@ OTHERS: dict[str, Any] = {
     "decimal": ",", "thousands": ".",
     "allow_nonpositive_prices": True, "check_grid": False,
     "max_rejects": RejectLimit(rows=5), "workers": 7, "batch_rows": 123, "commit_every": 9,
-    "recompress": True, "job_name": "nightly", "dataset": "us", "mode": "live", "dry_run": True,
+    "recompress": True, "job_name": "nightly", "dataset": "us",
+    "tenant": "acme", "mode": "live", "dry_run": True,
     "force": True, "leaves_unfinished": True, "known_at": datetime(2021, 3, 5, tzinfo=UTC),
     "known_at_from": "mtime", "max_restated": RejectLimit(share=0.02),
     "max_gone": RejectLimit(rows=3), "delete_gone": True, "accept": ("shift", "gone"),

@@ -195,7 +195,8 @@ def _next_steps(result: LoadResult, plan: str | None = None) -> list[str]:
         return ["", *(shared if _overlap(result.files) else []), load]
     steps = [f"mdload job-runs inspect {result.run_id}"]
     if any(file.counts.rejected for file in result.files):
-        steps.append(f"mdload rejects show {result.run_id}")
+        show = f"mdload rejects show {result.run_id}"
+        steps.append(show if result.tenant is None else f"{show} --tenant {result.tenant}")
     return ["", "next: " + ";  ".join(steps)]
 
 

@@ -138,6 +138,42 @@ _EVERY_PROVIDER: Final = """providers AS (
             ORDER BY b.provider LIMIT 1) n)"""
 
 
+def _told(of: Dataset) -> Callable[..., str]:
+    """When a row of the stage was known: as it says, else now."""
+
+    def told(prefix: str = "") -> str:
+        return f"coalesce({_name(prefix, of.known)}, now())" if of.known else "now()"
+
+    return told
+
+
+def _since(of: Dataset) -> Callable[..., str]:
+    """When a stored row, or the old one of a revision, was known: as it says, else when it was
+    written."""
+
+    def since(prefix: str = "") -> str:
+        written = f"{prefix}updated_at"
+        return f"coalesce({_name(prefix, of.known)}, {written})" if of.known else written
+
+    return since
+
+
+def _knowing(of: Dataset) -> Mapping[str, Callable[..., str]]:
+    """Fragments about the column that says when a row was known; without one there is nothing to
+    take over, and no row lacks it."""
+    told = of.known or of.values[-1]
+    facts = [name for name in of.values if name != told]
+    unsaid = "{} IS NULL" if of.known else "false AND {} IS NULL"
+    return {
+        "version": _list((*of.key, of.known) if of.known else of.key),
+        "told": _told(of),
+        "since": _since(of),
+        "adopt": lambda prefix: f"{_name('', told)} = {_name(prefix, told)}",
+        "unsaid": lambda prefix: unsaid.format(_name(prefix, told)),
+        "differ_facts": _differing(facts),
+    }
+
+
 @cache
 def _fragments(name: str) -> Mapping[str, Callable[..., str]]:
     """The fragments of a dataset by name. `key`, `values` and `columns` are lists, with two
@@ -147,6 +183,9 @@ def _fragments(name: str) -> Mapping[str, Callable[..., str]]:
     as bytes; `prices(a.)` are the four prices of a bar, `prices_typed` with their types;
     `every_series` and `every_provider` are recursive queries; `table`, `revisions` and `time` are
     bare names."""
+
+
+    as bytes; `table`, `revisions` and `time` are bare names. `_knowing` has those of versions."""
     of = BARS_OHLCV if name == BARS_OHLCV.name else dataset(name)
     return {
         "key": _list(of.key),
@@ -166,4 +205,5 @@ def _fragments(name: str) -> Mapping[str, Callable[..., str]]:
         "table": lambda: of.table,
         "revisions": lambda: of.revisions or "",
         "time": lambda: of.time,
+        **_knowing(of),
     }

@@ -55,6 +55,37 @@ class Plans(Protocol):
         """Adds a file that would be loaded."""
 
 
+class Work(Protocol):
+    """One attempt at a file, see `loader.ingest.file.FileWork`."""
+
+    done: FileResult
+    covered: int
+    ended: bool
+
+    def load(self) -> None: ...
+
+    def forget_progress(self) -> None: ...
+
+    def settle(self) -> None: ...
+
+
+class Others(Protocol):
+    """Files of another dataset than the bars."""
+
+    @property
+    def meaning(self) -> Mapping[str, object]:
+        """What else decides which rows a file turns into: a part of the fingerprint."""
+
+    def attempt(
+        self, run: LoadRun, source: Source, as_hashed: tuple[int, int], done: FileResult,
+        mode: LoadMode, /,
+    ) -> Work:  # fmt: skip
+        """An attempt at one of them."""
+
+    def changed_since(self, run: LoadRun, before: int, /) -> bool:
+        """Whether rows were changed since the run with the id `before` loaded its files."""
+
+
 class LoadRun:
     """What all files of a load share.
 
@@ -68,6 +99,7 @@ class LoadRun:
         paths: by a file's name, its path (see `Source.full_path`).
         replay: what the files are if they are rejected rows, to be read as their files were.
         plan: what keeps the bars that a dry run would write.
+        others: what the files are if they are not bars.
         upkeep: the chunks to look after once files have been committed.
     """
 
@@ -91,6 +123,7 @@ class LoadRun:
         self.plan: Plans | None = None
         self.defers_commits = False
         self._named: tuple[str, str] | None = None  # the last file's path and fingerprint
+        self.others: Others | None = None
         self.cancelled = threading.Event()
         session = partial(self.connection, autocommit=True)
         self.upkeep = ChunkUpkeep(

@@ -1,0 +1,59 @@
+"""A load of bars, or of a dataset of a tenant: as the settings say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from loader.errors import SettingsError
+from loader.events import Listener
+from loader.ingest import pipeline
+from loader.read.sources import Source
+from loader.results import LoadResult
+from loader.settings import Settings
+from loader.settings.datasets import TENANT
+
+
+def check(settings: Settings, *, plan: bool = False, typed: bool = False) -> None:
+    """Whether tenant and dataset go together. `typed`: on the command line, where the name of a
+    tenant's dataset is not one that the owner of a job has chosen for bars.
+
+    Raises:
+        SettingsError: they do not, or an option has no meaning for the dataset.
+    """
+    if settings.tenant is None:
+        if typed and settings.dataset in TENANT:
+            raise SettingsError(
+                f"{settings.dataset} is a dataset of a tenant",
+                option="--dataset",
+                hint="say whose: --tenant NAME",
+            )
+        return
+    from loader.ingest.ways.tenants.load import check as check_tenant  # noqa: PLC0415 - rarely
+
+    check_tenant(settings)
+    if plan:
+        raise SettingsError(
+            "has no meaning for a dataset of a tenant",
+            option="--plan",
+            hint="see what a load would do: --dry-run",
+        )
+
+
+def load(
+    settings: Settings,
+    url: str,
+    sources: Sequence[Source],
+    listeners: Iterable[Listener] = (),
+    about: Mapping[str, object] | None = None,
+) -> LoadResult:
+    """As `loader.ingest.pipeline.load`; with a tenant, into that tenant's dataset.
+
+    Raises:
+        SettingsError: there is no such tenant.
+        SchemaOutOfDate: the tables of tenants are not there.
+    """
+    if settings.tenant is None:
+        return pipeline.load(settings, url, sources, listeners, about)
+    from loader.ingest.ways.tenants.load import load as load_tenant  # noqa: PLC0415 - rarely
+
+    return load_tenant(settings, url, sources, listeners, about)
