@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
+from loader.db.queries import parse, query
 from loader.errors import DatabaseError, SchemaOutOfDate
 from loader.settings.datasets import TENANT, Dataset
 from loader.store import schema
 from loader.store.schema import TENANTS
-from tests.conftest import Ran
+from tests.conftest import ROOT, Ran
 from tests.support.sql import fetch
 
 MADE = [
@@ -244,3 +245,24 @@ def test_of_the_tenants_a_session_sees_its_own(database_url: str, role: str) -> 
         assert session.execute("SELECT name FROM tenants").fetchall() == []
         session.execute("SELECT set_config('app.tenant_name', 'globex', false)")
         assert session.execute("SELECT id FROM tenants").fetchall() == [(B,)]
+
+
+#: Of the merge, and all of the tenants' own.
+STATEMENTS = (
+    "bars_revise", "revisions_keep", "bars_upsert", "bars_hold", "bars_state", "stage_unmet",
+    *parse((ROOT / "sql" / "tenants.sql").read_text(), "tenants.sql"),
+)  # fmt: skip
+
+
+def test_every_statement_is_understood_for_every_dataset(database_url: str) -> None:
+    schema.upgrade(database_url, history=TENANTS)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SELECT set_config('app.tenant_id', %s, false)", [str(A)])
+        for of in TENANT.values():
+            with connection.transaction(force_rollback=True):
+                for made in ("stage_create", "late_create", "rejects_create"):
+                    connection.execute(query(made, of).encode())
+                for name in STATEMENTS:
+                    if not query(name, of).startswith("CREATE"):
+                        connection.execute(f"PREPARE s_{name} AS {query(name, of)}".encode())
+                        connection.execute(f"DEALLOCATE s_{name}".encode())

@@ -62,7 +62,7 @@ def check(settings: Settings) -> None:
     for each in fields(Settings):
         value = getattr(settings, each.name)
         if each.name not in _TAKEN and value != getattr(plain, each.name):
-            flag = next((o.flag for o in OPTIONS.values() if o.field == each.name), each.name)
+            flag = next((o.flag for o in OPTIONS.values() if o.field == each.name), "--since")
             raise SettingsError(
                 "has no meaning for a dataset of a tenant",
                 option=flag,
