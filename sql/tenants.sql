@@ -142,3 +142,79 @@ SELECT r.id, r.run_id, r.file_id, f.path, r.row_number, r.rules, CAST(r.raw AS t
         OR r.rules && ARRAY(SELECT jsonb_array_elements_text(CAST(CAST($2 AS text) AS jsonb))))
  ORDER BY r.run_id, r.file_id, r.row_number, r.id
  LIMIT CAST($3 AS bigint)
+
+-- tenant_run --
+-- The tenant and the dataset of the run $1; NULL for a load of bars.
+SELECT metadata ->> 'tenant', metadata ->> 'dataset' FROM job_runs WHERE id = CAST($1 AS bigint)
+
+-- tenant_undo_loads --
+-- How many loads of the run $1 changed rows of the dataset.
+SELECT count(*) FROM tenant_loads
+ WHERE tenant_id = CAST(current_setting('app.tenant_id') AS uuid) AND dataset = '@table' AND kind = 'load'
+   AND run_id = CAST($1 AS bigint)
+
+-- tenant_undo_met --
+-- How many rows of the run $1 something else has changed since: another run, somebody's own statement, or an older
+-- version of them that came later.
+WITH loads AS MATERIALIZED (
+    SELECT xact_at FROM tenant_loads
+     WHERE tenant_id = CAST(current_setting('app.tenant_id') AS uuid) AND dataset = '@table' AND kind = 'load'
+       AND run_id = CAST($1 AS bigint))
+SELECT (SELECT count(*) FROM @revisions r
+         WHERE @own(r.) AND r.run_id IS DISTINCT FROM CAST($1 AS bigint) AND r.op <> 'version'
+           AND r.old_updated_at IN (SELECT xact_at FROM loads))
+       + (SELECT count(*) FROM @revisions r JOIN @table b ON @same_key(b., r.)
+           WHERE @own(r.) AND r.run_id IS DISTINCT FROM CAST($1 AS bigint) AND r.op = 'version'
+             AND b.updated_at IN (SELECT xact_at FROM loads) AND r.revised_at >= b.updated_at)
+       + (SELECT count(*) FROM @table b
+           WHERE @own(b.) AND b.created_at IN (SELECT xact_at FROM loads) AND NOT (b.updated_at IN (SELECT xact_at FROM loads))
+             AND NOT EXISTS (SELECT FROM @revisions r WHERE @same_key(r., b.) AND r.revised_at = b.updated_at))
+
+-- tenant_undo_rows --
+-- Gives the rows that the run $1 changed what they had before it. $2 the run that does so. Returns rows kept in the
+-- history, and rows changed.
+WITH loads AS MATERIALIZED (
+    SELECT xact_at FROM tenant_loads
+     WHERE tenant_id = CAST(current_setting('app.tenant_id') AS uuid) AND dataset = '@table' AND kind = 'load'
+       AND run_id = CAST($1 AS bigint)
+), touched AS MATERIALIZED (
+    SELECT b.* FROM @table b
+     WHERE @own(b.) AND b.updated_at IN (SELECT xact_at FROM loads) AND NOT (b.created_at IN (SELECT xact_at FROM loads))
+), before AS MATERIALIZED (
+    SELECT DISTINCT ON (@key(r.)) r.*
+      FROM @revisions r JOIN touched t ON @same_key(r., t.)
+     WHERE r.run_id = CAST($1 AS bigint) AND r.op = 'update'
+     ORDER BY @key(r.), r.id
+), kept AS (
+    INSERT INTO @revisions (@key, @values(old_), @values(new_), run_id, op, old_created_at, old_updated_at)
+    SELECT @key(t.), @values(t.), @values(f.old_), CAST($2 AS bigint), 'undo', t.created_at, t.updated_at
+      FROM touched t JOIN before f ON @same_key(f., t.)
+    RETURNING 1
+), changed AS (
+    UPDATE @table b SET @set(f.old_) FROM before f WHERE @same_key(b., f.)
+    RETURNING 1)
+SELECT (SELECT count(*) FROM kept), (SELECT count(*) FROM changed)
+
+-- tenant_undo_new_rows --
+-- Deletes the rows that the run $1 inserted. $2 the run that does so. Returns rows kept in the history, and rows deleted.
+WITH loads AS MATERIALIZED (
+    SELECT xact_at FROM tenant_loads
+     WHERE tenant_id = CAST(current_setting('app.tenant_id') AS uuid) AND dataset = '@table' AND kind = 'load'
+       AND run_id = CAST($1 AS bigint)
+), new AS MATERIALIZED (
+    SELECT b.* FROM @table b
+     WHERE @own(b.) AND b.updated_at IN (SELECT xact_at FROM loads) AND b.created_at IN (SELECT xact_at FROM loads)
+), kept AS (
+    INSERT INTO @revisions (@key, @values(old_), run_id, op, old_created_at, old_updated_at)
+    SELECT @key, @values, CAST($2 AS bigint), 'delete', created_at, updated_at FROM new
+    RETURNING 1
+), gone AS (
+    DELETE FROM @table b USING new n WHERE @same_key(b., n.)
+    RETURNING 1)
+SELECT (SELECT count(*) FROM kept), (SELECT count(*) FROM gone)
+
+-- tenant_undo_versions --
+-- Deletes the older versions that the run $1 put into the history. Returns how many.
+WITH gone AS (DELETE FROM @revisions
+               WHERE @own() AND run_id = CAST($1 AS bigint) AND op = 'version' RETURNING 1)
+SELECT count(*) FROM gone

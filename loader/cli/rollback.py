@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +14,9 @@ from loader.cli.context import Context
 from loader.cli.numbers import ROW_ID
 from loader.cli.options import json_option
 from loader.cli.when import Moment
+
+if TYPE_CHECKING:
+    from loader.store.versions.undo import Undone
 
 
 @click.command(epilog="Example: mdload rollback 42 --dry-run")
@@ -42,10 +47,13 @@ def rollback(
 
     It is a run itself, on record with every bar that it changes, and can be rolled back in turn.
     If a later load changed some of the same bars, nothing is undone (exit code 4) unless
-    --keep-later is given. Asks first; where nobody can be asked it wants --yes.
+    --keep-later is given. A run of a tenant's dataset is undone in the same way. Asks first; where
+    nobody can be asked it wants --yes.
     """
     from loader.cli.changes import change
     from loader.db.reconnecting import ReconnectingSession
+    from loader.ingest.ways.tenants.undo import rollback as undo_of_tenant
+    from loader.ingest.ways.tenants.undo import tenant_run
     from loader.store.versions.instants import pinned
     from loader.store.versions.selection import Since
     from loader.store.versions.undo import rollback as undo
@@ -62,8 +70,14 @@ def rollback(
         finally:
             session.close()
 
+    def made(url: str) -> Callable[[int | None], Undone]:
+        if run_id is not None and (of_tenant := tenant_run(url, run_id)) is not None:
+            if keep_later:
+                raise click.UsageError("--keep-later is for runs that loaded bars")
+            return partial(undo_of_tenant, url, of_tenant)
+        return partial(undo, url, meant(url), keep_later=keep_later)
+
     change(
-        ctx, "rollback",
-        lambda url: partial(undo, url, meant(url), keep_later=keep_later),
+        ctx, "rollback", made,
         dry_run=dry_run, yes=yes, as_json=as_json,
     )  # fmt: skip

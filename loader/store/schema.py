@@ -52,7 +52,7 @@ PLAIN: Final = History(
 )
 #: The datasets of tenants: apart, so that no other command meets them.
 TENANTS: Final = History(
-    ("0001",), "mdload_tenants_version", "tenants", "tenants_revision",
+    ("0001", "0002"), "mdload_tenants_version", "tenants", "tenants_revision",
     "tables of tenants", "mdload migrate --tenants",
 )  # fmt: skip
 #: Key of the advisory lock that lets one migrator work at a time: "mdload" in ASCII.

@@ -56,12 +56,12 @@ def test_up_down_up(database_url: str) -> None:
         schema.require_head(database_url, TENANTS)
     assert caught.value.hint == "run: mdload migrate --tenants"
     for _ in range(2):
-        assert schema.upgrade(database_url, history=TENANTS) == ["0001"]
+        assert schema.upgrade(database_url, history=TENANTS) == ["0001", "0002"]
         assert sorted({*tables(database_url)} - {*before}) == MADE
         assert schema.upgrade(database_url, history=TENANTS) == []
         schema.require_head(database_url, TENANTS)
         schema.require_head(database_url)  # which knows nothing of it
-        assert schema.downgrade(database_url, "base", history=TENANTS) == ["0001"]
+        assert schema.downgrade(database_url, "base", history=TENANTS) == ["0002", "0001"]
         assert tables(database_url) == before
 
 
@@ -77,7 +77,7 @@ def test_the_command_and_its_printed_sql(mdload: Callable[..., Ran], empty_url: 
     said = mdload("--database", empty_url, "migrate", "--tenants", "--json").json()
     assert (said["from"], said["tenants"]) == (
         None,
-        {"from": None, "to": "0001", "applied": ["0001"]},
+        {"from": None, "to": "0002", "applied": ["0001", "0002"]},
     )
     made = tables(empty_url)
     schema.downgrade(empty_url, "base", history=TENANTS)

@@ -81,6 +81,16 @@ def _set(of: Dataset) -> Callable[[str], str]:
     return lambda prefix: _pairs(of.values, "=", ", ")("", prefix)
 
 
+def _own(of: Dataset) -> Callable[..., str]:
+    """Whether a row is the session's tenant's: for roles that no policy binds."""
+
+    def own(prefix: str = "") -> str:
+        tenant = "CAST(current_setting('app.tenant_id') AS uuid)"
+        return f"{_name(prefix, of.tenant)} = {tenant}" if of.tenant else "true"
+
+    return own
+
+
 def _typed(of: Dataset) -> str:
     return ", ".join(f"{_name('', name)} {each.type}" for name, each in of.columns.items())
 
@@ -186,6 +196,10 @@ def _fragments(name: str) -> Mapping[str, Callable[..., str]]:
 
 
     as bytes; `table`, `revisions` and `time` are bare names. `_knowing` has those of versions."""
+
+
+    as bytes; `own(a.)` is a condition too; `table`,
+    `revisions` and `time` are bare names. `_knowing` has those of versions."""
     of = BARS_OHLCV if name == BARS_OHLCV.name else dataset(name)
     return {
         "key": _list(of.key),
@@ -205,5 +219,6 @@ def _fragments(name: str) -> Mapping[str, Callable[..., str]]:
         "table": lambda: of.table,
         "revisions": lambda: of.revisions or "",
         "time": lambda: of.time,
+        "own": _own(of),
         **_knowing(of),
     }
