@@ -63,3 +63,39 @@ GRANT UPDATE (replayed_by) ON bars_rejected TO mdload_loader;
 GRANT USAGE ON SEQUENCE bars_ohlcv_revisions_id_seq, bars_rejected_id_seq, job_run_files_id_seq,
     job_runs_id_seq
     TO mdload_loader;
+
+-- Where `mdload migrate --tenants` has made the datasets of tenants: the three roles have there what they have elsewhere,
+-- and a fourth one writes and reads the rows of the tenant that its session names, with TenantClient. It has no rights on
+-- job runs, which have the counts and paths of all tenants. Only the owner deletes (rollback) and adds tenants.
+DO $$
+DECLARE
+    name text;
+    datasets text[] := ARRAY['bars', 'fundamentals', 'news', 'options_snap'];
+BEGIN
+    IF to_regclass('tenant_loads') IS NULL THEN
+        RETURN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'mdload_tenant') THEN
+        CREATE ROLE mdload_tenant NOLOGIN;
+    END IF;
+    EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO mdload_tenant', current_database());
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO mdload_tenant', current_schema());
+    FOREACH name IN ARRAY datasets LOOP
+        EXECUTE format('ALTER TABLE %I OWNER TO mdload_owner', name);
+        EXECUTE format('ALTER TABLE %I OWNER TO mdload_owner', name || '_revisions');
+        EXECUTE format('ALTER FUNCTION %I(timestamptz) OWNER TO mdload_owner', name || '_as_of');
+        EXECUTE format('GRANT SELECT ON %I, %I TO mdload_loader, mdload_reader, mdload_tenant', name, name || '_revisions');
+        EXECUTE format('GRANT INSERT ON %I, %I TO mdload_loader, mdload_tenant', name, name || '_revisions');
+        EXECUTE format('GRANT UPDATE ON %I TO mdload_loader, mdload_tenant', name);
+    END LOOP;
+    ALTER TABLE tenants OWNER TO mdload_owner;
+    ALTER TABLE tenant_loads OWNER TO mdload_owner;
+    ALTER TABLE tenant_rejected OWNER TO mdload_owner;
+    ALTER TABLE mdload_tenants_version OWNER TO mdload_owner;
+    ALTER FUNCTION fundamentals_latest(timestamptz) OWNER TO mdload_owner;
+    ALTER FUNCTION mdload_tenants_touch() OWNER TO mdload_owner;
+    GRANT SELECT ON tenants, tenant_loads, tenant_rejected, mdload_tenants_version
+        TO mdload_loader, mdload_reader, mdload_tenant;
+    GRANT INSERT ON tenant_loads, tenant_rejected TO mdload_loader, mdload_tenant;
+END
+$$;

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from loader.client import AsyncStoreClient, Bar, StoreClient, WriteResult
+    from loader.client.tenant import TenantClient
     from loader.dialects.dialect import Dialect, Shape
     from loader.errors import MdloadError
     from loader.ingest.api import load
@@ -33,6 +34,7 @@ __all__ = [
     "Settings",
     "Shape",
     "StoreClient",
+    "TenantClient",
     "WriteResult",
     "__version__",
     "compute_config_fingerprint",
@@ -50,6 +52,7 @@ _HOMES = {
     "Settings": "loader.settings",
     "Shape": "loader.dialects.dialect",
     "StoreClient": "loader.client",
+    "TenantClient": "loader.client.tenant",
     "WriteResult": "loader.client",
     "compute_config_fingerprint": "loader.store.runs.fingerprint",
     "load": "loader.ingest.api",

@@ -218,3 +218,21 @@ SELECT (SELECT count(*) FROM kept), (SELECT count(*) FROM gone)
 WITH gone AS (DELETE FROM @revisions
                WHERE @own() AND run_id = CAST($1 AS bigint) AND op = 'version' RETURNING 1)
 SELECT count(*) FROM gone
+
+-- tenant_latest_prices --
+-- The close of the newest bar of each of the symbols $1 (JSON array), of the vendor $2 if there is one.
+SELECT DISTINCT ON (b.symbol) b.symbol, b.close
+  FROM bars b
+ WHERE b.tenant_id = CAST(current_setting('app.tenant_id') AS uuid)
+   AND b.symbol IN (SELECT jsonb_array_elements_text(CAST(CAST($1 AS text) AS jsonb)))
+   AND (CAST($2 AS text) IS NULL OR b.vendor = CAST($2 AS text))
+ ORDER BY b.symbol, b.ts DESC, b.updated_at DESC, b.vendor
+
+-- tenant_bars_window --
+-- Bars of the symbol $1 and the timeframe $2 from $3 up to before $4, of the vendor $5 if there is one.
+SELECT b.vendor, b.symbol, b.timeframe, b.ts, b.open, b.high, b.low, b.close, b.volume
+  FROM bars b
+ WHERE b.tenant_id = CAST(current_setting('app.tenant_id') AS uuid) AND b.symbol = $1 AND b.timeframe = $2
+   AND b.ts >= CAST($3 AS timestamptz) AND b.ts < CAST($4 AS timestamptz)
+   AND (CAST($5 AS text) IS NULL OR b.vendor = CAST($5 AS text))
+ ORDER BY b.ts, b.vendor

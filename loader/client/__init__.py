@@ -6,4 +6,12 @@ from loader.client.client import StoreClient
 from loader.client.feed import Feed
 from loader.client.result import WriteResult
 
-__all__ = ["AsyncFeed", "AsyncStoreClient", "Bar", "Feed", "StoreClient", "WriteResult"]
+__all__ = [
+    "AsyncFeed",
+    "AsyncStoreClient",
+    "Bar",
+    "Feed",
+    "StoreClient",
+    "TenantClient",
+    "WriteResult",
+]
