@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
-from tests.conftest import Ran
+import psycopg
+
+from tests.conftest import ROOT, Ran
+from tests.support.sql import fetch
 from tests.support.tenants import with_tenants, written
 
 ROWS = [
@@ -43,3 +50,36 @@ def test_a_load_its_rejects_and_a_job(
     assert wrong.code == 2
     assert "mdload.toml" in wrong.err
     assert "did you mean fundamentals?" in wrong.err
+
+
+def test_the_example_of_the_docs_runs(
+    mdload: Callable[..., Ran], database_url: str, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs" / "datasets.md").read_text()
+    blocks = re.findall(r"```(\w+)\n(.*?)```", page[: page.index("## The datasets")], re.DOTALL)
+    [(_, shell), (_, rows), (_, sql)] = blocks
+    (tmp_path / "income.csv").write_text(rows)
+    env = {"MDLOAD_DATABASE_URL": database_url}
+    for line in shell.splitlines():
+        program, *words = shlex.split(line)
+        if program == "psql":
+            fetch(database_url, words[-1])
+            continue
+        ran = mdload(*words, env=env)
+        assert (program, ran.code) == ("mdload", 0), ran.err
+    again = mdload(*words, "--force", "--json", env=env).json()
+    assert (again["dataset"], again["rows_read"], again["rows_unchanged"]) == ("fundamentals", 3, 3)
+    q1, q2 = date(2023, 3, 31), date(2023, 6, 30)
+    with psycopg.connect(database_url) as connection:
+        setting, now, then = (each for each in sql.split(";") if each.strip())
+        connection.execute(setting.encode())
+        assert connection.execute(now.encode()).fetchall() == [
+            ("AAPL", q1, Decimal("1.51")), ("AAPL", q2, Decimal("1.26")),
+        ]  # fmt: skip
+        assert connection.execute(then.encode()).fetchall() == [
+            ("AAPL", q1, Decimal("1.52")), ("AAPL", q2, Decimal("1.26")),
+        ]  # fmt: skip
+    back = mdload("rollback", "1", "--yes", "--json", env=env)
+    assert back.code == 0, back.err
+    assert back.json()["rows_deleted"] == 3
+    assert fetch(database_url, "SELECT FROM fundamentals") == []

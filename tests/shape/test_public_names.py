@@ -24,6 +24,7 @@ NAMES = {
     "Settings": "loader.settings",
     "Shape": "loader.dialects.dialect",
     "StoreClient": "loader.client.client",
+    "TenantClient": "loader.client.tenant",
     "WriteResult": "loader.client.result",
     "compute_config_fingerprint": "loader.store.runs.fingerprint",
     "load": "loader.ingest.api",
