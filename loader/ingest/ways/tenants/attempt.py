@@ -172,7 +172,7 @@ class TenantFile:
             if layout is None:
                 layout = decide(batch.frame, self.of, run.settings, self.source.name)
                 notes = (*noted("reading", reading.notes), *layout.notes)
-                self._notes.set_layout(notes, self.done.notes)
+                self._notes.set_layout(notes, (), self.done.notes)
                 self.done = replace(self.done, notes=notes)
             found: Rows = rows(batch, self.of, layout, (self.tenant.id, self.tenant.name))
             for name, count in found.rounded.items():
