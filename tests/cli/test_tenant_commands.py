@@ -33,6 +33,7 @@ def test_a_load_its_rejects_and_a_job(
     load = mdload("--database", database_url, *command, "--tenant", "acme", "--max-rejects", "1")
     assert load.code == 0
     assert f"mdload rejects show 1 --tenant {acme}" in load.out
+    assert f"in fundamentals of the tenant {acme}, database" in load.out
     show = ("rejects", "show", "1", "--json", "--tenant")
     (reject,) = mdload("--database", database_url, *show, "acme").json()
     assert (reject["rules"], reject["raw"]["eps"]) == (["eps_unparsable"], "x")

@@ -156,6 +156,8 @@ def _stored(result: LoadResult, where: str) -> str:
         )
         for only in [next(iter(values)) if len(values) == 1 else None]
     )
+    if result.tenant is not None:
+        return f"in {result.dataset} of the tenant {result.tenant}, {where}"
     return f"in bars_ohlcv, {where}, under {key}"
 
 
