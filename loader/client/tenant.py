@@ -17,7 +17,7 @@ import polars as pl
 
 from loader import bars
 from loader.bars import TS, forks
-from loader.client.frames import as_polars, in_python_terms
+from loader.client.frames import as_polars
 from loader.client.result import Rejects, WriteResult
 from loader.db import arrow, retries
 from loader.db import rows as sessions
@@ -32,6 +32,7 @@ from loader.read.batch import Location, RawBatch
 from loader.results import Counts
 from loader.settings import Settings, datasets
 from loader.settings.datasets import Dataset
+from loader.settings.terms import in_python_terms
 from loader.store.compare import PendingDiff
 
 T = TypeVar("T")
