@@ -11,7 +11,7 @@ import polars as pl
 from loader import bars
 from loader.check.unique import UniqueBatch, made_unique
 from loader.check.validate import CheckedBatch
-from loader.client.collision import keep_out
+from loader.client.checks import keep_out
 from loader.client.sessions import Sessions
 from loader.db.executor import Executor
 from loader.errors import (
