@@ -191,14 +191,7 @@ def _fragments(name: str) -> Mapping[str, Callable[..., str]]:
     and `differ(a., b.)` are conditions on two rows; `set(a.)` assigns all values; `typed` is a list
     of columns for json_to_recordset, `defined` one for a table; `packed(a.)` is a stretch of bars
     as bytes; `prices(a.)` are the four prices of a bar, `prices_typed` with their types;
-    `every_series` and `every_provider` are recursive queries; `table`, `revisions` and `time` are
-    bare names."""
-
-
-    as bytes; `table`, `revisions` and `time` are bare names. `_knowing` has those of versions."""
-
-
-    as bytes; `own(a.)` is a condition too; `table`,
+    `every_series` and `every_provider` are recursive queries; `own(a.)` is a condition; `table`,
     `revisions` and `time` are bare names. `_knowing` has those of versions."""
     of = BARS_OHLCV if name == BARS_OHLCV.name else dataset(name)
     return {
