@@ -76,14 +76,18 @@ SELECT v.*
 DELETE FROM pg_temp.mdload_stage s USING pg_temp.mdload_late l WHERE s.ctid = l.place
 
 -- late_known --
--- Forgets the late rows that the history has already. Returns how many.
+-- Forgets the late rows that are stored already, or that the history has: what was told last of their time counts.
+-- Returns how many.
 WITH gone AS (
     DELETE FROM pg_temp.mdload_late l
-     WHERE EXISTS (
-           SELECT FROM (SELECT r.* FROM @revisions r
-                         WHERE @same_key(r., l.) AND r.op IN ('update', 'version') AND @since(r.old_) = @told(l.)
-                         ORDER BY r.id DESC LIMIT 1) r
-            WHERE NOT (@differ(r.old_, l.)))
+     WHERE CASE WHEN EXISTS (SELECT FROM @table b WHERE @same_key(b., l.) AND @since(b.) = @told(l.))
+           THEN EXISTS (SELECT FROM @table b WHERE @same_key(b., l.) AND NOT (@differ(b., l.)))
+           ELSE EXISTS (
+                SELECT FROM (SELECT r.* FROM @revisions r
+                              WHERE @same_key(r., l.) AND r.op IN ('update', 'version') AND @since(r.old_) = @told(l.)
+                              ORDER BY r.id DESC LIMIT 1) r
+                 WHERE NOT (@differ(r.old_, l.)))
+           END
     RETURNING 1)
 SELECT count(*) FROM gone
 

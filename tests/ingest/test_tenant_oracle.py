@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from loader.results import Counts
@@ -124,6 +124,14 @@ FILINGS = st.fixed_dictionaries({
 })  # fmt: skip
 
 
+def filing(at: int, eps: str) -> Row:
+    return {"symbol": "A", "asof": date(2023, 3, 31), "filed_at": FIRST + at * timedelta(30),
+            "eps": Decimal(eps)}  # fmt: skip
+
+
+# A file corrects the stored filing, or repeats it, and brings a newer one.
+@example(files=[[filing(0, "1.0001")], [filing(0, "-2.5000"), filing(1, "1.0001")]])
+@example(files=[[filing(0, "1.0001")], [filing(0, "1.0001"), filing(1, "1.0001")]])
 @settings(max_examples=12)
 @given(files=st.lists(st.lists(FILINGS, min_size=1, max_size=5), min_size=1, max_size=4))
 def test_filings_come_in_any_order_and_nothing_is_known_early(

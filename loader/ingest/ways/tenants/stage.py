@@ -80,26 +80,27 @@ class StageMerger:
             tally.conflicting += conflicting
             late = unchanged = 0
             if self._of.known is not None:
-                late, unchanged = self._late(run_id, file_id)
+                late, unchanged = self._late()
             unchanged += session.one("stage_unchanged")[0]
             left = self._rows - duplicate - late - unchanged
             inserted, updated = self._merged(run_id, file_id) if left else (0, 0)
+            if late and not self._dry:  # behind what the merge replaced, which they may correct
+                session.one("late_keep", run_id, file_id)
         self._upsert.bars = inserted + updated + late
         # What another writer has made equal meanwhile is unchanged.
         unchanged += left - inserted - updated
         return Merged(inserted + late, updated, unchanged)
 
-    def _late(self, run_id: int | None, file_id: int | None) -> tuple[int, int]:
-        """Versions that were known before the one that is stored go into the history. Returns how
-        many, and how many are there already."""
+    def _late(self) -> tuple[int, int]:
+        """Sets versions aside that were known before the newest one: they go into the history.
+        Returns how many, and how many are there already."""
         session = self._session
         session.run("versions_hold")
         session.run("stage_same_facts")
         session.run("late_create")
         session.run("late_taken")
         known = session.one("late_known")[0]
-        query = ("late_count",) if self._dry else ("late_keep", run_id, file_id)
-        return int(session.one(*query)[0]), int(known)
+        return int(session.one("late_count")[0]), int(known)
 
     def _merged(self, run_id: int | None, file_id: int | None) -> tuple[int, int]:
         session = self._session
