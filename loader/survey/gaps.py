@@ -114,9 +114,8 @@ def check(
         span = replace(span, until=span.now)
     first = _day(span.since) or known["first"].min().date() - timedelta(days=1)  # type: ignore[union-attr]
     last = _day(span.until) or known["last"].max().date()  # type: ignore[union-attr]
-    if first > min(last, span.now.date()):
-        return
-    sessions = calendar(name, first, min(last, span.now.date()), evening=True)
+    last = min(last, span.now.date())
+    sessions = calendar(name, min(first, last), last, evening=True)
     for (interval,), alike in known.group_by("interval", maintain_order=True):
         grids = slot_grids(sessions, str(interval), span.now)
         for group in _groups(alike, grids, span):

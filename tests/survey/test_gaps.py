@@ -96,8 +96,19 @@ def test_bounds_say_what_should_be_there(database_url: str) -> None:
     gaps = found(database_url, "XNYS", since=date(2024, 7, 1), until=date(2024, 7, 7))
     assert gaps == [("07-01 00:00", "07-02 00:00", 2, 2), ("07-05 00:00", "07-05 00:00", 1, 1)]
     assert found(database_url, "XNYS", until=date(2024, 7, 2)) == []
-    assert found(database_url, "XNYS", since=date(2024, 7, 4)) == []
     assert found(database_url, "XNYS", since=date(2024, 7, 6), until=date(2024, 7, 7)) == []
+
+
+def test_a_series_that_fell_silent_lacks_all_bars_up_to_now(database_url: str) -> None:
+    store(database_url, "1d", days("2024-07-03"))
+    since = date(2024, 7, 4)
+    (only,) = checked(database_url, "XNYS", Span(since, None, utc("2024-07-09T21:00")))
+    assert [(f"{g.first:%m-%d}", f"{g.last:%m-%d}", g.bars) for g in only.gaps] == [
+        ("07-05", "07-09", 3)
+    ]
+    store(database_url, "1d", days("2024-07-08"), "B")  # then the span ends where each series does
+    told = checked(database_url, "XNYS", Span(since, None, utc("2024-07-09T21:00")))
+    assert [(c.symbol, c.missing) for c in told] == [("A", 0), ("B", 1)]
 
 
 def test_a_moment_as_a_bound_is_a_bar(database_url: str) -> None:
@@ -281,9 +292,13 @@ class Example:
 
     def expected(self) -> list[tuple[datetime, date]]:
         stored, span = self.stored(), self.span
+        begin = span.since
+        if begin is not None and not isinstance(begin, datetime):
+            begin = datetime(begin.year, begin.month, begin.day, tzinfo=UTC)
+        end_of_all = span.now if begin is not None and stored[-1] < begin else stored[-1]
 
         def within(ts: datetime, session: date, end: datetime) -> bool:
-            since, until = span.since or stored[0], span.until or stored[-1]
+            since, until = span.since or stored[0], span.until or end_of_all
             after = ts >= since if isinstance(since, datetime) else session >= since
             before = ts <= until if isinstance(until, datetime) else session <= until
             return after and before and end <= span.now
