@@ -114,8 +114,13 @@ def _spans(table: pl.DataFrame) -> pl.DataFrame:
 
 
 _ADD: Final = (pl.col("lo").min(), pl.col("hi").max(), pl.col("rows").sum())
-_NONE: Final = _spans(
-    pl.DataFrame(schema={**dict.fromkeys(_PAIR, pl.String()), "ts": pl.Datetime("us", "UTC")})
+#: Written out: a query here would start Polars' threads in every program that imports mdload.
+_NONE: Final = pl.DataFrame(
+    schema={
+        **dict.fromkeys(_PAIR, pl.String()),
+        **dict.fromkeys(("lo", "hi"), pl.Datetime("us", "UTC")),
+        "rows": pl.Int64(),
+    }
 )
 
 
