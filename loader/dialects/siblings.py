@@ -46,7 +46,7 @@ _SAME: Final = frozenset(
         """
     full update updates updated upd latest recent hist history historical correction corrections
     corrected final backfill incremental delta snapshot dump archive copy patch revised export
-    download downloaded prelim preliminary daily hourly weekly monthly nightly
+    download downloaded new old prelim preliminary daily hourly weekly monthly nightly
     """,
     )
 )
@@ -124,8 +124,9 @@ def _goes_on(parts: list[str], others: tuple[str, ...]) -> bool:
 
 
 def _subject(path: str) -> tuple[tuple[str, ...], ...]:
-    found = (_words(part) for part in re.split("[/!]", WHEN.sub(" ", without_suffix(path))))
-    return tuple(words for words in found if words)
+    *folders, name = re.split("[/!]", WHEN.sub(" ", without_suffix(path)))
+    found = [words for part in folders if not _SAME.issuperset(words := _words(part))]
+    return (*found, _words(name))
 
 
 def _words(name: str) -> tuple[str, ...]:
