@@ -3,8 +3,8 @@ providers, compressed or archived."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from io import BufferedIOBase
 
@@ -41,10 +41,11 @@ def read(source: Source, batch_rows: int = 250_000) -> Iterator[Reading]:
         found = container(head, source, layers)
         reading = found.read(Opened(stream, source, layers, batch_rows, stack))
         bounds.refuse_too_wide(source.name, len(reading.columns))
-        yield replace(reading, batches=_complete(reading, raw, source.name))
+        batches = stack.enter_context(closing(_complete(reading, raw, source.name)))
+        yield replace(reading, batches=batches)
 
 
-def _complete(reading: Reading, raw: BufferedIOBase, name: str) -> Iterator[RawBatch]:
+def _complete(reading: Reading, raw: BufferedIOBase, name: str) -> Generator[RawBatch, None, None]:
     """The batches, which have to have as many rows as the container says. Marks how far into `raw`
     they reach.
 
