@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from loader.cli.context import Context
+from loader.cli.numbers import ROW_ID
 from loader.cli.options import json_option
 from loader.cli.series_options import bounds, past_options, series_options, whichever
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     "--run",
     "run_id",
     metavar="N",
-    type=click.IntRange(1),
+    type=ROW_ID,
     help="Write the bars that this run inserted or changed, as it left them.",
 )
 @click.option("--partition-by", metavar="KEY,…",

@@ -181,7 +181,7 @@ def test_wrong_arguments(client: StoreClient, options: dict[str, Any], message: 
 @given(data=st.data())
 def test_random_stores_and_questions(client: StoreClient, data: st.DataObject) -> None:
     """Against a plain filter of what was written."""
-    with psycopg.connect(client._dsn, autocommit=True) as connection:
+    with psycopg.connect(client._address.url, autocommit=True) as connection:
         connection.execute("TRUNCATE bars_ohlcv")
     some = st.sampled_from
     keys = data.draw(

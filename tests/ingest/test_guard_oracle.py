@@ -199,7 +199,9 @@ def made(kind: str, seed: int) -> tuple[Times, Times, Times]:
             file = {ts: (*bar[:4], bar[4] + chance.randint(1, 9_000)) for ts, bar in stored.items()}
         case _:
             file = dict(stored)
-    share = chance.choice([0.0, 0.0, 0.3]) if kind not in ("nothing", "volumes") else 0
+    # The guard looks at a part of the bars: near its threshold its sample decides.
+    some = 0.55 if kind == "shift" else 0.3
+    share = chance.choice([0.0, 0.0, some]) if kind not in ("nothing", "volumes") else 0
     return stored, {
         ts: walk(chance, 1)[T0] if chance.random() < share else bar for ts, bar in file.items()
     }, other  # fmt: skip

@@ -22,6 +22,7 @@ Mdload = Callable[..., Ran]
 WRONG = {
     "source": '"ftp://host/x.csv"',
     "dataset": "3",
+    "tenant": "3",
     "provider": '" "',
     "interval": '"7m"',
     "symbol": '" "',
