@@ -80,6 +80,7 @@ def backfill(
     from loader.cli.views.load import print_load, summary
     from loader.db.conninfo import described
     from loader.ingest import known_at
+    from loader.ingest.pipeline import own_of
     from loader.ingest.ways.chosen import check, load
     from loader.listen.progress import listeners
     from loader.read.sources import find
@@ -106,7 +107,7 @@ def backfill(
             listeners(ctx.verbosity, ctx.log_format) as told,
         ):
             where = described(url)
-            course.expect(found)
+            course.expect(own_of(settings, found))
             listening: list[Listener] = [*told, *measuring, course]
             if plan is not None:
                 result = planning.make_plan(settings, url, found, listening, plan)

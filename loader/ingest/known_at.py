@@ -18,7 +18,8 @@ _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 def check(settings: Settings) -> None:
     """
     Raises:
-        SettingsError: both settings are given, one is not understood, or the time is to come.
+        SettingsError: both settings are given, one is not understood, the time is to come, or
+            files in order of time are divided.
     """
     if settings.known_at is not None and settings.known_at_from is not None:
         raise SettingsError("--known-at and --known-at-from exclude each other")
@@ -26,6 +27,12 @@ def check(settings: Settings) -> None:
         raise SettingsError("--known-at is in the future", hint="give a time that has passed")
     if settings.known_at_from is not None:
         dated.pattern(settings.known_at_from)
+        if settings.shard is not None:
+            raise SettingsError(
+                "files that are loaded in the order of their dates cannot be divided",
+                option="--shard",
+                hint="leave out --known-at-from, or --shard",
+            )
 
 
 def known_at(settings: Settings, source: Source) -> datetime | None:

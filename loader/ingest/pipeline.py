@@ -23,7 +23,7 @@ from loader.db.pooler import sessions_of
 from loader.db.rows import expect_sessions
 from loader.dialects.filenames import refuse_unread_folders, wanted
 from loader.dialects.siblings import Siblings
-from loader.errors import Cancelled, DatabaseError
+from loader.errors import Cancelled, DatabaseError, SettingsError
 from loader.events import Event, FileNote, Listener, RunDone, RunStarted
 from loader.ingest import known_at
 from loader.ingest.attempts import load_file
@@ -33,6 +33,7 @@ from loader.results import ChunkWrites, FileResult, LoadResult, Note, RunStatus
 from loader.settings import Settings
 from loader.store.runs import JobRunTracker, ledger
 from loader.store.runs.fingerprint import compute_config_fingerprint
+from loader.text import counted
 
 T = TypeVar("T")
 
@@ -80,6 +81,7 @@ def load(
         for listener in listening:
             listener(event)
 
+    own = own_of(settings, sources)
     meaning = {**settings.fingerprinted, **(others.meaning if others else {})}
     fingerprint = compute_config_fingerprint(meaning)
     with ExitStack() as stack:
@@ -94,8 +96,9 @@ def load(
                     settings.mode,
                     config_fingerprint=fingerprint,
                     metadata={
-                        "sources": [s.name for s in sources[:LISTED]],
-                        "files": len(sources),
+                        "sources": [s.name for s in own[:LISTED]],
+                        "files": len(own),
+                        **({"shard": str(settings.shard)} if settings.shard else {}),
                         **({"accept": list(settings.accept)} if settings.accept else {}),
                         **settings.part.as_config(),
                         **(about or {}),
@@ -103,17 +106,21 @@ def load(
                 )
             )
         run = LoadRun(settings, url, record.id if record else None, fingerprint, emit)
+        # All shards: what a file is does not depend on how the work is divided.
         run.paths = {source.name: source.full_path for source in sources}
         run.replay, run.plan, run.others = replay, plan, others
-        run.defers_commits = run.run_id is not None and len(sources) > 1
+        run.defers_commits = run.run_id is not None and len(own) > 1
         run.siblings = Siblings(p for p in run.paths.values() if wanted(p, settings.where))
         stack.callback(run.close)
         name, provider, mode = settings.job_name, settings.provider, settings.mode
-        size = sum(source.size_bytes for source in sources)
-        emit(RunStarted(run.run_id, len(sources), name, provider, mode, size))
-        run.earlier = _stoppable(run, lambda: _earlier(run, sources))
+        size = sum(source.size_bytes for source in own)
+        emit(RunStarted(run.run_id, len(own), name, provider, mode, size))
+        if settings.shard is not None:
+            said = f"has {len(own):,} of {counted(len(sources), 'file')}"
+            emit(FileNote(f"shard {settings.shard}", Note("run", said)))
+        run.earlier = _stoppable(run, lambda: _earlier(run, own))
         wal = _stoppable(run, lambda: _wal_position(run))
-        files = tuple(_all_files(run, known_at.in_order(settings, sources)))
+        files = tuple(_all_files(run, known_at.in_order(settings, own)))
         if not run.cancelled.is_set():
             files = _stoppable(run, partial(durable.confirmed, run, files))
         wal_bytes = None
@@ -124,9 +131,28 @@ def load(
         if record is not None:
             record.end(status, "; ".join(f.error for f in files if f.error)[:2000] or None)
     elapsed_ms = int((time.monotonic() - started) * 1000)
-    result = LoadResult(run.run_id, status, files, elapsed_ms, wal_bytes, settings.dry_run, chunks)
+    shard = str(settings.shard) if settings.shard else None
+    result = LoadResult(
+        run.run_id, status, files, elapsed_ms, wal_bytes, settings.dry_run, chunks, shard=shard
+    )
     emit(RunDone(result))
     return result
+
+
+def own_of(settings: Settings, sources: Sequence[Source]) -> Sequence[Source]:
+    """Those of `sources` that are in the shard, or all of them.
+
+    Raises:
+        SettingsError: one is a pipe, which has no name that would tell the shard.
+    """
+    if settings.shard is None:
+        return sources
+    if any(source.name == "stdin" and source.is_copy for source in sources):
+        raise SettingsError(
+            "standard input cannot be divided: it has no name", option="--shard",
+            hint="name files, folders or URLs",
+        )  # fmt: skip
+    return [source for source in sources if settings.shard.has(source.name)]
 
 
 def _all_files(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:

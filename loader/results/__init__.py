@@ -158,7 +158,7 @@ class ChunkWrites:
 class LoadResult:
     """One invocation. `run_id` is None for a dry run, which leaves no record. `chunks` are the
     compressed chunks that it wrote into, in order of time. `tenant` is the one whose `dataset` the
-    files are rows of; None for bars."""
+    files are rows of; None for bars. `shard` is the share of the files that it was for (`3/16`)."""
 
     run_id: int | None
     status: RunStatus
@@ -169,6 +169,7 @@ class LoadResult:
     chunks: tuple[ChunkWrites, ...] = ()
     dataset: str | None = None
     tenant: str | None = None
+    shard: str | None = None
 
     @property
     def counts(self) -> Counts:
@@ -203,6 +204,7 @@ def as_object(result: LoadResult) -> dict[str, object]:
         "status": result.status,
         "dry_run": result.dry_run,
         **({"dataset": result.dataset, "tenant": result.tenant} if result.tenant else {}),
+        **({"shard": result.shard} if result.shard else {}),
         **result.counts.as_columns(),
         **result.history.as_columns(),
         "symbols": result.symbols,

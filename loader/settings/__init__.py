@@ -4,5 +4,6 @@ from loader.settings.limit import RejectLimit
 from loader.settings.load import Meaning, Settings
 from loader.settings.option import Option
 from loader.settings.part import Part
+from loader.settings.shard import Shard
 
-__all__ = ["Meaning", "Option", "Part", "RejectLimit", "Settings"]
+__all__ = ["Meaning", "Option", "Part", "RejectLimit", "Settings", "Shard"]

@@ -9,11 +9,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from loader.errors import SettingsError
-from loader.settings import dated
+from loader.settings import dated, shard
 from loader.settings.kinds import FLAG, LIMIT, PAIRS, PATH, POWER, SIGNS, TEXT, choice, whole
 from loader.settings.limit import RejectLimit
 from loader.settings.option import Option, by_name, setting, table_of
 from loader.settings.part import WHOLE, Part
+from loader.settings.shard import Shard
 
 if TYPE_CHECKING:
     from loader.bars.symbol_map import SymbolMap
@@ -150,8 +151,9 @@ class Settings(Meaning):
     memory at a time; `commit_every` cuts a file into parts that commit one by one. `max_restated`,
     `max_gone`, `delete_gone` and `accept` are the guard's: see docs/guard.md. `workers` files load
     at a time. `leaves_unfinished` passes over a file that is cut short and was written to a
-    moment ago. `recompress` compresses the chunks of a hypertable that the load has written into.
-    None of this changes which bars a file turns into; `part` says which of them are loaded.
+    moment ago. `shard` is the share of the files that the load is for. `recompress` compresses the
+    chunks of a hypertable that the load has written into. None of this changes which bars a file
+    turns into; `part` says which of them are loaded.
     """
 
     max_rejects: RejectLimit = setting(
@@ -215,6 +217,11 @@ class Settings(Meaning):
         None, TEXT, "Where each file says when it was known: 'name:%Y%m%d', 'name:REGEX', or "
         "mtime. Files are loaded in that order, one at a time.", metavar="WHERE",
         convert=dated.read,
+    )  # fmt: skip
+    shard: Shard | None = setting(
+        None, TEXT, "Load one of several shards of the files: 3/16, or auto in a task of an array "
+        "(Kubernetes with auto/16, Slurm, AWS Batch, Cloud Run).", metavar="K/N|auto",
+        sections=(), convert=shard.read,
     )  # fmt: skip
     leaves_unfinished: bool = False
     part: Part = WHOLE

@@ -15,7 +15,7 @@ from loader.cli.backfill import backfill
 from loader.cli.inspect import inspect
 from loader.cli.live import live
 from loader.jobs.config.keys import DEFAULTS, JOB
-from loader.settings import Meaning, Part, RejectLimit, Settings, load
+from loader.settings import Meaning, Part, RejectLimit, Settings, Shard, load
 from loader.settings.load import MEANING, OPTIONS, as_fields
 from loader.store.runs.fingerprint import compute_config_fingerprint
 
@@ -24,7 +24,7 @@ from loader.store.runs.fingerprint import compute_config_fingerprint
 DECIDES_NOTHING = {
     "max_rejects", "workers", "batch_rows", "commit_every", "recompress", "job_name", "dataset",
     "tenant", "mode", "dry_run", "force", "leaves_unfinished", "known_at", "known_at_from",
-    "max_restated", "max_gone", "delete_gone", "accept",
+    "max_restated", "max_gone", "delete_gone", "accept", "shard",
 }  # fmt: skip
 #: Fields that decide which of its bars are loaded.
 DECIDES_THE_PART = {"part"}
@@ -51,7 +51,7 @@ OTHERS: dict[str, Any] = {
     "force": True, "leaves_unfinished": True, "known_at": datetime(2021, 3, 5, tzinfo=UTC),
     "known_at_from": "mtime", "max_restated": RejectLimit(share=0.02),
     "max_gone": RejectLimit(rows=3), "delete_gone": True, "accept": ("shift", "gone"),
-    "part": Part(symbols=("SPY",)),
+    "part": Part(symbols=("SPY",)), "shard": Shard(3, 16),
 }  # fmt: skip
 
 

@@ -121,7 +121,8 @@ def _facts(result: LoadResult, where: str | None) -> list[tuple[str, str]]:
         facts.append(("WAL", bytes_(result.wal_bytes)))
     facts += _chunks(result)
     if result.run_id is not None:
-        facts.append(("run", str(result.run_id)))
+        of = f" (shard {result.shard})" if result.shard else ""
+        facts.append(("run", f"{result.run_id}{of}"))
     if told := str(result.history):
         facts.append(("history", told))
     if rules := _rules(result):
