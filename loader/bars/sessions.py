@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime, time
+from functools import cache
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 #: Opening and close of the main session on the clocks of markets.
 SESSIONS: Final = {
@@ -53,3 +56,27 @@ LUNCH: Final = {
     "Asia/Hong_Kong": (time(12), time(13)),
     "Asia/Tokyo": (time(11, 30), time(12, 30)),
 }
+
+
+def sessions(zone: str) -> Sequence[tuple[time, time]]:
+    """Opening and close of the sessions of a zone, the main one first."""
+    return (SESSIONS[zone], *FURTHER.get(zone, ()))
+
+
+def lie_within_one(instants: Iterable[datetime], zone: str) -> bool:
+    """Whether the instants (aware) lie within one session, after its opening. Without a query, for
+    a handful of them. True where the system has no data of zones."""
+    if (known := _python_zone(zone)) is None:
+        return True
+    clocks = [instant.astimezone(known).time() for instant in instants]
+    return any(
+        all(opening < clock <= close for clock in clocks) for opening, close in sessions(zone)
+    )
+
+
+@cache
+def _python_zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError):
+        return None

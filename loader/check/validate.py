@@ -183,7 +183,9 @@ def _spellings(good: pl.DataFrame, source_symbols: pl.Series, naming: Naming) ->
     )
     if spelled.height <= _FEW_ROWS and len(set(spelled.rows())) == spelled.height:
         return spelled.hstack([naming.origins(spelled).alias("convention")])
-    if spelled.height > _FEW:
+    if all(column.n_unique() == 1 for column in spelled.get_columns()):
+        spelled = spelled.head(1)
+    elif spelled.height > _FEW:
         # Rows mostly repeat the one before: the few that do not are quickly made distinct.
         spelled = spelled.filter(changes(spelled.get_columns()))
     distinct = spelled.unique(maintain_order=True)

@@ -8,7 +8,7 @@ from typing import Final, Literal
 import polars as pl
 
 from loader import bars
-from loader.bars.sessions import ALIASES, FURTHER, LARGE, LUNCH, SESSIONS
+from loader.bars.sessions import ALIASES, LARGE, LUNCH, SESSIONS, lie_within_one, sessions
 from loader.bars.times import closings, zones
 from loader.bars.times.stamps import LAST_SECOND, Stamps, TimePlan, local
 from loader.bars.times.zones import Zone
@@ -18,6 +18,8 @@ from loader.errors import ColumnMismatch
 Stamp = Literal["start", "end"]
 #: So many times are enough to see that most zones do not fit.
 _FEW: Final = 500
+#: And so few for what one file of thousands must not pay for.
+_VERY_FEW: Final = 4
 #: So many days, or bars of one, that a session is no chance where nobody names its zone.
 _MANY, _MANY_BARS = 3, 8
 #: Of these days, so many have to open and close with the session; a half day does not.
@@ -129,9 +131,12 @@ def _refuse_session_ends(plan: TimePlan, ts: pl.Series, interval: str, where: st
     length = timedelta(seconds=bars.INTERVAL_SECONDS[interval])
     ts = ts.drop_nulls()
     few = ts.gather_every(len(ts) // _FEW + 1)
+    very_few = _instants(few)
     for zone, certain in _places(plan):
         large = certain or length < _HOUR or zone.name in LARGE
-        if not large or not (certain or _may_fit(few, zone)):
+        if not large or not (
+            certain or (lie_within_one(very_few, zone.name) and _may_fit(few, zone))
+        ):
             continue
         shown = zones.to_wall(ts, zone)
         clock, day = shown.dt.time(), shown.dt.date()
@@ -145,7 +150,7 @@ def _refuse_session_ends(plan: TimePlan, ts: pl.Series, interval: str, where: st
                 "and not its end: they may be the ends of the bars",
                 hint=_ASK,
             )
-        main, *further = (SESSIONS[zone.name], *FURTHER.get(zone.name, ()))
+        main, *further = sessions(zone.name)
         for opening, close in (main, *further):
             assert isinstance(first, time)
             assert isinstance(last, time)
@@ -163,8 +168,17 @@ def _refuse_session_ends(plan: TimePlan, ts: pl.Series, interval: str, where: st
 def _may_fit(few: pl.Series, zone: Zone) -> bool:
     """Whether a few of the times lie within a session of the zone."""
     clock = zones.to_wall(few, zone).dt.time()
-    sessions = (SESSIONS[zone.name], *FURTHER.get(zone.name, ()))
-    return any(((clock > opening) & (clock <= close)).all() for opening, close in sessions)
+    return any(
+        ((clock > opening) & (clock <= close)).all() for opening, close in sessions(zone.name)
+    )
+
+
+def _instants(few: pl.Series) -> list[datetime]:
+    """Some of the times, the first and the last among them; none beyond Python's years."""
+    try:
+        return [*few.gather_every(len(few) // _VERY_FEW + 1), *few[-1:]]
+    except (ValueError, OverflowError):
+        return []
 
 
 def _stops_for_lunch(clock: pl.Series, zone: Zone) -> bool:

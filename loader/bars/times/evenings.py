@@ -49,9 +49,10 @@ def settled(
     Raises:
         ColumnMismatch: they may begin on the evening before, and no zone with hours ahead says so.
     """
-    longer = intervals.is_in(["1d", *_LONGER]).fill_null(False)
-    if not longer.any():
+    words = ["1d", *_LONGER]
+    if set(words).isdisjoint(intervals.unique()):
         return plan, ()
+    longer = intervals.is_in(words).fill_null(False)
     clock, intervals = local(stamps, plan).filter(longer), intervals.filter(longer)
     at = time_of_day(clock).drop_nulls()
     if not len(at) or (at == timedelta(0)).all():

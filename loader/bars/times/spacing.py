@@ -71,12 +71,16 @@ def infer(times: pl.Series, series: Sequence[pl.Series] = ()) -> Spacing:
 
 def _steps(times: pl.Series, series: Sequence[pl.Series]) -> pl.Series:
     """Seconds from each time to the next, ascending within one series; never 0."""
-    keys = [key.alias(f"key{number}") for number, key in enumerate(series)]
+    keys = [key.alias(f"key{number}") for number, key in enumerate(series) if key.n_unique() > 1]
+    if not keys:
+        known = times.drop_nulls()
+        at = (known if known.is_sorted() else known.sort()).to_physical()
+        steps = (at.diff().drop_nulls() // 1_000_000).alias("step")
+        return steps.filter(steps > 0)
     names = [key.name for key in keys]
     frame = pl.DataFrame([*keys, times.alias("t")])
     frame = frame.drop_nulls("t").sort("t").with_columns(pl.col("t").dt.epoch("us"))
-    step = pl.col("t").diff()
-    seconds = (step.over(names) if names else step) // 1_000_000
+    seconds = pl.col("t").diff().over(names) // 1_000_000
     return frame.select(seconds.alias("step")).filter(pl.col("step") > 0).to_series()
 
 

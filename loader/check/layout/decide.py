@@ -15,7 +15,7 @@ from loader.bars.times import closings, edges, settle, stamps
 from loader.bars.times import plan as timeplan
 from loader.bars.times.stamps import Stamps, TimePlan
 from loader.bars.times.zones import parse_zone
-from loader.bars.words import Words
+from loader.bars.words import Words, constant
 from loader.check.instruments.apart import unselected
 from loader.check.instruments.asked import check_fields
 from loader.check.instruments.hints import ASKED, Hint, hinted_interval, parse_interval
@@ -293,4 +293,4 @@ def _symbol_notes(frame: pl.DataFrame, columns: Mapping[str, str]) -> tuple[str,
 def _column(answer: pl.Series | bool, height: int) -> pl.Series:
     if isinstance(answer, pl.Series):
         return answer
-    return pl.repeat(answer, height, dtype=pl.Boolean, eager=True)
+    return constant(answer, height, pl.Boolean())

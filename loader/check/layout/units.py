@@ -64,9 +64,12 @@ def refuse_others(
             hint=_left_out(own),
         )
     head = frame.head(_SAMPLE)
+    found = [name for name in free if _is_sibling(head, name)]
+    if not found:
+        return
     prices = _prices(head, columns, written)
     volume = _floats(head[own], written)
-    siblings = {name: _floats(head[name], written) for name in free if _is_sibling(head, name)}
+    siblings = {name: _floats(head[name], written) for name in found}
     siblings = {name: s for name, s in siblings.items() if s.null_count() * 2 <= len(s)}
     if any(_is_money(name, sibling, volume, prices) for name, sibling in siblings.items()):
         return
