@@ -62,8 +62,11 @@ def coverage(
         at = past.asked(url, as_of, pin)
         past.read_at(connection, at)
 
+        others: list[Connection] = []
+
         def another() -> Connection:
             opened = connect(url, autocommit=True)
+            others.append(opened)
             past.read_at(opened, at)
             return opened
 
@@ -71,6 +74,7 @@ def coverage(
             found = cancellable(
                 connection,
                 lambda: coverage(connection, asked, cells, exact=exact, another=another),
+                others,
             )
         except NothingStored as none:
             if provider or symbols or interval:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 _KINDS: Final = (".svg", ".png")
+#: Two pictures that differ only where there is a font.
+_EMPTY: Final = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"></svg>'
+_LETTER: Final = _EMPTY.replace("><", '><text y="15" style="font:11px sans-serif">M</text><')
 
 
 def _picture(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -31,7 +34,7 @@ def write_picture(drawing: Drawing, path: str) -> None:
     """Writes the picture, in the format of the file's name; it appears when it is whole.
 
     Raises:
-        SettingsError: it cannot be written; or PNG needs the extra.
+        SettingsError: it cannot be written; or PNG needs the extra, or a font.
     """
     from loader.store.export.rows import whole_file
 
@@ -51,4 +54,9 @@ def _png(picture: str) -> bytes:
             "pictures as PNG need the package resvg-py",
             hint="install it with: pip install 'mdload[report]'; or name a .svg file",
         ) from error
+    if resvg_py.svg_to_bytes(svg_string=_EMPTY) == resvg_py.svg_to_bytes(svg_string=_LETTER):
+        raise SettingsError(
+            "pictures as PNG need a font, and this machine has none",
+            hint="install one, such as the package fonts-dejavu-core; or name a .svg file",
+        )
     return bytes(resvg_py.svg_to_bytes(svg_string=picture, zoom=2))

@@ -55,7 +55,7 @@ def report(
     from loader.cli import interrupts
     from loader.cli.store import store
     from loader.cli.views.table import print_json
-    from loader.db.arrow import connect
+    from loader.db.arrow import Connection, connect
     from loader.db.cancelling import cancellable
     from loader.db.reconnecting import ReconnectingSession
     from loader.db.rows import connect as connect_rows
@@ -83,10 +83,15 @@ def report(
             session.close()
         wanted = SeriesFilter(provider, symbols, interval, first, last)
         asked = Asked(wanted, first, calendar, at, then, shown)
+        others: list[Connection] = []
+
+        def another() -> Connection:
+            others.append(connect(url, autocommit=True))
+            return others[-1]
+
         with connect(url, autocommit=True) as connection, connect_rows(url) as rows:
             found = cancellable(
-                connection,
-                lambda: gather(connection, rows, asked, now, lambda: connect(url, autocommit=True)),
+                connection, lambda: gather(connection, rows, asked, now, another), others
             )
     if path is not None and render is not None:
         with whole_file(path) as file:

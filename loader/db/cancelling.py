@@ -4,7 +4,7 @@ be left behind, and the server is asked to stop."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final, Generic, TypeVar
 
@@ -18,21 +18,23 @@ _HEARD: Final = 0.5
 _LOOK: Final = 0.5
 
 
-def cancellable(connection: Executor, work: Callable[[], T]) -> T:
+def cancellable(connection: Executor, work: Callable[[], T], others: Sequence[Executor] = ()) -> T:
     """Does `work` over `connection` in another thread, so that Ctrl-C can interrupt the wait.
-    Returns or raises what `work` does."""
-    with cancelling(connection):
+    Returns or raises what `work` does. `others` are connections that `work` opens meanwhile."""
+    with cancelling(connection, others):
         return apart(work)
 
 
 @contextmanager
-def cancelling(connection: Executor) -> Iterator[None]:
-    """If the block raises, asks the server to stop what another thread does over `connection`."""
+def cancelling(connection: Executor, others: Sequence[Executor] = ()) -> Iterator[None]:
+    """If the block raises, asks the server to stop what other threads do over `connection` and
+    over those that are among `others` by then."""
     try:
         yield
     except BaseException:
-        with suppress(TooLate):  # a server that does not answer cannot be asked
-            apart(connection.cancel, seconds=_HEARD)
+        for each in (connection, *others):
+            with suppress(TooLate):  # a server that does not answer cannot be asked
+                apart(each.cancel, seconds=_HEARD)
         raise
 
 

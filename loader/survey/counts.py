@@ -17,8 +17,10 @@ from loader.store.packed import wanted_json
 from loader.store.timescale.chunks import Stretch
 
 T = TypeVar("T")
-#: Up to this many possible bars, all are counted: a second at most.
+#: Up to this many possible bars, all are counted: a second at most. Of more, so many are.
 _COUNTED: Final = 10_000_000
+#: From so many series on half of that: each of them has fewer weeks to count.
+_MANY: Final = 2_000
 #: Fewest weeks of a series to count for an estimate; of thousands of series fewer, down to one.
 _LEAST: Final = 6
 _WEEKS: Final = 12_000
@@ -66,7 +68,7 @@ def counts(
     origin = stops["ts"].min()
     ends = pieces.group_by("sid").agg(lo=pl.col("first").min(), hi=pl.col("last").max())
     possible = _most(stops.join(ends, on="sid"), width)
-    share = 1.0 if exact else min(1.0, _COUNTED / max(possible, 1))
+    share = 1.0 if exact or possible <= _COUNTED else _sampled(ends.height) / possible
     least = max(1, min(_LEAST, _WEEKS // ends.height))
     week = max(width // _MICROSECOND, _WEEK)
     weeks = stops.select(
@@ -74,20 +76,31 @@ def counts(
     ).unique(maintain_order=True)
     begins = pl.lit(origin).cast(TS) + pl.duration(microseconds="week")
     whole = weeks.select("sid", lo=begins, hi=begins + (week - 1) * _MICROSECOND)
-    scales: dict[int, tuple[int, int]] = {}
-    wanted: list[pl.DataFrame] = []
-    for (sid,), own in whole.group_by("sid", maintain_order=True):
-        assert isinstance(sid, int)
-        taken = max(math.ceil(own.height * share), min(own.height, least))
-        scales[sid] = (own.height, taken)
-        if taken < own.height:
-            wanted.append(own[_spread(own.height, taken, sid)])
-    entire = [sid for sid, (all_, taken) in scales.items() if all_ == taken]
-    wanted.append(ends.filter(pl.col("sid").is_in(entire)).select("sid", "lo", "hi"))
-    counted = _counted(sessions, pl.concat(wanted), pieces, apart)
-    for sid, (all_, taken) in scales.items():
-        found[sid] = (found[sid][0] + round(counted[sid] * all_ / taken), all_ == taken)
+    every = dict(whole.group_by("sid", maintain_order=True).len().iter_rows())
+    picked = {
+        sid: _spread(many, max(math.ceil(many * share), min(many, least)), sid)
+        for sid, many in every.items()
+    }
+    places = pl.DataFrame(
+        [(sid, place) for sid, own in picked.items() if len(own) < every[sid] for place in own],
+        {"sid": whole.schema["sid"], "place": pl.Int64()}, orient="row",
+    )  # fmt: skip
+    some = whole.with_columns(place=pl.int_range(pl.len()).over("sid")).join(
+        places, on=["sid", "place"], how="semi"
+    )
+    entire = [sid for sid, own in picked.items() if len(own) == every[sid]]
+    wanted = pl.concat(
+        [some.drop("place"), ends.filter(pl.col("sid").is_in(entire)).select("sid", "lo", "hi")]
+    )
+    counted = _counted(sessions, wanted, pieces, apart)
+    for sid, own in picked.items():
+        estimate = round(counted[sid] * every[sid] / len(own))
+        found[sid] = (found[sid][0] + estimate, len(own) == every[sid])
     return found
+
+
+def _sampled(series: int) -> int:
+    return _COUNTED if series < _MANY else _COUNTED // 2
 
 
 def _most(stops: pl.DataFrame, width: timedelta) -> int:
@@ -131,5 +144,8 @@ def _counted(
 def _spread(all_: int, taken: int, series: int) -> list[int]:
     """Picks one place in each of `taken` equal parts of `all_` places, at varying distances: the
     sample must not line up with monthly or yearly patterns."""
+    if taken >= all_:
+        return list(range(all_))
     golden = (math.sqrt(5) - 1) / 2
-    return [int((n + (n + series) * golden % 1) * all_ / taken) for n in range(taken)]
+    places = (int((n + (n + series) * golden % 1) * all_ / taken) for n in range(taken))
+    return list(dict.fromkeys(places))  # neighbours may meet in one place

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from loader.cli.plot import _png
+from loader.errors import SettingsError
+from loader.survey.pictures.vintages import triangle
 from tests.conftest import Ran
 from tests.support.sql import fetch
 
@@ -64,3 +69,31 @@ def test_another_kind_of_file_is_refused(mdload: Mdload, url: str) -> None:
     ran = mdload("coverage", "--plot", "c.pdf", "--database", url)
     assert ran.code == 2
     assert "'c.pdf' is neither .svg nor .png" in ran.err
+
+
+def test_a_machine_without_fonts_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words would be missing from the picture, and nobody told."""
+    resvg = pytest.importorskip("resvg_py")
+    with_fonts = _png('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')
+    assert with_fonts.startswith(b"\x89PNG\r\n")
+    without = partial(resvg.svg_to_bytes, skip_system_fonts=True)
+    monkeypatch.setattr(resvg, "svg_to_bytes", without)
+    with pytest.raises(SettingsError, match="need a font, and this machine has none"):
+        _png('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')
+
+
+def test_bars_that_moved_in_time_have_a_colour_of_their_own() -> None:
+    begin = datetime(2024, 3, 4, tzinfo=UTC)
+    day = timedelta(days=1)
+    marks = [
+        {"bin": begin + n * day, "known_at": begin + known * day, "bars": 2, "bps": 40.0,
+         "moved": known == 20}
+        for known in (10, 20) for n in range(3)
+    ]  # fmt: skip
+    drawn = ElementTree.fromstring(str(triangle(marks, day, "changes")))
+    titles = {rect.attrib["class"]: rect[0].text for rect in drawn if len(rect)}
+    assert titles == {
+        "p2": "6 bars from 2024-03-04 to 2024-03-06, known 2024-03-14 00:00Z: up to +40 bps",
+        "zs": "6 bars from 2024-03-04 to 2024-03-06, known 2024-03-24 00:00Z: up to +40 bps, "
+              "moved in time",
+    }  # fmt: skip

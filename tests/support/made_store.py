@@ -152,6 +152,8 @@ def fill(url: str, today: date, size: Size = SMALL) -> None:
     with psycopg.connect(url) as plain:
         _runs(plain, size, midnight)
         _restatements(plain, size, midnight, days)
+        if size == SMALL:
+            _moved(plain, midnight, days)
         insert(plain, "bars_gap_waivers", [{
             "symbol": "DELT", "first_session": days[0].date(), "last_session": days[-1].date(),
             "reason": "halted", "waived_by": "desk",
@@ -264,6 +266,44 @@ def _restatements(
                 "UPDATE job_run_files SET findings = findings || %s::jsonb WHERE run_id = %s",
                 [json.dumps([finding]), run_id],
             )
+
+
+def _moved(plain: psycopg.Connection[Any], midnight: datetime, days: list[datetime]) -> None:
+    """A load that found the bars of half a year a day beside their places, and put them right."""
+    known, name = midnight - timedelta(days=33, hours=9), "GOLF"
+    made = plain.execute(_MOVED, {
+        "s": name, "first": days[-400], "last": days[-280], "known": known, "run": 41,
+    }).rowcount  # fmt: skip
+    insert(plain, "bars_loads", [{
+        "xact_at": known, "known_at": known, "stamped_at": known, "inserted": 0, "updated": made,
+        "deleted": 0, "run_id": 41, "kind": "load",
+    }])  # fmt: skip
+    finding = SHIFT | {
+        "action": "accepted",
+        "symbol": name,
+        "interval": "1d",
+        "text": f"{made} bars of {name} 1d have the prices of one day earlier",
+    }
+    plain.execute(
+        "UPDATE job_run_files SET findings = findings || %s::jsonb WHERE run_id = 41",
+        [json.dumps([finding])],
+    )
+
+
+_MOVED = """
+INSERT INTO bars_ohlcv_revisions (
+    provider, symbol, interval, ts, old_open, old_high, old_low, old_close, old_volume,
+    new_open, new_high, new_low, new_close, new_volume, run_id, revised_at, op,
+    old_updated_at, old_created_at)
+SELECT provider, symbol, interval, ts, lag(open) OVER w, lag(high) OVER w, lag(low) OVER w,
+       lag(close) OVER w, lag(volume) OVER w, open, high, low, close, volume, %(run)s, %(known)s,
+       'update', %(known)s - interval '90 days', %(known)s - interval '90 days'
+  FROM bars_ohlcv
+ WHERE provider = 'polygon' AND symbol = %(s)s AND interval = '1d'
+   AND ts BETWEEN %(first)s AND %(last)s
+WINDOW w AS (ORDER BY ts)
+OFFSET 1
+"""
 
 
 _REVISIONS = """

@@ -233,6 +233,20 @@ def test_links_lead_to_the_run_that_they_name(browser: Browser, page: Path) -> N
         assert not wrong
 
 
+def test_the_keyboard_scrolls_wide_pictures(browser: Browser, page: Path) -> None:
+    """Each box that scrolls can be reached, and has a name: with JavaScript and without."""
+    for scripted in (True, False):
+        with opened(browser, page, java_script_enabled=scripted, **NARROW) as (shown, _):
+            boxes = shown.locator(".pan, .scroll").element_handles()
+            assert len(boxes) > 10
+            for box in boxes:
+                assert box.get_attribute("role") == "region"
+                assert box.get_attribute("aria-label")
+                inside = box.query_selector("svg[tabindex='0']") if scripted else None
+                assert inside or box.get_attribute("tabindex") == "0"
+                assert not (inside and box.get_attribute("tabindex")), "two stops for one picture"
+
+
 def test_it_prints_all_pages_on_a_light_ground(browser: Browser, page: Path) -> None:
     with opened(browser, page, color_scheme="dark", **WIDE) as (shown, _):
         shown.emulate_media(media="print")

@@ -118,7 +118,19 @@ def test_changes_are_the_revisions(made: str, whole: Report) -> None:
     first = whole.vintages.changes[0]
     assert (first["shape"], first["finding"]) == ("adjustment", "split")
     assert first["bps"] == pytest.approx(5_000)
-    assert {c["shape"] for c in whole.vintages.changes} == {"adjustment", "corrections"}
+    shapes = {c["shape"] for c in whole.vintages.changes}
+    assert shapes == {"adjustment", "corrections", "restatement"}
+
+
+def test_bars_that_moved_in_time_are_named(made: str, whole: Report) -> None:
+    moved = [c for c in whole.vintages.changes if c["finding"] == "shift"]
+    assert [(c["symbol"], c["shape"]) for c in moved] == [("GOLF", "restatement")]
+    marks = [m for m in whole.vintages.marks if m["moved"]]
+    assert {m["known_at"] for m in marks} == {moved[0]["known_at"]}
+    assert fetch(
+        made, "SELECT count(*) FROM bars_ohlcv_revisions WHERE run_id = 41 AND symbol = 'GOLF'"
+        " AND revised_at = %s", moved[0]["known_at"],
+    ) == [(sum(m["bars"] for m in marks),)]  # fmt: skip
 
 
 def test_runs_and_rejects_are_those_of_the_ledger(made: str, whole: Report) -> None:

@@ -25,6 +25,8 @@ _SIZES: Final = (
     ("p1", "", 14.0), ("p2", "", 14.0), ("p3", "", 14.0),
     ("p4", "prices up; by 0, 10, 100, 1,000 bps or more", 0.0),
 )  # fmt: skip
+#: Bars that moved in time: how far their prices differ from those of another hour tells nothing.
+_MOVED: Final = "zs"
 #: Stretches of the bars' time.
 _BINS: Final = 120
 
@@ -34,7 +36,7 @@ def triangle(
     height: float = _HEIGHT,
 ) -> Drawing:  # fmt: skip
     """`marks`: `bin` (where a stretch of the bars' time begins, `step` long), `known_at`, `bars`
-    and `bps`. At least one."""
+    and `bps`, and `moved` if the bars moved in time. At least one."""
     drawing = Drawing(_WIDTH, height, label, kind="pic zoom", style=style)
     first = min(mark["bin"] for mark in marks)
     last = max(mark["bin"] for mark in marks) + step
@@ -52,8 +54,9 @@ def triangle(
     rows: dict[int, dict[datetime, list[Any]]] = {}
     for mark in marks:
         row = rows.setdefault(round((up(mark["known_at"]) - _TOP) / tall), {})
-        cell = row.setdefault(mark["bin"], [0, None, mark["known_at"]])
+        cell = row.setdefault(mark["bin"], [0, None, mark["known_at"], False])
         cell[0] += mark["bars"]
+        cell[3] |= bool(mark.get("moved"))
         if mark["bps"] is not None and abs(mark["bps"]) >= abs(cell[1] or 0):
             cell[1] = mark["bps"]
     for number, row in sorted(rows.items()):
@@ -105,8 +108,8 @@ def _row(
     """Neighbours of one colour are one rectangle."""
     begun: list[Any] | None = None  # begin, end, class, bars, largest, known
     for begin in sorted(row):
-        bars, bps, known = row[begin]
-        kind = of_change(bps)
+        bars, bps, known, moved = row[begin]
+        kind = _MOVED if moved else of_change(bps)
         if begun and begun[1] == begin and begun[2] == kind:
             begun[1], begun[3] = begin + step, begun[3] + bars
             begun[4] = max(begun[4] or 0, bps or 0, key=abs)
@@ -123,6 +126,7 @@ def _mark(
     kind: str, bars: int, bps: float | None, known: datetime,
 ) -> None:  # fmt: skip
     size = "no price changed" if not bps else f"up to {bps:+,.4g} bps"
+    size += ", moved in time" if kind == _MOVED else ""
     last = max(begin, end - timedelta(days=1))
     drawing.rect(
         across(begin), y - tall / 2, max(across(end) - across(begin), 3.0), tall, kind,

@@ -25,7 +25,7 @@ _LEGENDS: Final = {
                ("sA", "after the last bar"), ("sN", "nothing expected")),
     "changes": (("n4", "down by 1,000 bps or more"), ("n3", "100"), ("n2", "10"), ("n1", "less"),
                 ("z0", "no price"), ("p1", "up by less than 10"), ("p2", "10"), ("p3", "100"),
-                ("p4", "1,000 bps or more")),
+                ("p4", "1,000 bps or more"), ("zs", "moved in time")),
     "outcomes": (("oS", "success"), ("oF", "failure"), ("oC", "cancelled"), ("oR", "running"),
                  ("oK", "stuck")),
     "candles": (("up", "up"), ("dn", "down"), ("rv", "changed later; outline: as it was before")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -40,7 +40,8 @@ class Vintages:
             `shape`: `adjustment` (all by one factor), `restatement` (many bars in a row),
             `corrections` (some bars) or `gone`; and `finding`, the guard's word for it, or None.
         marks: by series, load and bin: `series` (its number among `series`), `known_at`, `bin`
-            (where it begins), `bars` and `bps`, with the sign of the larger change of a close.
+            (where it begins), `bars`, `bps`, with the sign of the larger change of a close, and
+            `moved`: the guard found that the bars had moved in time, as by a wrong zone.
         series: the series with changes, those with most changed bars first: key, `bars`, `bps`.
         pictured: how many of them are pictured one by one.
     """
@@ -81,11 +82,19 @@ def vintages(
         .sort("bars", "bps", *SERIES, descending=[True, True, False, False, False], nulls_last=True)
     )  # fmt: skip
     numbered = series.with_row_index("series").select("series", *SERIES)
-    marks = found.join(numbered, on=SERIES).sort("series", "known_at", "bin")
+    named = _named(findings)
+    moved = pl.Series(
+        [named.get(key) == "shift" for key in found.select("run_id", *SERIES).iter_rows()],
+        dtype=pl.Boolean,
+    )
+    marks = found.with_columns(moved=moved).join(numbered, on=SERIES)
+    marks = marks.sort("series", "known_at", "bin")
     return Vintages(
         ends["revisions"], first, last, ends["known_first"], ends["known_last"], step,
-        _changes(found, step, findings),
-        marks.select("series", "known_at", "bin", "bars", bps=pl.col("signed")).to_dicts(),
+        _changes(found, step, named),
+        marks.select(
+            "series", "known_at", "bin", "bars", pl.col("signed").alias("bps"), "moved"
+        ).to_dicts(),
         series.to_dicts(), min(_PICTURES, series.height),
     )  # fmt: skip
 
@@ -95,12 +104,18 @@ def _instant(asked: Asked) -> tuple[str | None, str | None]:
     return (None if at is None or at.pin else at.text), (at.pin if at else None)
 
 
-def _changes(found: pl.DataFrame, step: timedelta, findings: Sequence[Row]) -> list[Row]:
-    known = {
+def _named(findings: Sequence[Row]) -> dict[tuple[object, ...], str]:
+    """By run and series, what the guard calls the change."""
+    return {
         (f["run_id"], f["provider"], f["symbol"], f["interval"]): f["kind"]
         for f in findings
         if f["kind"] not in ("restated", "gone")
     }  # fmt: skip
+
+
+def _changes(
+    found: pl.DataFrame, step: timedelta, named: Mapping[tuple[object, ...], str]
+) -> list[Row]:
     by = found.group_by(*SERIES, "run_id", "known_at").agg(
         pl.col("bars").sum(), pl.col("deleted").sum(), pl.col("first").min(), pl.col("last").max(),
         pl.col("low").min(), pl.col("high").max(), pl.col("bps").max(), filled=pl.len(),
@@ -120,6 +135,6 @@ def _changes(found: pl.DataFrame, step: timedelta, findings: Sequence[Row]) -> l
         nulls_last=True,
     )  # fmt: skip
     return [
-        row | {"finding": known.get((row["run_id"], *(row[name] for name in SERIES)))}
+        row | {"finding": named.get((row["run_id"], *(row[name] for name in SERIES)))}
         for row in rows.iter_rows(named=True)
     ]

@@ -143,7 +143,9 @@
       button.addEventListener("click", action);
       tools.append(button);
     }
-    svg.before(tools);
+    const pan = svg.closest(".pan");
+    pan.before(tools);
+    pan.removeAttribute("tabindex"); // one stop on the way: the picture itself scrolls and zooms
     svg.setAttribute("tabindex", "0");
     const keys = { "+": () => zoom(1.6), "-": () => zoom(1 / 1.6), 0: reset, ArrowLeft: () => move(-0.15, 0), ArrowRight: () => move(0.15, 0), ArrowUp: () => move(0, -0.15), ArrowDown: () => move(0, 0.15) };
     svg.addEventListener("keydown", (event) => {
