@@ -97,3 +97,23 @@ SELECT f.path, min(r.symbol) AS symbol, count(*) AS bars
   JOIN job_run_files f ON f.id = l.file_id
  WHERE r.revised_at = now() AND f.id <> CAST($1 AS bigint) AND f.path <> $2
  GROUP BY f.path
+
+-- content_lock --
+-- Waits until no other session loads the content and settings $1, and keeps others from it until content_unlock. Held by
+-- the session, so the server gives it back with it.
+SELECT pg_advisory_lock(hashtextextended(concat('mdload content ', current_schema(), '.', CAST($1 AS text)), 0))
+
+-- content_unlock --
+-- Gives the lock of $1 back.
+SELECT pg_advisory_unlock(hashtextextended(concat('mdload content ', current_schema(), '.', CAST($1 AS text)), 0))
+
+-- file_of_run --
+-- What run $1 has already made of the file at path $2 with content $3, if it has ended.
+SELECT id, state, dialect, provider, "interval", rows_read, rows_inserted, rows_updated, rows_unchanged, rows_duplicate,
+       rows_skipped, rows_failed, min_ts, max_ts, symbols, notes, CAST(rejected AS text) AS rejected,
+       bars_changed, bars_inserted_between, bars_gone, bars_deleted,
+       CAST(series AS text) AS series, CAST(findings AS text) AS findings
+  FROM job_run_files
+ WHERE run_id = CAST($1 AS bigint) AND path = $2 AND content_hash = $3 AND state IN ('loaded', 'known')
+ ORDER BY id DESC
+ LIMIT 1

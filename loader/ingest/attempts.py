@@ -62,7 +62,9 @@ class _Attempts:
         for attempt in range(1, retries.ATTEMPTS + 1):
             try:
                 self._take_over()
-                return self._known() or self._attempt()
+                assert self._done.content_hash is not None
+                with self._run.alone(self._source, self._done.content_hash) as done:
+                    return done or self._known() or self._attempt()
             except MayRepeat:
                 self._work = None
                 self._mode = replace(self._mode, partition=True, resume_at=0)
@@ -101,7 +103,7 @@ class _Attempts:
         )  # fmt: skip
         with suppress(DatabaseError):
             resumable = 0 if self._mode.partition else self._mode.resume_at
-            return _recorded(self._run, self._source, result, resumable)
+            return recorded(self._run, self._source, result, resumable)
         return result
 
     def _may_still_be_written(self) -> bool:
@@ -141,7 +143,7 @@ class _Attempts:
                 "(--force loads it again)"
             )
             result = replace(self._done, state="known", notes=(Note("run", note),))
-            result = _recorded(self._run, self._source, result)
+            result = recorded(self._run, self._source, result)
             self._run.emit(FileNote(self._source.name, Note("run", note)))
             return result
         self._asks_ledger = False
@@ -186,7 +188,7 @@ class _Attempts:
             raise Cancelled("cancelled while waiting to run a file again") from error
 
 
-def _recorded(
+def recorded(
     run: LoadRun, source: Source, result: FileResult, rows_resumable: int = 0
 ) -> FileResult:
     """Records a file in the ledger that gets no more parts; returns it with its id."""

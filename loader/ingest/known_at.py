@@ -29,7 +29,7 @@ def check(settings: Settings) -> None:
         dated.pattern(settings.known_at_from)
         if settings.shard is not None:
             raise SettingsError(
-                "files that are loaded in the order of their dates cannot be divided",
+                "has no meaning for files in the order of their dates",
                 option="--shard",
                 hint="leave out --known-at-from, or --shard",
             )

@@ -36,6 +36,8 @@ from loader.store.runs.fingerprint import compute_config_fingerprint
 from loader.text import counted
 
 T = TypeVar("T")
+#: Loads the sources of a run: their results, in their order.
+AllFiles = Callable[[LoadRun, Sequence[Source]], list[FileResult]]
 
 #: Seconds for files to end by themselves once the load is cancelled.
 _PATIENCE = 0.8
@@ -54,10 +56,12 @@ def load(
     replay: Replaying | None = None,
     plan: Plans | None = None,
     others: Others | None = None,
+    elsewhere: AllFiles | None = None,
 ) -> LoadResult:
     """Loads `sources` into the database at `url` and records the load as one job run. `about` is
     added to the run's metadata. `replay` is given if the sources are rejected rows,
-    `plan` keeps what a dry run would write, `others` reads files that are not bars.
+    `plan` keeps what a dry run would write, `others` reads files that are not bars, `elsewhere`
+    loads the files in other processes.
 
     A file that cannot be loaded does not stop the others: the result has it, with its error.
     KeyboardInterrupt (or any exception raised in this thread) cancels the files that are being
@@ -120,7 +124,7 @@ def load(
             emit(FileNote(f"shard {settings.shard}", Note("run", said)))
         run.earlier = _stoppable(run, lambda: _earlier(run, own))
         wal = _stoppable(run, lambda: _wal_position(run))
-        files = tuple(_all_files(run, known_at.in_order(settings, own)))
+        files = tuple((elsewhere or _all_files)(run, known_at.in_order(settings, own)))
         if not run.cancelled.is_set():
             files = _stoppable(run, partial(durable.confirmed, run, files))
         wal_bytes = None
@@ -149,7 +153,7 @@ def own_of(settings: Settings, sources: Sequence[Source]) -> Sequence[Source]:
         return sources
     if any(source.name == "stdin" and source.is_copy for source in sources):
         raise SettingsError(
-            "standard input cannot be divided: it has no name", option="--shard",
+            "cannot divide standard input, which has no name", option="--shard",
             hint="name files, folders or URLs",
         )  # fmt: skip
     return [source for source in sources if settings.shard.has(source.name)]

@@ -9,11 +9,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from loader.errors import SettingsError
-from loader.settings import dated, shard
+from loader.settings import dated, place, shard
 from loader.settings.kinds import FLAG, LIMIT, PAIRS, PATH, POWER, SIGNS, TEXT, choice, whole
 from loader.settings.limit import RejectLimit
 from loader.settings.option import Option, by_name, setting, table_of
 from loader.settings.part import WHOLE, Part
+from loader.settings.place import Place
 from loader.settings.shard import Shard
 
 if TYPE_CHECKING:
@@ -150,10 +151,10 @@ class Settings(Meaning):
     of that dataset. `batch_rows` is how many rows are in
     memory at a time; `commit_every` cuts a file into parts that commit one by one. `max_restated`,
     `max_gone`, `delete_gone` and `accept` are the guard's: see docs/guard.md. `workers` files load
-    at a time. `leaves_unfinished` passes over a file that is cut short and was written to a
-    moment ago. `shard` is the share of the files that the load is for. `recompress` compresses the
-    chunks of a hypertable that the load has written into. None of this changes which bars a file
-    turns into; `part` says which of them are loaded.
+    at a time, here or `on` other processes. `leaves_unfinished` passes over a file that is cut
+    short and was written to a moment ago. `shard` is the share of the files that the load is for.
+    `recompress` compresses the chunks of a hypertable that the load has written into. None of this
+    changes which bars a file turns into; `part` says which of them are loaded.
     """
 
     max_rejects: RejectLimit = setting(
@@ -222,6 +223,11 @@ class Settings(Meaning):
         None, TEXT, "Load one of several shards of the files: 3/16, or auto in a task of an array "
         "(Kubernetes with auto/16, Slurm, AWS Batch, Cloud Run).", metavar="K/N|auto",
         sections=(), convert=shard.read,
+    )  # fmt: skip
+    on: Place | None = setting(
+        None, TEXT, "Load the files in other processes: local:8, or dask://HOST:PORT for the "
+        "workers of a Dask scheduler (extra dask).", metavar="PLACE",
+        sections=(), convert=place.read,
     )  # fmt: skip
     leaves_unfinished: bool = False
     part: Part = WHOLE

@@ -96,17 +96,19 @@ def _own(total: int | None, environ: Mapping[str, str]) -> Shard:
     found = {each.name: _task(each, total, environ) for each in _ARRAYS if each.index in environ}
     if not found:
         _refuse(
-            "this is not a task of an array: none of "
+            "auto is for a task of an array: none of "
             f"{', '.join(each.index for each in _ARRAYS)} is set",
             "name the shard: --shard 3/16",
         )
     known = {each for each in found.values() if each is not None}
     if not known:
         only = next(iter(found))
-        _refuse(f"{only} does not tell a task how many there are", "say it: --shard auto/16")
+        _refuse(
+            f"auto needs the number of tasks, which {only} does not tell", "say it: --shard auto/16"
+        )
     if len(known) > 1:
         said = " and ".join(f"{name} says {each}" for name, each in found.items() if each)
-        _refuse(f"the environment names several shards: {said}", "name one: --shard 3/16")
+        _refuse(f"auto is ambiguous: {said}", "name one: --shard 3/16")
     return known.pop()
 
 
@@ -116,7 +118,7 @@ def _task(array: _Array, total: int | None, environ: Mapping[str, str]) -> Shard
     size = _number(environ, array.size) if array.size in environ else None
     if size is not None and total is not None and size != total:
         _refuse(
-            f"there are {total} shards, and {array.size} says {size}",
+            f"auto/{total} is wrong: {array.size} says {size}",
             f"--shard auto takes that number; for one task again, say which: --shard 3/{total}",
         )
     size = size if size is not None else total
@@ -130,13 +132,13 @@ def _task(array: _Array, total: int | None, environ: Mapping[str, str]) -> Shard
             step = span // (size - 1)
         if step < 1 or span != step * (size - 1):
             _refuse(
-                f"the {size} tasks of the array are not numbered in even steps",
+                f"auto needs even steps between the numbers of the {size} tasks of the array",
                 "number them in a row, as --array=1-16 does, or name the shard: --shard 3/16",
             )
     place, rest = divmod(at - first, step or 1)
     if rest or not 0 <= place < size:
         _refuse(
-            f"{array.index} is {at}, which is none of the {size} tasks",
+            f"auto: {array.index} is {at}, which is none of the {size} tasks",
             f"name the shard: --shard 3/{size}",
         )
     return Shard(place + 1, size)
@@ -145,7 +147,7 @@ def _task(array: _Array, total: int | None, environ: Mapping[str, str]) -> Shard
 def _number(environ: Mapping[str, str], name: str | None) -> int:
     text = environ[name or ""].strip()
     if not re.fullmatch(r"\d{1,9}", text):
-        _refuse(f"{name} is {text!r}, which is not a number", "name the shard: --shard 3/16")
+        _refuse(f"auto: {name} is {text!r}, which is not a number", "name the shard: --shard 3/16")
     return int(text)
 
 

@@ -63,25 +63,25 @@ def test_the_shard_of_a_task(text: str, environ: Mapping[str, str], shard: Shard
         ("1/0", {}, "1/0 is not a shard: there is at least one"),
         ("3", {}, "'3' is not a shard"),
         ("-1/4", {}, "'-1/4' is not a shard"),
-        ("auto", {}, "this is not a task of an array: none of JOB_COMPLETION_INDEX, "
+        ("auto", {}, "auto is for a task of an array: none of JOB_COMPLETION_INDEX, "
          "SLURM_ARRAY_TASK_ID, AWS_BATCH_JOB_ARRAY_INDEX, CLOUD_RUN_TASK_INDEX is set"),
-        ("auto", KUBERNETES, "Kubernetes does not tell a task how many there are"),
+        ("auto", KUBERNETES, "auto needs the number of tasks, which Kubernetes does not tell"),
         ("auto", without(RUN, "CLOUD_RUN_TASK_COUNT"),
-         "Cloud Run does not tell a task how many there are"),
+         "auto needs the number of tasks, which Cloud Run does not tell"),
         ("auto/15", KUBERNETES, "JOB_COMPLETION_INDEX is 15, which is none of the 15 tasks"),
-        ("auto/8", RUN, "there are 8 shards, and CLOUD_RUN_TASK_COUNT says 3"),
+        ("auto/8", RUN, "auto/8 is wrong: CLOUD_RUN_TASK_COUNT says 3"),
         # One task of an array, submitted again by itself, is an array of one.
         ("auto/16", SLURM | {"SLURM_ARRAY_TASK_MIN": "7", "SLURM_ARRAY_TASK_MAX": "7",
                              "SLURM_ARRAY_TASK_COUNT": "1"},
-         "there are 16 shards, and SLURM_ARRAY_TASK_COUNT says 1"),
-        ("auto", EVEN, "the 4 tasks of the array are not numbered in even steps"),
+         "auto/16 is wrong: SLURM_ARRAY_TASK_COUNT says 1"),
+        ("auto", EVEN, "auto needs even steps between the numbers of the 4 tasks"),
         ("auto", without(SLURM | {"SLURM_ARRAY_TASK_MAX": "7", "SLURM_ARRAY_TASK_COUNT": "3",
                                   "SLURM_ARRAY_TASK_ID": "3"}, "SLURM_ARRAY_TASK_STEP"),
          "SLURM_ARRAY_TASK_ID is 3, which is none of the 3 tasks"),
         ("auto", AWS | {"AWS_BATCH_JOB_ARRAY_SIZE": "ten"},
          "AWS_BATCH_JOB_ARRAY_SIZE is 'ten', which is not a number"),
         ("auto", AWS | RUN,
-         "the environment names several shards: AWS Batch says 1/10 and Cloud Run says 3/3"),
+         "auto is ambiguous: AWS Batch says 1/10 and Cloud Run says 3/3"),
     ],
 )  # fmt: skip
 def test_no_shard_without_its_number_and_theirs(
@@ -171,7 +171,9 @@ def test_what_cannot_be_divided(mdload: Mdload, database_url: str, tmp_path: Pat
     piped = mdload("--database", database_url, "backfill", "-", "--shard", "1/2", "--provider", "p",
                    "--interval", "1m", stdin=line)  # fmt: skip
     assert piped.code == 2
-    assert "standard input cannot be divided: it has no name" in piped.err
-    with pytest.raises(SettingsError, match="in the order of their dates cannot be divided"):
+    assert "--shard cannot divide standard input, which has no name" in piped.err
+    with pytest.raises(
+        SettingsError, match="--shard has no meaning for files in the order of their dates"
+    ):
         loader.load(folder(tmp_path, 2), database_url, provider="p", interval="1m",
                     shard="1/2", known_at_from="mtime")  # fmt: skip

@@ -15,7 +15,7 @@ from loader.cli.backfill import backfill
 from loader.cli.inspect import inspect
 from loader.cli.live import live
 from loader.jobs.config.keys import DEFAULTS, JOB
-from loader.settings import Meaning, Part, RejectLimit, Settings, Shard, load
+from loader.settings import Meaning, Part, Place, RejectLimit, Settings, Shard, load
 from loader.settings.load import MEANING, OPTIONS, as_fields
 from loader.store.runs.fingerprint import compute_config_fingerprint
 
@@ -24,7 +24,7 @@ from loader.store.runs.fingerprint import compute_config_fingerprint
 DECIDES_NOTHING = {
     "max_rejects", "workers", "batch_rows", "commit_every", "recompress", "job_name", "dataset",
     "tenant", "mode", "dry_run", "force", "leaves_unfinished", "known_at", "known_at_from",
-    "max_restated", "max_gone", "delete_gone", "accept", "shard",
+    "max_restated", "max_gone", "delete_gone", "accept", "shard", "on",
 }  # fmt: skip
 #: Fields that decide which of its bars are loaded.
 DECIDES_THE_PART = {"part"}
@@ -52,6 +52,7 @@ OTHERS: dict[str, Any] = {
     "known_at_from": "mtime", "max_restated": RejectLimit(share=0.02),
     "max_gone": RejectLimit(rows=3), "delete_gone": True, "accept": ("shift", "gone"),
     "part": Part(symbols=("SPY",)), "shard": Shard(3, 16),
+    "on": Place(processes=8),
 }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -86,6 +86,13 @@ class Others(Protocol):
         """Whether rows were changed since the run with the id `before` loaded its files."""
 
 
+Alone = Callable[[Source, str], AbstractContextManager[FileResult | None]]
+
+
+def _alone(source: Source, content_hash: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 class LoadRun:
     """What all files of a load share.
 
@@ -101,6 +108,8 @@ class LoadRun:
         plan: what keeps the bars that a dry run would write.
         others: what the files are if they are not bars.
         upkeep: the chunks to look after once files have been committed.
+        alone: what keeps other processes from a content while a file with it is loaded; it gives
+            the result of the file if one of them was faster.
     """
 
     def __init__(
@@ -124,6 +133,7 @@ class LoadRun:
         self.defers_commits = False
         self._named: tuple[str, str] | None = None  # the last file's path and fingerprint
         self.others: Others | None = None
+        self.alone: Alone = _alone
         self.cancelled = threading.Event()
         session = partial(self.connection, autocommit=True)
         self.upkeep = ChunkUpkeep(

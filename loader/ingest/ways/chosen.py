@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from loader.errors import SettingsError
 from loader.events import Listener
@@ -18,8 +19,12 @@ def check(settings: Settings, *, plan: bool = False, typed: bool = False) -> Non
     tenant's dataset is not one that the owner of a job has chosen for bars.
 
     Raises:
-        SettingsError: they do not, or an option has no meaning for the dataset.
+        SettingsError: they do not, an option has no meaning for the dataset, or other processes
+            cannot do what is asked.
     """
+    if settings.on is not None and (plan or settings.known_at_from is not None):
+        what = "a plan" if plan else "files in the order of their dates"
+        raise SettingsError(f"has no meaning for {what}", option="--on", hint="leave it out")
     if settings.tenant is None:
         if typed and settings.dataset in TENANT:
             raise SettingsError(
@@ -52,8 +57,28 @@ def load(
         SettingsError: there is no such tenant.
         SchemaOutOfDate: the tables of tenants are not there.
     """
+    if settings.on is None:
+        return _load(settings, url, sources, listeners, about, None)
+    from loader.ingest.ways.workers.cluster import connected  # noqa: PLC0415 - rarely
+
+    with connected(settings.on) as client:
+        from loader.ingest.ways.workers.spread import Spread  # noqa: PLC0415 - with Dask
+
+        threads = max(sum(client.nthreads().values()), 1)
+        spread = Spread(client, settings.on)
+        return _load(replace(settings, workers=threads), url, sources, listeners, about, spread)
+
+
+def _load(
+    settings: Settings,
+    url: str,
+    sources: Sequence[Source],
+    listeners: Iterable[Listener],
+    about: Mapping[str, object] | None,
+    elsewhere: pipeline.AllFiles | None,
+) -> LoadResult:
     if settings.tenant is None:
-        return pipeline.load(settings, url, sources, listeners, about)
+        return pipeline.load(settings, url, sources, listeners, about, elsewhere=elsewhere)
     from loader.ingest.ways.tenants.load import load as load_tenant  # noqa: PLC0415 - rarely
 
-    return load_tenant(settings, url, sources, listeners, about)
+    return load_tenant(settings, url, sources, listeners, about, elsewhere)

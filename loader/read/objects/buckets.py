@@ -62,8 +62,18 @@ class Bucket:
         self.scheme = scheme
         self.name = name
         self.kind = KINDS[scheme]
+        self._opened: Any = None
         with self._asking(asked):
-            self._store = _store(self.kind, name)
+            self._store()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process, which looks for credentials itself once it asks for an object."""
+        return _unopened, (self.scheme, self.name)
+
+    def _store(self) -> Any:
+        if self._opened is None:
+            self._opened = _store(self.kind, self.name)
+        return self._opened
 
     def url(self, key: str) -> str:
         return f"{self.scheme}://{self.name}/{key}"
@@ -81,7 +91,7 @@ class Bucket:
         with self._asking(self.url(folder.rstrip("/"))):
             import obstore  # noqa: PLC0415  # an extra
 
-            for chunk in obstore.list(self._store, prefix=folder or None):
+            for chunk in obstore.list(self._store(), prefix=folder or None):
                 for meta in chunk:
                     if not meta["path"].endswith("/") and meta["size"]:  # no "folder" of a browser
                         yield self._path(meta["path"], _head(meta))
@@ -95,7 +105,7 @@ class Bucket:
         with self._asking(self.url(key)):
             import obstore  # noqa: PLC0415
 
-            return _head(obstore.head(self._store, key))
+            return _head(obstore.head(self._store(), key))
 
     def fetch(self, key: str, start: int, end: int, tag: str) -> bytes:
         with self._asking(self.url(key)):
@@ -104,7 +114,7 @@ class Bucket:
             options: dict[str, Any] = {"range": (start, end)}
             if tag:
                 options["if_match"] = tag
-            got = obstore.get(self._store, key, options=options)  # type: ignore[arg-type]
+            got = obstore.get(self._store(), key, options=options)  # type: ignore[arg-type]
             return bytes(got.bytes())
 
     @contextmanager
@@ -123,6 +133,12 @@ class Bucket:
             raise
         except Exception as exc:
             raise of_store(exc, url, self.name, self.kind.credentials) from exc
+
+
+def _unopened(scheme: str, name: str) -> Bucket:
+    bucket = Bucket.__new__(Bucket)
+    bucket.scheme, bucket.name, bucket.kind, bucket._opened = scheme, name, KINDS[scheme], None
+    return bucket
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from typing import Final
 from loader.db.arrow import Connection
 from loader.db.executor import Executor
 from loader.read.sources import Source
-from loader.results import Counts, FileResult
+from loader.results import Counts, FileResult, noted
+from loader.results.history import Finding, History, SeriesHistory
 
 #: Symbols that a file's row lists; null in a row with more, which then may have any.
 LISTED: Final = 1_000
@@ -42,6 +43,31 @@ class Known:
 def known(reader: Connection, content_hash: str, fingerprint: str, path: str) -> Known | None:
     row = reader.row("file_known", content_hash, fingerprint, path)
     return Known(row[0] == "loaded", *row[1:]) if row else None
+
+
+def loaded(reader: Connection, run_id: int, source: Source, content_hash: str) -> FileResult | None:
+    """The result of a source that the run has loaded already, or None. Conflicts of its rows are
+    not in the ledger."""
+    row = reader.row("file_of_run", run_id, source.name, content_hash)
+    if row is None:
+        return None
+    (
+        file_id, state, dialect, provider, interval, read, inserted, updated, unchanged, duplicate,
+        skipped, rejected, min_ts, max_ts, symbols, notes, rules, changed, between, gone, deleted,
+        series, findings,
+    ) = row  # fmt: skip
+    return FileResult(
+        source.name,
+        state,
+        Counts(read, inserted, updated, unchanged, duplicate, skipped, rejected),
+        dialect=dialect, provider=provider, interval=interval, content_hash=content_hash,
+        size_bytes=source.size_bytes, symbols=tuple(symbols or ()), min_ts=min_ts, max_ts=max_ts,
+        rejected=json.loads(rules or "{}"), notes=noted("run", notes or ()),
+        history=History(changed, between, gone, deleted),
+        series=tuple(SeriesHistory(**each) for each in json.loads(series or "[]")),
+        findings=tuple(Finding(**each) for each in json.loads(findings or "[]")),
+        file_id=file_id,
+    )  # fmt: skip
 
 
 def before(reader: Connection, job_name: str, paths: Iterable[str]) -> dict[str, tuple[str, int]]:

@@ -26,6 +26,7 @@ def load(
     sources: Sequence[Source],
     listeners: Iterable[Listener] = (),
     about: Mapping[str, object] | None = None,
+    elsewhere: pipeline.AllFiles | None = None,
 ) -> LoadResult:
     """As `loader.ingest.pipeline.load`, for the dataset and the tenant that `settings` name.
 
@@ -37,8 +38,9 @@ def load(
     tenant = find(url, settings.tenant or "")
     whose = {"dataset": of.name, "tenant": tenant.id}
     result = pipeline.load(
-        settings, url, sources, listeners, {**(about or {}), **whose}, others=_Files(of, tenant)
-    )
+        settings, url, sources, listeners, {**(about or {}), **whose},
+        others=_Files(of, tenant), elsewhere=elsewhere,
+    )  # fmt: skip
     return replace(result, dataset=of.name, tenant=tenant.id)
 
 

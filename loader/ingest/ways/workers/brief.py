@@ -1,0 +1,95 @@
+"""What a worker needs to know of a load: sent once to each worker, before the first file.
+
+It has the database's address and the files, with whatever gives access to them. So it is no
+argument of a task, which Dask keeps with the task and shows in its errors and its dashboard.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+from distributed import Worker, WorkerPlugin
+
+from loader.ingest.run import Others
+from loader.read.sources import Source
+from loader.settings import Settings
+
+
+def _plain(view: Mapping[Any, Any]) -> tuple[type, tuple[dict[Any, Any]]]:
+    return MappingProxyType, (dict(view),)
+
+
+copyreg.pickle(MappingProxyType, _plain)
+
+#: Variables by which the client reaches the database and buckets: those that hold of any machine.
+#: Files and addresses that hold of the client's machine alone are not among them.
+_ENVIRONMENT: Final = (
+    "PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGOPTIONS", "PGSSLMODE",
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION",
+    "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_SKIP_SIGNATURE",
+    "AWS_ALLOW_HTTP", "AWS_VIRTUAL_HOSTED_STYLE_REQUEST",
+    "GOOGLE_BASE_URL", "GOOGLE_SKIP_SIGNATURE", "GOOGLE_SERVICE_ACCOUNT_KEY",
+    "AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_KEY",
+    "AZURE_STORAGE_ENDPOINT", "AZURE_SKIP_SIGNATURE", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET",
+    "AZURE_TENANT_ID",
+)  # fmt: skip
+
+
+def environment() -> dict[str, str]:
+    """The variables of this process that the workers get."""
+    return {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+
+
+@dataclass(frozen=True)
+class Brief:
+    """One load. `name` tells it from others on the same cluster; the rest is as in `LoadRun`."""
+
+    name: str
+    url: str = field(repr=False)
+    settings: Settings = field(repr=False)
+    run_id: int | None
+    fingerprint: str
+    sources: tuple[Source, ...] = field(repr=False)
+    paths: Mapping[str, str] = field(repr=False)
+    earlier: Mapping[str, tuple[str, int]] = field(repr=False)
+    defers_commits: bool
+    others: Others | None = field(repr=False)
+    environment: Mapping[str, str] = field(repr=False)
+
+
+class Briefed(WorkerPlugin):  # type: ignore[misc]  # which has no types
+    """The brief on a worker, and what the worker has made of it.
+
+    Attributes:
+        state: of `loader.ingest.ways.workers.task`, while the worker has any.
+    """
+
+    idempotent = True
+
+    def __init__(self, brief: Brief) -> None:
+        self.brief = brief
+        self.name = brief.name
+        self.state: Any = None
+        self._before: dict[str, str | None] = {}
+
+    def __reduce__(self) -> tuple[type, tuple[Brief]]:
+        return Briefed, (self.brief,)
+
+    def setup(self, worker: Worker) -> None:
+        for name, value in self.brief.environment.items():
+            self._before[name] = os.environ.get(name)
+            os.environ[name] = value
+
+    def teardown(self, worker: Worker) -> None:
+        if self.state is not None:
+            self.state.close()
+        for name, value in self._before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

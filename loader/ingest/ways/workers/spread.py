@@ -1,0 +1,165 @@
+"""The client's side: hands the files of a run to the workers, and counts what they bring back."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from queue import Empty, SimpleQueue
+from typing import Any, Final
+
+from distributed import Client, Future, KilledWorker
+
+from loader.errors import MdloadError, SettingsError
+from loader.events import FileDone, FileNote, RowsDone
+from loader.ingest.attempts import recorded
+from loader.ingest.run import LoadRun
+from loader.ingest.ways.workers import task
+from loader.ingest.ways.workers.brief import Brief, Briefed, environment
+from loader.read.sources import Source
+from loader.results import FileResult, Note
+from loader.settings import Place
+
+#: Seconds after which the client looks whether there are workers left.
+_LOOK: Final = 5
+
+
+class Spread:
+    """Loads the files of a run on the workers of `client`."""
+
+    def __init__(self, client: Client, place: Place) -> None:
+        self._client = client
+        self._place = place
+        self._shown: dict[str, tuple[int, int]] = {}
+
+    def __call__(self, run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
+        """The results, in the order of `sources`. An exception in this thread, such as Ctrl-C,
+        cancels what the workers load.
+
+        Raises:
+            SettingsError: workers of other machines cannot read a source, or reach the database.
+        """
+        if self._place.scheduler is not None:
+            sources = [_elsewhere(source) for source in sources]
+        brief = Brief(
+            f"mdload-{secrets.token_hex(8)}", run.url, run.settings, run.run_id, run.fingerprint,
+            tuple(sources), dict(run.paths), dict(run.earlier), run.defers_commits, run.others,
+            {} if self._place.scheduler is None else environment(),
+        )  # fmt: skip
+        with self._briefed(brief):
+            for address, why in self._client.run(task.ready, brief.name).items():
+                if why is not None:
+                    raise SettingsError(
+                        f"{self._place}: the worker {address}: {why}", option="--on"
+                    )
+            self._client.subscribe_topic(brief.name, _Progress(self, run, sources))
+            try:
+                return self._all(run, brief, sources)
+            except BaseException:
+                with suppress(Exception):  # whatever it is, the first error counts
+                    self._client.run(task.stop, brief.name, wait=False)
+                raise
+            finally:
+                self._client.unsubscribe_topic(brief.name)
+
+    def show(self, run: LoadRun, source: Source, rows: int, size: int) -> None:
+        """Shows that `rows` rows of the file are done, or fewer than before if it starts over."""
+        before = self._shown.get(source.name, (0, 0))
+        self._shown[source.name] = rows, size
+        run.emit(RowsDone(source.name, rows - before[0], size - before[1]))
+
+    @contextmanager
+    def _briefed(self, brief: Brief) -> Iterator[None]:
+        self._client.register_plugin(Briefed(brief))
+        try:
+            yield
+        finally:
+            with suppress(Exception):  # the scheduler may be gone, and the brief with it
+                self._client.unregister_worker_plugin(brief.name)
+
+    def _all(self, run: LoadRun, brief: Brief, sources: Sequence[Source]) -> list[FileResult]:
+        numbers: dict[Future, int] = {}
+        for n in range(len(sources)):
+            key = f"{brief.name}-{n + 1}"
+            future = self._client.submit(
+                task.load_one, brief.name, n, key=key, pure=False, priority=-n
+            )
+            numbers[future] = n
+        results: dict[int, FileResult] = {}
+        for future in self._ended(run, numbers):
+            n = numbers.pop(future)
+            results[n] = self._result(run, sources[n], future)
+            future.release()
+        return [results[n] for n in range(len(sources))]
+
+    def _ended(self, run: LoadRun, futures: Iterable[Future]) -> Iterator[Future]:
+        """The futures as they end; tells once if there is no worker left."""
+        ended: SimpleQueue[Future] = SimpleQueue()
+        waiting = [*futures]
+        for future in waiting:
+            future.add_done_callback(ended.put)
+        left, told = len(waiting), False
+        while left:
+            try:
+                yield ended.get(timeout=_LOOK)
+                left -= 1
+            except Empty:
+                none = not self._client.scheduler_info()["workers"]
+                if none and not told:
+                    run.emit(FileNote(str(self._place), Note("run", "has no worker left: waiting")))
+                told = none
+
+    def _result(self, run: LoadRun, source: Source, future: Future) -> FileResult:
+        if future.status == "finished":
+            outcome: task.Outcome = future.result()
+            for hours in outcome.hours:
+                run.upkeep.committed(hours)
+            for event in outcome.events:
+                if isinstance(event, FileDone):
+                    size = source.size_bytes if not event.result.exit_code else 0
+                    self.show(run, source, event.result.counts.read, size)
+                run.emit(event)
+            return outcome.result
+        error = future.exception() if future.status == "error" else None
+        if isinstance(error, KilledWorker):
+            what = "the processes that loaded it ended, one after the other"
+            hint = "is there enough memory? load it alone with fewer --batch-rows"
+        elif error is not None:
+            raise error
+        else:
+            what, hint = "the scheduler was lost", "run the same command again"
+        result = FileResult(
+            source.name, "failed", error=f"{source.name}: {what}", fault=what, hint=hint,
+            size_bytes=source.size_bytes, exit_code=MdloadError.exit_code, retryable=True,
+        )  # fmt: skip
+        result = recorded(run, source, result)
+        run.emit(FileDone(result))
+        return result
+
+
+class _Progress:
+    """Hears from the workers how far their files have come."""
+
+    def __init__(self, spread: Spread, run: LoadRun, sources: Sequence[Source]) -> None:
+        self._spread = spread
+        self._run = run
+        self._sources = sources
+
+    def __call__(self, event: tuple[float, Any]) -> None:
+        _, (number, rows, size) = event
+        self._spread.show(self._run, self._sources[number], rows, size)
+
+
+def _elsewhere(source: Source) -> Source:
+    """The same source for a process that runs in another folder of another machine.
+
+    Raises:
+        SettingsError: it is there for this process only.
+    """
+    if source.is_copy:
+        raise SettingsError(
+            f"cannot load {source.name}, which can be read once, and only here", option="--on",
+            hint="write it to a file that all machines see, or load it with --on local:2",
+        )  # fmt: skip
+    return replace(source, path=source.path.absolute())

@@ -1,0 +1,170 @@
+"""A worker's side: one file, by the brief that the worker has got."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+from distributed import Worker, get_worker
+
+from loader import bars
+from loader.db.arrow import connect
+from loader.dialects.filenames import wanted
+from loader.dialects.siblings import Siblings
+from loader.errors import DatabaseError, MdloadError
+from loader.events import Event, FileDone, RowsDone
+from loader.ingest.attempts import load_file
+from loader.ingest.run import LoadRun
+from loader.ingest.ways.workers.brief import Brief, Briefed
+from loader.read.sources import Source
+from loader.results import FileResult
+from loader.store.runs import ledger
+from loader.store.timescale.chunks import HourCounts
+
+#: Seconds between two words on how far a file has come.
+_EVERY: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a file: its result, the events of its load without those of progress, and the
+    bars that were written, by hour."""
+
+    result: FileResult
+    events: tuple[Event, ...]
+    hours: tuple[HourCounts, ...]
+
+
+class _Hours:
+    """Takes the place of `LoadRun.upkeep`: chunks are the client's to look after."""
+
+    def __init__(self) -> None:
+        self.of_thread = threading.local()
+
+    def committed(self, hours: HourCounts) -> None:
+        self.of_thread.found.append(hours)
+
+
+class _State:
+    """What the files that a worker loads share."""
+
+    def __init__(self, brief: Brief, worker: Worker) -> None:
+        self._brief = brief
+        self._worker = worker
+        self._lock = threading.Lock()
+        self._events: dict[str, list[Event]] = {}
+        self._numbers = {source.name: n for n, source in enumerate(brief.sources)}
+        self._rows: dict[str, tuple[int, int]] = {}
+        self._told: dict[str, float] = {}
+        self._hours = _Hours()
+        self.run = run = LoadRun(
+            brief.settings, brief.url, brief.run_id, brief.fingerprint, self._hear
+        )
+        run.paths, run.earlier, run.others = brief.paths, brief.earlier, brief.others
+        run.defers_commits = brief.defers_commits
+        run.siblings = Siblings(p for p in run.paths.values() if wanted(p, run.settings.where))
+        run.upkeep = self._hours  # type: ignore[assignment]
+        run.alone = self._alone
+
+    def load(self, number: int) -> Outcome:
+        source = self._brief.sources[number]
+        found: list[HourCounts] = []
+        self._hours.of_thread.found = found
+        with self._lock:
+            self._events[source.name] = []
+            self._rows[source.name] = 0, 0
+        result = load_file(self.run, source)
+        with self._lock:
+            events = self._events.pop(source.name)
+        return Outcome(result, tuple(events), tuple(found))
+
+    def close(self) -> None:
+        self.run.cancel()
+        self.run.close()
+
+    def _hear(self, event: Event) -> None:
+        path = event.result.path if isinstance(event, FileDone) else getattr(event, "path", "")
+        with self._lock:
+            if not isinstance(event, RowsDone):
+                self._events.setdefault(path, []).append(event)
+                return
+            rows, size = self._rows.get(path, (0, 0))
+            self._rows[path] = rows, size = rows + event.rows, size + event.size_bytes
+            now = time.monotonic()
+            if now - self._told.get(path, 0.0) < _EVERY:
+                return
+            self._told[path] = now
+        self._worker.log_event(self._brief.name, [self._numbers[path], rows, size])
+
+    @contextmanager
+    def _alone(self, source: Source, content_hash: str) -> Iterator[FileResult | None]:
+        """Holds the lock of a content: a file with the same one, in any process, waits, and then
+        finds it in the ledger. So does the same file, if Dask has given it to two workers: it gets
+        the result of the first."""
+        if self.run.run_id is None:
+            yield None
+            return
+        key = f"{content_hash} {self.run.fingerprint_of(source)}"
+        with self.run.connection(autocommit=True) as session:
+            session.run("content_lock", key)
+            try:
+                done = ledger.loaded(session, self.run.run_id, source, content_hash)
+                if done is not None:
+                    self._hours.of_thread.found.append(_spanned(done))
+                yield done
+            finally:
+                with suppress(DatabaseError):  # the server has given it back with the session
+                    session.run("content_unlock", key)
+
+
+def _spanned(done: FileResult) -> HourCounts:
+    """The hours that a file may have written to, one bar each."""
+    hours = HourCounts()
+    if done.min_ts is not None and done.max_ts is not None and done.counts.written:
+        ts = pl.datetime_range(done.min_ts, done.max_ts, "1h", eager=True).cast(bars.TS)
+        hours.add(pl.DataFrame({"interval": [done.interval] * len(ts), "ts": ts}))
+    return hours
+
+
+def load_one(name: str, number: int) -> Outcome:
+    """A task: loads the source `number` of the load `name`. Errors of mdload's own kinds are in
+    its result."""
+    return _state(get_worker(), name).load(number)
+
+
+def ready(name: str, dask_worker: Worker) -> str | None:
+    """Why the worker cannot reach the database, or None."""
+    try:
+        connect(_briefed(dask_worker, name).brief.url, autocommit=True).close()
+    except MdloadError as error:
+        return str(error)
+    return None
+
+
+def stop(name: str, dask_worker: Worker) -> None:
+    """Cancels what the worker loads."""
+    state = _briefed(dask_worker, name).state
+    if state is not None:
+        state.run.cancel()
+
+
+_making = threading.Lock()
+
+
+def _state(worker: Worker, name: str) -> _State:
+    briefed = _briefed(worker, name)
+    with _making:
+        if briefed.state is None:
+            briefed.state = _State(briefed.brief, worker)
+        state: _State = briefed.state
+        return state
+
+
+def _briefed(worker: Any, name: str) -> Briefed:
+    briefed: Briefed = worker.plugins[name]
+    return briefed
