@@ -161,7 +161,8 @@ class Table:
         daily = layout.interval is not None and bars.is_daily(layout.interval)
         if plan.kind == "wall" and not daily and not (plan.form and plan.form.zones):
             self._zones.look(batch.frame, layout.columns.values())
-        if "symbol" in self._meaning.columns:
+        asked = self._meaning.columns.get("symbol")
+        if asked is not None and not _is_other_symbol(asked, layout):
             return
         if self._series is None:
             self._series = self._watch(batch, layout)
@@ -179,7 +180,8 @@ class Table:
         if "symbol" not in layout.columns:
             return OneSeries(free, layout.columns, self._source.name)
         known = bool(layout.dialect.shapes)  # such a format has other columns for its own reasons
-        return PerSymbol(() if known else free, layout.columns, self._source.name)
+        asked = "symbol" in self._meaning.columns
+        return PerSymbol(() if known else free, layout.columns, self._source.name, asked)
 
     def others(self, batch: RawBatch, layout: Layout) -> Others | None:
         """The columns of a batch that may tell instruments apart."""
@@ -202,6 +204,13 @@ class Table:
 
 #: Columns that may number rows, and instruments as well.
 _IDS: Final = {"id", "ID", "Id"}
+
+
+def _is_other_symbol(asked: str, layout: Layout) -> bool:
+    """Whether the column `asked` for as the symbol has a name of its own, such as `underlying`. One
+    that would be read anyway is named to say that each symbol is one series."""
+    words = map(fold, layout.dialect.columns.get("symbol", ()))
+    return layout.columns.get("symbol") == asked and fold(asked) not in words
 
 
 def none_of(batch: RawBatch) -> CheckedBatch:

@@ -67,7 +67,8 @@ PARTS: Final = frozenset(
 class Difference:
     """The words in which one name differs from another, in order: its `own` and the `others`.
 
-    `numbers` says that all of them are small numbers, which may count parts as well as contracts.
+    `numbers` says that all of them are small numbers, or differ in capitals: such names may be of
+    parts and copies as well as of other series.
     """
 
     own: tuple[str, ...]
@@ -80,9 +81,20 @@ def difference(one: str, other: str) -> Difference | None:
     mine, theirs = Counter(_words(one)), Counter(_words(other))
     own, others = tuple((mine - theirs).elements()), tuple((theirs - mine).elements())
     if not own and not others:
-        return None
+        return _capitals(one, other)
     numbers = all(_NUMBER.fullmatch(word) for word in (*own, *others))
     return Difference(own, others, numbers)
+
+
+def _capitals(one: str, other: str) -> Difference | None:
+    """How two paths with the same words differ in capitals: `AAPL.csv` and `aapl.csv`."""
+    mine, theirs = (_WORD.findall(without_suffix(path)) for path in (one, other))
+    if list(map(str.lower, mine)) != list(map(str.lower, theirs)):
+        return None
+    pairs = [(a, b) for a, b in zip(mine, theirs, strict=True) if a != b]
+    pairs = [(a, b) for a, b in pairs if not _is_edition(a.lower())]
+    own, others = (tuple(pair[at] for pair in pairs) for at in (0, 1))
+    return Difference(own, others, numbers=True) if pairs else None
 
 
 def contracts(one: str, other: str, first: datetime, last: datetime) -> Difference | None:

@@ -77,3 +77,30 @@ def test_quarters_weeks_and_months(texts: list[str], days: list[str]) -> None:
 
 def test_a_week_by_its_format() -> None:
     assert read("2024-W01-2", time_format="%G-W%V-%u") == ["2024-01-02"]
+
+
+@pytest.mark.parametrize(("first", "second"), [("%d/%m/%Y", "%m/%d/%Y"), ("%m-%d-%y", "%d-%m-%y")])
+@pytest.mark.parametrize("clock", ["", " 16:00"])
+def test_dates_that_a_spreadsheet_has_swapped(first: str, second: str, clock: str) -> None:
+    """It reads what it can as the other order, and leaves the rest as text."""
+    days = [date(2024, 3, 4) + timedelta(days=at) for at in range(20)]
+    mixed = [day.strftime(second if day.day <= 12 else first) + clock for day in days]
+    with pytest.raises(ColumnMismatch, match="run one way only if the month stands first in some"):
+        read(*mixed)
+    with pytest.raises(ColumnMismatch, match="run one way only if"):
+        read(*mixed[::-1])
+    whole = [day.strftime(first) + clock for day in days]
+    for texts in (whole, whole[::-1], [*whole[4:], *whole[:4]], [*whole, *whole]):
+        assert sorted(set(read(*texts))) == [f"{day}" for day in days]
+
+
+@pytest.mark.parametrize(
+    ("texts", "days"),
+    [
+        (["Jan-23", "Feb-23", "Mar-23"], ["2023-01-01", "2023-02-01", "2023-03-01"]),
+        (["Dec-98", "Jan-99"], ["1998-12-01", "1999-01-01"]),
+        (["01/2023", "12/2023"], ["2023-01-01", "2023-12-01"]),
+    ],
+)
+def test_months_with_short_years(texts: list[str], days: list[str]) -> None:
+    assert read(*texts) == days

@@ -147,3 +147,10 @@ def test_a_share_that_is_not_all_is_not_called_100() -> None:
     moments = times(NINE_THIRTY, timedelta(minutes=1), 50_000)
     moments.append(moments[-1] + timedelta(hours=1))
     assert infer(series(moments)).evidence == "99.9 % of 50,000 steps"
+
+
+def test_a_month_has_one_bar() -> None:
+    """Most steps are of a month, and many of a day: neither is the interval of all."""
+    months = first_of_months(1, 8)
+    days = [datetime(2024, 9, 2) + timedelta(days=at) for at in range(4)]
+    assert infer(series([*months, *days])).interval is None

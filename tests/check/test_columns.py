@@ -191,9 +191,9 @@ def test_two_volumes_in_two_units() -> None:
     [
         ("Date,AAPL,MSFT,C", "no column for open, high, low (it has 'Date', 'AAPL', 'MSFT', 'C'): "
          "a table of closes?", "a bar has open, high, low and close"),
-        ("Date,BTC:open,BTC:high,BTC:low,BTC:close", "a wide table", "a bar has"),
-        ("Date,('Open', 'AAPL'),('Close', 'AAPL')", "a wide table", "a bar has"),
-        ("date,BTC_open,BTC_close,ETH_open,ETH_close", "a wide table", "a bar has"),
+        ("Date,BTC:open,BTC:high,BTC:low,BTC:close", "a wide table", "one series at a time"),
+        ("Date,('Open', 'AAPL'),('Close', 'AAPL')", "a wide table", "one series at a time"),
+        ("date,BTC_open,BTC_close,ETH_open,ETH_close", "a wide table", "one series at a time"),
         ("column_1,column_2,column_3", "no line names its 3 columns", "ts=column_1"),
         ("x,y,z", "no column for ts, open, high, low, close (it has 'x', 'y', 'z')", "ts=NAME"),
         ("ts,price,size,side", "a table of trades?", "a bar has"),
@@ -210,6 +210,12 @@ def test_two_volumes_in_two_units() -> None:
         ("date,open,high,low,Settle", "no column for close", "--column close='Settle'"),
         ("date,open,high,low", "no column for close", "--column close=NAME"),
         ("date,high,low,close", "no column for open", "--column open=NAME"),
+        ("date,close", "no column for open, high, low", "a bar has"),
+        ("x,close,volume", "no column for ts, open, high, low",
+         "name them: --column ts=NAME --column open=NAME --column high=NAME --column low=NAME"),
+        ("date,variable,value", "a long table", "write a row for each bar"),
+        ("close time,open,high,low,close", "no column for ts",
+         "--column ts='close time' --stamp end"),
     ],
 )  # fmt: skip
 def test_files_that_are_no_bars(names: str, message: str, hint: str) -> None:
@@ -243,3 +249,26 @@ def test_a_very_wide_table_is_told_shortly() -> None:
     with pytest.raises(ColumnMismatch) as raised:
         chosen(table("Date", *(f"S{n}" for n in range(500))))
     assert "and 481 more" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "volume"),
+    [
+        ("Datum;Erster;Hoch;Tief;Schlusskurs;Stuecke;Volumen", "Stuecke"),
+        ("Datum;Eröffnung;Tageshoch;Tagestief;Schluss;Volumen", "Volumen"),
+        ("Date;Ouverture;Plus haut;Plus bas;Clôture;Volume", "Volume"),
+        ("Fecha;Apertura;Máximo;Mínimo;Cierre;Volumen", "Volumen"),
+        ("Data;Apertura;Massimo;Minimo;Chiusura;Volume", "Volume"),
+        ("Data;Abertura;Máxima;Mínima;Fechamento;Volume", "Volume"),
+        ("Data;Otwarcie;Najwyzszy;Najnizszy;Zamkniecie;Wolumen", "Wolumen"),
+        ("Дата;Открытие;Максимум;Минимум;Закрытие;Объём", "Объём"),
+        ("日付;始値;高値;安値;終値;出来高", "出来高"),
+        ("일자;시가;고가;저가;종가;거래량", "거래량"),
+        ("日期;開盤價;最高價;最低價;收盤價;成交股數", "成交股數"),
+    ],
+)
+def test_names_of_other_languages(header: str, volume: str) -> None:
+    names = header.split(";")
+    found = chosen(table(*names))
+    assert [found[field] for field in ("ts", "open", "high", "low", "close")] == names[:5]
+    assert found["volume"] == volume

@@ -344,5 +344,6 @@ def test_four_days_are_no_interval() -> None:
     with pytest.raises(ColumnMismatch, match="the usual step between them is 4 days") as raised:
         layout(raw)
     assert (
-        raised.value.hint == "no interval is so long; if they are shorter, with gaps: --interval 1d"
+        raised.value.hint
+        == "no interval is so long; if they are of days, with gaps: --interval 1d --off-grid"
     )

@@ -110,3 +110,24 @@ def test_a_zone_that_changes_later(tmp_path: Path, batch_rows: int) -> None:
     with pytest.raises(ColumnMismatch, match="times are of several zones") as raised:
         taken_in(path, said, batch_rows)
     assert "--where tz=Asia/Tokyo --timezone Asia/Tokyo" in str(raised.value.hint)
+
+
+@pytest.mark.parametrize(("column", "words"), [("strike", ("150", "155")), ("right", ("C", "P"))])
+def test_options_under_the_symbol_of_their_underlying(
+    tmp_path: Path, column: str, words: tuple[str, str]
+) -> None:
+    """Strikes follow each other, so that no two rows have one key."""
+    lines = [f"KI,{words[at // 4]},{DAYS[at]},10,10,10,10" for at in range(8)]
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join([f"underlying,{column},{HEADER}", *lines, ""]))
+    settings = Settings(provider="p", interval="1d", columns={"symbol": "underlying"})
+    with pytest.raises(ColumnMismatch, match=f"several values in column '{column}'") as raised:
+        taken_in(path, settings, 1_000)
+    assert raised.value.hint == (
+        f"make it part of the symbol: --column symbol='underlying+{column}'; or load the rows of "
+        f"one: --where {column}={words[0]}"
+    )
+    one = Settings(
+        provider="p", interval="1d", columns={"symbol": "underlying"}, where={column: words[1]}
+    )
+    assert len(taken_in(path, one, 1_000).bars) == 4

@@ -93,3 +93,14 @@ def test_a_name_that_agrees_leaves_it_to_gaps(tmp_path: Path) -> None:
     loaded = load(tmp_path / "K_1min.csv", 5, 8, interval="1m")
     assert {bar[2] for bar in loaded.bars} == {"1m"}
     assert any("but their spacing is 5m" in note for note in loaded.notes)
+
+
+@pytest.mark.parametrize("days", [2, 4, 10])
+def test_days_that_are_regularly_farther_apart(tmp_path: Path, days: int) -> None:
+    """A file of every fourth day is of four days, which no interval is, rather than of days."""
+    with pytest.raises(ColumnMismatch, match=f"the usual step between them is {days} d") as raised:
+        load(tmp_path / "x.csv", days * DAY, 8, interval="1d")
+    assert raised.value.hint == "if they are bars of 1d all the same: --off-grid"
+    forced = load(tmp_path / "x.csv", days * DAY, 8, interval="1d", check_grid=False)
+    assert len(forced.bars) == 8
+    assert len(load(tmp_path / "x_daily.csv", days * DAY, 8, interval="1d").bars) == 8

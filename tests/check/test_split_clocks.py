@@ -110,3 +110,16 @@ def test_a_clock_that_is_not_read(tmp_path: Path, header: str, cells: list[str],
     with pytest.raises(ColumnMismatch, match="may hold their times of day") as raised:
         load(tmp_path, header, rows, interval="1d")
     assert hint in str(raised.value.hint)
+
+
+@pytest.mark.parametrize("clock", ["093000", "93000"])
+@pytest.mark.parametrize("date", ["20240704", "2024-07-04"])
+def test_names_in_brackets(tmp_path: Path, clock: str, date: str) -> None:
+    """As Finam writes them: <DATE> and <TIME> of six digits."""
+    (tmp_path / "x.csv").write_text(
+        "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>\n"
+        f"KI,1,{date},{clock},10,11,9,10,5\nKI,1,{date},100000,10,11,9,10,6\n"
+    )
+    settings = Settings(provider="p", interval="30m", timezone="UTC")
+    found = taken_in(tmp_path / "x.csv", settings, 1_000)
+    assert times(found) == ["04 09:30", "04 10:00"]

@@ -161,3 +161,8 @@ def test_patterns_that_keep_series_of_one_symbol_apart(one: str, other: str, pat
 )  # fmt: skip
 def test_words_that_may_be_symbols(one: str, other: str) -> None:
     assert Siblings([one, other]).unlike(one) == other
+
+
+def test_names_that_differ_in_capitals() -> None:
+    assert difference("/d/KILO.csv", "/d/kilo.csv") == Difference(("KILO",), ("kilo",), True)
+    assert difference("/d/KILO_Final.csv", "/d/KILO_final.CSV") is None

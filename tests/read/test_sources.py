@@ -62,6 +62,10 @@ class TestFiles:
         write("b/f10.csv", "b/f2.csv", "b/f1.csv", "a.csv")
         assert names("b/*.csv", "a.csv") == ["b/f1.csv", "b/f2.csv", "b/f10.csv", "a.csv"]
 
+    def test_a_file_that_was_downloaded_again_comes_later(self) -> None:
+        write("d/f (2).csv", "d/f (10).csv", "d/f.csv", "d/e.csv", "d/g.csv")
+        assert names("d") == ["d/e.csv", "d/f.csv", "d/f (2).csv", "d/f (10).csv", "d/g.csv"]
+
     def test_a_file_named_in_several_ways_is_taken_once(self, here: Path) -> None:
         write("d/a.csv")
         os.symlink("d/a.csv", "link.csv")

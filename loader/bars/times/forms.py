@@ -198,6 +198,12 @@ def parts(text: pl.Series) -> list[pl.Series]:
     return [found.struct.field(name).cast(pl.Int32) for name in ("1", "2", "3")]
 
 
+def long_parts(text: pl.Series) -> list[pl.Series]:
+    """The three numbers of the texts `n/n/YYYY`, Int32."""
+    found = text.str.extract_groups("^([0-9]{1,2})[/-]([0-9]{1,2})[/-]([0-9]{4})")
+    return [found.struct.field(name).cast(pl.Int32) for name in ("1", "2", "3")]
+
+
 def read(text: pl.Series, form: Form) -> Reading:
     """The trimmed texts (String) read in the form; what does not fit is null.
 

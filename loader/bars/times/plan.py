@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -221,6 +221,8 @@ def _ordered(
             f"or '{day_first.fitting(filled[0])}'",
         )
     form = month_first if month > day else day_first
+    first, second, year = forms.long_parts(filled)
+    _refuse_mixed((year, first, second) if month > day else (year, second, first), filled, what)
     return form, (f"times are {form.name}: {max(month, day):,} values can be nothing else",)
 
 
@@ -241,7 +243,18 @@ def _short_year(
             hint="say it: --time-format " + " or ".join(f"'{each}'" for each in formats),
         )
     form = short[fits[0]]
+    _refuse_mixed(orders[fits[0]], filled, what)
     return form, (f"times are {form.name}: in another order they do not fit",)
+
+
+def _refuse_mixed(days: Sequence[pl.Series], filled: pl.Series, what: Subject) -> None:
+    """`days` are the years, months and days of the dates."""
+    if dress.are_mixed(*days):
+        raise what.wrong(
+            f"are such as {filled[0]!r}, and run one way only if the month stands first in some "
+            "and the day in others: a spreadsheet may have swapped them where it could",
+            hint="write all dates alike, as YYYY-MM-DD; if they are right, sort the rows by time",
+        )
 
 
 def _are_days(year: pl.Series, month: pl.Series, day: pl.Series) -> bool:

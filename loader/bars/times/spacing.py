@@ -55,7 +55,9 @@ def infer(times: pl.Series, series: Sequence[pl.Series] = ()) -> Spacing:
     else:  # local midnights are 23 or 25 hours apart when the clocks change
         days = steps.filter((steps + _HOUR) % _DAY <= 2 * _HOUR).cast(pl.Float64) / _DAY
         interval, same = _by_calendar(days.round(0))
-        multiples = len(days)
+        # A month has one bar; a week's may stand on the day before a holiday.
+        shortest = 0.6 * _CALENDAR[interval][0] if interval is not None else 0
+        multiples = int((days >= shortest).sum())
     if len(steps) < MIN_STEPS:
         evidence = f"there are too few steps between them to tell: {len(steps)}"
         return Spacing(None, evidence, interval)

@@ -21,6 +21,10 @@ _FIXED: Final = re.compile(
     r"|(?:base|quote|price|trad(?:e|ing))?(?:currency|ccy)|(?:base|quote)(?:asset|coin)"
     r"|(?:price|quote)type|bid/?ask|whattoshow"
 )
+#: Of these, those that name one option of an underlying.
+_OPTION: Final = re.compile(
+    r"strike(?:price)?|(?:option)?right|callput|putcall|cp(?:flag)?|optiontype|osi|optionsymbol"
+)
 #: Names of columns of contracts, which follow each other in a continuous series.
 _ROLLING: Final = re.compile(
     r"(?:delivery|expiry|expiration|maturity)(?:date|month)?|expires?|(?:future|local)s?symbol"
@@ -40,11 +44,17 @@ class PerSymbol:
     Args:
         names: the columns that no bar is read from.
         columns: bar field to column, as in the layout.
+        asked: whether the person named the column of symbols: then only options are told apart.
     """
 
-    def __init__(self, names: Iterable[str], columns: Mapping[str, str], where: str) -> None:
+    def __init__(
+        self, names: Iterable[str], columns: Mapping[str, str], where: str, asked: bool = False
+    ) -> None:
         self._columns = columns
         self._where = where
+        self._asked = asked
+        if asked:
+            names = [name for name in names if _OPTION.fullmatch(fold(name))]
         self._seen: dict[str, pl.DataFrame] = {
             name: _NONE
             for name in names
@@ -93,12 +103,13 @@ class PerSymbol:
         shown = ", ".join(map(repr, values.head(3))) + (", …" if len(values) > 3 else "")
         step = next_step(pl.DataFrame({name: values}), self._columns)
         column = quoted(self._columns["symbol"])
+        way_out = f"; or if all rows of a symbol are of one series: --column symbol={column}"
         return ColumnMismatch.at(
             self._where,
             f"rows of one symbol have several values in column {name!r} ({symbol}: {shown}): they "
             "may be of several series",
             column=name,
-            hint=f"{step}; or if all rows of a symbol are of one series: --column symbol={column}",
+            hint=step if self._asked else f"{step}{way_out}",
         )
 
 

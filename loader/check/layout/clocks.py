@@ -3,6 +3,7 @@ they are."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from shlex import quote
 from typing import Final
@@ -19,6 +20,8 @@ from loader.settings import Meaning
 
 #: Names of columns that hold dates without a time of day.
 DAY_WORDS: Final = ("date", "day", "dt", "tradedate", "tradingdate", "tradeday", "dtyyyymmdd")
+#: Names such as `<TIME>`, of MetaTrader and Finam.
+_BRACKETS: Final = re.compile("^<(.+)>$")
 #: What the keys of rows look like where they are times.
 _TIME: Final = r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}|^-?[0-9]{9,}$"
 
@@ -29,7 +32,7 @@ _ALL_YEAR: Final = {
     "EST": "America/New_York", "MST": "America/Denver", "HST": "Pacific/Honolulu",
 }  # fmt: skip
 #: Folded names of columns that hold the ends of bars.
-_ENDS: Final = frozenset(
+ENDS: Final = frozenset(
     [
         "closetime", "timeclose", "closetimestamp", "endtime", "timeend", "endtimestamp", "end",
         "barend", "candleend", "periodend", "windowend", "intervalend", "endts", "closets",
@@ -50,7 +53,7 @@ def date_and_time(
     words = [fold(word) for word in dialect.columns.get("time_of_day", ())]
     for group in found:
         rest = [other for other in found if other is not group] or outside
-        if not rest or fold(group[0]) not in words:
+        if not rest or _BRACKETS.sub(r"\1", fold(group[0])) not in words:
             continue
         if is_clock(frame[group[0]]) and is_date(frame[rest[0][0]]):
             names["time_of_day"] = group[0]
@@ -153,7 +156,7 @@ def refuse_ends_by_name(column: str, meaning: Meaning, dialect: Dialect, where: 
     Raises:
         ColumnMismatch: nobody has said which end of a bar it is.
     """
-    if meaning.stamp is None and not dialect.shapes and fold(column) in _ENDS:
+    if meaning.stamp is None and not dialect.shapes and fold(column) in ENDS:
         raise ColumnMismatch.at(
             where,
             f"the name of column {column!r} says that its times are the ends of the bars",

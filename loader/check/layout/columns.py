@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from shlex import quote
 from typing import Final
 
 import polars as pl
@@ -41,6 +42,14 @@ _NO_BARS: Final = {
         "splitfactor", "splitfrom", "splitto",
     },
 }  # fmt: skip
+#: Tables with other things in a row than a bar, and what to do about them.
+_WIDE: Final = "a wide table, with the bars of several symbols side by side"
+_LONG: Final = "a long table, with a row for each price"
+_MORE: Final = {
+    _WIDE: "load one series at a time, with the names of its columns: --symbol AAPL "
+    "--column open=NAME --column high=NAME --column low=NAME --column close=NAME",
+    _LONG: "write a row for each bar, as DataFrame.pivot does: a bar has open, high, low and close",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,9 +253,18 @@ def _missing(
     if missing == ["close"] and close:
         hint = f"if it is the close: --column close={close[0]!r}"
     else:
-        hint = "a bar has open, high, low and close" if guess else ""
-    hint = hint or f"name it: --column {missing[0]}=NAME"
-    return ColumnMismatch.at(where, fault, hint=hint)
+        hint = _MORE.get(guess or "", "a bar has open, high, low and close" if guess else "")
+    return ColumnMismatch.at(where, fault, hint=hint or _named(missing, free))
+
+
+def _named(missing: list[str], free: list[str]) -> str:
+    """The options that name the columns of the `missing` fields; a column whose name says that it
+    holds the ends of bars may be their time."""
+    ends = next((name for name in free if fold(name) in clocks.ENDS), None)
+    if missing == ["ts"] and ends is not None:
+        return f"if its times are the ends of the bars: --column ts={quote(ends)} --stamp end"
+    options = " ".join(f"--column {field}=NAME" for field in missing)
+    return f"name {'it' if len(missing) == 1 else 'them'}: {options}"
 
 
 def _guess(columns: list[str], missing: list[str]) -> str | None:
@@ -256,13 +274,15 @@ def _guess(columns: list[str], missing: list[str]) -> str | None:
     if known is not None and set(bars.PRICES) <= set(missing):
         return known
     words = [re.findall("[a-z]+", name.lower()) for name in columns]
-    if "open" in missing and any("open" in several and len(several) > 1 for several in words):
-        return "a wide table, with the bars of several symbols side by side"
-    if {"bid", "ask"} <= folded or {"bidprice", "askprice"} <= folded:
-        return "a table of quotes"
-    if "price" in folded and folded & {"size", "qty", "quantity", "amount", "side"}:
-        return "a table of trades"
-    if {"open", "high", "low"} <= set(missing) and "ts" not in missing:
-        return "a table of closes"
-    is_listing = {"ts", *bars.PRICES} <= set(missing) and folded & {"symbol", "ticker"}
-    return "a listing of securities" if is_listing else None
+    opens = any("open" in several and len(several) > 1 for several in words)
+    trade = "price" in folded and folded & {"size", "qty", "quantity", "amount", "side"}
+    guesses = {
+        _WIDE: "open" in missing and opens,
+        _LONG: "value" in folded and folded & {"variable", "field"},
+        "a table of quotes": {"bid", "ask"} <= folded or {"bidprice", "askprice"} <= folded,
+        "a table of trades": trade,
+        "a table of closes": {"open", "high", "low"} <= set(missing) and "ts" not in missing,
+        "a listing of securities": {"ts", *bars.PRICES} <= set(missing)
+        and folded & {"symbol", "ticker"},
+    }
+    return next((guess for guess, holds in guesses.items() if holds), None)

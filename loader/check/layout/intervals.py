@@ -112,7 +112,7 @@ def interval(
             _refuse_other_name(known, hint, shown, doubts, where)
         if shown.interval is None:
             if doubts is not None and hint.given:
-                _refuse_no_interval(known, hint, shown, where)
+                _refuse_no_interval(known, hint, shown, doubts, where)
             return Fill(known)
         if bars.is_daily(known) and not bars.is_daily(shown.interval):
             raise ColumnMismatch.at(
@@ -127,7 +127,7 @@ def interval(
         return Fill(known, (f"{doubt} ({shown.evidence})",))
     if shown.interval is None:
         regular = shown.steps >= _REGULAR_STEPS and shown.share >= _REGULAR_SHARE
-        gaps = "no interval is so long; if they are shorter, with gaps: --interval 1d"
+        gaps = "no interval is so long; if they are of days, with gaps: --interval 1d --off-grid"
         raise ColumnMismatch.at(
             where,
             f"the interval of the bars is not known, {shown.evidence}",
@@ -169,16 +169,21 @@ def _refuse_other_spacing(
     )
 
 
-def _refuse_no_interval(known: str, hint: Hint, shown: Spacing, where: str) -> None:
+def _refuse_no_interval(known: str, hint: Hint, shown: Spacing, doubts: Doubts, where: str) -> None:
     """Refuses bars that are regularly closer together than they are long, at a distance that is no
-    interval: their times are probably of another unit."""
+    interval: their times are probably of another unit. Also days and longer that are regularly
+    farther apart; minutes may lack trades."""
     regular = shown.steps >= _REGULAR_STEPS and shown.share >= _REGULAR_SHARE
-    if regular and 0 < shown.usual < _length(known) * 0.9:
+    closer = 0 < shown.usual < _length(known) * 0.9
+    farther = bars.is_daily(known) and shown.usual > _length(known) * 1.5
+    farther = farther and known not in doubts.named
+    if regular and (closer or farther):
+        read = "see with mdload inspect how their times are read; --time-format names another form"
+        unit = f"{read} or unit; " if closer else ""
         raise ColumnMismatch.at(
             where,
             f"{_against(hint)} the spacing of the bars: {shown.evidence}",
-            hint="see with mdload inspect how their times are read; --time-format names another "
-            f"form or unit; {_all_the_same(known)}",
+            hint=unit + _all_the_same(known),
         )
 
 

@@ -29,6 +29,8 @@ COMPRESSED = frozenset({".gz", ".zst", ".xz", ".bz2"})
 _BESIDE = frozenset({"readme", "license", "licence", "changelog", "notice", "checksums", "md5sums"})
 #: HistData's list of gaps beside its bars.
 _GAPS = re.compile(r"DAT_[A-Z]+_[A-Z0-9]+_(M1|T)\w*_\d{4,6}")
+#: What browsers add to the name of a file that they download again.
+_DOWNLOAD = re.compile(r" ?\(([0-9]+)\)(?=\.|$)")
 #: Folders that archivers and writers of tables keep for themselves.
 _ASIDE = frozenset({"__MACOSX", "_temporary", "_delta_log"})
 
@@ -233,9 +235,9 @@ def _named(paths: Iterable[Path]) -> list[tuple[Place, str]]:
     return [(p, printable(str(p))) for p in sorted(paths, key=lambda p: _natural(str(p)))]
 
 
-def _natural(text: str) -> list[tuple[int, str]]:
-    return [
-        (int(part), "") if part.isdecimal() else (-1, part)
-        for part in re.split(r"([0-9]+)", text)
-        if part
-    ]
+def _natural(text: str) -> tuple[list[tuple[int, str]], list[int]]:
+    """A key that sorts numbers by their size, and a later download, `KILO (1).csv`, after
+    `KILO.csv`."""
+    parts = re.split(r"([0-9]+)", _DOWNLOAD.sub("", text))
+    numbers = [(int(part), "") if part.isdecimal() else (-1, part) for part in parts if part]
+    return numbers, [int(number) for number in _DOWNLOAD.findall(text)]
