@@ -264,7 +264,7 @@ def test_every_bar_is_as_read_by_hand(sample: Sample, samples: Path, store: str,
     [
         ("cryptodatadownload/Coinbase_BTCUSD_1h.csv", "--dialect canonical", 3,
          "one of them is money", "volume_btc"),
-        ("cryptodatadownload/bitstamp_(BTC,ETH,LTC)USD_d.csv", "", 3, "a wide table", "a bar has"),
+        ("cryptodatadownload/bitstamp_(BTC,ETH,LTC)USD_d.csv", "", 3, "a wide table", "one series"),
         ("cryptodatadownload/coinbase-1h-btc-usd.csv", "--dialect canonical", 3,
          "no time zone is given", "--timezone"),
         ("nautilus_parquet/64-bit/bars.parquet", "", 3, "the starts or the ends of the bars",

@@ -189,7 +189,7 @@ def test_sample(sample: Sample, samples: Path) -> None:
     ("path", "hints", "message", "hint"),
     [
         ("other/ffn_wide_close_test_data.csv", {}, "a table of closes?", "a bar has"),
-        ("cryptodatadownload/bitstamp_(BTC,ETH,LTC)USD_d.csv", {}, "a wide table", "a bar has"),
+        ("cryptodatadownload/bitstamp_(BTC,ETH,LTC)USD_d.csv", {}, "a wide table", "one series"),
         ("cryptodatadownload/Coinbase_BTCUSD_d.csv", {}, "one of them is money", "volume_btc"),
         ("other/mplfinance_SP500_NOV2019_IDay.csv", NEW_YORK, "nothing shows which", "%m/%d/%Y"),
         ("other/mplfinance_so60982755.csv", {}, "55.6 % of 18 steps are 1 minute", "--interval"),
