@@ -26,6 +26,7 @@ from loader.errors import ConnectionLost, Contended
 from loader.ingest.part import Part, write_part
 from loader.ingest.ways.tenants import layout
 from loader.ingest.ways.tenants.load import find
+from loader.ingest.ways.tenants.periods import Periods
 from loader.ingest.ways.tenants.rows import rows as checked
 from loader.ingest.ways.tenants.stage import StageMerger, keep_rejects
 from loader.read.batch import Location, RawBatch
@@ -118,6 +119,7 @@ class TenantClient:
         rejects = Rejects()
         with in_python_terms():
             read = layout.decide(frame.head(_BATCH), of, self._settings, _NAME)
+            Periods(of, (), _NAME).look(frame, read)
             whose = (self._tenant.id, self._tenant.name)
             pieces = [
                 checked(RawBatch(part, Location(_NAME, n, 1 + n * _BATCH)), of, read, whose)

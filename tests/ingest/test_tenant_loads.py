@@ -263,3 +263,62 @@ def test_a_tenant_may_be_named_by_its_id(url: str, tmp_path: Path) -> None:
         url, "SELECT dataset_name, metadata->>'tenant' FROM job_runs ORDER BY id DESC LIMIT 1"
     )
     assert (dataset, tenant) == ("fundamentals", mine)
+
+
+MIXED = [
+    {**FILED, "period": "FY", "eps": "6.11"},
+    {**FILED, "period": "Q4", "eps": "1.88"},
+    {**NEXT, "period": "Q1", "eps": "1.52"},
+]
+
+
+def test_annual_and_quarterly_figures_never_meet_in_one_key(url: str, tmp_path: Path) -> None:
+    """Else the last row of the day would count, and the eps of a year stand for a quarter's."""
+    path = written(tmp_path, MIXED)
+    error = loaded(url, "fundamentals", "acme", path, provider="fmp").error
+    assert error is not None
+    assert "column 'period' has annual and quarterly figures ('FY', 'Q4')" in error
+    assert of(url, "acme", "SELECT FROM fundamentals") == []
+    annual = loaded(
+        url, "fundamentals", "acme", path, provider="fmp-annual", where={"period": "FY"}
+    )
+    assert annual.counts == Counts(read=3, inserted=1, skipped=2)
+    quarters = fundamentals(url, path, where={"period": "Q1|Q2|Q3|Q4"})
+    assert quarters == Counts(read=3, inserted=2, skipped=1)
+    assert of(url, "acme", "SELECT vendor, asof, eps FROM fundamentals ORDER BY vendor, asof") == [
+        ("fmp", date(2022, 12, 31), Decimal("1.8800")),
+        ("fmp", date(2023, 3, 31), Decimal("1.5200")),
+        ("fmp-annual", date(2022, 12, 31), Decimal("6.1100")),
+    ]
+
+
+def test_where_over_many_batches(url: str, tmp_path: Path) -> None:
+    """Batches of rows that nobody asked for count as skipped, also before the first wanted one."""
+    path = written(tmp_path, [MIXED[1], MIXED[2], MIXED[0]])
+    counts = fundamentals(url, path, where={"period": "FY"}, batch_rows=1)
+    assert counts == Counts(read=3, inserted=1, skipped=2)
+    error = loaded(
+        url, "fundamentals", "acme", path, provider="x", where={"period": "H1"}, batch_rows=1
+    ).error
+    assert "no row has period=H1, and column 'period' has 'Q4', 'Q1', 'FY'" in str(error)
+
+
+def test_a_mixture_that_shows_in_a_later_batch_is_refused_whole(url: str, tmp_path: Path) -> None:
+    path = written(tmp_path, [MIXED[1], MIXED[2], MIXED[0]])
+    result = loaded(url, "fundamentals", "acme", path, provider="fmp", batch_rows=1)
+    assert "quarterly and annual figures" in str(result.error)
+    assert of(url, "acme", "SELECT FROM fundamentals") == []
+
+
+def test_symbols_from_names_and_folders(url: str, tmp_path: Path) -> None:
+    """As vendors deliver them: one file a symbol, without a column for it."""
+    row = {name: value for name, value in FILED.items() if name != "ticker"}
+    for name in ("income_IBM.csv", "symbol=MSFT/income.csv"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(written(tmp_path, [row]).read_bytes())
+    assert fundamentals(
+        url, tmp_path / "income_IBM.csv", name_pattern="income_{symbol}.csv"
+    ) == Counts(read=1, inserted=1)  # fmt: skip
+    assert fundamentals(url, tmp_path / "symbol=MSFT" / "income.csv") == Counts(read=1, inserted=1)
+    assert of(url, "acme", "SELECT symbol FROM fundamentals ORDER BY 1") == [("IBM",), ("MSFT",)]

@@ -8,7 +8,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
+import polars as pl
+
+from loader.check.instruments.apart import selected
+from loader.check.instruments.unwanted import Unwanted
 from loader.check.ragged import from_first_fit
+from loader.check.unique import UniqueBatch
 from loader.db.arrow import Connection
 from loader.errors import TooManyRejects, Unfinished
 from loader.events import Committed, FileOpened, RowsDone
@@ -18,7 +23,8 @@ from loader.ingest.notes import FileNotes
 from loader.ingest.part import Part, counts_of, refuse_part, write_part
 from loader.ingest.run import LoadMode, LoadRun
 from loader.ingest.ways.tenants.layout import decide
-from loader.ingest.ways.tenants.rows import BAD, Rows, rounded_notes, rows
+from loader.ingest.ways.tenants.periods import Periods
+from loader.ingest.ways.tenants.rows import BAD, Rows, rounded_notes, rows, schema, series_of
 from loader.ingest.ways.tenants.stage import StageMerger, keep_rejects
 from loader.ingest.writes import telling
 from loader.read.batch import Reading
@@ -166,20 +172,37 @@ class TenantFile:
 
     def _pieces(self, reading: Reading) -> Iterator[PendingDiff]:
         """The rows, until the load is cancelled. Shows progress."""
-        layout, run = None, self.run
+        layout, run, name = None, self.run, self.source.name
+        where = run.settings.where
+        unwanted = Unwanted(name, where)
+        periods = Periods(self.of, where, name)
         for batch in from_first_fit(reading.batches):
             run.stop_if_cancelled()
+            wanted = selected(batch.frame, where, name)
+            if layout is None and wanted.is_empty() and not batch.frame.is_empty():
+                unwanted.add(batch.frame)
+                yield PendingDiff(
+                    UniqueBatch(
+                        pl.DataFrame(schema=schema(self.of)),
+                        series_of(pl.DataFrame(schema=schema(self.of)), self.of),
+                        read=batch.frame.height, skipped=batch.frame.height,
+                    )
+                )  # fmt: skip
+                continue
             if layout is None:
-                layout = decide(batch.frame, self.of, run.settings, self.source.name)
+                layout = decide(wanted, self.of, run.settings, name, self.source.full_path)
                 notes = (*noted("reading", reading.notes), *layout.notes)
                 self._notes.set_layout(notes, (), self.done.notes)
                 self.done = replace(self.done, notes=notes)
+            periods.look(wanted, layout)
             found: Rows = rows(batch, self.of, layout, (self.tenant.id, self.tenant.name))
             for name, count in found.rounded.items():
                 self._rounded[name] = self._rounded.get(name, 0) + count
             yield PendingDiff(found.unique)
             self._shown += batch.frame.height
             run.emit(RowsDone(self.source.name, batch.frame.height))
+        if layout is None and (error := unwanted.error()) is not None:
+            raise error
 
     def _begun(self, writer: Connection, run_id: int) -> FileResult:
         file_id = ledger.begin(

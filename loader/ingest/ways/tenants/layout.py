@@ -15,6 +15,7 @@ from loader.bars.times import plan as timeplan
 from loader.bars.times import zones
 from loader.bars.times.stamps import NAME_ZONE, NO_ZONE, TimePlan
 from loader.dialects.dialect import fold
+from loader.dialects.filenames import read_path
 from loader.errors import ColumnMismatch, SettingsError
 from loader.results import Note, noted
 from loader.settings import Settings
@@ -25,7 +26,7 @@ from loader.settings.load import OPTIONS
 _TAKEN: Final = frozenset({
     "provider", "interval", "symbol", "timezone", "time_format", "decimal", "thousands", "columns",
     "symbol_convention", "own_dialects", "max_rejects", "workers", "batch_rows", "job_name",
-    "dataset", "tenant", "mode", "dry_run", "force", "leaves_unfinished",
+    "dataset", "tenant", "mode", "dry_run", "force", "leaves_unfinished", "where", "name_pattern",
 })  # fmt: skip
 #: By the column of a dataset, the option that gives it where a file does not.
 _GIVEN: Final[Mapping[str, str]] = {
@@ -43,6 +44,7 @@ class Layout:
         times: how each column of times is read.
         written: how numbers are written.
         convention: of symbols.
+        where: the values of columns that rows must have to be wanted, as `Settings.where`.
         notes: what a person should know of all this.
     """
 
@@ -51,6 +53,7 @@ class Layout:
     times: Mapping[str, TimePlan]
     written: NumberFormat
     convention: str
+    where: Mapping[str, str]
     notes: tuple[Note, ...]
 
 
@@ -74,8 +77,11 @@ def check(settings: Settings) -> None:
     timeplan.check_format(settings.time_format)
 
 
-def decide(frame: pl.DataFrame, of: Dataset, settings: Settings, where: str) -> Layout:
-    """The layout of a file with the first batch `frame`.
+def decide(
+    frame: pl.DataFrame, of: Dataset, settings: Settings, where: str, path: str | None = None
+) -> Layout:
+    """The layout of a file at `path` with the first batch `frame`, of wanted rows. What the path
+    gives counts where the file has no column for it, and before options.
 
     Raises:
         ColumnMismatch: a column is missing, or cannot be read in one way.
@@ -87,15 +93,22 @@ def decide(frame: pl.DataFrame, of: Dataset, settings: Settings, where: str) -> 
         for name, option in _GIVEN.items()
         if name in of.read and (value := getattr(settings, option)) is not None
     }
+    given = {} if path is None else read_path(path, where, settings.name_pattern).words
+    constants |= {
+        name: given[option]
+        for name, option in _GIVEN.items()
+        if name in of.read and option in given
+    }
     for name, each in of.read.items():
         if not each.optional and name not in columns and name not in constants:
             raise _missing(name, of, frame, where)
     times, notes = _times(frame, of, columns, settings, where)
     written = _written(frame, of, columns, settings, where)
-    unread = [name for name in frame.columns if name not in columns.values()]
+    used = {*columns.values(), *(n for n in frame.columns if fold(n) in map(fold, settings.where))}
+    unread = [name for name in frame.columns if name not in used]
     told = noted("columns", (f"not read: {', '.join(map(repr, unread))}",) if unread else ())
     convention = known_convention(settings.symbol_convention or "plain")
-    return Layout(columns, constants, times, written, convention, (*told, *notes))
+    return Layout(columns, constants, times, written, convention, settings.where, (*told, *notes))
 
 
 def _columns(frame: pl.DataFrame, of: Dataset, settings: Settings, where: str) -> dict[str, str]:

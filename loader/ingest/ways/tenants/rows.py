@@ -10,6 +10,7 @@ import polars as pl
 
 from loader.bars import TS
 from loader.check import rawjson
+from loader.check.instruments.apart import unselected
 from loader.check.reasons import ROW_TOO_LONG, ROW_TOO_SHORT
 from loader.check.unique import UniqueBatch
 from loader.ingest.ways.tenants.cells import dtype, read_cells
@@ -55,6 +56,13 @@ def rows(batch: RawBatch, of: Dataset, layout: Layout, tenant: tuple[str, str]) 
         frame, kept = frame.filter(fitting), numbered.filter(fitting)
     else:
         kept = numbered
+    wanted = ~frame.select(
+        pl.any_horizontal(pl.lit(False), *unselected(frame, layout.where, place.source).values())
+    ).to_series() if layout.where else None  # fmt: skip
+    skipped = 0
+    if wanted is not None:
+        skipped = frame.height - int(wanted.sum())
+        frame, kept = frame.filter(wanted), kept.filter(wanted)
     read = read_cells(frame, of, layout, place.source)
     if of.tenant is not None and of.tenant in layout.columns:
         read.faults[OTHER_TENANT] = _of_another(frame.get_column(layout.columns[of.tenant]), tenant)
@@ -83,7 +91,8 @@ def rows(batch: RawBatch, of: Dataset, layout: Layout, tenant: tuple[str, str]) 
         bad = pl.concat([bad, _as_rejects(odd, numbered, frame.width)]).sort("row_number")
         counts |= dict(bad["rules"].explode().value_counts().iter_rows())
     unique = UniqueBatch(
-        good, _series(good, of), read=batch.frame.height, last_row=int(numbered[-1]),
+        good, series_of(good, of), read=batch.frame.height, skipped=skipped,
+        last_row=int(numbered[-1]),
         bad=bad, rejected=counts,
     )  # fmt: skip
     return Rows(unique, read.rounded)
@@ -116,7 +125,7 @@ def _of_another(said: pl.Series, tenant: tuple[str, str]) -> pl.Series:
     return (~words.is_in(list(own)) & (words != "")).fill_null(False)
 
 
-def _series(good: pl.DataFrame, of: Dataset) -> pl.DataFrame:
+def series_of(good: pl.DataFrame, of: Dataset) -> pl.DataFrame:
     """As `UniqueBatch.series`, for the books: vendors as providers, timeframes as intervals."""
     interval = pl.col("timeframe") if "timeframe" in good.columns else pl.lit(None, pl.String())
     return good.group_by(
