@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 import polars as pl
+from polars.datatypes import DataTypeClass
 
 _ESCAPES: Final = {"␛": "␛␛", "␀": "␛␀", "\0": "␀"}
 #: Polars ends the process over times far beyond the year 9999; their number is printed instead.
@@ -25,7 +26,7 @@ def encode(rows: pl.DataFrame) -> pl.Series:
     """Each row as a JSON object (String, named `raw`) of its columns, in their order."""
     kept = min(_MOST, max(_LEAST, _ROW // max(rows.width, 1)))
     cells = [
-        _cell(_as_text(column), kept).alias(_name(column.name, number))
+        _cell(as_text(column), kept).alias(_name(column.name, number))
         for number, column in enumerate(rows, start=1)
     ]
     if not cells:
@@ -37,7 +38,8 @@ def encode(rows: pl.DataFrame) -> pl.Series:
     )
 
 
-def _as_text(column: pl.Series) -> pl.Series:
+def as_text(column: pl.Series) -> pl.Series:
+    """The cells of a column of any dtype as text (String); bytes are in hexadecimal."""
     dtype = column.dtype
     if dtype.is_nested():
         text = _nested(column.to_physical() if "Date" in str(dtype) else column)
@@ -63,10 +65,30 @@ def _moments(column: pl.Series, limit: int) -> pl.Series:
 
 
 def _nested(column: pl.Series) -> pl.Series:
-    """A list or struct as JSON itself; times in it are numbers."""
+    """A list, map or struct as JSON itself; times in it are numbers, bytes hexadecimal."""
     value = pl.col("value")
+    column = column.to_frame("value").select(_writable(value, column.dtype)).to_series()
     whole = pl.struct("value").struct.json_encode().str.strip_prefix('{"value":').str.head(-1)
     return column.to_frame("value").select(pl.when(value.is_not_null()).then(whole)).to_series()
+
+
+def _writable(value: pl.Expr, dtype: pl.DataType | DataTypeClass) -> pl.Expr:
+    """`value` of `dtype` as Polars can write it to JSON: it ends the process over bytes, and over
+    maps with other keys than text."""
+    if isinstance(dtype, pl.Binary):
+        return value.bin.encode("hex")
+    if isinstance(dtype, pl.Map) and (dtype.key != pl.String() or "Binary" in str(dtype.value)):
+        fields = [pl.Field("key", dtype.key), pl.Field("value", dtype.value)]
+        entries = pl.List(pl.Struct(fields))
+        return _writable(value.cast(entries), entries)
+    if isinstance(dtype, pl.List):
+        return value.list.eval(_writable(pl.element(), dtype.inner))
+    if isinstance(dtype, pl.Array):
+        return value.arr.eval(_writable(pl.element(), dtype.inner))
+    if isinstance(dtype, pl.Struct):
+        inner = (_writable(value.struct.field(f.name), f.dtype).alias(f.name) for f in dtype.fields)
+        return value.struct.with_fields(*inner) if dtype.fields else value
+    return value
 
 
 def _cell(text: pl.Series, kept: int) -> pl.Series:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -126,3 +127,25 @@ def test_long_names_are_cut_and_stay_apart() -> None:
     assert rows(pl.DataFrame({f"{name}a": ["1"], f"{name}b": ["2"]})) == [
         {"x" * 200 + "␛… column 1": "1", "x" * 200 + "␛… column 2": "2"}
     ]
+
+
+_BYTES = pa.struct([("a", pa.binary()), ("b", pa.int64())])
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "text"),
+    [
+        ([b"\xff\x00"], pa.list_(pa.binary()), '["ff00"]'),
+        ([b"\xff"], pa.list_(pa.binary(), 1), '["ff"]'),
+        ([[b"\xff", None]], pa.list_(pa.list_(pa.binary(1))), '[["ff",null]]'),
+        ([{"a": b"\xff", "b": 1}, None], pa.list_(_BYTES), '[{"a":"ff","b":1},null]'),
+        ([("k", b"\xff")], pa.map_(pa.string(), pa.binary()), '[{"key":"k","value":"ff"}]'),
+        ([(7, "v")], pa.map_(pa.int64(), pa.string()), '[{"key":7,"value":"v"}]'),
+        ([("k", "v")], pa.map_(pa.string(), pa.string()), '{"k":"v"}'),
+        ({"a": b"\xff", "b": 1}, _BYTES, '{"a":"ff","b":1}'),
+    ],
+)
+def test_bytes_and_maps_within_other_types(cells: Any, kind: Any, text: str) -> None:
+    frame = pl.from_arrow(pa.table({"c": pa.array([cells, None], kind)}))
+    assert isinstance(frame, pl.DataFrame)
+    assert rows(frame) == [{"c": text}, {"c": None}]

@@ -3,7 +3,6 @@ command, and one that needs no more works."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,14 +23,13 @@ def test_a_server_of_few_sessions(mdload: Mdload, warm: Path, tmp_path: Path) ->
     for number in range(4):
         bars(tmp_path / f"{number}.csv", 50 + number)
     args = ("backfill", tmp_path, "--interval", "1m", "--json", "--provider", "p")
-    began = time.monotonic()
     ran = mdload(*args, "--workers", "4")
     assert ran.code == 5
     assert (
         "error: the server allows 8 sessions at once, and this takes 26: nothing was done\n"
         "hint: load with --workers 1, or raise max_connections\n"
     ) in ran.err
-    assert time.monotonic() - began < 60  # it does not try again and again
+    assert "trying again" not in ran.err
     ran = mdload(*args, "--workers", "1")
     assert (ran.code, ran.json()["rows_read"]) == (0, 206), ran.err
     assert mdload("coverage").code == 0

@@ -49,3 +49,10 @@ def test_help_runs(mdload: Callable[..., Ran], name: str) -> None:
     ran = mdload(name, "--help")
     assert ran.code == 0
     assert ran.out.startswith("Usage: mdload")
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert len({page.name[:4] for page in pages}) == len(pages)
+    for page in pages:
+        assert page.read_text(encoding="utf-8").startswith(f"# {page.name[:4]}"), page.name

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from loader import bars
-from loader.check import spellings
+from loader.check import rawjson, spellings
 from loader.check.file import Checking
 from loader.check.unique import in_order
 from loader.check.validate import CheckedBatch, rounding_notes, skip_notes
@@ -133,5 +133,9 @@ def _within_limit(seen: Inspection, first: CheckedBatch, settings: Settings) -> 
 def _sample(checking: Checking) -> tuple[str, ...]:
     if checking.opening is None or not checking.opening.first.height:
         return ()
-    row = checking.opening.first.head(1).cast(pl.String, strict=False).row(0)
-    return tuple(cell or "" for cell in row)
+    return tuple(_shown(column.head(1)) for column in checking.opening.first)
+
+
+def _shown(column: pl.Series) -> str:
+    cell = column[0] if isinstance(column.dtype, pl.Binary) else rawjson.as_text(column)[0]
+    return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell or ""
