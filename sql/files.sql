@@ -3,7 +3,9 @@
 -- another load: another content came under the same path ($3), or a later load changed a bar of its symbols within its
 -- span; and whether bars that are stored within its span were absent from it, and stayed. $1 content hash, $2 fingerprint. A load that was under way together with it counts as later. OFFSET 0 keeps the
 -- search for revisions an index probe per symbol.
-SELECT f.state, f.rows_resumable, f.run_id, f.bars_gone > f.bars_deleted AS lacks,
+SELECT f.state, f.rows_resumable, f.run_id, f.provider, f.interval, to_json(f.symbols)::text AS symbols,
+       CASE WHEN f.rows_inserted + f.rows_updated + f.rows_unchanged > 0 THEN f.min_ts END AS min_ts, f.max_ts,
+       f.bars_gone > f.bars_deleted AS lacks,
        (SELECT o.run_id FROM job_run_files o
          WHERE o.path = $3 AND o.id > f.id AND o.state IN ('loaded', 'partial')
            AND o.content_hash IS DISTINCT FROM $1
@@ -24,6 +26,36 @@ SELECT f.state, f.rows_resumable, f.run_id, f.bars_gone > f.bars_deleted AS lack
          WHERE content_hash = $1 AND config_fingerprint = $2 AND state IN ('loaded', 'partial')
          ORDER BY id DESC
          LIMIT 1) f
+
+-- file_ends --
+-- Whether the first and the last bar of a file are stored: one of provider $1, interval $2 and symbols $3 (JSON array) at
+-- $4, and at $5. As parameters, the times leave few chunks and partitions to plan for.
+SELECT EXISTS (SELECT 1 FROM bars_ohlcv
+                WHERE provider = $1 AND "interval" = $2 AND ts = CAST($4 AS timestamptz)
+                  AND symbol = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(CAST($3 AS text) AS jsonb))))) AS first,
+       EXISTS (SELECT 1 FROM bars_ohlcv
+                WHERE provider = $1 AND "interval" = $2 AND ts = CAST($5 AS timestamptz)
+                  AND symbol = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(CAST($3 AS text) AS jsonb))))) AS last
+
+-- oldest_bar --
+-- The time of the oldest bar of provider $1 and interval $2: two probes of the index for each symbol of the provider.
+WITH RECURSIVE symbols AS (
+    (SELECT symbol FROM bars_ohlcv WHERE provider = $1 ORDER BY symbol LIMIT 1)
+    UNION ALL
+    SELECT n.symbol FROM symbols s
+     CROSS JOIN LATERAL (
+           SELECT b.symbol FROM bars_ohlcv b WHERE b.provider = $1 AND b.symbol > s.symbol ORDER BY b.symbol LIMIT 1) n)
+SELECT min((SELECT min(b.ts) FROM bars_ohlcv b
+             WHERE b.provider = $1 AND b.symbol = s.symbol AND b."interval" = $2)) AS ts
+  FROM symbols s
+
+-- oldest_in_chunks --
+-- The same where the bars are in chunks, which are read in order of time, until one has such a bar.
+SELECT (SELECT ts FROM bars_ohlcv WHERE provider = $1 AND "interval" = $2 ORDER BY ts LIMIT 1) AS ts
+
+-- bars_any --
+-- Whether any bar is stored.
+SELECT EXISTS (SELECT 1 FROM bars_ohlcv)
 
 -- files_before --
 -- The contents of the paths $2 (JSON array) in the last 30 runs of job $1: path, content hash and run, the newest of

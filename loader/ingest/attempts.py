@@ -20,6 +20,7 @@ from loader.errors import (
 from loader.events import FileDone, FileNote, FileStarted
 from loader.ingest.file import FileWork, identity
 from loader.ingest.run import STOPPED, LoadMode, LoadRun, Work
+from loader.ingest.run.losses import Loss
 from loader.read.sources import Source, content_hash
 from loader.results import Counts, FileResult, FileState, Note
 from loader.store.runs import ledger
@@ -134,21 +135,31 @@ class _Attempts:
         with self._run.connection(autocommit=True) as reader:
             fingerprint = self._run.fingerprint_of(self._source)
             seen = ledger.known(reader, self._done.content_hash, fingerprint, self._source.name)
+            lost = None
+            if seen and seen.stands and self._run.others is None:
+                chunks = self._run.in_chunks(reader)
+                lost = self._run.losses.of(reader, seen, in_chunks=chunks)
         deletes = bool(seen and seen.lacks and self._run.settings.delete_gone)
         others = self._run.others
         changed = bool(seen and others and others.changed_since(self._run, seen.run_id))
-        if seen and seen.stands and not deletes and not changed:
+        if seen and seen.stands and not deletes and not changed and not (lost and lost.open):
             note = (
                 f"nothing new: loaded already by run {seen.run_id} under the same settings "
                 "(--force loads it again)"
             )
+            if lost is not None:
+                what = "its bars are" if lost.whole else "some of its bars are"
+                note = (
+                    f"{what} no longer stored, as after retention: loaded by run {seen.run_id}, "
+                    "and not again (--force loads it again)"
+                )
             result = replace(self._done, state="known", notes=(Note("run", note),))
             result = recorded(self._run, self._source, result)
             self._run.emit(FileNote(self._source.name, Note("run", note)))
             return result
         self._asks_ledger = False
         if seen and seen.whole:
-            self._tell_of_changes(seen)
+            self._tell_of_changes(seen, lost)
         before, run_id = self._run.earlier.get(self._source.name, (None, 0))
         if before not in (None, self._done.content_hash):
             note = f"changed since run {run_id} loaded it: loading it again"
@@ -160,8 +171,10 @@ class _Attempts:
             self._run.emit(FileNote(self._source.name, Note("run", note)))
         return None
 
-    def _tell_of_changes(self, seen: ledger.Known) -> None:
-        if seen.replaced_by:
+    def _tell_of_changes(self, seen: ledger.Known, lost: Loss | None) -> None:
+        if lost is not None and lost.open:
+            why = f"{'its bars' if lost.whole else 'some of its bars'} are no longer stored"
+        elif seen.replaced_by:
             why = f"run {seen.replaced_by} found another content under this path since"
         elif seen.changed_by:
             why = "bars of its symbols were changed since"

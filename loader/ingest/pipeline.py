@@ -123,6 +123,7 @@ def load(
             said = f"has {len(own):,} of {counted(len(sources), 'file')}"
             emit(FileNote(f"shard {settings.shard}", Note("run", said)))
         run.earlier = _stoppable(run, lambda: _earlier(run, own))
+        run.losses.began_empty = _stoppable(run, lambda: _is_empty(run))
         wal = _stoppable(run, lambda: _wal_position(run))
         files = tuple((elsewhere or _all_files)(run, known_at.in_order(settings, own)))
         if not run.cancelled.is_set():
@@ -200,6 +201,13 @@ def _earlier(run: LoadRun, sources: Iterable[Source]) -> Mapping[str, tuple[str,
     with suppress(DatabaseError), run.connection(autocommit=True) as reader:
         return ledger.before(reader, run.settings.job_name, (s.name for s in sources))
     return {}
+
+
+def _is_empty(run: LoadRun) -> bool:
+    """Whether no bar is stored; False where the server cannot say."""
+    with suppress(DatabaseError), run.connection(autocommit=True) as reader:
+        return not reader.one("bars_any")[0]
+    return False
 
 
 def _upkeep(run: LoadRun) -> tuple[ChunkWrites, ...]:

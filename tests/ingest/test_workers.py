@@ -331,7 +331,7 @@ def test_a_task_that_runs_twice_loads_once(database_url: str, folder: Path) -> N
         paths = {source.name: source.full_path for source in sources}
         brief = Brief("mdload-x", database_url, settings, record.id,
                       compute_config_fingerprint(settings.fingerprinted), tuple(sources), paths, {},
-                      False, None, {})  # fmt: skip
+                      False, False, None, {})  # fmt: skip
         assert "postgres" not in repr(brief)
         states = [_State(brief, Worker()) for _ in range(3)]
         got: list[Outcome] = []

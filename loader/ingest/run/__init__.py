@@ -21,6 +21,7 @@ from loader.events import Event
 from loader.ingest.known_at import known_at
 from loader.ingest.mergers import DryMerger, Keeper
 from loader.ingest.run import durable
+from loader.ingest.run.losses import Losses
 from loader.ingest.tally import Tally
 from loader.read.formats import Reading
 from loader.read.sources import Source
@@ -108,6 +109,7 @@ class LoadRun:
         plan: what keeps the bars that a dry run would write.
         others: what the files are if they are not bars.
         upkeep: the chunks to look after once files have been committed.
+        losses: tells whether bars of known files are gone.
         alone: what keeps other processes from a content while a file with it is loaded; it gives
             the result of the file if one of them was faster.
     """
@@ -134,6 +136,7 @@ class LoadRun:
         self._named: tuple[str, str] | None = None  # the last file's path and fingerprint
         self.others: Others | None = None
         self.alone: Alone = _alone
+        self.losses = Losses()
         self.cancelled = threading.Event()
         session = partial(self.connection, autocommit=True)
         self.upkeep = ChunkUpkeep(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, astuple, dataclass
+from datetime import datetime
 from typing import Final
 
 from loader.db.arrow import Connection
@@ -22,6 +23,8 @@ class Known:
     """What the ledger says of a content: loaded whole, or in part up to a raw row.
 
     Attributes:
+        provider, interval, symbols, min_ts, max_ts: of its bars, where there is one provider and
+            one interval; the symbols as a JSON array; None if it has very many, or no bars.
         lacks: whether the store kept bars that are absent from the content.
         replaced_by: the run that found another content under the same path since, or None.
         changed_by: a later load that changed a bar of the content, or may have, or None.
@@ -30,6 +33,11 @@ class Known:
     whole: bool
     rows_resumable: int
     run_id: int
+    provider: str | None = None
+    interval: str | None = None
+    symbols: str | None = None
+    min_ts: datetime | None = None
+    max_ts: datetime | None = None
     lacks: bool = False
     replaced_by: int | None = None
     changed_by: int | None = None

@@ -58,6 +58,7 @@ class Brief:
     paths: Mapping[str, str] = field(repr=False)
     earlier: Mapping[str, tuple[str, int]] = field(repr=False)
     defers_commits: bool
+    began_empty: bool
     others: Others | None = field(repr=False)
     environment: Mapping[str, str] = field(repr=False)
 

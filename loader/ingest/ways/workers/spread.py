@@ -44,7 +44,8 @@ class Spread:
             sources = [_elsewhere(source) for source in sources]
         brief = Brief(
             f"mdload-{secrets.token_hex(8)}", run.url, run.settings, run.run_id, run.fingerprint,
-            tuple(sources), dict(run.paths), dict(run.earlier), run.defers_commits, run.others,
+            tuple(sources), dict(run.paths), dict(run.earlier), run.defers_commits,
+            run.losses.began_empty, run.others,
             {} if self._place.scheduler is None else environment(),
         )  # fmt: skip
         with self._briefed(brief):

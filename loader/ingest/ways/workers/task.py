@@ -67,6 +67,7 @@ class _State:
         )
         run.paths, run.earlier, run.others = brief.paths, brief.earlier, brief.others
         run.defers_commits = brief.defers_commits
+        run.losses.began_empty = brief.began_empty
         run.siblings = Siblings(p for p in run.paths.values() if wanted(p, run.settings.where))
         run.upkeep = self._hours  # type: ignore[assignment]
         run.alone = self._alone
