@@ -23,6 +23,7 @@ from loader.db.embedded import embedded
 from loader.store import schema
 from tests.conftest import TIMESCALE, database, hurried, temporary_home
 from tests.support.histories import Histories
+from tests.support.tenants import loaded, stored, with_tenants, written
 
 
 def programs() -> dict[int, Path]:
@@ -60,3 +61,35 @@ def test_histories_on_an_older_server(major: int, monkeypatch: pytest.MonkeyPatc
     found = histories.found
     assert (found.failures, found.wrong, found.moved) == ([], [], [])
     assert found.loads > 10
+
+
+@pytest.mark.skipif(bool(TIMESCALE), reason="true of a plain table only")
+@pytest.mark.parametrize("major", [15, 16, 17])
+def test_datasets_of_tenants_on_an_older_server(
+    major: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without RETURNING old a merge keeps the old values first, by a statement of its own."""
+    place = programs().get(major)
+    if place is None:
+        pytest.skip(f"there is no PostgreSQL {major} here: see MDLOAD_TEST_PG_BINS")
+    monkeypatch.setenv("MDLOAD_PG_BIN", str(place))
+    row = {"symbol": "A", "asof": "2023-03-31", "filed_at": "2023-05-04T20:00Z", "eps": "1.52"}
+    restated = row | {"filed_at": "2024-05-02T20:00Z", "eps": "1.51"}
+    corrected = restated | {"eps": "1.50"}
+    with temporary_home("mdload-tests-") as home, embedded(home) as url:
+        maintenance = hurried(url, "fsync", "synchronous_commit", "full_page_writes")
+        with database(maintenance) as store:
+            schema.upgrade(store)
+            schema.upgrade(store, history=schema.TENANTS)
+            schema.downgrade(store, "base", history=schema.TENANTS)
+            (tenant,) = with_tenants(store, "acme")
+            for rows, inserted, updated in (
+                ([restated], 1, 0), ([row], 1, 0), ([corrected], 0, 1), ([row, corrected], 0, 0),
+            ):  # fmt: skip
+                path = written(tmp_path, rows)
+                found = loaded(store, "fundamentals", "acme", path, provider="fmp")
+                assert found.error is None
+                assert (found.counts.inserted, found.counts.updated) == (inserted, updated)
+            for at, eps in (("2023-06-01Z", "1.5200"), ("2024-06-01Z", "1.5000")):
+                known = f"SELECT CAST(eps AS text) FROM fundamentals_as_of('{at}')"
+                assert stored(store, tenant, known) == [(eps,)]
