@@ -18,7 +18,7 @@ import pytest
 from loader.db import queries
 from tests.support.histories import Histories
 
-HISTORIES = int(os.environ.get("MDLOAD_TEST_HISTORIES", "150"))
+HISTORIES = int(os.environ.get("MDLOAD_TEST_HISTORIES", "60"))
 SEED = int(os.environ.get("MDLOAD_TEST_SEED", "0"))
 
 
