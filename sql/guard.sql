@@ -4,24 +4,24 @@
 SELECT w.sid,
        (SELECT min(b.ts) FROM bars_ohlcv b
          WHERE b.provider = w.provider AND b.symbol = w.symbol AND b."interval" = w."interval"
-           AND b.ts BETWEEN w.lo AND w.hi AND b.ts BETWEEN $1 AND $2) AS stored_lo,
+           AND b.ts BETWEEN w.lo AND w.hi AND b.ts BETWEEN $1 AND $2@in_shard(b.)) AS stored_lo,
        (SELECT max(b.ts) FROM bars_ohlcv b
          WHERE b.provider = w.provider AND b.symbol = w.symbol AND b."interval" = w."interval"
-           AND b.ts BETWEEN w.lo AND w.hi AND b.ts BETWEEN $1 AND $2) AS stored_hi
-  FROM json_to_recordset(current_setting('mdload.wanted')::json)
+           AND b.ts BETWEEN w.lo AND w.hi AND b.ts BETWEEN $1 AND $2@in_shard(b.)) AS stored_hi
+  FROM json_to_recordset(@wanted)
        AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz)
 
 -- stored_within --
 -- The number of bars in the wanted stretches (sid, provider, symbol, interval, lo, hi), both ends included, by sid; of each
 -- `most` at most (null: all). No stretch reaches beyond $1 and $2.
 SELECT w.sid, b.bars
-  FROM json_to_recordset(current_setting('mdload.wanted')::json)
+  FROM json_to_recordset(@wanted)
        AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz, most bigint)
  CROSS JOIN LATERAL (
        SELECT count(*) AS bars
          FROM (SELECT FROM bars_ohlcv s
                 WHERE s.provider = w.provider AND s.symbol = w.symbol AND s."interval" = w."interval"
-                  AND s.ts BETWEEN w.lo AND w.hi AND s.ts BETWEEN $1 AND $2
+                  AND s.ts BETWEEN w.lo AND w.hi AND s.ts BETWEEN $1 AND $2@in_shard(s.)
                 LIMIT w.most) s) b
 
 -- gone_keys --
@@ -38,7 +38,7 @@ ANALYZE pg_temp.mdload_keys
 -- them as revisions. $1 run, $2 file. Returns how many.
 WITH gone AS (
     DELETE FROM bars_ohlcv b
-     USING json_to_recordset(current_setting('mdload.wanted')::json)
+     USING json_to_recordset(@wanted)
            AS w(provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz)
      WHERE b.provider = w.provider AND b.symbol = w.symbol AND b."interval" = w."interval"
        AND b.ts BETWEEN w.lo AND w.hi
@@ -56,7 +56,7 @@ SELECT count(*) FROM kept
 -- series, at the same times with the same prices: how many each. No time is beyond $1 and $2. The index finds the next
 -- series from each one, as in series_all.
 WITH RECURSIVE @every_series, wanted AS MATERIALIZED (
-    SELECT * FROM json_to_recordset(current_setting('mdload.wanted')::json)
+    SELECT * FROM json_to_recordset(@wanted)
         AS w(provider text, symbol text, "interval" text, ts timestamptz, @prices_typed))
 SELECT s.provider, s.symbol, count(*) AS bars
   FROM series s
@@ -72,12 +72,12 @@ SELECT s.provider, s.symbol, count(*) AS bars
 -- alike_bars --
 -- The same for the series that the wanted bars name (other_provider, other_symbol).
 SELECT w.other_provider AS provider, w.other_symbol AS symbol, count(*) AS bars
-  FROM json_to_recordset(current_setting('mdload.wanted')::json)
+  FROM json_to_recordset(@wanted)
        AS w(other_provider text, other_symbol text, "interval" text, ts timestamptz, @prices_typed)
  CROSS JOIN LATERAL (
        SELECT @prices(b.) FROM bars_ohlcv b
         WHERE b.provider = w.other_provider AND b.symbol = w.other_symbol AND b."interval" = w."interval"
-          AND b.ts = w.ts AND b.ts BETWEEN $1 AND $2
+          AND b.ts = w.ts AND b.ts BETWEEN $1 AND $2@in_shard(b.)
        OFFSET 0) b
  WHERE (@prices(b.)) = (@prices(w.))
  GROUP BY w.other_provider, w.other_symbol
@@ -85,7 +85,7 @@ SELECT w.other_provider AS provider, w.other_symbol AS symbol, count(*) AS bars
 -- alike_providers --
 -- Other providers that have the wanted bars of their own symbols, as in alike_series: how many each.
 WITH RECURSIVE @every_provider, wanted AS MATERIALIZED (
-    SELECT * FROM json_to_recordset(current_setting('mdload.wanted')::json)
+    SELECT * FROM json_to_recordset(@wanted)
         AS w(provider text, symbol text, "interval" text, ts timestamptz, @prices_typed))
 SELECT p.provider, CAST(NULL AS text) AS symbol, count(*) AS bars
   FROM providers p
@@ -93,7 +93,7 @@ SELECT p.provider, CAST(NULL AS text) AS symbol, count(*) AS bars
  CROSS JOIN LATERAL (
        SELECT @prices(b.) FROM bars_ohlcv b
         WHERE b.provider = p.provider AND b.symbol = w.symbol AND b."interval" = w."interval"
-          AND b.ts = w.ts AND b.ts BETWEEN $1 AND $2
+          AND b.ts = w.ts AND b.ts BETWEEN $1 AND $2@in_shard(b.)
        OFFSET 0) b
  WHERE (@prices(b.)) = (@prices(w.))
  GROUP BY p.provider

@@ -63,7 +63,8 @@ WITH written AS (
     SELECT @columns
       FROM pg_temp.mdload_stage
      ORDER BY @key
-        ON CONFLICT (@key) DO UPDATE SET @set(EXCLUDED.) WHERE @differ(b., EXCLUDED.)
+        ON CONFLICT (@key) DO UPDATE SET @set(EXCLUDED.), updated_at = EXCLUDED.updated_at
+                    WHERE @differ(b., EXCLUDED.)
     RETURNING @row(b.), @values(old., old_), old.created_at AS old_created_at,
               old.updated_at AS old_updated_at, old.@time IS NULL AS inserted
 ), kept AS (

@@ -8,13 +8,13 @@ SELECT CAST(nullif(sum(greatest(reltuples, 0)), 0) AS bigint) AS bars
 -- How many bars each of the wanted stretches (sid, provider, symbol, interval, lo, hi; both ends included) has in each
 -- cell of time: cells are `step` long, counted from `origin`. An index range each. No stretch reaches beyond $1 and $2.
 SELECT w.sid, c.cell, c.bars
-  FROM json_to_recordset(current_setting('mdload.wanted')::json)
+  FROM json_to_recordset(@wanted)
        AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz,
             origin timestamptz, step interval)
  CROSS JOIN LATERAL (
        SELECT date_bin(w.step, s.ts, w.origin) AS cell, count(*) AS bars FROM bars_ohlcv s
         WHERE s.provider = w.provider AND s.symbol = w.symbol AND s."interval" = w."interval"
-          AND s.ts >= w.lo AND s.ts <= w.hi AND s.ts BETWEEN $1 AND $2
+          AND s.ts >= w.lo AND s.ts <= w.hi AND s.ts BETWEEN $1 AND $2@in_shard(s.)
         GROUP BY 1) c
 
 -- revisions_within --

@@ -18,25 +18,25 @@ SELECT s.provider, s.symbol, s."interval",
 WITH RECURSIVE @every_provider, series AS (
     SELECT p.provider, w.symbol, n."interval"
       FROM providers p
-     CROSS JOIN json_array_elements_text(current_setting('mdload.wanted')::json) AS w(symbol)
+     CROSS JOIN json_array_elements_text(@wanted) AS w(symbol)
      CROSS JOIN LATERAL (
            SELECT b."interval" FROM bars_ohlcv b
-            WHERE b.provider = p.provider AND b.symbol = w.symbol AND b.ts BETWEEN $1 AND $2
+            WHERE b.provider = p.provider AND b.symbol = w.symbol AND b.ts BETWEEN $1 AND $2@in_shard(b.)
             ORDER BY b."interval" LIMIT 1) n
     UNION ALL
     SELECT s.provider, s.symbol, n."interval" FROM series s
      CROSS JOIN LATERAL (
            SELECT b."interval" FROM bars_ohlcv b
             WHERE b.provider = s.provider AND b.symbol = s.symbol AND b."interval" > s."interval"
-              AND b.ts BETWEEN $1 AND $2
+              AND b.ts BETWEEN $1 AND $2@in_shard(b.)
             ORDER BY b."interval" LIMIT 1) n)
 SELECT s.provider, s.symbol, s."interval",
        (SELECT min(b.ts) FROM bars_ohlcv b
          WHERE b.provider = s.provider AND b.symbol = s.symbol AND b."interval" = s."interval"
-           AND b.ts BETWEEN $3 AND $4) AS first,
+           AND b.ts BETWEEN $3 AND $4@in_shard(b.)) AS first,
        (SELECT max(b.ts) FROM bars_ohlcv b
          WHERE b.provider = s.provider AND b.symbol = s.symbol AND b."interval" = s."interval"
-           AND b.ts BETWEEN $3 AND $4) AS last
+           AND b.ts BETWEEN $3 AND $4@in_shard(b.)) AS last
   FROM series s
 
 -- series_between --
@@ -53,7 +53,7 @@ SELECT provider, symbol, "interval", min(ts) AS first, max(ts) AS last, count(*)
 -- after its own `length`: a probe per slice, however many bars it holds. No series reaches beyond $1 and $2, so that the
 -- planner can leave chunks out.
 SELECT w.sid, stops.ts
-  FROM json_to_recordset(current_setting('mdload.wanted')::json)
+  FROM json_to_recordset(@wanted)
        AS w(sid integer, provider text, symbol text, "interval" text, first timestamptz, last timestamptz,
             origin timestamptz, slice interval, length interval)
  CROSS JOIN LATERAL (
@@ -64,7 +64,7 @@ SELECT w.sid, stops.ts
                     WHERE b.provider = w.provider AND b.symbol = w.symbol AND b."interval" = w."interval"
                       AND b.ts >= greatest(date_bin(w.slice, walk.ts, w.origin) + w.slice,
                                            walk.ts + w.length)
-                      AND b.ts <= w.last AND b.ts BETWEEN $1 AND $2)
+                      AND b.ts <= w.last AND b.ts BETWEEN $1 AND $2@in_shard(b.))
              FROM walk
             WHERE walk.ts IS NOT NULL)
        SELECT ts FROM walk WHERE ts IS NOT NULL) AS stops
@@ -73,12 +73,12 @@ SELECT w.sid, stops.ts
 -- The number of bars in the wanted stretches (sid, provider, symbol, interval, lo, hi), both ends included, added up by
 -- sid: an index range each. No stretch reaches beyond $1 and $2.
 SELECT w.sid, CAST(sum(b.bars) AS bigint) AS bars
-  FROM json_to_recordset(current_setting('mdload.wanted')::json)
+  FROM json_to_recordset(@wanted)
        AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz)
  CROSS JOIN LATERAL (
        SELECT count(*) AS bars FROM bars_ohlcv s
         WHERE s.provider = w.provider AND s.symbol = w.symbol AND s."interval" = w."interval"
-          AND s.ts >= w.lo AND s.ts <= w.hi AND s.ts BETWEEN $1 AND $2) b
+          AND s.ts >= w.lo AND s.ts <= w.hi AND s.ts BETWEEN $1 AND $2@in_shard(s.)) b
  GROUP BY w.sid
 
 -- stored_times --
@@ -86,12 +86,12 @@ SELECT w.sid, CAST(sum(b.bars) AS bigint) AS bars
 -- stretch with its times packed as in stored_bars. No stretch reaches beyond $1 and $2. Reads only the index, each range
 -- once.
 SELECT w.sid, b.ts
-  FROM json_to_recordset(current_setting('mdload.wanted')::json)
+  FROM json_to_recordset(@wanted)
        AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz)
  CROSS JOIN LATERAL (
        SELECT string_agg(timestamptz_send(s.ts), '') AS ts FROM bars_ohlcv s
         WHERE s.provider = w.provider AND s.symbol = w.symbol AND s."interval" = w."interval"
-          AND s.ts >= w.lo AND s.ts <= w.hi AND s.ts BETWEEN $1 AND $2) b
+          AND s.ts >= w.lo AND s.ts <= w.hi AND s.ts BETWEEN $1 AND $2@in_shard(s.)) b
  WHERE b.ts IS NOT NULL
 
 -- session_of_moments --

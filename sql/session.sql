@@ -3,7 +3,8 @@
 -- committed when it begins: the merge locks, then compares again. A slow file must not end an idle session. Plans must
 -- not depend on statistics: the table may be new, huge or never analyzed, and every access goes through the key.
 -- lock_timeout stays: a statement that it stops is tried again. Older servers lack some of the names.
-SELECT set_config(name, setting, false)
+-- Says whether the database has Citus, too.
+SELECT set_config(name, setting, false), (SELECT to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL) AS citus
   FROM (VALUES ('default_transaction_isolation', 'read committed'),
                ('statement_timeout', '0'), ('transaction_timeout', '0'),
                ('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'),

@@ -1,9 +1,10 @@
 -- store_session --
 -- Plans the client's own statements once per session: planning them for each batch would cost more than executing
 -- them, and each of them goes through the key whatever the batch is. On a hypertable that has chunks, a plan for the
--- batch's own chunks costs less than one for all chunks.
+-- batch's own chunks costs less than one for all chunks; and Citus needs the values to find the shards.
 SELECT set_config('plan_cache_mode', CASE
        WHEN EXISTS (SELECT FROM pg_inherits WHERE inhparent = to_regclass('bars_ohlcv'))
+            OR to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL
        THEN 'force_custom_plan' ELSE 'force_generic_plan' END, false)
 
 -- bars_merge --

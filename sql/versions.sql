@@ -175,7 +175,7 @@ SELECT s.provider, s.symbol, s."interval", k.known_at
 -- and the sum of a hash of each with its time and values. Nothing stored is 0 and 0.
 SELECT w.sid, count(b.ts) AS bars,
        CAST(coalesce(sum(hash_record_extended(ROW(b.ts, @values(b.)), 0)), 0) AS text) AS hash
-  FROM json_to_recordset(current_setting('mdload.wanted')::json)
+  FROM json_to_recordset(@wanted)
        AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz)
   LEFT JOIN bars_ohlcv b
          ON b.provider = w.provider AND b.symbol = w.symbol AND b."interval" = w."interval"
@@ -189,7 +189,7 @@ SELECT coalesce(max(id), 0) FROM bars_loads
 -- plan_met --
 -- The first of the wanted stretches in which a load after $1 changed a bar, or no row.
 SELECT w.symbol, w."interval"
-  FROM json_to_recordset(current_setting('mdload.wanted')::json)
+  FROM json_to_recordset(@wanted)
        AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz)
  WHERE EXISTS (SELECT FROM bars_loads l JOIN bars_ohlcv b ON b.updated_at = l.xact_at
                 WHERE l.id > CAST($1 AS bigint)
@@ -229,7 +229,7 @@ SELECT rows_inserted + rows_updated AS written FROM job_runs WHERE id = CAST($1 
 -- planner to its chunks.
 WITH asked AS MATERIALIZED (
     SELECT w.*, coalesce(j.min_ts, '-infinity') AS lo, coalesce(j.max_ts, 'infinity') AS hi
-      FROM json_to_record(current_setting('mdload.wanted')::json)
+      FROM json_to_record(@wanted)
            AS w(run bigint, provider text, symbols jsonb, "interval" text, since timestamptz, until timestamptz)
       JOIN job_runs j ON j.id = w.run
 ), loads AS MATERIALIZED (

@@ -19,7 +19,7 @@ from loader.db.adbc import AdbcSession, Error, parameters
 from loader.db.cancelling import on_main
 from loader.db.conninfo import conninfo
 from loader.db.executor import Param
-from loader.db.queries import query, refuse_planted
+from loader.db.queries import query, refuse_planted, shards
 from loader.db.rows import expect_sessions
 from loader.db.translate import translate
 from loader.errors import Cancelled, MdloadError
@@ -59,7 +59,7 @@ def connect(url: str, *, autocommit: bool = False) -> Connection:
     try:
         with nullcontext() if autocommit else connection.transaction():
             refuse_planted(connection.row)
-            connection.run("session_setup")
+            connection.shards = shards.found(connection)
     except BaseException:
         connection.close()
         raise
@@ -74,6 +74,7 @@ class Connection:
         bars: what queries read in place of the table `bars_ohlcv`: a function call that returns its
             rows, or None for the table itself.
         of: the dataset that the statements are about.
+        shards: where the bars are, if Citus has distributed them; else None.
     """
 
     def __init__(self, session: AdbcSession) -> None:
@@ -82,6 +83,7 @@ class Connection:
         self._used = time.monotonic()
         self.bars: str | None = None
         self.of: Dataset = BARS_OHLCV
+        self.shards: shards.Shards | None = None
         self._closed = False
         self._closing = Lock()
         self._stopped = False
@@ -140,6 +142,8 @@ class Connection:
 
     def run(self, name: str, *params: Param) -> None:
         """Executes query `name` and ignores its rows."""
+        if self.shards is not None and name == "wanted_set":
+            self.shards.wanted = str(params[0])
         with self._translated(f"running {name}"):
             self._session.execute(self._sql(name), _record(params)).read_all()
 
@@ -170,13 +174,20 @@ class Connection:
         """All rows of query `name`. A large result needs a query without parameters, which the
         server sends as one binary COPY, three times as fast (docs/decisions/0002-merge.md)."""
         with self._translated(f"running {name}"):
-            rows = self._session.execute(self._sql(name), _record(params))
-            frame = pl.from_arrow(rows.read_all())
+            if self._is_spread(name):
+                frame = pl.from_arrow(pa.Table.from_batches(self._spread(name, str(params[0]))))
+            else:
+                rows = self._session.execute(self._sql(name), _record(params))
+                frame = pl.from_arrow(rows.read_all())
         assert isinstance(frame, pl.DataFrame)
         return frame
 
     def frames(self, name: str, *times: datetime) -> Iterator[pl.DataFrame]:
         """`batches` as frames."""
+        if self.shards is not None and self.bars is None and shards.is_everywhere(name):
+            with self._translated(f"running {name}"):
+                yield shards.rows_of(self._answers(name, times))
+            return
         for batch in self.batches(name, *times):
             frame = pl.from_arrow(batch)
             assert isinstance(frame, pl.DataFrame)
@@ -187,12 +198,12 @@ class Connection:
 
         `times` replace `$1`, `$2`, … as literals: bound parameters would be slow, see `frame`.
         """
-        sql = self._sql(name)
-        for number, moment in enumerate(times, 1):
-            sql = sql.replace(f"${number}", f"TIMESTAMPTZ '{moment.isoformat()}'")
         with self._translated(f"running {name}"):
             self.failed = True  # until all is read
-            yield from self._session.execute(sql)
+            if self._is_spread(name):
+                yield from self._spread(name, None, *times)
+            else:
+                yield from self._session.execute(_at(self._sql(name), times))
             self.failed = False
 
     def ingest(
@@ -243,8 +254,26 @@ class Connection:
         return rows
 
     def _sql(self, name: str) -> str:
-        sql = query(name, self.of)
-        return sql if self.bars is None else _TABLE.sub(self.bars, sql)
+        if self.bars is not None:
+            return _TABLE.sub(self.bars, query(name, self.of))
+        if self.shards is not None and self.of is BARS_OHLCV:
+            return self.shards.on_coordinator(name)
+        return query(name, self.of)
+
+    def _is_spread(self, name: str) -> bool:
+        return self.shards is not None and self.bars is None and shards.is_spread(name)
+
+    def _spread(self, name: str, wanted: str | None, *times: datetime) -> list[pa.RecordBatch]:
+        """The rows of query `name` from every shard that has wanted ones."""
+        assert self.shards is not None
+        texts = self.shards.statements(name, wanted, lambda sql: _at(sql, times))
+        return shards.in_order([self._session.execute(text).read_all() for text in texts])
+
+    def _answers(self, name: str, times: Sequence[datetime]) -> list[tuple[bool, str | None]]:
+        assert self.shards is not None
+        command = self.shards.everywhere(name, lambda sql: _at(sql, times))
+        table = self._session.execute(query("every_shard"), _record([command])).read_all()
+        return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
     @contextmanager
     def _translated(self, doing: str) -> Iterator[None]:
@@ -257,6 +286,12 @@ class Connection:
         except (Error, OSError, pa.ArrowException) as error:  # a result's reader has its own
             self.failed = True
             raise translate(error, doing) from error
+
+
+def _at(sql: str, times: Sequence[datetime]) -> str:
+    for number, moment in enumerate(times, 1):
+        sql = sql.replace(f"${number}", f"TIMESTAMPTZ '{moment.isoformat()}'")
+    return sql
 
 
 def _record(params: Sequence[Param]) -> pa.RecordBatch | None:

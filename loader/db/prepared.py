@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain, count
 from typing import Any
 
 import psycopg
 
-from loader.db.queries import query, refuse_planted
+from loader.db.queries import query, refuse_planted, shards
 from loader.db.rows import Session, open_connection, translated
 
 
 class Prepared(Session):
     """Named queries over psycopg, each prepared by the server at its first use.
+
+    `is_spread`: whether Citus has distributed the bars over servers.
 
     A prepared statement belongs to its server session: see `loader.db.pooler`.
 
@@ -30,7 +33,7 @@ class Prepared(Session):
             self._cursor = psycopg.RawCursor(self._connection)
             with self.transaction():
                 refuse_planted(self.row)
-                self.run("session_setup")
+                self.is_spread = shards.found(self) is not None
                 self.run("store_session")
         except BaseException:
             self.close()
@@ -57,6 +60,18 @@ class Prepared(Session):
         """Executes query `name` and ignores its rows."""
         with translated(f"running {name}"):
             self._cursor.execute(query(name).encode(), params, prepare=True)
+
+    def of_rows(
+        self, name: str, rows: Sequence[Sequence[object]], *params: object
+    ) -> tuple[Any, ...]:
+        """The first row of query `name`, which has the values of `rows` as further parameters.
+        It is planned anew each time."""
+        numbers = count(1 + len(params))
+        places = ", ".join(f"({', '.join(f'${next(numbers)}' for _ in row)})" for row in rows)
+        sql = query(name, spread=True).replace(":rows", places)
+        with translated(f"running {name}"):
+            self._cursor.execute(sql.encode(), [*params, *chain.from_iterable(rows)], prepare=False)
+            return self._cursor.fetchone() or ()
 
     def row(self, name: str, *params: object) -> tuple[Any, ...] | None:
         """The first row of query `name`, or None."""

@@ -10,9 +10,9 @@ import polars as pl
 from loader.db.arrow import Connection
 from loader.db.executor import Executor
 from loader.ingest.writes import Write
-from loader.store import first_load, merge, shape
+from loader.store import merge, shape
 from loader.store.compare import Diff, PendingDiff, compare
-from loader.store.merge import Merged, Statement
+from loader.store.merge import Merged, Statement, first_load
 from loader.store.timescale.chunks import HourCounts
 
 

@@ -22,7 +22,7 @@ from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.results import LoadResult
 from loader.settings import RejectLimit, Settings
-from loader.store import first_load
+from loader.store.merge import first_load
 from tests.conftest import database, plain_only
 from tests.support.sql import fetch
 

@@ -37,7 +37,9 @@ def resource(name: str) -> Traversable:
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / name
 
 
-def parse(text: str, where: str, of: Dataset = BARS_OHLCV) -> dict[str, str]:
+def parse(
+    text: str, where: str, of: Dataset = BARS_OHLCV, *, spread: bool = False
+) -> dict[str, str]:
     """The named queries of one file, in order, with their fragments expanded for a dataset.
 
     Raises:
@@ -59,34 +61,35 @@ def parse(text: str, where: str, of: Dataset = BARS_OHLCV) -> dict[str, str]:
         if ";" in sql.rstrip(";"):
             raise MdloadError(f"{where}: query {name} has more than one statement")
         try:
-            found[name] = expand(sql.rstrip(";"), of)
+            found[name] = expand(sql.rstrip(";"), of, spread=spread)
         except MdloadError as error:
             raise MdloadError(f"{where}: query {name}: {error}") from None
     return found
 
 
 @cache
-def queries(of: str = BARS_OHLCV.name) -> dict[str, str]:
-    """Every query by name, for the dataset of that name."""
+def queries(of: str = BARS_OHLCV.name, *, spread: bool = False) -> dict[str, str]:
+    """Every query by name, for the dataset of that name; `spread` as in `expand`."""
     found: dict[str, str] = {}
     chosen = BARS_OHLCV if of == BARS_OHLCV.name else dataset(of)
     for file in sorted(resource("sql").iterdir(), key=lambda f: f.name):
         if file.name.endswith(".sql"):
-            for name, sql in parse(file.read_text(encoding="utf-8"), file.name, chosen).items():
+            text = file.read_text(encoding="utf-8")
+            for name, sql in parse(text, file.name, chosen, spread=spread).items():
                 if name in found:
                     raise MdloadError(f"{file.name}: query {name} is defined in another file too")
                 found[name] = sql
     return found
 
 
-def query(name: str, of: Dataset = BARS_OHLCV) -> str:
-    """The SQL of `name`, for a dataset.
+def query(name: str, of: Dataset = BARS_OHLCV, *, spread: bool = False) -> str:
+    """The SQL of `name`, for a dataset; `spread` as in `expand`.
 
     Raises:
         MdloadError: there is no such query.
     """
     try:
-        return queries(of.name)[name]
+        return queries(of.name, spread=spread)[name]
     except KeyError:
         raise MdloadError(f"there is no query named {name!r} in sql/") from None
 

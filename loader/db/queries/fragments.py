@@ -24,13 +24,16 @@ _SEND: Final = {
 _TENANT: Final = " DEFAULT CAST(current_setting('app.tenant_id') AS uuid)"
 
 
-def expand(sql: str, of: Dataset = BARS_OHLCV) -> str:
-    """`sql` with every fragment in place of its name, for the dataset `of`.
+def expand(sql: str, of: Dataset = BARS_OHLCV, *, spread: bool = False) -> str:
+    """`sql` with every fragment in place of its name, for the dataset `of`. `spread`: for bars that
+    are distributed over servers, with the places that `loader.db.queries.shards` fills in.
 
     Raises:
         MdloadError: there is no such fragment, or it takes other arguments.
     """
     fragments = _fragments(of.name)
+    if spread:
+        fragments = {**fragments, **_SPREAD}
     return _USE.sub(lambda use: _expanded(use, fragments), sql)
 
 
@@ -139,13 +142,34 @@ _EVERY_SERIES: Final = """series AS (
               AND b.ts BETWEEN $1 AND $2
             ORDER BY b.provider, b.symbol, b."interval" LIMIT 1) n)"""
 _EVERY_PROVIDER: Final = """providers AS (
-    (SELECT provider FROM bars_ohlcv WHERE ts BETWEEN $1 AND $2 ORDER BY provider LIMIT 1)
+    (SELECT provider FROM bars_ohlcv WHERE ts BETWEEN $1 AND $2{first} ORDER BY provider LIMIT 1)
     UNION ALL
     SELECT n.* FROM providers p
      CROSS JOIN LATERAL (
            SELECT b.provider FROM bars_ohlcv b
-            WHERE b.provider > p.provider AND b.ts BETWEEN $1 AND $2
+            WHERE b.provider > p.provider AND b.ts BETWEEN $1 AND $2{next}
             ORDER BY b.provider LIMIT 1) n)"""
+#: A bar as parameters, after the first one.
+ROW: Final = f"({', '.join(f'${n}' for n in range(2, 2 + len(TYPES)))})"
+#: What a statement about one shard has, and the same on one server. The names with a colon are
+#: places for literals: a bound parameter would not tell the coordinator which shard it is.
+_WANTED: Final = "CAST(:wanted AS json)"
+_SPREAD: Final[Mapping[str, Callable[..., str]]] = {
+    "in_shard": lambda prefix="": f" AND {_name(prefix, 'symbol')} = ANY (:symbols)",
+    "wanted": lambda: _WANTED,
+    "given": lambda: _WANTED,
+    "rows": lambda: ":rows",
+    "every_provider": lambda: _EVERY_PROVIDER.format(
+        first=' AND "symbol" = ANY (:symbols)', next=' AND b."symbol" = ANY (:symbols)'
+    ),
+}
+_ON_ONE: Final[Mapping[str, Callable[..., str]]] = {
+    "in_shard": lambda prefix="": "",
+    "wanted": lambda: "current_setting('mdload.wanted')::json",
+    "given": lambda: "CAST(CAST($1 AS text) AS json)",
+    "rows": lambda: ROW,
+    "every_provider": lambda: _EVERY_PROVIDER.format(first="", next=""),
+}
 
 
 def _told(of: Dataset) -> Callable[..., str]:
@@ -191,7 +215,8 @@ def _fragments(name: str) -> Mapping[str, Callable[..., str]]:
     and `differ(a., b.)` are conditions on two rows; `set(a.)` assigns all values; `typed` is a list
     of columns for json_to_recordset, `defined` one for a table; `packed(a.)` is a stretch of bars
     as bytes; `prices(a.)` are the four prices of a bar, `prices_typed` with their types;
-    `every_series` and `every_provider` are recursive queries; `own(a.)` is a condition; `table`,
+    `every_series` and `every_provider` are recursive queries; `wanted` is what `wanted_set` keeps,
+    and `given` is $1; `in_shard(a.)` is empty on one server; `own(a.)` is a condition; `table`,
     `revisions` and `time` are bare names. `_knowing` has those of versions."""
     of = BARS_OHLCV if name == BARS_OHLCV.name else dataset(name)
     return {
@@ -208,7 +233,7 @@ def _fragments(name: str) -> Mapping[str, Callable[..., str]]:
         "prices": _list(PRICES),
         "prices_typed": lambda: ", ".join(f"{_name('', p)} {TYPES[p]}" for p in PRICES),
         "every_series": lambda: _EVERY_SERIES,
-        "every_provider": lambda: _EVERY_PROVIDER,
+        **_ON_ONE,
         "table": lambda: of.table,
         "revisions": lambda: of.revisions or "",
         "time": lambda: of.time,

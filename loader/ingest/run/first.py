@@ -10,7 +10,7 @@ from loader.db.arrow import Connection
 from loader.errors import Contended
 from loader.read.formats import Reading
 from loader.read.sources import Source
-from loader.store import first_load
+from loader.store.merge import first_load
 
 if TYPE_CHECKING:
     from loader.ingest.run import LoadMode, LoadRun

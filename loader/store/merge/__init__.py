@@ -3,6 +3,7 @@ small batches by one statement."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ import polars as pl
 from loader import bars
 from loader.db.arrow import Connection
 from loader.db.executor import Executor
+from loader.db.prepared import Prepared
 from loader.errors import Contended
 from loader.store import shape
 from loader.store.timescale import chunks
@@ -118,6 +120,8 @@ def merge_statement(
         Contended: another writer inserted or changed one of these keys in between; run the
             transaction again.
     """
+    if isinstance(session, Prepared) and session.is_spread:
+        return _merged_rows(session, statement, run_id), None
     inserted, updated, revised, unchanged, number = session.one(
         "bars_merge", statement.bars, run_id, statement.lo, statement.hi
     )
@@ -127,6 +131,15 @@ def merge_statement(
         shape.insist_kept(session, updated, revised)
         raise Contended("another writer changed some of the batch's bars during the merge")
     return Merged(inserted, updated, unchanged), number
+
+
+def _merged_rows(session: Prepared, statement: Statement, run_id: int | None) -> Merged:
+    """`merge_statement` where Citus has distributed the bars. The transaction's number is the one
+    of its load, which is on the coordinator."""
+    rows = [list(row.values()) for row in json.loads(statement.bars)]
+    inserted, updated, revised = session.of_rows("bars_merge_rows", rows, run_id)
+    shape.insist_kept(session, updated, revised)
+    return Merged(inserted, updated, statement.rows - inserted - updated)
 
 
 def returns_old(writer: Connection) -> bool:

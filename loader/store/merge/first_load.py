@@ -20,7 +20,7 @@ def hold(writer: Connection) -> bool:
         Contended: somebody else uses the table; the transaction cannot go on.
         DatabaseError: the server refused, or went away.
     """
-    if not (_fits(writer) and writer.one("first_load_announce")[0]):
+    if writer.shards is not None or not (_fits(writer) and writer.one("first_load_announce")[0]):
         return False
     writer.run("first_load_hold")
     if not _fits(writer):
