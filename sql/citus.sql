@@ -33,3 +33,242 @@ SELECT json_agg(t) FROM (%s) t
 -- every_shard --
 -- Runs command $1 on every shard of the bars, which is %1$s in it. Gives success and result of each.
 SELECT success, result FROM run_command_on_shards('bars_ohlcv', $1)
+
+-- spread_undo_later --
+-- As undo_later, where Citus has distributed the bars: those that are needed come to the coordinator first.
+WITH later AS MATERIALIZED (
+    SELECT l.id, l.xact_at, l.run_id, l.kind FROM bars_loads l
+     WHERE l.id > (SELECT min(id) FROM pg_temp.mdload_undone WHERE core)
+       AND NOT EXISTS (SELECT FROM pg_temp.mdload_undone u WHERE u.id = l.id)
+), since AS MATERIALIZED (
+    SELECT xact_at FROM later UNION ALL SELECT xact_at FROM pg_temp.mdload_undone
+), stored AS MATERIALIZED (
+    SELECT @key(b.), b.updated_at FROM bars_ohlcv b JOIN since s ON s.xact_at = b.updated_at
+), meant AS MATERIALIZED (
+    SELECT @key, max(id) AS last
+      FROM (SELECT @key(r.), c.id
+              FROM pg_temp.mdload_undone c
+              JOIN bars_ohlcv_revisions r ON r.revised_at = c.xact_at
+             WHERE c.core
+             UNION ALL
+            SELECT @key(r.), c.id
+              FROM since s
+              JOIN bars_ohlcv_revisions r ON r.revised_at = s.xact_at
+              JOIN pg_temp.mdload_undone c ON c.xact_at = r.old_updated_at
+             WHERE c.core) AS changes
+     GROUP BY @key
+), theirs AS MATERIALIZED (
+    SELECT @key(r.), l.id, l.run_id, l.kind
+      FROM later l
+      JOIN bars_ohlcv_revisions r ON r.revised_at = l.xact_at
+     UNION ALL
+    SELECT @key(r.), l.id, l.run_id, l.kind
+      FROM pg_temp.mdload_undone u
+      JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at AND r.op = 'delete'
+      JOIN stored b ON @same_key(b., r.)
+      JOIN later l ON l.xact_at = b.updated_at
+     UNION ALL
+    SELECT @key(r.), l.id, l.run_id, l.kind
+      FROM pg_temp.mdload_undone u
+      JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at AND r.op = 'delete'
+      JOIN bars_ohlcv_revisions s ON @same_key(s., r.)
+      JOIN later l ON l.xact_at = s.old_updated_at
+), standing AS MATERIALIZED (
+    SELECT DISTINCT @key(t.), t.run_id, t.kind
+      FROM theirs t
+      JOIN meant m ON @same_key(m., t.)
+     WHERE t.id > m.last
+       AND NOT EXISTS (
+           SELECT FROM stored b JOIN pg_temp.mdload_undone u ON u.core AND u.xact_at = b.updated_at
+            WHERE @same_key(b., t.))
+)
+SELECT run_id, kind, count(*) AS bars, min(ts) AS first, max(ts) AS last,
+       (array_agg(DISTINCT symbol || ' ' || "interval"))[1:5] AS series,
+       (SELECT count(*) FROM (SELECT DISTINCT @key FROM standing) AS s) AS all_bars
+  FROM standing
+ GROUP BY run_id, kind
+ ORDER BY bars DESC, run_id
+
+-- spread_undo_added_keep --
+-- As undo_added_keep likewise. $1 run.
+WITH mine AS MATERIALIZED (
+    SELECT b.* FROM bars_ohlcv b JOIN pg_temp.mdload_undone u ON u.xact_at = b.updated_at
+)
+INSERT INTO bars_ohlcv_revisions (@key, @values(old_), run_id, old_created_at, old_updated_at, op)
+SELECT @key(b.), @values(b.), CAST($1 AS bigint), b.created_at, b.updated_at, 'delete'
+  FROM mine b
+ WHERE NOT EXISTS (SELECT FROM pg_temp.mdload_prior p WHERE @same_key(p., b.))
+
+-- spread_undo_added --
+-- As undo_added likewise: takes away what the statement before has kept.
+DELETE FROM bars_ohlcv b USING bars_ohlcv_revisions r
+ WHERE r.revised_at = now() AND r.op = 'delete' AND @same_key(b., r.) AND b.updated_at = r.old_updated_at
+
+-- spread_undo_restore --
+-- As undo_restore likewise.
+WITH there AS MATERIALIZED (
+    SELECT @key(b.)
+      FROM bars_ohlcv b JOIN pg_temp.mdload_prior p ON @same_key(b., p.)
+     WHERE b.ts BETWEEN CAST($1 AS timestamptz) AND CAST($2 AS timestamptz)
+), restored AS (
+    INSERT INTO bars_ohlcv (@columns, created_at)
+    SELECT @key(p.), @values(p.old_), coalesce(p.old_created_at, p.old_updated_at, now())
+      FROM pg_temp.mdload_prior p
+     WHERE NOT EXISTS (SELECT FROM there b WHERE @same_key(b., p.))
+    RETURNING symbol)
+SELECT CAST(coalesce(sum(bars), 0) AS bigint) AS bars, CAST(coalesce(json_agg(symbol), '[]') AS text) AS symbols
+  FROM (SELECT symbol, count(*) AS bars FROM restored GROUP BY symbol) AS s
+
+-- spread_gone_delete --
+-- As gone_delete likewise. $1 run, $2 file.
+WITH stored AS MATERIALIZED (
+    SELECT @key(b.)
+      FROM bars_ohlcv b
+      JOIN json_to_recordset(@wanted) AS w(provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz)
+        ON b.provider = w.provider AND b.symbol = w.symbol AND b."interval" = w."interval"
+       AND b.ts BETWEEN w.lo AND w.hi
+), going AS MATERIALIZED (
+    SELECT @key FROM stored b
+     WHERE NOT EXISTS (SELECT FROM pg_temp.mdload_keys k WHERE @same_key(k., b.))
+), gone AS (
+    DELETE FROM bars_ohlcv b USING going g WHERE @same_key(b., g.)
+    RETURNING b.*
+), kept AS (
+    INSERT INTO bars_ohlcv_revisions (@key, @values(old_), run_id, file_id, old_created_at, old_updated_at, op)
+    SELECT @key, @values, CAST($1 AS bigint), CAST($2 AS bigint), created_at, updated_at, 'delete'
+      FROM gone
+    RETURNING 1)
+SELECT count(*) FROM kept
+
+-- spread_known_later --
+-- As known_later likewise. $1 to $3 JSON arrays, $4 a time. A shard has a now() of its own: so that the coordinator
+-- compares it.
+WITH ours AS MATERIALIZED (
+    SELECT b.provider, b.symbol, b."interval", b.updated_at
+      FROM bars_ohlcv b
+     WHERE b.provider = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(CAST($1 AS text) AS jsonb))))
+       AND b.symbol = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(CAST($2 AS text) AS jsonb))))
+       AND b."interval" = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(CAST($3 AS text) AS jsonb))))
+), known AS (
+    SELECT b.provider, b.symbol, b."interval", coalesce(l.known_at, b.updated_at) AS known_at
+      FROM ours b
+      LEFT JOIN bars_loads l ON l.xact_at = b.updated_at
+     WHERE b.updated_at <> now()
+     UNION ALL
+    SELECT r.provider, r.symbol, r."interval",
+           greatest(coalesce(o.known_at, r.old_updated_at),
+                    CASE WHEN r.revised_at <> now() THEN coalesce(n.known_at, r.revised_at) END)
+      FROM bars_ohlcv_revisions r
+      LEFT JOIN bars_loads o ON o.xact_at = r.old_updated_at
+      LEFT JOIN bars_loads n ON n.xact_at = r.revised_at
+     WHERE r.provider = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(CAST($1 AS text) AS jsonb))))
+       AND r.symbol = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(CAST($2 AS text) AS jsonb))))
+       AND r."interval" = ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(CAST($3 AS text) AS jsonb))))
+)
+SELECT provider, symbol, "interval", known_at
+  FROM known
+ WHERE known_at > CAST($4 AS timestamptz)
+ ORDER BY known_at DESC
+ LIMIT 1
+
+-- spread_rename_meets --
+-- As rename_meets likewise.
+WITH there AS MATERIALIZED (
+    SELECT t.provider, t."interval", t.ts FROM bars_ohlcv t WHERE t.symbol = $2
+)
+SELECT count(*), min(b.ts), max(b.ts)
+  FROM bars_ohlcv b
+  JOIN there t ON (t.provider, t."interval", t.ts) = (b.provider, b."interval", b.ts)
+ WHERE b.symbol = $1
+   AND (CAST($3 AS text) IS NULL OR b.provider = $3) AND (CAST($4 AS text) IS NULL OR b."interval" = $4)
+   AND (CAST($5 AS timestamptz) IS NULL OR b.ts >= CAST($5 AS timestamptz)) AND (CAST($6 AS timestamptz) IS NULL OR b.ts <= CAST($6 AS timestamptz))
+
+-- past_create --
+-- A place for the bars at the instant that past_set names, for the queries of this session.
+CREATE TEMPORARY TABLE mdload_past (LIKE bars_ohlcv INCLUDING DEFAULTS)
+
+-- past_fill_as_of --
+-- Fills it for a time.
+INSERT INTO pg_temp.mdload_past
+SELECT * FROM bars_ohlcv_as_of(CAST(current_setting('mdload.as_of') AS timestamptz))
+
+-- past_fill_pin --
+-- Fills it for a pin.
+INSERT INTO pg_temp.mdload_past SELECT * FROM bars_ohlcv_at(current_setting('mdload.pin'))
+
+-- past_index --
+-- The key, through which every query goes.
+CREATE UNIQUE INDEX mdload_past_key ON pg_temp.mdload_past (@key)
+
+-- citus_extension --
+-- Citus as installed in this database, and what it needs of the server; no row without it.
+SELECT e.extversion AS version,
+       CAST(current_setting('server_version_num') AS integer) AS number,
+       CAST(current_setting('max_prepared_transactions') AS integer) AS prepared
+  FROM pg_extension e
+ WHERE e.extname = 'citus'
+
+-- citus_available --
+-- The version of Citus that the server has and this database has not; NULL if it has none.
+SELECT (SELECT default_version FROM pg_available_extensions WHERE name = 'citus') AS version
+
+-- citus_state --
+-- How Citus has the tables: the number of servers that take shards; the column by which the bars are distributed (NULL:
+-- they are not); books that are in its metadata, which several entry nodes would use; whether the bars are a hypertable
+-- or partitioned, whether the trigger of updated_at is there, other triggers, and whether the maintenance daemon runs.
+SELECT (SELECT count(*) FROM pg_dist_node WHERE isactive AND noderole = 'primary' AND shouldhaveshards) AS servers,
+       (SELECT column_to_column_name(logicalrelid, partkey) FROM pg_dist_partition
+         WHERE logicalrelid = to_regclass('bars_ohlcv') AND partmethod = 'h') AS by,
+       (SELECT string_agg(CAST(logicalrelid AS text), ', ' ORDER BY CAST(logicalrelid AS text)) FROM pg_dist_partition
+         WHERE logicalrelid IN (to_regclass('bars_ohlcv_revisions'), to_regclass('job_runs'),
+                                to_regclass('job_run_files'), to_regclass('bars_loads'), to_regclass('bars_rejected'),
+                                to_regclass('bars_pins'), to_regclass('provider_symbols'))) AS books,
+       (SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass('bars_ohlcv')) AS partitioned,
+       EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') AS timescale,
+       EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass('bars_ohlcv') AND tgname = 'bars_ohlcv_updated_at') AS touches,
+       (SELECT string_agg(CAST(tgname AS text), ', ') FROM pg_trigger
+         WHERE tgrelid = to_regclass('bars_ohlcv') AND NOT tgisinternal AND tgname <> 'bars_ohlcv_updated_at') AS triggers,
+       EXISTS (SELECT FROM pg_stat_activity
+                WHERE datname = current_database() AND application_name LIKE 'Citus Maintenance Daemon%') AS maintained
+
+-- citus_servers --
+-- The servers that hold bars: name, port, how many shards, and their bytes with indexes.
+SELECT nodename AS host, nodeport AS port, count(*) AS shards, CAST(sum(shard_size) AS bigint) AS bytes
+  FROM citus_shards
+ WHERE table_name = to_regclass('bars_ohlcv')
+ GROUP BY nodename, nodeport
+ ORDER BY nodename, nodeport
+
+-- citus_waiting --
+-- Transactions of a cluster that a server still keeps between prepare and commit.
+SELECT CAST(coalesce(sum(CAST(nullif(result, '') AS bigint)), 0) AS bigint) AS waiting,
+       count(*) FILTER (WHERE NOT success) AS lost
+  FROM run_command_on_workers('SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database() AND prepared < now() - interval ''10 s''')
+
+-- citus_trigger_drop --
+-- Citus distributes no table with a trigger; the merge says updated_at itself.
+DROP TRIGGER IF EXISTS bars_ohlcv_updated_at ON bars_ohlcv
+
+-- citus_distribute --
+-- Distributes the bars by symbol and copies them to their shards.
+SELECT create_distributed_table('bars_ohlcv', 'symbol')
+
+-- citus_truncate --
+-- Gives the coordinator's copy of the bars back, which nobody reads any more.
+SELECT truncate_local_data_after_distributing_table('bars_ohlcv')
+
+-- citus_functions --
+-- Statements that make the functions that read bars anew, in a language for which Citus plans each call.
+SELECT format('CREATE OR REPLACE FUNCTION %s(%s) RETURNS %s LANGUAGE plpgsql STABLE ROWS 100000 AS %L',
+              CAST(CAST(p.oid AS regproc) AS text), pg_get_function_identity_arguments(p.oid),
+              pg_get_function_result(p.oid),
+              concat('#variable_conflict use_column', chr(10), CASE p.proname WHEN 'bars_ohlcv_at'
+                     THEN format('DECLARE asked %s := mdload_pin($1)%s ', to_regclass('bars_pins'), chr(59)) END,
+                     'BEGIN RETURN QUERY ',
+                     regexp_replace(p.prosrc, '\(SELECT (\w+) FROM \S+mdload_pin\(\$1\)\)', 'asked.\1', 'g'),
+                     chr(59), ' END')) AS statement
+  FROM pg_proc p
+  JOIN pg_language l ON l.oid = p.prolang
+ WHERE l.lanname = 'sql'
+   AND p.oid IN (to_regprocedure('bars_ohlcv_as_of(timestamptz)'), to_regprocedure('bars_ohlcv_at(text)'),
+                 to_regprocedure('bars_rejects()'))

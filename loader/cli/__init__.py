@@ -53,6 +53,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "loader.cli.timescale:timescale",
         "Manage hypertable and rollups on TimescaleDB.",
     ),
+    "citus": ("loader.cli.citus:citus", "Distribute the bars over the servers of Citus."),
     "db": ("loader.cli.db:db", "Show the database in use; run the embedded one."),
     "doctor": (
         "loader.cli.doctor:doctor",

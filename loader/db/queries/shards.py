@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import polars as pl
@@ -16,7 +17,7 @@ import pyarrow as pa
 
 from loader.bars import SERIES, TS
 from loader.db.executor import Executor
-from loader.db.queries import query
+from loader.db.queries import queries, query
 from loader.settings.datasets import BARS_OHLCV
 
 #: The symbol of a wanted row, in the order in which they count.
@@ -71,7 +72,7 @@ class Shards:
 
     def on_coordinator(self, name: str) -> str:
         """Query `name`, which the coordinator puts together itself."""
-        return query(name, spread=True).replace(_WANTED, _literal(self.wanted))
+        return _text(name).replace(_WANTED, _literal(self.wanted))
 
     def everywhere(self, name: str, timed: Callable[[str], str]) -> str:
         """Query `name` as the command that each shard runs: it gives a JSON array of rows."""
@@ -133,6 +134,13 @@ def in_order(tables: Sequence[pa.Table]) -> list[pa.RecordBatch]:
     place = rows.with_row_index("place").sort(keys, maintain_order=True)["place"]
     taken = table.take(place.to_arrow()).combine_chunks()
     return taken.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
+
+
+@cache
+def _text(name: str) -> str:
+    """The text of query `name`, or of the one that takes its place where bars are distributed."""
+    other = f"spread_{name}"
+    return query(other if other in queries() else name, spread=True)
 
 
 def _symbol(row: Any) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from loader.db.arrow import Connection
 
 _AS_OF: Final = "bars_ohlcv_as_of(CAST(current_setting('mdload.as_of') AS timestamptz))"
+_COPY: Final = "pg_temp.mdload_past"
 _AT_PIN: Final = "bars_ohlcv_at(current_setting('mdload.pin'))"
 
 
@@ -37,4 +38,10 @@ def read_at(connection: Connection, instant: Instant | None) -> None:
     if instant is None:
         return
     connection.run("past_set", None if instant.pin else instant.text, instant.pin)
+    if connection.shards is not None:  # the function would be run for every probe
+        connection.run("past_create")
+        connection.run("past_fill_pin" if instant.pin else "past_fill_as_of")
+        connection.run("past_index")
+        connection.bars = _COPY
+        return
     connection.bars = _AT_PIN if instant.pin else _AS_OF

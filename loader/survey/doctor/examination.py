@@ -7,7 +7,7 @@ from typing import Final
 
 from loader.db.rows import Session, connect
 from loader.errors import DatabaseError, MdloadError, SchemaOutOfDate
-from loader.survey.doctor import activity, disk, server, software, tables, timescale, tuning
+from loader.survey.doctor import activity, citus, disk, server, software, tables, timescale, tuning
 from loader.survey.doctor.check import Check
 from loader.survey.doctor.rights import rights
 
@@ -18,6 +18,7 @@ _LOOKS: Final[dict[str, Callable[[Session], list[Check]]]] = {
     "schema": lambda session: [tables.tables(session)],
     "tables": lambda session: [tables.bars(session)],
     "rights": lambda session: [rights(session)],
+    "citus": citus.citus,
     "timescaledb": lambda session: [timescale.timescaledb(session)],
     "settings": tuning.settings,
     "space": lambda session: [disk.of_the_server(session)],
