@@ -27,8 +27,8 @@ SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted), (
   FROM written
 
 -- of_every_shard --
--- The command that every_shard hands to each of them: the rows of the statement in place of %s.
-SELECT json_agg(t) FROM (%s) t
+-- The command that every_shard hands to each of them: the rows of the statement that takes the place of TABLE.
+SELECT json_agg(t) FROM (TABLE bars_ohlcv) t
 
 -- every_shard --
 -- Runs command $1 on every shard of the bars, which is %1$s in it. Gives success and result of each.

@@ -283,7 +283,7 @@ class Connection:
         try:
             yield
             self._used = time.monotonic()
-        except (Error, OSError, pa.ArrowException) as error:  # a result's reader has its own
+        except (Error, OSError, pa.ArrowException, shards.NoAnswer) as error:  # readers raise
             self.failed = True
             raise translate(error, doing) from error
 

@@ -37,6 +37,12 @@ _UNREACHABLE = re.compile(
     r"failed to resolve host|could not translate host name",
     re.IGNORECASE,
 )
+#: What the coordinator of a Citus cluster says, under many codes, when it has lost another server.
+_NODE_LOST = re.compile(
+    r"failed to COPY to shard|server closed the connection unexpectedly|"
+    r"connection to the remote node|could not (connect to|establish connection to) .*node",
+    re.IGNORECASE,
+)
 #: How a server refuses a connection: the drivers give no SQLSTATE for it.
 _REFUSALS = {
     r'database ".*" does not exist': "3D000",
@@ -62,7 +68,7 @@ def translate(error: Exception, doing: str) -> DatabaseError:
         kind, hint = Contended, "another writer was in the way; run the same command again"
     elif sqlstate == "0A000" and "locking compressed tuples" in text:
         kind, hint = BarsCompressed, "run the same command again"
-    elif sqlstate and sqlstate.startswith(_LOST):
+    elif sqlstate and (sqlstate.startswith(_LOST) or _NODE_LOST.search(text)):
         kind, hint = ConnectionLost, "check that the server is up, then run the same command again"
     elif sqlstate in _MISSING:
         kind, hint = SchemaOutOfDate, "run: mdload migrate"

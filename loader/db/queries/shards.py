@@ -27,6 +27,10 @@ _WANTED: Final = ":wanted"
 _TIMES: Final = {"first", "last"}
 
 
+class NoAnswer(Exception):
+    """What a server of the cluster gave instead of an answer."""
+
+
 class Shards:
     """Where the bars of each symbol are, as one session knows it.
 
@@ -79,7 +83,7 @@ class Shards:
         text = timed(query(name, spread=True)).replace("%", "%%")
         text = text.replace(BARS_OHLCV.table, "%1$s")
         text = text.replace(_WANTED, _literal(self.wanted.replace("%", "%%")))
-        return query("of_every_shard").replace("%s", text)
+        return query("of_every_shard").replace(f"TABLE {BARS_OHLCV.table}", text)
 
 
 def found(session: Executor) -> Shards | None:
@@ -105,12 +109,12 @@ def rows_of(results: Sequence[tuple[bool, str | None]]) -> pl.DataFrame:
     """The rows of all shards, in order of series. Times are UTC.
 
     Raises:
-        ValueError: a shard did not answer; the message is the server's.
+        NoAnswer: a shard did not answer.
     """
     rows: list[dict[str, Any]] = []
     for success, result in results:
         if not success:
-            raise ValueError(result or "no reason given")
+            raise NoAnswer(result or "no reason given")
         rows += json.loads(result) if result else []
     if not rows:
         return pl.DataFrame()

@@ -1,0 +1,245 @@
+"""What a cluster is asked shard by shard gives what one server gives in one statement: the same
+statements on plain PostgreSQL, where the shards are made up."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import polars as pl
+import psycopg
+import pytest
+
+from loader import StoreClient, load
+from loader.bars import COLUMNS
+from loader.db.arrow import connect
+from loader.db.executor import Executor
+from loader.db.queries import queries, query, shards
+from loader.db.translate import translate
+from loader.errors import ConnectionLost
+from loader.store.runs.tracker import JobRunTracker
+from loader.store.series import SeriesFilter, stored_series
+from loader.store.versions import undo
+from loader.store.versions.selection import Since
+from tests.conftest import database, plain_only
+from tests.support.crashing import contents
+
+pytestmark = plain_only
+T0 = datetime(2024, 1, 2, tzinfo=UTC)
+SYMBOLS = ["A", "B", "AA", "BB", "CCC", "Ü", "O'X", "50%"]
+#: The shard of a symbol: its length, modulo 3.
+SERVER = """
+CREATE VIEW shard_0 AS SELECT * FROM bars_ohlcv WHERE length(symbol) % 3 = 0;
+CREATE VIEW shard_1 AS SELECT * FROM bars_ohlcv WHERE length(symbol) % 3 = 1;
+CREATE VIEW shard_2 AS SELECT * FROM bars_ohlcv WHERE length(symbol) % 3 = 2;
+CREATE FUNCTION run_command_on_shards(name text, command text)
+RETURNS TABLE (shard integer, success boolean, result text) LANGUAGE plpgsql AS $$
+BEGIN
+    FOR shard IN 0..2 LOOP
+        EXECUTE format(command, format('shard_%s', shard)) INTO result;
+        success := true;
+        RETURN NEXT;
+    END LOOP;
+END
+$$
+"""
+
+
+def _found(session: Executor) -> shards.Shards:
+    session.one("session_setup")
+    return shards.Shards(lambda symbols: {name: len(name) % 3 for name in json.loads(symbols)})
+
+
+@contextmanager
+def spread() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "found", _found)
+        yield
+
+
+@pytest.fixture
+def two(server_url: str, template: str) -> Iterator[tuple[str, str]]:
+    """One database, and one that is taken to be distributed."""
+    with database(server_url, template) as one, database(server_url, template) as many:
+        with psycopg.connect(many, autocommit=True) as connection:
+            connection.execute(SERVER)
+        yield one, many
+
+
+def write(path: Path, seed: int, first: int, bars: int, changed: float = 0.0) -> Path:
+    """Bars of every symbol, some of them with other prices than elsewhere."""
+    rng = random.Random(seed)
+    rows = [
+        (name, T0 + timedelta(minutes=n), 10 + (hash_of(name) + n) % 90 + (rng.random() < changed))
+        for name in SYMBOLS
+        for n in range(first, first + bars)
+    ]
+    rng.shuffle(rows)
+    pl.DataFrame(
+        [(name, ts, float(p), p + 2.0, p - 2.0, p + 1.0) for name, ts, p in rows],
+        schema=["symbol", "ts", "open", "high", "low", "close"], orient="row",
+    ).write_parquet(path)  # fmt: skip
+    return path
+
+
+def hash_of(name: str) -> int:
+    return sum(map(ord, name))
+
+
+def both(two: tuple[str, str], what: Callable[[str], object]) -> object:
+    """The result of the same on both, which has to be equal, as what they store has to be."""
+    one, many = two
+    expected = what(one)
+    with spread():
+        got = what(many)
+    assert got == expected
+    assert contents(many) == contents(one)
+    return expected
+
+
+def running(url: str) -> int:
+    with JobRunTracker(url) as tracker:
+        return tracker.start_run("by hand", mode="backfill")
+
+
+def loaded(path: Path, **options: object) -> Callable[[str], object]:
+    def work(url: str) -> object:
+        result = load(path, url, provider="p", interval="1m", **options)
+        assert result.exit_code == 0
+        (file,) = result.files
+        return file.counts
+
+    return work
+
+
+def test_loads_store_the_same(two: tuple[str, str], tmp_path: Path) -> None:
+    first = write(tmp_path / "a.parquet", 1, 0, 300)
+    counts = both(two, loaded(first))
+    assert counts.inserted == 2400  # type: ignore[attr-defined]
+    counts = both(two, loaded(first, force=True))
+    assert counts.unchanged == 2400  # type: ignore[attr-defined]
+    changed = write(tmp_path / "b.parquet", 2, 250, 100, changed=0.1)
+    both(two, loaded(changed, dry_run=True))
+    counts = both(two, loaded(changed, commit_every=170))
+    assert counts.updated > 0  # type: ignore[attr-defined]
+    assert counts.inserted == 400  # type: ignore[attr-defined]
+    less = write(tmp_path / "c.parquet", 1, 0, 200)
+    gone = pl.read_parquet(less).filter(pl.col("ts").dt.minute() != 7)
+    gone.write_parquet(less)
+    both(two, loaded(less, delete_gone=True, max_gone="100%"))
+
+
+def test_series_are_found_in_every_shard(two: tuple[str, str], tmp_path: Path) -> None:
+    both(two, loaded(write(tmp_path / "a.parquet", 1, 0, 50)))
+
+    def series(url: str) -> object:
+        found = []
+        with connect(url, autocommit=True) as connection:
+            for asked in (
+                SeriesFilter(),
+                SeriesFilter(symbols=("50%", "AA")),
+                SeriesFilter(since=T0 + timedelta(minutes=40)),
+            ):
+                found.append(stored_series(connection, asked).rows())
+        return found
+
+    every, named, since = both(two, series)  # type: ignore[misc]
+    assert [row[2] for row in every] == sorted(SYMBOLS)
+    assert [row[2] for row in named] == ["50%", "AA"]
+    assert {row[4] for row in since} == {T0 + timedelta(minutes=40)}
+
+
+def test_clients_merge_rows_and_read_the_past(two: tuple[str, str]) -> None:
+    def bars(price: float, count: int) -> list[SimpleNamespace]:
+        return [
+            SimpleNamespace(
+                provider="z", symbol=name, interval="1m", ts=T0 + timedelta(minutes=n),
+                open=price, high=price, low=price, close=price,
+                volume=None if n % 2 else 1e300, vwap=None, trade_count=2**53 + n,
+            )
+            for name in SYMBOLS for n in range(count)
+        ]  # fmt: skip
+
+    def write(url: str) -> object:
+        with StoreClient(url) as client:
+            first = client.write_bars(bars(0.1, 5))
+            with psycopg.connect(url, autocommit=True) as connection:
+                (then,) = connection.execute("SELECT mdload_settled()").fetchone() or ()
+            results = [first, client.write_bars(bars(0.1, 5)), client.write_bars(bars(0.3, 6))]
+            past = client.read_bars(as_of=then).select(COLUMNS)
+            return [str(each) for each in results], past.rows(), client.read_bars().rows()
+
+    told, past, now = both(two, write)  # type: ignore[misc]
+    assert "inserted=40" in told[0]
+    assert "unchanged=40" in told[1]
+    assert "inserted=8, updated=40" in told[2]
+    assert {row[COLUMNS.index("open")] for row in past} == {0.1}
+    assert len(past) == 40
+    assert len(now) == 48
+
+
+def test_runs_are_undone_alike(two: tuple[str, str], tmp_path: Path) -> None:
+    first = write(tmp_path / "a.parquet", 1, 0, 40)
+    second = write(tmp_path / "b.parquet", 2, 20, 40, changed=0.5)
+    third = write(tmp_path / "c.parquet", 3, 50, 20, changed=0.5)
+    for path in (first, second, third):
+        both(two, loaded(path))
+
+    def back(url: str) -> object:
+        done = undo.rollback(url, Since(run_id=2), running(url), keep_later=True)
+        return done.inserted, done.updated, done.deleted, done.kept, [x.series for x in done.later]
+
+    inserted, updated, deleted, kept, later = both(two, back)  # type: ignore[misc]
+    assert updated > 0
+    assert deleted > 0
+    assert kept > 0
+    assert later
+    assert inserted == 0
+
+
+def test_a_renamed_symbol_goes_to_another_shard(two: tuple[str, str], tmp_path: Path) -> None:
+    both(two, loaded(write(tmp_path / "a.parquet", 1, 0, 10)))
+    done = both(two, lambda url: undo.rename(url, "A", "LONGER", SeriesFilter(), running(url)))
+    assert (done.inserted, done.deleted) == (10, 10)  # type: ignore[attr-defined]
+
+
+def test_a_shard_s_statement_names_its_symbols_and_rows() -> None:
+    where = shards.Shards(lambda symbols: dict.fromkeys(json.loads(symbols), 7))
+    rows = [{"sid": 1, "symbol": "A$mdload$'\\"}]
+    (sql,) = where.statements("stored_spans", json.dumps(rows), str)
+    assert sql.count("CAST(ARRAY[$mdload1$A$mdload$'\\$mdload1$] AS text[])") == 2
+    assert ":wanted" not in sql
+    assert ":symbols" not in sql
+
+
+def test_on_one_server_no_statement_has_places() -> None:
+    for name, sql in queries().items():
+        assert ":symbols" not in sql, name
+        assert ":wanted" not in sql, name
+    assert "symbol" in query("stored_bars", spread=True).partition(":symbols")[0]
+
+
+def test_every_replacement_replaces_a_statement() -> None:
+    named = [name.removeprefix("spread_") for name in queries() if name.startswith("spread_")]
+    assert named
+    assert set(named) <= set(queries())
+
+
+def test_a_shard_that_does_not_answer_is_not_an_empty_one() -> None:
+    with pytest.raises(shards.NoAnswer, match="failed to connect"):
+        shards.rows_of([(True, "[]"), (False, "failed to connect to 10.0.0.1:5432")])
+
+
+def test_the_loss_of_another_server_is_a_lost_connection() -> None:
+    for text, state in (
+        ("failed to COPY to shard 102009 on 10.0.0.1:5432", "58030"),
+        ("server closed the connection unexpectedly", "XX000"),
+        ("connection to the remote node postgres@10.0.0.1:5432 failed", "08006"),
+    ):
+        error = type("Lost", (Exception,), {"sqlstate": state})(f"ERROR:  {text}")
+        assert isinstance(translate(error, "loading"), ConnectionLost)
