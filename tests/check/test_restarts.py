@@ -126,3 +126,41 @@ def test_versions(tmp_path: Path) -> None:
     rows = [f"{row},2024-06-0{at}" for at, prices in ((1, ONE), (2, other)) for row in days(prices)]
     with pytest.raises(ColumnMismatch, match="two series"):
         load(tmp_path, rows, f"{HEADER},downloaded_at")
+
+
+def turns(one: list[float], other: list[float]) -> list[str]:
+    return [*chain.from_iterable(zip(days(one), days(other), strict=True))]
+
+
+@pytest.mark.parametrize("other", [OTHER, [price * 6 for price in ONE]])
+def test_two_series_in_turns(tmp_path: Path, other: list[float]) -> None:
+    """Each time comes twice, with prices that no update gives."""
+    with pytest.raises(ColumnMismatch, match="40 bars of KILO have two rows whose prices do not m"):
+        load(tmp_path, turns(ONE, other))
+    assert load(tmp_path, turns(ONE, other), columns={"symbol": "-"}) == other
+
+
+def test_symbols_that_differ_in_capitals(tmp_path: Path) -> None:
+    rows = [f"{row},{name}" for at, row in enumerate(turns(ONE, OTHER))
+            for name in [("KI", "ki")[at % 2]]]  # fmt: skip
+    with pytest.raises(ColumnMismatch, match="two rows whose prices do not meet") as raised:
+        load(tmp_path, rows, f"{HEADER},ticker")
+    assert str(raised.value.hint).endswith("--column symbol=ticker")
+
+
+def test_bars_that_become_wider_and_snapshots_are_one_series(tmp_path: Path) -> None:
+    wider = [
+        f"{date(2024, 3, 1) + timedelta(days=at)},10,{10 + more},{10 - more},{10 + more / 2},9"
+        for at in range(20)
+        for more in (1, 2, 4)
+    ]
+    assert load(tmp_path, wider) == [12.0] * 20
+    polls = [
+        f"{date(2024, 3, 1) + timedelta(days=at)},{price},{price},{price},{price},9"
+        for at in range(20)
+        for price in (10, 11, 10.5)
+    ]
+    assert load(tmp_path, polls) == [10.5] * 20
+    assert load(tmp_path, turns(ONE, ONE[:10] + OTHER[:2] + ONE[12:])) == [
+        *ONE[:10], *OTHER[:2], *ONE[12:]
+    ]  # fmt: skip

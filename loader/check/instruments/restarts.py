@@ -27,12 +27,14 @@ _JUMP: Final = 1.5
 _SPREAD: Final = 1.05
 #: Of the series of a file with symbols, so many have to begin again.
 _OF_SERIES: Final = 0.5
+#: Of the bars of a series, so many have two rows whose ranges of prices do not meet.
+_OF_BARS: Final = 0.5
 #: Parts that are kept before they are added up.
 _PARTS: Final = 64
 _NONE: Final = pl.DataFrame(
     schema={
         **{name: pl.String() for name in bars.SERIES},
-        **dict.fromkeys(("keys", "met", "conflicts", "turns", "at"), pl.Int64()),
+        **dict.fromkeys(("keys", "met", "conflicts", "apart", "turns", "at"), pl.Int64()),
         **dict.fromkeys(("factor", "spread"), pl.Float64()),
     }
 )
@@ -82,11 +84,13 @@ class SeriesSeen:
         """
         Raises:
         ColumnMismatch: the times of most series begin again, and most bars that are there for the
-            second time have other prices. Updates of single bars are not so.
+            second time have other prices; or most bars have rows with prices that do not meet.
+            Updates of single bars are not so: a running bar only becomes wider.
         """
         if not self._restated or restarts is None:
             return
         whole = _added(self._parts)
+        _refuse_mixed(whole, restarts)
         flagged = whole.filter(_is_other(versioned=restarts.versioned))
         sound = whole.filter(pl.col("keys") >= _FEWEST).height
         if flagged.is_empty() or flagged.height < _OF_SERIES * sound:
@@ -104,6 +108,26 @@ class SeriesSeen:
         )
 
 
+def _refuse_mixed(whole: pl.DataFrame, restarts: Restarts) -> None:
+    """Refuses rows of two series in turns, which nothing in the file tells apart."""
+    apart, keys = pl.col("apart"), pl.col("keys")
+    mixed = whole.filter((apart >= _FEWEST) & (apart >= _OF_BARS * keys) & (pl.col("turns") == 0))
+    if restarts.versioned or mixed.is_empty():
+        return
+    if mixed.height < _OF_SERIES * whole.filter(keys >= _FEWEST).height:
+        return
+    symbol, count = mixed.select("symbol", "apart").row(0)
+    name = "-" if restarts.column is None else restarts.column
+    raise ColumnMismatch.at(
+        restarts.where,
+        f"{counted(count, 'bar')} of {symbol} have two rows whose prices do not meet: these look "
+        "like rows of two series in turns",
+        column=restarts.column,
+        hint="write what tells them apart into a column, and read it: --column symbol=NAME; or if "
+        f"the last row of each time is right: --column symbol={quoted(name)}",
+    )
+
+
 def are_versioned(names: Iterable[str]) -> bool:
     """Whether one of the columns called `names` says when its row was written, or its version."""
     return any(_VERSIONS.fullmatch(fold(name)) for name in names)
@@ -112,8 +136,10 @@ def are_versioned(names: Iterable[str]) -> bool:
 def _again(rows: pl.DataFrame) -> pl.DataFrame:
     """Of each series in `rows`, which are in the file's order: how many distinct `keys` it has, how
     many rows come back to a bar (`met`) of three rows or more before and how many of these have
-    other prices (`conflicts`), how often its times turn back (`turns`), the first row at which they
-    do (`at`), and the usual `factor` between the prices of one bar, with its `spread`."""
+    other prices (`conflicts`), how many bars have two rows one after the other whose ranges of
+    prices do not meet (`apart`; a snapshot has no range), how often its times turn back (`turns`),
+    the first row at which they do (`at`), and the usual `factor` between the prices of one bar,
+    with its `spread`."""
     own = list(bars.SERIES)
     step = pl.col("ts").diff().over(own).dt.total_microseconds().sign()
     steps = rows.select(*own, "row_number", step=step)
@@ -133,6 +159,10 @@ def _again(rows: pl.DataFrame) -> pl.DataFrame:
         .with_columns(differ=differ, factor=pl.col("close_after") / pl.col("close"))
     )
     other = pl.col("factor").filter(pl.col("differ"))
+    beside = {name: pl.col(name).shift(-1).over(key) for name in ("high", "low")}
+    above, below = pl.col("low") > beside["high"], pl.col("high") < beside["low"]
+    wide = (pl.col("high") > pl.col("low")) & (beside["high"] > beside["low"])
+    apart = rows.filter(wide & (above | below)).group_by(own)
     counts = met.group_by(own).agg(
         met=pl.len(),
         conflicts=pl.col("differ").sum(),
@@ -143,9 +173,10 @@ def _again(rows: pl.DataFrame) -> pl.DataFrame:
     return (
         keys.join(ways, on=own)
         .join(counts, on=own, how="left")
+        .join(apart.agg(apart=pl.col("ts").n_unique()), on=own, how="left")
         .select(
             *own, "keys", "factor", "spread",
-            pl.col("met", "conflicts").cast(pl.Int64).fill_null(0),
+            pl.col("met", "conflicts", "apart").cast(pl.Int64).fill_null(0),
             turns=pl.min_horizontal("back", "forth").cast(pl.Int64),
             at=pl.when(falls).then("at_forth").otherwise("at_back"),
         )
@@ -157,7 +188,7 @@ def _added(parts: list[pl.DataFrame]) -> pl.DataFrame:
         pl.concat([_NONE, *parts], how="diagonal")
         .group_by(bars.SERIES)
         .agg(
-            pl.col("keys", "met", "conflicts").sum(),
+            pl.col("keys", "met", "conflicts", "apart").sum(),
             pl.col("factor", "spread").median(),
             pl.col("turns").max(),
             pl.col("at").min(),
