@@ -347,3 +347,20 @@ def test_four_days_are_no_interval() -> None:
         raised.value.hint
         == "no interval is so long; if they are of days, with gaps: --interval 1d --off-grid"
     )
+
+
+@pytest.mark.parametrize("day", [2, 4, 12])
+@pytest.mark.parametrize("written", ["2024-{month:02}-{day:02}", "{day:02}.{month:02}.2024"])
+def test_months_with_one_day_may_be_days(day: int, written: str) -> None:
+    """The days of a month, written with the month where the day is expected."""
+    texts = [written.format(month=month, day=day) for month in range(4, 11)]
+    with pytest.raises(ColumnMismatch, match=f"of a month all have day {day}, such") as raised:
+        layout(table(ts=texts))
+    assert "'%m.%d.%Y', '%Y-%d-%m'" in str(raised.value.hint)
+    asis = dates(table(ts=texts), stamp="start")
+    assert asis == [f"2024-{month:02}-{day:02}" for month in range(4, 11)]
+    form = "%Y-%d-%m" if written[0] == "2" else "%m.%d.%Y"
+    swapped = dates(table(ts=texts), time_format=form)
+    assert swapped == [f"2024-{day:02}-{month:02}" for month in range(4, 11)]
+    first = [written.format(month=month, day=1) for month in range(4, 11)]
+    assert layout(table(ts=first)).interval == "1mo"

@@ -33,6 +33,7 @@ _CLOSE: Final = timedelta(hours=17)
 _MORNING, _NIGHT = timedelta(hours=7), timedelta(hours=20)
 _FRIDAY, _SUNDAY = 5, 7
 _A_MINUTE: Final = 60
+_MONTHS: Final = 12
 _LONGER: Final = ("1w", "1mo", "3mo", "1y")
 _WORD: Final = {"1w": "week", "1mo": "month", "3mo": "quarter", "1y": "year"}
 
@@ -104,8 +105,19 @@ def _last_seconds(shown: pl.Series) -> bool:
 def _refuse_off_grid(ts: pl.Series, intervals: pl.Series, where: str) -> None:
     """Refuses weeks, months, quarters and years most of which are not dated by their first days.
 
-    A holiday may move a first session by some days.
+    A holiday may move a first session by some days, but not to one and the same day each month:
+    then the days of a month may have been read as months.
     """
+    monthly = ts.filter((intervals == "1mo").fill_null(False)).drop_nulls()
+    day = int(monthly.dt.day()[0]) if len(monthly) >= _MANY else 0
+    if 1 < day <= _MONTHS and (monthly.dt.day() == day).all():
+        raise ColumnMismatch.at(
+            where,
+            f"bars of a month all have day {day}, such as {monthly.dt.to_string('%Y-%m-%d')[0]}: "
+            "days and months may be the other way round",
+            hint="if they are, say how dates are written: --time-format '%m.%d.%Y', '%Y-%d-%m'; "
+            "if they are right: --stamp start",
+        )
     first = {
         "1w": ts.dt.weekday() == 1,
         "1mo": ts.dt.day() <= 3,
