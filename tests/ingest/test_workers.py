@@ -14,12 +14,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import psycopg
 import pytest
 
 from loader.errors import SettingsError
+from loader.events import Event, FileDone, FileStarted, RowsDone
+from loader.ingest.run import LoadRun
+from loader.ingest.ways.workers.spread import Spread
+from loader.ingest.ways.workers.task import Outcome
+from loader.read.sources import Source
+from loader.results import Counts, FileResult
 from loader.settings import Place
 from loader.settings.place import read
 from tests.conftest import Ran, environment
@@ -145,6 +152,24 @@ def test_processes_of_this_machine(mdload: Mdload, database_url: str, folder: Pa
     assert again.code == 0
     assert "nothing new: loaded already by run" in again.err
     assert "Traceback" not in ran.err + again.err
+
+
+def test_what_a_worker_says_of_a_file_comes_between_its_first_event_and_its_last() -> None:
+    """Whenever it comes: what is heard on the way overtakes, and is overtaken by, the results."""
+    heard: list[Event] = []
+    run = cast(LoadRun, SimpleNamespace(emit=heard.append, upkeep=None))
+    source = cast(Source, SimpleNamespace(name="a.csv", size_bytes=100))
+    spread = Spread(cast(Any, None), Place(processes=2))
+    spread.show(run, source, 5, 50)
+    result = FileResult("a.csv", "loaded", Counts(10), size_bytes=100)
+    outcome = Outcome(result, (FileStarted("a.csv", 100), FileDone(result)), ())
+    future = SimpleNamespace(status="finished", result=lambda: outcome)
+    assert spread._result(run, source, cast(Any, future)) == result
+    spread.show(run, source, 8, 80)
+    assert heard == [
+        FileStarted("a.csv", 100), RowsDone("a.csv", 5, 50), RowsDone("a.csv", 5, 50),
+        FileDone(result),
+    ]  # fmt: skip
 
 
 def test_a_file_that_cannot_be_loaded_is_one_error(
@@ -311,7 +336,7 @@ def test_what_cannot_be(mdload: Mdload, database_url: str, folder: Path, tmp_pat
 def test_a_task_that_runs_twice_loads_once(database_url: str, folder: Path) -> None:
     """At once, and after it has ended: both have the result of the first."""
     from loader.ingest.ways.workers.brief import Brief
-    from loader.ingest.ways.workers.task import Outcome, _State
+    from loader.ingest.ways.workers.task import _State
     from loader.read.sources import find
     from loader.settings import Settings
     from loader.store.runs import JobRunTracker

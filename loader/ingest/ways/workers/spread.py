@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from queue import Empty, SimpleQueue
+from threading import RLock
 from typing import Any, Final
 
 from distributed import Client, Future, KilledWorker
 
 from loader.errors import MdloadError, SettingsError
-from loader.events import FileDone, FileNote, RowsDone
+from loader.events import FileDone, FileNote, FileStarted, RowsDone
 from loader.ingest.attempts import recorded
 from loader.ingest.run import LoadRun
 from loader.ingest.ways.workers import task
@@ -32,6 +33,8 @@ class Spread:
         self._client = client
         self._place = place
         self._shown: dict[str, tuple[int, int]] = {}
+        self._over: set[str] = set()
+        self._lock = RLock()
 
     def __call__(self, run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
         """The results, in the order of `sources`. An exception in this thread, such as Ctrl-C,
@@ -65,10 +68,27 @@ class Spread:
                 self._client.unsubscribe_topic(brief.name)
 
     def show(self, run: LoadRun, source: Source, rows: int, size: int) -> None:
-        """Shows that `rows` rows of the file are done, or fewer than before if it starts over."""
-        before = self._shown.get(source.name, (0, 0))
-        self._shown[source.name] = rows, size
-        run.emit(RowsDone(source.name, rows - before[0], size - before[1]))
+        """Shows that `rows` rows of the file are done, or fewer than before if it starts over. What
+        a worker says of a file may come before its first event or after its last."""
+        with self._lock:
+            if source.name in self._over:
+                return
+            self._begin(run, source)
+            before = self._shown[source.name]
+            self._shown[source.name] = rows, size
+            run.emit(RowsDone(source.name, rows - before[0], size - before[1]))
+
+    def _begin(self, run: LoadRun, source: Source) -> None:
+        if source.name not in self._shown:
+            self._shown[source.name] = 0, 0
+            run.emit(FileStarted(source.name, source.size_bytes))
+
+    def _finish(self, run: LoadRun, source: Source, result: FileResult) -> None:
+        with self._lock:
+            size = source.size_bytes if not result.exit_code else 0
+            self.show(run, source, result.counts.read, size)
+            self._over.add(source.name)
+            run.emit(FileDone(result))
 
     @contextmanager
     def _briefed(self, brief: Brief) -> Iterator[None]:
@@ -116,11 +136,13 @@ class Spread:
             outcome: task.Outcome = future.result()
             for hours in outcome.hours:
                 run.upkeep.committed(hours)
-            for event in outcome.events:
-                if isinstance(event, FileDone):
-                    size = source.size_bytes if not event.result.exit_code else 0
-                    self.show(run, source, event.result.counts.read, size)
-                run.emit(event)
+            with self._lock:
+                self._begin(run, source)
+                for event in outcome.events:
+                    if isinstance(event, FileDone):
+                        self._finish(run, source, event.result)
+                    elif not isinstance(event, FileStarted):
+                        run.emit(event)
             return outcome.result
         error = future.exception() if future.status == "error" else None
         if isinstance(error, KilledWorker):
@@ -135,7 +157,7 @@ class Spread:
             size_bytes=source.size_bytes, exit_code=MdloadError.exit_code, retryable=True,
         )  # fmt: skip
         result = recorded(run, source, result)
-        run.emit(FileDone(result))
+        self._finish(run, source, result)
         return result
 
 
