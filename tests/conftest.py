@@ -112,6 +112,11 @@ TIMESCALE = os.environ.get("MDLOAD_TEST_TIMESCALE_URL")
 needs_timescale = pytest.mark.skipif(
     not TIMESCALE, reason="MDLOAD_TEST_TIMESCALE_URL names no server with TimescaleDB"
 )
+#: URL of a database on the coordinator of a Citus cluster, as a superuser, that knows its workers.
+CITUS = os.environ.get("MDLOAD_TEST_CITUS_URL")
+needs_citus = pytest.mark.skipif(
+    not CITUS, reason="MDLOAD_TEST_CITUS_URL names no coordinator of a Citus cluster"
+)
 #: For tests of a plain table.
 plain_only = pytest.mark.skipif(bool(TIMESCALE), reason="true of a plain table only")
 
