@@ -51,6 +51,27 @@ WITH written AS (
 SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted)
   FROM written
 
+-- bars_partitioned --
+-- Whether PostgreSQL itself partitions the bars.
+SELECT relkind = 'p' FROM pg_class WHERE oid = 'bars_ohlcv'::regclass
+
+-- bars_upsert_parts --
+-- As bars_upsert, for a partitioned table before PostgreSQL 18, of which RETURNING gives no system columns. A row is new
+-- if this transaction made it, and has not changed it before.
+WITH written AS (
+    INSERT INTO bars_ohlcv AS b (@columns)
+    SELECT @columns
+      FROM pg_temp.mdload_stage
+     ORDER BY @key
+        ON CONFLICT (@key) DO UPDATE SET @set(EXCLUDED.) WHERE @differ(b., EXCLUDED.)
+    RETURNING @key, created_at
+), told AS (
+    SELECT w.created_at = now()
+           AND NOT EXISTS (SELECT 1 FROM bars_ohlcv_revisions r WHERE r.revised_at = now() AND @same_key(r., w.)) AS inserted
+      FROM written w)
+SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted)
+  FROM told
+
 -- returns_old --
 -- Whether RETURNING knows what a row was before (PostgreSQL 18 and newer).
 SELECT CAST(current_setting('server_version_num') AS integer) >= 180000

@@ -93,15 +93,17 @@ def upsert(
     hours = chunks.HourCounts()
     staged = hours.counting(chain([first], pending))
     rows = writer.ingest("mdload_stage", bars.SCHEMA, staged, temporary=True)
-    added, spans = 0, [_ALWAYS]
+    added, spans, query = 0, [_ALWAYS], "bars_upsert"
     if chunks.chunked(writer):
         added, spans = _met(writer, hours)
     elif returns_old(writer):
         inserted, updated, kept = writer.one("bars_revise", run_id, file_id)
         shape.insist_kept(writer, updated, kept)
         return Merged(inserted, updated, rows - inserted - updated)
+    elif writer.one("bars_partitioned")[0]:
+        query = "bars_upsert_parts"
     revised = sum(writer.one("revisions_keep", run_id, file_id, *span)[0] for span in spans)
-    inserted, updated = writer.one("bars_upsert")
+    inserted, updated = writer.one(query)
     if updated != revised:
         if triggers := shape.check(writer).triggers:
             raise shape.kept_out(triggers, abs(updated - revised))
