@@ -99,10 +99,13 @@ def test_a_folder_of_all_sorts(
 ) -> None:
     mdload("--database", database_url, "backfill", folder / "01-sorted.csv", "--provider", "p",
            "--interval", "1m")  # fmt: skip
+    expected, there = dict(EXPECTED), 0
     with psycopg.connect(database_url, autocommit=True) as connection:  # makes 12 known
-        connection.execute("TRUNCATE bars_ohlcv")
         connection.execute("UPDATE job_run_files SET path = '12-same-as-01.csv'")
-    expected = dict(EXPECTED)
+        if workers == "1":
+            connection.execute("TRUNCATE bars_ohlcv")
+        else:  # its bars are stored, or it would be loaded again
+            there = 10
     if workers == "1":
         (folder / "01-sorted.csv").write_text(  # other bytes, the same rows
             (folder / "01-sorted.csv").read_text().replace("\n", "\r\n")
@@ -149,7 +152,7 @@ def test_a_folder_of_all_sorts(
     refused = next(f for f in told["files"] if f["state"] == "refused")
     assert refused["rejected"]["file_refused"] == 5
     (stored,) = rows_of(database_url, "SELECT count(*) AS bars FROM bars_ohlcv")
-    assert stored["bars"] == told["rows_inserted"]
+    assert stored["bars"] == told["rows_inserted"] + there
     repeated = next(f for f in told["files"] if "03-repeated" in f["path"])
     assert repeated["conflicting"] == 1
     assert repeated["conflicts"] == ["CCC 1m 2024-03-04 09:01:00Z (row 2, row 12 kept)"]
