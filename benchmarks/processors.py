@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,3 +42,15 @@ def spent(postmaster: int) -> Spent | None:
     )
     machine = user + nice + system + irq + softirq + steal
     return Spent(server / tick, machine / tick)
+
+
+def busy(run: Callable[[], object], postmaster: int) -> tuple[float, float]:
+    """Seconds of `run` on the wall, and of processor time of this process and the server."""
+
+    def processors() -> float:
+        server = spent(postmaster)
+        return time.process_time() + (server.server if server else 0.0)
+
+    began, before = time.perf_counter(), processors()
+    run()
+    return time.perf_counter() - began, processors() - before

@@ -12,7 +12,6 @@ import argparse
 import resource
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
@@ -24,7 +23,7 @@ import psycopg
 from benchmarks import data_files
 from benchmarks.cases import base
 from benchmarks.made_bars import Universe
-from benchmarks.processors import spent
+from benchmarks.processors import busy
 from benchmarks.server import running
 from loader.db.arrow import connect
 from loader.ingest.pipeline import load
@@ -39,18 +38,6 @@ _EMPTIED = (
     " provider_symbols"
 )
 _SETTINGS = Settings(force=True, max_rejects=RejectLimit(share=1.0))
-
-
-def took(run: Callable[[], object], postmaster: int) -> tuple[float, float]:
-    """Seconds on the wall, and of processor time of this process and the server."""
-
-    def busy() -> float:
-        server = spent(postmaster)
-        return time.process_time() + (server.server if server else 0.0)
-
-    began, before = time.perf_counter(), busy()
-    run()
-    return time.perf_counter() - began, busy() - before
 
 
 def loaded(url: str, path: Path) -> None:
@@ -109,16 +96,16 @@ def main() -> None:
                 if name.startswith("as "):
                     with psycopg.connect(url, autocommit=True) as connection:
                         connection.execute(_EMPTIED)
-                found.setdefault(name, []).append(took(step, server.pid))
+                found.setdefault(name, []).append(busy(step, server.pid))
         plain = found["as bars"]
         for name, seconds in found.items():
-            wall, busy = (statistics.median(one[at] for one in seconds) for at in (0, 1))
+            wall, processors = (statistics.median(one[at] for one in seconds) for at in (0, 1))
             ratios = [
                 statistics.median(a[at] / b[at] for a, b in zip(seconds, plain, strict=True))
                 for at in (0, 1)
             ]
             print(f"  {name}: {wall:.2f} s, x{ratios[0]:.2f} of loading as bars; "
-                  f"processors {busy:.2f} s, x{ratios[1]:.2f}")  # fmt: skip
+                  f"processors {processors:.2f} s, x{ratios[1]:.2f}")  # fmt: skip
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         print(f"  {rows:,} rows; peak memory of it all {peak} MB")
 

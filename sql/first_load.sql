@@ -13,7 +13,7 @@ SELECT EXISTS (
      WHERE c.oid = to_regclass('bars_ohlcv')
        AND c.relkind = 'r' AND c.relpersistence = 'p' AND c.relreplident = 'd'
        AND NOT (c.relispartition OR c.relrowsecurity)
-       AND pg_has_role(c.relowner, 'USAGE')
+       AND pg_has_role(c.relowner, 'USAGE') AND has_schema_privilege(n.oid, 'CREATE')
        AND k.conname = 'bars_ohlcv_pk' AND NOT k.condeferrable
        AND pg_get_constraintdef(k.oid) = 'PRIMARY KEY (provider, symbol, "interval", ts)'
        AND i.indisvalid AND NOT (i.indisclustered OR i.indisreplident)

@@ -1,8 +1,9 @@
 -- undo_session --
 -- For this transaction: joins of whole tables, which a session that loads does without, and single bars by their key.
+-- Scans begin at a table's beginning, so that bars that lie in the order of their key become revisions in that order.
 SELECT set_config(name, setting, true)
   FROM (VALUES ('enable_seqscan', 'on'), ('enable_bitmapscan', 'on'), ('work_mem', '256MB'),
-               ('random_page_cost', '1.1')) AS wanted (name, setting)
+               ('random_page_cost', '1.1'), ('synchronize_seqscans', 'off')) AS wanted (name, setting)
 
 -- undo_loads --
 -- The loads to be undone: those of run $1; or written at $2 or later; or those that the state known by $3 and loads up to
@@ -161,17 +162,66 @@ DELETE FROM bars_ohlcv b USING pg_temp.mdload_undone u
  WHERE u.xact_at = b.updated_at
    AND NOT EXISTS (SELECT FROM pg_temp.mdload_prior p WHERE @same_key(p., b.))
 
+-- undo_all_spans --
+-- What these bars are where none was anything before: symbols (JSON array), first and last ts.
+SELECT CAST(coalesce(json_agg(symbol), '[]') AS text), min(first), max(last)
+  FROM (SELECT b.symbol, min(b.ts) AS first, max(b.ts) AS last
+          FROM bars_ohlcv b
+         WHERE b.updated_at = ANY (ARRAY(SELECT xact_at FROM pg_temp.mdload_undone))
+         GROUP BY b.symbol) AS s
+
+-- undo_many_fits --
+-- Whether $1 or more bars are to be taken away, and the revisions are not many more than that (a dry run before may have
+-- left as many dead ones), so that it is faster to make their index again than to keep it up; and whether that leaves no trace: a plain table of this role, with the index as the
+-- migrations make it, no comment on it, and nobody who looks at each CREATE INDEX.
+SELECT EXISTS (
+    SELECT
+      FROM pg_class c
+      JOIN pg_namespace n ON n.oid = c.relnamespace
+      JOIN pg_index i ON i.indrelid = c.oid
+      JOIN pg_class x ON x.oid = i.indexrelid
+     CROSS JOIN (SELECT coalesce(sum(inserted), 0) AS bars FROM pg_temp.mdload_undone) AS u
+     WHERE c.oid = to_regclass('bars_ohlcv_revisions')
+       AND c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relispartition
+       AND u.bars >= CAST($1 AS bigint) AND pg_relation_size(c.oid) <= 65536 + u.bars * 400
+       AND pg_has_role(c.relowner, 'USAGE') AND has_schema_privilege(n.oid, 'CREATE')
+       AND x.relname = 'bars_ohlcv_revisions_key_idx'
+       AND pg_get_indexdef(x.oid) LIKE 'CREATE INDEX % USING btree (provider, symbol, "interval", ts)'
+       AND i.indisvalid AND NOT i.indisclustered
+       AND x.reloptions IS NULL AND x.reltablespace = 0 AND current_setting('default_tablespace') = ''
+       AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid OR h.inhrelid = c.oid)
+       AND NOT EXISTS (SELECT FROM pg_depend d
+                        WHERE d.refclassid = CAST('pg_class' AS regclass) AND d.refobjid = x.oid)
+       AND NOT EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtenabled <> 'D')
+       AND NOT EXISTS (SELECT FROM pg_description d WHERE d.objoid = x.oid))
+
+-- undo_many_session --
+-- For this transaction: what is in order already is sorted faster in pieces.
+SELECT set_config('maintenance_work_mem', '16MB', true)
+
+-- undo_many_hold --
+-- Takes the revisions for this transaction alone; does not wait for them.
+LOCK TABLE bars_ohlcv_revisions IN ACCESS EXCLUSIVE MODE NOWAIT
+
+-- undo_many_drop --
+-- Drops the index of the revisions' bars until undo_many_make.
+DROP INDEX bars_ohlcv_revisions_key_idx
+
+-- undo_many_make --
+-- Makes it again.
+CREATE INDEX bars_ohlcv_revisions_key_idx ON bars_ohlcv_revisions (@key)
+
 -- undo_all_keep --
 -- `undo_added_keep` where no bar was anything before: without a look for each whether it was. $1 run.
 INSERT INTO bars_ohlcv_revisions (@key, @values(old_), run_id, old_created_at, old_updated_at, op)
 SELECT @key(b.), @values(b.), CAST($1 AS bigint), b.created_at, b.updated_at, 'delete'
   FROM bars_ohlcv b
-  JOIN pg_temp.mdload_undone u ON u.xact_at = b.updated_at
+ WHERE b.updated_at = ANY (ARRAY(SELECT xact_at FROM pg_temp.mdload_undone))
 
 -- undo_all --
 -- `undo_added` likewise.
-DELETE FROM bars_ohlcv b USING pg_temp.mdload_undone u
- WHERE u.xact_at = b.updated_at
+DELETE FROM bars_ohlcv b
+ WHERE b.updated_at = ANY (ARRAY(SELECT xact_at FROM pg_temp.mdload_undone))
 
 -- undo_restore --
 -- Writes what was there before the loads to be undone, where nothing is now. $1 and $2 its first and last ts. Gives how

@@ -19,11 +19,12 @@ from loader.store.runs.counts import add_counts
 from loader.store.runs.loads import Kind, Load
 from loader.store.series import SeriesFilter
 from loader.store.timescale.chunks import chunked
-from loader.store.versions import selection
+from loader.store.versions import many, selection
 from loader.store.versions.selection import Since
 
 _T = TypeVar("_T")
-_Span = tuple[datetime | None, datetime | None]
+#: Symbols, first and last ts of some bars.
+_Span = tuple[list[str], datetime | None, datetime | None]
 _LISTED: Final = 5
 
 
@@ -76,14 +77,15 @@ def rollback(url: str, since: Since, run_id: int | None, *, keep_later: bool = F
             removed their revisions.
     """
 
-    def work(writer: Connection) -> Undone:
+    def work(writer: Connection, attempt: int) -> Undone:
         writer.run("settled")  # a load that commits later has a higher number than all found
         loads = selection.loads(writer, since)
         runs = selection.runs_of(loads)
         core = {load for load, *_ in loads}
         _meant(writer, core, core | selection.cancelled(writer, loads))
         _refuse_later(later := _later(writer), keep_later)
-        updated, deleted, written, symbols, span = _put_back(writer, run_id)
+        alone = run_id is not None and attempt == 1
+        updated, deleted, written, *spans = _put_back(writer, run_id, alone)
         if not keep_later:  # once more: what another writer did meanwhile shows now
             _refuse_later(later := _later(writer), keep_later)
         writer.run("rejects_reopen", json.dumps(sorted(runs)))
@@ -94,7 +96,7 @@ def rollback(url: str, since: Since, run_id: int | None, *, keep_later: bool = F
         if run_id is not None:
             whole = not keep_later and selection.whole(writer, loads)
             writer.run("undo_remember", run_id, json.dumps(runs), json.dumps(whole), max(core))
-        _record(writer, run_id, "rollback", done, *symbols, span=span)
+        _record(writer, run_id, "rollback", done, *spans)
         return done
 
     return _transaction(url, work, dry=run_id is None)
@@ -118,25 +120,36 @@ def _meant(writer: Connection, core: set[int], loads: set[int]) -> None:
         )
 
 
-def _put_back(writer: Connection, run_id: int | None) -> tuple[int, int, int, list[str], _Span]:
+def _put_back(
+    writer: Connection, run_id: int | None, alone: bool
+) -> tuple[int, int, int, _Span, _Span]:
     """Takes the bars of the loads away, and writes what was there before. Gives how many bars
-    became something else, how many are gone, how many were written, their symbols and span."""
+    became something else, how many are gone, how many were written, and what the latter two are.
+    `alone` is whether other sessions may have to wait for the revisions meanwhile."""
     writer.run("prior_create")
     writer.run("prior_analyze")
     replaced = gone = written = 0
-    symbols = "[]"
+    symbols, taken = "[]", None
     prior, first, last, added = writer.one("undo_extent")
     if prior:
         replaced, kept = writer.one("undo_replaced", run_id, first, last)
         shape.insist_kept(writer, replaced, kept)
     if added:
         which = "added" if prior else "all"
-        kept = writer.changed(f"undo_{which}_keep", run_id)
+        taken = None if prior else _span(writer, "undo_all_spans")
+        with many.index_made_after(writer, wanted=alone):
+            kept = writer.changed(f"undo_{which}_keep", run_id)
         gone = writer.changed(f"undo_{which}")
         shape.insist_kept(writer, gone, kept)
     if prior:
         written, symbols = writer.one("undo_restore", first, last)
-    return replaced, gone, written, json.loads(symbols), (first, last)
+    taken = taken or _span(writer, "undo_spans")
+    return replaced, gone, written, taken, (json.loads(symbols), first, last)
+
+
+def _span(writer: Connection, query: str) -> _Span:
+    symbols, first, last = writer.one(query)
+    return json.loads(symbols), first, last
 
 
 def delete(url: str, asked: SeriesFilter, run_id: int | None) -> Undone:
@@ -146,14 +159,14 @@ def delete(url: str, asked: SeriesFilter, run_id: int | None) -> Undone:
         NothingStored: there are no such bars.
     """
 
-    def work(writer: Connection) -> Undone:
+    def work(writer: Connection, _: int) -> Undone:
         deleted = _taken(writer, run_id, asked)
         if not deleted:
             raise NothingStored(
                 "no such bars are stored", hint="see what there is: mdload coverage"
             )
         done = Undone(deleted=deleted)
-        _record(writer, run_id, "delete", done)
+        _record(writer, run_id, "delete", done, _span(writer, "undo_spans"))
         return done
 
     return _transaction(url, work, dry=run_id is None)
@@ -168,7 +181,7 @@ def rename(url: str, old: str, new: str, asked: SeriesFilter, run_id: int | None
     """
     only = SeriesFilter(asked.provider, (old,), asked.interval, asked.since, asked.until)
 
-    def work(writer: Connection) -> Undone:
+    def work(writer: Connection, _: int) -> Undone:
         met, first, last = writer.one(
             "rename_meets", old, new, asked.provider, asked.interval, asked.since, asked.until
         )
@@ -184,7 +197,8 @@ def rename(url: str, old: str, new: str, asked: SeriesFilter, run_id: int | None
             raise NothingStored(f"no bars of {old} are stored", hint="see: mdload coverage")
         (written,) = writer.one("rename_bars", new)
         done = Undone(inserted=written, deleted=deleted)
-        _record(writer, run_id, "rename", done, new)
+        taken = _span(writer, "undo_spans")
+        _record(writer, run_id, "rename", done, taken, ([new], None, None))
         return done
 
     return _transaction(url, work, dry=run_id is None)
@@ -194,8 +208,9 @@ class _DryRun(Exception):
     """Rolls a transaction back that is not meant."""
 
 
-def _transaction(url: str, work: Callable[[Connection], _T], *, dry: bool) -> _T:
-    """The result of `work`, committed; again where another writer was in the way."""
+def _transaction(url: str, work: Callable[[Connection, int], _T], *, dry: bool) -> _T:
+    """The result of `work`, committed; again where another writer was in the way: `work` gets the
+    number of the attempt."""
     result: _T
     for attempt in range(1, retries.ATTEMPTS + 1):
         with ExitStack() as stack:
@@ -206,7 +221,7 @@ def _transaction(url: str, work: Callable[[Connection], _T], *, dry: bool) -> _T
                     writer.run("undo_alone")
                     if chunked(writer):
                         writer.run("decompression_unlimited")
-                    result = work(writer)
+                    result = work(writer, attempt)
                     if dry:
                         raise _DryRun
             except _DryRun:
@@ -256,23 +271,17 @@ def _taken(writer: Connection, run_id: int | None, asked: SeriesFilter) -> int:
 
 
 def _record(
-    writer: Connection,
-    run_id: int | None,
-    kind: Kind,
-    done: Undone,
-    *symbols: str,
-    span: _Span = (None, None),
+    writer: Connection, run_id: int | None, kind: Kind, done: Undone, *spans: _Span
 ) -> None:
     if run_id is None:
         return
-    named, *taken = writer.one("undo_spans")
-    times = [moment for moment in (*taken, *span) if moment is not None]
+    times = [moment for _, *ends in spans for moment in ends if moment is not None]
     add_counts(
         writer, run_id,
         Counts(
             read=done.inserted + done.updated, inserted=done.inserted, updated=done.updated
         ),
-        symbols=[*json.loads(named), *symbols],
+        symbols=[symbol for symbols, *_ in spans for symbol in symbols],
         min_ts=min(times, default=None), max_ts=max(times, default=None),
         load=Load(kind, deleted=done.deleted),
     )  # fmt: skip

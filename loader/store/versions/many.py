@@ -1,0 +1,32 @@
+"""Many bars taken away at once: their revisions are written without the index of the revisions'
+bars, which is made again in the same transaction. A crash or a cancel leaves it as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from loader.db.arrow import Connection
+
+#: With fewer bars, the index is kept up in the time that it takes to make it.
+FEWEST: Final = 100_000
+
+
+@contextmanager
+def index_made_after(writer: Connection, *, wanted: bool) -> Iterator[None]:
+    """For the statements that write the revisions of the loads to be undone. Where it is `wanted`,
+    and pays, the session has the revisions for itself until its transaction ends.
+
+    Raises:
+        Contended: somebody else uses them; the transaction cannot go on.
+        DatabaseError: the server refused, or went away.
+    """
+    fits = wanted and bool(writer.one("undo_many_fits", FEWEST)[0])
+    if fits:
+        writer.run("undo_many_hold")
+        writer.run("undo_many_session")
+        writer.run("undo_many_drop")
+    yield
+    if fits:
+        writer.run("undo_many_make")
