@@ -156,9 +156,17 @@ def settings_of(ctx: Context, given: Mapping[str, Any]) -> Settings:
     from loader.check.file import check_settings
 
     with blamed(ctx):
-        settings = Settings(**as_fields(given), own_dialects=ctx.dialects)
+        settings = Settings(**as_fields(_nearest(given)), own_dialects=ctx.dialects)
         check_settings(settings)
     return settings
+
+
+def _nearest(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`given`, where a typed `--known-at` stands in place of a rule that was not typed."""
+    source = click.get_current_context().get_parameter_source("known_at_from")
+    if given.get("known_at") is None or source is ParameterSource.COMMANDLINE:
+        return given
+    return {**given, "known_at_from": None}
 
 
 @contextmanager

@@ -100,6 +100,27 @@ def test_archived_dumps_answer_as_if_they_had_been_loaded_nightly(
                "--interval", "1m", "--known-at", "2021-03-06")  # fmt: skip
 
 
+@pytest.mark.parametrize("is_job", [False, True], ids=["backfill", "run"])
+def test_a_time_of_a_load_of_its_own_is_nearer_than_the_rule_of_all(
+    nights: Nights, tmp_path: Path, is_job: bool
+) -> None:
+    dump = csv(tmp_path / "dump-20210307.csv", GOOD)
+    toml = tmp_path / "mdload.toml"
+    rule = '[defaults]\nknown_at_from = "name:%Y%m%d"\n'
+    if is_job:
+        toml.write_text(
+            f'{rule}[jobs.archive]\nsource = "{dump.name}"\nprovider = "v"\ninterval = "1m"\n'
+            'known_at = "2021-03-01"\n'
+        )
+        nights.run("--config", toml, "run", "archive")
+    else:
+        toml.write_text(rule)
+        nights.run("--config", toml, "backfill", dump, "--provider", "v", "--interval", "1m",
+                   "--known-at", "2021-03-01")  # fmt: skip
+    assert nights.closes("bars_ohlcv_as_of('2021-02-28Z')") == {}
+    assert nights.closes("bars_ohlcv_as_of('2021-03-01Z')") == GOOD
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [

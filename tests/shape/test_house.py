@@ -126,9 +126,8 @@ def test_every_query_is_understood_by_the_server(database_url: str, name: str) -
     with psycopg.connect(database_url) as connection:
         for made in TEMPORARY:
             connection.execute(queries()[made].encode())
-        if re.search(
-            rf"{TIMESCALE}|{CITUS}|^ALTER", queries()[name]
-        ):  # not on every server: its grammar
+        # Only their grammar: not every server has them, or what they make is there already.
+        if re.search(rf"{TIMESCALE}|{CITUS}|^ALTER|^CREATE INDEX", queries()[name]):
             guarded = f"DO $$ BEGIN IF false THEN {queries()[name]}; END IF; END $$"
             connection.execute(guarded.encode())
         elif re.match(r"(ANALYZE|CREATE|DROP|LOCK|SET)\b", queries()[name]):

@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from loader.errors import ConnectionLost, DatabaseError, SchemaOutOfDate
 from loader.store import schema
+from tests.conftest import TIMESCALE
 
 
 def refused(url: str, history: schema.History = schema.PLAIN) -> SchemaOutOfDate:
@@ -87,6 +88,7 @@ def test_a_service_file_names_a_database(
     assert schema.current("postgresql://") == "0006"
 
 
+@pytest.mark.skipif(bool(TIMESCALE), reason="that server is reached over TCP")
 def test_a_socket_in_a_folder_with_a_space_and_a_percent(empty_url: str, tmp_path: Path) -> None:
     parts = conninfo_to_dict(empty_url)
     folder = tmp_path / "100% mine"

@@ -145,7 +145,7 @@ def test_an_export_is_the_plain_select_in_order(
 def test_only_chunks_that_are_not_compressed_are_estimated(
     mixed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loader.survey.coverage._COUNTED", 1)
+    monkeypatch.setattr("loader.survey.counts._COUNTED", 1)
     with connect(mixed, autocommit=True) as connection:
         near = coverage(connection, SeriesFilter(), 30)
         exact = coverage(connection, SeriesFilter(), 30, exact=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loader.cli.views.table import Column, print_json, say, table
@@ -125,33 +124,19 @@ def show_change(
 
 
 def write_rows(rows: pl.DataFrame, path: str) -> None:
-    """All columns to a new .parquet or .csv file, which appears when it is whole.
+    """All columns to a .parquet or .csv file, which appears when it is whole.
 
     Raises:
         SettingsError: it cannot be written.
     """
-    from loader.errors import SettingsError
-    from loader.store.export.files import kind_of
+    import polars as pl
 
-    beside = Path(path).with_name(f".{Path(path).name}.part")
-    try:
-        if kind_of(path) == "parquet":
-            rows.write_parquet(beside)
-        else:
-            import polars as pl
+    from loader.store.export.files import kind_of, writing_frames
 
-            text = rows.with_columns(
-                pl.col("ts").dt.to_string("%Y-%m-%dT%H:%M:%S%.fZ"),
-                pl.col("fields").list.join(" "),
-            )
-            text.write_csv(beside)
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise SettingsError(
-            f"{path} cannot be written: {error.strerror or error}",
-            hint="free space or name another place",
-        ) from error
+    if kind_of(path) == "csv":
+        rows = rows.with_columns(pl.col("fields").list.join(" "))
+    with writing_frames(path, dict(rows.schema)) as write:
+        write(rows)
 
 
 def show_loads(loads: Sequence[Mapping[str, Any]], undone_by: Sequence[Mapping[str, Any]]) -> None:

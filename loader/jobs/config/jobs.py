@@ -125,6 +125,9 @@ def job(config: Config, name: str, given: Mapping[str, str] | None = None) -> Jo
             hint=f"did you mean {near[0]}?" if near else f"known: {', '.join(JOB)}",
         )
     values = {key.name: _value(config, name, key, given) for key in JOB.values()}
+    rule = values["known_at_from"]
+    if values["known_at"].value is not None and (rule.path or ("",))[0] == "defaults":
+        values["known_at_from"] = Value(None, "default", None)  # the job's own time is nearer
     return JobConfig(name, values, config)
 
 
