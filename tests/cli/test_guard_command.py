@@ -49,6 +49,9 @@ def test_a_refused_file_in_words_and_in_json(
     )  # fmt: skip
     assert text in inspected.out
     assert "had it been loaded: 30 stored bars changed" in inspected.out
+    in_words = mdload(*asked, cents).out
+    assert "next: mdload job-runs inspect" in in_words
+    assert "rejects show" not in in_words  # no row broke a rule: that would show nothing
     (tmp_path / "mdload.toml").write_text('[defaults]\naccept = "price_scale"\n')
     accepted = mdload(*asked, cents)
     assert accepted.code == 0

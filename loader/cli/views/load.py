@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, fields
 from datetime import datetime
 
+from loader.check.reasons import FILE_REFUSED
 from loader.cli.views.table import Column, labelled, print_json, say, table
 from loader.listen import log
 from loader.results import Counts, FileResult, LoadResult, as_object
@@ -197,7 +198,7 @@ def _next_steps(result: LoadResult, plan: str | None = None) -> list[str]:
             load += "by the same command without --dry-run."
         return ["", *(shared if _overlap(result.files) else []), load]
     steps = [f"mdload job-runs inspect {result.run_id}"]
-    if any(file.counts.rejected for file in result.files):
+    if _rules(result).keys() - {FILE_REFUSED}:  # rows of a file that was refused whole are not kept
         show = f"mdload rejects show {result.run_id}"
         steps.append(show if result.tenant is None else f"{show} --tenant {result.tenant}")
     return ["", "next: " + ";  ".join(steps)]
