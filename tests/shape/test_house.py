@@ -127,7 +127,6 @@ def test_every_query_is_understood_by_the_server(database_url: str, name: str) -
         for made in TEMPORARY:
             connection.execute(queries()[made].encode())
         # Only their grammar: not every server has them, or what they make is there already.
-        # Only their grammar: not every server has them, or what they make is there already.
         if re.search(rf"{TIMESCALE}|{CITUS}|^ALTER|^CREATE INDEX", queries()[name]):
             guarded = f"DO $$ BEGIN IF false THEN {queries()[name]}; END IF; END $$"
             connection.execute(guarded.encode())
