@@ -172,8 +172,9 @@ SELECT CAST(coalesce(json_agg(symbol), '[]') AS text), min(first), max(last)
 
 -- undo_many_fits --
 -- Whether $1 or more bars are to be taken away, and the revisions are not many more than that (a dry run before may have
--- left as many dead ones), so that it is faster to make their index again than to keep it up; and whether that leaves no trace: a plain table of this role, with the index as the
--- migrations make it, no comment on it, and nobody who looks at each CREATE INDEX.
+-- left as many dead ones), so that it is faster to make their index again than to keep it up; and whether that leaves no
+-- trace: a plain table of this role on one server, with the index as the migrations make it, no comment on it, and nobody
+-- who looks at each CREATE INDEX.
 SELECT EXISTS (
     SELECT
       FROM pg_class c
@@ -193,7 +194,8 @@ SELECT EXISTS (
        AND NOT EXISTS (SELECT FROM pg_depend d
                         WHERE d.refclassid = CAST('pg_class' AS regclass) AND d.refobjid = x.oid)
        AND NOT EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtenabled <> 'D')
-       AND NOT EXISTS (SELECT FROM pg_description d WHERE d.objoid = x.oid))
+       AND NOT EXISTS (SELECT FROM pg_description d WHERE d.objoid = x.oid)
+       AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus'))
 
 -- undo_many_session --
 -- For this transaction: what is in order already is sorted faster in pieces.
