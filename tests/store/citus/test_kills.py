@@ -80,10 +80,10 @@ def test_no_file_is_torn(home: Path, tmp_path: Path) -> None:
             )  # fmt: skip
         nodes = list(ports(url))
         price = 1.0
-        backfill(home, url, write(tmp_path / "f.csv", price)).wait()
+        backfill(home, url, write(tmp_path / "f.csv", price)).communicate()
         began = time.monotonic()
         price += 1
-        backfill(home, url, write(tmp_path / "f.csv", price)).wait()
+        backfill(home, url, write(tmp_path / "f.csv", price)).communicate()
         usual = time.monotonic() - began
         revisions = ROWS
         for number in range(ROUNDS):
@@ -99,6 +99,8 @@ def test_no_file_is_torn(home: Path, tmp_path: Path) -> None:
             ended["retried"] += "attempt" in said
             committed = running.returncode == 0
             ended["done" if committed else "failed"] += 1
+            if not committed:
+                print(f"round {number}, {node}: exit {running.returncode}: {said[-400:]!r}")
             for _ in range(100):  # what another session has prepared may still be on its way
                 counts = f"count(*), count(*) FILTER (WHERE open = {new})"
                 found = asked(url, f"SELECT {counts} FROM bars_ohlcv")
