@@ -172,7 +172,7 @@ class StoredReader:
         if self._is_denser is None:
             self._is_denser = self._has_more(asked.filter(near()).top_k(1, by="rows"))
         asked = asked.with_columns(whole=near() & few() & pl.lit(not self._is_denser))
-        groups = grouped(stretches(rows, asked))
+        groups = grouped(stretches(rows, asked), self._asked().shards)
         parts = [self._started(group, rows) for group in groups]
         split = asked.filter(~pl.col("whole"))["sid"]
         is_whole = ~pl.col("sid").is_in(split.implode()) & pl.lit(not self._scattered)

@@ -19,6 +19,7 @@ import pyarrow as pa
 from loader import bars
 from loader.bars import SERIES
 from loader.check.unique import runs
+from loader.db.queries.shards import Shards
 
 #: A series with fewer bars than this share of what its interval has room for is split: markets that
 #: open for six and a half hours on weekdays trade a fifth of the time.
@@ -166,8 +167,13 @@ def stretches(rows: pl.DataFrame, series: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([entire, parts.select(columns)]).sort("sid", "lo")
 
 
-def grouped(stretches: pl.DataFrame) -> list[pl.DataFrame]:
-    """Groups of stretches with about `_READ_ROWS` bars each; a group has at least one stretch."""
+def grouped(stretches: pl.DataFrame, shards: Shards | None = None) -> list[pl.DataFrame]:
+    """Groups of stretches with about `_READ_ROWS` bars each; a group has at least one stretch.
+    Where bars are distributed, those of a shard stand together: each takes a statement."""
+    if shards is not None:
+        numbers = pl.Series(shards.numbers(stretches["symbol"]), dtype=pl.Int64)
+        stretches = stretches.with_columns(shard=numbers).sort("shard", maintain_order=True)
+        stretches = stretches.drop("shard")
     group = pl.col("most").cum_sum() // _READ_ROWS
     return stretches.with_columns(group=group).partition_by(
         "group", maintain_order=True, include_key=False
