@@ -21,7 +21,7 @@ from loader.db.arrow import connect
 from loader.db.executor import Executor
 from loader.db.queries import queries, query, shards
 from loader.db.translate import translate
-from loader.errors import ConnectionLost
+from loader.errors import ConnectionLost, NothingStored
 from loader.store.runs.tracker import JobRunTracker
 from loader.store.series import SeriesFilter, stored_series
 from loader.store.versions import undo
@@ -154,6 +154,18 @@ def test_series_are_found_in_every_shard(two: tuple[str, str], tmp_path: Path) -
     assert {row[4] for row in since} == {T0 + timedelta(minutes=40)}
 
 
+def test_a_statement_of_every_shard_that_finds_nothing_gives_no_frame(
+    two: tuple[str, str],
+) -> None:
+    with spread(), connect(two[1], autocommit=True) as connection:
+        assert connection.shards is not None
+        wanted = [{"provider": "p", "symbol": "A", "interval": "1m", "ts": T0.isoformat()}]
+        connection.run("wanted_set", json.dumps(wanted))
+        assert list(connection.frames("alike_series", T0, T0)) == []
+        with pytest.raises(NothingStored):
+            stored_series(connection, SeriesFilter())
+
+
 def test_clients_merge_rows_and_read_the_past(two: tuple[str, str]) -> None:
     def bars(price: float, count: int) -> list[SimpleNamespace]:
         return [
@@ -239,6 +251,7 @@ def test_the_loss_of_another_server_is_a_lost_connection() -> None:
     for text, state in (
         ("failed to COPY to shard 102009 on 10.0.0.1:5432", "58030"),
         ("server closed the connection unexpectedly", "XX000"),
+        ("failure on connection marked as essential: 10.0.0.1:5432", "XX000"),
         ("connection to the remote node postgres@10.0.0.1:5432 failed", "08006"),
     ):
         error = type("Lost", (Exception,), {"sqlstate": state})(f"ERROR:  {text}")
