@@ -40,7 +40,8 @@ _UNREACHABLE = re.compile(
 #: What the coordinator of a Citus cluster says, under many codes, when it has lost another server.
 _NODE_LOST = re.compile(
     r"failed to COPY to shard|server closed the connection unexpectedly|"
-    r"connection to the remote node|failure on connection marked as essential|could not (connect to|establish connection to) .*node",
+    r"connection to the remote node|failure on connection marked as essential|"
+    r"could not (connect to|establish connection to) .*node",
     re.IGNORECASE,
 )
 #: How a server refuses a connection: the drivers give no SQLSTATE for it.
