@@ -22,7 +22,7 @@ import psycopg
 from benchmarks import data_files
 from benchmarks.cases import base
 from benchmarks.made_bars import Universe
-from benchmarks.rejects import took
+from benchmarks.processors import busy
 from benchmarks.server import running
 from loader.ingest.ways import chosen
 from loader.read.sources import find
@@ -73,7 +73,7 @@ def main() -> None:
                 if case == "changed":
                     counts = {"inserted": 0, "updated": rows}
                 found[case].append([
-                    took(lambda p=path, c=counts, s=settings: load(url, p, s, **c), server.pid)
+                    busy(lambda p=path, c=counts, s=settings: load(url, p, s, **c), server.pid)
                     for settings in (_PLAIN, _OF_TENANT)
                 ])  # fmt: skip
         print(f"{rows:,} bars, {asked.format}\n")

@@ -25,7 +25,8 @@ SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted)
     SELECT "provider", "symbol", "interval", "ts", "open", "high", "low", "close", "volume", "vwap", "trade_count"
       FROM pg_temp.mdload_stage
      ORDER BY "provider", "symbol", "interval", "ts"
-        ON CONFLICT ("provider", "symbol", "interval", "ts") DO UPDATE SET "open" = EXCLUDED."open", "high" = EXCLUDED."high", "low" = EXCLUDED."low", "close" = EXCLUDED."close", "volume" = EXCLUDED."volume", "vwap" = EXCLUDED."vwap", "trade_count" = EXCLUDED."trade_count" WHERE (b."open", b."high", b."low", b."close", b."volume", b."vwap", b."trade_count") IS DISTINCT FROM (EXCLUDED."open", EXCLUDED."high", EXCLUDED."low", EXCLUDED."close", EXCLUDED."volume", EXCLUDED."vwap", EXCLUDED."trade_count")
+        ON CONFLICT ("provider", "symbol", "interval", "ts") DO UPDATE SET "open" = EXCLUDED."open", "high" = EXCLUDED."high", "low" = EXCLUDED."low", "close" = EXCLUDED."close", "volume" = EXCLUDED."volume", "vwap" = EXCLUDED."vwap", "trade_count" = EXCLUDED."trade_count", updated_at = EXCLUDED.updated_at
+                    WHERE (b."open", b."high", b."low", b."close", b."volume", b."vwap", b."trade_count") IS DISTINCT FROM (EXCLUDED."open", EXCLUDED."high", EXCLUDED."low", EXCLUDED."close", EXCLUDED."volume", EXCLUDED."vwap", EXCLUDED."trade_count")
     RETURNING b."provider", b."symbol", b."interval", b."ts", b."open", b."high", b."low", b."close", b."volume", b."vwap", b."trade_count", old."open" AS "old_open", old."high" AS "old_high", old."low" AS "old_low", old."close" AS "old_close", old."volume" AS "old_volume", old."vwap" AS "old_vwap", old."trade_count" AS "old_trade_count", old.created_at AS old_created_at,
               old.updated_at AS old_updated_at, old.ts IS NULL AS inserted
 ), kept AS (

@@ -119,7 +119,8 @@ def test_the_source_distribution_has_what_the_docs_name_and_builds(tmp_path: Pat
     )  # fmt: skip
     with tarfile.open(tmp_path / built.stdout.split()[-1]) as packed:
         names = {name.partition("/")[2] for name in packed.getnames()}
-        packed.extractall(tmp_path, filter="data")
+        safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # since 3.11.4
+        packed.extractall(tmp_path, **safely)
     assert set(NAMED) <= names
     (unpacked,) = tmp_path.glob("mdload-*/")
     subprocess.run(

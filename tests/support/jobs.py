@@ -50,7 +50,7 @@ def running(home: Path, folder: Path, *args: str) -> Iterator[subprocess.Popen[s
 def stalled(url: str) -> Iterator[psycopg.Connection[Any]]:
     """No load can write a bar before the block ends, or its transaction is rolled back."""
     with psycopg.connect(url) as connection:
-        connection.execute("LOCK TABLE bars_ohlcv IN ACCESS EXCLUSIVE MODE")
+        connection.execute("LOCK TABLE bars_ohlcv IN EXCLUSIVE MODE")
         yield connection
         connection.rollback()
 

@@ -50,7 +50,7 @@ def test_they_find_that_the_start_of_a_transaction_is_too_early(
                               "now()")  # fmt: skip
         assert wrong != known[name]
         known[name] = wrong
-    monkeypatch.setattr(queries, "queries", lambda *_: known)
+    monkeypatch.setattr(queries, "queries", lambda *_, **__: known)
     histories = Histories(database_url)
     try:
         for seed in range(1_000):
