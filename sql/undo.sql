@@ -198,7 +198,7 @@ SELECT EXISTS (
        AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus'))
 
 -- undo_many_session --
--- For this transaction: what is in order already is sorted faster in pieces.
+-- For this transaction: rows that are in order already are sorted faster in small pieces.
 SELECT set_config('maintenance_work_mem', '16MB', true)
 
 -- undo_many_hold --

@@ -29,7 +29,7 @@ def _offering(names: Callable[[Context], Iterable[str]], *, upper: bool = False)
         begun = incomplete.upper() if upper else incomplete
         try:
             found = sorted({name for name in names(_context(ctx)) if name.startswith(begun)})
-        except Exception:
+        except Exception:  # a completion that fails must not print into the line; it offers none
             return []
         return found[:_MOST]
 

@@ -15,7 +15,7 @@ _MOST: Final = 64
 class Place:
     """
     Attributes:
-        processes: so many of this machine, or
+        processes: the number of processes on this machine, or
         scheduler: the address of a Dask scheduler, as Dask writes it: `tcp://…`, `tls://…`.
     """
 

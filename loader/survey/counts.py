@@ -17,9 +17,9 @@ from loader.store.packed import wanted_json
 from loader.store.timescale.chunks import Stretch
 
 T = TypeVar("T")
-#: Up to this many possible bars, all are counted: a second at most. Of more, so many are.
+#: The most possible bars to count, which takes a second; larger stores are sampled to this size.
 _COUNTED: Final = 10_000_000
-#: From so many series on half of that: each of them has fewer weeks to count.
+#: With this many series or more, half of that is counted: each of them has fewer weeks.
 _MANY: Final = 2_000
 #: Fewest weeks of a series to count for an estimate; of thousands of series fewer, down to one.
 _LEAST: Final = 6

@@ -1,4 +1,4 @@
-"""Files loaded by other processes: of this machine, and of a Dask cluster whose workers die."""
+"""Files loaded by other processes: of this machine, and of a Dask cluster that loses workers."""
 
 from __future__ import annotations
 

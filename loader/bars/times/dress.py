@@ -39,8 +39,9 @@ _DRESS: Final = (
 
 #: Fewer dates with a day up to 12 prove nothing.
 _FEWEST: Final = 3
-#: In a file of several series, times begin again: swapped dates have so many steps back less.
+#: Fewer steps back in time prove nothing.
 _STEPS_BACK: Final = 4
+#: Times also step back where another series begins: swapping has to leave this many times fewer.
 _TIMES: Final = 4
 _LAST_MONTH: Final = 12
 

@@ -25,9 +25,9 @@ _OF_MANY, _OF_FEW, _MANY = 0.2, 0.5, 20
 #: that a split does not have.
 _JUMP: Final = 1.5
 _SPREAD: Final = 1.05
-#: Of the series of a file with symbols, so many have to begin again.
+#: The share of series that must begin again, in a file with symbols.
 _OF_SERIES: Final = 0.5
-#: Of the bars of a series, so many have two rows whose ranges of prices do not meet.
+#: The share of a series' bars that must have two rows with price ranges that do not overlap.
 _OF_BARS: Final = 0.5
 #: Parts that are kept before they are added up.
 _PARTS: Final = 64
@@ -136,8 +136,8 @@ def are_versioned(names: Iterable[str]) -> bool:
 def _again(rows: pl.DataFrame) -> pl.DataFrame:
     """Of each series in `rows`, which are in the file's order: how many distinct `keys` it has, how
     many rows come back to a bar (`met`) of three rows or more before and how many of these have
-    other prices (`conflicts`), how many bars have two rows one after the other whose ranges of
-    prices do not meet (`apart`; a snapshot has no range), how often its times turn back (`turns`),
+    other prices (`conflicts`), how many bars have two rows in a row with price ranges that do not
+    overlap (`apart`; a snapshot has no range), how often its times turn back (`turns`),
     the first row at which they do (`at`), and the usual `factor` between the prices of one bar,
     with its `spread`."""
     own = list(bars.SERIES)

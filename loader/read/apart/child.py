@@ -38,10 +38,10 @@ def main(name: str, lifeline: int) -> NoReturn:
     _end_with_parent(lifeline)
     try:
         file = io.FileIO(0, closefd=False)
-        library = hdf5.library(name)
+        h5py = hdf5.imported(name)
         _give_up_rights()
         got_further(PATIENCE + os.fstat(0).st_size / _A_SECOND)
-        for key, columns in hdf5.read(file, name, library, lambda head: _say(out, head)):
+        for key, columns in hdf5.read(file, name, h5py, lambda head: _say(out, head)):
             got_further()
             _say(out, {"key": key, "rows": len(columns[0])})
             for column in columns:

@@ -23,7 +23,7 @@ _KINDS: Final = "iuf"
 _WIDEST: Final = 8
 
 
-def library(name: str) -> Any:
+def imported(name: str) -> Any:
     """h5py, with all that it imports later, when the process cannot open files any more.
 
     Raises:
