@@ -34,63 +34,8 @@ SELECT json_agg(t) FROM (TABLE bars_ohlcv) t
 -- Runs command $1 on every shard of the bars, which is %1$s in it. Gives success and result of each.
 SELECT success, result FROM run_command_on_shards('bars_ohlcv', $1)
 
--- spread_undo_later --
--- As undo_later, where Citus has distributed the bars: those that are needed come to the coordinator first.
-WITH later AS MATERIALIZED (
-    SELECT l.id, l.xact_at, l.run_id, l.kind FROM bars_loads l
-     WHERE l.id > (SELECT min(id) FROM pg_temp.mdload_undone WHERE core)
-       AND NOT EXISTS (SELECT FROM pg_temp.mdload_undone u WHERE u.id = l.id)
-), since AS MATERIALIZED (
-    SELECT xact_at FROM later UNION ALL SELECT xact_at FROM pg_temp.mdload_undone
-), stored AS MATERIALIZED (
-    SELECT @key(b.), b.updated_at FROM bars_ohlcv b JOIN since s ON s.xact_at = b.updated_at
-), meant AS MATERIALIZED (
-    SELECT @key, max(id) AS last
-      FROM (SELECT @key(r.), c.id
-              FROM pg_temp.mdload_undone c
-              JOIN bars_ohlcv_revisions r ON r.revised_at = c.xact_at
-             WHERE c.core
-             UNION ALL
-            SELECT @key(r.), c.id
-              FROM since s
-              JOIN bars_ohlcv_revisions r ON r.revised_at = s.xact_at
-              JOIN pg_temp.mdload_undone c ON c.xact_at = r.old_updated_at
-             WHERE c.core) AS changes
-     GROUP BY @key
-), theirs AS MATERIALIZED (
-    SELECT @key(r.), l.id, l.run_id, l.kind
-      FROM later l
-      JOIN bars_ohlcv_revisions r ON r.revised_at = l.xact_at
-     UNION ALL
-    SELECT @key(r.), l.id, l.run_id, l.kind
-      FROM pg_temp.mdload_undone u
-      JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at AND r.op = 'delete'
-      JOIN stored b ON @same_key(b., r.)
-      JOIN later l ON l.xact_at = b.updated_at
-     UNION ALL
-    SELECT @key(r.), l.id, l.run_id, l.kind
-      FROM pg_temp.mdload_undone u
-      JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at AND r.op = 'delete'
-      JOIN bars_ohlcv_revisions s ON @same_key(s., r.)
-      JOIN later l ON l.xact_at = s.old_updated_at
-), standing AS MATERIALIZED (
-    SELECT DISTINCT @key(t.), t.run_id, t.kind
-      FROM theirs t
-      JOIN meant m ON @same_key(m., t.)
-     WHERE t.id > m.last
-       AND NOT EXISTS (
-           SELECT FROM stored b JOIN pg_temp.mdload_undone u ON u.core AND u.xact_at = b.updated_at
-            WHERE @same_key(b., t.))
-)
-SELECT run_id, kind, count(*) AS bars, min(ts) AS first, max(ts) AS last,
-       (array_agg(DISTINCT symbol || ' ' || "interval"))[1:5] AS series,
-       (SELECT count(*) FROM (SELECT DISTINCT @key FROM standing) AS s) AS all_bars
-  FROM standing
- GROUP BY run_id, kind
- ORDER BY bars DESC, run_id
-
 -- spread_undo_added_keep --
--- As undo_added_keep likewise. $1 run.
+-- As undo_added_keep, where Citus has distributed the bars: those that are needed come to the coordinator first. $1 run.
 WITH mine AS MATERIALIZED (
     SELECT b.* FROM bars_ohlcv b JOIN pg_temp.mdload_undone u ON u.xact_at = b.updated_at
 )

@@ -58,7 +58,7 @@ WITH later AS MATERIALIZED (
        AND NOT EXISTS (SELECT FROM pg_temp.mdload_undone u WHERE u.id = l.id)
 ), since AS MATERIALIZED (
     SELECT xact_at FROM later UNION ALL SELECT xact_at FROM pg_temp.mdload_undone
-), meant AS MATERIALIZED (
+)@stored_cte, meant AS MATERIALIZED (
     SELECT @key, max(id) AS last
       FROM (SELECT @key(r.), c.id
               FROM pg_temp.mdload_undone c
@@ -81,7 +81,7 @@ WITH later AS MATERIALIZED (
     SELECT @key(r.), l.id, l.run_id, l.kind
       FROM pg_temp.mdload_undone u
       JOIN bars_ohlcv_revisions r ON r.revised_at = u.xact_at AND r.op = 'delete'
-      JOIN bars_ohlcv b ON @same_key(b., r.)
+      JOIN @stored b ON @same_key(b., r.)
       JOIN later l ON l.xact_at = b.updated_at
      UNION ALL
     -- Likewise, and replaced or taken away once more.
@@ -96,7 +96,7 @@ WITH later AS MATERIALIZED (
       JOIN meant m ON @same_key(m., t.)
      WHERE t.id > m.last
        AND NOT EXISTS (
-           SELECT FROM bars_ohlcv b JOIN pg_temp.mdload_undone u ON u.core AND u.xact_at = b.updated_at
+           SELECT FROM @stored b JOIN pg_temp.mdload_undone u ON u.core AND u.xact_at = b.updated_at
             WHERE @same_key(b., t.))
 )
 SELECT run_id, kind, count(*) AS bars, min(ts) AS first, max(ts) AS last,

@@ -149,6 +149,10 @@ _EVERY_PROVIDER: Final = """providers AS (
            SELECT b.provider FROM bars_ohlcv b
             WHERE b.provider > p.provider AND b.ts BETWEEN $1 AND $2{next}
             ORDER BY b.provider LIMIT 1) n)"""
+_STORED: Final = """, stored AS MATERIALIZED (
+    SELECT b.provider, b.symbol, b."interval", b.ts, b.updated_at
+      FROM bars_ohlcv b JOIN since s ON s.xact_at = b.updated_at
+)"""
 #: A bar as parameters, after the first one.
 ROW: Final = f"({', '.join(f'${n}' for n in range(2, 2 + len(TYPES)))})"
 #: What a statement about one shard has, and the same on one server. The names with a colon are
@@ -156,6 +160,8 @@ ROW: Final = f"({', '.join(f'${n}' for n in range(2, 2 + len(TYPES)))})"
 _WANTED: Final = "CAST(:wanted AS json)"
 _SPREAD: Final[Mapping[str, Callable[..., str]]] = {
     "in_shard": lambda prefix="": f" AND {_name(prefix, 'symbol')} = ANY (:symbols)",
+    "stored_cte": lambda: _STORED,
+    "stored": lambda: "stored",
     "wanted": lambda: _WANTED,
     "given": lambda: _WANTED,
     "rows": lambda: ":rows",
@@ -165,6 +171,8 @@ _SPREAD: Final[Mapping[str, Callable[..., str]]] = {
 }
 _ON_ONE: Final[Mapping[str, Callable[..., str]]] = {
     "in_shard": lambda prefix="": "",
+    "stored_cte": lambda: "",
+    "stored": lambda: "bars_ohlcv",
     "wanted": lambda: "current_setting('mdload.wanted')::json",
     "given": lambda: "CAST(CAST($1 AS text) AS json)",
     "rows": lambda: ROW,
@@ -216,7 +224,9 @@ def _fragments(name: str) -> Mapping[str, Callable[..., str]]:
     of columns for json_to_recordset, `defined` one for a table; `packed(a.)` is a stretch of bars
     as bytes; `prices(a.)` are the four prices of a bar, `prices_typed` with their types;
     `every_series` and `every_provider` are recursive queries; `wanted` is what `wanted_set` keeps,
-    and `given` is $1; `in_shard(a.)` is empty on one server; `own(a.)` is a condition; `table`,
+    and `given` is $1; `in_shard(a.)` is empty on one server; `stored` is the table of bars, or on
+    several servers what `stored_cte` brings of it: those that the loads of a CTE `since` wrote;
+    `own(a.)` is a condition; `table`,
     `revisions` and `time` are bare names. `_knowing` has those of versions."""
     of = BARS_OHLCV if name == BARS_OHLCV.name else dataset(name)
     return {
