@@ -104,6 +104,19 @@ def frame(bars: Bars) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={**SCHEMA})
 
 
+def check_histories(url: str, number: int) -> None:
+    """Runs a number of histories: each instant reads as the oracle has it, and as it did before."""
+    histories = Histories(url)
+    try:
+        for seed in range(number):
+            histories.run(seed)
+    finally:
+        histories.close()
+    found = histories.found
+    assert (found.failures, found.wrong, found.moved) == ([], [], [])
+    assert found.loads > number
+
+
 class Histories:
     """Runs histories in the database at `url`, which is this object's alone."""
 

@@ -22,7 +22,7 @@ import pytest
 from loader.db.embedded import embedded
 from loader.store import schema
 from tests.conftest import TIMESCALE, database, hurried, temporary_home
-from tests.support.histories import Histories
+from tests.support.histories import check_histories
 from tests.support.tenants import loaded, stored, with_tenants, written
 
 
@@ -52,15 +52,7 @@ def test_histories_on_an_older_server(major: int, monkeypatch: pytest.MonkeyPatc
             schema.upgrade(store)
             schema.downgrade(store, "base")
             schema.upgrade(store)
-            histories = Histories(store)
-            try:
-                for seed in range(10):
-                    histories.run(seed)
-            finally:
-                histories.close()
-    found = histories.found
-    assert (found.failures, found.wrong, found.moved) == ([], [], [])
-    assert found.loads > 10
+            check_histories(store, 10)
 
 
 @pytest.mark.skipif(bool(TIMESCALE), reason="true of a plain table only")
