@@ -46,10 +46,6 @@ class Shards:
         self._of: dict[str, int] = {}
         self.wanted = "[]"
 
-    def forget(self) -> None:
-        """Asks anew from now on: a shard may have been split."""
-        self._of.clear()
-
     def numbers(self, symbols: Iterable[str]) -> list[int]:
         """The shard of each symbol."""
         named = list(symbols)
