@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 import polars as pl
 
 from loader.check import ragged
+from loader.check.guard.jumps import Jumps
 from loader.check.layout import unfinished
 from loader.check.layout.decide import Layout, check
 from loader.check.layout.part import PartOfFile
@@ -69,6 +70,8 @@ class Checking:
         self._cut_at = cut_at
         self._alone = alone
         self._table = Table(source, settings, unlike)
+        # Rejected rows that are read again are few of many: they show no steps.
+        self._jumps = Jumps(source.name, settings.accept) if recalled is None else None
         self._recalled = recalled
         self._part = PartOfFile(settings.part, reading, source.name) if settings.part else None
 
@@ -79,6 +82,11 @@ class Checking:
         if self.layout is None and (unmatched := self._table.unmatched()) is not None:
             notes = tuple(noted("rows", (unmatched.fault,)))
         return (*noted("reading", self._reading.notes), *notes)
+
+    @property
+    def late_notes(self) -> tuple[Note, ...]:
+        """What only all of the bars show."""
+        return tuple(noted("numbers", self._jumps.notes if self._jumps is not None else ()))
 
     @property
     def record(self) -> Record | None:
@@ -92,7 +100,7 @@ class Checking:
 
         Raises:
             ColumnMismatch: nobody asked for any row, and the file is loaded `alone`; or the rows of
-                one symbol are of several series.
+                one symbol are of several series; or their prices change their unit midway.
             MdloadError: the file cannot be read or understood.
         """
         held: list[CheckedBatch] = []  # without a row that was asked for, until the layout is known
@@ -104,6 +112,8 @@ class Checking:
             held.clear()
             yield piece
         self._table.finish()
+        if self._jumps is not None:
+            self._jumps.refuse()
         if self.layout is None and self._alone and (none := self._table.unmatched()) is not None:
             raise none
         yield from held
@@ -167,6 +177,8 @@ class Checking:
         normalised = normalise(batch, layout)
         checked = self._within(batch, normalised)
         self._table.look(batch, checked.good, layout)
+        if self._jumps is not None:
+            self._jumps.look(checked.good)
         checked = replace(
             checked,
             others=self._table.others(batch, layout),

@@ -143,6 +143,7 @@ class FileWork:
         first = next(pieces, None)
         layout = checking.layout
         notes = checking.notes
+        self._notes.late = lambda: checking.late_notes
         self._notes.set_layout(notes, layout.skip if layout else (), self.done.notes)
         self.done = replace(self.done, notes=notes, dialect=layout.dialect.name if layout else None)
         return chain([first] if first is not None else [], pieces)

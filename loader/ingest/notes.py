@@ -20,10 +20,12 @@ class FileNotes:
 
     Attributes:
         layout: notes on the file's layout, known once its first batch was read.
+        late: gives the notes on all bars that were read so far.
     """
 
     def __init__(self, path: str, emit: Callable[[Event], None], part: Part = WHOLE) -> None:
         self.layout: tuple[Note, ...] = ()
+        self.late: Callable[[], tuple[Note, ...]] = tuple
         self._path = path
         self._emit = emit
         self._spellings = pl.DataFrame(schema=spellings.SCHEMA)
@@ -60,7 +62,7 @@ class FileNotes:
         outside = noted("rows", outside_notes(self._outside, self._unread))
         absent = noted("symbols", absent_notes(self._part.symbols, self._symbols))
         renamed = spellings.notes(self._spellings) if self._spellings.height else ()
-        return (*self.layout, *skipped, *outside, *absent, *rounded, *renamed)
+        return (*self.layout, *skipped, *outside, *absent, *rounded, *renamed, *self.late())
 
     def tell_parts(self, notes: tuple[Note, ...]) -> None:
         """Emits the notes on rows among all `notes` of a file that has ended."""
