@@ -100,7 +100,8 @@ class FileEntry:
         return deleted
 
     def check_limit(self, tally: Tally) -> None:
-        """Earlier parts count as well, and so do good rows that are set aside.
+        """Earlier parts count as well, and so do good rows that are set aside. Skipped rows do
+        not: those of other instruments, or fillers, must not hide the rejects among the rest.
 
         Raises:
             TooManyRejects: more rows broke a rule than the limit allows.
@@ -108,6 +109,7 @@ class FileEntry:
         before, limit = self._before, self._limit
         rejected = before.counts.rejected + tally.rejected
         read = max(before.counts.read + tally.read, tally.seen)
+        read -= before.counts.skipped + tally.skipped
         if limit.exceeded(rejected, read):
             most = (Counter(before.rejected) + tally.rules).most_common(3)
             rules = ", ".join(f"{rule} {n:,}" for rule, n in most)

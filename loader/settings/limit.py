@@ -11,7 +11,7 @@ from loader.errors import SettingsError
 @dataclass(frozen=True, slots=True)
 class RejectLimit:
     """How many rows a file may reject, or bars it may change or lack: a number, or a share of the
-    rows read, or of the stored bars that the file meets."""
+    rows read and not skipped, or of the stored bars that the file meets."""
 
     rows: int | None = None
     share: float | None = None

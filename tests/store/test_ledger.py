@@ -272,6 +272,24 @@ def test_rejects_of_a_file_in_no_order_are_measured_by_all_its_rows(
     assert states(refused) == ["refused"]
 
 
+@pytest.mark.parametrize("how", [{}, {"batch_rows": 10}, {"batch_rows": 10, "commit_every": 20}])
+def test_rejects_are_measured_by_the_rows_that_were_asked_for(
+    database_url: str, tmp_path: Path, how: dict[str, Any]
+) -> None:
+    """One of the forty rows of EQ is bad: 2.5 %, however many rows of BE are beside them."""
+    wanted = bars([*range(40)], bad=(15,)).with_columns(SERIES=pl.lit("EQ"))
+    others = bars([*range(300)], symbol="BB").with_columns(SERIES=pl.lit("BE"))
+    path = written(tmp_path / "a.parquet", pl.concat([wanted, others]))
+    given: dict[str, Any] = {"where": {"SERIES": "EQ"}, **how}
+    refused = loaded(database_url, path, max_rejects=RejectLimit(share=0.02), **given)
+    assert refused.files[0].exit_code == 4
+    if not how:
+        assert "1 of 40 rows were rejected (symbol_missing 1)" in str(refused.files[0].error)
+    accepted = loaded(database_url, path, max_rejects=RejectLimit(share=0.5), force=True, **given)
+    assert states(accepted) == ["loaded"]
+    assert fetch(database_url, "SELECT count(*), max(symbol) FROM bars_ohlcv") == [(39, "AA")]
+
+
 def test_a_file_that_vanishes_before_it_is_read(database_url: str, tmp_path: Path) -> None:
     path = written(tmp_path / "a.parquet", bars([*range(5)]))
     other = written(tmp_path / "b.parquet", bars([*range(5, 10)]))

@@ -113,7 +113,7 @@ def _within_limit(seen: Inspection, first: CheckedBatch, settings: Settings) -> 
     """The inspection, with what the load will say of the rejects: an error if it will refuse the
     file, or a note if it will as far as the first batch shows."""
     rejected, limit = first.bad.height, settings.max_rejects
-    read = first.good.height + rejected + first.skipped
+    read = first.good.height + rejected
     if not limit.exceeded(rejected, read):
         return seen
     most = Counter(first.rejected).most_common(3)
