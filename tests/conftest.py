@@ -248,7 +248,8 @@ def environment(home: Path, env: dict[str, str] | None = None) -> dict[str, str]
     if chosen := os.environ.get("MDLOAD_PG_BIN"):
         kept["MDLOAD_PG_BIN"] = chosen
     ours = {"MDLOAD_HOME": str(home), "XDG_CONFIG_HOME": str(home / "no-config")}
-    return kept | ours | {"NO_COLOR": "1", "COLUMNS": "120"} | (env or {})
+    plain = {"NO_COLOR": "1", "COLUMNS": "120", "MDLOAD_REMOTE_RETRIES": "1"}
+    return kept | ours | plain | (env or {})
 
 
 @pytest.fixture

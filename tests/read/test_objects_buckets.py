@@ -9,7 +9,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from loader.errors import MdloadError, NotThere, SettingsError, SourceLost
-from loader.read.objects import buckets
 from loader.read.sources import content_hash, find, open_source
 from tests.support.stores import NO_CREDENTIALS, S3
 
@@ -144,7 +143,7 @@ class TestRefusals:
 
     def test_nobody_at_the_endpoint(self, s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-        monkeypatch.setitem(buckets._RETRIES, "max_retries", 1)
+        monkeypatch.setenv("MDLOAD_REMOTE_RETRIES", "1")
         error = refusal("s3://bars/a.csv")
         assert isinstance(error, SourceLost)
         assert error.retryable
@@ -196,7 +195,7 @@ class TestRefusals:
             monkeypatch.setenv(name, value)
         monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
         monkeypatch.setenv("HOME", "/nonexistent")
-        monkeypatch.setitem(buckets._RETRIES, "max_retries", 0)
+        monkeypatch.setenv("MDLOAD_REMOTE_RETRIES", "0")
         error = refusal(url)
         assert str(error) == f"{url} cannot be read: no credentials were found"
         assert hint in (error.hint or "")

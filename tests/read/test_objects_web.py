@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from loader.errors import MdloadError, NotThere, SourceLost, Unfinished
+from loader.errors import MdloadError, NotThere, SettingsError, SourceLost, Unfinished
 from loader.read.objects import web as room
 from loader.read.sources import Source, content_hash, find
 from tests.support.stores import Web, web_server
@@ -118,6 +118,20 @@ def test_a_server_that_stays_out_of_order(web: Web) -> None:
         f"http://{web.address}/d/a.csv?token=*** cannot be reached: "
         "its server says 503 Service Unavailable"
     )
+
+
+def test_how_often_is_in_the_environment(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    web.faults, url = 100, f"http://{web.address}/d/a.csv"
+    for text, requests in (("", 6), ("0", 1), ("2", 3)):
+        monkeypatch.setenv("MDLOAD_REMOTE_RETRIES", text)
+        web.asked.clear()
+        assert isinstance(refusal(url), SourceLost)
+        assert len(web.asked) == requests
+    for text in ("-1", "often", "21"):
+        monkeypatch.setenv("MDLOAD_REMOTE_RETRIES", text)
+        error = refusal(url)
+        assert isinstance(error, SettingsError)
+        assert str(error).endswith(f"must be a whole number from 0 to 20, not '{text}'")
 
 
 def test_a_server_that_is_not_there(web: Web) -> None:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Final
 from loader.errors import MdloadError, UnreadableFile
 from loader.read.objects.path import Head, ObjectPath
 from loader.read.objects.refusals import NoCredentials, of_store
+from loader.read.objects.retries import retries
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ KINDS: Final = {
     ),
 }
 
-#: What a store does not answer, or answers with its own fault, is asked again for so long.
-_RETRIES: Final = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
+#: What a store does not answer, or answers with its own fault, is not asked again after this.
+_GIVEN_UP: Final = timedelta(seconds=60)
 
 
 class Bucket:
@@ -162,7 +163,8 @@ def _store(kind: Kind, name: str) -> Any:
     """The store of a bucket, set up by the variables that its own tools know."""
     from obstore import store  # noqa: PLC0415  # an extra
 
-    given: dict[str, Any] = {"client_options": {"allow_http": True}, "retry_config": _RETRIES}
+    again = {"max_retries": retries(), "retry_timeout": _GIVEN_UP}
+    given: dict[str, Any] = {"client_options": {"allow_http": True}, "retry_config": again}
     if kind is KINDS["s3"]:
         given |= _amazon()
     return getattr(store, kind.store)(name, **given)

@@ -16,9 +16,9 @@ from urllib import error, parse, request
 from loader.errors import UnreadableFile
 from loader.read.objects.path import Head, ObjectPath
 from loader.read.objects.refusals import lost, not_there, replaced
+from loader.read.objects.retries import retries
 from loader.text import redact
 
-_ATTEMPTS: Final = 5
 _TIMEOUT_SECONDS: Final = 60
 #: What says that the same request may be answered better a little later.
 _LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -102,7 +102,8 @@ class _Page:
         headers = {"User-Agent": "mdload", "Accept-Encoding": "identity"}
         if start is not None and end is not None:
             headers["Range"] = f"bytes={start}-{end - 1}"
-        for attempt in range(1, _ATTEMPTS + 1):
+        last = retries()
+        for attempt in range(last + 1):
             try:
                 asked = request.Request(self.url, headers=headers)  # noqa: S310
                 if self.authorization:  # for this server, not for one that it may send us on to
@@ -116,10 +117,10 @@ class _Page:
                 exc.close()
                 if exc.code == 416:
                     raise _Empty from exc
-                if exc.code not in _LATER or attempt == _ATTEMPTS:
+                if exc.code not in _LATER or attempt == last:
                     raise self._refused(exc) from exc
             except _BROKEN as exc:
-                if attempt == _ATTEMPTS:
+                if attempt == last:
                     raise lost(self.shown, str(getattr(exc, "reason", exc))) from exc
             _pause(0.2 * 2**attempt)
         raise AssertionError("unreachable")
