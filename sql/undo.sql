@@ -172,45 +172,62 @@ SELECT CAST(coalesce(json_agg(symbol), '[]') AS text), min(first), max(last)
 
 -- undo_many_fits --
 -- Whether $1 or more bars are to be taken away, and the revisions are not many more than that (a dry run before may have
--- left as many dead ones), so that it is faster to make their index again than to keep it up; and whether that leaves no
--- trace: a plain table of this role on one server, with the index as the migrations make it, no comment on it, and nobody
--- who looks at each CREATE INDEX.
+-- left as many dead ones), so that it is faster to make their key and their index again than to keep them up; and whether
+-- that leaves no trace: a plain table of this role on one server, with both as the migrations make them, on which nothing
+-- depends (a publication, replica identity, clustering, comments), and nobody who looks at each statement that makes them.
 SELECT EXISTS (
     SELECT
       FROM pg_class c
       JOIN pg_namespace n ON n.oid = c.relnamespace
+      JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype = 'p'
+      JOIN pg_index ki ON ki.indexrelid = k.conindid
+      JOIN pg_class kx ON kx.oid = ki.indexrelid
       JOIN pg_index i ON i.indrelid = c.oid
       JOIN pg_class x ON x.oid = i.indexrelid
      CROSS JOIN (SELECT coalesce(sum(inserted), 0) AS bars FROM pg_temp.mdload_undone) AS u
      WHERE c.oid = to_regclass('bars_ohlcv_revisions')
-       AND c.relkind = 'r' AND c.relpersistence = 'p' AND NOT c.relispartition
+       AND c.relkind = 'r' AND c.relpersistence = 'p' AND c.relreplident = 'd' AND NOT c.relispartition
        AND u.bars >= CAST($1 AS bigint) AND pg_relation_size(c.oid) <= 65536 + u.bars * 400
        AND pg_has_role(c.relowner, 'USAGE') AND has_schema_privilege(n.oid, 'CREATE')
+       AND k.conname = 'bars_ohlcv_revisions_pkey' AND NOT k.condeferrable
+       AND pg_get_constraintdef(k.oid) = 'PRIMARY KEY (revised_at, id)'
        AND x.relname = 'bars_ohlcv_revisions_key_idx'
        AND pg_get_indexdef(x.oid) LIKE 'CREATE INDEX % USING btree (provider, symbol, "interval", ts)'
-       AND i.indisvalid AND NOT i.indisclustered
-       AND x.reloptions IS NULL AND x.reltablespace = 0 AND current_setting('default_tablespace') = ''
+       AND i.indisvalid AND ki.indisvalid AND NOT (i.indisclustered OR ki.indisclustered OR ki.indisreplident)
+       AND x.reloptions IS NULL AND kx.reloptions IS NULL
+       AND x.reltablespace = 0 AND kx.reltablespace = 0 AND current_setting('default_tablespace') = ''
        AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid OR h.inhrelid = c.oid)
+       AND NOT EXISTS (SELECT FROM pg_publication_tables p
+                        WHERE p.schemaname = n.nspname AND p.tablename = c.relname)
        AND NOT EXISTS (SELECT FROM pg_depend d
-                        WHERE d.refclassid = CAST('pg_class' AS regclass) AND d.refobjid = x.oid)
+                        WHERE (d.refclassid = CAST('pg_constraint' AS regclass) AND d.refobjid = k.oid AND d.deptype <> 'i')
+                           OR (d.refclassid = CAST('pg_class' AS regclass) AND d.refobjid IN (x.oid, kx.oid)))
        AND NOT EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtenabled <> 'D')
-       AND NOT EXISTS (SELECT FROM pg_description d WHERE d.objoid = x.oid)
+       AND NOT EXISTS (SELECT FROM pg_description d WHERE d.objoid IN (k.oid, x.oid, kx.oid))
        AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus'))
 
 -- undo_many_session --
--- For this transaction: rows that are in order already are sorted faster in small pieces.
-SELECT set_config('maintenance_work_mem', '16MB', true)
+-- For this transaction: the least memory with which the server makes an index with a second process.
+SELECT set_config('maintenance_work_mem', '64MB', true)
 
 -- undo_many_hold --
 -- Takes the revisions for this transaction alone; does not wait for them.
 LOCK TABLE bars_ohlcv_revisions IN ACCESS EXCLUSIVE MODE NOWAIT
 
--- undo_many_drop --
--- Drops the index of the revisions' bars until undo_many_make.
+-- undo_many_key_drop --
+-- Drops the key of the revisions until undo_many_key_make.
+ALTER TABLE bars_ohlcv_revisions DROP CONSTRAINT bars_ohlcv_revisions_pkey
+
+-- undo_many_index_drop --
+-- Drops the index of the revisions' bars until undo_many_index_make.
 DROP INDEX bars_ohlcv_revisions_key_idx
 
--- undo_many_make --
--- Makes it again.
+-- undo_many_key_make --
+-- Makes the key again.
+ALTER TABLE bars_ohlcv_revisions ADD CONSTRAINT bars_ohlcv_revisions_pkey PRIMARY KEY (revised_at, id)
+
+-- undo_many_index_make --
+-- Makes the index again.
 CREATE INDEX bars_ohlcv_revisions_key_idx ON bars_ohlcv_revisions (@key)
 
 -- undo_all_keep --

@@ -1,5 +1,6 @@
-"""Many bars taken away at once: their revisions are written without the index of the revisions'
-bars, which is made again in the same transaction. A crash or a cancel leaves it as it was."""
+"""Many bars taken away at once: their revisions are written without the key and the index of the
+revisions, which are made again in the same transaction. A crash or a cancel leaves them as they
+were."""
 
 from __future__ import annotations
 
@@ -9,12 +10,12 @@ from typing import Final
 
 from loader.db.arrow import Connection
 
-#: With fewer bars, the index is kept up in the time that it takes to make it.
+#: With fewer bars, both are kept up in the time that it takes to make them.
 FEWEST: Final = 100_000
 
 
 @contextmanager
-def index_made_after(writer: Connection, *, wanted: bool) -> Iterator[None]:
+def indexes_made_after(writer: Connection, *, wanted: bool) -> Iterator[None]:
     """For the statements that write the revisions of the loads to be undone. Where it is `wanted`,
     and pays, the session has the revisions for itself until its transaction ends.
 
@@ -26,7 +27,9 @@ def index_made_after(writer: Connection, *, wanted: bool) -> Iterator[None]:
     if fits:
         writer.run("undo_many_hold")
         writer.run("undo_many_session")
-        writer.run("undo_many_drop")
+        writer.run("undo_many_key_drop")
+        writer.run("undo_many_index_drop")
     yield
     if fits:
-        writer.run("undo_many_make")
+        writer.run("undo_many_key_make")
+        writer.run("undo_many_index_make")

@@ -137,7 +137,7 @@ def _put_back(
     if added:
         which = "added" if prior else "all"
         taken = None if prior else _span(writer, "undo_all_spans")
-        with many.index_made_after(writer, wanted=alone):
+        with many.indexes_made_after(writer, wanted=alone):
             kept = writer.changed(f"undo_{which}_keep", run_id)
         gone = writer.changed(f"undo_{which}")
         shape.insist_kept(writer, gone, kept)
