@@ -30,7 +30,7 @@ def inspect(
     prints a draft of an unknown format for you to complete.
     """
     from loader.cli.views.dialect_table import dialect_table
-    from loader.cli.views.inspection import print_look
+    from loader.cli.views.inspection import print_json_looks, print_looks
     from loader.dialects.siblings import Siblings
     from loader.ingest.ways.inspection import inspect_source
     from loader.read.sources import find
@@ -39,10 +39,11 @@ def inspect(
     settings = settings_of(ctx, given)
     with find([source]) as found:
         siblings = Siblings(each.full_path for each in found)
-        looks = [inspect_source(each, settings, siblings.unlike(each.full_path)) for each in found]
-    if emit:
-        for look in looks[:1]:
-            click.echo(visible(dialect_table(look)))
-        return 0
-    print_look(looks, rows, as_json=as_json)
-    return max((look.error.exit_code for look in looks if look.error), default=0)
+        # One after the other, so that no more than one batch is in memory.
+        looks = (inspect_source(each, settings, siblings.unlike(each.full_path)) for each in found)
+        if emit:
+            click.echo(visible(dialect_table(next(looks))))
+            return 0
+        if as_json:
+            return print_json_looks(looks, rows, several=len(found) > 1)
+        return print_looks(looks, rows)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
+from loader.cli.views.inspection import print_json_looks, print_looks
+from loader.errors import TooManyRejects
+from loader.ingest.ways.inspection import Inspection, inspect_source
+from loader.read.sources import find
+from loader.settings import Settings
 from tests.conftest import Ran
 from tests.support.sql import fetch
 
@@ -63,3 +70,37 @@ def test_bytes_as_prices_are_refused_and_shown(mdload: Callable[..., Ran], tmp_p
     seen = mdload("inspect", "a.parquet", "--provider", "p", "--interval", "1m")
     assert seen.code == 3
     assert "column 'open' is of type Binary, which cannot be the open of a bar" in seen.err
+
+
+def test_files_are_shown_one_by_one(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Looks at 10,000 files do not fill the memory with their first batches."""
+    names = ["a.parquet", "b.parquet", "c.parquet"]
+    made(tmp_path / names[0])
+    for name in names[1:]:
+        shutil.copy(tmp_path / names[0], tmp_path / name)
+    shown: list[str] = []
+
+    def looks() -> Iterator[Inspection]:
+        with find([str(tmp_path)]) as sources:
+            for source in sources:
+                shown.append(capsys.readouterr().out)
+                yield inspect_source(source, Settings(provider="p", interval="1m"))
+
+    refused = TooManyRejects.exit_code  # one row of twelve is
+    assert print_looks(looks(), 1) == refused
+    before, *others = [*shown, capsys.readouterr().out]
+    assert not before
+    assert [[name for name in names if name in text] for text in others] == [[n] for n in names]
+    shown.clear()
+    assert print_json_looks(looks(), 1, several=True) == refused
+    files = json.loads("".join([*shown, capsys.readouterr().out]))["files"]
+    assert [Path(look["path"]).name for look in files] == names
+
+
+def test_a_draft_of_a_dialect_looks_at_one_file(mdload: Callable[..., Ran], tmp_path: Path) -> None:
+    made(tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").symlink_to(tmp_path / "nowhere")
+    drafted = mdload("inspect", "a.parquet", "--emit")
+    assert drafted.code == 0
+    both = mdload("inspect", ".", "--emit")
+    assert (both.code, both.out) == (0, drafted.out)

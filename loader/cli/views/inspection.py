@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import click
@@ -16,13 +16,10 @@ from loader.listen import log
 from loader.text import number, span, visible
 
 
-def print_look(looks: Sequence[Inspection], rows: int, *, as_json: bool) -> None:
-    """Prints what each file has, and its first `rows` bars. In JSON one file is one object;
-    several are a list under `files`."""
-    if as_json:
-        found = [_look(look, rows) for look in looks]
-        print_json(found[0] if len(found) == 1 else {"files": found})
-        return
+def print_looks(looks: Iterable[Inspection], rows: int) -> int:
+    """Prints each file with its first `rows` bars as soon as it has been looked at. Returns the
+    highest exit code of their errors."""
+    worst = 0
     for place, look in enumerate(looks):
         if place:
             say()
@@ -34,6 +31,23 @@ def print_look(looks: Sequence[Inspection], rows: int, *, as_json: bool) -> None
             _print_bars(look, rows)
         if look.error:
             log.error(str(look.error), look.error.hint)
+            worst = max(worst, look.error.exit_code)
+    return worst
+
+
+def print_json_looks(looks: Iterable[Inspection], rows: int, *, several: bool) -> int:
+    """The same as one JSON document: an object for one file, or a list of them under `files`."""
+    worst = 0
+    if several:
+        click.echo('{"files": [')
+    for place, look in enumerate(looks):
+        if place:
+            click.echo(",")
+        print_json(_look(look, rows))
+        worst = max(worst, look.error.exit_code if look.error else 0)
+    if several:
+        click.echo("]}")
+    return worst
 
 
 def _facts(look: Inspection) -> list[tuple[str, str]]:
