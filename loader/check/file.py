@@ -22,6 +22,7 @@ from loader.dialects.own import from_tables
 from loader.dialects.recognition import Recognition, recognise
 from loader.read.batch import Location, RawBatch
 from loader.read.formats import Reading
+from loader.read.panics import panics
 from loader.read.sources import Source
 from loader.results import Note, noted
 from loader.settings import Meaning, Settings
@@ -103,6 +104,10 @@ class Checking:
                 one symbol are of several series; or their prices change their unit midway.
             MdloadError: the file cannot be read or understood.
         """
+        with panics(self._source.name):
+            yield from self._all_pieces()
+
+    def _all_pieces(self) -> Generator[CheckedBatch, None, None]:
         held: list[CheckedBatch] = []  # without a row that was asked for, until the layout is known
         for piece in self._pieces():
             if self.layout is None:

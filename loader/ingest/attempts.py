@@ -21,6 +21,7 @@ from loader.events import FileDone, FileNote, FileStarted
 from loader.ingest.file import FileWork, identity
 from loader.ingest.run import STOPPED, LoadMode, LoadRun, Work
 from loader.ingest.run.losses import Loss
+from loader.read.panics import panics
 from loader.read.sources import Source, content_hash
 from loader.results import Counts, FileResult, FileState, Note
 from loader.store.runs import ledger
@@ -36,7 +37,8 @@ def load_file(run: LoadRun, source: Source) -> FileResult:
     run.emit(FileStarted(source.name, source.size_bytes))
     attempts = _Attempts(run, source)
     try:
-        result = attempts.load()
+        with panics(source.name):
+            result = attempts.load()
     except MdloadError as error:
         result = attempts.failed(error)
     run.emit(FileDone(result))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import psycopg
 import pytest
 
 from loader import MdloadError, Settings, load
-from loader.errors import NotThere
+from loader.errors import NotThere, UnreadableFile
 from loader.events import Event, RunDone, RunStarted
+from loader.ingest.ways.inspection import inspect_source
+from loader.read.sources import find
 
 HEADER = "ts,symbol,open,high,low,close,volume\n"
 
@@ -78,6 +82,29 @@ def test_a_file_that_fails_is_in_the_result_and_stops_no_other(
     assert (result.status, result.exit_code) == ("failure", 3)
     assert [bool(file.error) for file in result.files] == [False, True]
     assert stored(database_url) == [("AAA", 2, 21.0)]
+
+
+def test_a_panic_of_polars_over_one_file_stops_no_other(
+    database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A panic is no `Exception`: it went past every handler and ended the load."""
+    read_csv = pl.read_csv
+
+    def panics(text: bytes, **options: Any) -> pl.DataFrame:
+        if b"AAA" in text:
+            raise pl.exceptions.PanicException("not implemented: one thing\nand a place in Rust")
+        return read_csv(text, **options)
+
+    monkeypatch.setattr(pl, "read_csv", panics)
+    result = load(folder, database_url, SETTINGS)
+    failed, loaded = result.files
+    assert (failed.state, failed.exit_code) == ("failed", UnreadableFile.exit_code)
+    assert failed.error == (
+        f"{folder}/a.csv cannot be read: Polars fails over its content: not implemented: one thing"
+    )
+    assert (loaded.state, stored(database_url)) == ("loaded", [("BBB", 1, 2.0)])
+    with find([str(folder / "a.csv")]) as [source]:
+        assert isinstance(inspect_source(source, SETTINGS).error, UnreadableFile)
 
 
 def test_a_source_that_names_nothing_is_an_error_before_any_run(

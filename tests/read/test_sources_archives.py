@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from loader.errors import UnreadableFile
+from loader.read.formats import read
 from loader.read.sources import Source, content_hash, find, open_source
 
 
@@ -95,6 +96,30 @@ class TestArchives:
         assert "password" in (caught.value.hint or "")
 
     @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+    def test_a_member_without_a_name(self) -> None:
+        archive("d.zip", {"QQ.csv": "a,b\n1,2\n", "x/": ""})
+        data = Path("d.zip").read_bytes()
+        Path("d.zip").write_bytes(data.replace(b"QQ.csv", b"\0Q.csv"))  # a name ends at a NUL
+        with find(["d.zip"]) as [source]:
+            assert (source.name, source.member) == ("d.zip!", "")
+            with open_source(source) as stream:
+                assert stream.read() == b"a,b\n1,2\n"
+
+    def test_a_member_of_which_the_name_is_not_utf8(self) -> None:
+        archive("d.zip", {"é.csv": "a,b\n"})
+        name = "é.csv".encode()
+        data = Path("d.zip").read_bytes()
+        assert data.find(name) < data.find(b"PK\x01\x02")  # of the member's own header
+        Path("d.zip").write_bytes(data.replace(name, b"\xff\xfe.csv"[: len(name)], 1))
+        member = pytest.raises(UnreadableFile, match=r"d\.zip!é\.csv is damaged: 'utf-8' codec")
+        with find(["d.zip"]) as [source], member:
+            content_hash(source)
+        data = Path("d.zip").read_bytes()
+        Path("d.zip").write_bytes(data.replace(name, b"\xff\xfe.csv"[: len(name)], 1))
+        whole = pytest.raises(UnreadableFile, match=r"d\.zip is a damaged zip archive: 'utf-8'")
+        with find(["d.zip"]) as [source], whole, read(source):
+            pass
+
     def test_archives_are_closed_at_the_end(self, here: Path) -> None:
         archive("d.zip", {"a.csv": "a,b\n"})
         with find([str(here / "d.zip")]) as [source]:

@@ -13,6 +13,7 @@ from loader.read import bounds
 from loader.read.batch import RawBatch, Reading
 from loader.read.formats.format import Opened
 from loader.read.formats.recognise import container
+from loader.read.panics import panics
 from loader.read.streams.archives import is_zip, members
 from loader.read.streams.compression import PEEK, damage, unwrap
 from loader.read.streams.source import Source, open_source
@@ -38,8 +39,9 @@ def read(source: Source, batch_rows: int = 250_000) -> Iterator[Reading]:
         if is_zip(head) and source.member is None and not layers:
             members(source.path, source.name)  # raises what is wrong with the archive
             raise UnreadableFile.of(source.name, "became a zip archive while mdload was starting")
-        found = container(head, source, layers)
-        reading = found.read(Opened(stream, source, layers, batch_rows, stack))
+        with panics(source.name):
+            found = container(head, source, layers)
+            reading = found.read(Opened(stream, source, layers, batch_rows, stack))
         bounds.refuse_too_wide(source.name, len(reading.columns))
         batches = stack.enter_context(closing(_complete(reading, raw, source.name)))
         yield replace(reading, batches=batches)
@@ -53,12 +55,13 @@ def _complete(reading: Reading, raw: BufferedIOBase, name: str) -> Generator[Raw
         Unfinished: they have fewer or more.
     """
     rows = 0
-    for batch in reading:
-        rows += batch.frame.height
-        if reading.rows is None:
-            with suppress(OSError, ValueError):
-                reading.marks.add(rows, raw.tell())
-        yield batch
+    with panics(name):
+        for batch in reading:
+            rows += batch.frame.height
+            if reading.rows is None:
+                with suppress(OSError, ValueError):
+                    reading.marks.add(rows, raw.tell())
+            yield batch
     rows += reading.window.passed_by
     if reading.rows is not None and rows != reading.rows:
         raise Unfinished.of(

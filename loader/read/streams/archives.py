@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -9,10 +10,16 @@ from contextlib import contextmanager
 from functools import lru_cache
 from io import BufferedIOBase
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from loader.errors import Unfinished, UnreadableFile
 from loader.read.streams.place import Place
+
+#: What zipfile raises over a damaged archive beside its own error: names that are not UTF-8, places
+#: before the file's start, numbers cut short.
+_DAMAGE: Final = (
+    zipfile.BadZipFile, EOFError, LookupError, OSError, OverflowError, ValueError, struct.error,
+)  # fmt: skip
 
 
 def is_zip(head: bytes) -> bool:
@@ -25,7 +32,8 @@ def members(path: Place, name: str) -> list[zipfile.ZipInfo]:
     Raises:
         UnreadableFile: it is damaged, empty or an office document, or two members share a name.
     """
-    infos = [info for info in _archive(path, name).infolist() if not info.is_dir()]
+    # Not `is_dir`, which fails over a member without a name.
+    infos = [info for info in _archive(path, name).infolist() if not info.filename.endswith("/")]
     names = Counter(info.filename for info in infos)
     if not infos:
         raise UnreadableFile.of(name, "is an empty zip archive")
@@ -56,9 +64,10 @@ def open_member(path: Place, member: str, name: str) -> Iterator[BufferedIOBase]
     archive = _archive(path, name)
     try:
         info = archive.getinfo(member)
-        stream = archive.open(info)
     except KeyError:
         raise UnreadableFile.of(name, "is no longer in its archive") from None
+    try:
+        stream = archive.open(info)
     except NotImplementedError as exc:
         raise UnreadableFile.of(
             name, f"cannot be unpacked: {exc}", hint="unpack it with 7z, and load the folder"
@@ -67,7 +76,7 @@ def open_member(path: Place, member: str, name: str) -> Iterator[BufferedIOBase]
         raise UnreadableFile.of(
             name, "is encrypted", hint="unpack it with its password, and load the folder"
         ) from exc
-    except (zipfile.BadZipFile, OSError) as exc:
+    except _DAMAGE as exc:
         raise UnreadableFile.of(name, f"is damaged: {exc}", hint="get the archive again") from exc
     with stream:
         yield cast(BufferedIOBase, stream)
@@ -77,14 +86,14 @@ def _archive(path: Place, name: str) -> zipfile.ZipFile:
     try:
         at = path.stat()
         return _opened(path, at.st_mtime_ns, at.st_size)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as exc:
+    except OSError as exc:
+        raise UnreadableFile.of(name, f"cannot be read: {exc.strerror or exc}") from exc
+    except (*_DAMAGE, NotImplementedError) as exc:
         raise Unfinished.of(
             name,
             f"is a damaged zip archive: {exc}",
             hint="it was not copied or downloaded to the end, or is one part of several",
         ) from exc
-    except OSError as exc:
-        raise UnreadableFile.of(name, f"cannot be read: {exc.strerror or exc}") from exc
 
 
 @lru_cache(maxsize=4)
