@@ -3,7 +3,8 @@
     python -m benchmarks.rejects [--rows 1000000] [--rounds 3]
 
 On a server of this run's own, in turns, in one process; medians of the rounds. On a busy machine
-the processor time of client and server says more than the wall's.
+the processor time of client and server says more than the wall's. The measure is a load into a
+store that has as many bars already: the first load of all makes the key at once, and is cheaper.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _EMPTIED = (
     "TRUNCATE bars_ohlcv, bars_ohlcv_revisions, bars_loads, bars_rejected, job_run_files, job_runs,"
     " provider_symbols"
 )
+_MEASURE = "as bars"
 _SETTINGS = Settings(force=True, max_rejects=RejectLimit(share=1.0))
 
 
@@ -77,27 +79,30 @@ def main() -> None:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mdload-")))
         server = stack.enter_context(running())
         good = data_files.made(base(Universe(asked.rows)), "parquet", place)
-        bad = place / "bad.parquet"
+        more, bad = place / "more.parquet", place / "bad.parquet"
         bars = pl.read_parquet(good)
         rows = bars.height
+        bars.with_columns(symbol=pl.col("symbol") + "M").write_parquet(more)
         # High and low are the other way round, and never equal.
-        bars.with_columns(high=pl.col("low") - 0.01, low=pl.col("high") + 0.01).write_parquet(bad)
+        bars.with_columns(
+            symbol=pl.col("symbol") + "R", high=pl.col("low") - 0.01, low=pl.col("high") + 0.01
+        ).write_parquet(bad)
         url = server.make("rejects")
         found: dict[str, list[tuple[float, float]]] = {}
         for _ in range(asked.rounds):
             steps: tuple[tuple[str, Callable[[], object]], ...] = (
-                ("as bars", lambda: loaded(url, good)),
+                ("first load of bars", lambda: loaded(url, good)),
+                (_MEASURE, lambda: loaded(url, more)),
                 ("as rejects", lambda: loaded(url, bad)),
                 ("list", lambda: listed(url)),
                 ("export to Parquet", lambda: exported(url, place / "rejects.parquet")),
                 ("replay", lambda: replayed(url, rows)),
             )
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(_EMPTIED)
             for name, step in steps:
-                if name.startswith("as "):
-                    with psycopg.connect(url, autocommit=True) as connection:
-                        connection.execute(_EMPTIED)
                 found.setdefault(name, []).append(busy(step, server.pid))
-        plain = found["as bars"]
+        plain = found[_MEASURE]
         for name, seconds in found.items():
             wall, processors = (statistics.median(one[at] for one in seconds) for at in (0, 1))
             ratios = [

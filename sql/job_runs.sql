@@ -145,21 +145,30 @@ SELECT job_name, provider, status,
 -- job_runs_expired --
 -- By job, the runs that ended more than $1 days (of 24 hours) ago, and what is deleted with them: rows of
 -- files, rejected rows, and those of them that were not replayed.
+WITH expired AS MATERIALIZED (
+    SELECT id, job_name, started_at
+      FROM job_runs
+     WHERE status <> 'running'
+       AND coalesce(completed_at, started_at)
+           < statement_timestamp() - make_interval(hours => 24 * CAST($1 AS integer))),
+file_counts AS (
+    SELECT f.run_id, count(*) AS files
+      FROM job_run_files f JOIN expired ON expired.id = f.run_id
+     GROUP BY f.run_id),
+reject_counts AS (
+    SELECT r.run_id, count(*) AS rejects, count(*) FILTER (WHERE r.replayed_by IS NULL) AS waiting
+      FROM bars_rejected r JOIN expired ON expired.id = r.run_id
+     GROUP BY r.run_id)
 SELECT job_name,
        count(*) AS run_count,
        min(started_at) AS first_run_at,
        max(started_at) AS last_run_at,
-       CAST(sum((SELECT count(*) FROM job_run_files WHERE run_id = job_runs.id)) AS bigint)
-           AS files,
-       CAST(sum((SELECT count(*) FROM bars_rejected WHERE run_id = job_runs.id)) AS bigint)
-           AS rejects,
-       CAST(sum((SELECT count(*) FROM bars_rejected
-                  WHERE run_id = job_runs.id AND replayed_by IS NULL)) AS bigint)
-           AS rejects_waiting
-  FROM job_runs
- WHERE status <> 'running'
-   AND coalesce(completed_at, started_at)
-       < statement_timestamp() - make_interval(hours => 24 * CAST($1 AS integer))
+       CAST(coalesce(sum(files), 0) AS bigint) AS files,
+       CAST(coalesce(sum(rejects), 0) AS bigint) AS rejects,
+       CAST(coalesce(sum(waiting), 0) AS bigint) AS rejects_waiting
+  FROM expired
+  LEFT JOIN file_counts ON file_counts.run_id = expired.id
+  LEFT JOIN reject_counts ON reject_counts.run_id = expired.id
  GROUP BY job_name
  ORDER BY job_name
 

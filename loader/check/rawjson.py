@@ -8,11 +8,15 @@ there were: a file of one long cell per row would fill the server's disk.
 
 from __future__ import annotations
 
+import json
+from itertools import groupby
 from typing import Final
 
 import polars as pl
 from polars.datatypes import DataTypeClass
 
+#: What JSON text escapes.
+_ESCAPED: Final = r'["\\\x00-\x1f]'
 _ESCAPES: Final = {"␛": "␛␛", "␀": "␛␀", "\0": "␀"}
 #: Polars ends the process over times far beyond the year 9999; their number is printed instead.
 _MAX_SECONDS: Final = 253_402_300_800
@@ -25,16 +29,40 @@ _PER_SECOND: Final = {"ms": 10**3, "us": 10**6, "ns": 10**9}
 def encode(rows: pl.DataFrame) -> pl.Series:
     """Each row as a JSON object (String, named `raw`) of its columns, in their order."""
     kept = min(_MOST, max(_LEAST, _ROW // max(rows.width, 1)))
-    cells = [
-        _cell(as_text(column), kept).alias(_name(column.name, number))
-        for number, column in enumerate(rows, start=1)
-    ]
-    if not cells:
+    parts: list[pl.Series | str] = []
+    for number, column in enumerate(rows, start=1):
+        name = json.dumps(_name(column.name, number), ensure_ascii=False)
+        parts += [f"{'{' if number == 1 else ','}{name}:", *_value(column, kept)]
+    if not parts:
         return pl.repeat("{}", rows.height, dtype=pl.String, eager=True).alias("raw")
+    return _joined([*parts, "}"], rows.height)
+
+
+def _value(column: pl.Series, kept: int) -> tuple[pl.Series | str, ...]:
+    """The cells as JSON, in parts: strings, or null."""
+    text, dtype = as_text(column), column.dtype
+    if not (dtype.is_numeric() or dtype.is_temporal() or dtype == pl.Boolean):
+        text = _cell(text, kept)
+        if text.str.contains(_ESCAPED).any():
+            encoded = pl.struct("text").struct.json_encode().str.strip_prefix('{"text":')
+            return (text.to_frame("text").select(encoded.str.head(-1)).to_series(),)
+    if not text.null_count():
+        return '"', text, '"'
+    quoted = pl.concat_str(pl.lit('"'), "text", pl.lit('"')).fill_null("null")
+    return (text.to_frame("text").select(quoted).to_series(),)
+
+
+def _joined(parts: list[pl.Series | str], height: int) -> pl.Series:
+    """Text that is the same in all rows, and columns of texts, one after the other."""
+    columns = {str(place): part for place, part in enumerate(parts) if isinstance(part, pl.Series)}
+    pieces: list[pl.Expr] = []
+    for alike, group in groupby(enumerate(parts), lambda part: isinstance(part[1], str)):
+        if alike:
+            pieces.append(pl.lit("".join(str(part) for _, part in group)))
+        else:
+            pieces += [pl.col(str(place)) for place, _ in group]
     return (
-        pl.DataFrame(cells)
-        .select(pl.struct(pl.all()).struct.json_encode().alias("raw"))
-        .to_series()
+        pl.DataFrame(columns, height=height).select(pl.concat_str(pieces).alias("raw")).to_series()
     )
 
 

@@ -16,17 +16,17 @@ def test_an_empty_database_then_one_that_is_there(
 ) -> None:
     first = mdload("--database", empty_url, "migrate")
     assert (first.code, first.err) == (0, "")
-    assert first.out.endswith("(--database): from nothing to revision 0006\n")
+    assert first.out.endswith("(--database): from nothing to revision 0007\n")
     again = mdload("migrate", env={"MDLOAD_DATABASE_URL": empty_url})
     assert (again.code, again.err) == (0, "")
-    assert again.out.endswith("(MDLOAD_DATABASE_URL): already at the newest revision, 0006\n")
+    assert again.out.endswith("(MDLOAD_DATABASE_URL): already at the newest revision, 0007\n")
 
 
 def test_json(mdload: Callable[..., Any], empty_url: str) -> None:
     said = [mdload("--database", empty_url, "migrate", "--json").json() for _ in range(2)]
     assert [(s["from"], s["to"], s["applied"], s["notices"]) for s in said] == [
-        (None, "0006", ["0001", "0002", "0003", "0004", "0005", "0006"], []),
-        ("0006", "0006", [], []),
+        (None, "0007", ["0001", "0002", "0003", "0004", "0005", "0006", "0007"], []),
+        ("0007", "0007", [], []),
     ]
 
 
@@ -36,7 +36,7 @@ def test_sql_is_printed_and_nothing_touched(mdload: Callable[..., Any], empty_ur
     assert schema.current(empty_url) is None
     with psycopg.connect(empty_url, autocommit=True) as connection:
         connection.execute(printed.out)
-    assert schema.current(empty_url) == "0006"
+    assert schema.current(empty_url) == "0007"
     assert mdload("migrate", "--sql", "--json").json() == {"sql": printed.out}
 
 
@@ -55,7 +55,7 @@ def test_roles_are_printed(mdload: Callable[..., Any], database_url: str) -> Non
 
 
 def test_the_embedded_server_needs_no_url(mdload: Callable[..., Any]) -> None:
-    assert "from nothing to revision 0006" in mdload("migrate").out
+    assert "from nothing to revision 0007" in mdload("migrate").out
 
 
 def test_a_database_of_a_newer_mdload(mdload: Callable[..., Any], database_url: str) -> None:

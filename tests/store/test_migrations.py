@@ -109,13 +109,21 @@ def relations(url: str) -> set[str]:
 def test_up_down_and_up_again(empty_url: str) -> None:
     before = catalog(empty_url)
     assert schema.current(empty_url) is None
-    assert schema.upgrade(empty_url) == ["0001", "0002", "0003", "0004", "0005", "0006"]
-    assert schema.current(empty_url) == "0006"
+    assert schema.upgrade(empty_url) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+    assert schema.current(empty_url) == "0007"
     assert relations(empty_url) == TABLES
     assert schema.upgrade(empty_url) == []
-    assert schema.downgrade(empty_url, "base") == ["0006", "0005", "0004", "0003", "0002", "0001"]
+    assert schema.downgrade(empty_url, "base") == [
+        "0007",
+        "0006",
+        "0005",
+        "0004",
+        "0003",
+        "0002",
+        "0001",
+    ]
     assert catalog(empty_url) == before
-    assert schema.upgrade(empty_url) == ["0001", "0002", "0003", "0004", "0005", "0006"]
+    assert schema.upgrade(empty_url) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
     assert relations(empty_url) == TABLES
 
 
@@ -135,7 +143,7 @@ def test_neighbours_are_untouched(empty_url: str) -> None:
         schema.downgrade(empty_url, "base")
         assert catalog(empty_url) == objects
         assert neighbour_rows(empty_url) == rows
-        assert schema.upgrade(empty_url) == ["0001", "0002", "0003", "0004", "0005", "0006"]
+        assert schema.upgrade(empty_url) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
     finally:
         with psycopg.connect(empty_url) as connection:
             connection.execute(f'DROP OWNED BY "{role}"; DROP ROLE "{role}"')
@@ -175,7 +183,7 @@ def test_several_at_once_are_one_after_the_other(empty_url: str) -> None:
             time.sleep(0.02)
         gate.execute("SELECT pg_advisory_unlock(%s)", [schema.LOCK])
         said = sorted(migrator.communicate()[0] for migrator in migrators)
-    assert said == ["['0001', '0002', '0003', '0004', '0005', '0006']\n", "[]\n", "[]\n"]
+    assert said == ["['0001', '0002', '0003', '0004', '0005', '0006', '0007']\n", "[]\n", "[]\n"]
 
 
 def test_tables_go_to_the_current_schema(empty_url: str) -> None:
@@ -185,14 +193,22 @@ def test_tables_go_to_the_current_schema(empty_url: str) -> None:
     store = f"{empty_url}{'&' if '?' in empty_url else '?'}options=" + quote(
         r'-csearch_path="My\ Store",public'
     )
-    assert schema.upgrade(store) == ["0001", "0002", "0003", "0004", "0005", "0006"]
+    assert schema.upgrade(store) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
     assert relations(store) == TABLES
     assert relations(public) == set()
     assert schema.current(public) is None
 
     # Both at once: neither is taken for the other, though one search_path sees both.
-    assert schema.upgrade(public) == ["0001", "0002", "0003", "0004", "0005", "0006"]
-    assert schema.downgrade(store, "base") == ["0006", "0005", "0004", "0003", "0002", "0001"]
+    assert schema.upgrade(public) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+    assert schema.downgrade(store, "base") == [
+        "0007",
+        "0006",
+        "0005",
+        "0004",
+        "0003",
+        "0002",
+        "0001",
+    ]
     assert schema.current(store) is None
     assert schema.downgrade(store, "base") == []
     assert relations(public) == TABLES

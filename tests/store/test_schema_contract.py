@@ -262,9 +262,8 @@ INDEXES = {
         "job_run_files USING btree (content_hash, config_fingerprint) "
         "WHERE (state = ANY (ARRAY['loaded'::text, 'partial'::text]))"
     ),
-    "bars_rejected_run_id_idx": "bars_rejected USING btree (run_id, file_id)",
-    "bars_rejected_replayed_by_idx": (
-        "bars_rejected USING btree (replayed_by) WHERE (replayed_by IS NOT NULL)"
+    "bars_rejected_run_id_idx": (
+        "bars_rejected USING brin (run_id, file_id, replayed_by) WITH (autosummarize='on')"
     ),
     "bars_ohlcv_revisions_key_idx": (
         'bars_ohlcv_revisions USING btree (provider, symbol, "interval", ts)'

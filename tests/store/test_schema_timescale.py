@@ -26,9 +26,9 @@ def timescale_url(server_url: str) -> Iterator[str]:
 
 
 def test_up_down_and_up_again_with_timescaledb(timescale_url: str) -> None:
-    assert schema.upgrade(timescale_url) == ["0001", "0002", "0003", "0004", "0005", "0006"]
+    assert schema.upgrade(timescale_url) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
     undone = schema.downgrade(timescale_url, "base")
-    assert undone == ["0006", "0005", "0004", "0003", "0002", "0001"]
+    assert undone == ["0007", "0006", "0005", "0004", "0003", "0002", "0001"]
     with psycopg.connect(timescale_url) as connection:
         left = connection.execute("SELECT * FROM timescaledb_information.hypertables")
         assert left.fetchall() == []
@@ -40,6 +40,7 @@ def test_up_down_and_up_again_with_timescaledb(timescale_url: str) -> None:
         "0004",
         "0005",
         "0006",
+        "0007",
     ]
     assert notices == []
     with psycopg.connect(timescale_url, autocommit=True) as connection:
