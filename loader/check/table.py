@@ -18,7 +18,7 @@ from loader.check.instruments.lacks import Known, Place
 from loader.check.instruments.one_symbol import OneSeries
 from loader.check.instruments.per_symbol import PerSymbol
 from loader.check.instruments.restarts import Restarts, are_versioned
-from loader.check.instruments.unwanted import Unwanted
+from loader.check.instruments.unwanted import Unwanted, unknown_symbol
 from loader.check.layout import split_clocks
 from loader.check.layout.decide import Layout, decide
 from loader.check.layout.split_clocks import Split
@@ -86,18 +86,23 @@ class Table:
 
     def _with_symbol(self, frame: pl.DataFrame, taken: Recognition) -> pl.DataFrame:
         """`frame` with a column `symbol` that the person names as a part, of what gives the symbol
-        otherwise, if anything does."""
+        otherwise, if anything does.
+
+        Raises:
+            ColumnMismatch: nothing does, and rows are to be selected by it.
+        """
         words = [fold(word) for word in taken.dialect.columns.get("symbol", ())]
         there = {fold(name): name for name in frame.columns}
         if found := next((there[word] for word in words if word in there), None):
             return frame.with_columns(pl.col(found).alias("symbol"))
         asked = self._meaning.symbol
         given = self.path.words.get("symbol", asked or taken.facts.get("symbol"))
-        return (
-            frame
-            if given is None
-            else frame.with_columns(_everywhere("symbol", given, frame.height))
-        )
+        if given is not None:
+            return frame.with_columns(_everywhere("symbol", given, frame.height))
+        wanted = {fold(name): value for name, value in self._where(taken.dialect).items()}
+        if "symbol" in wanted:
+            raise unknown_symbol(frame, wanted["symbol"], self._source.name)
+        return frame
 
     def _columns(self, dialect: Dialect) -> Mapping[str, str]:
         """The columns that the person names, and those that a dialect joins."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from shlex import quote
-from typing import Literal
+from typing import Final, Literal
 
 from loader.check.reasons import FILE_REFUSED
 from loader.db.executor import Executor
@@ -21,6 +21,8 @@ from loader.store.runs import ledger
 from loader.text import redact
 
 Ending = Literal["loaded", "partial"]
+#: The rule about prices that spreads and some futures break rightly.
+_SIGN: Final = "price_not_positive"
 
 
 class FileEntry:
@@ -122,7 +124,7 @@ class FileEntry:
                 before.path,
                 f"{rejected:,} of {read:,} rows were rejected ({rules}), "
                 f"more than {limit} allows; {kept}",
-                hint=refused_hint(before.path, self._run_id),
+                hint=refused_hint(before.path, self._run_id, [rule for rule, _ in most]),
             )
 
     def add(self, tally: Tally, counts: Counts) -> None:
@@ -157,12 +159,17 @@ class FileEntry:
         ledger.end(session, self.file_id, self.result, counts, rows_resumable)
 
 
-def refused_hint(path: str, run_id: int | None) -> str:
-    """What to do about too many rejects, which `run_id` has; None if nothing has them."""
+def refused_hint(path: str, run_id: int | None, rules: Collection[str] = ()) -> str:
+    """What to do about too many rejects, which `run_id` has, or None if nothing has them; `rules`
+    are those that most of them broke."""
     look = (
         f"mdload rejects show {run_id}" if run_id is not None else f"mdload inspect {quote(path)}"
     )
-    return f"see them: {look}; then read the file otherwise, or allow more: --max-rejects N|P%"
+    signs = "; if prices of zero and below are right: --allow-nonpositive-prices"
+    return (
+        f"see them: {look}; then read the file otherwise, or allow more: --max-rejects N|P%"
+        f"{signs if _SIGN in rules else ''}"
+    )
 
 
 def joined(before: FileResult, tally: Tally, counts: Counts) -> FileResult:

@@ -91,6 +91,15 @@ def test_days_of_a_market_that_never_closes_are_no_question() -> None:
     assert dates(table([f"{day} 17:00" for day in days]), timezone="America/New_York") == days
 
 
+def test_a_note_on_evenings_of_mondays_to_fridays() -> None:
+    days = ["2024-06-03", "2024-06-04", "2024-06-05", "2024-06-06", "2024-06-07", "2024-06-10"]
+    made = layout(table([f"{day} 17:00" for day in days]), timezone="America/New_York")
+    (note,) = (each.text for each in made.notes if "17:00" in each.text)
+    assert note.endswith("if sessions are those of the next dates: --timezone America/New_York+7h")
+    early = layout(table([f"{day} 16:00" for day in days]), timezone="America/New_York")
+    assert not [each for each in early.notes if "16:00" in each.text]
+
+
 def test_weeks_and_months_that_begin_on_the_evening_before() -> None:
     weeks = table([f"2024-06-{day:02} 17:00" for day in (2, 9, 16, 23)])
     with pytest.raises(ColumnMismatch, match="perhaps on the evening before"):

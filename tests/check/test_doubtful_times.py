@@ -129,3 +129,29 @@ def test_markets_without_a_night_session(first: str, last: str) -> None:
     days = [span(day, first, last) for day in DAYS]
     layout(table(datetime=[f"{at}" for each in days for at in each]))
     layout(table(datetime=[f"{at}" for each in days[::-1] for at in each]))
+
+
+def sessions(*, by_trading_day: bool) -> RawBatch:
+    """Days and evenings of Chinese futures, in the order of their clocks. The price rises by two
+    from session to session as they follow each other, and by a little within each."""
+    rows = []
+    for number, day in enumerate(DAYS):
+        night, session = (2 * number, 2 * number + 1) if by_trading_day else (
+            2 * number + 1, 2 * number)  # fmt: skip
+        for clock, at in ((9, session), (13, session), (21, night), (22, night)):
+            price = 500 * 1.02**at
+            rows.append((f"{day} {clock:02}:00:00", f"{price:.2f}", f"{price + 0.1:.2f}"))
+    ts, opened, closed = map(list, zip(*rows, strict=True))
+    prices = {"open": opened, "high": closed, "low": opened, "close": closed}
+    return RawBatch(pl.DataFrame({"ts": ts, **prices}), Location("file.csv", 0, 1))
+
+
+def test_evenings_of_the_trading_day_by_their_prices() -> None:
+    with pytest.raises(
+        ColumnMismatch, match="prices go on from the day of one date to the evening"
+    ):
+        layout(sessions(by_trading_day=True), interval="1h", timezone="Asia/Shanghai")
+    assert layout(sessions(by_trading_day=False), interval="1h", timezone="Asia/Shanghai")
+    flat = sessions(by_trading_day=True)
+    same = flat.frame.with_columns(pl.lit("500").alias(n) for n in ("open", "high", "low", "close"))
+    assert layout(RawBatch(same, flat.location), interval="1h", timezone="Asia/Shanghai")

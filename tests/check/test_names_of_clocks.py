@@ -28,6 +28,27 @@ def laid_out(
     return decide(RawBatch(frame, Location("a.csv", 0, 1)), meaning)
 
 
+@pytest.mark.parametrize(
+    ("cell", "zone"),
+    [("-18000", "UTC-5"), (19800, "UTC+5:30"), ("0", "UTC"), ("-5.0", "UTC-5"), (0.0, "UTC")],
+)
+def test_an_offset_as_a_number(cell: Any, zone: str) -> None:
+    beside = {"gmtoffset": [cell] * 5}
+    for said in ({}, {"timezone": "Asia/Tokyo"}):
+        with pytest.raises(ColumnMismatch, match="column 'gmtoffset' says") as raised:
+            laid_out("ts", CLOCKS, beside, **said)
+        assert str(raised.value.hint).startswith(f"say --timezone {zone}; or if ")
+    assert laid_out("ts", CLOCKS, beside, timezone=zone).times
+    assert laid_out("ts", CLOCKS, beside, timezone="Asia/Tokyo", columns={"ts": "ts"}).times
+
+
+def test_several_offsets_and_numbers_that_are_none() -> None:
+    with pytest.raises(ColumnMismatch, match="several zones") as raised:
+        laid_out("ts", CLOCKS, {"gmtoffset": [-18000, -14400, -14400, -14400, -14400]})
+    assert "--where gmtoffset=-14400 --timezone UTC-4" in str(raised.value.hint)
+    assert laid_out("ts", CLOCKS, {"tz": [77, 78, 79, 80, 81]}, timezone="UTC").times
+
+
 CLOCKS = [f"2024-03-04 14:{minute}:00" for minute in range(30, 35)]
 
 
@@ -64,7 +85,10 @@ def test_a_column_of_zones() -> None:
         assert wanted in str(raised.value.hint)
     with pytest.raises(ColumnMismatch, match=r"the times are of America/New_York$") as raised:
         laid_out("ts", CLOCKS, {"tz": NEW_YORKS})
-    assert raised.value.hint == "say --timezone America/New_York"
+    assert raised.value.hint == (
+        "say --timezone America/New_York; or if the column is about something else, name both: "
+        "--column ts=ts --timezone UTC"
+    )
     with pytest.raises(ColumnMismatch, match="are of America/New_York, not Europe/London"):
         laid_out("ts", CLOCKS, {"tz": NEW_YORKS}, timezone="Europe/London")
     assert laid_out("ts", CLOCKS, {"tz": NEW_YORKS}, timezone="US/Eastern").times is not None

@@ -67,6 +67,31 @@ def test_two_files_joined(
     assert closes == levels[1] + ONE[len(levels[1]) :]
 
 
+@pytest.mark.parametrize("common", [1, 2, 3])
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_two_files_with_few_bars_in_common(tmp_path: Path, common: int, newest_first: bool) -> None:
+    """The price jumps where the second one begins, and stays there."""
+    first = date(2024, 3, 1)
+    one, two = (
+        days(ONE, first),
+        days([9 + at / 8 for at in range(40)], first + timedelta(40 - common)),
+    )
+    rows = [*two[::-1], *one[::-1]] if newest_first else one + two
+    with pytest.raises(ColumnMismatch, match="from row 41 on times begin again"):
+        load(tmp_path, rows)
+    assert len(load(tmp_path, rows, columns={"symbol": "-"})) == 80 - common
+
+
+@pytest.mark.parametrize("corrected", [7, 38, 39])
+def test_a_wrong_price_that_is_corrected_before_the_next_bars(
+    tmp_path: Path, corrected: int
+) -> None:
+    wrong = [price * (100 if at == corrected else 1) for at, price in enumerate(ONE)]
+    later = [110 + at / 4 for at in range(10)]
+    rows = [*days(wrong), days(ONE)[corrected], *days(later, date(2024, 4, 10))]
+    assert load(tmp_path, rows) == ONE + later
+
+
 def test_two_files_with_the_same_symbols(tmp_path: Path) -> None:
     rows = [f"{name},{row}" for prices in (ONE, OTHER) for name in "AB" for row in days(prices)]
     header = f"Ticker,{HEADER}"

@@ -51,6 +51,19 @@ def test_money_beside_units_is_no_doubt_and_beside_lots_is(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("units", "money"),
+    [("volumefrom", "volumeto"), ("Volume BTC", "Volume USD"), ("volume_base", "volume_quote")],
+)
+def test_a_pair_of_volumes_of_which_one_is_the_money_of_the_other(units: str, money: str) -> None:
+    assert volumes(table(**{money: MONEY, units: UNITS})) == [30, 40, 50]
+    assert volumes(table(**{money: times(100, MONEY), units: UNITS})) == [None] * 3
+    assert volumes(table(**{money: MONEY})) == [None] * 3
+    said = {"columns": {"volume": money}, "volume_exponent": 0}
+    assert volumes(table(**{money: MONEY, units: UNITS}), **said) == [603, 840, 953]
+    assert volumes(table(**{money: MONEY, units: UNITS}), columns={"volume": "-"}) == [None] * 3
+
+
+@pytest.mark.parametrize(
     "name", ["base_volume", "volCcyBase", "vol_base", "qty", "coins", "amount"]
 )
 def test_a_volume_in_money_beside_its_units(name: str) -> None:
@@ -106,17 +119,14 @@ def test_a_second_volume_is_money_or_a_question() -> None:
 
 
 def test_of_two_columns_the_units_are_named_first() -> None:
-    raw = table(**{"Volume USD": MONEY, "Volume BTC": UNITS})
+    raw = table(**{"Volume USD": times(1000, MONEY), "Volume BTC": UNITS})
     meaning = Meaning(provider="demo", symbol="X", interval="1d")
     assert any(
         note.text.endswith("choose with --column volume='Volume BTC'")
         for note in decide(raw, meaning).notes
     )
     pair = table(**{"Volume BTC": MONEY, "Volume ETH": UNITS})  # ETH against BTC
-    assert any(
-        note.text.endswith("choose with --column volume='Volume ETH'")
-        for note in decide(pair, meaning).notes
-    )
+    assert volumes(pair) == [30, 40, 50]
 
 
 def test_a_volume_in_thousands_is_offered_with_its_factor() -> None:

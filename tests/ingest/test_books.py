@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loader.ingest.books import joined
+from loader.ingest.books import joined, refused_hint
 from loader.ingest.tally import Tally
 from loader.results import Counts, FileResult
 
@@ -28,3 +28,9 @@ def test_the_provider_is_that_of_all_parts(parts: list[set[str]], provider: str 
         tally = Tally(providers=found, intervals={"1m"} if found else set(), symbols=symbols)
         result = joined(result, tally, Counts())
     assert (result.provider, result.interval) == (provider, "1m")
+
+
+def test_the_next_step_after_prices_of_zero_and_below() -> None:
+    option = "if prices of zero and below are right: --allow-nonpositive-prices"
+    assert str(refused_hint("x.csv", 7, ["volume_negative", "price_not_positive"])).endswith(option)
+    assert "--allow" not in str(refused_hint("x.csv", 7, ["volume_negative"]))

@@ -64,6 +64,28 @@ class TestPlaces:
         assert found.columns == ("column_1", "column_2", "column_3", "column_4")
         assert found.rows == [("1509836520000", "0.1", "1e-7", "x"), ("1", None, "true", None)]
 
+    @pytest.mark.parametrize("text", [
+        '[["ts","open","high"],["2024-03-04",8,9],["2024-03-05",null,7]]',
+        '{"data":[["ts","open","high"],["2024-03-04",8,9],["2024-03-05",null,7]]}',
+        '["ts","open","high"]\n["2024-03-04",8,9]\n["ts","open","high"]\n["2024-03-05",null,7]',
+    ])  # fmt: skip
+    def test_arrays_under_a_row_of_names(self, text: str) -> None:
+        found = table(text)
+        assert (found.columns, found.header) == (("ts", "open", "high"), True)
+        assert found.rows == [("2024-03-04", "8", "9"), ("2024-03-05", None, "7")]
+
+    def test_a_row_of_words_that_are_no_names(self) -> None:
+        words = table('[["a","b","c","d"],["x","y","z","q"],["1","2","3","4"]]')
+        assert (words.header, len(words.rows)) == (False, 3)
+        short = table('[["a","b","c"],["1","2","3","4"]]')
+        assert (short.header, short.columns[-1], len(short.rows)) == (False, "column_4", 2)
+
+    def test_many_arrays_under_a_row_of_names(self) -> None:
+        rows = [["ts", "open", "high", "low"], *([at, at + 1, at + 2, at] for at in range(4000))]
+        found = table(json.dumps(rows), block=4096)
+        assert found.columns == ("ts", "open", "high", "low")
+        assert found.rows == [(f"{at}", f"{at + 1}", f"{at + 2}", f"{at}") for at in range(4000)]
+
     def test_arrays_inside_objects(self) -> None:
         found = table(
             '{"retCode": 0, "result": {"symbol": "BTCUSDT", "list": [["17", "2", "3", "4"]]},'

@@ -61,8 +61,10 @@ def settled(
     if not are_ends and _at_midnight_utc(plan, stamps, longer):
         note = f"daily bars stand at midnight UTC ({_shown(clock)} on their clock): it is the date"
         return replace(plan, evenings=True), (note,)
-    if are_ends or not (_evening(at, _ON_SUNDAYS) if ahead else _before_sessions(clock, intervals)):
+    if are_ends:
         return plan, ()
+    if not (_evening(at, _ON_SUNDAYS) if ahead else _before_sessions(clock, intervals)):
+        return plan, _closes(clock, intervals, at, plan.zone or zone)
     if ahead:
         assert zone is not None
         own = plan.zone and replace(plan.zone, ahead=timedelta(0))
@@ -120,6 +122,18 @@ def _before_sessions(clock: pl.Series, intervals: pl.Series) -> bool:
     for interval, step in _LONGER.items():
         first |= (intervals == interval) & (after == after.dt.truncate(step))
     return _evening(at, _EVENING) and float(first.mean() or 0) >= _MOST  # type: ignore[arg-type]
+
+
+def _closes(
+    clock: pl.Series, intervals: pl.Series, at: pl.Series, zone: Zone | None
+) -> tuple[str, ...]:
+    """A note on days from Mondays to Fridays that are stamped in the evening."""
+    if not (intervals == "1d").all() or not _evening(at, _EVENING):
+        return ()
+    taken = f"daily bars are stamped {_shown(clock)}: their dates are taken as they stand"
+    if zone is not None and zone.ahead > timedelta(0):
+        return (taken,)
+    return (f"{taken}; if sessions are those of the next dates: --timezone {_ahead(at, zone)}",)
 
 
 def _evening(at: pl.Series, hour: int) -> bool:

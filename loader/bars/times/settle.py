@@ -37,7 +37,7 @@ def settled(
     what = Subject(plan.columns, where)
     plan, notes = _zoned(plan, stamps, daily, zone, own_zone, asked=asked, what=what)
     plan, more = evenings.settled(plan, stamps, intervals, zone, are_ends=are_ends, what=what)
-    return plan, more or notes
+    return plan, more if plan.evenings else notes + more
 
 
 def _zoned(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from loader.dialects.dialect import Dialect
@@ -17,7 +17,14 @@ from loader.errors import ColumnMismatch, OneForSeveral, ProviderUnknown
 _ONE_OPTION: Final = re.compile(r"[^:;]*: (--[a-z-]+ (?:'[^']*'|[^\s,;]+))(?:, --.*)?")
 #: A name that is written like a ticker.
 _TICKER: Final = re.compile(r"[A-Z][A-Z0-9.^=-]{0,14}")
+#: Names of columns that may hold symbols; suggested in a hint, never assumed.
+MAYBE_SYMBOL: Final = (
+    "name", "code", "stock", "stocksymbol", "pair", "coin", "asset", "product", "contract",
+    "market", "ric", "isin", "cusip", "figi", "permno",
+)  # fmt: skip
 _EXAMPLES: Final = {"exchange": "binance", "side": "bid", "trades": "midpoint"}
+#: The column of the names that rows of JSON stand under.
+_KEY: Final = "key"
 _FIELD: Final = re.compile(r"-?\{(\w+)\}")
 
 
@@ -105,11 +112,13 @@ def refuse(
         return
     faults = [lack.fault for lack in lacks]
     options = [_option(lack, place, dialect) for lack in lacks]
-    rest = [f"or if they stand there: --column symbol={name!r}" for lack in lacks
-            for name in lack.maybe[:1]]  # fmt: skip
+    by_key = any(lack.maybe == (_KEY,) for lack in lacks)
+    rest = [_else(lack, place, dialect) for lack in lacks if lack.maybe]
     if further is not None:
         faults.append(further.fault)
-        if further.hint and (found := _ONE_OPTION.fullmatch(further.hint)):
+        if by_key and further.where is not None and further.where.column == _KEY:
+            faults.pop()  # it is answered
+        elif further.hint and (found := _ONE_OPTION.fullmatch(further.hint)):
             options.append(found[1])
         elif further.hint:
             rest.append(further.hint)
@@ -123,7 +132,16 @@ def refuse(
     )
 
 
+def _else(lack: Lack, place: Place, dialect: Dialect) -> str:
+    """What else may give what a file lacks."""
+    if lack.maybe == (_KEY,):
+        return f"or if it is something else: {_option(replace(lack, maybe=()), place, dialect)}"
+    return f"or if they stand there: --column symbol={lack.maybe[0]!r}"
+
+
 def _option(lack: Lack, place: Place, dialect: Dialect) -> str:
+    if lack.maybe == (_KEY,):
+        return f"--column symbol={_KEY}"
     if lack.field == "provider":
         return f"--provider {_provider(place, dialect)}"
     if place.pattern is not None and "{symbol}" in place.pattern:

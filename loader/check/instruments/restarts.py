@@ -13,7 +13,7 @@ from loader import bars
 from loader.check.instruments.next_steps import quoted
 from loader.dialects.dialect import fold
 from loader.errors import ColumnMismatch
-from loader.text import counted
+from loader.text import counted, number
 
 #: Fewer bars of a stretch than this may be updates of bars that were still running.
 _FEWEST: Final = 3
@@ -34,7 +34,7 @@ _PARTS: Final = 64
 _NONE: Final = pl.DataFrame(
     schema={
         **{name: pl.String() for name in bars.SERIES},
-        **dict.fromkeys(("keys", "met", "conflicts", "apart", "turns", "at"), pl.Int64()),
+        **dict.fromkeys(("keys", "met", "conflicts", "apart", "turns", "at", "seam"), pl.Int64()),
         **dict.fromkeys(("factor", "spread"), pl.Float64()),
     }
 )
@@ -95,13 +95,15 @@ class SeriesSeen:
         sound = whole.filter(pl.col("keys") >= _FEWEST).height
         if flagged.is_empty() or flagged.height < _OF_SERIES * sound:
             return
-        count, at = flagged.select(pl.col("conflicts").sum(), pl.col("at").min()).row(0)
+        conflicts, at = flagged.select(
+            pl.col("conflicts").sum(), pl.min_horizontal("at", "seam").min()
+        ).row(0)
+        some = f"{number(conflicts)} bars have" if conflicts >= _FEWEST else "some bars have"
         name = "-" if restarts.column is None else restarts.column
         raise ColumnMismatch.at(
             restarts.where,
-            f"from row {at:,} on times begin again, and {counted(count, 'bar')} "
-            f"{'has' if count == 1 else 'have'} other prices there: these look like two series, "
-            "one behind the other",
+            f"from row {at:,} on times begin again, and {some} other prices there: these look like "
+            "two series, one behind the other",
             column=restarts.column,
             hint="load each as a file of its own, under its own symbol or provider; or if later "
             f"rows correct earlier ones: --column symbol={quoted(name)}",
@@ -174,13 +176,44 @@ def _again(rows: pl.DataFrame) -> pl.DataFrame:
         keys.join(ways, on=own)
         .join(counts, on=own, how="left")
         .join(apart.agg(apart=pl.col("ts").n_unique()), on=own, how="left")
+        .join(_seams(rows), on=own, how="left")
         .select(
-            *own, "keys", "factor", "spread",
+            *own, "keys", "factor", "spread", pl.col("seam").cast(pl.Int64),
             pl.col("met", "conflicts", "apart").cast(pl.Int64).fill_null(0),
             turns=pl.min_horizontal("back", "forth").cast(pl.Int64),
             at=pl.when(falls).then("at_forth").otherwise("at_back"),
         )
     )  # fmt: skip
+
+
+def _seams(rows: pl.DataFrame) -> pl.DataFrame:
+    """The `seam` of each series in `rows` that has one: the single row at which times stop to run
+    one way, if prices are others by far from there on, for the bars that come again and for those
+    after them. Corrections leave the later bars where they were."""
+    own, ts = list(bars.SERIES), pl.col("ts")
+    step = ts.diff().over(own).dt.total_microseconds().sign()
+    way = pl.when(step.mean().over(own) < 0).then(-1).otherwise(1)
+    seams = rows.with_columns(later=(step * way <= 0).fill_null(False).cum_sum().over(own), way=way)
+    seams = seams.filter(pl.col("later").max().over(own) == 1)
+    first = seams.filter(pl.col("later") == 0)
+    ends = first.group_by(own).agg(
+        lo=ts.min(), hi=ts.max(), end=pl.col("close").sort_by("row_number").tail(_FEWEST).median()
+    )
+    second = seams.filter(pl.col("later") == 1).join(ends, on=own)
+    beyond = pl.when(pl.col("way") > 0).then(ts > pl.col("hi")).otherwise(ts < pl.col("lo"))
+    again = second.join(first.select(*bars.KEY, "close"), on=list(bars.KEY), suffix="_before")
+    factors = again.group_by(own).agg(
+        factor=(pl.col("close") / pl.col("close_before")).median(), seam=pl.col("row_number").min()
+    )
+    goes_on = (
+        second.filter(beyond)
+        .group_by(own)
+        .agg(rows=pl.len(), step=(pl.col("close") / pl.col("end")).sort_by("row_number").first())
+    )
+    up, down = (pl.min_horizontal("factor", "step") >= _JUMP,
+                pl.max_horizontal("factor", "step") <= 1 / _JUMP)  # fmt: skip
+    joined = factors.join(goes_on, on=own)
+    return joined.filter(up | down, pl.col("rows") >= _FEWEST).select(*own, "seam")
 
 
 def _added(parts: list[pl.DataFrame]) -> pl.DataFrame:
@@ -192,6 +225,7 @@ def _added(parts: list[pl.DataFrame]) -> pl.DataFrame:
             pl.col("factor", "spread").median(),
             pl.col("turns").max(),
             pl.col("at").min(),
+            pl.col("seam").min(),
         )
     )
 
@@ -204,9 +238,10 @@ def _is_other(*, versioned: bool) -> pl.Expr:
     else:
         share = pl.when(conflicts >= _MANY).then(_OF_MANY).otherwise(_OF_FEW)
         much = jump | (conflicts >= share * keys)
-    return (
+    several = (
         (conflicts >= _FEWEST)
         & (conflicts >= _FEWEST * pl.col("turns"))
         & (conflicts >= _OF_MET * pl.col("met"))
         & much.fill_null(False)
     )
+    return several if versioned else several | pl.col("seam").is_not_null()

@@ -8,12 +8,27 @@ from typing import Final
 import polars as pl
 
 from loader.check.instruments.asked import column_for
+from loader.check.instruments.lacks import MAYBE_SYMBOL
 from loader.check.instruments.next_steps import quoted
+from loader.dialects.dialect import fold
 from loader.errors import ColumnMismatch
 
 #: Values of a column that are kept, and that a message has.
 _KEPT: Final = 20
 _SHOWN: Final = 8
+
+
+def unknown_symbol(frame: pl.DataFrame, wanted: str, where: str) -> ColumnMismatch:
+    """For `--where symbol=…` where nothing gives the symbol of the rows in `frame`."""
+    held = next((name for name in frame.columns if fold(name) in MAYBE_SYMBOL), "NAME")
+    column, where_it = quoted(held), quoted(f"{held}={wanted}")
+    return ColumnMismatch.at(
+        where,
+        f"the symbol of the bars is not known, so that no row can be selected by --where "
+        f"symbol={wanted}: the file has no column for it",
+        hint=f"if all rows are of {wanted}: --symbol {quoted(wanted)}; if a column holds the "
+        f"symbols: --column symbol={column} --where {where_it}",
+    )
 
 
 class Unwanted:

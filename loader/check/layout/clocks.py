@@ -22,6 +22,8 @@ from loader.settings import Meaning
 DAY_WORDS: Final = ("date", "day", "dt", "tradedate", "tradingdate", "tradeday", "dtyyyymmdd")
 #: Names such as `<TIME>`, of MetaTrader and Finam.
 _BRACKETS: Final = re.compile("^<(.+)>$")
+#: The name of the column in which JSON's reader puts the keys of rows.
+KEYS: Final = "key"
 #: What the keys of rows look like where they are times.
 _TIME: Final = r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}|^-?[0-9]{9,}$"
 
@@ -66,6 +68,13 @@ def are_times(column: pl.Series) -> bool:
     return is_text(column.dtype) and bool(
         column.head(1_000).cast(pl.String).str.contains(_TIME).fill_null(False).all()
     )
+
+
+def names(frame: pl.DataFrame) -> list[str]:
+    """The first keys of rows, if they are no times."""
+    if KEYS not in frame.columns or are_times(frame[KEYS]) or not is_text(frame.schema[KEYS]):
+        return []
+    return [key for key in frame[KEYS].head(1_000).unique(maintain_order=True) if key]
 
 
 def own_zone(dtype: pl.DataType) -> Zone | None:

@@ -26,8 +26,6 @@ _COPY: Final = re.compile(r"_\d+$")
 _BRACKETS: Final = re.compile("<(.+)>")
 #: The number that Alpha Vantage's JSON puts before its names: `1. open`, `4a. close`.
 _NUMBERED: Final = re.compile(r"^\d+[a-z]?[.)] ")
-#: The name of the column in which JSON's reader puts the keys of rows.
-_KEYS: Final = "key"
 #: Names of a bar's last price: its close, unless the file has a settlement price too.
 _LAST: Final = ("last", "latest", "close/last")
 _SETTLED: Final = ("settle", "settlement", "settleprice", "settlementprice")
@@ -101,6 +99,8 @@ def choose(
     if missing := [field for field in ("ts", *bars.PRICES) if field not in names]:
         outside = _outside(missing, dialect, around)
         raise _missing(frame.columns, names, missing, where, outside)
+    if not dialect.shapes and not {"volume"} & (left_out | names.keys()):
+        notes += units.take_volume(frame, free, names)
     there = [name for name in frame.columns if name not in used]
     notes += _not_used(frame, there, names, passed_over, dialect)
     return Columns(names, tuple(notes))
@@ -123,7 +123,11 @@ def _candidates(
         found = _by_name(rows, words) or _by_name(rows, words, struct)
         outside = _by_name([name for name in free if name in around], words)
         if field == "ts" and not dialect.shapes:
-            found = [group for group in found if group != [_KEYS] or clocks.are_times(frame[_KEYS])]
+            found = [
+                group
+                for group in found
+                if group != [clocks.KEYS] or clocks.are_times(frame[clocks.KEYS])
+            ]
         if field == "ts" and "time_of_day" not in names and not dialect.shapes:
             found = clocks.date_and_time(frame, dialect, found, outside, names)
         elif field in _ALIKE:

@@ -18,6 +18,7 @@ from loader.bars.times.zones import parse_zone
 from loader.bars.words import Words, constant
 from loader.check.instruments.apart import unselected
 from loader.check.instruments.asked import check_fields
+from loader.check.instruments.contracts import month_notes
 from loader.check.instruments.hints import ASKED, Hint, hinted_interval, parse_interval
 from loader.check.instruments.lacks import Known, Place
 from loader.check.instruments.lacks import refuse as lacks_refused
@@ -206,7 +207,7 @@ def _decided(
     )
     zone, zone_notes = clocks.zone(clock[0], plan, meaning, dialect, where)
     if plan.kind == "wall" and plan.zone is None and names.daily(said) is not True:
-        refuse_other_zones(frame, columns.values(), written.shown, zone, where)
+        refuse_other_zones(frame, columns, written.shown, zone, meaning, where)
     plan, settled_notes = settle.settled(
         plan,
         written,
@@ -231,6 +232,8 @@ def _decided(
     skip = {**skip, **unselected(frame, {**dialect.where, **meaning.where}, where)}
     convention = known_convention(meaning.symbol_convention or dialect.symbol_convention)
     keys = (*_symbol_notes(frame, columns), *provider.notes, *symbol.notes)
+    if not dialect.shapes and "symbol" not in columns and known.place is not None:
+        keys += month_notes(known.place.path, written.shown, symbol.value)
     notes = (
         *taken.notes, *noted("columns", (*chosen.notes, *dress.column_notes)), *noted("key", keys),
         *noted("times", known.times + time_notes), *noted("interval", hint_notes + interval.notes),

@@ -10,17 +10,16 @@ from typing import Final
 import polars as pl
 
 from loader.bars import names
-from loader.check.instruments.lacks import Lack, Place
+from loader.check.instruments.lacks import MAYBE_SYMBOL, Lack, Place
+from loader.check.layout import clocks
 from loader.dialects.dialect import fold
 from loader.dialects.filenames import PathFacts
 from loader.errors import SettingsError
 
 _EXAMPLES: Final = {"provider": "yahoo", "symbol": "AAPL"}
-#: Names of columns that may hold symbols; suggested in a hint, never assumed.
-_MAYBE_SYMBOL: Final = (
-    "name", "code", "stock", "stocksymbol", "pair", "coin", "asset", "product", "contract",
-    "market", "ric", "isin", "cusip", "figi", "permno",
-)  # fmt: skip
+
+
+_UNKNOWN_KEY: Final = "the symbol of the bars is not known, but that rows stand under names such as"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,9 @@ def symbol(
         return _one_symbol(asked, path, by_name, place)
     if by_name is not None or (column is not None and not frame.height):
         return Fill(by_name)
-    maybe = [name for name in frame.columns if fold(name) in _MAYBE_SYMBOL]
+    maybe = [name for name in frame.columns if fold(name) in MAYBE_SYMBOL]
+    if column is None and (keys := clocks.names(frame)):
+        return Fill(None, lack=Lack("symbol", f"{_UNKNOWN_KEY} {keys[0]!r}", None, (clocks.KEYS,)))
     return Fill(None, lack=_lack("symbol", column, maybe))
 
 

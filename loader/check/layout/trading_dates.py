@@ -12,6 +12,7 @@ from typing import Final
 
 import polars as pl
 
+from loader.bars import numbers
 from loader.errors import ColumnMismatch
 
 #: Evening sessions begin at this hour at the earliest, day sessions before noon.
@@ -36,12 +37,14 @@ def refuse(frame: pl.DataFrame, columns: Mapping[str, str], shown: pl.Series, wh
     """
     names = ("provider", "symbol", "interval")
     keys = [frame[columns[name]].alias(name) for name in names if name in columns]
-    rows = pl.DataFrame([shown.alias("t"), *keys]).drop_nulls("t")
+    rows = pl.DataFrame([shown.alias("t"), *keys]).with_row_index("row").drop_nulls("t")
     own = [key.name for key in keys]
     rows = rows.with_columns(date=pl.col("t").dt.date())
     if rows.height < _FEWEST or rows["t"].dt.time().n_unique() < _FEWEST:
         return
     found = _evening_first(rows, own) or _monday_nights(rows)
+    if found is None and not own:
+        found = _nights_by_price(rows, frame, columns)
     if found is None:
         return
     raise ColumnMismatch.at(
@@ -56,6 +59,10 @@ def refuse(frame: pl.DataFrame, columns: Mapping[str, str], shown: pl.Series, wh
 
 
 _FEWEST: Final = 4
+#: Evenings of sessions begin at this hour, day sessions end before the other one.
+_NIGHT, _CLOSED = 20, 16
+#: Steps between sessions that are so much smaller in one order than in the other show it.
+_SMALLER: Final = 0.5
 
 
 def _evening_first(rows: pl.DataFrame, own: list[str]) -> str | None:
@@ -118,3 +125,44 @@ def _monday_nights(rows: pl.DataFrame) -> str | None:
         f"Mondays have times from 00:00 to {last // _HOUR:02}:{last % _HOUR:02}, Fridays have "
         "evenings, and weekends have nothing"
     )
+
+
+def _nights_by_price(
+    rows: pl.DataFrame, frame: pl.DataFrame, columns: Mapping[str, str]
+) -> str | None:
+    """Where prices go on from the day session of one date to the evening of the next, and from that
+    evening to the day of its own date, evenings stand before the days of their dates."""
+    hour = pl.col("t").dt.hour()
+    clocks = rows.select(
+        night=(hour >= _NIGHT).any(), day=(hour < _CLOSED).any(), morning=(hour < _DAWN.hour).any(),
+        between=((hour >= _CLOSED) & (hour < _NIGHT)).any(),
+    ).row(0, named=True)  # fmt: skip
+    if not (clocks["night"] and clocks["day"]) or clocks["morning"] or clocks["between"]:
+        return None
+    prices = {name: numbers.to_float(frame[columns[name]]) for name in ("open", "close")}
+    priced = rows.with_columns(prices[name].gather(rows["row"]).alias(name) for name in prices)
+    night, time = hour >= _NIGHT, pl.col("t")
+    sessions = (
+        priced.filter(pl.min_horizontal("open", "close") > 0)
+        .group_by("date", night=night)
+        .agg(pl.col("open").sort_by(time).first(), pl.col("close").sort_by(time).last())
+    )
+    days, nights = (
+        sessions.filter(pl.col("night") == late).drop("night") for late in (False, True)
+    )
+    dates = days.join(nights, on="date", suffix="_night").sort("date")
+    if dates.height < _FEWEST:
+        return None
+    before = {name: pl.col(name).shift() for name in ("close", "close_night")}
+
+    def step(opened: str, closed: pl.Expr) -> pl.Expr:
+        return (pl.col(opened) / closed).log().abs()
+
+    as_written = (
+        step("open_night", pl.col("close")).mean() + step("open", before["close_night"]).mean()
+    )
+    moved = step("open", pl.col("close_night")).mean() + step("open_night", before["close"]).mean()
+    written, ahead = dates.select(as_written.alias("written"), moved.alias("ahead")).row(0)
+    if not written or ahead >= _SMALLER * written:
+        return None
+    return "prices go on from the day of one date to the evening of the next one"

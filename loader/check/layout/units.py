@@ -42,6 +42,8 @@ _CAPITAL: Final = ("marketcap", "marketcapitalization", "mktcap")
 #: The average price of a bar, its money by its volume, lies between low and high in most bars;
 #: both may be rounded.
 _MOST, _SLACK = 0.9, 0.01
+#: Fewer values show nothing.
+_FEWEST: Final = 3
 #: Larger units than lots of this many are not known.
 _LARGEST: Final = 6
 
@@ -82,6 +84,28 @@ def refuse_others(
 def scale_of(name: str) -> int:
     """The power of ten that a column's name gives to its numbers: 3 for `Volume (thousands)`."""
     return next((power for words, power in _SCALES if words.search(fold(name))), 0)
+
+
+def take_volume(frame: pl.DataFrame, free: Sequence[str], names: dict[str, str]) -> list[str]:
+    """Puts `volume` into `names` where, of the `free` columns that may be it, one is the money of
+    another one at the prices of nearly all bars. Returns a note on that."""
+    head = frame.head(_SAMPLE)
+    maybe = [name for name in free if OTHER_VOLUME.fullmatch(fold(name))]
+    if len(maybe) < 2:
+        return []
+    prices = _prices(head, names, numbers.PLAIN)
+    values = {name: _floats(head[name], numbers.PLAIN) for name in maybe}
+    found = [
+        (name, other)
+        for name, volume in values.items()
+        for other, money in values.items()
+        if name != other and int((volume > 0).sum()) >= _FEWEST
+        and _power(money / volume, prices) == 0
+    ]  # fmt: skip
+    if len(found) != 1:
+        return []
+    names["volume"], money = found[0]
+    return [f"volume is read from {names['volume']!r}: {money!r} is it times the price"]
 
 
 def best_first(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Mapping
 from shlex import quote
 from typing import Final
 
@@ -12,6 +13,7 @@ from loader.bars.numbers import is_text
 from loader.bars.times.zones import Zone, parse_zone, to_utc
 from loader.dialects.dialect import fold
 from loader.errors import ColumnMismatch, SettingsError
+from loader.settings import Meaning
 
 #: Folded names of columns that name the zone of a row's times.
 _ZONES: Final = frozenset(
@@ -21,25 +23,32 @@ _ZONES: Final = frozenset(
         "markettz", "markettimezone", "localtimezone",
     ]
 )  # fmt: skip
+#: An offset as a number: of seconds, or of hours. Offsets are whole quarters of an hour.
+_SECONDS: Final = re.compile(r"[+-]?[0-9]{1,5}(\.0*)?")
+_HOURS, _QUARTER = 14, 15
 
 
 def refuse_other_zones(
     frame: pl.DataFrame,
-    used: Collection[str],
+    columns: Mapping[str, str],
     shown: pl.Series,
     zone: Zone | None,
+    meaning: Meaning,
     where: str,
 ) -> None:
     """Looks at columns that name zones, where the times themselves have none: `shown` are the
-    clocks, and `zone` is where they are taken to be. Columns that are `used` do not count.
+    clocks, and `zone` is where they are taken to be. The `columns` of the bars do not count,
+    and none does where the person names both the times and their zone.
 
     Raises:
         ColumnMismatch: rows are of several zones, or of another one than `zone`.
     """
-    for name in _names(frame, used):
+    if "ts" in meaning.columns and meaning.timezone is not None:
+        return
+    for name in _names(frame, columns.values()):
         named = _named(frame[name])
         if len(named) > 1:
-            raise _several(name, list(named), where)
+            raise _several(name, named, where)
         for each, known in named.items():
             if zone is None or not _alike(shown, zone, known):
                 taken = f", not {zone}" if zone is not None else ""
@@ -47,15 +56,33 @@ def refuse_other_zones(
                     where,
                     f"column {name!r} says that the times are of {each}{taken}",
                     column=name,
-                    hint=f"say --timezone {quote(each)}",
+                    hint=f"say --timezone {quote(known.name)}; or if the column is about something "
+                    f"else, name both: --column ts={quote(columns['ts'])} --timezone "
+                    f"{quote(str(zone or 'UTC'))}",
                 )
 
 
 def _known_zone(text: str) -> Zone | None:
+    if _SECONDS.fullmatch(text.strip()):
+        return _of_seconds(round(float(text)))
     try:
         return parse_zone(text)
     except SettingsError:
         return None
+
+
+def _of_seconds(seconds: int) -> Zone | None:
+    """The zone that is so far ahead of UTC, or so many hours."""
+    if abs(seconds) <= _HOURS:
+        seconds *= 3_600
+    minutes, rest = divmod(abs(seconds), 60)
+    if rest or minutes % _QUARTER or minutes > _HOURS * 60:
+        return None
+    hours, minutes = divmod(minutes, 60)
+    sign = "-" if seconds < 0 else "+"
+    return parse_zone(
+        f"UTC{sign}{hours}{f':{minutes:02}' if minutes else ''}" if seconds else "UTC"
+    )
 
 
 def _alike(shown: pl.Series, one: Zone, other: Zone) -> bool:
@@ -80,15 +107,19 @@ class ZonesSeen:
             found = self._found.setdefault(name, {})
             found.update(_named(frame[name]))
             if len(found) > 1:
-                raise _several(name, list(found), self._where)
+                raise _several(name, found, self._where)
 
 
 def _names(frame: pl.DataFrame, used: Collection[str]) -> list[str]:
     return [
         name
         for name in frame.columns
-        if name not in used and fold(name) in _ZONES and is_text(frame.schema[name])
+        if name not in used and fold(name) in _ZONES and _may_name(frame.schema[name])
     ]
+
+
+def _may_name(dtype: pl.DataType) -> bool:
+    return is_text(dtype) or dtype.is_numeric()
 
 
 def _named(column: pl.Series) -> dict[str, Zone]:
@@ -96,13 +127,14 @@ def _named(column: pl.Series) -> dict[str, Zone]:
     return {word: known for word in words if (known := _known_zone(word)) is not None}
 
 
-def _several(name: str, zones: list[str], where: str) -> ColumnMismatch:
+def _several(name: str, zones: Mapping[str, Zone], where: str) -> ColumnMismatch:
     return ColumnMismatch.at(
         where,
-        f"times are of several zones: column {name!r} has {', '.join(zones[:3])}",
+        f"times are of several zones: column {name!r} has {', '.join([*zones][:3])}",
         column=name,
         hint="load each alone: "
         + ", then ".join(
-            f"--where {quote(f'{name}={each}')} --timezone {quote(each)}" for each in zones[:2]
+            f"--where {quote(f'{name}={each}')} --timezone {quote(zone.name)}"
+            for each, zone in [*zones.items()][:2]
         ),
     )

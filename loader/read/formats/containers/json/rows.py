@@ -14,25 +14,17 @@ import polars as pl
 from loader.errors import UnreadableFile
 from loader.read.batch import marked, unique_names
 from loader.read.formats.containers.json.place import Place, Step, nests, plain_arrays
-from loader.read.formats.containers.json.values import DECODER, Values
+from loader.read.formats.containers.json.regular import head, pattern
+from loader.read.formats.containers.json.values import Values, flat
 
 Row = Any  # an object flattened, or an array; anything else is a ragged
 Group = tuple[list[Row], dict[str, Any]]
 
 _ROWS: Final = 20_000  # per frame
-_WIDEST: Final = 40  # columns that the pattern is faster for than the json module
-_NUMBER: Final = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
-#: What a value may look like where all rows are regular, with a group that is unset for null. No
-#: two alternatives begin alike: the engine would be ten times slower if it had to go back.
-_STRING_CELL: Final = r'(?:"([ -!#-\[\]-~]+)?"|null)'
-_OTHER_CELL: Final = rf"(?:({_NUMBER}|true|false)|null)"
 #: Names that a value of a bar may have: a row must not lose it because it comes late.
 _VALUE: Final = re.compile(
     r"(?i)(.*[._ ])?(open|high|low|close|last|.*price|[ohlcvn]|vwa?p?|.*vol(ume)?|.*trades|.*count|"
     r"transactions)"
-)
-_TOKEN: Final = re.compile(
-    r'(?P<key>"[^"]*"\s*:)|(?P<string>"[^"]*")|(?P<other>-?[0-9][0-9.eE+-]*|true|false|null)'
 )
 
 
@@ -102,22 +94,6 @@ def _whole(value: Any, place: Place, around: dict[str, Any], path: str, name: st
     return rows, around | flat(rest, path, arrays=False)
 
 
-def flat(value: Any, path: str = "", *, arrays: bool = True) -> Any:
-    """An object with what nests in it under dotted names; without arrays if not `arrays`. Anything
-    else as it is."""
-    if not isinstance(value, dict):
-        return value
-    if not path and arrays and dict not in map(type, value.values()):
-        return value
-    result: dict[str, Any] = {}
-    for key, child in value.items():
-        if isinstance(child, dict):
-            result |= flat(child, f"{path}{key}.", arrays=arrays)
-        elif arrays or not isinstance(child, list):
-            result[path + key] = child
-    return result
-
-
 class Rows:
     """The columns of a JSON table, as its first groups show them, and its rows as frames.
 
@@ -126,23 +102,30 @@ class Rows:
         around: those of `columns` that stand around the rows.
         notes: what a person should know of them.
         rows: how many the first groups have.
+        header: whether they have names of their own.
     """
 
     def __init__(self, place: Place, first: Iterable[Group]) -> None:
         self._arrays = place.form == "arrays"
+        self._head: list[str] = []
         own = dict.fromkeys(place.names if place.form == "columns" else ())
         around: dict[str, None] = {}
         self.rows, widths = 0, Counter[int]()
         for rows, outside in first:
-            self.rows += len(rows)
             around |= dict.fromkeys(outside)
+            if self._arrays and not widths:
+                self._head = head(rows)
+            self.rows += len(rows) - (rows.count(self._head) if self._head else 0)
             for row in rows:
                 if isinstance(row, dict) and not self._arrays:
                     own.update(row)
                 elif isinstance(row, list):
                     widths[len(row)] += 1
         width = max(widths, key=lambda each: (widths[each], each), default=0)
-        self._own = [f"column_{n}" for n in range(1, width + 1)] if self._arrays else list(own)
+        named = self._head if len(self._head) == width else []
+        numbered = named or [f"column_{n}" for n in range(1, width + 1)]
+        self.header = bool(named) or not self._arrays
+        self._own = numbered if self._arrays else list(own)
         self._around = [key for key in around if key not in self._own]
         self.columns, renamed = unique_names([*self._own, *self._around])
         self.around = self.columns[len(self._own) :]
@@ -159,11 +142,12 @@ class Rows:
         """The rows of `groups`. A row that does not fit the columns stands in the first column as
         JSON, with nulls in the others, so that it becomes a reject that shows its content. Further
         columns are left out, except values of a bar: a row with these does not fit. Arrays
-        with more or fewer cells than columns are marked; see `RawBatch.ragged`."""
+        with more or fewer cells than columns are marked; see `RawBatch.ragged`. A row of names is
+        left out, as often as it comes."""
         cells: list[list[Any]] = [[] for _ in self.columns]
         odd: list[tuple[int, int, str]] = []
         for rows, around in groups:
-            left = iter(rows)
+            left = iter([row for row in rows if row != self._head] if self._head else rows)
             while some := list(islice(left, _ROWS)):
                 own = self._by_position(some) if self._arrays else self._by_name(some)
                 odd += self._odd(some, len(cells[0])) if self._arrays else []
@@ -191,7 +175,7 @@ class Rows:
         frame = self._matched(lines)
         if frame is None:
             first = text[: text.index(boundary) + 1]
-            before, (self._pattern, self._names) = self._pattern, _pattern(first, self._own)
+            before, (self._pattern, self._names) = self._pattern, pattern(first, self._own)
             frame = self._matched(lines) if self._pattern != before else None
         if frame is not None:
             values.drop(last + len(boundary) - 1)
@@ -261,29 +245,6 @@ class Rows:
     def _frame(self, cells: list[list[Any]]) -> pl.DataFrame:
         columns = [_series(*column) for column in zip(self.columns, cells, strict=True)]
         return pl.DataFrame(columns).with_columns(pl.when(pl.all() != "").then(pl.all()))
-
-
-def _pattern(row: str, columns: list[str]) -> tuple[str, list[str]]:
-    """A pattern for rows like `row`, without their outer brackets, and the columns of its groups;
-    blank where there is none, or matching would be slow."""
-    try:
-        value = flat(DECODER.decode(row))
-    except (ValueError, RecursionError):
-        return "", []
-    names = list(value) if isinstance(value, dict) else columns
-    pattern, end, cells = "^", 1, 0
-    for token in _TOKEN.finditer(row):
-        pattern += re.escape(row[end : token.start()])
-        end = token.end()
-        if token["key"]:
-            pattern += re.escape(token["key"])
-        else:
-            pattern += _STRING_CELL if token["string"] else _OTHER_CELL
-            cells += 1
-    fits = 0 < cells == len(value) == len(names) <= _WIDEST and set(names) <= set(columns)
-    if not fits or "\\" in row:
-        return "", []
-    return f"{pattern}{re.escape(row[end:-1])}$", names
 
 
 def _series(name: str, cells: list[Any]) -> pl.Series:

@@ -239,3 +239,19 @@ def end_of_blank(text: str, start: int = 0) -> int:
     match = _BLANK.match(text, start)
     assert match is not None  # for mypy: it matches everywhere
     return match.end()
+
+
+def flat(value: Any, path: str = "", *, arrays: bool = True) -> Any:
+    """An object with what nests in it under dotted names; without arrays if not `arrays`. Anything
+    else as it is."""
+    if not isinstance(value, dict):
+        return value
+    if not path and arrays and dict not in map(type, value.values()):
+        return value
+    result: dict[str, Any] = {}
+    for key, child in value.items():
+        if isinstance(child, dict):
+            result |= flat(child, f"{path}{key}.", arrays=arrays)
+        elif arrays or not isinstance(child, list):
+            result[path + key] = child
+    return result
