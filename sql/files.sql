@@ -1,14 +1,15 @@
--- file_known --
--- The ledger's newest word on this content under this configuration, and what has happened since that makes it worth
--- another load: another content came under the same path ($3), or a later load changed a bar of its symbols within its
--- span; and whether bars that are stored within its span were absent from it, and stayed. $1 content hash, $2 fingerprint. A load that was under way together with it counts as later. OFFSET 0 keeps the
--- search for revisions an index probe per symbol.
-SELECT f.state, f.rows_resumable, f.run_id, f.provider, f.interval, to_json(f.symbols)::text AS symbols,
+-- files_known --
+-- The ledger's newest word on each content under its configuration, and what has happened since that makes it worth
+-- another load: another content came under the same path, or a later load changed a bar of its symbols within its
+-- span; and whether bars that are stored within its span were absent from it, and stayed. $1 JSON array of
+-- (content_hash, fingerprint, path); the rows have their numbers in it. A load that was under way together with it counts
+-- as later. OFFSET 0 keeps the search for revisions an index probe per symbol.
+SELECT w.n, f.state, f.rows_resumable, f.run_id, f.provider, f.interval, to_json(f.symbols)::text AS symbols,
        CASE WHEN f.rows_inserted + f.rows_updated + f.rows_unchanged > 0 THEN f.min_ts END AS min_ts, f.max_ts,
        f.bars_gone > f.bars_deleted AS lacks,
        (SELECT o.run_id FROM job_run_files o
-         WHERE o.path = $3 AND o.id > f.id AND o.state IN ('loaded', 'partial')
-           AND o.content_hash IS DISTINCT FROM $1
+         WHERE o.path = w.path AND o.id > f.id AND o.state IN ('loaded', 'partial')
+           AND o.content_hash IS DISTINCT FROM w.content_hash
          ORDER BY o.id DESC LIMIT 1) AS replaced_by,
        (SELECT n.id
           FROM unnest(coalesce(f.symbols, ARRAY[NULL])) AS s (symbol)
@@ -22,10 +23,31 @@ SELECT f.state, f.rows_resumable, f.run_id, f.provider, f.interval, to_json(f.sy
           JOIN bars_loads n ON n.xact_at = r.revised_at
          WHERE n.stamped_at > f.started_at AND n.file_id IS DISTINCT FROM f.id
          LIMIT 1) AS changed_by
-  FROM (SELECT * FROM job_run_files
-         WHERE content_hash = $1 AND config_fingerprint = $2 AND state IN ('loaded', 'partial')
-         ORDER BY id DESC
-         LIMIT 1) f
+  FROM ROWS FROM (json_to_recordset(CAST(CAST($1 AS text) AS json))
+                  AS (content_hash text, fingerprint text, path text)) WITH ORDINALITY
+       AS w (content_hash, fingerprint, path, n)
+ CROSS JOIN LATERAL (
+       SELECT * FROM job_run_files
+        WHERE content_hash = w.content_hash AND config_fingerprint = w.fingerprint AND state IN ('loaded', 'partial')
+        ORDER BY id DESC
+        LIMIT 1) f
+
+-- files_whole --
+-- How many of the first files of $1 have their first and last bar in the store, or have no bars: JSON array of (provider,
+-- interval, symbols, min_ts, max_ts).
+SELECT count(*)
+  FROM (SELECT bool_and(w.min_ts IS NULL OR w.max_ts IS NULL
+                        OR coalesce(w.provider IS NOT NULL AND w.interval IS NOT NULL AND w.symbols IS NOT NULL
+                           AND EXISTS (SELECT 1 FROM bars_ohlcv b
+                                        WHERE b.provider = w.provider AND b."interval" = w.interval AND b.ts = w.min_ts
+                                          AND b.symbol = ANY (w.symbols))
+                           AND EXISTS (SELECT 1 FROM bars_ohlcv b
+                                        WHERE b.provider = w.provider AND b."interval" = w.interval AND b.ts = w.max_ts
+                                          AND b.symbol = ANY (w.symbols)), false)) OVER (ORDER BY w.n) AS whole
+          FROM ROWS FROM (json_to_recordset(CAST(CAST($1 AS text) AS json))
+                          AS (provider text, interval text, symbols text[], min_ts timestamptz, max_ts timestamptz))
+               WITH ORDINALITY AS w (provider, interval, symbols, min_ts, max_ts, n)) AS ends
+ WHERE whole
 
 -- file_ends --
 -- Whether the first and the last bar of a file are stored: one of provider $1, interval $2 and symbols $3 (JSON array) at
@@ -79,12 +101,16 @@ VALUES (CAST($1 AS bigint), $2, CAST($3 AS bigint), $4, $5, 'loading',
         now() - make_interval(secs => CAST($6 AS double precision)))
 RETURNING id
 
--- file_known_add --
--- Opens and closes the row of a file that is loaded already, as file_begin and file_end do. $1 run, $2 path, $3 size,
--- $4 content hash, $5 fingerprint, $6 notes (JSON array).
+-- files_known_add --
+-- Opens and closes the rows of files that are loaded already, as file_begin and file_end do, in their order. $1 run,
+-- $2 JSON array of (path, size_bytes, content_hash, config_fingerprint, notes). Returns their ids.
 INSERT INTO job_run_files (run_id, path, size_bytes, content_hash, config_fingerprint, state, notes, symbols, completed_at)
-VALUES (CAST($1 AS bigint), $2, CAST($3 AS bigint), $4, $5, 'known',
-        ARRAY(SELECT jsonb_array_elements_text(CAST(CAST($6 AS text) AS jsonb))), '{}', clock_timestamp())
+SELECT CAST($1 AS bigint), w.path, w.size_bytes, w.content_hash, w.config_fingerprint, 'known', w.notes, '{}',
+       clock_timestamp()
+  FROM ROWS FROM (json_to_recordset(CAST(CAST($2 AS text) AS json))
+                  AS (path text, size_bytes bigint, content_hash text, config_fingerprint text, notes text[]))
+       WITH ORDINALITY AS w (path, size_bytes, content_hash, config_fingerprint, notes, n)
+ ORDER BY w.n
 RETURNING id
 
 -- file_end --

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import adbc_driver_manager as adbc
 import adbc_driver_postgresql
@@ -102,12 +102,21 @@ _TEXT, _BOOLEAN, _BIGINT = pa.large_string(), pa.bool_(), pa.int64()
 _DOUBLE, _TIME = pa.float64(), pa.timestamp("us", "UTC")
 
 
-def parameters(values: Sequence[Param]) -> pa.RecordBatch:
-    """`values` as one Arrow row of `$1`, `$2`, …: text, boolean, bigint, double precision or
-    timestamptz; None is a text. Written byte by byte, because a statement has few values, for
-    which Polars takes longer than the server; and `pyarrow.array` imports pandas."""
-    columns = [_parameter(value) for value in values]
-    return pa.RecordBatch.from_arrays(columns, _names(len(columns)))
+def values(column: pa.ChunkedArray) -> list[Any]:
+    """As `to_pylist`, which imports pandas for the first time that it meets."""
+    if column.type != _TIME:
+        return list(column.to_pylist())
+    ticks = (tick for chunk in column.chunks for tick in chunk.view(_BIGINT).to_pylist())
+    return [None if tick is None else _FIRST + tick * _TICK for tick in ticks]
+
+
+def parameters(given: Sequence[Param]) -> pa.RecordBatch | None:
+    """The values `given` as one Arrow row of `$1`, `$2`, …: text, boolean, bigint, double precision
+    or timestamptz; None is a text. None if there are none. Written byte by byte, because a
+    statement has few values, for which Polars takes longer than the server; and `pyarrow.array`
+    imports pandas."""
+    columns = [_parameter(value) for value in given]
+    return pa.RecordBatch.from_arrays(columns, _names(len(columns))) if columns else None
 
 
 @lru_cache(maxsize=64)

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from loader.bars import forks
 from loader.db import pooler
-from loader.db.adbc import AdbcSession, Error, parameters
+from loader.db.adbc import AdbcSession, Error, parameters, values
 from loader.db.cancelling import on_main
 from loader.db.conninfo import conninfo
 from loader.db.executor import Param
@@ -145,19 +145,23 @@ class Connection:
         if self.shards is not None and name == "wanted_set":
             self.shards.wanted = str(params[0])
         with self._translated(f"running {name}"):
-            self._session.execute(self._sql(name), _record(params)).read_all()
+            self._session.execute(self._sql(name), parameters(params)).read_all()
 
     def changed(self, name: str, *params: Param) -> int:
         """Executes query `name`, which returns no rows. Gives how many it wrote or took away: the
         server need not keep rows to count them."""
         with self._translated(f"running {name}"):
-            return self._session.changed(self._sql(name), _record(params))
+            return self._session.changed(self._sql(name), parameters(params))
 
     def row(self, name: str, *params: Param) -> tuple[Any, ...] | None:
         """The first row of query `name`, or None."""
+        return next(self.rows(name, *params), None)
+
+    def rows(self, name: str, *params: Param) -> Iterator[tuple[Any, ...]]:
+        """All rows of query `name`, which is executed at once: a few, in Python's types."""
         with self._translated(f"running {name}"):
-            table = self._session.execute(self._sql(name), _record(params)).read_all()
-        return next(zip(*(column.to_pylist() for column in table.columns), strict=True), None)
+            table = self._session.execute(self._sql(name), parameters(params)).read_all()
+        return zip(*(values(column) for column in table.columns), strict=True)
 
     def one(self, name: str, *params: Param) -> tuple[Any, ...]:
         """The first row of a query that always has one.
@@ -177,7 +181,7 @@ class Connection:
             if self._is_spread(name):
                 frame = pl.from_arrow(pa.Table.from_batches(self._spread(name, str(params[0]))))
             else:
-                rows = self._session.execute(self._sql(name), _record(params))
+                rows = self._session.execute(self._sql(name), parameters(params))
                 frame = pl.from_arrow(rows.read_all())
         assert isinstance(frame, pl.DataFrame)
         return frame
@@ -273,7 +277,7 @@ class Connection:
     def _answers(self, name: str, times: Sequence[datetime]) -> list[tuple[bool, str | None]]:
         assert self.shards is not None
         command = self.shards.everywhere(name, lambda sql: _at(sql, times))
-        table = self._session.execute(query("every_shard"), _record([command])).read_all()
+        table = self._session.execute(query("every_shard"), parameters([command])).read_all()
         return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
     @contextmanager
@@ -293,8 +297,3 @@ def _at(sql: str, times: Sequence[datetime]) -> str:
     for number, moment in enumerate(times, 1):
         sql = sql.replace(f"${number}", f"TIMESTAMPTZ '{moment.isoformat()}'")
     return sql
-
-
-def _record(params: Sequence[Param]) -> pa.RecordBatch | None:
-    """Parameters `$1`, `$2`, … as one Arrow row; None if there are none."""
-    return parameters(params) if params else None

@@ -21,6 +21,7 @@ from loader.events import FileDone, FileNote, FileStarted
 from loader.ingest.file import FileWork, identity
 from loader.ingest.run import STOPPED, LoadMode, LoadRun, Work
 from loader.ingest.run.losses import Loss
+from loader.ingest.run.recognised import note_of
 from loader.read.panics import panics
 from loader.read.sources import Source, content_hash
 from loader.results import Counts, FileResult, FileState, Note
@@ -136,7 +137,8 @@ class _Attempts:
         assert self._done.content_hash is not None
         with self._run.connection(autocommit=True) as reader:
             fingerprint = self._run.fingerprint_of(self._source)
-            seen = ledger.known(reader, self._done.content_hash, fingerprint, self._source.name)
+            asked = ledger.Asked(self._done.content_hash, fingerprint, self._source.name)
+            (seen,) = ledger.known(reader, [asked])
             lost = None
             if seen and seen.stands and self._run.others is None:
                 chunks = self._run.in_chunks(reader)
@@ -145,19 +147,10 @@ class _Attempts:
         others = self._run.others
         changed = bool(seen and others and others.changed_since(self._run, seen.run_id))
         if seen and seen.stands and not deletes and not changed and not (lost and lost.open):
-            note = (
-                f"nothing new: loaded already by run {seen.run_id} under the same settings "
-                "(--force loads it again)"
-            )
-            if lost is not None:
-                what = "its bars are" if lost.whole else "some of its bars are"
-                note = (
-                    f"{what} no longer stored, as after retention: loaded by run {seen.run_id}, "
-                    "and not again (--force loads it again)"
-                )
-            result = replace(self._done, state="known", notes=(Note("run", note),))
+            why = note_of(seen, lost)
+            result = replace(self._done, state="known", notes=(why,))
             result = recorded(self._run, self._source, result)
-            self._run.emit(FileNote(self._source.name, Note("run", note)))
+            self._run.emit(FileNote(self._source.name, why))
             return result
         self._asks_ledger = False
         if seen and seen.whole:
@@ -213,7 +206,7 @@ def recorded(
         if result.file_id is None:
             fingerprint = run.fingerprint_of(source)
             if result.state == "known":
-                file_id = ledger.add_known(writer, run.run_id, source, result, fingerprint)
+                (file_id,) = ledger.add_known(writer, run.run_id, [source], [result], [fingerprint])
                 return replace(result, file_id=file_id)
             file_id = ledger.begin(
                 writer, run.run_id, source, result.content_hash, fingerprint, 0.0

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TypeVar
@@ -28,6 +28,8 @@ from loader.events import Event, FileNote, Listener, RunDone, RunStarted
 from loader.ingest import known_at
 from loader.ingest.attempts import load_file
 from loader.ingest.run import LoadRun, Others, Plans, Replaying, durable
+from loader.ingest.run.recognised import MOST, recognised
+from loader.ingest.run.turns import Turns
 from loader.read.sources import Source
 from loader.results import ChunkWrites, FileResult, LoadResult, Note, RunStatus
 from loader.settings import Settings
@@ -165,10 +167,16 @@ def _all_files(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
     such as Ctrl-C, ends the wait for those that do not end by themselves; they commit nothing."""
     workers = 1 if run.settings.known_at_from else run.settings.workers
     pool = ThreadPoolExecutor(workers, thread_name_prefix="mdload-file")
-    pending: list[Future[FileResult]] = [pool.submit(load_file, run, s) for s in sources]
+    turns = Turns(sources)
+    pending = {pool.submit(_load_in_turn, run, turns) for _ in range(min(workers, len(sources)))}
     try:
-        results = [_result(future) for future in pending]
+        while pending:
+            # In steps: a signal that comes just before a wait begins would be noticed at its end.
+            ended, pending = wait(pending, timeout=_LOOK, return_when=FIRST_EXCEPTION)
+            for future in ended:
+                future.result()
     except BaseException:
+        turns.end()
         pool.shutdown(wait=False, cancel_futures=True)
         given_up = time.monotonic() + _PATIENCE
         while not all(future.done() for future in pending) and time.monotonic() < given_up:
@@ -176,15 +184,21 @@ def _all_files(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
             wait(pending, timeout=0.2)
         raise
     pool.shutdown()
-    return results
+    return turns.all_results
 
 
-def _result(future: Future[FileResult]) -> FileResult:
-    """What `future` returns or raises. Waits in steps: a signal that comes just before a wait
-    begins would be noticed at its end only."""
-    while not future.done():
-        wait([future], timeout=_LOOK)
-    return future.result()
+def _load_in_turn(run: LoadRun, turns: Turns) -> None:
+    """Loads sources as long as there are some. After a file that was recognised, the ledger is
+    asked for the next ones together, each time for more of them."""
+    most = 1
+    while taken := turns.take(most):
+        known = recognised(run, [source for _, source in taken]) if most > 1 else []
+        turns.results.update((at, result) for (at, _), result in zip(taken, known, strict=False))
+        most = min(2 * most, MOST) if len(known) == most else max(len(known), 1)
+        for at, source in taken[len(known) :][:1]:
+            turns.give_back(taken[len(known) + 1 :])
+            turns.results[at] = result = load_file(run, source)
+            most = max(most, 2) if result.state == "known" else most
 
 
 def _stoppable(run: LoadRun, work: Callable[[], T]) -> T:

@@ -61,7 +61,7 @@ def test_a_session_that_failed_does_not_serve_again(job: LoadRun) -> None:
     with job.connection(autocommit=True) as reader:
         failed = pid(reader)
         with pytest.raises(DatabaseError):
-            reader.run("file_known", "hash")  # a parameter short
+            reader.run("file_begin", "path")  # a parameter short
     with job.connection(autocommit=True) as reader:
         after = pid(reader)
         assert after != failed

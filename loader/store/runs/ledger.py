@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass
 from datetime import datetime
 from typing import Final
@@ -48,9 +48,40 @@ class Known:
         return self.whole and self.replaced_by is None and self.changed_by is None
 
 
-def known(reader: Connection, content_hash: str, fingerprint: str, path: str) -> Known | None:
-    row = reader.row("file_known", content_hash, fingerprint, path)
-    return Known(row[0] == "loaded", *row[1:]) if row else None
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A content, the fingerprint of its settings, and the path that it stands under now."""
+
+    content_hash: str
+    fingerprint: str
+    path: str
+
+
+def known(reader: Connection, asked: Sequence[Asked]) -> list[Known | None]:
+    """What the ledger says of each content that is `asked` for, all at one moment."""
+    wanted = json.dumps([asdict(each) for each in asked], ensure_ascii=False)
+    found: list[Known | None] = [None] * len(asked)
+    for number, state, *more in reader.rows("files_known", wanted):
+        found[number - 1] = Known(state == "loaded", *more)
+    return found
+
+
+def whole(reader: Connection, known: Sequence[Known]) -> int:
+    """How many of the first contents, which are loaded whole, have their first and last bar in the
+    store; those without bars lack none. One with bars of several providers or intervals ends the
+    count: nobody can say."""
+    ends = [
+        {
+            "provider": each.provider,
+            "interval": each.interval,
+            "symbols": None if each.symbols is None else json.loads(each.symbols),
+            "min_ts": each.min_ts.isoformat() if each.min_ts else None,
+            "max_ts": each.max_ts.isoformat() if each.max_ts else None,
+        }
+        for each in known
+    ]
+    (count,) = reader.one("files_whole", json.dumps(ends, ensure_ascii=False))
+    return int(count)
 
 
 def loaded(reader: Connection, run_id: int, source: Source, content_hash: str) -> FileResult | None:
@@ -100,15 +131,26 @@ def begin(
 
 
 def add_known(
-    writer: Connection, run_id: int, source: Source, whole: FileResult, fingerprint: str
-) -> int:
-    """As `begin` and `end` for a file of which nothing is loaded, in one statement."""
-    notes = json.dumps([note.text for note in whole.notes], ensure_ascii=False)
-    (file_id,) = writer.one(
-        "file_known_add", run_id, source.name, source.size_bytes, whole.content_hash, fingerprint,
-        notes,
-    )  # fmt: skip
-    return int(file_id)
+    writer: Connection,
+    run_id: int,
+    sources: Sequence[Source],
+    results: Sequence[FileResult],
+    fingerprints: Sequence[str],
+) -> list[int]:
+    """As `begin` and `end` for files of which nothing is loaded, in one statement. There may be
+    more sources and fingerprints than results. Returns the ids of their rows."""
+    rows = [
+        {
+            "path": source.name,
+            "size_bytes": source.size_bytes,
+            "content_hash": result.content_hash,
+            "config_fingerprint": fingerprint,
+            "notes": [note.text for note in result.notes],
+        }
+        for source, result, fingerprint in zip(sources, results, fingerprints, strict=False)
+    ]
+    added = writer.rows("files_known_add", run_id, json.dumps(rows, ensure_ascii=False))
+    return sorted(int(file_id) for (file_id,) in added)
 
 
 def end(

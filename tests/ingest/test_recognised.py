@@ -1,0 +1,112 @@
+"""Files that are recognised: asked for together, with the same answers as one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import psycopg
+import pytest
+
+from loader.ingest import pipeline
+from loader.ingest.pipeline import load
+from loader.read.sources import find
+from loader.results import LoadResult
+from loader.settings import Settings
+from tests.support.sql import fetch
+
+BOOKS = """path, size_bytes, content_hash, config_fingerprint, state, notes, symbols, rows_read,
+    dialect, completed_at IS NOT NULL"""
+NEWS = "nothing new: loaded already by run {} under the same settings (--force loads it again)"
+
+
+def written(folder: Path, names: str, close: float = 1.5) -> list[str]:
+    for name in names:
+        pl.DataFrame(
+            {"symbol": name, "interval": "1d", "ts": ["2024-03-04", "2024-03-05"], "open": 1.0,
+             "high": 2.0, "low": 0.5, "close": close, "volume": 10.0, "provider": "made"}
+        ).write_csv(folder / f"{name}.csv")  # fmt: skip
+    return [str(folder / f"{name}.csv") for name in names]
+
+
+def loaded(url: str, files: Sequence[str], **settings: Any) -> LoadResult:
+    with find(files) as sources:
+        return load(Settings(**settings), url, sources)
+
+
+def states(result: LoadResult) -> dict[str, str]:
+    return {Path(file.path).stem: file.state for file in result.files}
+
+
+def books(url: str, result: LoadResult) -> list[tuple[Any, ...]]:
+    return fetch(
+        url, f"SELECT {BOOKS} FROM job_run_files WHERE run_id = {result.run_id} ORDER BY id"
+    )
+
+
+def test_together_they_come_to_the_same_as_one_by_one(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = written(tmp_path, "ABCDEFGHI")
+    first = loaded(database_url, files)
+    assert set(states(first).values()) == {"loaded"}
+
+    together = loaded(database_url, files)
+    monkeypatch.setattr(pipeline, "recognised", lambda run, sources: [])
+    alone = loaded(database_url, files)
+    assert books(database_url, together) == books(database_url, alone)
+    for result in (together, alone):
+        assert set(states(result).values()) == {"known"}
+        assert [file.path for file in result.files] == files
+        assert {note.text for file in result.files for note in file.notes} == {
+            NEWS.format(first.run_id)
+        }
+        ids = [file.file_id for file in result.files]
+        assert ids == [
+            n for (n,) in fetch(
+                database_url,
+                f"SELECT id FROM job_run_files WHERE run_id = {result.run_id} ORDER BY path",
+            )
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_files_among_them_that_have_something_to_load(
+    database_url: str, tmp_path: Path, workers: int
+) -> None:
+    files = written(tmp_path, "ABCDEFGHIJKLMNOP")
+    loaded(database_url, files)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("DELETE FROM bars_ohlcv WHERE symbol = 'D' AND ts = '2024-03-05'")
+    written(tmp_path, "G", close=1.75)
+    (tmp_path / "K.csv").write_text("no bars\n1\n")
+
+    again = loaded(database_url, files, workers=workers)
+    found = states(again)
+    assert {name: state for name, state in found.items() if state != "known"} == {
+        "D": "loaded", "G": "loaded", "K": "failed",
+    }  # fmt: skip
+    assert len(found) == 16
+    assert [file.path for file in again.files] == files
+    assert sorted(row[0] for row in books(database_url, again)) == files
+    assert fetch(database_url, "SELECT count(*), count(DISTINCT symbol) FROM bars_ohlcv") == [
+        (32, 16)
+    ]
+    assert fetch(database_url, "SELECT close FROM bars_ohlcv WHERE symbol = 'G' ORDER BY ts") == [
+        (1.75,),
+        (1.75,),
+    ]
+
+
+def test_a_second_file_of_the_same_content_waits_for_the_first(
+    database_url: str, tmp_path: Path
+) -> None:
+    """The ledger is asked again once a file was loaded."""
+    loaded(database_url, written(tmp_path, "ABCD"))
+    files = written(tmp_path, "ABCDE")
+    (tmp_path / "copy").mkdir()
+    files += written(tmp_path / "copy", "E")
+    found = loaded(database_url, files)
+    assert [file.state for file in found.files] == [*["known"] * 4, "loaded", "known"]
