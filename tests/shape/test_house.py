@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import statistics
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -12,7 +13,7 @@ from loader.bars.columns import OPTIONAL, TYPES
 from loader.db.queries import parse, queries
 from loader.errors import MdloadError
 from loader.store import schema
-from tests.conftest import ROOT
+from tests.conftest import ROOT, database
 
 MODULES = sorted((ROOT / "loader").rglob("*.py"))
 
@@ -116,16 +117,23 @@ TIMESCALE = r"timescaledb[_.]|hypertable|compress_chunk|_policy\(|continuous_agg
 CITUS = r"pg_dist_|citus_shards|run_command_on|get_shard_id|create_distributed|truncate_local"
 
 
-TENANTS = parse((ROOT / "sql" / "tenants.sql").read_text(), "tenants.sql")
+@pytest.fixture(scope="module")
+def every_table(server_url: str, template: str) -> Iterator[psycopg.Connection]:
+    """A session with the tenants' tables and all temporary ones."""
+    with database(server_url, template) as url:
+        schema.upgrade(url, history=schema.TENANTS)
+        with psycopg.connect(url) as connection:
+            for made in TEMPORARY:
+                connection.execute(queries()[made].encode())
+            yield connection
 
 
 @pytest.mark.parametrize("name", queries())
-def test_every_query_is_understood_by_the_server(database_url: str, name: str) -> None:
-    if name in TENANTS:
-        schema.upgrade(database_url, history=schema.TENANTS)
-    with psycopg.connect(database_url) as connection:
-        for made in TEMPORARY:
-            connection.execute(queries()[made].encode())
+def test_every_query_is_understood_by_the_server(
+    every_table: psycopg.Connection, name: str
+) -> None:
+    connection = every_table
+    with connection.transaction(force_rollback=True):
         # Only their grammar: not every server has them, or what they make is there already.
         if re.search(rf"{TIMESCALE}|{CITUS}|^ALTER|^CREATE INDEX", queries()[name]):
             guarded = f"DO $$ BEGIN IF false THEN {queries()[name]}; END IF; END $$"
@@ -134,3 +142,4 @@ def test_every_query_is_understood_by_the_server(database_url: str, name: str) -
             connection.execute(queries()[name].replace("TABLE mdload_", "TABLE again_").encode())
         else:
             connection.execute(f"PREPARE checked AS {queries()[name]}".encode())
+            connection.execute("DEALLOCATE checked")
