@@ -40,6 +40,8 @@ _LIMITS: Final = (
 #: By connection string: how many sessions at once are known to be had. Infinite without a pooler.
 _known: dict[str, float] = {}
 _lock = Lock()
+#: Sessions that this process keeps beside those of a load: the lock of a job.
+_kept = 0
 
 
 class _NoSession(Exception):
@@ -54,6 +56,13 @@ def sessions_of(workers: int) -> int:
     """How many sessions a load of so many files at a time has open at once: the run's record and
     its heartbeat, and for each file those that write, read the store and keep the books."""
     return 2 + 6 * workers
+
+
+def keep(more: int) -> None:
+    """Counts `more` sessions, which may be negative, to those that last while others come."""
+    global _kept  # noqa: PLW0603 - as many as the process has
+    with _lock:
+        _kept += more
 
 
 def check(given: str, connection: psycopg.Connection[Any], sessions: int = FEWEST) -> None:
@@ -105,14 +114,19 @@ def _allowed(connection: psycopg.Connection[Any], sessions: int) -> float:
         limits |= {"the role's CONNECTION LIMIT": int(of_role or -1)}
         limits |= {"the database's CONNECTION LIMIT": int(of_database or -1)}
     allowed, what = min((number, what) for what, number in limits.items() if number >= 0)
-    if allowed >= sessions:
+    if allowed - _kept >= sessions:
         return float("inf")
-    fits = (allowed - sessions_of(0)) // (sessions_of(1) - sessions_of(0))
     raise DatabaseError(
-        f"the server allows {allowed} sessions at once, and this takes {sessions}: nothing was "
-        "done",
-        hint=f"load with --workers {fits}, or raise {what}" if fits > 0 else f"raise {what}",
+        f"the server allows {allowed} sessions at once, and this takes {sessions + _kept}: nothing "
+        "was done",
+        hint=f"{_fewer_workers(allowed - _kept)}raise {what}",
     )
+
+
+def _fewer_workers(sessions: int) -> str:
+    """The start of a hint: how many files at a time fit into so many sessions, if any do."""
+    fit = (sessions - sessions_of(0)) // (sessions_of(1) - sessions_of(0))
+    return f"load with --workers {fit}, or " if fit > 0 else ""
 
 
 def _prove(
@@ -137,9 +151,9 @@ def _prove(
             raise shared from None
         except (_NoSession, psycopg.Error):
             raise DatabaseError(
-                f"a pooler stands before the server and gives {len(held)} of the {sessions} "
-                "sessions that this takes at once: nothing was done",
-                hint=f"load with fewer --workers, raise its default_pool_size, or {server}",
+                f"a pooler stands before the server and gives {len(held) + _kept} of the "
+                f"{sessions + _kept} sessions that this takes at once: nothing was done",
+                hint=f"{_fewer_workers(len(held))}raise its default_pool_size, or {server}",
             ) from None
     for one, _ in held:
         _asked(one, b"COMMIT")

@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from typing import Final
 
+from loader.db import pooler
 from loader.db.cancelling import TooLate, apart
 from loader.db.rows import Row, Session, connect
 from loader.errors import DatabaseError, JobHeld
@@ -99,6 +100,7 @@ class JobLock:
         self._session, self._taken = None, False
         if session is None:
             return
+        pooler.keep(-1)
         try:
             # A closed socket alone frees it only when the server notices: the next run of the job
             # may have asked by then.
@@ -110,6 +112,7 @@ class JobLock:
 
     def _connected(self, wait: float | None) -> Session:
         self._session = connect(self._url, doing=f"locking the job {self._name}")
+        pooler.keep(1)
         timeout = 0 if wait in (None, float("inf")) else max(1, round(1000 * (wait or 0)))
         timeout = min(timeout, _LONGEST_MS)
         self._session.run("job_lock_session", _called(os.getpid()), f"{timeout}ms")

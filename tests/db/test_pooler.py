@@ -12,6 +12,7 @@ from loader import StoreClient
 from loader.db import pooler
 from loader.errors import DatabaseError
 from tests.conftest import Ran, plain_only
+from tests.support.jobs import config
 from tests.support.pooling import needs_pgbouncer, pooled
 from tests.support.sql import fetch
 
@@ -72,7 +73,7 @@ def test_whole_sessions_are_as_good_as_a_server(
 
 
 def test_a_pool_that_is_too_small_says_how_many_it_takes(
-    mdload: Mdload, database_url: str, load: tuple[str | Path, ...]
+    mdload: Mdload, database_url: str, load: tuple[str | Path, ...], tmp_path: Path
 ) -> None:
     with pooled(database_url, "session", 2) as url:
         env = {"MDLOAD_DATABASE_URL": url}
@@ -80,8 +81,22 @@ def test_a_pool_that_is_too_small_says_how_many_it_takes(
         assert ran.code == 5
         assert "gives 2 of the 8 sessions that this takes at once: nothing was done" in ran.err
         assert mdload("job-runs", "list", env=env).code == 0  # that takes no more
+        assert "hint: raise its default_pool_size, or connect to the server itself" in ran.err
         ran = mdload(*load, "--workers", "3", env=env)
         assert "gives 2 of the 20 sessions" in ran.err
+    with pooled(database_url, "session", 8) as url:  # the lock of the job takes one
+        config(tmp_path, url, '[jobs.one]\nsource = "a.csv"')
+        ran = mdload("run", "one")
+        assert ran.code == 5
+        assert "gives 8 of the 9 sessions that this takes at once" in ran.err
+        ran = mdload(*load, "--workers", "2", env={"MDLOAD_DATABASE_URL": url})
+        assert "gives 8 of the 14 sessions" in ran.err
+        assert "hint: load with --workers 1, or raise its default_pool_size, or" in ran.err
+    with pooled(database_url, "session", 9) as url:
+        config(tmp_path, url, '[jobs.one]\nsource = "b.csv"')
+        (tmp_path / "b.csv").write_text("ts,symbol,open,high,low,close\n")
+        ran = mdload("run", "one")
+        assert ran.code == 0, ran.err
     assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
 
 

@@ -10,7 +10,7 @@ import psycopg
 
 from loader.db.embedded import embedded
 from tests.conftest import Ran, plain_only
-from tests.support.jobs import bars
+from tests.support.jobs import bars, config
 from tests.support.sql import fetch
 
 pytestmark = plain_only
@@ -33,6 +33,12 @@ def test_a_server_of_few_sessions(mdload: Mdload, warm: Path, tmp_path: Path) ->
     ran = mdload(*args, "--workers", "1")
     assert (ran.code, ran.json()["rows_read"]) == (0, 206), ran.err
     assert mdload("coverage").code == 0
+    with embedded(warm) as url:
+        config(tmp_path, url, '[jobs.one]\nsource = "0.csv"')
+        ran = mdload("run", "one")
+    assert ran.code == 5
+    assert "the server allows 8 sessions at once, and this takes 9: nothing was done" in ran.err
+    assert "hint: raise max_connections\n" in ran.err
 
 
 def test_the_limits_of_a_role_and_of_a_database(
