@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,11 +11,13 @@ import psycopg
 import pytest
 
 from loader import StoreClient
+from loader.db.queries import refuse_planted, resource
 from loader.errors import DatabaseError
 from tests.conftest import Ran
 from tests.support.sql import fetch
 
 Mdload = Callable[..., Ran]
+MIGRATIONS = Path(str(resource("migrations")))
 PLANTED = [
     "FUNCTION {0}.concat(text, text) RETURNS text LANGUAGE sql AS 'SELECT {0}.steal()'",
     "FUNCTION {0}.quote_ident(varchar) RETURNS text LANGUAGE sql AS 'SELECT {0}.steal()'",
@@ -68,3 +71,21 @@ def test_nothing_of_others_runs_with_the_rights_of_a_load(
     with pytest.raises(DatabaseError, match="has put"), StoreClient(database_url) as client:
         client.write_bars([bar])
     assert fetch(database_url, "SELECT * FROM stolen") == []
+
+
+def test_every_function_of_a_migration_is_looked_for(database_url: str) -> None:
+    """Those of the migrations, and of the functions and triggers that they make, are a list."""
+    called = re.compile(r"\b([a-z_][a-z0-9_]*)\(")
+    pages = [*MIGRATIONS.rglob("*.py"), *MIGRATIONS.rglob("*.sql")]
+    names = {name for page in pages for name in called.findall(page.read_text())}
+    assert {"quote_literal", "num_nulls"} <= names
+    its = "SELECT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace"
+    servers = {name for (name,) in fetch(database_url, its)}
+    types = {"text", "numeric"}  # of columns: `numeric(20, 8)`
+    looked_for: list[str] = []
+
+    def row(_: str, functions: str) -> None:
+        looked_for.extend(functions.split())
+
+    refuse_planted(row)
+    assert (names & servers) - types - set(looked_for) == set()

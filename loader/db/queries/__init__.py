@@ -27,7 +27,10 @@ from loader.settings.datasets import BARS_OHLCV, Dataset, dataset
 _NAME = re.compile(r"^-- (\w+) --$", re.MULTILINE)
 _CALL: Final = re.compile(r"\b([a-z_][a-z0-9_]*)\s*\(")
 #: Called by the migrations and by the triggers that they make.
-_MIGRATIONS: Final = ("now", "upper", "format", "substring", "array_agg", "count", "sum", "concat")
+_MIGRATIONS: Final = (
+    "now", "upper", "format", "substring", "array_agg", "count", "sum", "concat", "md5", "lag",
+    "num_nulls", "quote_literal", "gen_random_uuid", "obj_description",
+)  # fmt: skip
 
 
 def resource(name: str) -> Traversable:
