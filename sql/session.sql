@@ -46,8 +46,10 @@ SELECT set_config(name, setting, false)
 
 -- planted --
 -- Functions and operators of others in the session's schemas that have a name of PostgreSQL's own: a better match for
--- the types of a call precedes the order of schemas, so that mdload's statements would run them. $1 the functions that
--- matter, between blanks. Every name here is qualified, so that this statement runs none of them.
+-- the types of a call precedes the order of schemas, so that mdload's statements would run them. Types and tables that
+-- would be found before PostgreSQL's own, because the search_path names pg_catalog behind their schema: a domain runs its
+-- checks. $1 the functions that matter, between blanks. Every name here is qualified, so that this statement runs none of
+-- them.
 SELECT found.signature, pg_catalog.pg_get_userbyid(found.owner) AS owner
   FROM (SELECT CAST(CAST(p.oid AS pg_catalog.regprocedure) AS pg_catalog.text) AS signature, p.pronamespace AS schema,
                p.proowner AS owner, p.oid AS oid
@@ -56,7 +58,14 @@ SELECT found.signature, pg_catalog.pg_get_userbyid(found.owner) AS owner
                OPERATOR(pg_catalog.=) ANY (pg_catalog.string_to_array(CAST($1 AS pg_catalog.text), ' '))
          UNION ALL
         SELECT CAST(CAST(o.oid AS pg_catalog.regoperator) AS pg_catalog.text), o.oprnamespace, o.oprowner, o.oid
-          FROM pg_catalog.pg_operator o) AS found
+          FROM pg_catalog.pg_operator o
+         UNION ALL
+        SELECT CAST(t.typname AS pg_catalog.text), t.typnamespace, t.typowner, t.oid
+          FROM pg_catalog.pg_type t
+          JOIN pg_catalog.pg_type own ON own.typname OPERATOR(pg_catalog.=) t.typname
+         WHERE own.typnamespace OPERATOR(pg_catalog.=) CAST('pg_catalog' AS pg_catalog.regnamespace)
+           AND pg_catalog.array_position(pg_catalog.current_schemas(false), CAST('pg_catalog' AS pg_catalog.name))
+               OPERATOR(pg_catalog.>) 1) AS found
   JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) found.schema
  WHERE n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false))
    AND NOT (found.owner OPERATOR(pg_catalog.=) n.nspowner)

@@ -73,6 +73,29 @@ def test_nothing_of_others_runs_with_the_rights_of_a_load(
     assert fetch(database_url, "SELECT * FROM stolen") == []
 
 
+@pytest.mark.parametrize(
+    "what",
+    [
+        "DOMAIN public.text AS pg_catalog.text CHECK (public.steal() IS NOT NULL)",
+        "VIEW public.pg_roles AS SELECT public.steal() AS rolname",
+    ],
+    ids=["domain", "view"],
+)
+def test_types_and_views_before_those_of_the_server(
+    mdload: Mdload, database_url: str, mallory: str, what: str
+) -> None:
+    env = {"MDLOAD_DATABASE_URL": database_url}
+    fetch(database_url, f"SET ROLE {mallory}; CREATE {what}")
+    assert mdload("coverage", env=env).code == 0  # PostgreSQL's own come first
+    name = database_url.partition("?")[0].rpartition("/")[2]
+    fetch(database_url, f"ALTER DATABASE {name} SET search_path = public, pg_catalog")
+    for command in ("coverage", "migrate", "doctor"):
+        ran = mdload(command, env=env)
+        assert ran.code in (5, 6), (command, ran.err)
+        assert f"the role '{mallory}' has put " in ran.out + ran.err
+    assert fetch(database_url, "SELECT * FROM stolen") == []
+
+
 def test_every_function_of_a_migration_is_looked_for(database_url: str) -> None:
     """Those of the migrations, and of the functions and triggers that they make, are a list."""
     called = re.compile(r"\b([a-z_][a-z0-9_]*)\(")
