@@ -19,6 +19,17 @@ SELECT format('%I.%I', chunk_schema, chunk_name) AS chunk, range_start AS lo, ra
   FROM timescaledb_information.chunks JOIN bars USING (hypertable_schema, hypertable_name)
  ORDER BY range_start
 
+-- chunks_filled --
+-- How many bars each chunk holds and how many symbols they have, as its statistics say; no row for a chunk that was never
+-- analyzed. Only if TimescaleDB is installed.
+SELECT format('%I.%I', n.nspname, c.relname) AS chunk, CAST(c.reltuples AS double precision) AS bars,
+       CASE WHEN s.n_distinct < 0 THEN -s.n_distinct * c.reltuples ELSE s.n_distinct END AS symbols
+  FROM pg_inherits i
+  JOIN pg_class c ON c.oid = i.inhrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = 'symbol'
+ WHERE i.inhparent = to_regclass('bars_ohlcv') AND c.reltuples > 0
+
 -- chunks_beside --
 -- The compressed chunks that have rows or dead space beside what is compressed, in order of time: name, first instant,
 -- first instant after it, bytes beside. $1 a moment: only chunks that end after it; NULL for all. An emptied chunk keeps

@@ -41,11 +41,33 @@ SELECT s.provider, s.symbol, s."interval",
 
 -- series_between --
 -- Every series with bars between $1 and $2, its first and last ts there, and how many bars. For compressed chunks, where
--- a probe costs more than reading the metadata of every batch: for whole chunks its bounds and counts are enough.
+-- a probe costs more than reading the metadata of every batch (for whole chunks its bounds and counts are enough), and
+-- for chunks that have few bars of each series.
 SELECT provider, symbol, "interval", min(ts) AS first, max(ts) AS last, count(*) AS bars
   FROM bars_ohlcv
  WHERE ts BETWEEN $1 AND $2
  GROUP BY provider, symbol, "interval"
+
+-- series_between_of --
+-- As series_between, of the wanted symbols (JSON array of text): an index search for each in a chunk.
+SELECT provider, symbol, "interval", min(ts) AS first, max(ts) AS last, count(*) AS bars
+  FROM bars_ohlcv
+ WHERE ts BETWEEN $1 AND $2 AND symbol = ANY (ARRAY(SELECT json_array_elements_text(@wanted)))
+ GROUP BY provider, symbol, "interval"
+
+-- bars_first --
+-- The first ts between $1 and $2, of provider $3 and interval $4 (NULL: of all).
+SELECT ts FROM bars_ohlcv
+ WHERE ts BETWEEN CAST($1 AS timestamptz) AND CAST($2 AS timestamptz)
+   AND (CAST($3 AS text) IS NULL OR provider = $3) AND (CAST($4 AS text) IS NULL OR "interval" = $4)
+ ORDER BY ts LIMIT 1
+
+-- bars_last --
+-- The last one.
+SELECT ts FROM bars_ohlcv
+ WHERE ts BETWEEN CAST($1 AS timestamptz) AND CAST($2 AS timestamptz)
+   AND (CAST($3 AS text) IS NULL OR provider = $3) AND (CAST($4 AS text) IS NULL OR "interval" = $4)
+ ORDER BY ts DESC LIMIT 1
 
 -- coverage_walk --
 -- Samples the times at which the wanted series (sid, provider, symbol, interval) have bars from first to last. From each

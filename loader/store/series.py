@@ -44,13 +44,33 @@ def stored_series(connection: Connection, asked: SeriesFilter) -> pl.DataFrame:
     """The stored series that are asked for, in key order: `sid` (their number), provider, symbol,
     interval, and `first` and `last` (UTC): their bars' ts within the bounds, null where none is.
 
-    Costs three index probes per stored series, however many bars; in chunks as many for each
-    that is not compressed, and the metadata of the batches in those that are.
+    Costs three index probes per stored series, however many bars; in chunks as many for each,
+    unless `stretches` has it read whole.
 
     Raises:
         NothingStored: none is stored at all, or none of one of the named symbols.
     """
-    return series_of(stored_pieces(connection, asked, stretches(connection)))
+    return series_of(stored_pieces(connection, asked, apart_for(connection, asked)))
+
+
+def apart_for(connection: Connection, asked: SeriesFilter) -> list[Stretch]:
+    """The stretches in which bars that are asked for can be."""
+    return stretches(connection, few=bool(asked.symbols))
+
+
+def ends(
+    connection: Connection, asked: SeriesFilter, apart: Sequence[Stretch]
+) -> tuple[datetime, datetime] | None:
+    """The first and the last ts of the bars asked for, whatever their symbol; None without any."""
+
+    def end(name: str, stretch: Stretch) -> datetime | None:
+        lo, hi = max(stretch.lo, asked.lo), min(stretch.hi, asked.hi)
+        found = connection.row(name, lo, hi, asked.provider, asked.interval)
+        return None if found is None else found[0]
+
+    first = next(filter(None, (end("bars_first", one) for one in apart)), None)
+    last = next(filter(None, (end("bars_last", one) for one in reversed(apart))), None)
+    return None if first is None or last is None else (first, last)
 
 
 def series_of(pieces: pl.DataFrame) -> pl.DataFrame:
@@ -61,10 +81,11 @@ def series_of(pieces: pl.DataFrame) -> pl.DataFrame:
 
 
 def stored_pieces(
-    connection: Connection, asked: SeriesFilter, apart: Sequence[Stretch]
+    connection: Connection, asked: SeriesFilter, apart: Sequence[Stretch], *, within: bool = False
 ) -> pl.DataFrame:
     """`stored_series` stretch by stretch: with the number of the `stretch`, a row for each that has
-    bars of the series, within the bounds or not, and `bars`, how many within (null: not counted).
+    bars of the series, and `bars`, how many within the bounds (null: not counted). `within` leaves
+    stretches out that have no time within the bounds, if there are such series in the others.
 
     Raises:
         NothingStored: as `stored_series`.
@@ -72,9 +93,19 @@ def stored_pieces(
     if asked.symbols:
         wanted = pl.Series(asked.symbols, dtype=pl.String).unique().to_list()
         connection.run("wanted_set", json.dumps(wanted))
-    found = pl.concat(
-        _pieces(connection, asked, stretch).with_columns(stretch=pl.lit(number, pl.Int32()))
+    looked = {
+        number: stretch
         for number, stretch in enumerate(apart)
+        if not within or (stretch.lo <= asked.hi and stretch.hi >= asked.lo)
+    }
+    found = pl.concat(
+        [
+            pl.DataFrame(schema={**_PIECES, "stretch": pl.Int32()}),
+            *(
+                _pieces(connection, asked, stretch).with_columns(stretch=pl.lit(number, pl.Int32()))
+                for number, stretch in looked.items()
+            ),
+        ]
     )
     everything = found
     for name in ("provider", "interval"):
@@ -84,6 +115,8 @@ def stored_pieces(
         found = found.filter(pl.col("symbol").is_in(asked.symbols))
     absent = sorted(set(asked.symbols) - set(found["symbol"]))
     if absent or not found.height:
+        if len(looked) < len(apart):
+            return stored_pieces(connection, asked, apart)
         raise NothingStored(_none_stored(asked, absent), hint=_next_step(asked, everything))
     series = found.select(SERIES).unique().sort(SERIES).with_row_index("sid")
     return series.cast({"sid": pl.Int32()}).join(found, on=SERIES, maintain_order="left_right")
@@ -92,13 +125,14 @@ def stored_pieces(
 def _pieces(connection: Connection, asked: SeriesFilter, stretch: Stretch) -> pl.DataFrame:
     """What of each series lies in the stretch (`_PIECES`)."""
     lo, hi = max(stretch.lo, asked.lo), min(stretch.hi, asked.hi)
-    if not stretch.compressed:
+    if not stretch.whole:
         name = "series_of_symbols" if asked.symbols else "series_all"
         return _frame(connection, name, stretch.lo, stretch.hi, lo, hi)
-    whole = _frame(connection, "series_between", stretch.lo, stretch.hi)
+    name = "series_between_of" if asked.symbols else "series_between"
+    whole = _frame(connection, name, stretch.lo, stretch.hi)
     if (lo, hi) == (stretch.lo, stretch.hi):
         return whole
-    within = _frame(connection, "series_between", lo, hi) if lo <= hi else whole.clear()
+    within = _frame(connection, name, lo, hi) if lo <= hi else whole.clear()
     return whole.select(SERIES).join(within, on=SERIES, how="left")
 
 

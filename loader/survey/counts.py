@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 import polars as pl
@@ -24,7 +25,12 @@ _MANY: Final = 2_000
 #: Fewest weeks of a series to count for an estimate; of thousands of series fewer, down to one.
 _LEAST: Final = 6
 _WEEKS: Final = 12_000
+#: Up to this many symbols are named where bars are read whole; of more, all are read.
+_NAMED: Final = 100
 _MICROSECOND: Final = timedelta(microseconds=1)
+_SLICED: Final = pl.Schema(
+    {**{s: pl.String() for s in SERIES}, "slice": pl.Int64(), "first": TS, "bars": pl.Int64()}
+)
 _WEEK: Final = timedelta(days=7) // _MICROSECOND
 
 
@@ -44,6 +50,29 @@ def shared_out(
         return list(pool.map(work, sessions, parts))
 
 
+def in_slices(
+    connection: Connection, pieces: pl.DataFrame, origin: datetime, width: timedelta
+) -> pl.DataFrame:
+    """The bars of one stretch's `pieces` slice by slice, for all series at once: `sid`, `slice`
+    (its number; slices are `width` long, counted from `origin`), `first` (ts) and `bars` of those
+    that hold any."""
+    name = "series_between"
+    if (symbols := pieces["symbol"].unique()).len() <= _NAMED:
+        name = "series_between_of"
+        connection.run("wanted_set", json.dumps(symbols.to_list()))
+    first, last = pieces.select(pl.col("first").min(), pl.col("last").max()).row(0)
+    frames = [pl.DataFrame(schema=_SLICED)]
+    number = (first - origin) // width
+    while (begin := origin + number * width) <= last:
+        lo, hi = max(begin, first), min(begin + width - _MICROSECOND, last)
+        for found in connection.frames(name, lo, hi):
+            placed = found.with_columns(slice=pl.lit(number, pl.Int64()))
+            frames.append(placed.select(_SLICED.names()).cast(_SLICED))
+        number += 1
+    wanted = pieces.select("sid", *SERIES)
+    return wanted.join(pl.concat(frames), on=SERIES).select("sid", "slice", "first", "bars")
+
+
 def counts(
     sessions: Sequence[Connection],
     pieces: pl.DataFrame,
@@ -57,7 +86,7 @@ def counts(
 
     `stops` have a row (sid, stretch, ts, length) for the first bar of each slice of time, `width`
     long. If there are too many bars, only some weeks are counted, and the other weeks with bars are
-    assumed to be like them. Compressed chunks store their counts.
+    assumed to be like them. Pieces that were read whole have their counts.
     """
     known = pieces.group_by("sid").agg(pl.col("bars").sum())
     found = {sid: (many, True) for sid, many in known.iter_rows()}

@@ -1,8 +1,8 @@
 """An overview of the store: each series' first and last bar, its count, and the empty times.
 
 No query here reads values of bars. Each one probes the index of the key, once per series and slice
-of time, or counts index entries in a sample of weeks. Compressed chunks are queried for all series
-at once, slice by slice; only the times of their batches are read.
+of time, or counts index entries in a sample of weeks. Compressed chunks, and those with few bars of
+each series, are queried for all series at once, slice by slice.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from loader import bars
 from loader.bars import SERIES
 from loader.db.arrow import Connection
 from loader.store.packed import wanted_json
-from loader.store.series import SeriesFilter, series_of, stored_pieces
-from loader.store.timescale.chunks import Stretch, stretches
-from loader.survey.counts import counts, shared_out
+from loader.store.series import SeriesFilter, apart_for, series_of, stored_pieces
+from loader.store.timescale.chunks import Stretch
+from loader.survey.counts import counts, in_slices, shared_out
 
 #: Most slices per cell of the strip; fewer if there are many series.
 _FINEST: Final = 8
@@ -88,8 +88,8 @@ def coverage(
     Raises:
         NothingStored: no such series is stored.
     """
-    apart = stretches(connection)
-    pieces = stored_pieces(connection, asked, apart).drop_nulls("first")
+    apart = apart_for(connection, asked)
+    pieces = stored_pieces(connection, asked, apart, within=True).drop_nulls("first")
     if not pieces.height:
         return Coverage((), None, timedelta())
     series = series_of(pieces)
@@ -156,8 +156,11 @@ def _stops(
         for (number,), part in own.group_by("stretch", maintain_order=True):
             assert isinstance(number, int)
             stretch = apart[number]
-            ask = _first_of_slices if stretch.compressed else _walked
-            found = ask(connection, part, stretch, grid).cast({"ts": bars.TS})
+            if stretch.whole:
+                sliced = in_slices(connection, part, grid.origin, grid.slice)
+                found = sliced.select("sid", ts="first")
+            else:
+                found = _walked(connection, part, stretch, grid).cast({"ts": bars.TS})
             frames.append(found.with_columns(stretch=pl.lit(number, pl.Int32())))
         return frames
 
@@ -179,22 +182,6 @@ def _walked(
     )  # fmt: skip
     connection.run("wanted_set", wanted_json(wanted))
     return pl.concat(connection.frames("coverage_walk", stretch.lo, stretch.hi))
-
-
-def _first_of_slices(
-    connection: Connection, pieces: pl.DataFrame, stretch: Stretch, grid: _Grid
-) -> pl.DataFrame:
-    """`sid` and `ts` of the first bar in each slice."""
-    first, last = pieces.select(pl.col("first").min(), pl.col("last").max()).row(0)
-    frames: list[pl.DataFrame] = []
-    number = (first - grid.origin) // grid.slice
-    while (begin := grid.origin + number * grid.slice) <= last:
-        lo, hi = max(begin, first), min(begin + grid.slice - _MICROSECOND, last)
-        frames += connection.frames("series_between", lo, hi)
-        number += 1
-    return pieces.select("sid", *SERIES).join(
-        pl.concat(frames).select(*SERIES, ts="first"), on=SERIES
-    ).select("sid", "ts")  # fmt: skip
 
 
 def _strips(stops: pl.DataFrame, grid: _Grid) -> dict[int, tuple[float | None, ...]]:

@@ -9,7 +9,15 @@ import polars as pl
 from loader.bars import SCHEMA
 from loader.check.unique import partitioned
 from loader.check.validate import CheckedBatch
-from loader.store.timescale.chunks import ALL_TIME, HourCounts, Stretch, Touched, _together, touched
+from loader.store.timescale.chunks import (
+    ALL_TIME,
+    HourCounts,
+    Stretch,
+    Touched,
+    _together,
+    cut,
+    touched,
+)
 
 T0 = datetime(2020, 1, 2, tzinfo=UTC)  # a Thursday, on which weeks begin here
 HOUR, WEEK = timedelta(hours=1), timedelta(days=7)
@@ -99,18 +107,18 @@ def test_a_file_by_symbol_comes_back_week_by_week() -> None:
     assert found == [(ts, ts, ["A", "B", "C"]) for ts in moments]
 
 
-def weeks(first: int, last: int, *, compressed: bool) -> Stretch:
+def weeks(first: int, last: int, *, whole: bool) -> Stretch:
     """From the begin of one week to the end of another."""
     end = T0 + (last + 1) * WEEK - timedelta(microseconds=1)
-    return Stretch(T0 + first * WEEK, end, compressed)
+    return Stretch(T0 + first * WEEK, end, whole)
 
 
 def test_neighbours_alike_are_looked_at_together() -> None:
-    kinds = [True] * 10 + [False] + [True] * 2
-    single = [weeks(n, n, compressed=kind) for n, kind in enumerate(kinds)]
+    kinds = [False] * 10 + [True] + [False] * 2 + [True] * 70
+    single = [weeks(n, n, whole=kind) for n, kind in enumerate(kinds)]
     assert _together(single) == [
-        weeks(0, 7, compressed=True), weeks(8, 9, compressed=True),
-        weeks(10, 10, compressed=False), weeks(11, 12, compressed=True),
+        weeks(0, 7, whole=False), weeks(8, 9, whole=False), weeks(10, 10, whole=True),
+        weeks(11, 12, whole=False), weeks(13, 76, whole=True), weeks(77, 82, whole=True),
     ]  # fmt: skip
     assert _together([]) == [ALL_TIME]
 
@@ -118,9 +126,22 @@ def test_neighbours_alike_are_looked_at_together() -> None:
 def test_no_time_is_looked_at_twice() -> None:
     """Chunks that somebody divided by symbol too, one of them compressed."""
     single = [
-        weeks(0, 0, compressed=True), weeks(1, 1, compressed=True), weeks(1, 1, compressed=False),
-        weeks(2, 2, compressed=True), weeks(2, 2, compressed=True),
+        weeks(0, 0, whole=True), weeks(1, 1, whole=True), weeks(1, 1, whole=False),
+        weeks(2, 2, whole=True), weeks(2, 2, whole=True),
     ]  # fmt: skip
     assert _together(single) == [
-        weeks(0, 0, compressed=True), weeks(1, 1, compressed=False), weeks(2, 2, compressed=True)
+        weeks(0, 0, whole=True), weeks(1, 1, whole=False), weeks(2, 2, whole=True)
+    ]  # fmt: skip
+
+
+def test_what_is_read_whole_is_cut_at_edges() -> None:
+    def part(first: timedelta, end: timedelta, *, whole: bool) -> Stretch:
+        return Stretch(T0 + first, T0 + end - timedelta(microseconds=1), whole)
+
+    single = [weeks(0, 2, whole=True), weeks(3, 4, whole=False), weeks(5, 5, whole=True)]
+    edges = [T0 - HOUR, T0, T0 + HOUR, T0 + WEEK, T0 + 4 * WEEK, T0 + 6 * WEEK]
+    assert cut(single, edges) == [
+        part(0 * WEEK, HOUR, whole=True), part(HOUR, WEEK, whole=True),
+        part(WEEK, 3 * WEEK, whole=True), part(3 * WEEK, 5 * WEEK, whole=False),
+        part(5 * WEEK, 6 * WEEK, whole=True),
     ]  # fmt: skip

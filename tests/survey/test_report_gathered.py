@@ -14,6 +14,7 @@ from loader.db.arrow import connect
 from loader.db.rows import connect as connect_rows
 from loader.errors import NothingStored
 from loader.store.series import SeriesFilter
+from loader.store.timescale.chunks import ALL_TIME, Stretch
 from loader.store.versions.instants import Instant
 from loader.survey.report import Asked, Report, as_object, gather
 from tests.conftest import database, plain_only
@@ -50,6 +51,17 @@ def whole(made: str) -> Report:
     return report(made)
 
 
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has all bars but those of a year and a half read at once, as of chunks with few bars."""
+    ends = [ALL_TIME.lo, datetime(2024, 6, 20, tzinfo=UTC), datetime(2025, 12, 31, tzinfo=UTC)]
+    tick = timedelta(microseconds=1)
+    apart = [
+        Stretch(lo, hi - tick, n != 1)
+        for n, (lo, hi) in enumerate(zip(ends, [*ends[1:], ALL_TIME.hi], strict=True))
+    ]
+    monkeypatch.setattr("loader.store.series.stretches", lambda *_, few: apart)
+
+
 def test_series_and_bars_are_those_that_are_stored(made: str, whole: Report) -> None:
     stored = fetch(
         made,
@@ -60,6 +72,34 @@ def test_series_and_bars_are_those_that_are_stored(made: str, whole: Report) -> 
     assert [tuple(row[name] for name in names) for row in whole.coverage.series] == stored
     assert whole.overview.bars == sum(row[-1] for row in stored)
     assert whole.overview.series == len(stored)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {}, {"calendar": None},
+        {"bars": SeriesFilter(since=NOW - timedelta(days=90))},
+        {"bars": SeriesFilter("tiingo", until=NOW - timedelta(days=400)), "calendar": None},
+        {"bars": SeriesFilter(symbols=["ALFA", "GOLF"], interval="1d")},
+    ],
+)  # fmt: skip
+def test_bars_read_at_once_are_covered_as_those_that_are_probed(
+    made: str, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probed = report(made, **asked).coverage
+    at_once(monkeypatch)
+    assert report(made, **asked).coverage == probed
+    assert len(probed.series) > 1
+
+
+def test_bars_read_at_once_are_looked_for_everywhere(
+    made: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once(monkeypatch)
+    before = SeriesFilter("tiingo", until=NOW - timedelta(days=4_000))
+    assert report(made, bars=before).coverage.series == []
+    with pytest.raises(NothingStored, match="no bars from nobody are stored"):
+        report(made, bars=SeriesFilter("nobody"))
 
 
 def test_what_is_missing_is_what_the_exchange_s_sessions_lack(made: str, whole: Report) -> None:

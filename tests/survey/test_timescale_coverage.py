@@ -83,10 +83,36 @@ def within(url: str, asked: SeriesFilter) -> dict[Key, list[datetime]]:
 def test_chunks_are_told_apart(mixed: str) -> None:
     with connect(mixed, autocommit=True) as connection:
         found = stretches(connection)
-    assert [(s.lo - T0, s.hi - T0 + MICROSECOND, s.compressed) for s in found] == [
-        (0 * WEEK, 8 * WEEK, True), (8 * WEEK, 18 * WEEK, True),  # without weeks 12 and 13
-        (18 * WEEK, 20 * WEEK, True), (20 * WEEK, 28 * WEEK, False), (28 * WEEK, 30 * WEEK, False),
+    assert [(s.lo - T0, s.hi - T0 + MICROSECOND, s.whole) for s in found] == [
+        (0 * WEEK, 20 * WEEK, True), (20 * WEEK, 28 * WEEK, False), (28 * WEEK, 30 * WEEK, False),
     ]  # fmt: skip
+
+
+def test_chunks_with_few_bars_of_each_series_are_read_whole(server_url: str, template: str) -> None:
+    """Weeks 0 and 1 have 7 bars of each of 30 series, week 2 has 168 of each, week 3 was never
+    analyzed."""
+    with database(server_url, template) as url, psycopg.connect(url, autocommit=True) as connection:
+        insert = (
+            f"INSERT INTO bars_ohlcv {FIELDS} SELECT 'p', 'S' || n, %s, ts, 1, 1, 1, 1 FROM "
+            "generate_series(1, 30) n, generate_series(%s::timestamptz, %s, %s) ts"
+        )
+        insert_ = insert.encode()
+        connection.execute(insert_, ["1d", T0, T0 + 2 * WEEK - DAY, DAY])
+        connection.execute(insert_, ["1h", T0 + 2 * WEEK, T0 + 3 * WEEK - HOUR, HOUR])
+        connection.execute("ANALYZE bars_ohlcv")
+        connection.execute(insert_, ["1d", T0 + 3 * WEEK, T0 + 4 * WEEK - DAY, DAY])
+        with connect(url, autocommit=True) as reading:
+            assert [(s.lo - T0, s.hi - T0 + MICROSECOND, s.whole) for s in stretches(reading)] == [
+                (0 * WEEK, 2 * WEEK, True),
+                (2 * WEEK, 4 * WEEK, False),
+            ]
+            assert [s.whole for s in stretches(reading, few=True)] == [False]
+            found = stored_series(reading, SeriesFilter(until=T0 + 9 * DAY))
+        assert found.select("symbol", "interval", "first", "last").rows() == [
+            (f"S{n}", i, T0 if i == "1d" else None, T0 + 9 * DAY if i == "1d" else None)
+            for n in sorted(range(1, 31), key=str)
+            for i in ("1d", "1h")
+        ]
 
 
 @pytest.mark.parametrize("asked", ASKED)

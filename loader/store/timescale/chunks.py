@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Self
@@ -17,8 +17,13 @@ _SCHEMA = pl.Schema(
 )
 #: Chunks are assumed to span whole hours; mdload makes them of 7 days.
 _HOURS = pl.Schema({"interval": pl.String(), "ts": TS, "rows": pl.Int64()})
-#: Chunks per statement: fewer make more statements, more make each probe more expensive.
-_TOGETHER: Final = 8
+_FILLED = pl.Schema({"chunk": pl.String(), "bars": pl.Float64(), "symbols": pl.Float64()})
+#: Chunks per statement that probes: fewer make more statements, more make each probe dearer.
+_PROBED: Final = 8
+#: Chunks per statement that reads them whole.
+_WHOLE: Final = 64
+#: Bars of a series in a chunk up to which reading all bars costs less than probes per series.
+_FEW: Final = 64
 #: Bars of which the hours are not yet counted; a piece of a large file has more.
 _WAITING: Final = 50_000
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -40,17 +45,18 @@ class Touched:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A stretch of time from `lo` to `hi`, both included, and whether its bars are compressed,
-    except for the newest."""
+    """A stretch of time from `lo` to `hi`, both included. `whole` says that its bars are read all
+    at once rather than probed series by series: they are compressed (the newest may not be), or
+    each series has few of them in a chunk."""
 
     lo: datetime
     hi: datetime
-    compressed: bool
+    whole: bool
 
 
 #: Of a plain table.
 ALL_TIME: Final = Stretch(
-    datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC), compressed=False
+    datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC), whole=False
 )
 
 
@@ -64,12 +70,38 @@ def chunks(session: Connection) -> pl.DataFrame:
     return session.frame("bars_chunks").cast(_SCHEMA)
 
 
-def stretches(session: Connection) -> list[Stretch]:
+def stretches(session: Connection, *, few: bool = False) -> list[Stretch]:
     """Stretches that can hold bars, in order of time; a plain table has one. A statement that has
-    the ends of a stretch as literals looks at few chunks, and either all of them are compressed or
-    none."""
-    found = chunks(session).select("lo", "hi", "compressed").rows() if chunked(session) else []
-    return _together([Stretch(lo, hi - _MICROSECOND, packed) for lo, hi, packed in found])
+    the ends of a stretch as literals looks at few chunks, and either all of them are read whole or
+    none. `few` says that few of the stored series are wanted: then only compressed chunks are."""
+    if not chunked(session):
+        return [ALL_TIME]
+    found = chunks(session)
+    whole = pl.col("compressed")
+    if not few:
+        found = found.join(
+            session.frame("chunks_filled").cast(_FILLED), on="chunk", how="left",
+            maintain_order="left",
+        )  # fmt: skip
+        whole |= (pl.col("bars") <= _FEW * pl.col("symbols")).fill_null(False)
+    rows = found.select("lo", "hi", whole).rows()
+    return _together([Stretch(lo, hi - _MICROSECOND, whole) for lo, hi, whole in rows])
+
+
+def cut(apart: Sequence[Stretch], edges: Iterable[datetime]) -> list[Stretch]:
+    """`apart`, with those that are read whole cut at `edges`: none of them has one within."""
+    found = list(apart)
+    for edge in edges:
+        found = [
+            part
+            for one in found
+            for part in (
+                (replace(one, hi=edge - _MICROSECOND), replace(one, lo=edge))
+                if one.whole and one.lo < edge <= one.hi
+                else (one,)
+            )
+        ]
+    return found
 
 
 def _together(single: list[Stretch]) -> list[Stretch]:
@@ -79,15 +111,14 @@ def _together(single: list[Stretch]) -> list[Stretch]:
     for chunk in single:
         if apart and chunk.lo <= apart[-1].hi:
             last = apart[-1]
-            apart[-1] = Stretch(
-                last.lo, max(last.hi, chunk.hi), last.compressed and chunk.compressed
-            )
+            apart[-1] = Stretch(last.lo, max(last.hi, chunk.hi), last.whole and chunk.whole)
         else:
             apart.append(chunk)
     alike: list[Stretch] = []
     count = 0
     for chunk in apart:
-        if alike and alike[-1].compressed == chunk.compressed and count < _TOGETHER:
+        most = _WHOLE if chunk.whole else _PROBED
+        if alike and alike[-1].whole == chunk.whole and count < most:
             alike[-1] = replace(alike[-1], hi=chunk.hi)
             count += 1
         else:

@@ -14,6 +14,7 @@ from loader.bars import SERIES
 from loader.db.arrow import Connection
 from loader.store.packed import wanted_json
 from loader.store.timescale.chunks import Stretch
+from loader.survey.counts import in_slices
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 _DAY: Final = timedelta(days=1)
@@ -46,6 +47,11 @@ class Cells:
         """`many` + 1 times: where the cells begin, and where the last one ends."""
         return [self.origin + n * self.step for n in range(self.many + 1)]
 
+    def holding(self, stretch: Stretch) -> int | None:
+        """The number of the cell that all of the stretch lies in, if there is one."""
+        number = (stretch.lo - self.origin) // self.step
+        return number if (stretch.hi - self.origin) // self.step == number else None
+
     def number(self, ts: pl.Expr) -> pl.Expr:
         return (ts - self.origin).dt.total_microseconds() // (self.step // _MICROSECOND)
 
@@ -69,12 +75,21 @@ def counted(
     frames = [pl.DataFrame(schema={"sid": pl.Int32(), "cell": pl.Int64(), "bars": pl.Int64()})]
     for (number,), own in pieces.drop_nulls("first").group_by("stretch", maintain_order=True):
         assert isinstance(number, int)
+        stretch = apart[number]
+        if stretch.whole:
+            cell = cells.holding(stretch)
+            if cell is None:
+                sliced = in_slices(connection, own, cells.origin, cells.step)
+                frames.append(sliced.select("sid", cell="slice", bars="bars"))
+            else:
+                frames.append(own.select("sid", cell=pl.lit(cell, pl.Int64()), bars="bars"))
+            continue
         wanted = own.select(
             "sid", *SERIES, lo="first", hi="last", origin=cells.origin,
             step=pl.lit(f"{cells.step // _MICROSECOND} microseconds"),
         )  # fmt: skip
         connection.run("wanted_set", wanted_json(wanted))
-        for found in connection.frames("cell_counts", apart[number].lo, apart[number].hi):
+        for found in connection.frames("cell_counts", stretch.lo, stretch.hi):
             begun = found.cast({"cell": bars.TS})
             frames.append(begun.select("sid", cell=cells.number(pl.col("cell")), bars="bars"))
     return pl.concat(frames).group_by("sid", "cell").agg(pl.col("bars").sum())

@@ -13,8 +13,8 @@ from loader import bars
 from loader.bars import SERIES
 from loader.db.arrow import Connection
 from loader.errors import NothingStored
-from loader.store.series import series_of, stored_pieces
-from loader.store.timescale.chunks import stretches
+from loader.store.series import apart_for, ends, series_of, stored_pieces
+from loader.store.timescale.chunks import Stretch, cut
 from loader.survey.calendars import calendar
 from loader.survey.coverage import coverage
 from loader.survey.report import cells as grids
@@ -63,9 +63,9 @@ def covered(
         SettingsError: the calendar does not exist, or does not cover the span.
         NothingStored: none of a named series is stored.
     """
-    apart = stretches(connection)
+    apart = _apart(connection, asked)
     try:
-        pieces = stored_pieces(connection, asked.bars, apart).drop_nulls("first")
+        pieces = stored_pieces(connection, asked.bars, apart, within=True).drop_nulls("first")
     except NothingStored:
         if asked.bars.symbols or asked.bars.provider or asked.bars.interval:
             raise
@@ -76,10 +76,9 @@ def covered(
     first, last = series["first"].min(), series["last"].max()
     assert isinstance(first, datetime)
     assert isinstance(last, datetime)
-    named = asked.calendar is not None
-    end = max(last, min(asked.now, asked.bars.until or asked.now)) if named else last
-    cells = Cells.over(first, end, _CELLS, weekly=not named)
+    cells, end = _cells(asked, first, last)
     sampled = grids.about(connection, series) > grids.COUNTED
+    sampled &= not all(apart[number].whole for number in pieces["stretch"].unique())
     if sampled:
         held, total = _sampled(connection, asked, series, cells, another)
     else:
@@ -98,11 +97,28 @@ def covered(
         states = by_calendar(
             series, held, cells, sessions, waivers, min(end, asked.now), asked.now, sampled
         )
-    loose = named and not sampled and not exact and bool(_short(series).height)
+    loose = asked.calendar is not None and not sampled and not exact and bool(_short(series).height)
     rows = series.join(total, on="sid", how="left").join(states.rows, on="sid", how="left")
     rows = rows.sort("sid").select("sid", *SERIES, "first", "last", *COUNTS, "states")
     groups = _groups(rows, states.shares)
     return Covered(cells, asked.calendar, sampled, loose, rows.drop("sid").to_dicts(), groups)
+
+
+def _apart(connection: Connection, asked: Asked) -> list[Stretch]:
+    """The stretches of the bars; those that are read whole are cut where cells begin, so that they
+    are read once."""
+    apart = apart_for(connection, asked.bars)
+    if not any(stretch.whole for stretch in apart):
+        return apart
+    found = ends(connection, asked.bars, apart)
+    return apart if found is None else cut(apart, _cells(asked, *found)[0].edges)
+
+
+def _cells(asked: Asked, first: datetime, last: datetime) -> tuple[Cells, datetime]:
+    """The cells of a report on bars from `first` to `last`, and the time up to which they go."""
+    named = asked.calendar is not None
+    end = max(last, min(asked.now, asked.bars.until or asked.now)) if named else last
+    return Cells.over(first, end, _CELLS, weekly=not named), end
 
 
 def _short(series: pl.DataFrame) -> pl.DataFrame:
