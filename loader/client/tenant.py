@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -74,7 +74,7 @@ class TenantClient:
         forks.refuse()
         self._url = conninfo(dsn)
         self._settings = Settings(provider=vendor, timezone=timezone)
-        layout.check(self._settings)
+        layout.check(self._settings, datasets.dataset("bars"))
         self._tenant = find(self._url, tenant)
         self._lock = RLock()
         self._writer: arrow.Connection | None = None
@@ -99,17 +99,19 @@ class TenantClient:
                     session.close()
             self._writer = self._reader = None
 
-    def write(self, dataset: str, rows: Any) -> WriteResult:
+    def write(self, dataset: str, rows: Any, *, accept: Collection[str] = ()) -> WriteResult:
         """Writes rows into `bars`, `fundamentals`, `news` or `options_snap`.
 
         `rows` are mappings by the dataset's columns or a vendor's names for them, or a frame
         (Polars, Arrow, pandas). Numbers are exact: pass `Decimal` or text; a float counts by its
         shortest text. Times are datetimes or text, with an offset unless the client has a
-        `timezone`. Rows that break a rule are kept in `tenant_rejected`.
+        `timezone`. Rows that break a rule are kept in `tenant_rejected`. `accept={"period"}` lets
+        amounts pass that are at least twice or half of those that are stored.
 
         Raises:
             SettingsError: there is no such dataset.
             ColumnMismatch: a column is missing, or cannot be read.
+            HistoryRefused: these are figures of periods of another length than the stored ones.
             DatabaseError: the server refused, or stays away; nothing was stored.
         """
         of = datasets.dataset(dataset)
@@ -125,7 +127,8 @@ class TenantClient:
                 checked(RawBatch(part, Location(_NAME, n, 1 + n * _BATCH)), of, read, whose)
                 for n, part in enumerate(frame.iter_slices(_BATCH))
             ]
-        counts = self._again(partial(self._merged, of, [PendingDiff(p.unique) for p in pieces]))
+            new = [PendingDiff(piece.unique) for piece in pieces]
+            counts = self._again(partial(self._merged, of, new, accept))
         for piece in pieces:
             rejects.add(piece.unique.bad)
         return WriteResult(counts, rejects)
@@ -168,7 +171,9 @@ class TenantClient:
         found = self._read("tenant_bars_window", symbol.upper(), length, *ends, vendor)
         return pl.DataFrame(found, schema=_WINDOW, orient="row")
 
-    def _merged(self, of: Dataset, pieces: Sequence[PendingDiff]) -> Counts:
+    def _merged(
+        self, of: Dataset, pieces: Sequence[PendingDiff], accept: Collection[str]
+    ) -> Counts:
         if self._writer is None:
             self._writer = arrow.connect(self._url)
         writer = self._writer
@@ -177,7 +182,7 @@ class TenantClient:
         part = Part(_NAME, frames, keeper=partial(_keep, of), of_bars=False)
         with writer.transaction():
             writer.run("tenant_set", self._tenant.id, self._tenant.name)
-            merger = StageMerger(writer, of, part.tally, dry=False)
+            merger = StageMerger(writer, of, part.tally, _NAME, accept, dry=False)
             counts = write_part(writer, pieces, None, part=part, merger=merger)
             if counts.written:
                 writer.one(

@@ -113,7 +113,9 @@ def _signs(value: object) -> tuple[str, ...]:
 
 
 #: Findings of the guard that refuse a file.
-_REFUSING: Final = ("shift", "price_scale", "volume_scale", "other_series", "restated", "gone")
+_REFUSING: Final = (
+    "shift", "price_scale", "volume_scale", "other_series", "restated", "gone", "period",
+)  # fmt: skip
 SIGNS: Final = Kind(
     f"some of {', '.join(_REFUSING)}, with commas between",
     {"type": "string", "pattern": f"^ *({'|'.join(_REFUSING)}) *(, *({'|'.join(_REFUSING)}) *)*$"},

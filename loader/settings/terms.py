@@ -11,7 +11,7 @@ from loader.errors import MdloadError
 
 #: Options that are arguments too.
 _OPTION: Final = re.compile(
-    r"--(provider|symbol|interval|timezone|dialect|stamp|name|pin)(?: (?!and\b|or\b)"
+    r"--(provider|symbol|interval|timezone|dialect|stamp|name|pin|accept)(?: (?!and\b|or\b)"
     r"('[^']*'|[^\s,;]+))?"
 )
 _COLUMN: Final = re.compile(r"--column (\w+)=('[^']*'|\S+)")

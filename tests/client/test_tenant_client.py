@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from loader import TenantClient
-from loader.errors import ColumnMismatch, DatabaseError, SettingsError
+from loader.errors import ColumnMismatch, DatabaseError, HistoryRefused, SettingsError
 from loader.ingest.ways.tenants.undo import rollback, tenant_run
 from loader.store.runs import JobRunTracker
 from tests.conftest import ROOT
@@ -193,3 +193,14 @@ def test_two_tenants_at_random_see_and_write_nothing_across(database_url: str, u
             database_url, "SELECT count(*) FROM bars WHERE tenant_id::text = %s", tenant
         )
         assert own == all_ > 0
+
+
+def test_figures_of_other_periods_are_refused_or_accepted(acme: TenantClient) -> None:
+    quarter = {"symbol": "A", "asof": "2023-09-30", "revenue": 89_498, "net_income": 22_956}
+    year = {**quarter, "revenue": 383_285, "net_income": 96_995}
+    acme.write("fundamentals", [quarter])
+    with pytest.raises(HistoryRefused, match=r"1 of 1 periods .* 4\.23 to 4\.28") as caught:
+        acme.write("fundamentals", [year])
+    assert "provider='NAME-annual'" in caught.value.__notes__[0]
+    assert "accept='period'" in caught.value.__notes__[0]
+    assert acme.write("fundamentals", [year], accept={"period"}).updated == 1

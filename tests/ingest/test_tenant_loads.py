@@ -11,7 +11,13 @@ import polars as pl
 import psycopg
 import pytest
 
-from loader.errors import ColumnMismatch, DatabaseError, SchemaOutOfDate, SettingsError
+from loader.bars import symbol_map
+from loader.errors import (
+    ColumnMismatch,
+    DatabaseError,
+    SchemaOutOfDate,
+    SettingsError,
+)
 from loader.ingest.ways import chosen
 from loader.results import Counts
 from loader.settings import Settings
@@ -223,6 +229,9 @@ def test_what_a_load_refuses(url: str, tmp_path: Path, empty_url: str) -> None:
     with pytest.raises(SettingsError, match="has no meaning") as caught:
         loaded(url, "fundamentals", "acme", path, commit_every=10)
     assert caught.value.option == "--commit-every"
+    with pytest.raises(SettingsError, match="has no meaning for fundamentals") as caught:
+        loaded(url, "fundamentals", "acme", path, stamp="end")
+    assert caught.value.option == "--stamp"
     with pytest.raises(SchemaOutOfDate, match="no tables of tenants yet"):
         loaded(empty_url, "fundamentals", "acme", path)
     failed = loaded(url, "fundamentals", "acme", path)  # no vendor
@@ -322,3 +331,114 @@ def test_symbols_from_names_and_folders(url: str, tmp_path: Path) -> None:
     ) == Counts(read=1, inserted=1)  # fmt: skip
     assert fundamentals(url, tmp_path / "symbol=MSFT" / "income.csv") == Counts(read=1, inserted=1)
     assert of(url, "acme", "SELECT symbol FROM fundamentals ORDER BY 1") == [("IBM",), ("MSFT",)]
+
+
+#: The last day of each month that periods end with here.
+_ENDS = {3: 31, 6: 30, 9: 30, 12: 31}
+
+
+def income(periods: int, *, months: int, revenue: int, symbol: str = "A") -> list[dict[str, str]]:
+    """Periods of so many months, the first one up to the end of September 2020; each was filed in
+    the November of the next year."""
+    ends = [divmod(2020 * 12 + 8 + n * months, 12) for n in range(periods)]
+    return [
+        {
+            "symbol": symbol,
+            "asof": f"{year}-{month + 1:02}-{_ENDS[month + 1]}",
+            "filed_at": f"{year + 1}-11-03",
+            "revenue": str(revenue + n),
+            "net_income": str(revenue // 5 + n),
+            "eps": "1.5",
+        }
+        for n, (year, month) in enumerate(ends)
+    ]
+
+
+def test_annual_figures_are_refused_where_quarterly_ones_are_stored(
+    url: str, tmp_path: Path
+) -> None:
+    quarterly = income(9, months=3, revenue=90_000)
+    annual = written(tmp_path, income(3, months=12, revenue=380_000))
+    fundamentals(url, written(tmp_path, quarterly))
+    for dry in (True, False):
+        result = loaded(url, "fundamentals", "acme", annual, provider="fmp", dry_run=dry)
+        assert (result.state, result.exit_code) == ("failed", 4)
+        assert "the amounts of 3 of 3 periods that are stored already would be 4.22" in str(
+            result.error
+        )
+        assert "the first of A at 2020-09-30" in str(result.error)
+        assert "--accept period" in str(result.hint)
+    stored_rows = "SELECT count(*), max(revenue) FROM fundamentals"
+    assert of(url, "acme", stored_rows) == [(9, 90_008)]
+    assert of(url, "acme", "SELECT FROM fundamentals_revisions") == []
+    assert loaded(url, "fundamentals", "acme", annual, provider="fmp-annual").error is None
+    accepted = fundamentals(url, annual, accept=("period",))
+    assert accepted == Counts(read=3, updated=3)
+
+
+@pytest.mark.parametrize(
+    ("rows", "accepted"),
+    [
+        # An older filing of a year comes after its last quarter: it would become its older version.
+        ([{"filed_at": "2020-10-30", "revenue": "400000", "net_income": "80000"}], False),
+        ([{"revenue": "45000", "net_income": "9000"}], False),
+        ([{"revenue": "90000000", "net_income": "18000000"}], False),  # in another unit
+        # One amount stays what it was: the others were restated.
+        ([{"revenue": "90000", "net_income": "80000"}], True),
+        ([{"revenue": "", "net_income": "", "eps": "6"}], True),  # after a split
+        ([{"revenue": "400000", "net_income": "80000"},
+          {"asof": "2021-09-30", "filed_at": "2023-11-03"},
+          {"asof": "2022-09-30", "filed_at": "2023-11-03"}], True),  # one of three
+        # Both in one file, in which no column says so.
+        ([{"asof": "2020-06-30"}, {"asof": "2020-06-30", "revenue": "400000", "net_income": "9e4"}],
+         False),
+    ],
+)  # fmt: skip
+def test_amounts_of_other_periods_are_seen(
+    url: str, tmp_path: Path, rows: list[dict[str, str]], accepted: bool
+) -> None:
+    first = income(3, months=12, revenue=90_000)
+    fundamentals(url, written(tmp_path, first))
+    path = written(tmp_path, [{**first[0], "revenue": "90000", **row} for row in rows])
+    result = loaded(url, "fundamentals", "acme", path, provider="fmp")
+    assert result.exit_code == (0 if accepted else 4)
+
+
+def test_one_company_among_many_is_seen(url: str, tmp_path: Path) -> None:
+    many = [row for n in range(9) for row in income(2, months=12, revenue=50_000, symbol=f"S{n}")]
+    fundamentals(url, written(tmp_path, many))
+    again = [*many[2:], *income(2, months=12, revenue=200_000, symbol="S0")]
+    result = loaded(url, "fundamentals", "acme", written(tmp_path, again), provider="fmp")
+    assert "the amounts of 2 of 2 periods" in str(result.error)
+    restated = [*many[1:], *income(1, months=12, revenue=200_000, symbol="S0")]  # tiny: it happens
+    assert fundamentals(url, written(tmp_path, restated)).updated == 1
+
+
+HOUR = {"symbol": "fb", "interval": "1h", "open": 1, "high": 3, "low": 1, "close": 2}
+
+
+def test_times_that_are_ends_and_renames_that_begin_on_a_day(url: str, tmp_path: Path) -> None:
+    renames = tmp_path / "renames.csv"
+    renames.write_text("from,to,provider,valid_from,valid_to\nfb,META,p,2022-06-09,\n")
+    rows = [{**HOUR, "time": f"2022-06-{day} 10:00"} for day in ("08", "09")]
+    result = loaded(
+        url, "bars", "acme", written(tmp_path, rows), provider="p", stamp="end",
+        timezone="America/New_York", symbol_map=symbol_map.read(str(renames)),
+    )  # fmt: skip
+    assert result.counts == Counts(read=2, inserted=2)
+    assert of(url, "acme", "SELECT symbol, ts FROM bars ORDER BY ts") == [
+        ("FB", datetime(2022, 6, 8, 13, tzinfo=UTC)),
+        ("META", datetime(2022, 6, 9, 13, tzinfo=UTC)),
+    ]
+
+
+@pytest.mark.parametrize(("time", "refused"), [("2022-06-08 00:00", True), ("2022-06-08", False)])
+def test_where_a_bar_of_a_day_ends_its_date_has_to_say(
+    url: str, tmp_path: Path, time: str, refused: bool
+) -> None:
+    path = written(tmp_path, [{**HOUR, "interval": "1d", "time": time}])
+    result = loaded(url, "bars", "acme", path, provider="p", stamp="end", timezone="UTC")
+    assert ("the session is not certain" in str(result.error)) is refused
+    assert of(url, "acme", "SELECT ts FROM bars") == (
+        [] if refused else [(datetime(2022, 6, 8, tzinfo=UTC),)]
+    )

@@ -213,6 +213,9 @@ def _knowing(of: Dataset) -> Mapping[str, Callable[..., str]]:
         "adopt": lambda prefix: f"{_name('', told)} = {_name(prefix, told)}",
         "unsaid": lambda prefix: unsaid.format(_name(prefix, told)),
         "differ_facts": _differing(facts),
+        "growth": lambda new, old: ", ".join(
+            f"abs({_name(new, name)} / nullif({_name(old, name)}, 0))" for name in of.flows
+        ),
     }
 
 

@@ -66,6 +66,7 @@ class Dataset:
         revisions: the table that keeps old values; None if they are not kept.
         tenant: the column of the tenant, which has the value of `app.tenant_id`; None without one.
         known: the column that says when a row was known; None if the time of the load does.
+        flows: columns with amounts of a whole period: of a year about four times a quarter's.
         made: columns that the table makes of the others, with the expressions.
         rules: what every row must satisfy, besides its types.
     """
@@ -78,6 +79,7 @@ class Dataset:
     revisions: str | None
     tenant: str | None = None
     known: str | None = None
+    flows: tuple[str, ...] = ()
     made: Mapping[str, tuple[Column, str]] = field(default_factory=lambda: MappingProxyType({}))
     rules: tuple[Rule, ...] = ()
 

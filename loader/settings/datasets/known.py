@@ -46,6 +46,7 @@ def _tenants(
     rules: tuple[Rule, ...],
     *,
     known: str | None = None,
+    flows: tuple[str, ...] = (),
     made: Mapping[str, tuple[Column, str]] = MappingProxyType({}),
 ) -> Dataset:
     """A dataset of a tenant: the tenant and the vendor begin its columns and its key."""
@@ -58,6 +59,7 @@ def _tenants(
         f"{name}_revisions",
         tenant="tenant_id",
         known=known,
+        flows=flows,
         made=made,
         rules=rules,
     )
@@ -130,6 +132,7 @@ _FUNDAMENTALS: Final = _tenants(
              "the row was filed before its period ended"),
     ),
     known="filed_at",
+    flows=("revenue", "gross_profit", "operating_income", "net_income", "operating_cash_flow"),
 )  # fmt: skip
 
 _NEWS: Final = _tenants(

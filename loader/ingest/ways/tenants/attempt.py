@@ -122,7 +122,7 @@ class TenantFile:
         self._pending = None
 
     def _load(self, writer: Connection, run_id: int, reading: Reading, part: Part) -> None:
-        merger = StageMerger(writer, self.of, part.tally, dry=False)
+        merger = self._merger(writer, part, dry=False)
         try:
             with telling(self.run.emit, self.source.name, *merger.writes), self._own(writer):
                 entry = self._entry(self._begun(writer, run_id))
@@ -149,7 +149,7 @@ class TenantFile:
 
     def _dry(self, writer: Connection, reading: Reading, part: Part) -> FileResult:
         """What a load would come to; the transaction, in which only the stage is, is undone."""
-        merger = StageMerger(writer, self.of, part.tally, dry=True)
+        merger = self._merger(writer, part, dry=True)
         entry = self._entry(self.done)
         try:
             with self._own(writer):
@@ -162,6 +162,10 @@ class TenantFile:
                 raise _Undone
         except _Undone:
             return self._with_notes(entry.result)
+
+    def _merger(self, writer: Connection, part: Part, *, dry: bool) -> StageMerger:
+        accept = self.run.settings.accept
+        return StageMerger(writer, self.of, part.tally, self.source.name, accept, dry=dry)
 
     @contextmanager
     def _own(self, writer: Connection) -> Iterator[None]:

@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 
 from loader.bars import TS, names, numbers
-from loader.bars.times import stamps, zones
+from loader.bars.times import ends, stamps, zones
 from loader.bars.words import Words, constant
 from loader.check.reasons import LONGEST_KEY
 from loader.errors import ColumnMismatch
@@ -41,13 +41,16 @@ class Cells:
 def read_cells(frame: pl.DataFrame, of: Dataset, layout: Layout, where: str) -> Cells:
     read = Cells()
     daily: pl.Series | bool = False
-    for name, column in of.read.items():
+    naming = layout.naming
+    for name, column in sorted(
+        of.read.items(), key=lambda each: each[0] == "symbol" and naming.renames is not None
+    ):  # a rename holds from one day to another, which has to be known before
         if name == "timeframe":
             daily = _timeframes(frame, layout, read)
         elif column.type == "text":
             _text(name, column, frame, of, layout, read)
         elif column.type in ("timestamptz", "date"):
-            _moment(name, column, frame, of, layout, read, daily)
+            _moment(name, column, frame, of, layout, read, daily, where)
         else:
             _number(name, column, frame, layout, read, where)
         values = read.columns[name]
@@ -66,7 +69,7 @@ def _text(
     said = names.trimmed(names.spelled(frame, layout.columns.get(name), layout.constants.get(name)))
     said = said.to(lambda words: words.set((words == "").fill_null(False), None))
     if name == "symbol":
-        said = names.symbols(said, layout.convention)
+        said = _symbols(said, of, layout, read)
     if column.choices:
         said = _chosen(name, column.choices, said, read)
     if name in of.key:
@@ -77,6 +80,13 @@ def _text(
             lambda words: words.str.contains("\0").fill_null(False)
         )
     read.columns[name] = said.rows.alias(name)
+
+
+def _symbols(said: Words, of: Dataset, layout: Layout, read: Cells) -> Words:
+    naming = layout.naming
+    if naming.renames is None:
+        return names.symbols(said, naming.convention)
+    return naming.symbols(Words.of(read.columns["vendor"]), said, read.columns[of.time].cast(TS))
 
 
 def _chosen(name: str, choices: Mapping[str, str], said: Words, read: Cells) -> Words:
@@ -107,6 +117,7 @@ def _moment(
     layout: Layout,
     read: Cells,
     daily: pl.Series | bool,
+    where: str,
 ) -> None:
     if name not in layout.times:
         read.columns[name] = constant(None, frame.height, dtype(column)).alias(name)
@@ -130,7 +141,25 @@ def _moment(
         ts = ts.set(off, None).dt.date()
     elif name == of.known and plan.kind == "date":
         ts = _ends(ts, plan)
+    elif name == of.time and layout.are_ends:
+        ts = _begun(ts, read.columns["timeframe"], daily, plan, where)
     read.columns[name] = ts.alias(name)
+
+
+def _begun(
+    ts: pl.Series, lengths: pl.Series, daily: pl.Series | bool, plan: stamps.TimePlan, where: str
+) -> pl.Series:
+    """The starts of bars that end at `ts`. Where a bar of a day ends, its date does not say."""
+    days = daily if isinstance(daily, bool) else bool(daily.any())
+    if days and plan.kind != "date":
+        raise ColumnMismatch.at(
+            where,
+            "its bars of a day and longer have times of day, of which the session is not certain",
+            column=plan.columns[0],
+            hint="load them apart from shorter ones, without --stamp end and with the dates of "
+            "their sessions",
+        )
+    return ends.to_starts(ts, lengths)
 
 
 def _ends(days: pl.Series, plan: stamps.TimePlan) -> pl.Series:

@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from loader.bars import number_format, numbers
-from loader.bars.names import known_convention
+from loader.bars.names import Naming, known_convention
 from loader.bars.numbers import PLAIN, NumberFormat
 from loader.bars.times import plan as timeplan
 from loader.bars.times import zones
@@ -27,6 +27,7 @@ _TAKEN: Final = frozenset({
     "provider", "interval", "symbol", "timezone", "time_format", "decimal", "thousands", "columns",
     "symbol_convention", "own_dialects", "max_rejects", "workers", "batch_rows", "job_name",
     "dataset", "tenant", "mode", "dry_run", "force", "leaves_unfinished", "where", "name_pattern",
+    "accept", "symbol_map", "stamp",
 })  # fmt: skip
 #: By the column of a dataset, the option that gives it where a file does not.
 _GIVEN: Final[Mapping[str, str]] = {
@@ -43,7 +44,8 @@ class Layout:
         constants: what the others have in every row.
         times: how each column of times is read.
         written: how numbers are written.
-        convention: of symbols.
+        naming: of symbols.
+        are_ends: whether the times of bars are their ends.
         where: the values of columns that rows must have to be wanted, as `Settings.where`.
         notes: what a person should know of all this.
     """
@@ -52,12 +54,13 @@ class Layout:
     constants: Mapping[str, str]
     times: Mapping[str, TimePlan]
     written: NumberFormat
-    convention: str
+    naming: Naming
+    are_ends: bool
     where: Mapping[str, str]
     notes: tuple[Note, ...]
 
 
-def check(settings: Settings) -> None:
+def check(settings: Settings, of: Dataset) -> None:
     """Raises:
     SettingsError: an option is given that has no meaning for a dataset of a tenant.
     """
@@ -71,6 +74,12 @@ def check(settings: Settings) -> None:
                 option=flag,
                 hint="leave it out: docs/datasets.md lists the options that such a load has",
             )
+    if settings.stamp is not None and "timeframe" not in of.columns:
+        raise SettingsError(
+            f"has no meaning for {of.name}: it says which end of a bar a time is",
+            option="--stamp",
+            hint="leave it out",
+        )
     if settings.timezone is not None:
         zones.parse_zone(settings.timezone)
     known_convention(settings.symbol_convention or "plain")
@@ -107,8 +116,11 @@ def decide(
     used = {*columns.values(), *(n for n in frame.columns if fold(n) in map(fold, settings.where))}
     unread = [name for name in frame.columns if name not in used]
     told = noted("columns", (f"not read: {', '.join(map(repr, unread))}",) if unread else ())
-    convention = known_convention(settings.symbol_convention or "plain")
-    return Layout(columns, constants, times, written, convention, settings.where, (*told, *notes))
+    naming = Naming(known_convention(settings.symbol_convention or "plain"), settings.symbol_map)
+    return Layout(
+        columns, constants, times, written, naming, settings.stamp == "end", settings.where,
+        (*told, *notes),
+    )  # fmt: skip
 
 
 def _columns(frame: pl.DataFrame, of: Dataset, settings: Settings, where: str) -> dict[str, str]:

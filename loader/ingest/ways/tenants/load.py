@@ -57,7 +57,7 @@ def check(settings: Settings) -> Dataset:
             hint="name it: --dataset fundamentals",
         )
     of = dataset(settings.dataset)
-    layout.check(settings)
+    layout.check(settings, of)
     return of
 
 

@@ -1,4 +1,5 @@
-"""Annual and quarterly figures of one file: those that end on one day have one key."""
+"""Annual and quarterly figures, in one file or in several: those that end on one day have one
+key."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from typing import Final
 import polars as pl
 
 from loader.dialects.dialect import fold
-from loader.errors import ColumnMismatch
+from loader.errors import ColumnMismatch, HistoryRefused
+from loader.ingest.guard.findings import HINTS
 from loader.ingest.ways.tenants.layout import Layout
 from loader.settings.datasets import Dataset
 
@@ -85,3 +87,31 @@ class Periods:
 def _kind(word: str) -> str | None:
     upper = word.upper()
     return next((kind for kind, pattern in _KINDS if pattern.fullmatch(upper)), None)
+
+
+def refuse_other_periods(growth: pl.DataFrame, where: str) -> None:
+    """What a column of the file does not say, the amounts do: those of a year are about four times
+    a quarter's. `growth` is the result of `stage_growth`; `where` names the rows in errors.
+
+    Raises:
+        HistoryRefused: at least half of the amounts that are stored would become twice as large or
+            half, of all symbols together or of one with two of them or more.
+    """
+    if growth.is_empty():
+        return
+    doubled, met = int(growth["doubled"].sum()), int(growth["all_met"][0])
+    if 2 * doubled < met:
+        growth = growth.filter((pl.col("doubled") >= 2) & (2 * pl.col("doubled") >= pl.col("met")))
+        if growth.is_empty():
+            return
+        doubled, met = int(growth["doubled"].sum()), int(growth["met"].sum())
+    first = growth.sort("first", "symbol").row(0, named=True)
+    lowest, highest = growth.select(pl.col("lowest").min(), pl.col("highest").max()).row(0)
+    raise HistoryRefused.at(
+        where,
+        f"the amounts of {doubled:,} of {met:,} periods that are stored already would be "
+        f"{lowest:.3g} to {highest:.3g} times as large, the first of {first['symbol']} at "
+        f"{first['first']}: figures of periods of another length, or in another unit; nothing of "
+        "it was merged",
+        hint=f"{HINTS['period']}; or, if they are right: --accept period",
+    )

@@ -6,7 +6,7 @@ way too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -16,6 +16,7 @@ from loader.db.arrow import Connection
 from loader.db.executor import Executor
 from loader.errors import Contended, DatabaseError, MergeFailed
 from loader.ingest.tally import Tally
+from loader.ingest.ways.tenants.periods import refuse_other_periods
 from loader.ingest.ways.tenants.rows import BAD, schema
 from loader.ingest.writes import Write
 from loader.settings.datasets import Dataset
@@ -32,14 +33,21 @@ class StageMerger:
     Args:
         session: in a transaction in which `app.tenant_id` is set.
         tally: gets the duplicates, which only the whole stage shows.
+        where: names the rows in errors.
+        accept: findings that refuse nothing.
         dry: whether to count what a merge would do, and write nothing.
     """
 
-    def __init__(self, session: Connection, of: Dataset, tally: Tally, *, dry: bool) -> None:
+    def __init__(
+        self, session: Connection, of: Dataset, tally: Tally, where: str,
+        accept: Collection[str] = (), *, dry: bool,
+    ) -> None:  # fmt: skip
         self.writes = self._copy, self._upsert = Write("COPY"), Write("UPSERT")
         self._session = session
         self._of = of
         self._tally = tally
+        self._where = where
+        self._accept = accept
         self._dry = dry
         self._rows = 0
 
@@ -69,11 +77,14 @@ class StageMerger:
     def merge(self, run_id: int | None, file_id: int | None) -> Merged:
         """Raises:
         Contended: another writer was in the way; run the transaction again.
+        HistoryRefused: they are figures of periods of another length.
         MergeFailed: a trigger keeps rows out.
         """
         if not self._rows:
             return Merged()
         session, tally = self._session, self._tally
+        if self._of.flows and "period" not in self._accept:
+            refuse_other_periods(session.frame("stage_growth"), self._where)
         with self._upsert:
             duplicate, conflicting = session.one("stage_single")
             tally.duplicate += duplicate
