@@ -39,28 +39,28 @@ WITH ranked AS MATERIALIZED (
 SELECT count(*), count(*) FILTER (WHERE differs) FROM gone
 
 -- stage_growth --
--- Of the amounts of periods in the stage that are stored, or are in the stage once more: by vendor and symbol how many
--- there are, and how many became twice as large or half, all amounts of the row alike; the first of these, and between
--- which factors they lie. Only where there are any.
+-- Of the amounts of periods in the stage that are stored, or are in the stage once more: by symbol how many there are, and
+-- how many became twice as large or half, all amounts of the row alike; the first of these, and between which factors they
+-- lie. Only where there are any.
 WITH met AS (
-    SELECT s.vendor, s.symbol, s.asof, least(@growth(s., b.)) AS lowest, greatest(@growth(s., b.)) AS highest
+    SELECT s.symbol, s.@time AS period, least(@growth(s., b.)) AS lowest, greatest(@growth(s., b.)) AS highest
       FROM pg_temp.mdload_stage s
       JOIN @table b ON @same_key(b., s.)
      UNION ALL
-    SELECT s.vendor, s.symbol, s.asof, least(@growth(s., t.)), greatest(@growth(s., t.))
+    SELECT s.symbol, s.@time, least(@growth(s., t.)), greatest(@growth(s., t.))
       FROM pg_temp.mdload_stage s
       JOIN pg_temp.mdload_stage t ON @same_key(t., s.) AND t.ctid < s.ctid
-), doubled AS (
-    SELECT vendor, symbol, asof, lowest, highest, lowest >= 2 OR highest <= 0.5 AS is_doubled
+), judged AS (
+    SELECT symbol, period, lowest, highest, lowest >= 2 OR highest <= 0.5 AS is_doubled
       FROM met WHERE lowest IS NOT NULL
 )
-SELECT vendor, symbol, count(*) AS met, count(*) FILTER (WHERE is_doubled) AS doubled,
-       min(asof) FILTER (WHERE is_doubled) AS first,
+SELECT symbol, count(*) AS met, count(*) FILTER (WHERE is_doubled) AS doubled,
+       min(period) FILTER (WHERE is_doubled) AS first,
        CAST(min(lowest) FILTER (WHERE is_doubled) AS double precision) AS lowest,
        CAST(max(highest) FILTER (WHERE is_doubled) AS double precision) AS highest,
-       (SELECT count(*) FROM doubled) AS all_met
-  FROM doubled
- GROUP BY vendor, symbol
+       (SELECT count(*) FROM judged) AS all_met
+  FROM judged
+ GROUP BY symbol
 HAVING count(*) FILTER (WHERE is_doubled) > 0
 
 -- stage_unchanged --

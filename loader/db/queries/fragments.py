@@ -200,6 +200,16 @@ def _since(of: Dataset) -> Callable[..., str]:
     return since
 
 
+def _growth(of: Dataset) -> Callable[..., str]:
+    """By which factor each amount of a period differs between two rows; NULL where one has none."""
+
+    def growth(new: str, old: str) -> str:
+        factors = [f"abs({_name(new, f)} / nullif({_name(old, f)}, 0))" for f in of.flows]
+        return ", ".join(factors or ["CAST(NULL AS numeric)"])
+
+    return growth
+
+
 def _knowing(of: Dataset) -> Mapping[str, Callable[..., str]]:
     """Fragments about the column that says when a row was known; without one there is nothing to
     take over, and no row lacks it."""
@@ -213,9 +223,7 @@ def _knowing(of: Dataset) -> Mapping[str, Callable[..., str]]:
         "adopt": lambda prefix: f"{_name('', told)} = {_name(prefix, told)}",
         "unsaid": lambda prefix: unsaid.format(_name(prefix, told)),
         "differ_facts": _differing(facts),
-        "growth": lambda new, old: ", ".join(
-            f"abs({_name(new, name)} / nullif({_name(old, name)}, 0))" for name in of.flows
-        ),
+        "growth": _growth(of),
     }
 
 
