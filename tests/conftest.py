@@ -155,7 +155,8 @@ def database(server_url: str, template: str = "template0") -> Iterator[str]:
                 "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s",
                 [copied],
             )
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        # The files are copied without the log of each page, in half of the time.
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     try:
         yield server_url.replace("/postgres?", f"/{name}?")
     finally:  # the server may have been restarted meanwhile
