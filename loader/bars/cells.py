@@ -70,11 +70,14 @@ def number_format_of(
         return own, ()
     read = {field: frame.get_column(columns[field]) for field in bars.VALUES if field in columns}
     read = {field: column for field, column in read.items() if numbers.is_text(column.dtype)}
+    own, said = _with_currency(own, read, where)
+    if said:
+        read = {field: numbers.without_currency(cells, own) for field, cells in read.items()}
     shown = number_format.evidence(list(read.values()))
     if shown is None:
         if delimiter == ";":
             _refuse_thousands(read, where)
-        return own, ()
+        return own, said
     written = shown.written
     if written is None and not shown.mixed and "trade_count" in read:
         counts = number_format.evidence([read["trade_count"]])
@@ -88,11 +91,34 @@ def number_format_of(
         problem = f"numbers such as {examples} have a comma, decimal or between thousands"
         raise ColumnMismatch.at(where, problem, hint="say which: --decimal , or --decimal .")
     if written.decimal == "." and not written.grouping:
-        return own, ()
+        return own, said
     mark = "point" if written.decimal == "." else "comma"
     between = {",": "commas", ".": "points"}.get(written.grouping, repr(written.grouping))
     note = f"numbers have a decimal {mark}, and {between} between thousands"
-    return replace(own, decimal=written.decimal, grouping=written.grouping), (note,)
+    return replace(own, decimal=written.decimal, grouping=written.grouping), (*said, note)
+
+
+def _with_currency(
+    own: NumberFormat, read: Mapping[str, pl.Series], where: str
+) -> tuple[NumberFormat, tuple[str, ...]]:
+    """`own` with the currency that stands beside the prices, if one does, and a note.
+
+    Raises:
+        ColumnMismatch: there are several.
+    """
+    before, behind = number_format.currencies([read[each] for each in bars.PRICES if each in read])
+    found = [*before, *behind]
+    if not found:
+        return own, ()
+    if len(found) > 1:
+        raise ColumnMismatch.at(
+            where,
+            f"prices are in several currencies, {' and '.join(map(repr, found[:2]))}",
+            hint="write each price as a number, and the currency into a column: --where "
+            "currency=USD loads the rows of one",
+        )
+    written = replace(own, currency="".join(before), unit="".join(behind))
+    return written, (f"{found[0]!r} beside the prices is left out",)
 
 
 def _refuse_thousands(read: Mapping[str, pl.Series], where: str) -> None:
@@ -206,7 +232,7 @@ def is_clock(column: pl.Series) -> bool:
     text = column.head(1_000).cast(pl.String).str.strip_chars().drop_nulls()
     text = text.str.replace(epochs.WHOLE, "")
     clock = _mostly(text, _CLOCK) or _mostly(text, _SHORT_CLOCK)
-    return len(text) > 0 and (clock or epochs.are_seconds(text))
+    return len(text) > 0 and (clock or epochs.are_seconds(text) or epochs.are_fractions(text))
 
 
 def _mostly(text: pl.Series, pattern: str) -> bool:

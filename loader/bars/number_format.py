@@ -26,8 +26,38 @@ _GROUPED: Final = (
 _POINT, _COMMA = r"\.", ","
 #: Without any of these a cell is a plain number, or none.
 _SUSPECT: Final = rf"[,{_MARKS}]|\.[0-9]+\."
+#: Cells of each column that show its currency.
+_SAMPLE: Final = 1_000
 #: A share of cells in the other format that is dirt, not doubt.
 _DIRT: Final = 0.01
+
+
+#: Currencies as people write them beside a price.
+_CURRENCY: Final = (
+    r"(?:[A-Z]{1,3}\p{Sc}|\p{Sc}|[A-Z]{2}[A-Za-z]|kr\.?|zł|Kč|Ft|Rs\.?|Fr\.|₽|元|円|원)"
+)
+_BLANKS: Final = "[ \u00a0\u202f]*"
+#: Of the filled cells, so many have a currency where the file writes one.
+_MOSTLY: Final = 0.5
+
+
+def currencies(columns: Sequence[pl.Series]) -> tuple[list[str], list[str]]:
+    """The currencies that stand before the numbers in the text `columns`, and those behind them, by
+    their first cells; none where most of these have none."""
+    cells = pl.concat(
+        [column.head(_SAMPLE).cast(pl.String).str.strip_chars().alias("c") for column in columns]
+        or [pl.Series("c", dtype=pl.String)]
+    )
+    cells = cells.filter((cells != "").fill_null(False))
+    before = cells.str.extract(f"^[+-]?({_CURRENCY}){_BLANKS}[0-9]")
+    behind = cells.str.extract(f"[0-9]{_BLANKS}({_CURRENCY})$")
+    marked = before.is_not_null() | behind.is_not_null()
+    if not len(cells) or float(marked.mean() or 0) <= _MOSTLY:  # type: ignore[arg-type]
+        return [], []
+    return (
+        before.drop_nulls().unique(maintain_order=True).to_list(),
+        behind.drop_nulls().unique(maintain_order=True).to_list(),
+    )
 
 
 @dataclass(frozen=True, slots=True)

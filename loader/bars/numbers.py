@@ -20,6 +20,8 @@ _MISSING: Final = (
     "nan", "na", "n/a", "#n/a", "#na", "<na>", "n.a.", "nil", "null", "none", "undefined", r"\n",
     "-", "--", "\u2013", "\u2014", ".", "-nan", "+nan",
 )  # fmt: skip
+#: What may stand between a number and a currency.
+_BLANK: Final = r"[ \u00a0\u202f]"
 #: Cells that are looked at before all are.
 _GLANCE: Final = 100
 
@@ -32,6 +34,7 @@ class NumberFormat:
         grouping: stands between groups of three digits: `,` in 7,278.20.
         decimal: stands before the fraction: `,` in 7.278,20.
         currency: may stand before the number, behind its sign: `$` in $191.38.
+        unit: may stand behind the number, also after a blank: `€` in 20,00 €.
         suffixes: letters that may follow, and the power of ten that each is: `M`, 6 in 190.28M.
         empty: cells that stand for a missing value: `-`, `N/A`.
     """
@@ -39,6 +42,7 @@ class NumberFormat:
     grouping: str = ""
     decimal: str = "."
     currency: str = ""
+    unit: str = ""
     suffixes: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     empty: tuple[str, ...] = ()
 
@@ -48,10 +52,11 @@ class NumberFormat:
         grouping, decimal = re.escape(self.grouping), re.escape(self.decimal)
         indian = f"[0-9]{{1,2}}(?:{grouping}[0-9]{{2}})+{grouping}[0-9]{{3}}|"  # 12,34,567
         grouped = f"[0-9]{{1,3}}(?:{grouping}[0-9]{{3}})+|{indian}" if self.grouping else ""
-        currency = f"(?:{re.escape(self.currency)})?" if self.currency else ""
+        currency = f"(?:{re.escape(self.currency)}{_BLANK}*)?" if self.currency else ""
+        unit = f"(?:{_BLANK}*{re.escape(self.unit)})?" if self.unit else ""
         suffix = "|".join(map(re.escape, self.suffixes))
         power = f"(?:[eE][+-]?[0-9]+{f'|{suffix}' if suffix else ''})?"
-        return f"^[+-]?{currency}(?:{grouped}[0-9]+)(?:{decimal}[0-9]*)?{power}$"
+        return f"^[+-]?{currency}(?:{grouped}[0-9]+)(?:{decimal}[0-9]*)?{power}{unit}$"
 
 
 PLAIN: Final = NumberFormat()
@@ -74,7 +79,7 @@ def unformatted(raw: pl.Series, written: NumberFormat) -> pl.Series:
         return raw
     text = raw.cast(pl.String)
     if written.decimal == ".":  # most need no more than the currency taken off, if that
-        bare = text.str.strip_prefix(written.currency)
+        bare = text.str.strip_prefix(written.currency).str.strip_suffix(written.unit)
         if _are_numbers(bare.head(_GLANCE)) and _are_numbers(bare):
             return bare
     fits = text.str.contains(written.pattern)
@@ -83,8 +88,10 @@ def unformatted(raw: pl.Series, written: NumberFormat) -> pl.Series:
         text = text.set(text.is_in(written.empty).fill_null(False), None)
         fits = text.str.contains(written.pattern)
     bare = text
-    for mark in filter(None, (written.grouping, written.currency)):
+    for mark in filter(None, (written.grouping, written.currency, written.unit)):
         bare = bare.str.replace_all(mark, "", literal=True)
+    if written.currency or written.unit:
+        bare = bare.str.replace_all(_BLANK, "")
     for suffix, exponent in written.suffixes.items():
         if bare.str.ends_with(suffix).any():
             bare = bare.str.replace(f"{re.escape(suffix)}$", f"e{exponent}")
@@ -92,6 +99,14 @@ def unformatted(raw: pl.Series, written: NumberFormat) -> pl.Series:
         bare = bare.str.replace(written.decimal, ".", literal=True)
         text = text.str.replace_all(".", written.decimal, literal=True)  # a point would be wrong
     return bare if fits.all() else bare.zip_with(fits.fill_null(False), text)
+
+
+def without_currency(raw: pl.Series, written: NumberFormat) -> pl.Series:
+    """The cells of text, trimmed, without the currency and the unit."""
+    text = raw.cast(pl.String).str.strip_chars()
+    for mark in filter(None, (written.currency, written.unit)):
+        text = text.str.replace(f"{_BLANK}*{re.escape(mark)}{_BLANK}*", "")
+    return text
 
 
 def _are_numbers(text: pl.Series) -> bool:

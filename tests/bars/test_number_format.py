@@ -7,13 +7,42 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loader.bars.cells import number_format_of
 from loader.bars.number_format import evidence
 from loader.bars.numbers import NumberFormat, to_float, unformatted
+from loader.errors import ColumnMismatch
 
 
 def written(*columns: list[str]) -> NumberFormat | None:
     found = evidence([pl.Series(cells) for cells in columns])
     return NumberFormat() if found is None else found.written
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        ("$20.50", 20.5), ("-$20.50", -20.5), ("US$ 20.50", 20.5), ("R$ 1.020,50", 1020.5),
+        ("20,50 €", 20.5), ("20.50 USD", 20.5), ("20.50GBp", 20.5), ("EUR 1,020.50", 1020.5),
+        ("1\u00a0020,50\u00a0€", 1020.5), ("£1,020.50", 1020.5), ("20.50 kr", 20.5),
+    ],
+)  # fmt: skip
+def test_a_currency_beside_the_prices(cell: str, number: float) -> None:
+    prices = {name: [cell, cell.replace("2", "3"), ""] for name in ("open", "high", "low", "close")}
+    frame = pl.DataFrame({**prices, "volume": ["1200", "900", ""]})
+    columns = {name: name for name in frame.columns}
+    made, notes = number_format_of(frame, columns, NumberFormat(), (None, None), "a.csv")
+    assert notes[0].endswith("beside the prices is left out")
+    read = to_float(unformatted(frame["close"], made)).to_list()
+    assert (read[0], read[2]) == (number, None)
+    assert read[1] is not None
+    assert to_float(unformatted(frame["volume"], made)).to_list() == [1200, 900, None]
+
+
+def test_several_currencies() -> None:
+    prices = {name: ["$20.50", "€20.50"] for name in ("open", "high", "low", "close")}
+    columns = {name: name for name in prices}
+    with pytest.raises(ColumnMismatch, match=r"in several currencies, '\$' and '€'"):
+        number_format_of(pl.DataFrame(prices), columns, NumberFormat(), (None, None), "a.csv")
 
 
 @pytest.mark.parametrize(

@@ -83,9 +83,12 @@ def test_dates_and_local_times_in_digits() -> None:
 
 
 def test_kinds_are_counted() -> None:
-    numbers = pl.Series([20_200_102, 20_200_102_030_405, 199_012_190_000, 1_577_836_800, 7, None])
+    numbers = pl.Series(
+        [2_024, 20_200_102, 20_200_102_030_405, 199_012_190_000, 1_577_836_800, 7, None]
+    )
     assert epochs.kinds(numbers) == {
-        "YYYYMMDD": 1, "YYYYMMDDHHMMSS": 1, "YYYYMMDDHHMM": 1, "YYYYMMDDHHMMSSmmm": 0, "epoch": 1,
+        "YYYY": 1, "YYYYMMDD": 1, "YYYYMMDDHHMMSS": 1, "YYYYMMDDHHMM": 1, "YYYYMMDDHHMMSSmmm": 0,
+        "epoch": 1,
     }  # fmt: skip
     mixed = pl.Series([1_577_836_800, 1_577_836_800_000, 1_577_836_801_000])
     assert epochs.units(mixed) == {"s": 1, "ms": 2, "us": 0, "ns": 0}

@@ -123,3 +123,24 @@ def test_names_in_brackets(tmp_path: Path, clock: str, date: str) -> None:
     settings = Settings(provider="p", interval="30m", timezone="UTC")
     found = taken_in(tmp_path / "x.csv", settings, 1_000)
     assert times(found) == ["04 09:30", "04 10:00"]
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "interval", "first"),
+    [
+        ("year", ["2021", "2022", "2023", "2024"], "1y", "01 00:00"),
+        ("year,month", ["2024,3", "2024,4", "2024,5", "2024,6"], "1mo", "01 00:00"),
+        ("ts,year,month", [f"2024-03-0{day},2024,3" for day in (4, 5, 6, 7)], "1d", "04 00:00"),
+    ],
+)
+def test_years_and_months_without_days(
+    tmp_path: Path, header: str, rows: list[str], interval: str, first: str
+) -> None:
+    loaded = load(tmp_path, header, rows)
+    assert times(loaded)[0] == first
+    assert {bar[2] for bar in loaded.bars} == {interval}
+
+
+def test_quarters_beside_years_are_not_read_as_years(tmp_path: Path) -> None:
+    with pytest.raises(ColumnMismatch, match="no column for ts"):
+        load(tmp_path, "year,quarter", ["2024,1", "2024,2", "2024,3", "2024,4"])

@@ -2,6 +2,7 @@
 
 | digits | read as |
 |---|---|
+| 4, 1900 to 2099, where the column is one of years or dates | the first day of the year |
 | 8, 19000101 to 20991231 | a date YYYYMMDD |
 | 14, 19000101000000 to 20991231235959 | a local time YYYYMMDDHHMMSS |
 | 9 or 10 | seconds since 1970 UTC |
@@ -38,22 +39,27 @@ _DAY: Final = timedelta(days=1)
 #: From 1899-12-30 to 1970 in microseconds. That date makes 61 1900-03-01, as in spreadsheets,
 #: which have a 29 February 1900.
 _SPREADSHEET_EPOCH: Final = 25_569 * 86_400 * 1_000_000
+_YEAR: Final = (1_900, 2_100)
 _DATE: Final = (19_000_101, 20_991_232)
 _MINUTE: Final = (190_001_010_000, 209_912_312_360)
 _SECOND: Final = (19_000_101_000_000, 20_991_231_235_960)
 _MILLISECOND: Final = (19_000_101_000_000_000, 20_991_231_235_960_000)
 #: Digits that spell a date or a local time.
 CALENDAR: Final = {
+    "YYYY": (_YEAR, "%Y%m%d"),
     "YYYYMMDD": (_DATE, "%Y%m%d"),
     "YYYYMMDDHHMMSS": (_SECOND, "%Y%m%d%H%M%S"),
     "YYYYMMDDHHMMSSmmm": (_MILLISECOND, "%Y%m%d%H%M%S%3f"),
 }
-#: A time of day as a number: its digits, with leading zeros lost, or seconds since midnight.
-Clock = Literal["HHMM", "HHMMSS", "s"]
+#: A time of day as a number: its digits, with leading zeros lost, seconds since midnight, or the
+#: fraction of a day that spreadsheets have.
+Clock = Literal["HHMM", "HHMMSS", "s", "day"]
 #: The rest of a whole number that went through a float.
 WHOLE: Final = r"\.0*$"
 #: Seconds of a day; the last HHMM; a share of cells that no HHMMSS can be, by far more than dirt.
 _SECONDS_OF_DAY, _LAST_HHMM, _OTHERS = 86_400, 2_359, 0.2
+#: Of times of day that are fractions, so many have all their digits.
+_MOST: Final = 0.5
 #: Steps of clocks in seconds, from an hour to a minute.
 _GRIDS: Final = (3_600, 1_800, 900, 300, 60)
 #: Where seconds stand in them: divisor of the number.
@@ -96,6 +102,8 @@ def calendar(number: pl.Series, kind: str) -> pl.Series:
     inside = _within(number, *limits)
     if kind in _SECONDS:  # strptime would move a 60th second into the next minute
         inside &= number // _SECONDS[kind] % 100 < 60
+    if kind == "YYYY":
+        number = number * 10_000 + 101
     text = number.set(~inside, None).cast(pl.String)
     read = text.str.to_datetime(word, time_unit="us", strict=False, cache=False)
     if kind in _SECONDS and read.null_count() > number.null_count():
@@ -110,6 +118,8 @@ def clock_of(text: pl.Series) -> Clock | None:
     """How times of day (String) are written that are numbers; None where they are none, or digits
     that need no change. Two digits are not enough to tell an hour from a minute."""
     raw = text.drop_nulls()
+    if are_fractions(raw):
+        return "day"
     clock = raw.str.replace(WHOLE, "")
     clock = clock.filter(clock != "")
     if not len(clock) or not clock.str.contains("^[0-9]*$").all():
@@ -122,6 +132,15 @@ def clock_of(text: pl.Series) -> Clock | None:
     if not 2 < longest <= 6 or (whole and shortest == longest in (4, 6)):
         return None
     return "HHMM" if longest <= 4 else "HHMMSS"
+
+
+def are_fractions(clock: pl.Series) -> bool:
+    """Whether the texts are fractions of a day: all from 0 to 1, and most with four digits."""
+    number = clock.cast(pl.Float64, strict=False)
+    if number.null_count() or not len(number) or not ((number >= 0) & (number < 1)).all():
+        return False
+    exact = clock.str.contains(r"^0?\.[0-9]{4,}$") | clock.str.contains(r"^0?\.(25|5|75)0*$")
+    return float(exact.mean() or 0) > _MOST and number.n_unique() > 1  # type: ignore[arg-type]
 
 
 def are_seconds(clock: pl.Series) -> bool:
@@ -146,8 +165,11 @@ def _grid(seconds: pl.Series) -> int:
 
 def time_of_day(text: pl.Series, written: Clock) -> pl.Series:
     """Times of day as numbers (String) with their leading zeros, or of seconds as HH:MM:SS."""
+    if written == "day":
+        seconds = (text.cast(pl.Float64, strict=False) * _SECONDS_OF_DAY).round(0)
+        text = seconds.cast(pl.Int64).cast(pl.String)
     clock = text.str.replace(WHOLE, "")
-    if written != "s":
+    if written not in ("s", "day"):
         return clock.str.zfill(len(written))
     number = clock.cast(pl.Int64, strict=False)
     parts = (number // 3600, number // 60 % 60, number % 60)

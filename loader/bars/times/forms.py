@@ -147,7 +147,7 @@ def likeliest(sample: pl.Series) -> tuple[Form | None, float]:
     Where month and day first are both possible it is month first; see `twin` and `order`.
     """
     form, share = _likeliest(sample)
-    if share >= 0.5:
+    if share >= 0.5 and not dress.is_foreign(sample):
         return form, share
     plain = dress.undressed(sample)
     dressed = not plain.equals(sample)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -21,6 +22,11 @@ _DECIMALS: Final = r"^[0-9]{5}\.[0-9]+$"
 _SURE: Final = 0.99
 #: The last days of months, of which bars of months and years may be; years below are of 2000.
 _LAST_DAYS, _CENTURY = 28, 70
+#: Numbers without a clock, and the names of columns of years.
+_DAYS: Final = ("YYYY", "YYYYMMDD")
+_YEARS: Final = re.compile(
+    "(?i)(calendar)?[ _]?(years?|yyyy|yr)|(trade[ _]?)?date|period|Jahr|année|年"
+)
 _ANOTHER: Final = "name the right column: --column ts=NAME"
 
 
@@ -68,9 +74,8 @@ def plan(
     if not len(filled):
         return TimePlan(columns, "wall"), ()
     made, notes = _untyped(columns, filled, time_format, what)
-    if clock == "s":
-        notes = (*notes, "times of day are seconds since midnight")
-    return replace(made, clock=clock), notes
+    unit = {"s": "seconds since midnight", "day": "fractions of a day"}.get(clock or "")
+    return replace(made, clock=clock), (*notes, f"times of day are {unit}") if unit else notes
 
 
 def _untyped(
@@ -80,6 +85,8 @@ def _untyped(
         return _serials(columns, filled, what)
     if time_format in epochs.UNITS:
         return TimePlan(columns, "instant", numbers=time_format), ()
+    if time_format == "%Y":
+        return TimePlan(columns, "date", numbers="YYYY"), ()
     if time_format is not None:
         return _custom(columns, filled.cast(pl.String), time_format, what)
     if filled.dtype.is_numeric() or _mostly_digits(filled):
@@ -120,9 +127,14 @@ def _numbers(columns: tuple[str, ...], filled: pl.Series, what: Subject) -> Plan
             f"are numbers such as {filled[0]}: YYYYMMDDHHMM, or milliseconds of 1976?",
             hint="say which: --time-format %Y%m%d%H%M, or --time-format ms",
         )
+    if kind == "YYYY" and not _YEARS.fullmatch(columns[0]):
+        raise what.wrong(
+            f"are numbers such as {filled[0]}, which may be years",
+            hint=f"if they are: --time-format %Y; else {_ANOTHER}",
+        )
     if kind != "epoch":
         note = f"times are numbers {kind}"
-        return TimePlan(columns, "date" if kind == "YYYYMMDD" else "wall", numbers=kind), (note,)
+        return TimePlan(columns, "date" if kind in _DAYS else "wall", numbers=kind), (note,)
     units = {unit: count for unit, count in epochs.units(number).items() if count}
     shares = [f"{unit} ({count / len(filled):.1%})" for unit, count in units.items()]
     note = f"times are numbers since 1970 in {' and '.join(shares if len(units) > 1 else units)}"
@@ -187,6 +199,8 @@ def _text(columns: tuple[str, ...], filled: pl.Series, what: Subject) -> Planned
     if form.zones:
         _refuse_out_of_season(filled, form, reading, what)
     plan, more = _of_form(columns, form, reading)
+    if form.dressed and dress.are_of_republic(filled):
+        more = (*more, "years are those of the Republic of China: 113 is 2024")
     return plan, notes + more
 
 
@@ -236,6 +250,11 @@ def _short_year(
     fits = [order for order, days in orders.items() if _are_days(*days)]
     if len(fits) > 1:
         fits = [order for order in fits if _run_one_way(*orders[order])] or fits
+    if len(fits) == 1 and dress.may_be_of_republic(what.columns[0], fits[0], orders[fits[0]][0]):
+        raise what.wrong(
+            f"are such as {filled[0]!r}: years of our era, or of the Republic of China?",
+            hint="write them in our era, with four digits; if they are: --time-format '%y/%m/%d'",
+        )
     if len(fits) != 1:
         formats = (short[order].fitting(filled[0]) for order in (fits or short))
         raise what.wrong(

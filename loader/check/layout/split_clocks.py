@@ -15,6 +15,8 @@ from loader.bars.cells import is_clock, is_date
 from loader.check.instruments.apart import is_about_row
 from loader.check.layout.clocks import DAY_WORDS
 from loader.dialects.dialect import fold
+from loader.dialects.known import dialects
+from loader.dialects.recognition import PLAIN
 from loader.errors import ColumnMismatch
 
 _HOUR: Final = frozenset(["hour", "hours", "hr", "hh", "hourofday", "starthour"])
@@ -25,6 +27,8 @@ _SECOND: Final = frozenset(["second", "seconds", "sec", "ss"])
 _YEAR: Final = frozenset(["year", "yyyy", "yr"])
 _MONTH: Final = frozenset(["month", "mon", "monthofyear"])
 _DAY: Final = frozenset(["day", "dayofmonth", "dom", "dd"])
+#: Columns that divide a year.
+_WITHIN: Final = frozenset(["quarter", "qtr", "q", "week", "weekofyear", "half", "period"])
 _WHOLE: Final = r"^[0-9]{1,4}(\.0+)?$"
 
 
@@ -33,7 +37,8 @@ class Split:
     """The columns that make up times, in their order.
 
     Attributes:
-        day: those of year, month and day; none where the table has a column of dates.
+        day: those of year, month and day, or of the first of them where no other column has times;
+            none where the table has a column of dates.
         clock: those of hour, minute and second, as far as there are any.
         time: the column to be made of `clock`.
         ends: whether hours are the ends of their bars: they run from 1 to 24, or are called so.
@@ -122,7 +127,14 @@ def _day(frame: pl.DataFrame, names: Mapping[str, str]) -> tuple[str, ...]:
     limits = ((_YEAR, 2200), (_MONTH, 12), (_DAY, 31))
     found = [_one(frame, names, words, most) for words, most in limits]
     parts = tuple(name for name in found if name is not None)
-    return parts if len(parts) == len(limits) else ()
+    if len(parts) == len(limits):
+        return parts
+    alone = names.keys().isdisjoint(
+        set(map(fold, dialects()[PLAIN].columns["ts"])) - _YEAR - _MONTH
+    )
+    if not alone or found[0] is None or (found[1] is None and not names.keys().isdisjoint(_WITHIN)):
+        return ()
+    return (found[0],) if found[1] is None else (found[0], found[1])
 
 
 def _one(
