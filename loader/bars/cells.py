@@ -21,6 +21,8 @@ _CLOCK: Final = r"^[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?[AaPp][Mm])?$|^[
 _SHORT_CLOCK: Final = "^(1?[0-9]|2[0-3])?[0-5]?[0-9]([0-5][0-9])?$"
 
 
+#: What stands between cells where a comma may be decimal.
+_NOT_COMMAS: Final = (";", "\t")
 #: Fields that count.
 _COUNTS: Final = ("volume", "trade_count")
 
@@ -56,7 +58,7 @@ def number_format_of(
     """The format of all numbers of a file, and what a person should know about it. It has the marks
     `asked` for (decimal, thousands), else those of the dialect's `own` format if it has any, else
     those that the cells of the first batch show. `delimiter` stands between the cells of a text:
-    where it is a semicolon, a comma may be decimal.
+    where it is a semicolon or a tab, a comma may be decimal, and a point between thousands.
 
     Raises:
         ColumnMismatch: the cells contradict each other, or can be read in two ways.
@@ -75,7 +77,7 @@ def number_format_of(
         read = {field: numbers.without_currency(cells, own) for field, cells in read.items()}
     shown = number_format.evidence(list(read.values()))
     if shown is None:
-        if delimiter == ";":
+        if delimiter in _NOT_COMMAS:
             _refuse_thousands(read, where)
         return own, said
     written = shown.written

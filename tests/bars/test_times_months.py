@@ -132,3 +132,11 @@ def test_times_of_day_that_are_fractions_of_a_day() -> None:
     assert notes[-1] == "times of day are fractions of a day"
     read = stamps.read(stamps.cells(frame, made), made).shown.dt.to_string("%H:%M:%S")
     assert read.to_list() == ["09:30:00", "12:00:00", "23:59:59"]
+
+
+@pytest.mark.parametrize("written", ["2:30:00 p.m.", "2:30:00 P.M.", "02:30 p.m."])
+def test_points_in_am_and_pm(written: str) -> None:
+    frame = pl.DataFrame({"ts": [f"2024-03-04 {written}", "2024-03-05 11:30:00 a.m."]})
+    made, _ = plan(frame, ("ts",), None, "file.csv")
+    read = stamps.read(stamps.cells(frame, made), made).shown.dt.to_string("%d %H:%M")
+    assert read.to_list() == ["04 14:30", "05 11:30"]

@@ -44,6 +44,8 @@ def test_points_in_counts_between_semicolons_are_asked_about(price: str) -> None
     assert raised.value.hint == "say which: --decimal . or --thousands ."
     assert first(raw, decimal=".") == (float(price), 2.75)
     assert first(raw, thousands=".") == (float(price.replace(".", "")), 2750)
+    with pytest.raises(ColumnMismatch, match="have a point, decimal or between"):
+        layout(raw, Known(delimiter="\t"))
     assert layout(raw, Known(delimiter=",")).numbers.decimal == "."
 
 
