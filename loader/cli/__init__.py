@@ -10,7 +10,7 @@ from typing import Literal, NoReturn
 
 import click
 
-from loader.cli import everywhere, interrupts, streams, surroundings
+from loader.cli import everywhere, examples, interrupts, streams, surroundings
 from loader.errors import MdloadError, ReaderGone
 
 # A command's module is imported when the command runs; `mdload --help` needs only this table.
@@ -68,6 +68,8 @@ LIGHT = ("migrate", "job-runs", "config", "schedule", "db", "providers", "pins")
 
 class LazyGroup(click.Group):
     """A group of the commands in `COMMANDS`."""
+
+    context_class = examples.Context
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

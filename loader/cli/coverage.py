@@ -40,9 +40,9 @@ def coverage(
 ) -> None:
     """Show the stored series: first and last bar, count, and a timeline.
 
-    A full cell is as full as most of the series is, so nights and weekends are none the less full;
-    a dot has no bar at all. The index is asked, never the table: it is as cheap on a hundred
-    million bars. What should be there by a calendar: mdload gaps.
+    A cell of the timeline is full if it has as many bars as most cells of its series, so nights
+    and weekends do not count against it; a dot has no bar. Only the index is read, so that a
+    hundred million bars take no longer. mdload gaps compares with an exchange's calendar.
     """
     from loader.cli import interrupts
     from loader.cli.store import store

@@ -75,6 +75,7 @@ def status(context: Context, as_json: bool) -> None:
     """Show which database is in use, and the state of the embedded server."""
     from dataclasses import asdict
 
+    from loader.cli.views.db import show
     from loader.db.conninfo import masked
     from loader.db.embedded import status
     from loader.db.target import named
@@ -94,18 +95,9 @@ def status(context: Context, as_json: bool) -> None:
         state += ", and stays until 'mdload db stop'"
     elif server.running:
         state += ", until the last mdload that uses it ends"
-    size = f"{server.size_bytes / 1e6:,.0f} MB"
-    rows = {
-        "database in use": f"{found['uses']} ({found['source']})",
-        "embedded server": state + (f" (pid {server.pid})" if server.pid else ""),
-        "url": server.url or "none",
-        "PostgreSQL": f"{server.version} in {server.bin_dir}" if server.version else "not found",
-        "data": f"{server.data_dir}, {size}" if server.data_dir else "none yet",
-    }
-    if server.tcp:
-        rows["by TCP"] = f"{server.tcp}, password in {server.password_file}"
-    for name, value in rows.items():
-        click.echo(f"{name:<16} {value}")
+    if server.running and server.pid:
+        state += f" (pid {server.pid})"
+    show(found, state)
 
 
 @db.command(epilog="Example: mdload db start", short_help="Start the embedded server and leave it.")

@@ -33,8 +33,8 @@ def delete(
 ) -> None:
     """Delete stored bars. What they were is kept, so that mdload rollback brings them back.
 
-    Wants at least one of --provider, --symbol, --interval, --since and --until. Asks first; where
-    nobody can be asked it wants --yes.
+    Needs at least one of --provider, --symbol, --interval, --since and --until. Asks first; without
+    a terminal, give --yes.
     """
     from loader.cli.changes import change
     from loader.store.series import SeriesFilter

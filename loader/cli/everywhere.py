@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from loader.cli import examples
 from loader.cli.context import Context
 
 #: Commands that take defaults from `[defaults]` of mdload.toml.
@@ -37,6 +38,7 @@ def before() -> list[click.Parameter]:
 
 def after(command: click.Command) -> click.Command:
     """`command`, which takes the options as well, and its subcommands. Its own options precede."""
+    command.context_class = examples.Context
     if isinstance(command, click.Group):
         for subcommand in command.commands.values():
             after(subcommand)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loader.cli.context import Context
-from loader.cli.options import PATH, GroupedHelp, click_option, json_option
+from loader.cli.options import PATH, GroupedReading, click_option, json_option
 from loader.errors import DatabaseError, SchemaOutOfDate, SettingsError
 from loader.settings.load import OPTIONS
 
@@ -31,7 +31,7 @@ def _load_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.command(cls=GroupedHelp, epilog="Example: mdload init dumps --provider polygon")
+@click.command(cls=GroupedReading, epilog="Example: mdload init dumps --provider polygon")
 @click.argument("source", metavar="[SOURCE]", required=False, type=PATH)
 @_load_options
 @click.option("--job", metavar="NAME", help="Name of the job; else made from the folder's.")

@@ -7,11 +7,11 @@ from typing import Any
 import click
 
 from loader.cli.context import Context
-from loader.cli.options import PATH, GroupedHelp, json_option, meaning_options, settings_of
+from loader.cli.options import PATH, GroupedReading, json_option, meaning_options, settings_of
 
 
 @click.command(
-    cls=GroupedHelp, epilog="Example: mdload inspect SPY.csv --provider yahoo --symbol SPY"
+    cls=GroupedReading, epilog="Example: mdload inspect SPY.csv --provider yahoo --symbol SPY"
 )
 @click.argument("source", metavar="SOURCE", type=PATH)
 @meaning_options

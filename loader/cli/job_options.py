@@ -27,9 +27,13 @@ class Day(click.ParamType[date]):
 
 
 date_option: Final = click.option(
-    "--date", "day", metavar="DAY", type=Day(), help="Run for this day instead of today."
+    "--date",
+    "day",
+    metavar="DAY",
+    type=Day(),
+    help="The day of the job, instead of today.",
 )
 set_option: Final = click.option(
     "--set", "given", metavar="KEY=VALUE", type=Pair("KEY=VALUE"), multiple=True,
-    help="Override a key of the job for this run: --set workers=4.",
+    help="Override a key of the job: --set workers=4.",
 )  # fmt: skip

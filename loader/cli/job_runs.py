@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from loader.cli.context import Context
-from loader.cli.numbers import ROW_ID, Fraction
+from loader.cli.numbers import ROW_ID, Fraction, Whole
 from loader.cli.options import json_option
 from loader.cli.when import Moment
 from loader.errors import CheckFailed
@@ -29,7 +29,7 @@ def job_runs() -> None:
 @click.option(
     "--limit",
     metavar="N",
-    type=click.IntRange(1, 1_000_000_000),
+    type=Whole(1, 1_000_000_000),
     default=20,
     show_default=True,
     help="Show at most N runs.",

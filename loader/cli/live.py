@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from loader.cli.context import Context
+from loader.cli.numbers import Whole
 from loader.cli.options import (
     PATH,
     GroupedHelp,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 @click_option(OPTIONS["job_name"], default="live")
 @click.option("--flush-rows", metavar="N", type=click.IntRange(1, 1_000_000), default=1000,
               show_default=True, help="Store after N bars.")  # fmt: skip
-@click.option("--flush-ms", metavar="T", type=click.IntRange(1, 86_400_000), default=200,
+@click.option("--flush-ms", metavar="T", type=Whole(1, 86_400_000), default=200,
               show_default=True,
               help="Store after the first bar has waited for T milliseconds.")  # fmt: skip
 @click.option("--spill-dir", metavar="DIR", type=click.Path(file_okay=False, path_type=Path),

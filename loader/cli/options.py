@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from loader.cli import completion
 from loader.cli.context import Context
+from loader.cli.numbers import Whole
 from loader.errors import SettingsError, UnknownDialect
 from loader.settings import Option, Settings
 from loader.settings.kinds import Kind
@@ -27,29 +28,39 @@ PATH: Final = click.Path(readable=False, allow_dash=True)
 
 
 #: Options of a load about its record, and those that every command has.
-_REPORTING: Final = ("job_name", "metrics_textfile", "push_gateway", "as_json", "help")
+_REPORTING: Final = ("job_name", "metrics_textfile", "push_gateway", "as_json")
 
 
 class GroupedHelp(click.Command):
     """A command with the options of a load, listed in groups."""
 
+    #: The title of its own options.
+    own = "How to load"
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         groups: dict[str, list[tuple[str, str]]] = {
-            "What the file does not say": [], "How to load": [], "Reporting": [],
+            "What the file does not say": [], self.own: [], "Reporting": [],
         }  # fmt: skip
         for param in self.get_params(ctx):
-            if record := param.get_help_record(ctx):
-                groups[_group(str(param.name))].append(record)
+            record = param.get_help_record(ctx)
+            if record and isinstance(param, click.Option):
+                groups[self._group(param)].append(record)
         for title, records in groups.items():
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
 
+    def _group(self, option: click.Option) -> str:
+        if option.name in MEANING:
+            return "What the file does not say"
+        reports = option.name in _REPORTING or "--help" in option.opts
+        return "Reporting" if reports else self.own
 
-def _group(name: str) -> str:
-    if name in MEANING:
-        return "What the file does not say"
-    return "Reporting" if name in _REPORTING else "How to load"
+
+class GroupedReading(GroupedHelp):
+    """The same, of a command that reads files and loads nothing."""
+
+    own = "Options"
 
 
 class Pair(click.ParamType[tuple[str, str]]):
@@ -109,7 +120,7 @@ def _typed(option: Option) -> dict[str, Any]:
         case {"type": "boolean"}:
             return {"is_flag": True}
         case {"type": "integer", "minimum": least}:
-            return {"type": click.IntRange(least, kind.schema.get("maximum"))}
+            return {"type": Whole(least, kind.schema.get("maximum"))}
         case {"enum": words}:
             return {"type": click.Choice(words)}
         case {"type": "object"}:

@@ -42,14 +42,14 @@ def pin(ctx: Context, /, name: str, at: datetime | None, note: str | None, as_js
 
 @click.group(epilog="Example: mdload pins list")
 def pins() -> None:
-    """Named instants at which the bars can be read again."""
+    """List and delete pins: named instants at which the bars can be read again."""
 
 
 @pins.command("list", epilog="Example: mdload pins list --json")
 @json_option
 @click.pass_obj
 def list_(ctx: Context, /, as_json: bool) -> None:
-    """All pins, the newest instant first."""
+    """List all pins, the newest instant first."""
     from loader.cli.views.past import show_pins
     from loader.store.versions import pins as stored
 

@@ -25,7 +25,7 @@ _FILE = click.Path(dir_okay=False)
 
 @click.group(epilog="Example: mdload plan show march.parquet")
 def plan() -> None:
-    """A load as a file: made by mdload backfill --plan FILE, written by mdload apply FILE."""
+    """Show a plan: a load as a file, made by mdload backfill --plan, written by mdload apply."""
 
 
 @plan.command(

@@ -17,7 +17,7 @@ _DAYS = click.IntRange(0, 36_500)
 @click.option("--loads-days", metavar="N", type=_DAYS,
               help="Fold loads of a run that are older than N days into one.")  # fmt: skip
 @click.option("--runs-days", metavar="N", type=_DAYS,
-              help="Delete runs, with files and rejects, that ended so long ago.")  # fmt: skip
+              help="Delete runs that ended more than N days ago, with their rejects.")  # fmt: skip
 @click.option("--rejects-days", metavar="N", type=_DAYS,
               help="Delete rejected rows that are older than N days.")  # fmt: skip
 @dry_run_option
@@ -35,11 +35,11 @@ def prune(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Remove old history: revisions, loads, runs, rejects. Each only if its option says so.
+    """Remove old history: revisions, loads, runs and rejects, each if its option is given.
 
-    Never what a pin needs. Without its revisions, the bars as of a time before them are not what
-    they were; a run whose loads are folded cannot be rolled back any more. Asks first; where
-    nobody can be asked it wants --yes.
+    Keeps all that a pin needs. Bars as of a time before the removed revisions are no longer right,
+    and a run with folded loads can no longer be rolled back. Asks first; without a terminal, give
+    --yes.
     """
     from loader.cli.store import store
     from loader.cli.views.prune import show_prunable, show_pruned

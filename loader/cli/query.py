@@ -11,9 +11,7 @@ from loader.cli.numbers import LIMIT
 from loader.cli.options import json_option
 
 
-@click.command(
-    epilog='Example: mdload query "SELECT symbol, count(*) FROM bars_ohlcv GROUP BY symbol"'
-)
+@click.command(epilog='Example: mdload query "SELECT symbol, max(ts) FROM bars_ohlcv GROUP BY 1"')
 @click.argument("sql", metavar="SQL")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, all rows.")
 @click.option("--to", "path", metavar="FILE", type=click.Path(dir_okay=False),

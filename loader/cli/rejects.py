@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from loader.cli.context import Context
-from loader.cli.numbers import LIMIT
-from loader.cli.options import json_option, load_options
+from loader.cli.numbers import LIMIT, ROW_ID, Whole
+from loader.cli.options import GroupedHelp, json_option, load_options
 from loader.cli.series_options import bounds
 from loader.cli.when import When
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from loader.store.quarantine.found import RejectFilter
 
 F = TypeVar("F", bound=Callable[..., Any])
-_RUN = click.IntRange(1, 2**63 - 1)
 _STATES: Final = ("waiting", "replayed", "superseded")
 
 _SELECTED: Final = (
@@ -35,7 +34,7 @@ _SELECTED: Final = (
 )  # fmt: skip
 _state_option: Final = click.option(
     "--state", "states", type=click.Choice(_STATES), multiple=True,
-    help="Only such rows: waiting, replayed, or superseded by a bar stored since.",
+    help="Only rows in this state: waiting, replayed, or superseded by a bar stored since.",
 )  # fmt: skip
 
 
@@ -47,7 +46,7 @@ def _selected(command: F) -> F:
 
 @click.group(epilog="Example: mdload rejects show 12 --rule high_below_low")
 def rejects() -> None:
-    """Rows that broke a rule: list, show, export them, and load them after a fix."""
+    """List, show and export rows that broke a rule, and load them after a fix."""
 
 
 @rejects.command(
@@ -55,7 +54,7 @@ def rejects() -> None:
     short_help="Count rejects by run, file and rule.",
     epilog="Example: mdload rejects list --rule high_below_low --rejected-since 7d",
 )
-@click.argument("runs", metavar="[RUN]...", nargs=-1, type=_RUN)
+@click.argument("runs", metavar="[RUN]...", nargs=-1, type=ROW_ID)
 @_selected
 @_state_option
 @click.option("--limit", metavar="N", type=LIMIT, default=50, show_default=True,
@@ -63,7 +62,7 @@ def rejects() -> None:
 @json_option
 @click.pass_obj
 def list_(ctx: Context, /, runs: tuple[int, ...], limit: int, as_json: bool, **given: Any) -> None:
-    """Rejected rows by run, file and rule, the newest run first.
+    """List rejected rows by run, file and rule, the newest run first.
 
     A row waits until a replay gets it in, or is superseded by a bar that a later load stored under
     its key. A row that broke several rules is in several lines.
@@ -83,10 +82,10 @@ def list_(ctx: Context, /, runs: tuple[int, ...], limit: int, as_json: bool, **g
     short_help="Show rejected rows with their text.",
     epilog="Example: mdload rejects show 12 --rule high_below_low --limit 5",
 )
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=_RUN)
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=ROW_ID)
 @_selected
 @_state_option
-@click.option("--limit", metavar="N", type=click.IntRange(1, 10**9), default=20, show_default=True,
+@click.option("--limit", metavar="N", type=Whole(1, 10**9), default=20, show_default=True,
               help="Show at most N rows.")  # fmt: skip
 @click.option("--tenant", metavar="NAME|UUID", help="Rows of a dataset of this tenant.")
 @json_option
@@ -95,7 +94,7 @@ def show(
     ctx: Context, /, runs: tuple[int, ...], limit: int, tenant: str | None, as_json: bool,
     **given: Any,
 ) -> None:  # fmt: skip
-    """Rejected rows of runs as their files have them, with the rules that they broke."""
+    """Show rejected rows of runs as their files have them, with the rules that they broke."""
     from loader.cli.views.checks.rejects import show_rows
     from loader.store.quarantine.found import insist_on_runs, rows
 
@@ -129,7 +128,7 @@ def _of_tenant(
     short_help="Write rejected rows to a file.",
     epilog="Example: mdload rejects export 12 --own-columns --to fix-me.csv",
 )
-@click.argument("runs", metavar="[RUN]...", nargs=-1, type=_RUN)
+@click.argument("runs", metavar="[RUN]...", nargs=-1, type=ROW_ID)
 @_selected
 @_state_option
 @click.option("--to", "target", metavar="FILE", required=True, type=click.Path(dir_okay=False),
@@ -174,10 +173,11 @@ def export(
 
 
 @rejects.command(
+    cls=GroupedHelp,
     short_help="Load rejected rows after a fix.",
     epilog="Example: mdload rejects replay 12 --rule ts_ambiguous --timezone UTC --dry-run",
 )
-@click.argument("runs", metavar="[RUN]...", nargs=-1, type=_RUN)
+@click.argument("runs", metavar="[RUN]...", nargs=-1, type=ROW_ID)
 @_selected
 @click.option("--allow", "allowed", metavar="RULE", multiple=True,
               help="Load rows that break this rule; can be repeated.")  # fmt: skip
@@ -198,9 +198,9 @@ def replay(
 ) -> int:
     """Run rejected rows that still wait through the whole load again, as a run of its own.
 
-    They are read as their file was; options given now go before that. What gets in is marked; rows
-    that are rejected again stay where they are. If a few rows would be read otherwise than the
-    whole file was, they are refused.
+    They are read as their file was read; options given now take precedence. Rows that get in are
+    marked; rows that are rejected again stay where they are. If a few rows alone would be read in
+    another way than the whole file was, they are refused.
     """
     from loader.cli import replaying
     from loader.store.quarantine.found import RejectFilter

@@ -41,7 +41,7 @@ def rename(
     """Store the bars of symbol OLD under NEW instead. mdload rollback undoes it.
 
     Refuses if a bar of NEW stands where one of OLD would go. Files that say OLD are loaded as OLD
-    again; to change that, see --symbol-map. Asks first; where nobody can be asked it wants --yes.
+    again; to change that, see --symbol-map. Asks first; without a terminal, give --yes.
     """
     from loader.bars import parse_interval
     from loader.cli.changes import change

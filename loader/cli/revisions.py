@@ -16,7 +16,7 @@ from loader.cli.when import Moment
 
 @click.group(epilog="Example: mdload revisions list --symbol SPY --known-since 7d")
 def revisions() -> None:
-    """Bars that a provider restated, or that were taken away."""
+    """List bars that a provider restated, or that were deleted."""
 
 
 @revisions.command(
@@ -54,10 +54,10 @@ def list_(
     plot: str | None,
     as_json: bool,
 ) -> None:
-    """Changed bars, the largest change of a price first, and a summary by series.
+    """List changed bars, the largest change of a price first, and a summary by series.
 
-    --since and --until are about the bars' own time; --known-since and --known-until about when
-    the change was loaded.
+    --since and --until select by the time of the bars, --known-since and --known-until by the time
+    at which the change was loaded.
     """
     from loader.cli.pin import session_of
     from loader.cli.views.past import show_revisions

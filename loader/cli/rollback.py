@@ -47,8 +47,8 @@ def rollback(
 
     It is a run itself, on record with every bar that it changes, and can be rolled back in turn.
     If a later load changed some of the same bars, nothing is undone (exit code 4) unless
-    --keep-later is given. A run of a tenant's dataset is undone in the same way. Asks first; where
-    nobody can be asked it wants --yes.
+    --keep-later is given. A run of a tenant's dataset is undone in the same way. Asks first;
+    without a terminal, give --yes.
     """
     from loader.cli.changes import change
     from loader.db.reconnecting import ReconnectingSession

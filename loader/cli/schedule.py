@@ -26,7 +26,7 @@ def schedule() -> None:
 
 
 @schedule.command(
-    short_help="Crontab lines, or systemd's units.",
+    short_help="Print crontab lines, or systemd's units.",
     epilog="Example: mdload schedule show nightly --format systemd --user mdload",
 )
 @click.argument("jobs", nargs=-1, metavar="[JOB]...", shell_complete=completion.jobs)

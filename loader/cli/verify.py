@@ -9,12 +9,15 @@ import click
 
 from loader.cli.context import Context
 from loader.cli.numbers import LIMIT, Fraction
-from loader.cli.options import PATH, json_option, meaning_options, settings_of
+from loader.cli.options import PATH, GroupedReading, json_option, meaning_options, settings_of
 from loader.cli.series_options import bounds
 from loader.cli.when import When
 
 
-@click.command(epilog="Example: mdload verify dumps/2024-03.csv --provider polygon --interval 1m")
+@click.command(
+    cls=GroupedReading,
+    epilog="Example: mdload verify dumps/2024-03.csv --provider polygon --interval 1m",
+)
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...", type=PATH)
 @meaning_options
 @click.option("--to", "path", metavar="FILE", type=click.Path(dir_okay=False),

@@ -196,7 +196,7 @@ class Settings(Meaning):
         metavar="NAME", sections=("defaults",),
     )  # fmt: skip
     dataset: str | None = setting(
-        None, TEXT, "Recorded with each run, as its dataset_name; with --tenant it is what to "
+        None, TEXT, "Name recorded with each run (dataset_name); with --tenant, the dataset to "
         "load: bars, fundamentals, news or options_snap.", metavar="NAME", sections=("jobs",),
     )  # fmt: skip
     tenant: str | None = setting(

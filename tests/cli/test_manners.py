@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import gzip
-import os
-import pty
 import re
 import shlex
-import struct
-import subprocess
-import sys
-import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import click
 import polars as pl
 import psycopg
 import pytest
 
-from loader.cli import root
-from tests.conftest import Ran, environment
+from tests.conftest import Ran
+from tests.support.terminal import on_terminal
 
 Mdload = Callable[..., Ran]
-
-
-def _commands(command: click.Command, *words: str) -> Iterator[str]:
-    """Every command and group, as it is typed."""
-    yield " ".join(words)
-    if isinstance(command, click.Group):
-        ctx = click.Context(command)
-        for name in command.list_commands(ctx):
-            if (below := command.get_command(ctx, name)) is not None:
-                yield from _commands(below, *words, name)
-
-
-COMMANDS = list(_commands(root))
-ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @pytest.fixture
@@ -54,17 +32,6 @@ def bars(tmp_path: Path) -> Path:
     (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(text.encode())[:400])
     (tmp_path / "cut.parquet").write_bytes(b"PAR1" + bytes(100))
     return tmp_path
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_fits_and_gives_an_example(mdload: Mdload, command: str) -> None:
-    ran = mdload(*command.split(), "--help", env={"COLUMNS": "80"})
-    assert (ran.code, ran.err) == (0, "")
-    assert max(map(len, ran.out.splitlines())) <= 80
-    assert "..." not in re.sub(
-        r"(TO|(ARGS|JOB|RUN|SOURCE)\]?)\.\.\.", "", ran.out
-    )  # nothing truncated
-    assert re.search(r"(Example|First steps): (.+ \| )?mdload", ran.out)
 
 
 @pytest.mark.parametrize(
@@ -207,52 +174,30 @@ def test_inspect_of_a_file_that_would_not_load(mdload: Mdload, bars: Path) -> No
     assert "--timezone" in ran.err
 
 
-def on_terminal(home: Path, cwd: Path, width: int, env: dict[str, str], *args: str) -> str:
-    """The output of a terminal of that width, including escape sequences."""
-    leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
-    around = {k: v for k, v in environment(home).items() if k not in ("NO_COLOR", "COLUMNS")}
-    with subprocess.Popen(
-        [sys.executable, "-m", "loader", *args], cwd=cwd, env={**around, "TERM": "xterm", **env},
-        stdin=subprocess.DEVNULL, stdout=follower, stderr=follower,
-    ) as process:  # fmt: skip
-        os.close(follower)
-        seen = b""
-        try:
-            while chunk := os.read(leader, 1 << 16):
-                seen += chunk
-        except OSError:  # Linux: the last writer is gone
-            pass
-    os.close(leader)
-    assert process.returncode is not None
-    return seen.decode()
-
-
 @pytest.mark.parametrize("width", [80, 120])
 def test_tables_fit_the_terminal(home: Path, database_url: str, bars: Path, width: int) -> None:
     (bars / "more.csv").write_text((bars / "good.csv").read_text().replace("AAA", "BBB"))
     db = ("--database", database_url)
-    load = on_terminal(home, bars, width, {}, *db, "backfill", "good.csv", "more.csv",
-                       "--provider", "p")  # fmt: skip
-    assert "\x1b[?25l" in load  # the cursor is hidden while the bar moves
-    tables = [load.rpartition("\x1b[?25h")[2]]
-    tables.append(on_terminal(home, bars, width, {}, *db, "inspect", "good.csv", "--provider", "p"))
-    tables.append(on_terminal(home, bars, width, {}, *db, "job-runs", "list"))
-    tables.append(on_terminal(home, bars, width, {}, *db, "job-runs", "inspect", "1"))
+    load = on_terminal(home, bars, *db, "backfill", "good.csv", "more.csv", "--provider", "p",
+                       columns=width)  # fmt: skip
+    assert "\x1b[?25l" in load.raw  # the cursor is hidden while the bar moves
+    tables = [load.end]
+    for command in (("inspect", "good.csv", "--provider", "p"), ("job-runs", "list"),
+                    ("job-runs", "inspect", "1")):  # fmt: skip
+        tables.append(on_terminal(home, bars, *db, *command, columns=width).lines)
     for shown in tables:
-        lines = ANSI.sub("", shown).replace("\r", "").splitlines()
-        rows = [line for line in lines if "─" in line or re.match(r"(file|run|provider) ", line)]
+        rows = [line for line in shown if "─" in line or re.match(r"(file|run|provider) ", line)]
         assert rows
         assert max(map(len, rows)) <= width
-    words = ANSI.sub("", tables[0]).split()
+    words = " ".join(tables[0]).split()
     for count in ("read", "inserted", "updated", "unchanged", "duplicate", "skipped", "rejected"):
         assert count in words or f"{count}:" in words or f"{count}," in words
 
 
 @pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_no_color(home: Path, bars: Path, env: dict[str, str], coloured: bool) -> None:
-    shown = on_terminal(home, bars, 80, env, "inspect", "local.csv", "--provider", "p")
-    assert ("\x1b[31m" in shown) is coloured
+    shown = on_terminal(home, bars, "inspect", "local.csv", "--provider", "p", env=env)
+    assert ("\x1b[31m" in shown.raw) is coloured
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,24 @@ def test_a_load_fits_sixty_columns(home: Path, database_url: str, tmp_path: Path
         assert max(map(len, rows)) <= 60, rows
 
 
+def test_paths_and_urls_fit_sixty_columns(home: Path, database_url: str, tmp_path: Path) -> None:
+    for command, said in (
+        (("--database", database_url, "doctor"), "(--database)"),
+        (("db", "status"), "database in use"),
+        (("--database", database_url, "db", "status"), "PostgreSQL       18."),
+        (("inspect", ROOT / "examples" / "bars.parquet"), "volume_negative 1"),
+        (("providers", "list"), "cryptodatadownload  "),
+    ):
+        shown = on_terminal(home, tmp_path, *command, columns=60)
+        assert said in shown.text
+        assert max(len(line.rstrip()) for line in shown.lines) <= 60, shown.text
+    page = on_terminal(home, tmp_path, "providers", "show", "bitstamp", columns=60).lines
+    broken = [line for line in page if not line.startswith("  name")]  # a pattern has no blanks
+    assert max(map(len, broken)) <= 60, page
+    indented = [line for line in page if line.startswith(" " * 13)]
+    assert indented  # wrapped beside its label
+
+
 def test_many_files_share_lines(mdload: Callable[..., Ran], database_url: str, tmp_path: Path
                                 ) -> None:  # fmt: skip
     for n in range(24):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import click
 import pytest
 
-from loader.cli import COMMANDS, root
-from tests.conftest import ROOT, Ran
+from loader.cli import root
+from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -42,13 +42,6 @@ def test_every_command_and_option_has_help(name: str) -> None:
     for option in command.params:
         if isinstance(option, click.Option):
             assert option.help, option.name
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_help_runs(mdload: Callable[..., Ran], name: str) -> None:
-    ran = mdload(name, "--help")
-    assert ran.code == 0
-    assert ran.out.startswith("Usage: mdload")
 
 
 def test_every_decision_has_a_number_of_its_own() -> None:

@@ -19,8 +19,8 @@ def print_list(dialects: Mapping[str, Dialect], *, as_json: bool) -> None:
     if as_json:
         print_json([_facts(dialect) for dialect in dialects.values()])
         return
-    columns = [Column("name"), Column("title", spare=1), Column("containers"), Column("times"),
-               Column("zone"), Column("prices adjusted for", spare=2)]  # fmt: skip
+    columns = [Column("name", "name"), Column("title", spare=1), Column("containers"),
+               Column("times"), Column("zone"), Column("prices adjusted for", spare=2)]  # fmt: skip
     rows = [
         (d.name, d.title, _containers(d), d.stamp and f"{d.stamp}s", d.timezone, d.adjusted or None)
         for d in dialects.values()

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from loader.cli.views.table import print_json
+from loader.cli.views.table import print_json, unbroken
 from loader.survey.doctor.check import Check, State
 from loader.text import visible
 
 _STYLES: Final[dict[State, str]] = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 _INDENT: Final = 26
-_NARROWEST: Final = 40
+_NARROWEST: Final = 30
 
 
 def show(
@@ -30,7 +30,8 @@ def show(
 
     console = Console(highlight=False, soft_wrap=True)
     width = max(console.width - _INDENT, _NARROWEST) if console.is_terminal else 1_000_000
-    console.print(Text(visible(f"{database or 'no database'} ({source})"), "bold"))
+    named = unbroken(visible(database or "no database"), len(source) + len(" ()"))
+    console.print(Text(f"{named} ({visible(source)})", "bold"))
     found = []
     for check in checks:
         found.append(check)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import click
 
 from loader import bars
 from loader.cli.views.load import listed
-from loader.cli.views.table import Column, print_json, say, table
+from loader.cli.views.table import Column, labelled, print_json, say, table
 from loader.ingest import books
 from loader.ingest.ways.inspection import Inspection
 from loader.listen import log
 from loader.text import number, span, visible
+
+#: The width of labels.
+_LABEL: Final = 11
 
 
 def print_looks(looks: Iterable[Inspection], rows: int) -> int:
@@ -24,8 +27,7 @@ def print_looks(looks: Iterable[Inspection], rows: int) -> int:
         if place:
             say()
         click.echo(click.style(visible(look.path, ""), bold=True))
-        for label, value in _facts(look):
-            say(f"{label:>11}  {visible(value, '')}")
+        labelled(((label, visible(value, "")) for label, value in _facts(look)), _LABEL)
         if look.good.height:
             say()
             _print_bars(look, rows)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from typing import Any
 
 from loader.cli.views.job_runs import columns, silence
+from loader.cli.views.load import print_counts
 from loader.cli.views.past import show_loads
 from loader.cli.views.table import Column, details, print_json, say, table
+from loader.results import Counts
 from loader.results.history import History
 from loader.store.runs import JobRun, JobRunFile
 from loader.text import alike, bytes_, counted, duration, number, span
@@ -53,11 +56,8 @@ def show_run(
         },
     )
     say()
-    table(
-        "Rows",
-        [Column(name, "number") for name in ("read", *_COUNTS)],
-        [[run.rows_read, *_counts(run)]],
-    )
+    counts = Counts(run.rows_read, *_counts(run))
+    print_counts("Rows", [], [astuple(counts)], counts)
     if rejected:
         say()
         several = run.rows_failed < sum(rejected.values())

@@ -63,13 +63,22 @@ def _print_counts(result: LoadResult) -> None:
         name = "all files" if rows else "no files"
         rows.append((name, result.status, *astuple(result.counts)))
     heads = [Column("file", "path"), Column("state", "status")]
-    for name in (field.name for field in fields(Counts)):
-        order = _ZEROS if getattr(result.counts, name) == 0 else _OTHERS
-        spare = order.index(name) + 1 if name in order else 0
-        heads.append(Column(name, "number", spare if order is _ZEROS else -spare))
     title = "Dry run: nothing was written" if result.dry_run else None
-    missing = table(title, heads, rows, name_missing=False)
-    counts = asdict(result.counts)
+    print_counts(title, heads, rows, result.counts)
+
+
+def print_counts(
+    title: str | None, heads: Sequence[Column], rows: Sequence[Sequence[object]], total: Counts
+) -> None:
+    """Prints a table with `heads` and the fields of `Counts`. A narrow terminal leaves out those
+    that are 0 in `total` first; a line under the table has what is left out."""
+    columns = [*heads]
+    for name in (field.name for field in fields(Counts)):
+        order = _ZEROS if getattr(total, name) == 0 else _OTHERS
+        spare = order.index(name) + 1 if name in order else 0
+        columns.append(Column(name, "number", spare if order is _ZEROS else -spare))
+    missing = table(title, columns, rows, name_missing=False)
+    counts = asdict(total)
     if zero := [name for name in missing if not counts[name]]:
         say(f"{', '.join(zero)}: 0")
     if more := [f"{name} {counts[name]:,}" for name in missing if counts[name]]:

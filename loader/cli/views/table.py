@@ -50,32 +50,44 @@ def say(text: str = "") -> None:
     click.echo(visible(text), file=sys.stdout)
 
 
-def labelled(facts: Iterable[tuple[str, str]]) -> None:
-    """A line on stdout for each label and value; a terminal gets long ones wrapped, and not at a
-    no-break space."""
+def labelled(facts: Iterable[tuple[str, str]], width: int = _LABEL) -> None:
+    """A line on stdout for each label, of `width` characters, and its value; a terminal gets long
+    ones wrapped."""
     for label, value in facts:
-        lines = [value]
-        if sys.stdout.isatty():
-            room = max(get_terminal_size().columns - _LABEL - _GAP, _COMFORTABLE)
-            lines = wrap(value, room, break_long_words=False, break_on_hyphens=False)
-        for n, line in enumerate(lines or [""]):
-            text = line.replace("\xa0", " ")
-            say(f"{'' if n else label:>{_LABEL}}{' ' * _GAP}{text}")
+        for n, line in enumerate(_wrapped(value, width + _GAP)):
+            say(f"{'' if n else label:>{width}}{' ' * _GAP}{line}")
+
+
+def _wrapped(value: str, indent: int) -> list[str]:
+    """The lines of `value` beside an indent on a terminal, broken at blanks and not at a no-break
+    space; one line in a pipe."""
+    lines = [value]
+    if sys.stdout.isatty():
+        room = max(get_terminal_size().columns - indent, _COMFORTABLE)
+        lines = wrap(value, room, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\xa0", " ") for line in lines or [""]]
+
+
+def unbroken(value: str, indent: int) -> str:
+    """A path or URL that has to fit beside an indent: shortened in its middle on a terminal."""
+    if not sys.stdout.isatty():
+        return value
+    return shortened([value], max(get_terminal_size().columns - indent, _NARROWEST))[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of a table.
 
-    `kind` is `number` (to the right), `status` (coloured by its word), `time`, `strip` (a letter
-    for each piece of time, coloured where there is little), `path` (shortened in its middle), or
-    `text`, which alone is wrapped. Where the terminal is too narrow for all, columns with the
-    largest `spare` give way first. If that is not enough, so do those below 0, the least first, and
-    then the others from the right; two columns stay.
+    `kind` is `number` (to the right), `status` (coloured by its word), `time`, `name`, `strip` (a
+    letter for each piece of time, coloured where there is little), `path` (shortened in its
+    middle), or `text`, which alone is wrapped. Where the terminal is too narrow for all, columns
+    with the largest `spare` give way first. If that is not enough, so do those below 0, the least
+    first, and then the others from the right; two columns stay.
     """
 
     name: str
-    kind: Literal["text", "path", "number", "status", "strip", "time"] = "text"
+    kind: Literal["text", "path", "number", "status", "strip", "time", "name"] = "text"
     spare: int = 0
 
 
@@ -158,7 +170,7 @@ def _shortened(
 
 
 def details(title: str, entries: Mapping[str, str | None]) -> None:
-    """Prints a title and labelled entries under it, one a line."""
+    """Prints a title and labelled entries under it; a terminal gets long ones wrapped."""
     from rich.console import Console
     from rich.text import Text
 
@@ -167,7 +179,9 @@ def details(title: str, entries: Mapping[str, str | None]) -> None:
     width = max((len(name) for name, value in entries.items() if value is not None), default=0)
     for name, value in entries.items():
         if value is not None:
-            console.print(Text.assemble((f"  {name:<{width}}  ", "dim"), visible(value)))
+            for n, line in enumerate(_wrapped(visible(value), width + 2 * _GAP)):
+                label = "" if n else name
+                console.print(Text.assemble((f"  {label:<{width}}  ", "dim"), line))
 
 
 def _drawn(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Table:

@@ -4,6 +4,7 @@ was read in the store to make them, for a later `apply`."""
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -215,8 +216,9 @@ def opened(path: str) -> Plan:
         found = pq.read_metadata(path).metadata or {}
         about, summed = found.get(_META), found.get(_SUM)
     except (OSError, pa.ArrowException) as error:
+        number = getattr(error, "errno", None)  # without what Arrow says around it
         raise SettingsError(
-            f"{path} cannot be read as a plan: {error}",
+            f"{path} cannot be read as a plan: {os.strerror(number) if number else error}",
             hint="make one with: mdload backfill SOURCE --plan FILE",
         ) from error
     said = described(about)

@@ -47,7 +47,7 @@ def _commit(found: dict[str, Any]) -> Check:
     if word == "off":
         return Check(
             "synchronous_commit", "warn",
-            "off: a crash of the server can lose files that were told to be loaded, and loads are "
+            "off: a crash of the server can lose files that were reported as loaded, and loads are "
             "no faster for it: they commit once per file",
             "ALTER ROLE CURRENT_USER SET synchronous_commit = on;",
         )  # fmt: skip
