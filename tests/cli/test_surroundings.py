@@ -18,7 +18,9 @@ from typing import IO
 import psycopg
 import pytest
 
-from tests.conftest import Ran, environment
+from loader.db.embedded import embedded
+from tests.conftest import Ran, environment, plain_only
+from tests.support.clocks import movable_clock, needs_compiler
 from tests.support.jobs import STALLED, bars, config
 from tests.support.sql import fetch, wait_for
 
@@ -171,6 +173,43 @@ def test_a_server_whose_clock_jumps_back(mdload: Mdload, tmp_path: Path, databas
     assert fetch(database_url, "SELECT elapsed_ms FROM job_runs WHERE elapsed_ms < 0") == []
     ran = mdload("export", "--to", "-", "--columns", "close", "--pin", "after")
     assert ran.out.split() == ["close", "11.0", "11.0", "11.0"]
+
+
+@needs_compiler
+@plain_only
+def test_clocks_that_jump_in_the_middle_of_loads(
+    mdload: Mdload, warm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of the server and of the client, ahead and back, in one load after the other: each
+    pin goes on showing its own load, and a rollback takes away the right one."""
+    at_pins = "SELECT name, (SELECT array_agg(close) FROM bars_ohlcv_at(name)) FROM bars_pins"
+    with movable_clock(monkeypatch) as jump, embedded(warm) as url:
+        config(tmp_path, url, '[jobs.a]\nsource = "a.csv"')
+        bars(tmp_path / "a.csv", 2)
+        assert mdload("migrate").code == 0
+        assert mdload("run", "a").code == 0
+        for number, days in enumerate((400, -10, 0), start=1):
+            bars(tmp_path / "a.csv", 2, close=10.0 + number)
+            with psycopg.connect(url) as other:
+                other.execute("LOCK TABLE bars_ohlcv IN ACCESS EXCLUSIVE MODE")
+                with feeding("run", "a", home=warm, cwd=tmp_path) as process:
+                    wait_for(url, STALLED)
+                    jump(days * 86_400)
+                    other.rollback()
+                    _, err = process.communicate(timeout=120)
+                    assert process.returncode == 0, err
+            assert mdload("pin", f"p{number}").code == 0
+        jumped = "SELECT max(known_at) > clock_timestamp() + interval '1 year' FROM bars_loads"
+        assert fetch(url, jumped) == [(True,)]
+        known = fetch(url, "SELECT known_at FROM bars_loads ORDER BY id")
+        assert (len(known), known) == (4, sorted(set(known)))
+        assert fetch(url, "SELECT elapsed_ms FROM job_runs WHERE elapsed_ms < 0") == []
+        pins = [(f"p{number}", [10.0 + number] * 2) for number in range(1, 4)]
+        assert sorted(fetch(url, at_pins)) == pins
+        (last,) = fetch(url, "SELECT run_id FROM bars_loads ORDER BY id DESC LIMIT 1")
+        assert mdload("rollback", str(last[0]), "--yes").code == 0
+        assert fetch(url, "SELECT close FROM bars_ohlcv") == [(12.0,)] * 2
+        assert sorted(fetch(url, at_pins)) == pins
 
 
 def test_files_from_the_future(mdload: Mdload, tmp_path: Path, database_url: str) -> None:

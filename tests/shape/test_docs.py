@@ -49,3 +49,20 @@ def test_every_decision_has_a_number_of_its_own() -> None:
     assert len({page.name[:4] for page in pages}) == len(pages)
     for page in pages:
         assert page.read_text(encoding="utf-8").startswith(f"# {page.name[:4]}"), page.name
+
+
+@pytest.mark.parametrize("page", ["docs/reliability.md", "SECURITY.md"])
+def test_every_promise_names_tests_that_there_are(page: str) -> None:
+    there = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    for row in (ROOT / page).read_text(encoding="utf-8").splitlines():
+        if not row.startswith("| ") or row.startswith(("| promise ", "| against ")):
+            continue
+        promise, tests = row.strip("| ").rsplit("|", 1)
+        named = re.findall(r"`(?:tests/)?([\w/]*?)(test_\w+\.py)`|`tests/([\w/]+)`", tests)
+        assert named, promise
+        for folder, name, room in named:
+            if room:
+                assert (ROOT / "tests" / room).is_dir(), room
+            else:
+                assert name in there, name
+                assert not folder or (ROOT / "tests" / folder / name).is_file(), f"{folder}{name}"
