@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -71,6 +72,19 @@ def redact(text: str, mask: str = "***") -> str:
     text = _USERINFO.sub(userinfo, text)
     text = _QUERY.sub(parameter, text)
     return _SETTING.sub(lambda match: f"{match['name']}{mask}", text)
+
+
+def account_name() -> str:
+    """The name of the account that runs this process, or `uid 1234`: in containers it may have
+    none. Variables such as USER do not count."""
+    try:
+        import pwd  # noqa: PLC0415 - Windows has none
+    except ImportError:
+        return os.environ.get("USERNAME", "this account")
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid {os.geteuid()}"
 
 
 def visible(text: str, keep: str = "\n") -> str:

@@ -108,10 +108,10 @@ def _surroundings(
     ctx: Context, style: str, user: str | None, env_file: str | None, nice: int, unit: str | None
 ) -> Surroundings:
     """With paths as neither cron nor systemd would find them by themselves."""
-    import getpass
     import sys
 
     from loader.jobs.schedule import Surroundings
+    from loader.text import account_name
 
     assert ctx.config.path is not None  # there is a job in it
     file = ctx.config.path.absolute()
@@ -119,7 +119,7 @@ def _surroundings(
     command = [str(program)] if program.exists() else [sys.executable, "-m", "loader"]
     command += ["--config", str(file)]
     if style == "systemd":
-        user = user or getpass.getuser()
+        user = user or account_name().removeprefix("uid ")
     else:
         command.append("-q")
     return Surroundings(

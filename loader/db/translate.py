@@ -44,6 +44,8 @@ _NODE_LOST = re.compile(
     r"could not (connect to|establish connection to) .*node",
     re.IGNORECASE,
 )
+#: What libpq says where no user is named and the account has no name (in containers).
+_NAMELESS: Final = re.compile(r"local user with ID \d+ does not exist")
 #: How a server refuses a connection: the drivers give no SQLSTATE for it.
 _REFUSALS = {
     r'database ".*" does not exist': "3D000",
@@ -73,6 +75,8 @@ def translate(error: Exception, doing: str) -> DatabaseError:
         kind, hint = ConnectionLost, "check that the server is up, then run the same command again"
     elif sqlstate in _MISSING:
         kind, hint = SchemaOutOfDate, "run: mdload migrate"
+    elif sqlstate is None and _NAMELESS.search(str(error)):
+        hint = "this account has no name to connect by: put one into the URL, postgresql://NAME@…"
     elif sqlstate is None and _UNREACHABLE.search(str(error)):
         kind = ConnectionLost
         hint = "check the address with: mdload db url; and that the server is up"

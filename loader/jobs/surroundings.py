@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from getpass import getuser
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,7 @@ from loader.jobs.config import Config, JobConfig, job
 from loader.jobs.hooks import programs
 from loader.listen.metrics import check_ways
 from loader.read.objects import is_url
+from loader.text import account_name
 
 #: Begins what differs from day to day, or stands for several names.
 _VARIES: Final = re.compile(r"[*?\[{!]")
@@ -81,5 +81,5 @@ def _unreadable(folder: Path) -> str | None:
     if not folder.exists():
         return "does not exist"
     if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
-        return f"cannot be read by {getuser()}"
+        return f"cannot be read by {account_name()}"
     return None

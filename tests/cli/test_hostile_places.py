@@ -106,6 +106,59 @@ def test_an_account_without_rights() -> None:
         shutil.rmtree(home)
 
 
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not Path(PYTHON).exists(),
+    reason="only root can become another account, and that needs an interpreter for all",
+)
+def test_an_account_without_name_and_home() -> None:
+    """As in containers that run as any number: what needs neither works, the rest says so."""
+    uid = 54_321
+    with pytest.raises(KeyError):
+        pwd.getpwuid(uid)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        bars(folder / "a.csv", 3).chmod(0o644)
+        home = folder / "home"
+        home.mkdir()
+        os.chown(home, uid, uid)
+        env = environment(home, {"PYTHONPATH": f"{ROOT}:{sysconfig.get_path('purelib')}"})
+        for variable in (
+            "HOME",
+            "MDLOAD_HOME",
+            "XDG_CONFIG_HOME",
+            "XDG_DATA_HOME",
+            "USER",
+            "LOGNAME",
+        ):
+            env.pop(variable, None)
+
+        def run(*args: str, **more: str) -> Ran:
+            ran = subprocess.run(
+                [PYTHON, "-m", "loader", *args], env=env | more, cwd=folder, capture_output=True,
+                text=True, timeout=240, check=False, user=uid, group=uid, extra_groups=[],
+            )  # fmt: skip
+            return Ran(ran.returncode, ran.stdout, ran.stderr)
+
+        how = ("--provider", "p", "--interval", "1m")
+        assert run("inspect", "a.csv", *how).code == 0
+        load = ("backfill", "a.csv", *how)
+        ran = run(*load)
+        assert (ran.code, ran.err) == (
+            2,
+            "error: uid 54321 has no home directory for the embedded server\n"
+            "hint: name a server with --database URL, or set HOME or MDLOAD_HOME\n",
+        )
+        assert run("doctor").code == 6
+        ran = run(*load, MDLOAD_HOME=str(home))
+        assert ran.code == 2
+        assert "PostgreSQL needs an account with a name, and uid 54321 has none" in ran.err
+        ran = run("--database", "postgresql://127.0.0.1:1/x", "coverage")
+        assert ran.code == 5
+        assert "this account has no name to connect by: put one into the URL" in ran.err
+        assert not (folder / "~").exists()
+
+
 def test_archives_in_archives(mdload: Mdload, database_url: str, tmp_path: Path) -> None:
     """Like 42.zip: five times sixteen archives in each other, and petabytes at the bottom."""
     inner = io.BytesIO()

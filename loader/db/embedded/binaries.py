@@ -48,7 +48,7 @@ def find() -> Binaries:
         SettingsError: MDLOAD_PG_BIN holds no such programs, or there are none anywhere.
     """
     if chosen := os.environ.get("MDLOAD_PG_BIN"):
-        if found := _probe(Path(chosen).expanduser().absolute()):
+        if found := _probe(Path(os.path.expanduser(chosen)).absolute()):
             return found
         raise SettingsError(
             f"MDLOAD_PG_BIN is {chosen}, which holds no working {', '.join(_NEEDED)}",

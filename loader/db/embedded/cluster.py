@@ -15,6 +15,7 @@ from loader.db.embedded import postmaster, tcp
 from loader.db.embedded.postmaster import Postmaster
 from loader.db.embedded.tools import Tools
 from loader.errors import DatabaseError, SettingsError
+from loader.text import account_name
 
 _MOMENT = 0.4  # seconds for what an interrupt leaves to do
 # Seconds: PostgreSQL 18 that is asked to stop in the middle of a recovery may wait for ever.
@@ -45,8 +46,14 @@ def initialise(tools: Tools, data: Path) -> None:
     """Makes `data` with an empty database `mdload`: complete under its name, or not at all.
 
     Raises:
+        SettingsError: this account has no name.
         DatabaseError: initdb failed; its words are in the message.
     """
+    if tools.account is None and (uid := account_name()).startswith("uid "):
+        raise SettingsError(
+            f"PostgreSQL needs an account with a name, and {uid} has none on this system",
+            hint="name a server with --database URL, or run mdload as an account of /etc/passwd",
+        )
     made = Path(tempfile.mkdtemp(prefix=f"{data.name}.new-", dir=data.parent))
     try:
         if tools.account:

@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import platformdirs
 from loader.db.embedded.account import Account
 from loader.db.embedded.postmaster import SOCKET
 from loader.errors import SettingsError
+from loader.text import account_name
 
 _SOCKET_PATH_LIMIT = 104  # bytes with the closing NUL on macOS; Linux has 108
 
@@ -33,7 +34,7 @@ class Home:
         """The home at `path`, or at MDLOAD_HOME, or in the user's data directory.
 
         Raises:
-            SettingsError: the system is Windows.
+            SettingsError: the system is Windows, or this account has no home.
         """
         if sys.platform == "win32":
             raise SettingsError(
@@ -41,10 +42,19 @@ class Home:
                 hint="name a server with --database URL",
             )
         if path or os.environ.get("MDLOAD_HOME"):
-            return cls((path or Path(os.environ["MDLOAD_HOME"])).expanduser().absolute())
+            given = os.path.expanduser(path or os.environ["MDLOAD_HOME"])
+            return cls(Path(given).absolute())
         if os.geteuid() == 0:
             return cls(Path("/var/lib/mdload"))
-        return cls(platformdirs.user_data_path("mdload", appauthor=False))
+        found = None
+        with suppress(RuntimeError):
+            found = platformdirs.user_data_path("mdload", appauthor=False)
+        if found is None or not found.is_absolute():  # old versions leave `~` as it is
+            raise SettingsError(
+                f"{account_name()} has no home directory for the embedded server",
+                hint="name a server with --database URL, or set HOME or MDLOAD_HOME",
+            )
+        return cls(found)
 
     def make(self) -> None:
         """Makes the directory and missing parents; the mode of what exists stays as it is."""

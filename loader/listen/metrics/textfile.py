@@ -7,7 +7,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from getpass import getuser
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from loader.errors import SettingsError
+from loader.text import account_name
 
 if sys.platform != "win32":
     import fcntl
@@ -47,7 +47,7 @@ class Textfile:
             )
         if not os.access(self._path.parent, os.R_OK | os.W_OK | os.X_OK):
             raise SettingsError(
-                f"{path} cannot be written: {getuser()} may not write into its folder",
+                f"{path} cannot be written: {account_name()} may not write into its folder",
                 option="--metrics-textfile",
             )
         try:
