@@ -92,6 +92,15 @@ def test_a_library_that_computes_for_ever(
     )
 
 
+def test_a_library_that_hangs(bars: Path, stand_in: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits for ever, and takes no processor time that would end it."""
+    monkeypatch.setattr(process, "_IDLE", 0.2)
+    stand_in(OPENING.format("import time; time.sleep(9_999)"))
+    error = refusal(bars)
+    assert "is damaged: the library that reads it hangs" in str(error)
+    assert "get the file again" in str(error.hint)
+
+
 def test_a_library_that_cannot_be_imported(bars: Path, stand_in: Stand) -> None:
     stand_in("raise ImportError('libhdf5.so: wrong version')")
     assert refusal(bars).fault == (

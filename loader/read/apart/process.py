@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -23,7 +25,43 @@ _CODE: Final = (
     "import sys; name, lifeline, *sys.path = sys.argv[1:]; "
     "from loader.read.apart.child import main; main(name, int(lifeline))"
 )
+#: Seconds without a word and without any processor time, after which the process hangs.
+_IDLE: Final = 60.0
 _AGAIN: Final = "get the file again from where it came, or write it again"
+
+
+class _Output(io.RawIOBase):
+    """What the process writes. A process that hangs, where it would not compute for ever either, is
+    ended by SIGALRM."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        self._process, self._file = process, process.stdout.fileno()
+        self._ready = select.poll()
+        self._ready.register(self._file, select.POLLIN)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        before = _asleep(self._process.pid)
+        while not self._ready.poll(_IDLE * 1000):
+            now = _asleep(self._process.pid)
+            if now is not None and now == before:
+                self._process.send_signal(signal.SIGALRM)
+            before = now
+        return os.readv(self._file, [buffer])
+
+
+def _asleep(pid: int) -> int | None:
+    """The processor time of a process that waits for something that is no disk; None if it does
+    not, or the system does not say."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            state, *numbers = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return int(numbers[10]) + int(numbers[11]) if state == b"S" else None
 
 
 class Answer:
@@ -41,6 +79,7 @@ class Answer:
 
     def __init__(self, process: subprocess.Popen[bytes], name: str) -> None:
         self._process, self._name = process, name
+        self._stream = io.BufferedReader(_Output(process), 1 << 16)
         head = self._message()
         self.columns = [(str(column), str(kind)) for column, kind in head["columns"]]
         self.rows = int(head["rows"])
@@ -67,16 +106,13 @@ class Answer:
             raise self._crash()
         return data
 
-    @property
-    def _stream(self) -> IO[bytes]:
-        assert self._process.stdout is not None
-        return self._process.stdout
-
     def _crash(self) -> UnreadableFile:
         """Why there is no more of its answer."""
         code = self._process.wait()
         if code == -signal.SIGPROF:
             what = "the library that reads it computes and gets no further"
+        elif code == -signal.SIGALRM:
+            what = f"the library that reads it hangs, {_IDLE:.0f} s without doing anything"
         elif code == -signal.SIGKILL:
             return UnreadableFile.of(
                 self._name,
@@ -107,8 +143,8 @@ def answer(file: IO[bytes], name: str) -> Iterator[Answer]:
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", _CODE, name, str(ends), *sys.path],
-            stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, pass_fds=[ends],
-            env=_environment(), process_group=0,  # a terminal's Ctrl-C is not for it
+            bufsize=0, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            pass_fds=[ends], env=_environment(), process_group=0,  # without a terminal's Ctrl-C
         )  # fmt: skip
     except OSError as exc:
         os.close(lifeline)
