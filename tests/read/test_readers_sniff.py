@@ -59,7 +59,7 @@ class TestDelimiter:
     )
     def test_prose_is_no_table(self, text: str) -> None:
         assert str(refusal(text)).startswith(
-            "f.csv is not a table: no comma, semicolon, tab or bar"
+            "f.csv is not a table: no comma, semicolon, tab, bar or blank"
         )
 
 

@@ -37,6 +37,28 @@ def refusal(data: str | bytes) -> UnreadableFile:
     return caught.value
 
 
+class TestBlanks:
+    @pytest.mark.parametrize("end", ["\n", "\r\n"])
+    def test_runs_of_blanks_between_cells(self, end: str) -> None:
+        lines = ["  date        open high  low close ", "2024-03-04   8.0    9    7   8.5",
+                 "", "2024-03-05  8.5 10 8 9  "]  # fmt: skip
+        reading = opened(end.join(lines))
+        assert reading.columns == ("date", "open", "high", "low", "close")
+        assert reading.notes[0] == "cells are separated by blanks"
+        assert rows(end.join(lines)) == [
+            ("2024-03-04", "8.0", "9", "7", "8.5"), ("2024-03-05", "8.5", "10", "8", "9"),
+        ]  # fmt: skip
+
+    def test_wherever_the_text_is_cut(self) -> None:
+        data = "a b c d e\n" + "".join(f"{at}  {at}.5 1 2   3\n" for at in range(30_000))
+        found = [row for batch in opened(data, block=4096) for row in batch.frame.rows()]
+        assert found == [(f"{at}", f"{at}.5", "1", "2", "3") for at in range(30_000)]
+
+    def test_words_and_dates_with_a_clock_are_no_cells(self) -> None:
+        for data in ("time o h l c\n2024-03-04 10:00 8 9 7 8\n", "a b c d\n1 2 3 4\n"):
+            assert "bar or blank divides its lines" in str(refusal(data))
+
+
 class TestCells:
     def test_only_an_empty_cell_is_null(self) -> None:
         tickers = "Date,Symbol,Open\n2024-01-02,NA,NaN\n2024-01-02,NULL,-\n2024-01-02,TRUE,inf\n"

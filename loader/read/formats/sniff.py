@@ -61,7 +61,7 @@ def sniff(head: bytes, name: str) -> TextFormat | None:
     if width < 2 or sum(len(record) == width for record in records) * 2 < len(records):
         raise UnreadableFile.of(
             name,
-            "is not a table: no comma, semicolon, tab or bar divides its lines evenly",
+            "is not a table: no comma, semicolon, tab, bar or blank divides its lines evenly",
             hint="every line of a table has the same number of cells, two at least",
         )
     first = _banner_lines(records, width)

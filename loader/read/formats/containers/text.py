@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BufferedReader
 from itertools import chain
 from typing import Final
@@ -12,6 +13,7 @@ import polars as pl
 
 from loader.errors import UnreadableFile
 from loader.read.batch import NO_ROWS, Reading, batches
+from loader.read.formats import blanks
 from loader.read.formats.format import Format
 from loader.read.formats.plain_text import not_utf8, text_encoding
 from loader.read.formats.rows import Rows
@@ -55,7 +57,14 @@ def read(stream: BufferedReader, source: Source, batch_rows: int, block: int = B
         raise UnreadableFile.of(
             name, f"is not a table: its first {_HEAD:,} bytes are blank or one single line"
         )
+    blank = blanks.divide(head)
+    if blank:
+        pieces = blanks.as_tabs(chain([begun], pieces))
+        begun = b"".join(pieces) if whole else next(pieces)
+        head = begun if whole else begun[: begun.rfind(b"\n", 0, _HEAD) + 1]
     form = sniff(head, name)
+    if form is not None and blank:
+        form = replace(form, notes=("cells are separated by blanks", *form.notes[1:]))
     if form is None:
         return Reading("csv", (), iter(()), rows=0, notes=("the file is empty",))
     try:
