@@ -23,10 +23,10 @@ pytestmark = pytest.mark.skipif(
 
 # The interpreter and its library may lie where only root can read: imports first.
 AS_NOBODY = """
-import os, pwd, sys
+import encodings.ascii, encodings.idna, os, pwd, sys
 from pathlib import Path
 import platformdirs, psycopg
-from loader.db.embedded import embedded, status
+from loader.db.embedded import embedded, start, status, stop, tcp
 nobody = pwd.getpwnam("nobody")
 os.setgroups([])
 os.setgid(nobody.pw_gid)
@@ -151,6 +151,22 @@ with embedded() as url, psycopg.connect(url) as connection:
     assert Path(data).owner() == "nobody"
     assert ended(int(pid))
     assert stat.S_IMODE((own / "home").stat().st_mode) == 0o700
+
+
+def test_an_ordinary_user_reaches_it_by_a_port_with_a_password(own: Path, free_port: int) -> None:
+    use = f"""
+start(home := Path(os.environ["MDLOAD_HOME"]), {free_port})
+found = status(home)
+url = tcp.with_password({free_port}, tcp.password(found.password_file))
+with psycopg.connect(url) as connection:
+    print(*connection.execute("SELECT current_user").fetchone(), found.tcp)
+stop(home)
+"""
+    said = as_nobody(use, MDLOAD_HOME=str(own / "home"))
+    assert said == f"mdload postgresql://mdload@127.0.0.1:{free_port}/mdload"
+    kept = own / "home" / "pgpass"
+    assert (kept.owner(), stat.S_IMODE(kept.stat().st_mode)) == ("nobody", 0o600)
+    assert status(own / "home").running is False
 
 
 def test_an_ordinary_users_default_is_in_the_data_directory(own: Path) -> None:

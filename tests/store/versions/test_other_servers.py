@@ -17,9 +17,10 @@ import re
 import subprocess
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from loader.db.embedded import embedded
+from loader.db.embedded import embedded, start, status, tcp
 from loader.store import schema
 from tests.conftest import TIMESCALE, database, hurried, temporary_home
 from tests.support.histories import check_histories
@@ -41,13 +42,22 @@ def programs() -> dict[int, Path]:
 
 @pytest.mark.skipif(bool(TIMESCALE), reason="true of a plain table only")
 @pytest.mark.parametrize("major", [15, 16, 17])
-def test_histories_on_an_older_server(major: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_histories_on_an_older_server(
+    major: int, monkeypatch: pytest.MonkeyPatch, free_port: int
+) -> None:
     place = programs().get(major)
     if place is None:
         pytest.skip(f"there is no PostgreSQL {major} here: see MDLOAD_TEST_PG_BINS")
     monkeypatch.setenv("MDLOAD_PG_BIN", str(place))
-    with temporary_home("mdload-tests-") as home, embedded(home) as url:
-        maintenance = hurried(url, "fsync", "synchronous_commit", "full_page_writes")
+    with temporary_home("mdload-tests-") as home:
+        start(home, free_port)  # as `mdload db start --port` does
+        found = status(home)
+        assert found.url is not None
+        assert found.password_file is not None
+        by_port = tcp.with_password(free_port, tcp.password(found.password_file))
+        with psycopg.connect(by_port) as connection:
+            assert connection.info.server_version // 10_000 == major
+        maintenance = hurried(found.url, "fsync", "synchronous_commit", "full_page_writes")
         with database(maintenance) as store:
             schema.upgrade(store)
             schema.downgrade(store, "base")
