@@ -150,7 +150,7 @@ def _series(name: str, values: Sequence[Any], first: int) -> pl.Series:
             try:
                 pl.Series([value], dtype=dtype if dtype == pl.String else pl.Float64, strict=True)
             except UnicodeError:
-                raise ValueError(f"bars[{index}].{name} is no Unicode: {value!r}") from error
+                raise ValueError(f"bars[{index}].{name} is not Unicode: {value!r}") from error
             except OverflowError:
                 raise ValueError(f"bars[{index}].{name} is too large a number") from error
             except (TypeError, ValueError):

@@ -138,7 +138,7 @@ def _task(array: _Array, total: int | None, environ: Mapping[str, str]) -> Shard
     place, rest = divmod(at - first, step or 1)
     if rest or not 0 <= place < size:
         _refuse(
-            f"auto: {array.index} is {at}, which is none of the {size} tasks",
+            f"auto: {array.index} is {at}, which is not one of the {size} tasks",
             f"name the shard: --shard 3/{size}",
         )
     return Shard(place + 1, size)

@@ -345,7 +345,7 @@ def test_four_days_are_no_interval() -> None:
         layout(raw)
     assert (
         raised.value.hint
-        == "no interval is so long; if they are of days, with gaps: --interval 1d --off-grid"
+        == "no interval has that length; for days with gaps: --interval 1d --off-grid"
     )
 
 

@@ -168,7 +168,7 @@ def test_two_series_in_turns(tmp_path: Path, other: list[float]) -> None:
 def test_symbols_that_differ_in_capitals(tmp_path: Path) -> None:
     rows = [f"{row},{name}" for at, row in enumerate(turns(ONE, OTHER))
             for name in [("KI", "ki")[at % 2]]]  # fmt: skip
-    with pytest.raises(ColumnMismatch, match="two rows whose prices do not meet") as raised:
+    with pytest.raises(ColumnMismatch, match="two rows with prices that do not meet") as raised:
         load(tmp_path, rows, f"{HEADER},ticker")
     assert str(raised.value.hint).endswith("--column symbol=ticker")
 

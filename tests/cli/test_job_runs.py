@@ -142,7 +142,7 @@ def test_inspect(job_runs: Run) -> None:
     assert ["a.parquet", "loaded", "23.4", "MB", "3m", "59s", "2,000,000", "2,000,000", "0", "0",
             "0", "0", "0", "2024-01-02", "14:30", "to", "2024-12-31", "21:00"] in lines  # fmt: skip
     assert "a.parquet: interval 1m was inferred\nb.csv: 5 of 10 rows were rejected\n" in ran.out
-    course = lines[lines.index(["Course"]) + 3 :]
+    course = lines[lines.index(["Timeline"]) + 3 :]
     assert [" ".join(line) for line in course] == [
         "2024-03-01 01:00:00Z 0 ms started",
         "2024-03-01 01:00:01Z 1.0 s first file: a.parquet",
@@ -164,7 +164,7 @@ def test_inspect_in_json(job_runs: Run) -> None:
 def test_inspect_of_a_run_at_work(job_runs: Run) -> None:
     ran = job_runs("inspect", "5")
     assert "last heartbeat" in ran.out
-    assert "still running, last sign of life " in ran.out
+    assert "still running, last heartbeat " in ran.out
 
 
 def test_an_unknown_run(job_runs: Run) -> None:

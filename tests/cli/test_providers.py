@@ -86,7 +86,7 @@ def test_what_emit_writes_reads_the_file(mdload: Callable[..., Ran], tmp_path: P
         "close": "C",
     }
     assert "# columns must name these too: ts" in written
-    assert '# of no use so far: "Stamp", "Lots", "Junk"' in written
+    assert '# not used so far: "Stamp", "Lots", "Junk"' in written
     finished = written.replace("columns = {", 'columns = {ts = "Stamp", ') + 'timezone = "UTC"\n'
     config.write_text(finished)
     ran = mdload("--config", config, "inspect", file, "--json", "--interval", "1m")

@@ -29,7 +29,7 @@ def test_a_load_its_rejects_and_a_job(
     path = written(tmp_path, ROWS)
     command = ("backfill", path, "--dataset", "fundamentals", "--provider", "p")
     told = mdload("--database", database_url, *command)
-    assert (told.code, told.err.splitlines()[1]) == (2, "hint: say whose: --tenant NAME")
+    assert (told.code, told.err.splitlines()[1]) == (2, "hint: name the tenant: --tenant NAME")
     load = mdload("--database", database_url, *command, "--tenant", "acme", "--max-rejects", "1")
     assert load.code == 0
     assert f"mdload rejects show 1 --tenant {acme}" in load.out

@@ -122,7 +122,7 @@ def test_zones_are_converted() -> None:
         (Candle(trade_count=10**400), ValueError, "bars[2].trade_count is too large a number"),
         (Candle(symbol=600000), TypeError, "bars[2].symbol is 600000 (int), not text"),
         (Candle(provider=b"p"), TypeError, "bars[2].provider is b'p' (bytes), not text"),
-        (Candle(symbol="\ud800"), ValueError, r"bars[2].symbol is no Unicode: '\ud800'"),
+        (Candle(symbol="\ud800"), ValueError, r"bars[2].symbol is not Unicode: '\ud800'"),
         (SimpleNamespace(provider="p"), TypeError,
          "bars[2] (SimpleNamespace) has no attribute 'symbol'"),
         ({"provider": "p"}, TypeError, "bars[2] (dict) has no key 'symbol'"),

@@ -68,7 +68,7 @@ def test_the_shard_of_a_task(text: str, environ: Mapping[str, str], shard: Shard
         ("auto", KUBERNETES, "auto needs the number of tasks, which Kubernetes does not tell"),
         ("auto", without(RUN, "CLOUD_RUN_TASK_COUNT"),
          "auto needs the number of tasks, which Cloud Run does not tell"),
-        ("auto/15", KUBERNETES, "JOB_COMPLETION_INDEX is 15, which is none of the 15 tasks"),
+        ("auto/15", KUBERNETES, "JOB_COMPLETION_INDEX is 15, which is not one of the 15 tasks"),
         ("auto/8", RUN, "auto/8 is wrong: CLOUD_RUN_TASK_COUNT says 3"),
         # One task of an array, submitted again by itself, is an array of one.
         ("auto/16", SLURM | {"SLURM_ARRAY_TASK_MIN": "7", "SLURM_ARRAY_TASK_MAX": "7",
@@ -77,7 +77,7 @@ def test_the_shard_of_a_task(text: str, environ: Mapping[str, str], shard: Shard
         ("auto", EVEN, "auto needs even steps between the numbers of the 4 tasks"),
         ("auto", without(SLURM | {"SLURM_ARRAY_TASK_MAX": "7", "SLURM_ARRAY_TASK_COUNT": "3",
                                   "SLURM_ARRAY_TASK_ID": "3"}, "SLURM_ARRAY_TASK_STEP"),
-         "SLURM_ARRAY_TASK_ID is 3, which is none of the 3 tasks"),
+         "SLURM_ARRAY_TASK_ID is 3, which is not one of the 3 tasks"),
         ("auto", AWS | {"AWS_BATCH_JOB_ARRAY_SIZE": "ten"},
          "AWS_BATCH_JOB_ARRAY_SIZE is 'ten', which is not a number"),
         ("auto", AWS | RUN,

@@ -97,7 +97,7 @@ def _untyped(
 def _serials(columns: tuple[str, ...], filled: pl.Series, what: Subject) -> Planned:
     days = to_float(filled)
     if days.null_count() * 2 > len(filled):
-        raise what.wrong(f"are no days of a spreadsheet, but such as {filled[0]!r}", hint=_ANOTHER)
+        raise what.wrong(f"are not days of a spreadsheet, e.g. {filled[0]!r}", hint=_ANOTHER)
     whole = (days == days.floor()).all()
     return TimePlan(columns, "date" if whole else "wall", numbers="excel"), ()
 

@@ -122,8 +122,8 @@ def _refuse_mixed(whole: pl.DataFrame, restarts: Restarts) -> None:
     name = "-" if restarts.column is None else restarts.column
     raise ColumnMismatch.at(
         restarts.where,
-        f"{counted(count, 'bar')} of {symbol} have two rows whose prices do not meet: these look "
-        "like rows of two series in turns",
+        f"{counted(count, 'bar')} of {symbol} have two rows with prices that do not meet: these "
+        "look like rows of two series in turns",
         column=restarts.column,
         hint="write what tells them apart into a column, and read it: --column symbol=NAME; or if "
         f"the last row of each time is right: --column symbol={quoted(name)}",

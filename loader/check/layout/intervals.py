@@ -127,7 +127,7 @@ def interval(
         return Fill(known, (f"{doubt} ({shown.evidence})",))
     if shown.interval is None:
         regular = shown.steps >= _REGULAR_STEPS and shown.share >= _REGULAR_SHARE
-        gaps = "no interval is so long; if they are of days, with gaps: --interval 1d --off-grid"
+        gaps = "no interval has that length; for days with gaps: --interval 1d --off-grid"
         raise ColumnMismatch.at(
             where,
             f"the interval of the bars is not known, {shown.evidence}",

@@ -40,7 +40,7 @@ def dialect_table(look: Inspection) -> str:
     if missing:
         lines.append(f"# columns must name these too: {', '.join(missing)}")
     if rest := [name for name in look.found if name not in columns.values()]:
-        lines.append(f"# of no use so far: {', '.join(map(_text, rest))}")
+        lines.append(f"# not used so far: {', '.join(map(_text, rest))}")
     lines += [
         'stamp = "start"  # or "end"',
         '# timezone = "America/New_York"  # of local times',

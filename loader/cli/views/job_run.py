@@ -141,10 +141,10 @@ def _show_course(run: JobRun, files: Sequence[JobRunFile]) -> None:
     if run.completed_at:
         course.append((run.completed_at, f"ended: {run.status}"))
     else:
-        course.append((run.as_of, f"still running, last sign of life {silence(run)} ago"))
+        course.append((run.as_of, f"still running, last heartbeat {silence(run)} ago"))
     course.sort(key=lambda entry: entry[0])
     table(
-        "Course",
+        "Timeline",
         [Column("time", "time"), Column("after", "number"), "what"],
         [[at, duration((at - run.started_at).total_seconds() * 1000), what] for at, what in course],
     )

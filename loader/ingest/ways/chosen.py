@@ -30,7 +30,7 @@ def check(settings: Settings, *, plan: bool = False, typed: bool = False) -> Non
             raise SettingsError(
                 f"{settings.dataset} is a dataset of a tenant",
                 option="--dataset",
-                hint="say whose: --tenant NAME",
+                hint="name the tenant: --tenant NAME",
             )
         return
     from loader.ingest.ways.tenants.load import check as check_tenant  # noqa: PLC0415 - rarely

@@ -46,7 +46,7 @@ def moved(name: str, kind: Kind, place: str) -> UnreadableFile:
     """For a table with a file outside of its folder."""
     return UnreadableFile.of(
         name,
-        f"is {kind.value} whose files are elsewhere: {place}",
+        f"is {kind.value} with files elsewhere: {place}",
         hint="load the table where it was written, or export it to Parquet files and load those",
     )
 

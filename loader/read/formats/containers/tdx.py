@@ -43,8 +43,8 @@ def _checked(name: str) -> Finish:
         if (frame["open"] > 1 << 29).any():
             raise UnreadableFile.of(
                 name,
-                "is a daily file of TDX's other markets (futures, Hong Kong), whose prices "
-                "are floats, and which mdload does not read",
+                "is a daily file of TDX's other markets (futures, Hong Kong) with prices "
+                "as floats, which mdload does not read",
                 hint="export it as text from TDX, and load that",
             )
         return frame
