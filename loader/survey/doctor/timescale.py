@@ -53,7 +53,7 @@ def _bars(bars: Row, extension: Extension) -> tuple[State, str, str | None]:
     """State, sentence and hint for a row of `bars_hypertable`."""
     state: State = "warn"
     job = bars["policy"]
-    policy = f"with a compression policy (job {job}) that"
+    policy = f"a hypertable with a compression policy (job {job}) that"
     if not bars["compresses"] and not extension.compresses:
         state, told, hint = "ok", "a hypertable; its Apache licence has no compression", None
     elif not bars["compresses"]:
