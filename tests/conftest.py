@@ -23,6 +23,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from loader.db.embedded import embedded, stop
+from tests.support.forked import EARLY, Forker, forking
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT.parent / "shared" / "samples"
@@ -260,6 +261,34 @@ def environment(home: Path, env: dict[str, str] | None = None) -> dict[str, str]
     ours = {"MDLOAD_HOME": str(home), "XDG_CONFIG_HOME": str(home / "no-config")}
     plain = {"NO_COLOR": "1", "COLUMNS": "120", "MDLOAD_REMOTE_RETRIES": "1"}
     return kept | ours | plain | (env or {})
+
+
+@pytest.fixture(scope="session")
+def forker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
+    """Runs commands in processes that have done their imports."""
+    with forking(environment(tmp_path_factory.mktemp("nothing"))) as found:
+        yield found
+
+
+@pytest.fixture
+def forked(home: Path, tmp_path: Path, forker: Forker) -> Callable[..., Ran]:
+    """As `mdload`, in less time. For tests of many commands, and of what they print and do; how a
+    process begins, what it imports and its signals are tested with `mdload`."""
+
+    def run(
+        *args: str | Path,
+        env: dict[str, str] | None = None,
+        stdin: str | bytes = b"",
+        cwd: Path | None = None,
+        timeout: float = 120,
+    ) -> Ran:
+        assert not [name for name in env or {} if name.startswith(EARLY)]
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        whole = environment(home, env)
+        ended = forker.run([*map(str, args)], whole, cwd or tmp_path, data, timeout)
+        return Ran(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+
+    return run
 
 
 @pytest.fixture

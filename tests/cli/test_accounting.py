@@ -88,16 +88,16 @@ def counts(found: dict[str, Any]) -> tuple[int, ...]:
     return tuple(found[name] for name in COLUMNS)
 
 
-def load(mdload: Mdload, url: str, folder: Path, *more: str) -> Ran:
-    return mdload("--database", url, "backfill", folder, "--provider", "p", "--interval", "1m",
+def load(forked: Mdload, url: str, folder: Path, *more: str) -> Ran:
+    return forked("--database", url, "backfill", folder, "--provider", "p", "--interval", "1m",
                   "--batch-rows", "3", "--max-rejects", "25%", *more)  # fmt: skip
 
 
 @pytest.mark.parametrize("workers", ["1", "3"])
 def test_a_folder_of_all_sorts(
-    mdload: Mdload, database_url: str, folder: Path, workers: str
+    forked: Mdload, database_url: str, folder: Path, workers: str
 ) -> None:
-    mdload("--database", database_url, "backfill", folder / "01-sorted.csv", "--provider", "p",
+    forked("--database", database_url, "backfill", folder / "01-sorted.csv", "--provider", "p",
            "--interval", "1m")  # fmt: skip
     expected, there = dict(EXPECTED), 0
     with psycopg.connect(database_url, autocommit=True) as connection:  # makes 12 known
@@ -118,7 +118,7 @@ def test_a_folder_of_all_sorts(
             (folder / name).unlink()
             del expected[name]
         total = (82, 57, 0, 0, 13, 0, 12)
-    ran = load(mdload, database_url, folder, "--json", "--workers", workers)
+    ran = load(forked, database_url, folder, "--json", "--workers", workers)
     assert ran.code == 4, ran.err  # the largest of the files' codes
     told = ran.json()
     assert counts(told) == total
@@ -158,9 +158,9 @@ def test_a_folder_of_all_sorts(
     assert repeated["conflicts"] == ["CCC 1m 2024-03-04 09:01:00Z (row 2, row 12 kept)"]
 
 
-def test_the_terminal_shows_the_same(mdload: Mdload, database_url: str, folder: Path) -> None:
+def test_the_terminal_shows_the_same(forked: Mdload, database_url: str, folder: Path) -> None:
     (folder / "12-same-as-01.csv").unlink()
-    ran = load(mdload, database_url, folder)
+    ran = load(forked, database_url, folder)
     shown = {}
     for line in ran.out.splitlines():
         words = line.split()
@@ -175,7 +175,7 @@ def test_the_terminal_shows_the_same(mdload: Mdload, database_url: str, folder: 
     for words in ("07-no-table.csv is not a table", "08-cut-short.csv ends in the middle of row 10",
                   "06-refused.csv: 5 of 10 rows were rejected", "--max-rejects"):  # fmt: skip
         assert words in ran.err
-    inspected = mdload("--database", database_url, "job-runs", "inspect", "1")
+    inspected = forked("--database", database_url, "job-runs", "inspect", "1")
     for name, (state, numbers) in expected.items():
         line = next(
             each.split()
@@ -186,12 +186,12 @@ def test_the_terminal_shows_the_same(mdload: Mdload, database_url: str, folder: 
 
 
 def test_a_dry_run_says_before_what_the_load_says_after(
-    mdload: Mdload, database_url: str, folder: Path
+    forked: Mdload, database_url: str, folder: Path
 ) -> None:
     for name in ("11-restated.csv", "12-same-as-01.csv"):  # these meet bars of another file
         (folder / name).unlink()
-    before = load(mdload, database_url, folder, "--dry-run", "--json")
-    after = load(mdload, database_url, folder, "--json")
+    before = load(forked, database_url, folder, "--dry-run", "--json")
+    after = load(forked, database_url, folder, "--json")
     assert (before.code, counts(before.json())) == (after.code, counts(after.json()))
     for dry, real in zip(before.json()["files"], after.json()["files"], strict=True):
         assert (dry["state"], counts(dry)) == (real["state"], counts(real))
@@ -199,21 +199,21 @@ def test_a_dry_run_says_before_what_the_load_says_after(
 
 
 def test_a_dry_run_of_files_that_share_bars_says_so(
-    mdload: Mdload, database_url: str, folder: Path
+    forked: Mdload, database_url: str, folder: Path
 ) -> None:
     shared = "Files share symbols and times"
     db = ("--database", database_url, "backfill", "--provider", "p", "--interval", "1m")
-    alone = mdload(*db, folder / "01-sorted.csv", folder / "03-repeated.csv", "--dry-run")
+    alone = forked(*db, folder / "01-sorted.csv", folder / "03-repeated.csv", "--dry-run")
     assert shared not in alone.out
-    ran = mdload(*db, folder / "01-sorted.csv", folder / "11-restated.csv", "--dry-run")
+    ran = forked(*db, folder / "01-sorted.csv", folder / "11-restated.csv", "--dry-run")
     assert shared in ran.out
 
 
 def test_conflicting_rows_of_one_key_the_last_one_wins(
-    mdload: Mdload, database_url: str, tmp_path: Path
+    forked: Mdload, database_url: str, tmp_path: Path
 ) -> None:
     write(tmp_path / "a.csv", [row(0, close=10), row(5), row(0, close=11), row(3), row(0, close=9)])
-    ran = mdload("--database", database_url, "backfill", "a.csv", "--provider", "p", "--interval",
+    ran = forked("--database", database_url, "backfill", "a.csv", "--provider", "p", "--interval",
                  "1m", "--batch-rows", "2", "--json")  # fmt: skip
     assert counts(ran.json()) == (5, 3, 0, 0, 2, 0, 0)
     assert rows_of(database_url, "SELECT close FROM bars_ohlcv ORDER BY ts LIMIT 1") == [

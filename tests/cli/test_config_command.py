@@ -57,19 +57,19 @@ healthcheck = "http://[s3cret"
 VARIABLES = {"PW": "sekret", "N": "3"}
 
 
-def test_check_finds_nothing_wrong(mdload: Mdload, tmp_path: Path) -> None:
+def test_check_finds_nothing_wrong(forked: Mdload, tmp_path: Path) -> None:
     (tmp_path / "mdload.toml").write_text(GOOD)
     for folder in ("dumps", "weekly"):
         (tmp_path / folder).mkdir()
-    ran = mdload("config", "check", env=VARIABLES)
+    ran = forked("config", "check", env=VARIABLES)
     assert (ran.code, ran.out, ran.err) == (0, "mdload.toml: 2 jobs, nothing wrong\n", "")
-    told = mdload("config", "check", "--json", env=VARIABLES).json()
+    told = forked("config", "check", "--json", env=VARIABLES).json()
     assert told == {"file": "mdload.toml", "jobs": ["nightly", "weekly"], "problems": []}
 
 
-def test_check_finds_everything_that_is_wrong(mdload: Mdload, tmp_path: Path) -> None:
+def test_check_finds_everything_that_is_wrong(forked: Mdload, tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text(WRONG)
-    ran = mdload("--config", "own.toml", "config", "check")
+    ran = forked("--config", "own.toml", "config", "check")
     assert ran.code == 2
     assert [line for line in ran.err.splitlines() if line.startswith("error")] == [
         "error: own.toml:2: database.url must be text",
@@ -80,13 +80,13 @@ def test_check_finds_everything_that_is_wrong(mdload: Mdload, tmp_path: Path) ->
         "error: own.toml:12: dialects.the.dump of ours.positions must be a list of text, not 'a'",
     ]
     assert "did you mean jobs.nightly.interval?" in ran.err
-    told = mdload("config", "check", "--json", env={"MDLOAD_CONFIG": "own.toml"})
+    told = forked("config", "check", "--json", env={"MDLOAD_CONFIG": "own.toml"})
     assert [problem["line"] for problem in told.json()["problems"]] == [2, 5, 7, 9, 12]
 
 
-def test_check_looks_at_what_the_values_mean(mdload: Mdload, tmp_path: Path) -> None:
+def test_check_looks_at_what_the_values_mean(forked: Mdload, tmp_path: Path) -> None:
     (tmp_path / "mdload.toml").write_text(MEANINGLESS)
-    ran = mdload("config", "check")
+    ran = forked("config", "check")
     assert ran.code == 2
     assert [line for line in ran.err.splitlines() if line.startswith("error")] == [
         "error: mdload.toml:3: jobs.a.interval '7m' is not an interval",
@@ -132,19 +132,19 @@ LACKED = [
 
 
 def test_check_and_doctor_find_what_the_machine_lacks(
-    mdload: Mdload, database_url: str, tmp_path: Path
+    forked: Mdload, database_url: str, tmp_path: Path
 ) -> None:
     (tmp_path / "mdload.toml").write_text(LACKING)
     (tmp_path / "notify.sh").write_text("#!/bin/sh\n")
     (tmp_path / "there").mkdir()
-    ran = mdload("config", "check")
+    ran = forked("config", "check")
     assert ran.code == 2
     assert [line.removeprefix("error: ") for line in ran.err.splitlines()
             if line.startswith("error")] == LACKED  # fmt: skip
     assert "hint: install it, or write its whole path" in ran.err
-    alone = mdload("config", "check", "--file-only")
+    alone = forked("config", "check", "--file-only")
     assert (alone.code, alone.out) == (0, "mdload.toml: 3 jobs, nothing wrong\n")
-    doctor = mdload("--database", database_url, "doctor", "--json")
+    doctor = forked("--database", database_url, "doctor", "--json")
     found = [c for c in doctor.json()["checks"] if c["name"] == "jobs"]
     assert doctor.code == 6
     assert sorted(c["what"] for c in found) == sorted(LACKED)
@@ -154,7 +154,7 @@ def test_check_and_doctor_find_what_the_machine_lacks(
         '[jobs.a]\nsource = "there/x.csv"\nmetrics_textfile = "no/m.prom"\n'
     )
     (check,) = (
-        c for c in mdload("--database", database_url, "doctor", "--json").json()["checks"]
+        c for c in forked("--database", database_url, "doctor", "--json").json()["checks"]
         if c["name"] == "jobs"
     )  # fmt: skip
     assert (check["state"], check["what"]) == (
@@ -162,38 +162,38 @@ def test_check_and_doctor_find_what_the_machine_lacks(
     )  # fmt: skip
 
 
-def test_a_table_that_is_none_is_told_once(mdload: Mdload, tmp_path: Path) -> None:
+def test_a_table_that_is_none_is_told_once(forked: Mdload, tmp_path: Path) -> None:
     (tmp_path / "mdload.toml").write_text("[jobs]\na = 3\n")
-    ran = mdload("config", "check")
+    ran = forked("config", "check")
     assert (ran.code, ran.err) == (2, "error: mdload.toml:2: jobs.a must be a table, not 3\n")
 
 
 def test_a_variable_of_the_environment_is_told_with_what_it_says(
-    mdload: Mdload, tmp_path: Path
+    forked: Mdload, tmp_path: Path
 ) -> None:
     (tmp_path / "mdload.toml").write_text(GOOD)
-    ran = mdload("config", "show", env={**VARIABLES, "MDLOAD_WORKERS": "many"})
+    ran = forked("config", "show", env={**VARIABLES, "MDLOAD_WORKERS": "many"})
     assert ran.code == 2
     assert "MDLOAD_WORKERS: must be a whole number from 1 to 64, not 'many'" in ran.err
 
 
-def test_a_webhook_that_is_no_url_is_not_shown(mdload: Mdload, tmp_path: Path) -> None:
+def test_a_webhook_that_is_no_url_is_not_shown(forked: Mdload, tmp_path: Path) -> None:
     (tmp_path / "mdload.toml").write_text(
         '[jobs.a]\nsource = "x"\nhealthcheck = "http://[s3cret"\n'
     )
-    ran = mdload("config", "show")
+    ran = forked("config", "show")
     assert (ran.code, "s3cret" in ran.out + ran.err) == (0, False)
 
 
-def test_check_without_a_file(mdload: Mdload) -> None:
-    ran = mdload("config", "check")
+def test_check_without_a_file(forked: Mdload) -> None:
+    ran = forked("config", "check")
     assert (ran.code, ran.out) == (2, "")
     assert "there is no mdload.toml here" in ran.err
 
 
-def test_show_says_who_says_what(mdload: Mdload, tmp_path: Path) -> None:
+def test_show_says_who_says_what(forked: Mdload, tmp_path: Path) -> None:
     (tmp_path / "mdload.toml").write_text(GOOD)
-    ran = mdload(
+    ran = forked(
         "config", "show", "nightly", "--date", "2024-03-01", "--set", "retries=0", env=VARIABLES
     )
     assert ran.code == 0, ran.err
@@ -213,7 +213,7 @@ def test_show_says_who_says_what(mdload: Mdload, tmp_path: Path) -> None:
         assert row in lines
     assert "sekret" not in ran.out
     assert "weekly" not in ran.out
-    ran = mdload(
+    ran = forked(
         "--database", "postgresql://other", "config", "show", "--json",
         env={**VARIABLES, "MDLOAD_WORKERS": "5"},
     )  # fmt: skip
@@ -227,9 +227,9 @@ def test_show_says_who_says_what(mdload: Mdload, tmp_path: Path) -> None:
     assert told["jobs"][1]["values"]["symbol"] == {"value": None, "origin": "default"}
 
 
-def test_the_fingerprint_is_that_of_what_the_values_mean(mdload: Mdload, tmp_path: Path) -> None:
+def test_the_fingerprint_is_that_of_what_the_values_mean(forked: Mdload, tmp_path: Path) -> None:
     def fingerprint(*args: str) -> str:
-        shown = mdload("config", "show", "nightly", "--json", *args, env=VARIABLES).json()
+        shown = forked("config", "show", "nightly", "--json", *args, env=VARIABLES).json()
         return str(shown["jobs"][0]["fingerprint"])
 
     (tmp_path / "mdload.toml").write_text(GOOD)
@@ -239,31 +239,31 @@ def test_the_fingerprint_is_that_of_what_the_values_mean(mdload: Mdload, tmp_pat
     assert fingerprint("--set", "interval=5m") != plain
 
 
-def test_schema_is_json(mdload: Mdload) -> None:
-    schema = mdload("config", "schema").json()
+def test_schema_is_json(forked: Mdload) -> None:
+    schema = forked("config", "schema").json()
     assert schema["properties"]["jobs"]["additionalProperties"]["required"] == ["source"]
 
 
-def test_a_broken_file_stops_every_command_that_needs_it(mdload: Mdload, tmp_path: Path) -> None:
+def test_a_broken_file_stops_every_command_that_needs_it(forked: Mdload, tmp_path: Path) -> None:
     (tmp_path / "mdload.toml").write_text(WRONG)
     for command in ("job-runs list", "providers list", "inspect x.csv", "db url", "config show"):
-        ran = mdload(*command.split())
+        ran = forked(*command.split())
         assert (ran.code, "mdload.toml:2: database.url" in ran.err) == (2, True), command
-    assert mdload("migrate", "--sql").code == 0
+    assert forked("migrate", "--sql").code == 0
 
 
 def test_the_database_s_variable_is_needed_only_where_nothing_precedes_it(
-    mdload: Mdload, tmp_path: Path, database_url: str
+    forked: Mdload, tmp_path: Path, database_url: str
 ) -> None:
     (tmp_path / "mdload.toml").write_text(GOOD)
-    assert mdload("db", "url", env={"DATABASE_URL": database_url}).out.strip() == database_url
-    assert mdload("--database", database_url, "job-runs", "list").code == 0
-    ran = mdload("job-runs", "list")
+    assert forked("db", "url", env={"DATABASE_URL": database_url}).out.strip() == database_url
+    assert forked("--database", database_url, "job-runs", "list").code == 0
+    ran = forked("job-runs", "list")
     assert (ran.code, "mdload.toml:2: database.url: the environment" in ran.err) == (2, True)
 
 
 def test_defaults_fill_options_and_paths_lie_beside_the_file(
-    mdload: Mdload, tmp_path: Path, database_url: str
+    forked: Mdload, tmp_path: Path, database_url: str
 ) -> None:
     folder = tmp_path / "etc"
     folder.mkdir()
@@ -273,7 +273,7 @@ def test_defaults_fill_options_and_paths_lie_beside_the_file(
         '[defaults]\nprovider = "${WHO}"\ninterval = "1d"\nsymbol_map = "map.csv"\n'
         'columns = {close = "last"}\njob_name = "mine"\nretries = 5\nprice_divisor = 1\n'
     )
-    ran = mdload("--config", folder / "own.toml", "--database", database_url, "backfill",
+    ran = forked("--config", folder / "own.toml", "--database", database_url, "backfill",
                  "bars.csv", env={"WHO": "acme"})  # fmt: skip
     assert ran.code == 0, ran.err
     with psycopg.connect(database_url) as connection:

@@ -5,15 +5,11 @@ files under the names that the pages use. tests/cli/test_nightly_page.py follows
 from __future__ import annotations
 
 import gzip
-import json
-import os
 import re
 import shlex
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +17,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.conftest import ROOT, environment
+from tests.conftest import ROOT, Ran
 from tests.support.sql import fetch
 
 #: In this order; the files of `place` that no page loads are loaded before the second one.
@@ -44,23 +40,6 @@ _ELSEWHERE = re.compile(
 #: Of some commands another exit code is the answer: something is missing, or differs.
 _CODES = {"mdload gaps --calendar": 6, "mdload reconcile": 6, "mdload verify dumps": 6}
 _DAY = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
-
-#: Imports what commands need, and runs each in a process that it forks: to start Python for each of
-#: fifty would take a minute.
-RUNNER = """
-import json, os, sys
-import adbc_driver_postgresql.dbapi, polars, psycopg, pyarrow.parquet, rich.table
-import loader.cli
-for line in sys.stdin:
-    args, *streams = json.loads(line)
-    pid = os.fork()
-    if not pid:
-        for number, path in enumerate(streams):
-            os.dup2(os.open(path, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT), number)
-        sys.argv = ["mdload", *args]
-        loader.cli.main()
-    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
-"""
 
 
 def flat(path: Path, symbols: tuple[str, ...], first: datetime, bars: int) -> None:
@@ -109,66 +88,44 @@ def examples(page: str, language: str) -> Iterator[str]:
                     yield command
 
 
-class Shell:
-    """Runs lines as a shell does, as far as the pages need it: pipes, `>` and `<`."""
-
-    def __init__(self, runner: subprocess.Popen[str], place: Path) -> None:
-        self._runner, self._place = runner, place
-
-    def run(self, line: str) -> tuple[int, str]:
-        """The exit code of the `mdload` in it, and what it said on stderr."""
-        words = shlex.shlex(line, posix=True, punctuation_chars="|<>")
-        words.whitespace_split = True
-        parts, files = [[]], {"<": os.devnull, ">": "out"}  # type: list[list[str]], dict[str, str]
-        for word in words:
-            if word == "|":
-                parts.append([])
-            elif parts[-1] and parts[-1][-1] in files:
-                files[parts[-1].pop()] = word
-            else:
-                parts[-1].append(word)
-        at = next(n for n, part in enumerate(parts) if part[0] == "mdload")
-        if at:
-            made = subprocess.run(parts[0], cwd=self._place, check=True, capture_output=True)
-            (self._place / "in").write_bytes(made.stdout)
-            files["<"] = "in"
-        for name in ("out", "err"):
-            (self._place / name).unlink(missing_ok=True)
-        assert self._runner.stdin is not None
-        assert self._runner.stdout is not None
-        print(json.dumps([parts[at][1:], files["<"], files[">"], "err"]), file=self._runner.stdin,
-              flush=True)  # fmt: skip
-        code = int(self._runner.stdout.readline())
-        for after in parts[at + 1 :]:
-            if shutil.which(after[0]):
-                got = (self._place / files[">"]).read_bytes()
-                subprocess.run(after, input=got, check=True, capture_output=True)
-        return code, (self._place / "err").read_text()
-
-
-@contextmanager
-def shell(place: Path, env: dict[str, str]) -> Iterator[Shell]:
-    with subprocess.Popen([sys.executable, "-c", RUNNER], cwd=place, env=env, text=True,
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as runner:  # fmt: skip
-        yield Shell(runner, place)
-        assert runner.stdin is not None
-        runner.stdin.close()
+def run(forked: Callable[..., Ran], place: Path, url: str, line: str) -> Ran:
+    """The `mdload` in a line, which is run as a shell does as far as the pages need it: with pipes,
+    `>` and `<`."""
+    words = shlex.shlex(line, posix=True, punctuation_chars="|<>")
+    words.whitespace_split = True
+    parts: list[list[str]] = [[]]
+    files: dict[str, str] = {}
+    for word in words:
+        if word == "|":
+            parts.append([])
+        elif parts[-1] and parts[-1][-1] in ("<", ">"):
+            files[parts[-1].pop()] = word
+        else:
+            parts[-1].append(word)
+    at = next(n for n, part in enumerate(parts) if part[0] == "mdload")
+    data = (place / files["<"]).read_bytes() if "<" in files else b""
+    for before in parts[:at]:
+        data = subprocess.run(before, input=data, cwd=place, check=True, capture_output=True).stdout
+    ran = forked(*parts[at][1:], env={"MDLOAD_DATABASE_URL": url}, stdin=data, cwd=place)
+    for after in parts[at + 1 :]:
+        if shutil.which(after[0]):
+            subprocess.run(after, input=ran.out.encode(), check=True, capture_output=True)
+    return ran
 
 
 def test_they_can_be_pasted(
-    database_url: str, home: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+    forked: Callable[..., Ran], database_url: str, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetch(database_url, f"ALTER SEQUENCE job_runs_id_seq RESTART {RUN}")
     lines = [(page, line) for page in PAGES for line in examples(page, "sh")]
     second = next(n for n, (page, _) in enumerate(lines) if page == PAGES[1])
     lines[second:second] = [("before", line) for line in BEFORE]
     odd = []
-    with shell(place, environment(home, {"MDLOAD_DATABASE_URL": database_url})) as bash:
-        for page, line in lines:
-            ours = _RUN.sub(rf"\1 {RUN}", line).replace("--withdraw 3", "--withdraw 2")
-            code, said = bash.run(ours)
-            if code != next((c for what, c in _CODES.items() if what in line), 0):
-                odd.append(f"{page}: {line}: {code}\n{said}")
+    for page, line in lines:
+        ours = _RUN.sub(rf"\1 {RUN}", line).replace("--withdraw 3", "--withdraw 2")
+        ran = run(forked, place, database_url, ours)
+        if ran.code != next((c for what, c in _CODES.items() if what in line), 0):
+            odd.append(f"{page}: {line}: {ran.code}\n{ran.err}")
     assert not odd, "\n".join(odd)
     assert len(lines) > 40
 

@@ -42,9 +42,9 @@ def stored(database_url: str) -> str:
     return database_url
 
 
-def test_folders_by_symbol_and_date(mdload: Mdload, stored: str, tmp_path: Path) -> None:
+def test_folders_by_symbol_and_date(forked: Mdload, stored: str, tmp_path: Path) -> None:
     to = tmp_path / "out"
-    done = mdload("--database", stored, "export", "--to", "out", "--partition-by", "symbol,date")
+    done = forked("--database", stored, "export", "--to", "out", "--partition-by", "symbol,date")
     assert done.code == 0
     assert "72 bars of 18 series" in done.err
     assert "18 files" in done.err
@@ -64,12 +64,12 @@ def test_folders_by_symbol_and_date(mdload: Mdload, stored: str, tmp_path: Path)
     others = pl.scan_parquet(to, hive_partitioning=True).collect()
     # Polars takes the last name for null, written as in a URL or not.
     assert set(others["symbol"]) == (HOSTILE.keys() - {"__HIVE_DEFAULT_PARTITION__"}) | {None}
-    back = mdload("--database", stored, "backfill", "out", "--json").json()
+    back = forked("--database", stored, "backfill", "out", "--json").json()
     assert (back["rows_read"], back["rows_unchanged"], back["status"]) == (72, 72, "success")
 
 
-def test_other_keys_and_columns(mdload: Mdload, stored: str, tmp_path: Path) -> None:
-    done = mdload("--database", stored, "export", "--provider", "q", "--to", "out", "--json",
+def test_other_keys_and_columns(forked: Mdload, stored: str, tmp_path: Path) -> None:
+    done = forked("--database", stored, "export", "--provider", "q", "--to", "out", "--json",
                   "--columns", "symbol,ts", "--partition-by", "provider, year,month")  # fmt: skip
     files = sorted((tmp_path / "out").rglob("*.parquet"))
     assert [f.relative_to(tmp_path / "out").as_posix() for f in files] == [
@@ -82,17 +82,17 @@ def test_other_keys_and_columns(mdload: Mdload, stored: str, tmp_path: Path) -> 
     assert pl.read_parquet(files[0], hive_partitioning=False).columns == ["symbol", "ts"]
 
 
-def test_what_folders_are_refused(mdload: Mdload, stored: str, tmp_path: Path) -> None:
+def test_what_folders_are_refused(forked: Mdload, stored: str, tmp_path: Path) -> None:
     asked = ("--database", stored, "export", "--partition-by", "symbol", "--to")
     (tmp_path / "full").mkdir()
     (tmp_path / "full/mine").write_text("mine")
     for target in ("full", "full/mine", "-"):
-        assert mdload(*asked, target).code == 2
+        assert forked(*asked, target).code == 2
     assert (tmp_path / "full/mine").read_text() == "mine"
     (tmp_path / "empty").mkdir()
-    assert mdload(*asked, "empty").code == 0
+    assert forked(*asked, "empty").code == 0
     assert len(list((tmp_path / "empty").iterdir())) == len(HOSTILE)
-    wrong = mdload(*asked[:-2], "day", "--to", "x")
+    wrong = forked(*asked[:-2], "day", "--to", "x")
     assert (wrong.code, "date" in wrong.err) == (2, True)
 
 
@@ -117,16 +117,16 @@ def csv(path: Path, *bars_of: str) -> Path:
     return path
 
 
-def test_what_a_run_wrote(mdload: Mdload, database_url: str, tmp_path: Path) -> None:
+def test_what_a_run_wrote(forked: Mdload, database_url: str, tmp_path: Path) -> None:
     def load(*rows: str, options: tuple[str, ...] = ()) -> int:
         path = csv(tmp_path / "in.csv", *rows)
-        done = mdload("--database", database_url, "backfill", path, "--provider", "p",
+        done = forked("--database", database_url, "backfill", path, "--provider", "p",
                       "--interval", "1d", "--json", *options)  # fmt: skip
         assert done.code == 0, done.err
         return int(done.json()["run_id"])
 
     def exported(run: int, *options: str) -> list[tuple[str, str, float]]:
-        done = mdload("--database", database_url, "export", "--run", str(run), "--to", "run.csv",
+        done = forked("--database", database_url, "export", "--run", str(run), "--to", "run.csv",
                       *options)  # fmt: skip
         assert done.code == 0, done.err
         found = pl.read_csv(tmp_path / "run.csv")
@@ -146,25 +146,25 @@ def test_what_a_run_wrote(mdload: Mdload, database_url: str, tmp_path: Path) -> 
     ]
     assert exported(third) == []
     assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(3,)]
-    unknown = mdload("--database", database_url, "export", "--run", "99", "--to", "no.csv")
+    unknown = forked("--database", database_url, "export", "--run", "99", "--to", "no.csv")
     assert (unknown.code, "there is no job run 99" in unknown.err) == (2, True)
     assert not (tmp_path / "no.csv").exists()
-    both = mdload(
+    both = forked(
         "--database", database_url, "export", "--run", "1", "--as-of", "1d", "--to", "x.csv"
     )
     assert both.code == 2
 
 
 def test_bars_that_the_run_itself_changed_again(
-    mdload: Mdload, database_url: str, tmp_path: Path
+    forked: Mdload, database_url: str, tmp_path: Path
 ) -> None:
     """Two files of one run: the second restates a bar of the first and lacks another."""
     csv(tmp_path / "a_20240304.csv", "SPY,2024-03-04,1,1,1,1", "SPY,2024-03-05,2,2,2,2",
         "SPY,2024-03-06,3,3,3,3")  # fmt: skip
     csv(tmp_path / "a_20240305.csv", "SPY,2024-03-04,1,1,1,1", "SPY,2024-03-06,3.01,3.01,3.01,3.01")
-    done = mdload("--database", database_url, "backfill", "a_20240304.csv", "a_20240305.csv",
+    done = forked("--database", database_url, "backfill", "a_20240304.csv", "a_20240305.csv",
                   "--provider", "p", "--interval", "1d", "--delete-gone", "--json")  # fmt: skip
     assert done.code == 0, done.err
-    out = mdload("--database", database_url, "export", "--run", "1", "--to", "run.csv")
+    out = forked("--database", database_url, "export", "--run", "1", "--to", "run.csv")
     assert "run 1 wrote 4 bars; those that it changed again or deleted itself" in out.err
     assert pl.read_csv(tmp_path / "run.csv")["close"].to_list() == [1.0, 3.01]

@@ -26,7 +26,7 @@ def harmless(ran: Ran) -> Ran:
 
 
 def test_hostile_text_through_every_command(
-    mdload: Mdload, database_url: str, tmp_path: Path
+    forked: Mdload, database_url: str, tmp_path: Path
 ) -> None:
     prices = {name: [1.0, 1.0] for name in ("open", "high", "low", "close")}
     times = ["2024-01-02T00:00:00Z", "2024-01-02T00:01:00Z"]
@@ -44,7 +44,7 @@ def test_hostile_text_through_every_command(
     how = ("--provider", "demo", "--interval", "1m")
 
     def run(*args: str | Path) -> Ran:
-        return harmless(mdload(*args, env=env))
+        return harmless(forked(*args, env=env))
 
     for file in ("col.parquet", "none.parquet", path):
         for options in ((), ("--json",)):

@@ -15,8 +15,8 @@ CASE = ROOT.parent / "shared" / "cases" / "94-vendor-reverts-correction"
 
 
 @pytest.fixture
-def nights(mdload: Callable[..., Ran], database_url: str, tmp_path: Path) -> Nights:
-    return Nights(mdload, database_url, tmp_path)
+def nights(forked: Callable[..., Ran], database_url: str, tmp_path: Path) -> Nights:
+    return Nights(forked, database_url, tmp_path)
 
 
 def state(nights: Nights, path: Path, *args: str) -> str:

@@ -15,8 +15,8 @@ from tests.support.sql import fetch
 
 
 @pytest.fixture
-def nights(mdload: Callable[..., Ran], database_url: str, tmp_path: Path) -> Nights:
-    return Nights(mdload, database_url, tmp_path)
+def nights(forked: Callable[..., Ran], database_url: str, tmp_path: Path) -> Nights:
+    return Nights(forked, database_url, tmp_path)
 
 
 def test_a_pin_reads_the_same_whatever_is_loaded_later(nights: Nights) -> None:

@@ -23,8 +23,8 @@ OPTIONS = ("--provider", "v", "--interval", "1m")
 
 
 @pytest.fixture
-def nights(mdload: Callable[..., Ran], database_url: str, tmp_path: Path) -> Nights:
-    return Nights(mdload, database_url, tmp_path)
+def nights(forked: Callable[..., Ran], database_url: str, tmp_path: Path) -> Nights:
+    return Nights(forked, database_url, tmp_path)
 
 
 def plan(nights: Nights, *names: str, code: int = 0) -> Ran:

@@ -20,9 +20,9 @@ Bar = tuple[float, float, float, float, float | None]
 
 
 @pytest.fixture
-def run(mdload: Run, database_url: str) -> Run:
+def run(forked: Run, database_url: str) -> Run:
     def run(*args: str | Path, code: int = 0) -> Ran:
-        ran = mdload("--database", database_url, *args)
+        ran = forked("--database", database_url, *args)
         assert ran.code == code, (args, ran)
         return ran
 

@@ -17,8 +17,8 @@ from tests.support.sql import fetch
 
 
 @pytest.fixture
-def nights(mdload: Callable[..., Ran], either_url: str, tmp_path: Path) -> Nights:
-    return Nights(mdload, either_url, tmp_path)
+def nights(forked: Callable[..., Ran], either_url: str, tmp_path: Path) -> Nights:
+    return Nights(forked, either_url, tmp_path)
 
 
 def test_a_bad_night_is_undone(nights: Nights) -> None:

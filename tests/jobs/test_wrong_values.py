@@ -192,29 +192,29 @@ def test_what_a_job_s_load_finds_wrong(written: Callable[[str], Path], key: str)
 
 @pytest.mark.parametrize("key", ["dialect", "symbol_convention", "max_rejects", "push_gateway"])
 def test_backfill_blames_the_file(
-    mdload: Mdload, written: Callable[[str], Path], database_url: str, key: str
+    forked: Mdload, written: Callable[[str], Path], database_url: str, key: str
 ) -> None:
     written(f"[defaults]\n\n{key} = {WRONG[key]}\n")
-    ran = mdload("--database", database_url, "backfill", "x.csv")
+    ran = forked("--database", database_url, "backfill", "x.csv")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith(f"error: mdload.toml:3: defaults.{key}")
 
 
 def test_what_is_typed_is_blamed_by_the_option_and_not_on_the_file(
-    mdload: Mdload, written: Callable[[str], Path]
+    forked: Mdload, written: Callable[[str], Path]
 ) -> None:
     written('[defaults]\nsymbol_convention = "foo"\n')
-    ran = mdload("inspect", "x.csv", "--symbol-convention", "bar")
+    ran = forked("inspect", "x.csv", "--symbol-convention", "bar")
     assert ran.err.startswith("error: --symbol-convention 'bar' is not a symbol convention")
-    assert mdload("inspect", "x.csv").err.startswith(
+    assert forked("inspect", "x.csv").err.startswith(
         "error: mdload.toml:2: defaults.symbol_convention 'foo' is not a symbol convention"
     )
 
 
 def test_a_variable_of_the_environment_is_blamed_by_its_name(
-    mdload: Mdload, database_url: str
+    forked: Mdload, database_url: str
 ) -> None:
-    ran = mdload(
+    ran = forked(
         "--database", database_url, "backfill", "x.csv", env={"MDLOAD_PUSH_GATEWAY": "gopher://x"}
     )
     assert ran.code == 2
@@ -222,7 +222,7 @@ def test_a_variable_of_the_environment_is_blamed_by_its_name(
 
 
 def test_run_blames_the_file(
-    mdload: Mdload, written: Callable[[str], Path], database_url: str
+    forked: Mdload, written: Callable[[str], Path], database_url: str
 ) -> None:
     job_of = '[jobs.a]\nsource = "x.csv"\n'
     for table, place in (
@@ -232,7 +232,7 @@ def test_run_blames_the_file(
         ('[jobs.a]\nsource = "ftp://host/x.csv"\n', "2: jobs.a.source"),
     ):
         written(table)
-        ran = mdload("--database", database_url, "run", "a")
+        ran = forked("--database", database_url, "run", "a")
         assert (ran.code, f"error: mdload.toml:{place}" in ran.err) == (2, True), ran.err
 
 

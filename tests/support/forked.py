@@ -1,0 +1,126 @@
+"""The command in a process that is forked from one with all imports done: to start Python and to
+import takes longer than most commands work. What it does and prints is the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+#: What is read when Python or a library starts cannot be changed by then.
+EARLY = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC", "POLARS", "ARROW", "OMP_", "TZ")
+
+#: Each request has a process that waits for the command and says how it ended.
+_PROGRAM = """
+import json, os, socket, sys
+import adbc_driver_postgresql.dbapi, polars, psycopg, pyarrow.parquet, rich.table, rich.progress
+import loader.cli, loader.ingest.pipeline, loader.cli.views.load, loader.listen.progress
+from loader.__main__ import main
+
+server = socket.socket(fileno=int(sys.argv[1]))
+while True:
+    asked, _ = server.accept()
+    if os.fork():
+        asked.close()
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+        continue
+    text, streams, _, _ = socket.recv_fds(asked, 1 << 18, 3)
+    pid = os.fork()
+    if pid:
+        for stream in streams:
+            os.close(stream)
+        asked.send(str(pid).encode())
+        asked.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
+        os._exit(0)
+    break
+given = json.loads(text)
+for number, stream in enumerate(streams):
+    os.dup2(stream, number)
+os.closerange(3, max(*streams, asked.detach(), server.detach()) + 1)
+os.chdir(given["cwd"])
+os.environ.clear()
+os.environ.update(given["env"])
+sys.argv[1:] = given["args"]
+main()
+"""
+
+
+@dataclass(frozen=True)
+class Forker:
+    """A place that runs commands."""
+
+    address: str
+
+    def run(
+        self, args: list[str], env: Mapping[str, str], cwd: Path, stdin: bytes, timeout: float
+    ) -> subprocess.CompletedProcess[bytes]:
+        """As `subprocess.run([sys.executable, "-m", "loader", *args], …)`, with all captured."""
+        ours, theirs = zip(os.pipe()[::-1], os.pipe(), os.pipe(), strict=True)
+        given = json.dumps({"args": args, "env": dict(env), "cwd": str(cwd)})
+        with (
+            socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asked,
+            ThreadPoolExecutor(3) as threads,
+        ):
+            asked.connect(self.address)
+            socket.send_fds(asked, [given.encode()], list(theirs))
+            for stream in theirs:
+                os.close(stream)
+            files = [
+                os.fdopen(number, mode)
+                for number, mode in zip(ours, ("wb", "rb", "rb"), strict=True)
+            ]
+            threads.submit(_write, files[0], stdin)
+            out, err = (threads.submit(_read, file) for file in files[1:])
+            asked.settimeout(timeout)
+            pid = int(asked.recv(64))
+            try:
+                code = int(asked.recv(64))
+            except TimeoutError:
+                os.kill(pid, signal.SIGKILL)
+                raise
+            return subprocess.CompletedProcess(args, code, out.result(), err.result())
+
+
+def _write(file: IO[bytes], data: bytes) -> None:
+    try:
+        with file:
+            file.write(data)
+    except BrokenPipeError:  # as `subprocess.run` has it
+        pass
+
+
+def _read(file: IO[bytes]) -> bytes:
+    with file:
+        return file.read()
+
+
+@contextmanager
+def forking(env: Mapping[str, str]) -> Iterator[Forker]:
+    """A process that forks, started with `env`."""
+    with (
+        tempfile.TemporaryDirectory(prefix="mdload-fork-") as folder,
+        socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server,
+    ):
+        server.bind(f"{folder}/asked")
+        server.listen(16)
+        process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, str(server.fileno())], env=dict(env), cwd="/",
+            pass_fds=[server.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            yield Forker(f"{folder}/asked")
+        finally:
+            process.kill()
+            process.communicate()
