@@ -160,7 +160,7 @@ def turns(one: list[float], other: list[float]) -> list[str]:
 @pytest.mark.parametrize("other", [OTHER, [price * 6 for price in ONE]])
 def test_two_series_in_turns(tmp_path: Path, other: list[float]) -> None:
     """Each time comes twice, with prices that no update gives."""
-    with pytest.raises(ColumnMismatch, match="40 bars of KILO have two rows whose prices do not m"):
+    with pytest.raises(ColumnMismatch, match="40 bars of KILO have two rows with prices that do n"):
         load(tmp_path, turns(ONE, other))
     assert load(tmp_path, turns(ONE, other), columns={"symbol": "-"}) == other
 
