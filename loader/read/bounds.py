@@ -65,3 +65,20 @@ def refuse_too_wide(name: str, columns: int) -> None:
             f"has {columns:,} columns, where a table may have {COLUMNS:,}",
             hint=HINT,
         )
+
+
+def refuse_pair(data: bytes, mark: bytes, what: str, name: str) -> None:
+    """
+    Args:
+        data: what stands where one file may end and another one begin.
+        mark: begins and ends each of them.
+
+    Raises:
+        UnreadableFile: `what` (`Parquet files`) have been written one behind the other.
+    """
+    if data == mark + mark:
+        raise UnreadableFile.of(
+            name,
+            f"consists of several {what}, one behind the other, of which only one would be read",
+            hint="load the files that were joined",
+        )

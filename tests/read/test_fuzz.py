@@ -15,6 +15,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,7 +30,7 @@ from hypothesis import Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from loader.check.file import Checking
-from loader.errors import MdloadError
+from loader.errors import MdloadError, UnreadableFile
 from loader.read.formats import read
 from loader.read.formats.known import formats
 from loader.read.sources import find
@@ -188,6 +189,28 @@ def test_every_container_of_bytes_is_here() -> None:
     tables = {"delta", "iceberg"}  # folders; their files are Parquet
     named = {name for each in formats() for name in each.names} - tables
     assert named <= {*SEEDS, "ndjson"}
+
+
+def rows_of(path: Path) -> int:
+    with find([str(path)]) as sources:
+        rows = 0
+        for source in sources:
+            with read(source, 1000) as reading:
+                rows += sum(batch.frame.height for batch in reading)
+        return rows
+
+
+@pytest.mark.parametrize("container", SEEDS)
+def test_two_files_in_one(container: str, tmp_path: Path) -> None:
+    """Refused, or the rows of both: a directory at the end knows only those of the second one."""
+    name, ways = SEEDS[container]
+    path = tmp_path / name
+    for way in ways:
+        path.write_bytes(data := way())
+        rows = rows_of(path)
+        path.write_bytes(data + data)
+        with suppress(UnreadableFile):
+            assert rows_of(path) >= 2 * rows
 
 
 @st.composite

@@ -165,7 +165,7 @@ def test_lengths_and_places_that_no_file_has(tmp_path: Path) -> None:
     with pa.ipc.new_file(file, table.schema, options=options) as writer:
         writer.write_table(table)
     data = file.getvalue()
-    [(at, _)] = ipc_sizes._blocks(pa.BufferReader(data))
+    [(at, *_)] = ipc_sizes._blocks(pa.BufferReader(data))
     end = data.rindex(at.to_bytes(8, "little"))
     for place in (1 << 62, (1 << 64) - 1):
         path.write_bytes(data[:end] + place.to_bytes(8, "little") + data[end + 8 :])

@@ -15,6 +15,10 @@ _FOUND: Final = (
     ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RuntimeError, TypeError,
     ValueError,
 )  # fmt: skip
+_MARK: Final = b"\x89HDF\r\n\x1a\n"
+_VERSION: Final = len(_MARK)
+#: By the version of the superblock: where it has the place behind the file's last byte.
+_ENDS: Final = {0: 40, 1: 44, 2: 28, 3: 28}
 _BLOCK_ROWS: Final = 1 << 16
 #: A table of bars has a time and four prices; an index into one has less.
 _LEAST_COLUMNS: Final = 5
@@ -55,6 +59,8 @@ def read(
         UnreadableFile: no group or more than one has such tables, their columns differ or are no
             numbers, their rows are not in the file, pandas wrote it, or it is damaged.
     """
+    with _damaged(name):
+        _refuse_joined(file, name)
     # Without a cache, which each table would have for itself.
     with _damaged(name), h5py.File(file, "r", rdcc_nbytes=0) as opened:
         tables = _tables(opened, h5py, name)
@@ -71,6 +77,26 @@ def read(
             for at in range(0, len(table), step):
                 block = table[at : at + step]
                 yield key, [block[column].astype(number) for column, number in native.items()]
+
+
+def _refuse_joined(file: Any, name: str) -> None:
+    """
+    Raises:
+        UnreadableFile: another HDF5 file follows where the first one says that it ends.
+    """
+    file.seek(0)
+    head = file.read(64)
+    if not head.startswith(_MARK) or head[_VERSION] not in _ENDS:
+        return
+    at = _ENDS[head[_VERSION]]
+    file.seek(int.from_bytes(head[at : at + 8], "little") % (1 << 62))
+    if file.read(len(_MARK)) == _MARK:
+        raise UnreadableFile.of(
+            name,
+            "consists of several HDF5 files, one behind the other, of which only one would be read",
+            hint="load the files that were joined",
+        )
+    file.seek(0)
 
 
 def _tables(file: Any, h5py: Any, name: str) -> list[Any]:

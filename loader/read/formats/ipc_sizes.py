@@ -16,6 +16,8 @@ _LEAST: Final = 512 << 20
 _TIMES: Final = 16
 _CONTINUED: Final = b"\xff\xff\xff\xff"
 _MAGIC: Final = b"ARROW1"
+#: Between the last message and the footer.
+_END: Final = b"\xff\xff\xff\xff\0\0\0\0"
 _DICTIONARY, _BATCH = 2, 3
 #: Bytes of a footer or a message: names and types of columns, places of batches.
 _LONGEST: Final = 256 << 20
@@ -46,7 +48,8 @@ def refuse_large_in(file: Any, name: str) -> None:
     except (IndexError, ValueError):
         return
     end = file.size()
-    for at, length in places:
+    _refuse_joined(file, places, name)
+    for at, length, _ in places:
         if at + length > end:  # PyArrow says what is wrong with it
             continue
         file.seek(at)
@@ -62,8 +65,24 @@ def refuse_large_in(file: Any, name: str) -> None:
         refuse_large(metadata[start:], body, name)
 
 
-def _blocks(file: Any) -> Iterator[tuple[int, int]]:
-    """Where each message of a file begins, and how long its metadata is."""
+def _refuse_joined(file: Any, places: list[tuple[int, int, int]], name: str) -> None:
+    """
+    Raises:
+        UnreadableFile: it is one IPC file behind another one, which has the places of its batches.
+    """
+    end = file.size()
+    file.seek(end - 10)
+    footer = end - 10 - int.from_bytes(file.read(4), "little")
+    last = max((sum(place) for place in places), default=0)
+    for mark in (len(_END), 0):  # old writers have none
+        begins = footer - mark - last
+        if last and begins > len(_MAGIC):
+            file.seek(begins - len(_MAGIC))
+            bounds.refuse_pair(file.read(2 * len(_MAGIC)), _MAGIC, "Arrow files", name)
+
+
+def _blocks(file: Any) -> Iterator[tuple[int, int, int]]:
+    """Where each message of a file begins, and how long its metadata and its body are."""
     end = file.size()
     file.seek(max(end - 10, 0))
     tail = file.read(10)
@@ -75,7 +94,11 @@ def _blocks(file: Any) -> Iterator[tuple[int, int]]:
     root = _number(footer, 0, 4)
     for field in (2, 3):  # dictionaries, recordBatches
         for each in _structs(footer, root, field, 24):
-            yield _number(footer, each, 8), _number(footer, each + 8, 4)
+            yield (
+                _number(footer, each, 8),
+                _number(footer, each + 8, 4),
+                _number(footer, each + 16, 8),
+            )
 
 
 def _unpacked(metadata: bytes, body: Any) -> tuple[int, int]:

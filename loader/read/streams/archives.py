@@ -33,7 +33,15 @@ def members(path: Place, name: str) -> list[zipfile.ZipInfo]:
         UnreadableFile: it is damaged, empty or an office document, or two members share a name.
     """
     # Not `is_dir`, which fails over a member without a name.
-    infos = [info for info in _archive(path, name).infolist() if not info.filename.endswith("/")]
+    listed = _archive(path, name).infolist()
+    infos = [info for info in listed if not info.filename.endswith("/")]
+    if listed and min(info.header_offset for info in listed) > 0:
+        raise UnreadableFile.of(
+            name,
+            "has members at its start that its directory does not list: is it two archives, one "
+            "behind the other?",
+            hint="load the archives that were joined, or unpack it and load the folder",
+        )
     names = Counter(info.filename for info in infos)
     if not infos:
         raise UnreadableFile.of(name, "is an empty zip archive")

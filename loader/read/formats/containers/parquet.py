@@ -13,7 +13,7 @@ from loader.read import bounds
 from loader.read.batch import NO_ROWS, RawBatch, Reading, Window, batches
 from loader.read.formats.format import Format
 from loader.read.formats.parquet import pages
-from loader.read.formats.parquet.footer import Chunk, Group, footer, groups
+from loader.read.formats.parquet.footer import Chunk, Group, footer, groups, refuse_joined
 from loader.read.streams.source import Source
 
 _TEXT: Final = "BYTE_ARRAY"  # the physical type
@@ -46,6 +46,7 @@ def read(file: Any, source: Source, batch_rows: int) -> Reading:
         bounds.refuse_too_wide(source.name, metadata.num_columns)
         columns = [metadata.schema.column(at) for at in range(metadata.num_columns)]
         row_groups = groups(data, len(columns), source.name)
+        refuse_joined(file, data, row_groups, source.name)
         words = [
             column.path
             for at, column in enumerate(columns)

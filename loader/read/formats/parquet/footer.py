@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from loader.errors import Unfinished
+from loader.read.bounds import refuse_pair
 from loader.read.formats.parquet import thrift
 
 _MARK: Final = b"PAR1"
@@ -29,6 +30,7 @@ class Chunk:
     Attributes:
         start: where its first page begins: its dictionary, if it has one.
         packed, unpacked: bytes of its pages with their headers.
+        end: the place behind its pages, its indexes and its Bloom filter.
         codec: the name of its compression as PyArrow has it; empty where it has none.
         span: its lowest and its highest value, as they are in the pages; None where some are null,
             or nothing is known of them.
@@ -38,6 +40,7 @@ class Chunk:
     start: int
     packed: int
     unpacked: int
+    end: int
     codec: str
     span: tuple[bytes, bytes] | None
 
@@ -92,6 +95,24 @@ def groups(data: bytes, columns: int, name: str) -> list[Group]:
     return read
 
 
+def refuse_joined(file: Any, data: bytes, found: list[Group], name: str) -> None:
+    """A file behind another one: the places in its footer lie in the first one, and what only one
+    of them has would be lost.
+
+    Args:
+        data: from `footer`.
+
+    Raises:
+        UnreadableFile: the end of one file and the start of the next stand where this one begins.
+    """
+    file.seek(0, 2)
+    begins = file.tell() - len(data) + len(_MARK)
+    begins -= max((chunk.end for group in found for chunk in group.chunks), default=len(_MARK))
+    if begins > _TAIL:
+        file.seek(begins - len(_MARK))
+        refuse_pair(file.read(2 * len(_MARK)), _MARK, "Parquet files", name)
+
+
 def _damaged(name: str, what: str) -> Unfinished:
     return Unfinished.of(
         name,
@@ -105,10 +126,15 @@ def _chunk(column: dict[int, Any]) -> Chunk:
     first, dictionary, codec = about.get(9, 0), about.get(11, 0), about.get(4, 0)
     about_values = about.get(12, {})
     known = about_values.get(3, -1) == 0 and {5, 6} <= about_values.keys()
+    start = dictionary if 0 < dictionary < first else first
+    packed = about.get(7, 0)
+    beside = ((column, 4, 5), (column, 6, 7), (about, 14, 15))  # offsets, values, Bloom filter
+    ends = (part.get(at, 0) + part.get(size, 0) for part, at, size in beside)
     return Chunk(
         values=about.get(5, 0),
-        start=dictionary if 0 < dictionary < first else first,
-        packed=about.get(7, 0),
+        start=start,
+        packed=packed,
+        end=max(start + packed, *ends),
         unpacked=about.get(6, 0),
         codec=_CODECS[codec] if 0 <= codec < len(_CODECS) else "",
         span=(about_values[6], about_values[5]) if known else None,
