@@ -76,9 +76,18 @@ RETURNING id
 
 -- job_run_complete --
 -- Ends a run. Returns its counts, or no row when it is not running. $1 run, $2 status, $3 error message.
--- A run that was given no provider gets the one that all its files have, if they agree.
+-- A run that was given no provider gets the one that all its files have, if they agree. Files that were loaded together
+-- have left their symbols in the ledger alone: they are added to the run's here.
 UPDATE job_runs
    SET status = $2, error_message = $3, completed_at = greatest(clock_timestamp(), started_at),
+       symbols = CASE WHEN EXISTS (SELECT FROM job_run_files f WHERE f.run_id = job_runs.id AND f.symbols <> '{}')
+                      THEN ARRAY(SELECT symbol COLLATE "C"
+                                   FROM (SELECT unnest(job_runs.symbols)
+                                          UNION
+                                         SELECT unnest(f.symbols) FROM job_run_files f WHERE f.run_id = job_runs.id
+                                        ) AS merged (symbol)
+                                  ORDER BY 1)
+                      ELSE symbols END,
        provider = coalesce(provider, (
            SELECT min(f.provider) FROM job_run_files f
             WHERE f.run_id = job_runs.id AND (f.provider IS NOT NULL OR f.rows_read > 0)
@@ -89,9 +98,17 @@ RETURNING id, job_name, provider, mode, status, elapsed_ms, rows_read, rows_inse
 
 -- job_runs_mark_failed --
 -- Ends as failed those of the runs $1 that are still running and have given no sign of life for $3 minutes (see
--- job_runs_find). Returns the counts of each. $2 error message.
+-- job_runs_find), and gives them the symbols of their files. Returns the counts of each. $2 error message.
 UPDATE job_runs
    SET status = 'failure', error_message = $2,
+       symbols = CASE WHEN EXISTS (SELECT FROM job_run_files f WHERE f.run_id = job_runs.id AND f.symbols <> '{}')
+                      THEN ARRAY(SELECT symbol COLLATE "C"
+                                   FROM (SELECT unnest(job_runs.symbols)
+                                          UNION
+                                         SELECT unnest(f.symbols) FROM job_run_files f WHERE f.run_id = job_runs.id
+                                        ) AS merged (symbol)
+                                  ORDER BY 1)
+                      ELSE symbols END,
        completed_at = greatest(clock_timestamp(), started_at)
  WHERE id = ANY (CAST($1 AS bigint[]))
    AND status = 'running'

@@ -66,7 +66,7 @@ def sessions(zone: str) -> Sequence[tuple[time, time]]:
 def lie_within_one(instants: Iterable[datetime], zone: str) -> bool:
     """Whether the instants (aware) lie within one session, after its opening. Without a query, for
     a handful of them. True where the system has no data of zones."""
-    if (known := _python_zone(zone)) is None:
+    if (known := python_zone(zone)) is None:
         return True
     clocks = [instant.astimezone(known).time() for instant in instants]
     return any(
@@ -75,7 +75,8 @@ def lie_within_one(instants: Iterable[datetime], zone: str) -> bool:
 
 
 @cache
-def _python_zone(name: str) -> ZoneInfo | None:
+def python_zone(name: str) -> ZoneInfo | None:
+    """The zone, or None where the system has no data of it."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, OSError):

@@ -88,7 +88,7 @@ def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) ->
         skipped = int(normalised.skipped.sum())
         numbered, raw, normalised = numbered.filter(kept), raw.filter(kept), normalised.only(kept)
     facts = normalised.bars.hstack(normalised.faults).hstack([normalised.steps.alias("step")])
-    exact = facts.select(_all_hold_exactly(settings)).to_series()
+    exact = facts.select(all_hold_exactly(settings)).to_series()
     if exact.all():
         spellings = _spellings(numbered, normalised.source_symbols, normalised.naming)
         return CheckedBatch(numbered, _none_bad(), {}, spellings, skipped, last_row)
@@ -142,8 +142,9 @@ def _all_hold(settings: RuleSettings) -> pl.Expr:
 
 
 @cache
-def _all_hold_exactly(settings: RuleSettings) -> pl.Expr:
-    """The same without the tolerance for rounded prices, which takes twice as long to compute."""
+def all_hold_exactly(settings: RuleSettings) -> pl.Expr:
+    """Whether a row keeps all rules, without the tolerance for rounded prices, which takes twice as
+    long to compute."""
     others = [rule.holds for rule in rules(settings) if rule.name not in ROUNDED]
     if settings.allowed.isdisjoint(ROUNDED):
         others.append(EXACT)

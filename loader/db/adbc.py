@@ -7,6 +7,7 @@ import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, Final
 
 import adbc_driver_manager as adbc
@@ -102,6 +103,13 @@ _TEXT, _BOOLEAN, _BIGINT = pa.large_string(), pa.bool_(), pa.int64()
 _DOUBLE, _TIME = pa.float64(), pa.timestamp("us", "UTC")
 
 
+def at_times(sql: str, times: Sequence[datetime]) -> str:
+    """`sql` with `times` as literals in place of `$1`, `$2`, …"""
+    for number, moment in enumerate(times, 1):
+        sql = sql.replace(f"${number}", f"TIMESTAMPTZ '{moment.isoformat()}'")
+    return sql
+
+
 def values(column: pa.ChunkedArray) -> list[Any]:
     """As `to_pylist`, which imports pandas for the first time that it meets."""
     if column.type != _TIME:
@@ -117,6 +125,17 @@ def parameters(given: Sequence[Param]) -> pa.RecordBatch | None:
     imports pandas."""
     columns = [_parameter(value) for value in given]
     return pa.RecordBatch.from_arrays(columns, _names(len(columns))) if columns else None
+
+
+def texts(given: Sequence[str]) -> pa.RecordBatch:
+    """Arrow rows with one text each, `$1`: a statement is executed once for each of them."""
+    data = [text.encode() for text in given]
+    ends = list(accumulate(map(len, data), initial=0))
+    offsets = pa.py_buffer(struct.pack(f"={len(ends)}q", *ends))
+    column = pa.Array.from_buffers(
+        _TEXT, len(data), [None, offsets, pa.py_buffer(b"".join(data))], null_count=0
+    )
+    return pa.RecordBatch.from_arrays([column], _names(1))
 
 
 @lru_cache(maxsize=64)

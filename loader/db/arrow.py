@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from loader.bars import forks
 from loader.db import pooler
-from loader.db.adbc import AdbcSession, Error, parameters, values
+from loader.db.adbc import AdbcSession, Error, at_times, parameters, texts, values
 from loader.db.cancelling import on_main
 from loader.db.conninfo import conninfo
 from loader.db.executor import Param
@@ -163,6 +163,13 @@ class Connection:
             table = self._session.execute(self._sql(name), parameters(params)).read_all()
         return zip(*(values(column) for column in table.columns), strict=True)
 
+    def each(self, name: str, given: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """The rows of query `name` for each of `given` as its `$1`; autocommit commits each."""
+        with self._translated(f"running {name}"):
+            for batch in self._session.execute(self._sql(name), texts(given)):
+                table = pa.Table.from_batches([batch])
+                yield from zip(*(values(column) for column in table.columns), strict=True)
+
     def one(self, name: str, *params: Param) -> tuple[Any, ...]:
         """The first row of a query that always has one.
 
@@ -208,7 +215,7 @@ class Connection:
             if self._is_spread(name):
                 yield from self._spread(name, None, *times)
             else:
-                yield from self._session.execute(_at(self._sql(name), times))
+                yield from self._session.execute(at_times(self._sql(name), times))
             self.failed = False
 
     def ingest(
@@ -271,12 +278,12 @@ class Connection:
     def _spread(self, name: str, wanted: str | None, *times: datetime) -> list[pa.RecordBatch]:
         """The rows of query `name` from every shard that has wanted ones."""
         assert self.shards is not None
-        texts = self.shards.statements(name, wanted, lambda sql: _at(sql, times))
+        texts = self.shards.statements(name, wanted, lambda sql: at_times(sql, times))
         return shards.in_order([self._session.execute(text).read_all() for text in texts])
 
     def _answers(self, name: str, times: Sequence[datetime]) -> list[tuple[bool, str | None]]:
         assert self.shards is not None
-        command = self.shards.everywhere(name, lambda sql: _at(sql, times))
+        command = self.shards.everywhere(name, lambda sql: at_times(sql, times))
         table = self._session.execute(query("every_shard"), parameters([command])).read_all()
         return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
@@ -291,9 +298,3 @@ class Connection:
         except (Error, OSError, pa.ArrowException, shards.NoAnswer) as error:  # readers raise
             self.failed = True
             raise translate(error, doing) from error
-
-
-def _at(sql: str, times: Sequence[datetime]) -> str:
-    for number, moment in enumerate(times, 1):
-        sql = sql.replace(f"${number}", f"TIMESTAMPTZ '{moment.isoformat()}'")
-    return sql

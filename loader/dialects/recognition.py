@@ -137,13 +137,22 @@ def _fits(candidates: Iterable[Dialect], opening: Opening, provider: str | None)
     """Every shape that the file has, highest score first; of equals, those without bars first."""
     found = []
     for each in candidates:
-        for shape in each.shapes:
-            if fit := _fit(each, shape, opening, provider):
-                found.append(fit)
+        found += [fit for shape in each.shapes if (fit := _fit(each, shape, opening, provider))]
         for refused in each.refused:
             if fit := _fit(each, refused.shape, opening, provider):
                 found.append(replace(fit, no_bars=refused.what))
     return sorted(found, key=lambda fit: (-fit.score, fit.no_bars is None))
+
+
+def may_fit(candidates: Iterable[Dialect], opening: Opening) -> list[Shape]:
+    """The shapes that a file with such a header could have, whatever its name and its values."""
+    shapes = (s for each in candidates for s in (*each.shapes, *(r.shape for r in each.refused)))
+    return [
+        shape
+        for shape in shapes
+        if opening.container in shape.containers
+        and None not in [look(shape, opening) for look in (_columns, _place, _metadata)]
+    ]
 
 
 def _ignoring_name(named: Dialect, opening: Opening, provider: str | None) -> list[_Fit]:

@@ -18,12 +18,12 @@ from loader.errors import (
     UnreadableFile,
 )
 from loader.events import FileDone, FileNote, FileStarted
-from loader.ingest.file import FileWork, identity
+from loader.ingest.file import FileWork
 from loader.ingest.run import STOPPED, LoadMode, LoadRun, Work
 from loader.ingest.run.losses import Loss
 from loader.ingest.run.recognised import note_of
 from loader.read.panics import panics
-from loader.read.sources import Source, content_hash
+from loader.read.sources import Source, content_hash, identity
 from loader.results import Counts, FileResult, FileState, Note
 from loader.store.runs import ledger
 from loader.text import redact

@@ -28,17 +28,14 @@ from loader.ingest.run import LoadMode, LoadRun
 from loader.ingest.run.first import table_alone
 from loader.ingest.writes import telling
 from loader.read.formats import Reading, read
-from loader.read.sources import Source
+from loader.read.sources import Identity, Source, identity
 from loader.read.spool import Spool
-from loader.read.streams.source import no_access
 from loader.results import FileResult
 from loader.settings.part import WHOLE
 from loader.store import quarantine, shape, spellings
 from loader.store.compare import PendingDiff
 from loader.store.runs import ledger
 from loader.store.timescale.chunks import HourCounts
-
-Identity = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,16 +282,3 @@ class FileWork:
                 "changed while it was being read; nothing of it was kept",
                 hint="wait until it is written whole, then run the same command again",
             )
-
-
-def identity(source: Source) -> Identity:
-    """Size in bytes and time of the last change in ns, to notice a file that is still written to.
-
-    Raises:
-        UnreadableFile: the file is not there.
-    """
-    try:
-        stat = source.path.stat()
-    except OSError as exc:
-        raise no_access(source.name, exc) from exc
-    return stat.st_size, stat.st_mtime_ns

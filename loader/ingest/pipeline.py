@@ -28,8 +28,7 @@ from loader.events import Event, FileNote, Listener, RunDone, RunStarted
 from loader.ingest import known_at
 from loader.ingest.attempts import load_file
 from loader.ingest.run import LoadRun, Others, Plans, Replaying, durable
-from loader.ingest.run.recognised import MOST, recognised
-from loader.ingest.run.turns import Turns
+from loader.ingest.run.turns import Turns, load_in_turn
 from loader.read.sources import Source
 from loader.results import ChunkWrites, FileResult, LoadResult, Note, RunStatus
 from loader.settings import Settings
@@ -168,7 +167,8 @@ def _all_files(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
     workers = 1 if run.settings.known_at_from else run.settings.workers
     pool = ThreadPoolExecutor(workers, thread_name_prefix="mdload-file")
     turns = Turns(sources)
-    pending = {pool.submit(_load_in_turn, run, turns) for _ in range(min(workers, len(sources)))}
+    threads = range(min(workers, len(sources)))
+    pending = {pool.submit(load_in_turn, run, turns, load_file) for _ in threads}
     try:
         while pending:
             # In steps: a signal that comes just before a wait begins would be noticed at its end.
@@ -185,20 +185,6 @@ def _all_files(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
         raise
     pool.shutdown()
     return turns.all_results
-
-
-def _load_in_turn(run: LoadRun, turns: Turns) -> None:
-    """Loads sources as long as there are some. After a file that was recognised, the ledger is
-    asked for the next ones together, each time for more of them."""
-    most = 1
-    while taken := turns.take(most):
-        known = recognised(run, [source for _, source in taken]) if most > 1 else []
-        turns.results.update((at, result) for (at, _), result in zip(taken, known, strict=False))
-        most = min(2 * most, MOST) if len(known) == most else max(len(known), 1)
-        for at, source in taken[len(known) :][:1]:
-            turns.give_back(taken[len(known) + 1 :])
-            turns.results[at] = result = load_file(run, source)
-            most = max(most, 2) if result.state == "known" else most
 
 
 def _stoppable(run: LoadRun, work: Callable[[], T]) -> T:

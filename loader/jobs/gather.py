@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from loader.errors import NotThere, SettingsError, UnreadableFile
-from loader.ingest.file import Identity, identity
 from loader.jobs.config import JobConfig
-from loader.read.sources import Source, find
+from loader.read.sources import Identity, Source, find, identity
 from loader.text import redact
 
 _log: Final = logging.getLogger(__name__)

@@ -29,8 +29,8 @@ _ASK: Final = "say it: --stamp start or --stamp end"
 _HOUR: Final = timedelta(hours=1)
 #: The end of a day of foreign exchange and of futures, in New York, and the hours around the night.
 _NEW_YORK: Final = Zone("America/New_York")
-_CLOSE: Final = timedelta(hours=17)
-_MORNING, _NIGHT = timedelta(hours=7), timedelta(hours=20)
+CLOSE: Final = timedelta(hours=17)
+MORNING, NIGHT = timedelta(hours=7), timedelta(hours=20)
 _FRIDAY, _SUNDAY = 5, 7
 _A_MINUTE: Final = 60
 _MONTHS: Final = 12
@@ -241,13 +241,13 @@ def _week_ends(plan: TimePlan, ts: pl.Series, interval: str) -> tuple[str, ...]:
         return ()
     shown = zones.to_wall(ts, _NEW_YORK)
     clock, weekday = shown - shown.dt.truncate("1d"), shown.dt.weekday()
-    if not ((clock < _MORNING).any() and (clock > _NIGHT).any()):
+    if not ((clock < MORNING).any() and (clock > NIGHT).any()):
         return ()
-    paused = not ((clock > _CLOSE) & (clock <= _CLOSE + _HOUR)).any()
-    closes = int((clock == _CLOSE).sum())
+    paused = not ((clock > CLOSE) & (clock <= CLOSE + _HOUR)).any()
+    closes = int((clock == CLOSE).sum())
     fridays, sundays = clock.filter(weekday == _FRIDAY), clock.filter(weekday == _SUNDAY)
-    week = len(fridays) > 0 and len(sundays) > 0 and fridays.max() == _CLOSE
-    week = week and sundays.min() in {_CLOSE + length, _CLOSE + _HOUR + length}
+    week = len(fridays) > 0 and len(sundays) > 0 and fridays.max() == CLOSE
+    week = week and sundays.min() in {CLOSE + length, CLOSE + _HOUR + length}
     if not (week or (paused and closes >= _MANY)):
         return ()
     return (f"times of {interval} bars run to 17:00 in New York, where trading ends: likely ends",)

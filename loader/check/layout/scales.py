@@ -15,7 +15,7 @@ from loader.errors import ColumnMismatch
 #: No price in whole units of a currency is usually above this; 1.00 in 1e-9 units is ten times it.
 _HIGHEST: Final = 100_000_000
 #: Prices above ten million that all are multiples of this: 0.0505 in 1e-9 units is 505 of them.
-_LARGE, _STEP = 10_000_000, 100_000
+LARGE, _STEP = 10_000_000, 100_000
 _SAMPLE: Final = 1_000
 
 
@@ -62,7 +62,7 @@ def refuse_fixed_point(
         if not len(whole) or len(whole) < len(raw.drop_nulls()):
             return
         level = int(whole.abs().cast(pl.Float64).median() or 0)  # type: ignore[arg-type]
-        if level <= _HIGHEST and (level <= _LARGE or (whole % _STEP != 0).any()):
+        if level <= _HIGHEST and (level <= LARGE or (whole % _STEP != 0).any()):
             return
     raise ColumnMismatch.at(
         where,

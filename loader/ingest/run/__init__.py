@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from loader.check.file import Checking
 from loader.db.arrow import Connection, connect
@@ -32,6 +32,9 @@ from loader.store.compare import Diff
 from loader.store.runs.fingerprint import compute_config_fingerprint
 from loader.store.timescale.chunks import chunked
 from loader.store.timescale.recompress import ChunkUpkeep
+
+if TYPE_CHECKING:
+    from loader.ingest.run.alike import Pattern
 
 STOPPED: Final = "cancelled before the file was committed; nothing more of it was kept"
 
@@ -110,6 +113,7 @@ class LoadRun:
         others: what the files are if they are not bars.
         upkeep: the chunks to look after once files have been committed.
         losses: tells whether bars of known files are gone.
+        patterns: what the first small file of a kind has shown, see `alike`.
         alone: what keeps other processes from a content while a file with it is loaded; it gives
             the result of the file if one of them was faster.
     """
@@ -137,6 +141,7 @@ class LoadRun:
         self.others: Others | None = None
         self.alone: Alone = _alone
         self.losses = Losses()
+        self.patterns: dict[tuple[object, ...], Pattern | None] = {}
         self.cancelled = threading.Event()
         session = partial(self.connection, autocommit=True)
         self.upkeep = ChunkUpkeep(

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
-from loader.errors import DatabaseError, MdloadError
 from loader.events import FileDone, FileNote, FileStarted
 from loader.ingest.run.losses import Loss
-from loader.read.sources import Source, content_hash
 from loader.results import FileResult, Note
 from loader.store.runs import ledger
 
 if TYPE_CHECKING:
     from loader.ingest.run import LoadRun
+    from loader.ingest.run.hashed import Hashed
 
 #: The ledger is asked for so many files at once.
 MOST: Final = 256
-#: A file of more bytes is asked for alone: if one before it has to be loaded, it is hashed again.
-_SMALL: Final = 4 << 20
 
 
 def note_of(seen: ledger.Known, lost: Loss | None) -> Note:
@@ -39,72 +36,48 @@ def note_of(seen: ledger.Known, lost: Loss | None) -> Note:
     )
 
 
-def recognised(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
-    """The results of the first of `sources`, as far as they are recognised and all of their bars
-    are stored: asked for and recorded together. The next one may have something to load, so it
-    needs a look of its own.
+def recognised(run: LoadRun, files: Sequence[Hashed]) -> tuple[list[FileResult], int]:
+    """The results of the first of the files, as far as they are recognised and all of their bars
+    are stored: asked for and recorded together. Without such, how many of the first the ledger does
+    not know at all.
 
     The answers are of one moment. What is loaded later, also of these files, is not in them.
-    """
-    settings = run.settings
-    by_itself = settings.force or settings.delete_gone or run.others is not None
-    if by_itself or run.run_id is None:
-        return []
-    asked = _hashed(run, sources)
-    results = []
-    with suppress(DatabaseError):  # one by one, they are tried several times
-        for source, wanted, seen in zip(sources, asked, _stored(run, asked), strict=False):
-            note = note_of(seen, None)
-            result = FileResult(source.name, "known", size_bytes=source.size_bytes)
-            results.append(replace(result, content_hash=wanted.content_hash, notes=(note,)))
-        results = _recorded(run, run.run_id, sources, results, asked)
-        for source, result in zip(sources, results, strict=False):
-            run.emit(FileStarted(source.name, source.size_bytes))
-            run.emit(FileNote(source.name, result.notes[0]))
-            run.emit(FileDone(result))
-        return results
-    return []
-
-
-def _hashed(run: LoadRun, sources: Sequence[Source]) -> list[ledger.Asked]:
-    """What to ask the ledger, up to the first source that is large or cannot be read."""
-    asked: list[ledger.Asked] = []
-    with suppress(MdloadError):  # its own turn says so
-        for source in sources:
-            if source.trouble is not None or source.size_bytes > _SMALL:
-                break
-            digest = content_hash(source, run.stop_if_cancelled)
-            asked.append(ledger.Asked(digest, run.fingerprint_of(source), source.name))
-    return asked
-
-
-def _stored(run: LoadRun, asked: Sequence[ledger.Asked]) -> list[ledger.Known]:
-    """What the ledger knows of the first ones, as far as the store has all that they say.
 
     Raises:
         DatabaseError: the server refused, or went away.
     """
+    known, unknown = _known(run, files)
+    results = []
+    for file, seen in zip(files, known, strict=False):
+        result = FileResult(file.source.name, "known", size_bytes=file.source.size_bytes)
+        digest, note = file.asked.content_hash, note_of(seen, None)
+        results.append(replace(result, content_hash=digest, notes=(note,)))
+    results = _recorded(run, files, results)
+    for result in results:
+        run.emit(FileStarted(result.path, result.size_bytes or 0))
+        run.emit(FileNote(result.path, result.notes[0]))
+        run.emit(FileDone(result))
+    return results, unknown
+
+
+def _known(run: LoadRun, files: Sequence[Hashed]) -> tuple[list[ledger.Known], int]:
+    """What the ledger knows of the first ones, as far as the store has all that they say; and how
+    many of the first it does not know."""
     with run.connection(autocommit=True) as reader:
-        if reader.shards is not None or run.in_chunks(reader):
-            return []  # the ends of each file are looked for in few of the chunks or shards
-        found = []
-        for seen in ledger.known(reader, asked):
-            if seen is None or not seen.stands:
-                break
-            found.append(seen)
-        return found[: ledger.whole(reader, found)]
+        answers = ledger.known(reader, [file.asked for file in files])
+        unknown = len(list(takewhile(lambda seen: seen is None, answers)))
+        stands = [seen for seen in takewhile(lambda seen: seen and seen.stands, answers) if seen]
+        # The ends of each file are looked for in few of the chunks or shards: one by one.
+        if not stands or reader.shards is not None or run.in_chunks(reader):
+            return [], unknown
+        return stands[: ledger.whole(reader, stands)], unknown
 
 
-def _recorded(
-    run: LoadRun,
-    run_id: int,
-    sources: Sequence[Source],
-    results: list[FileResult],
-    asked: Sequence[ledger.Asked],
-) -> list[FileResult]:
-    if not results:
+def _recorded(run: LoadRun, files: Sequence[Hashed], results: list[FileResult]) -> list[FileResult]:
+    if not results or run.run_id is None:
         return []
+    sources = [file.source for file in files]
+    fingerprints = [file.asked.fingerprint for file in files]
     with run.connection(cancellable=False) as writer, writer.transaction():
-        fingerprints = [each.fingerprint for each in asked]
-        ids = ledger.add_known(writer, run_id, sources, results, fingerprints)
+        ids = ledger.add_known(writer, run.run_id, sources, results, fingerprints)
     return [replace(result, file_id=n) for result, n in zip(results, ids, strict=True)]

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from threading import Lock
+from typing import TYPE_CHECKING
 
+from loader.errors import Cancelled, DatabaseError, UnreadableFile
+from loader.ingest.run import recognised, together
+from loader.ingest.run.hashed import hashed
+from loader.read.panics import panics
 from loader.read.sources import Source
 from loader.results import FileResult
+
+if TYPE_CHECKING:
+    from loader.ingest.run import LoadRun
+
+#: After files of which none was loaded together with others, so many have their own turns; each
+#: time more.
+_ALONE, _MOST_ALONE = 4, 256
 
 
 class Turns:
@@ -40,3 +53,49 @@ class Turns:
     def all_results(self) -> list[FileResult]:
         """The results in the order of the sources, once all of them were loaded."""
         return [result for _, result in sorted(self.results.items())]
+
+
+def load_in_turn(
+    run: LoadRun, turns: Turns, load_file: Callable[[LoadRun, Source], FileResult]
+) -> None:
+    """Loads sources as long as there are some, each by `load_file`; after a file that was loaded or
+    recognised, the next ones together with others, each time more, as far as that goes."""
+    most, alone, failed = 1, 0, 0
+    while taken := turns.take(most):
+        done = first_together(run, [source for _, source in taken]) if most > 1 else []
+        turns.results.update((at, result) for (at, _), result in zip(taken, done, strict=False))
+        if most > 1:
+            failed = 0 if done else failed + 1
+            alone = min(_ALONE**failed, _MOST_ALONE) if not done else 0
+        new = bool(done) and done[-1].state == "loaded"
+        left = taken[len(done) :]
+        if not left or (new and len(done) == together.MOST):
+            turns.give_back(left)
+            most = min(2 * most, together.MOST if new else recognised.MOST)
+            continue
+        (at, source), *rest = left
+        turns.give_back(rest)
+        turns.results[at] = result = load_file(run, source)
+        alone -= 1
+        more = result.state == "known" or (
+            result.state == "loaded" and together.may_load_together(run)
+        )
+        most = max(len(done), 2) if more and alone < 0 else 1
+
+
+def first_together(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
+    """The results of the first of the sources, as far as they could be recognised or loaded
+    together."""
+    settings = run.settings
+    asks = not (settings.force or settings.delete_gone or run.others or run.run_id is None)
+    loads = together.may_load_together(run)
+    if not (asks or loads):
+        return []
+    files = hashed(run, sources)
+    # One by one, they are tried several times, and their errors are told.
+    with suppress(DatabaseError, UnreadableFile, Cancelled), panics("files that are alike"):
+        known, unknown = recognised.recognised(run, files) if asks else ([], len(files))
+        if known or not loads or unknown < 2:
+            return known
+        return together.loaded_together(run, files[:unknown])
+    return []

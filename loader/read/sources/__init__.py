@@ -2,6 +2,6 @@
 
 from loader.read.sources.patterns import find
 from loader.read.streams.place import Place
-from loader.read.streams.source import Source, content_hash, open_source
+from loader.read.streams.source import Identity, Source, content_hash, identity, open_source
 
-__all__ = ["Place", "Source", "content_hash", "find", "open_source"]
+__all__ = ["Identity", "Place", "Source", "content_hash", "find", "identity", "open_source"]

@@ -17,6 +17,8 @@ from loader.read.streams import archives
 from loader.read.streams.compression import damage
 from loader.read.streams.place import Place
 
+Identity = tuple[int, int]
+
 _AT_ONCE = 1 << 20
 #: Too many files are open, of this process or of the machine.
 _FULL: Final = (errno.EMFILE, errno.ENFILE)
@@ -99,6 +101,19 @@ def content_hash(source: Source, check: Callable[[], None] = lambda: None) -> st
             check()
             digest.update(data)
     return "sha256:" + digest.hexdigest()
+
+
+def identity(source: Source) -> Identity:
+    """Size in bytes and time of the last change in ns, to notice a file that is still written to.
+
+    Raises:
+        UnreadableFile: the file is not there.
+    """
+    try:
+        stat = source.path.stat()
+    except OSError as exc:
+        raise no_access(source.name, exc) from exc
+    return stat.st_size, stat.st_mtime_ns
 
 
 def _here() -> str:

@@ -18,7 +18,6 @@ from loader.db.arrow import Connection
 from loader.errors import TooManyRejects, Unfinished
 from loader.events import Committed, FileOpened, RowsDone
 from loader.ingest.books import FileEntry
-from loader.ingest.file import Identity, identity
 from loader.ingest.notes import FileNotes
 from loader.ingest.part import Part, counts_of, refuse_part, write_part
 from loader.ingest.run import LoadMode, LoadRun
@@ -29,7 +28,7 @@ from loader.ingest.ways.tenants.stage import StageMerger, keep_rejects
 from loader.ingest.writes import telling
 from loader.read.batch import Reading
 from loader.read.formats import read
-from loader.read.sources import Source
+from loader.read.sources import Identity, Source, identity
 from loader.read.spool import Spool
 from loader.results import FileResult, noted
 from loader.settings.datasets import BARS_OHLCV, Dataset

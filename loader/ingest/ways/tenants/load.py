@@ -9,11 +9,10 @@ from loader.db.rows import connect
 from loader.errors import SettingsError
 from loader.events import Listener
 from loader.ingest import pipeline
-from loader.ingest.file import Identity
 from loader.ingest.run import LoadMode, LoadRun
 from loader.ingest.ways.tenants import layout
 from loader.ingest.ways.tenants.attempt import Tenant, TenantFile
-from loader.read.sources import Source
+from loader.read.sources import Identity, Source
 from loader.results import FileResult, LoadResult
 from loader.settings import Settings
 from loader.settings.datasets import Dataset, dataset

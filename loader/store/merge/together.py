@@ -1,0 +1,142 @@
+"""Several files of one series each, all bars of which are new or stored as they are: staged
+together, and each committed by a statement of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Final
+
+import polars as pl
+
+from loader import bars
+from loader.db.arrow import Connection
+from loader.errors import DatabaseError
+from loader.store import shape
+from loader.store.packed import few, near, unpacked, wanted_json
+
+_STAGE: Final = {"file": pl.Int64(), **bars.SCHEMA}
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """What a file leaves in the books.
+
+    Attributes:
+        file: its number in the stage.
+        fingerprint: of the settings.
+        seconds: since its load began.
+        rows, inserted: its bars, and how many of them are new: all, or none.
+        deferred: whether its commit does not wait for the disk.
+    """
+
+    file: int
+    run_id: int
+    path: str
+    size_bytes: int
+    content_hash: str
+    fingerprint: str
+    seconds: float
+    dialect: str
+    provider: str
+    symbol: str
+    interval: str
+    source_symbol: str
+    convention: str
+    rows: int
+    inserted: int
+    min_ts: datetime
+    max_ts: datetime
+    deferred: bool
+    notes: tuple[str, ...]
+
+
+def may_stage(session: Connection) -> bool:
+    """Whether the bars are in one plain table of this server, with no trigger of others that could
+    keep some out.
+
+    Raises:
+        DatabaseError: the table was altered; or the server refused, or went away.
+    """
+    return (
+        session.shards is None
+        and not session.one("bars_partitioned")[0]
+        and not shape.check(session).triggers
+    )
+
+
+def are_stored(session: Connection, series: pl.DataFrame, found: pl.DataFrame) -> list[bool | None]:
+    """Of each of the `series` (`bars.SERIES`, lo, hi, rows), whether all of its bars are stored as
+    they are, and none between them; False if the store has none from its first to its last; None if
+    it is neither, or a longer look is needed. `found` has the bars, in the order of the series,
+    with the number of their series (`file`).
+
+    Raises:
+        DatabaseError: the server refused, or went away.
+    """
+    wanted = series.with_row_index("sid").cast({"sid": pl.Int32})
+    spans = session.frame("stored_spans", wanted.select("sid", *bars.SERIES).write_json())
+    spans = spans.cast({"sid": pl.Int32, "stored_lo": bars.TS, "stored_hi": bars.TS})
+    beside = wanted.join(spans, on="sid", how="left", maintain_order="left")
+    meets = (pl.col("lo") <= pl.col("stored_hi")) & (pl.col("hi") >= pl.col("stored_lo"))
+    beside = beside.with_columns(meets=meets.fill_null(False), small=near() & few())
+    answers: list[bool | None] = [None if met else False for met in beside["meets"]]
+    asked = beside.filter(pl.col("meets") & pl.col("small"))
+    if asked.is_empty():
+        return answers
+    session.run("wanted_set", wanted_json(asked.select("sid", *bars.SERIES, "lo", "hi")))
+    ends = asked.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
+    stored = [unpacked(batch) for batch in session.batches("stored_bars", *ends)]
+    own = found.select(pl.col("file").cast(pl.Int32).alias("sid"), "ts", *bars.VALUES)
+    for (sid,), there in pl.concat(stored).group_by("sid") if stored else ():
+        bars_of_it = own.filter(pl.col("sid") == sid)
+        same = there.sort("ts").select(own.columns).equals(bars_of_it, null_equal=True)
+        answers[int(sid)] = True if same else None
+    return answers
+
+
+@contextmanager
+def staged(session: Connection, found: pl.DataFrame) -> Iterator[None]:
+    """Copies the bars (`bars.SCHEMA`), with the number of their `file`, into the stage, which is
+    there until the block ends. `session` commits each statement.
+
+    Raises:
+        DatabaseError: the server refused, or went away.
+    """
+    session.run("together_drop")
+    session.run("together_create")
+    session.ingest(
+        "mdload_together", _STAGE, [found.cast({"file": pl.Int64}).select(*_STAGE)], temporary=True
+    )
+    session.run("together_index")
+    try:
+        yield
+    finally:
+        with suppress(DatabaseError):  # it goes with the session, too
+            session.run("together_drop")
+
+
+def booked(session: Connection, bookings: Sequence[Booking]) -> Iterator[int]:
+    """Commits the files one after the other, and gives the id of each one's row in the ledger as
+    soon as it is committed.
+
+    Raises:
+        DatabaseError: one could not be committed; those before it are.
+    """
+    texts = [json.dumps(asdict(each), ensure_ascii=False, default=str) for each in bookings]
+    for file_id, *_ in session.each("together_book", texts):
+        yield int(file_id)
+
+
+def booked_by(session: Connection, run_id: int, paths: Sequence[str]) -> dict[str, int]:
+    """The ids of the files of the run that are loaded, by those of `paths`. Waits for a transaction
+    that is under way.
+
+    Raises:
+        DatabaseError: the server refused, or went away.
+    """
+    session.row("job_run_wait", run_id)
+    return dict(session.rows("together_booked", run_id, json.dumps(paths, ensure_ascii=False)))
