@@ -103,6 +103,13 @@ def test_all_pages_open_without_errors_and_without_sideways_scrolling(
             assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
             width = size["viewport"]["width"]
             picture(shown, f"{name}-{scheme}-{width}")
+        go(shown, "overview")
+        shown.evaluate(
+            "document.querySelectorAll('#overview .figure b')[1].textContent = '1,234,567,890'"
+        )
+        high = "[...document.querySelectorAll('#overview .figure b')].map(b => b.offsetHeight)"
+        assert len(set(shown.evaluate(high))) == 1  # a long number stays on one line
+        assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth")
         ground = shown.evaluate("getComputedStyle(document.body).backgroundColor")
         assert ground == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(18, 22, 27)")
         assert not wrong

@@ -9,12 +9,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from html.parser import HTMLParser
+from types import SimpleNamespace
+from typing import cast
 
 import psycopg
 import pytest
 
 from loader.survey.pictures import palette
 from loader.survey.pictures.strips import runs
+from loader.survey.report.overview import _bad
+from loader.survey.report.runs import Runs
+from loader.survey.report.table import COLUMNS, cell
 from tests.conftest import database
 from tests.support.made_store import insert
 from tests.survey.test_report_gathered import report
@@ -199,6 +204,28 @@ def test_words_stand_out_from_what_is_behind_them(page: str, scheme: str) -> Non
 def test_a_change_is_coloured_by_sign_and_size() -> None:
     found = [palette.of_change(bps) for bps in (None, 0, 0.2, 5, -5, 50, -500, 5_000, -5_000)]
     assert found == ["z0", "z0", "p1", "p1", "n1", "p2", "n3", "p4", "n4"]
+
+
+def test_what_needs_a_hand_is_in_words_of_people_the_newest_first() -> None:
+    file = {"state": "refused", "error_message": None}
+    runs = SimpleNamespace(
+        runs=[{"id": 1000, "job_name": "j", "outcome": "stuck", "silent_ms": 49_080_000}],
+        jobs=[], files=[
+            file | {"id": n, "run_id": n, "path": f"{n}.csv"} for n in (3, 9, 5)
+        ],
+    )  # fmt: skip
+    assert [hand.text for hand in _bad(cast("Runs", runs))] == [
+        "run 1000 of j is stuck: no sign of life for 13h 38m",
+        *(f"{n}.csv was refused: see its run" for n in (9, 5, 3)),
+    ]
+
+
+def test_the_number_of_a_run_is_a_name_and_not_an_amount() -> None:
+    columns = {key: kind for key, _, kind in COLUMNS["runs"]}
+    assert cell({"id": 1000}, "id", columns["id"]) == '<td class="n">1000</td>'
+    assert cell({"rows_read": 1000}, "rows_read", columns["rows_read"]) == (
+        '<td class="n">1,000</td>'
+    )
 
 
 def test_a_share_below_the_whole_is_never_called_the_whole() -> None:

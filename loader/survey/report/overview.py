@@ -9,7 +9,7 @@ from loader.survey.report.coverage import Covered
 from loader.survey.report.rejects import Rejects
 from loader.survey.report.runs import Runs
 from loader.survey.report.vintages import Vintages
-from loader.text import counted
+from loader.text import counted, duration
 
 Level = Literal["bad", "warn"]
 #: Lines of one kind that are listed one by one.
@@ -84,7 +84,7 @@ def overview(covered: Covered, runs: Runs, changed: Vintages, rejected: Rejects)
 def _bad(runs: Runs) -> list[Hand]:
     hands = [
         Hand("bad", f"run {run['id']} of {run['job_name']} is stuck: no sign of life for "
-             f"{run['silent_ms'] // 60_000} minutes", "mdload job-runs stuck", "runs")
+             f"{duration(run['silent_ms'])}", "mdload job-runs stuck", "runs")
         for run in runs.runs if run["outcome"] == "stuck"
     ]  # fmt: skip
     hands += [
@@ -93,6 +93,7 @@ def _bad(runs: Runs) -> list[Hand]:
         for job in runs.jobs if job["last_outcome"] == "failure"
     ]  # fmt: skip
     refused = [file for file in runs.files if file["state"] == "refused"]
+    refused.sort(key=lambda file: -file["id"])
     hands += [
         Hand("bad", f"{file['path']} was refused: {file['error_message'] or 'see its run'}",
              f"mdload job-runs inspect {file['run_id']}", "runs")
@@ -120,7 +121,7 @@ def _warnings(covered: Covered, runs: Runs, rejected: Rejects) -> list[Hand]:
             )  # fmt: skip
     noted = [f for f in runs.findings if f["action"] == "noted"]
     if noted:
-        hands.append(Hand("warn", f"the guard reported {counted(len(noted), 'finding')}",
+        hands.append(Hand("warn", f"the guard noted {counted(len(noted), 'finding')}",
                           f"mdload job-runs inspect {noted[0]['run_id']}", "vintages"))  # fmt: skip
     if rejected.rows:
         hands.append(Hand("warn", f"{counted(rejected.rows, 'row')} rejected",

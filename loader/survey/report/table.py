@@ -51,7 +51,7 @@ COLUMNS: Final[dict[str, Columns]] = {
         *_ENDS, ("known_at", "known at", "time"), ("run_id", "run", "run"),
     ),
     "runs": (
-        ("id", "run", "count"), ("job_name", "job", "text"), ("outcome", "outcome", "outcome"),
+        ("id", "run", "id"), ("job_name", "job", "text"), ("outcome", "outcome", "outcome"),
         ("started_at", "started", "time"), ("elapsed_ms", "took", "ms"), *_ROWS,
         ("files", "files", "files"), ("error_message", "error", "long"),
     ),
@@ -92,7 +92,7 @@ COLUMNS: Final[dict[str, Columns]] = {
         *((name, name, "change") for name in ("open", "high", "low", "close", "volume")),
     ),
 }  # fmt: skip
-NUMERIC: Final = frozenset({"count", "bps", "ms", "price", "files"})
+NUMERIC: Final = frozenset({"id", "count", "bps", "ms", "price", "files"})
 _TAGS: Final = {
     "failure": "bad", "failed": "bad", "refused": "bad", "stuck": "bad", "cancelled": "warn",
     "partial": "warn", "noted": "warn", "accepted": "dim", "success": "good", "loaded": "good",
@@ -174,6 +174,7 @@ _KINDS: Final[dict[str, Callable[[Any], Markup]]] = {
         shown(value, _LONG)
     ),
     "list": lambda value: _text(", ".join(map(str, value))),
+    "id": lambda value: _number(str(value)),
     "count": lambda value: _number(count(value)),
     "files": lambda value: _number(count(value)),
     "price": lambda value: _number(price(value)),
