@@ -52,14 +52,14 @@ SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted)
   FROM written
 
 -- bars_partitioned --
--- Whether PostgreSQL itself partitions the bars.
-SELECT relkind = 'p' FROM pg_class WHERE oid = 'bars_ohlcv'::regclass
+-- Whether PostgreSQL itself partitions the table.
+SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass('@table')
 
 -- bars_upsert_parts --
 -- As bars_upsert, for a partitioned table before PostgreSQL 18, of which RETURNING gives no system columns. A row is new
 -- if this transaction made it, and has not changed it before.
 WITH written AS (
-    INSERT INTO bars_ohlcv AS b (@columns)
+    INSERT INTO @table AS b (@columns)
     SELECT @columns
       FROM pg_temp.mdload_stage
      ORDER BY @key
@@ -67,7 +67,7 @@ WITH written AS (
     RETURNING @key, created_at
 ), told AS (
     SELECT w.created_at = now()
-           AND NOT EXISTS (SELECT 1 FROM bars_ohlcv_revisions r WHERE r.revised_at = now() AND @same_key(r., w.)) AS inserted
+           AND NOT EXISTS (SELECT 1 FROM @revisions r WHERE r.revised_at = now() AND @same_key(r., w.)) AS inserted
       FROM written w)
 SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted)
   FROM told

@@ -20,6 +20,7 @@ from tests.conftest import ROOT, database, hurried, plain_only, temporary_home
 from tests.store.versions.test_other_servers import programs
 from tests.support.histories import check_histories
 from tests.support.sql import fetch
+from tests.support.tenants import loaded, with_tenants, written
 
 pytestmark = plain_only
 
@@ -116,3 +117,47 @@ def test_histories_on_partitions_of_an_older_server(
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(set_up("time").encode())
         check_histories(url, 6)
+
+
+TENANTS_BARS = """
+CREATE TABLE bars (
+    tenant_id uuid NOT NULL, vendor text COLLATE "C" NOT NULL, symbol text COLLATE "C" NOT NULL,
+    timeframe text COLLATE "C" NOT NULL, ts timestamptz NOT NULL, open numeric(20,8) NOT NULL,
+    high numeric(20,8) NOT NULL, low numeric(20,8) NOT NULL, close numeric(20,8) NOT NULL,
+    volume bigint, created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (tenant_id, vendor, symbol, timeframe, ts)) PARTITION BY RANGE (ts);
+CREATE TABLE bars_2024 PARTITION OF bars FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+CREATE TABLE bars_others PARTITION OF bars DEFAULT;
+"""
+
+
+@pytest.mark.parametrize("major", [15, 17, 18])
+def test_a_partitioned_table_of_tenants(
+    major: int, server_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def days(year: int, close: float) -> list[dict[str, object]]:
+        return [{"symbol": "AA", "ts": f"{year}-03-{day:02}", "open": 5, "high": 99, "low": 1,
+                 "close": close} for day in range(1, 8)]  # fmt: skip
+
+    with server(major, monkeypatch, server_url) as maintenance, database(maintenance) as url:
+        schema.upgrade(url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(TENANTS_BARS)
+        with_tenants(url, "acme")
+        for rows_, inserted, updated, unchanged in [
+            (days(2023, 10), 7, 0, 0),
+            ([*days(2023, 10)[:3], *days(2023, 11)[3:], *days(2024, 12)], 7, 4, 3),
+            ([*days(2024, 12), *days(2023, 13)], 0, 7, 7),
+        ]:
+            done = loaded(
+                url, "bars", "acme", written(tmp_path, rows_), provider="p", interval="1d",
+            )  # fmt: skip
+            assert done.error is None
+            counts = done.counts
+            assert (counts.inserted, counts.updated, counts.unchanged) == (
+                inserted, updated, unchanged
+            )  # fmt: skip
+        assert fetch(url, "SELECT count(*) FROM ONLY bars_2024") == [(7,)]
+        kept = "SELECT old_close, count(*) FROM bars_revisions GROUP BY 1 ORDER BY 1"
+        assert fetch(url, kept) == [(10, 7), (11, 4)]

@@ -93,23 +93,29 @@ def upsert(
     hours = chunks.HourCounts()
     staged = hours.counting(chain([first], pending))
     rows = writer.ingest("mdload_stage", bars.SCHEMA, staged, temporary=True)
-    added, spans, query = 0, [_ALWAYS], "bars_upsert"
+    added, spans = 0, [_ALWAYS]
     if chunks.chunked(writer):
         added, spans = _met(writer, hours)
     elif returns_old(writer):
         inserted, updated, kept = writer.one("bars_revise", run_id, file_id)
         shape.insist_kept(writer, updated, kept)
         return Merged(inserted, updated, rows - inserted - updated)
-    elif writer.one("bars_partitioned")[0]:
-        query = "bars_upsert_parts"
     revised = sum(writer.one("revisions_keep", run_id, file_id, *span)[0] for span in spans)
-    inserted, updated = writer.one(query)
+    inserted, updated = upsert_stage(writer)
     if updated != revised:
         if triggers := shape.check(writer).triggers:
             raise shape.kept_out(triggers, abs(updated - revised))
         shape.insist_kept(writer, updated, revised)
     inserted += added
     return Merged(inserted, updated, rows - inserted - updated)
+
+
+def upsert_stage(writer: Connection) -> tuple[int, int]:
+    """Writes the stage into its dataset's table, once `revisions_keep` has kept what differs.
+    Returns rows inserted and rows updated."""
+    parts = writer.one("bars_partitioned")[0]
+    inserted, updated = writer.one("bars_upsert_parts" if parts else "bars_upsert")
+    return inserted, updated
 
 
 def merge_statement(

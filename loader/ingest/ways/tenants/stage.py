@@ -22,7 +22,7 @@ from loader.ingest.writes import Write
 from loader.settings.datasets import Dataset
 from loader.store import shape
 from loader.store.compare import PendingDiff
-from loader.store.merge import Merged, returns_old
+from loader.store.merge import Merged, returns_old, upsert_stage
 
 _ALWAYS = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 
@@ -122,7 +122,7 @@ class StageMerger:
             inserted, updated, kept = session.one("bars_revise", run_id, file_id)
         else:
             (kept,) = session.one("revisions_keep", run_id, file_id, *_ALWAYS)
-            inserted, updated = session.one("bars_upsert")
+            inserted, updated = upsert_stage(session)
         if updated != kept:
             raise Contended(f"another writer changed rows of {self._of.table} meanwhile")
         if self._before.triggers and (missing := session.one("stage_unmet")[0]):
