@@ -33,30 +33,30 @@ def stored(database_url: str) -> str:
     return database_url
 
 
-def test_a_file_and_back_again(mdload: Mdload, stored: str, tmp_path: Path) -> None:
+def test_a_file_and_back_again(forked: Mdload, stored: str, tmp_path: Path) -> None:
     for name in ("bars.parquet", "bars.csv"):
-        out = mdload("--database", stored, "export", "--to", name)
+        out = forked("--database", stored, "export", "--to", name)
         assert (out.code, out.out) == (0, "")
         assert out.err.startswith(f"{name}: 23 bars of 3 series, 2024-01-02 to 2024-01-04")
-        back = mdload("--database", stored, "backfill", name, "--json").json()
+        back = forked("--database", stored, "backfill", name, "--json").json()
         assert (back["rows_read"], back["rows_unchanged"]) == (23, 23)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bars.csv", "bars.parquet"]
 
 
-def test_a_pipe_and_back_again(mdload: Mdload, stored: str) -> None:
-    out = mdload(
+def test_a_pipe_and_back_again(forked: Mdload, stored: str) -> None:
+    out = forked(
         "--database", stored, "export", "--symbol", "spy", "--interval", "1Min", "--to", "-"
     )
     lines = out.out.splitlines()
     assert len(lines) == 11
     assert lines[1] == "p,SPY,1m,2024-01-02T00:00:00Z,10.5,11.0,10.0,10.5,0.0,,"
     assert out.err.startswith("-: 10 bars of 1 series, ")
-    back = mdload("--database", stored, "backfill", "-", "--json", stdin=out.out).json()
+    back = forked("--database", stored, "backfill", "-", "--json", stdin=out.out).json()
     assert (back["rows_read"], back["rows_unchanged"]) == (10, 10)
 
 
-def test_json_says_what_was_written(mdload: Mdload, stored: str, tmp_path: Path) -> None:
-    said = mdload(
+def test_json_says_what_was_written(forked: Mdload, stored: str, tmp_path: Path) -> None:
+    said = forked(
         "--database", stored, "export", "--interval", "1d", "--since", "2024-01-03",
         "--until", "2024-01-03", "--columns", "ts, close", "--to", "day.csv", "--json",
     ).json()  # fmt: skip
@@ -69,8 +69,8 @@ def test_json_says_what_was_written(mdload: Mdload, stored: str, tmp_path: Path)
     assert (tmp_path / "day.csv").read_text() == "ts,close\n2024-01-03T00:00:00Z,10.5\n"
 
 
-def test_a_time_without_bars_is_an_empty_table(mdload: Mdload, stored: str, tmp_path: Path) -> None:
-    out = mdload("--database", stored, "export", "--since", "2030-01-01", "--to", "no.parquet")
+def test_a_time_without_bars_is_an_empty_table(forked: Mdload, stored: str, tmp_path: Path) -> None:
+    out = forked("--database", stored, "export", "--since", "2030-01-01", "--to", "no.parquet")
     assert (out.code, out.err) == (
         0, "no.parquet: no bars in that time; only the names of the columns were written\n"
     )  # fmt: skip
@@ -91,16 +91,16 @@ def test_a_time_without_bars_is_an_empty_table(mdload: Mdload, stored: str, tmp_
     ],
 )
 def test_what_is_wrong_is_one_sentence_and_no_file(
-    mdload: Mdload, stored: str, tmp_path: Path, args: str, message: str
+    forked: Mdload, stored: str, tmp_path: Path, args: str, message: str
 ) -> None:
-    out = mdload("--database", stored, "export", *args.split())
+    out = forked("--database", stored, "export", *args.split())
     assert (out.code, out.out) == (2, "")
     assert message in out.err
     assert "Traceback" not in out.err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_into_head(mdload: Mdload, stored: str, home: Path) -> None:
+def test_into_head(forked: Mdload, stored: str, home: Path) -> None:
     with psycopg.connect(stored) as connection:
         connection.execute(
             'INSERT INTO bars_ohlcv (provider, symbol, "interval", ts, open, high, low, close)'

@@ -23,20 +23,20 @@ def csv(path: Path, *, hour: int = 9, scale: int = 1) -> Path:
 
 
 def test_a_refused_file_in_words_and_in_json(
-    mdload: Mdload, database_url: str, tmp_path: Path
+    forked: Mdload, database_url: str, tmp_path: Path
 ) -> None:
     asked = ("--database", database_url, "backfill", "--provider", "p", "--interval", "1m")
-    assert mdload(*asked, csv(tmp_path / "a.csv")).code == 0
+    assert forked(*asked, csv(tmp_path / "a.csv")).code == 0
     cents = csv(tmp_path / "b.csv", scale=100)
     text = (
         "30 bars of ALFA 1m changed by one factor 100 from 2024-03-04 to 2024-03-04: looks like "
         "another unit of prices"
     )
-    dry = mdload(*asked, cents, "--dry-run")
+    dry = forked(*asked, cents, "--dry-run")
     assert dry.code == 4
     assert "30 stored bars changed" in dry.out
     assert "without --dry-run" not in dry.out
-    refused = mdload(*asked, cents, "--json")
+    refused = forked(*asked, cents, "--json")
     told = refused.json()
     assert (refused.code, told["bars_changed"], told["rows_updated"]) == (4, 30, 0)
     assert [(f["path"], f["kind"], f["action"], f["text"]) for f in told["findings"]] == [
@@ -44,16 +44,16 @@ def test_a_refused_file_in_words_and_in_json(
     ]
     assert f"{text}; nothing of the file was merged" in refused.err
     assert "--price-divisor; or, if it is right: --accept price_scale" in refused.err
-    inspected = mdload(
+    inspected = forked(
         "--database", database_url, "job-runs", "inspect", str(told["run_id"])
     )  # fmt: skip
     assert text in inspected.out
     assert "had it been loaded: 30 stored bars changed" in inspected.out
-    in_words = mdload(*asked, cents).out
+    in_words = forked(*asked, cents).out
     assert "next: mdload job-runs inspect" in in_words
     assert "rejects show" not in in_words  # no row broke a rule: that would show nothing
     (tmp_path / "mdload.toml").write_text('[defaults]\naccept = "price_scale"\n')
-    accepted = mdload(*asked, cents)
+    accepted = forked(*asked, cents)
     assert accepted.code == 0
     assert "30 stored bars changed" in accepted.out
     assert f"{text} (--accept price_scale)" in accepted.err

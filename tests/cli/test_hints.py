@@ -35,10 +35,10 @@ ROWS = "2024-01-02T00:00:00Z,AAA,1,2,0.5,1.5\n"
     ],
 )
 def test_text_in_another_encoding(
-    mdload: Mdload, tmp_path: Path, encoding: str, text: str, first: str, among: str
+    forked: Mdload, tmp_path: Path, encoding: str, text: str, first: str, among: str
 ) -> None:
     (tmp_path / "a.csv").write_bytes(text.encode(encoding))
-    ran = mdload("inspect", "a.csv")
+    ran = forked("inspect", "a.csv")
     assert ran.code == 3
     said = " ".join(ran.err.split())
     assert "a.csv is not UTF-8: byte " in said
@@ -47,18 +47,18 @@ def test_text_in_another_encoding(
 
 
 @pytest.mark.parametrize(("encoding", "name"), [("utf-16-le", "LE"), ("utf-16-be", "BE")])
-def test_utf_16_without_its_mark(mdload: Mdload, tmp_path: Path, encoding: str, name: str) -> None:
+def test_utf_16_without_its_mark(forked: Mdload, tmp_path: Path, encoding: str, name: str) -> None:
     (tmp_path / "a.csv").write_bytes((HEAD + ROWS).encode(encoding))
-    ran = mdload("inspect", "a.csv")
+    ran = forked("inspect", "a.csv")
     assert ran.code == 3
     assert f"a.csv is text in UTF-16{name} without the mark that says so" in ran.err
     assert f"hint: convert it: iconv -f UTF-16{name} -t UTF-8 'a.csv'" in ran.err
 
 
-def test_a_schema_that_the_role_may_not_use(mdload: Mdload, database_url: str) -> None:
+def test_a_schema_that_the_role_may_not_use(forked: Mdload, database_url: str) -> None:
     with granted(database_url) as url:
         for command in (("coverage",), ("job-runs", "list")):
-            ran = mdload(*command, env={"MDLOAD_DATABASE_URL": url("stranger")})
+            ran = forked(*command, env={"MDLOAD_DATABASE_URL": url("stranger")})
             assert ran.code == 5
             assert "the role 'stranger' may not use the schema 'public'" in ran.err
             assert 'hint: GRANT USAGE ON SCHEMA public TO "stranger"' in ran.err
@@ -73,8 +73,8 @@ def test_a_schema_that_the_role_may_not_use(mdload: Mdload, database_url: str) -
         ("postgresql://me@h/db?zz=secret-word", "", ""),
     ],
 )
-def test_a_misspelt_parameter_of_a_url(mdload: Mdload, url: str, shown: str, meant: str) -> None:
-    ran = mdload("--database", url, "coverage")
+def test_a_misspelt_parameter_of_a_url(forked: Mdload, url: str, shown: str, meant: str) -> None:
+    ran = forked("--database", url, "coverage")
     assert ran.code == 2
     assert "secret-word" not in ran.err
     if shown:

@@ -36,10 +36,10 @@ skip = {C = "0"}
 """  # noqa: E501 - one TOML line
 
 
-def test_a_dialect_of_ones_own(mdload: Callable[..., Ran], tmp_path: Path) -> None:
+def test_a_dialect_of_ones_own(forked: Callable[..., Ran], tmp_path: Path) -> None:
     (tmp_path / "acme_bid.csv").write_text(FILE)
     (tmp_path / "mdload.toml").write_text(TOML)
-    ran = mdload(
+    ran = forked(
         "--config", tmp_path / "mdload.toml", "inspect", tmp_path / "acme_bid.csv", "--json"
     )
     seen = json.loads(ran.out)
@@ -52,30 +52,30 @@ def test_a_dialect_of_ones_own(mdload: Callable[..., Ran], tmp_path: Path) -> No
     assert "1 row left out and counted as skipped: C is 0" in seen["notes"]
 
 
-def test_providers_list_names_each(mdload: Callable[..., Ran]) -> None:
-    listed = json.loads(mdload("providers", "list", "--json").out)
+def test_providers_list_names_each(forked: Callable[..., Ran]) -> None:
+    listed = json.loads(forked("providers", "list", "--json").out)
     assert [each["name"] for each in listed] == sorted(dialects())
-    table = mdload("providers", "list").out
+    table = forked("providers", "list").out
     assert all(name in table for name in dialects())
 
 
 @pytest.mark.parametrize("name", dialects())
-def test_providers_show_documents_each(mdload: Callable[..., Ran], name: str) -> None:
-    page = mdload("providers", "show", name).out
+def test_providers_show_documents_each(forked: Callable[..., Ran], name: str) -> None:
+    page = forked("providers", "show", name).out
     assert dialects()[name].title in page
     assert all(trap in page for trap in dialects()[name].traps)
 
 
-def test_an_unknown_name_is_told_what_is_near(mdload: Callable[..., Ran]) -> None:
-    ran = mdload("providers", "show", "binanse")
+def test_an_unknown_name_is_told_what_is_near(forked: Callable[..., Ran]) -> None:
+    ran = forked("providers", "show", "binanse")
     assert ran.code == 3
     assert "did you mean binance" in ran.err
 
 
-def test_what_emit_writes_reads_the_file(mdload: Callable[..., Ran], tmp_path: Path) -> None:
+def test_what_emit_writes_reads_the_file(forked: Callable[..., Ran], tmp_path: Path) -> None:
     config, file = tmp_path / "mdload.toml", tmp_path / "acme_bid.csv"
     file.write_text(FILE)
-    written = mdload("inspect", file, "--emit").out
+    written = forked("inspect", file, "--emit").out
     table = tomllib.loads(written)["dialects"]["acme_bid"]
     assert table["header"] == ["Stamp", "Ticker", "O", "H", "L", "C", "Lots", "Junk"]
     assert table["columns"] == {
@@ -89,7 +89,7 @@ def test_what_emit_writes_reads_the_file(mdload: Callable[..., Ran], tmp_path: P
     assert '# not used so far: "Stamp", "Lots", "Junk"' in written
     finished = written.replace("columns = {", 'columns = {ts = "Stamp", ') + 'timezone = "UTC"\n'
     config.write_text(finished)
-    ran = mdload("--config", config, "inspect", file, "--json", "--interval", "1m")
+    ran = forked("--config", config, "inspect", file, "--json", "--interval", "1m")
     assert json.loads(ran.out)["dialect"] == "acme_bid"
 
 

@@ -40,8 +40,8 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_lines_of_a_crontab(mdload: Run, folder: Path) -> None:
-    ran = mdload("schedule", "show", cwd=folder)
+def test_lines_of_a_crontab(forked: Run, folder: Path) -> None:
+    ran = forked("schedule", "show", cwd=folder)
     assert (ran.code, ran.err) == (0, "")
     comment, first, second = ran.out.splitlines()
     assert comment.startswith("# For crontab -e.")
@@ -51,11 +51,11 @@ def test_lines_of_a_crontab(mdload: Run, folder: Path) -> None:
     assert second == f"*/15 9-17 1 * mon {words} feed_1m >/dev/null"
 
 
-def test_the_line_runs_as_cron_runs_it(mdload: Run, folder: Path) -> None:
+def test_the_line_runs_as_cron_runs_it(forked: Run, folder: Path) -> None:
     """Runs it with /bin/sh, in another folder and with almost no environment."""
     (folder / "mdload.toml").write_text('[jobs.nightly]\nsource = "x.csv"\nschedule = "@daily"\n')
     (folder / "secrets").write_text("MDLOAD_DATABASE_URL='mysql://no $such'\n")
-    ran = mdload("--config", folder / "mdload.toml", "schedule", "show", "nightly", "--nice", "0",
+    ran = forked("--config", folder / "mdload.toml", "schedule", "show", "nightly", "--nice", "0",
                  "--env-file", folder / "secrets", "--json")  # fmt: skip
     (job,) = ran.json()
     assert (job["job"], job["schedule"], job["line"][:7]) == ("nightly", "@daily", "@daily ")
@@ -66,18 +66,18 @@ def test_the_line_runs_as_cron_runs_it(mdload: Run, folder: Path) -> None:
     assert "MDLOAD_DATABASE_URL names a mysql:// database" in cron.stderr
 
 
-def test_for_etc_cron_d(mdload: Run, folder: Path) -> None:
-    ran = mdload("schedule", "show", "nightly", "--user", "mdload", cwd=folder)
+def test_for_etc_cron_d(forked: Run, folder: Path) -> None:
+    ran = forked("schedule", "show", "nightly", "--user", "mdload", cwd=folder)
     comment, line = ran.out.splitlines()
     assert comment.startswith("# For a file in /etc/cron.d.")
     assert line.startswith("30 2 * * 2-6 mdload nice -n 10 ")
-    wrong = mdload("schedule", "show", "nightly", "--user", "two words", cwd=folder)
+    wrong = forked("schedule", "show", "nightly", "--user", "two words", cwd=folder)
     assert (wrong.code, wrong.out) == (2, "")
     assert "'two words' is not the name of a user" in wrong.err
 
 
-def test_units(mdload: Run, folder: Path) -> None:
-    ran = mdload("schedule", "show", "feed_1m", "--format", "systemd", "--env-file", "/etc/m.env",
+def test_units(forked: Run, folder: Path) -> None:
+    ran = forked("schedule", "show", "feed_1m", "--format", "systemd", "--env-file", "/etc/m.env",
                  "--nice", "5", cwd=folder)  # fmt: skip
     assert (ran.code, ran.err) == (0, "")
     written = str(folder).replace("%", "%%")
@@ -117,10 +117,10 @@ WantedBy=timers.target
     assert last == "# then: systemctl daemon-reload && systemctl enable --now mdload-feed_1m.timer"
 
 
-def test_systemd_has_nothing_against_them(mdload: Run, folder: Path, tmp_path: Path) -> None:
+def test_systemd_has_nothing_against_them(forked: Run, folder: Path, tmp_path: Path) -> None:
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd-analyze is not here")
-    ran = mdload("schedule", "show", "--format", "systemd", cwd=folder)
+    ran = forked("schedule", "show", "--format", "systemd", cwd=folder)
     units = tmp_path / "units"
     units.mkdir()
     for part in ran.out.split("# /etc/systemd/system/")[1:]:
@@ -139,15 +139,15 @@ def test_systemd_has_nothing_against_them(mdload: Run, folder: Path, tmp_path: P
         assert (verified.returncode, about) == (0, []), path.name
 
 
-def test_a_unit_of_one_s_own_for_failures(mdload: Run, folder: Path) -> None:
-    ran = mdload("schedule", "show", "--format", "systemd", "--on-failure", "mail@%n.service",
+def test_a_unit_of_one_s_own_for_failures(forked: Run, folder: Path) -> None:
+    ran = forked("schedule", "show", "--format", "systemd", "--on-failure", "mail@%n.service",
                  cwd=folder)  # fmt: skip
     assert ran.out.count("OnFailure=mail@%n.service\n") == 2
     assert "mdload-failed" not in ran.out
 
 
-def test_json_has_the_units(mdload: Run, folder: Path) -> None:
-    ran = mdload("schedule", "show", "--format", "systemd", "--json", cwd=folder)
+def test_json_has_the_units(forked: Run, folder: Path) -> None:
+    ran = forked("schedule", "show", "--format", "systemd", "--json", cwd=folder)
     assert [sorted(job["units"]) for job in ran.json()] == [
         ["mdload-nightly.service", "mdload-nightly.timer"],
         ["mdload-feed_1m.service", "mdload-feed_1m.timer"],
@@ -161,23 +161,23 @@ def test_json_has_the_units(mdload: Run, folder: Path) -> None:
         ("nihgtly", "error: there is no job 'nihgtly' in mdload.toml"),
     ],
 )
-def test_jobs_that_have_none(mdload: Run, folder: Path, job: str, complaint: str) -> None:
-    ran = mdload("schedule", "show", job, cwd=folder)
+def test_jobs_that_have_none(forked: Run, folder: Path, job: str, complaint: str) -> None:
+    ran = forked("schedule", "show", job, cwd=folder)
     assert (ran.code, ran.out, ran.err.splitlines()[0]) == (2, "", complaint)
 
 
-def test_a_wrong_expression_is_told_by_its_line(mdload: Run, folder: Path) -> None:
+def test_a_wrong_expression_is_told_by_its_line(forked: Run, folder: Path) -> None:
     (folder / "mdload.toml").write_text('[jobs.a]\nsource = "x"\nschedule = "0 25 * * *"\n')
     for command in (("schedule", "show"), ("config", "check")):
-        ran = mdload(*command, cwd=folder)
+        ran = forked(*command, cwd=folder)
         assert ran.code == 2
         assert ran.err.startswith(
             "error: mdload.toml:3: jobs.a.schedule: the hour has 25, and goes from 0 to 23"
         )
 
 
-def test_a_folder_without_jobs(mdload: Run) -> None:
-    ran = mdload("schedule", "show")
+def test_a_folder_without_jobs(forked: Run) -> None:
+    ran = forked("schedule", "show")
     assert (ran.code, ran.err.splitlines()[0]) == (
         2, "error: no job of mdload.toml has a schedule",
     )  # fmt: skip

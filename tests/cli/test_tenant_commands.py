@@ -23,38 +23,38 @@ ROWS = [
 
 
 def test_a_load_its_rejects_and_a_job(
-    mdload: Callable[..., Ran], database_url: str, tmp_path: Path
+    forked: Callable[..., Ran], database_url: str, tmp_path: Path
 ) -> None:
     acme, _ = with_tenants(database_url, "acme", "globex")
     path = written(tmp_path, ROWS)
     command = ("backfill", path, "--dataset", "fundamentals", "--provider", "p")
-    told = mdload("--database", database_url, *command)
+    told = forked("--database", database_url, *command)
     assert (told.code, told.err.splitlines()[1]) == (2, "hint: name the tenant: --tenant NAME")
-    load = mdload("--database", database_url, *command, "--tenant", "acme", "--max-rejects", "1")
+    load = forked("--database", database_url, *command, "--tenant", "acme", "--max-rejects", "1")
     assert load.code == 0
     assert f"mdload rejects show 1 --tenant {acme}" in load.out
     assert f"in fundamentals of the tenant {acme}, database" in load.out
     show = ("rejects", "show", "1", "--json", "--tenant")
-    (reject,) = mdload("--database", database_url, *show, "acme").json()
+    (reject,) = forked("--database", database_url, *show, "acme").json()
     assert (reject["rules"], reject["raw"]["eps"]) == (["eps_unparsable"], "x")
-    assert mdload("--database", database_url, *show, "globex").json() == []
+    assert forked("--database", database_url, *show, "globex").json() == []
     (tmp_path / "mdload.toml").write_text(
         f'[database]\nurl = "{database_url}"\n[jobs.nightly]\nsource = "{path.name}"\n'
         'dataset = "fundamentals"\ntenant = "globex"\nprovider = "p"\nmax_rejects = "50%"\n'
         'settle = "0s"\n[jobs.wrong]\nsource = "x.csv"\ntenant = "acme"\ndataset = "fundamental"\n'
     )
-    ran = mdload("run", "nightly", "--json")
+    ran = forked("run", "nightly", "--json")
     assert ran.code == 0, ran.err
     (job,) = json.loads(ran.out)["jobs"]
     assert (job["dataset"], job["rows_inserted"], job["rows_failed"]) == ("fundamentals", 1, 1)
-    wrong = mdload("run", "wrong")
+    wrong = forked("run", "wrong")
     assert wrong.code == 2
     assert "mdload.toml" in wrong.err
     assert "did you mean fundamentals?" in wrong.err
 
 
 def test_the_example_of_the_docs_runs(
-    mdload: Callable[..., Ran], database_url: str, tmp_path: Path
+    forked: Callable[..., Ran], database_url: str, tmp_path: Path
 ) -> None:
     page = (ROOT / "docs" / "datasets.md").read_text()
     blocks = re.findall(r"```(\w+)\n(.*?)```", page[: page.index("## The datasets")], re.DOTALL)
@@ -66,9 +66,9 @@ def test_the_example_of_the_docs_runs(
         if program == "psql":
             fetch(database_url, words[-1])
             continue
-        ran = mdload(*words, env=env)
+        ran = forked(*words, env=env)
         assert (program, ran.code) == ("mdload", 0), ran.err
-    again = mdload(*words, "--force", "--json", env=env).json()
+    again = forked(*words, "--force", "--json", env=env).json()
     assert (again["dataset"], again["rows_read"], again["rows_unchanged"]) == ("fundamentals", 3, 3)
     q1, q2 = date(2023, 3, 31), date(2023, 6, 30)
     with psycopg.connect(database_url) as connection:
@@ -80,7 +80,7 @@ def test_the_example_of_the_docs_runs(
         assert connection.execute(then.encode()).fetchall() == [
             ("AAPL", q1, Decimal("1.52")), ("AAPL", q2, Decimal("1.26")),
         ]  # fmt: skip
-    back = mdload("rollback", "1", "--yes", "--json", env=env)
+    back = forked("rollback", "1", "--yes", "--json", env=env)
     assert back.code == 0, back.err
     assert back.json()["rows_deleted"] == 3
     assert fetch(database_url, "SELECT FROM fundamentals") == []
