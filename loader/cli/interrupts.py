@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, both as KeyboardInterrupt in the main thread; and the end of the process.
+"""Ctrl-C, SIGTERM and SIGHUP as KeyboardInterrupt in the main thread; and the end of the process.
 
 An interrupted command ends its work in order: statements are cancelled, the run is recorded. If
 that takes too long, because a library computes or a server does not answer, a thread of its own
@@ -24,7 +24,9 @@ PATIENCE: Final = 1.8
 #: Signals this soon after the first one are the same wish: `timeout` sends it twice.
 _SAME: Final = 0.3
 _INTERRUPTED: Final = 130
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+#: What a terminal sends when it is closed; Windows has no such signal.
+HANG_UP: Final = () if sys.platform == "win32" else (signal.SIGHUP,)
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, *HANG_UP)
 #: What the pipe of signals carries besides their numbers: a KeyboardInterrupt was swallowed.
 _AGAIN: Final = 0
 
@@ -42,16 +44,17 @@ _state: Final = _State()
 
 
 def heed() -> None:
-    """Makes both signals end the work in hand; to be called once Polars is imported.
+    """Makes the signals end the work in hand; to be called once Polars is imported.
 
     Polars puts a handler of its own under Python's when it is imported, and keeps a Ctrl-C to
     itself while one of its queries runs in any thread: a load that waits for a lock would not end.
-    Where the caller ignores SIGINT (nohup, a shell's background job), it stays ignored.
+    Where the caller ignores SIGINT or SIGHUP (nohup, a shell's background job), it stays ignored.
     """
     _state.in_charge = True
     signal.signal(signal.SIGTERM, _raise)
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, _raise)
+    for number in (signal.SIGINT, *HANG_UP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _raise)
 
 
 def watch() -> None:

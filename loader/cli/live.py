@@ -82,7 +82,7 @@ def live(ctx: Context, /, source: str, as_json: bool, **given: Any) -> int:
 
 
 class _Ending:
-    """SIGTERM and Ctrl-C drain the feed; before there is one they end the command."""
+    """SIGTERM, SIGHUP and Ctrl-C drain the feed; before there is one they end the command."""
 
     def __init__(self) -> None:
         self._feed: LiveFeed | None = None
@@ -93,8 +93,9 @@ class _Ending:
 
         interrupts.stand_back()
         signal.signal(signal.SIGTERM, self._heard)
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # nohup, a shell's background
-            signal.signal(signal.SIGINT, self._heard)
+        for number in (signal.SIGINT, *interrupts.HANG_UP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, a shell's background
+                signal.signal(number, self._heard)
 
     @contextmanager
     def of(self, feed: LiveFeed) -> Iterator[None]:
@@ -108,7 +109,7 @@ class _Ending:
     def _heard(self, number: int, _: object) -> None:
         if self._feed is not None:
             self._feed.stop(interrupted=number == signal.SIGINT)
-        elif number == signal.SIGTERM:
-            sys.exit(0)
-        else:
+        elif number == signal.SIGINT:
             raise KeyboardInterrupt
+        else:
+            sys.exit(0)

@@ -33,14 +33,19 @@ RUNS = "SELECT status FROM job_runs ORDER BY id"
 HEAD = b"ts,symbol,open,high,low,close,volume\n"
 
 
+def heeding() -> None:
+    """Where the tests run in the background these are ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @contextmanager
 def started(*args: str | Path, home: Path, cwd: Path) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "loader", *map(str, args)], cwd=cwd, text=True,
         env=environment(home), stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        # Where the tests run in the background SIGINT is ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+        preexec_fn=heeding,  # noqa: PLW1509
     )  # fmt: skip
     try:
         yield process
@@ -91,7 +96,7 @@ def test_the_time_to_end_by_itself_is_below_two_seconds() -> None:
     assert 1.0 < PATIENCE < 2.0
 
 
-@pytest.mark.parametrize("sig", SIGNALS)
+@pytest.mark.parametrize("sig", [*SIGNALS, signal.SIGHUP])
 def test_hashing(database_url: str, home: Path, tmp_path: Path, sig: signal.Signals) -> None:
     path = sparse(tmp_path / "huge.csv")
     args = ("--database", database_url, "backfill", path, "--provider", "p", "--interval", "1d")
