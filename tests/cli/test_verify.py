@@ -87,6 +87,17 @@ def test_each_kind_is_told(run: Run, tmp_path: Path, database_url: str) -> None:
     assert [again[kind] for kind in kinds] == [5, 0, 0, 1]
 
 
+def test_prices_whose_unit_changes(run: Run, tmp_path: Path, database_url: str) -> None:
+    """Whether they are right was said when they were loaded."""
+    file = {("A", minute(n)): bar(10 if n < 4 else 1000) for n in range(8)}
+    path = csv(tmp_path / "a.csv", file)
+    refused = run("backfill", path, *OPTIONS, code=3)
+    assert "prices of A are 100 times those of the bar before at row 5" in refused.err
+    loaded = run("backfill", path, *OPTIONS, "--accept", "price_scale")
+    assert "(--accept price_scale)" in loaded.err
+    assert run("verify", path, *OPTIONS, "--json").json()["equal"] == 8
+
+
 def test_rows_that_are_no_bars_are_named(run: Run, tmp_path: Path, database_url: str) -> None:
     good = {("A", minute(n)): bar(10) for n in range(3)}
     stored(database_url, good)

@@ -29,7 +29,8 @@ _AROUND: Final = 5
 _OF_SERIES: Final = 0.05
 #: Jumps that are kept.
 _MOST: Final = 10_000
-_SIGN: Final = "price_scale"
+#: What `--accept` calls them.
+SIGN: Final = "price_scale"
 _SERIES: Final = list(bars.SERIES)
 _FEED: Final = [*_SERIES, "ts", *bars.PRICES, "volume", "row_number"]
 _NO_SERIES: Final = pl.DataFrame(schema=dict.fromkeys(_SERIES, pl.String()))
@@ -45,7 +46,7 @@ class Jumps:
 
     def __init__(self, where: str, accepted: Collection[str]) -> None:
         self._where = where
-        self._accepted = _SIGN in accepted
+        self._accepted = SIGN in accepted
         self._tail = pl.DataFrame()
         self._series = _NO_SERIES
         self._jumps: list[pl.DataFrame] = []
@@ -93,7 +94,7 @@ class Jumps:
             self._where,
             f"{_sentence(found)}: the unit of prices seems to change",
             hint=f"load the rows of each unit as a file of its own, those in the smaller one with "
-            f"--price-divisor {factor}; or if prices are right: --accept {_SIGN}",
+            f"--price-divisor {factor}; or if prices are right: --accept {SIGN}",
         )
 
     def _found(self) -> pl.DataFrame:

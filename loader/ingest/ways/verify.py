@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import polars as pl
@@ -18,6 +18,7 @@ import polars as pl
 from loader import bars
 from loader.bars import SERIES
 from loader.check.file import check_settings
+from loader.check.guard.jumps import SIGN
 from loader.check.spellings import refuse_collisions
 from loader.check.unique import MayRepeat
 from loader.db.arrow import Connection, connect
@@ -99,7 +100,9 @@ def _verify(
     counts: Counter[str] = Counter()
     rejects: Counter[str] = Counter()
     spans: list[pl.DataFrame] = []
-    run = LoadRun(settings, url, None, "", lambda event: None)
+    # Whether the file may be loaded was decided when it was.
+    accept = (*settings.accept, SIGN)
+    run = LoadRun(replace(settings, accept=accept), url, None, "", lambda event: None)
     run.siblings = siblings
     with ExitStack() as stack:
         stack.callback(run.close)
@@ -121,7 +124,8 @@ def _verify(
         spanned = spans[0] if spans else pl.DataFrame(schema=_SPANS)
         connection = stack.enter_context(connect(url, autocommit=True))
         series = _compared(connection, aside, spanned, rows)
-    return Verified(source.name, series, rejects=rejects, notes=checking.notes, **counts)
+        notes = (*checking.notes, *checking.late_notes)
+    return Verified(source.name, series, rejects=rejects, notes=notes, **counts)
 
 
 _SPANS: Final = {**{s: pl.String() for s in SERIES}, "lo": bars.TS, "hi": bars.TS}
