@@ -13,8 +13,9 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,12 +124,15 @@ needs_timescale = pytest.mark.skipif(
     not TIMESCALE, reason="MDLOAD_TEST_TIMESCALE_URL names no server with TimescaleDB"
 )
 #: URL of a database on the coordinator of a Citus cluster, as a superuser, that knows its workers.
+#: Each test's own database is then on that cluster.
 CITUS = os.environ.get("MDLOAD_TEST_CITUS_URL")
 needs_citus = pytest.mark.skipif(
     not CITUS, reason="MDLOAD_TEST_CITUS_URL names no coordinator of a Citus cluster"
 )
+#: For tests of statements that a cluster never runs.
+older_too = pytest.mark.skipif(bool(CITUS), reason="for servers before PostgreSQL 18")
 #: For tests of a plain table.
-plain_only = pytest.mark.skipif(bool(TIMESCALE), reason="true of a plain table only")
+plain_only = pytest.mark.skipif(bool(TIMESCALE or CITUS), reason="true of a plain table only")
 
 
 @pytest.fixture(scope="session")
@@ -209,9 +213,28 @@ def empty_url(server_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def database_url(server_url: str, template: str) -> Iterator[str]:
-    """URL of a migrated database without rows, this test's own."""
+def one_url(server_url: str, template: str) -> Iterator[str]:
+    """URL of a migrated database without rows, this test's own, on one server."""
     with database(server_url, template) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def fresh(request: pytest.FixtureRequest) -> Callable[[], AbstractContextManager[str]]:
+    """Makes migrated databases without rows, which are dropped at the end of the block: on the
+    cluster, with their bars distributed, where MDLOAD_TEST_CITUS_URL is set."""
+    if CITUS:
+        from tests.store.citus.cluster import with_bars
+
+        return with_bars
+    names = (request.getfixturevalue(name) for name in ("server_url", "template"))
+    return partial(database, *names)
+
+
+@pytest.fixture
+def database_url(fresh: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
+    """URL of a database of `fresh`, this test's own."""
+    with fresh() as url:
         yield url
 
 

@@ -25,7 +25,7 @@ from loader.ingest.run import LoadMode
 from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import Settings
-from tests.conftest import TIMESCALE, Ran
+from tests.conftest import TIMESCALE, Ran, older_too
 from tests.support.sql import fetch
 
 T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
@@ -116,7 +116,7 @@ def lock_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("loader.store.merge.returns_old", lambda _: False)
 
 
-@pytest.fixture(params=["in one statement", "locked first"])
+@pytest.fixture(params=["in one statement", pytest.param("locked first", marks=older_too)])
 def either_way(request: pytest.FixtureRequest) -> None:
     if request.param == "locked first":
         request.getfixturevalue("lock_first")

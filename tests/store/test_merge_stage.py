@@ -15,6 +15,7 @@ from loader import bars
 from loader.db.arrow import Connection, connect
 from loader.store import merge
 from loader.store.merge import Merged
+from tests.conftest import older_too
 
 T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
 
@@ -40,7 +41,7 @@ def upserted(writer: Connection, frame: pl.DataFrame) -> Merged:
         return merge.upsert(writer, [frame], 7, 8)
 
 
-@pytest.mark.parametrize("returns_old", [True, False])
+@pytest.mark.parametrize("returns_old", [True, pytest.param(False, marks=older_too)])
 def test_an_equal_bar_is_unchanged_and_left_alone(
     writer: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch, returns_old: bool
 ) -> None:

@@ -9,7 +9,18 @@ from contextlib import contextmanager
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from loader.store import citus, schema
 from tests.conftest import CITUS
+
+
+@contextmanager
+def with_bars() -> Iterator[str]:
+    """`distributed`, migrated, and the bars over its workers."""
+    with distributed() as url:
+        schema.upgrade(url)
+        with citus.connected(url) as session:
+            citus.enable(session, citus.plan(session))
+        yield url
 
 
 @contextmanager

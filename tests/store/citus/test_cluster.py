@@ -51,13 +51,14 @@ def write(path: Path, lines: list[str]) -> Path:
 
 
 def test_every_command_says_the_same(
-    cluster: str, database_url: str, mdload: Callable[..., Ran], tmp_path: Path
+    cluster: str, one_url: str, mdload: Callable[..., Ran], tmp_path: Path
 ) -> None:
     first = list(rows(0, 300, 100.0))
     a = write(tmp_path / "a.csv", first)
     b = write(tmp_path / "b.csv", [*list(rows(0, 200, 100.0))[:900], *rows(200, 150, 100.25)])
     bad = [first[0], "SYM1,2024-01-03T00:00:00Z,5,4,3,4,1\n", "SYM2,bad,5,6,3,4,1\n"]
     c = write(tmp_path / "c.csv", list(reversed([*rows(340, 60, 99.0), *bad])))
+    e, f = (write(tmp_path / f"{n}.csv", list(rows(n, 60, 98.0))) for n in (400, 460))
     lacking = write(tmp_path / "d.csv", [line for line in first if ":07:00" not in line])
     enabled = mdload("citus", "enable", "--yes", env={"DATABASE_URL": cluster})
     assert enabled.code == 0, enabled.err
@@ -88,6 +89,7 @@ def test_every_command_says_the_same(
         (0, ("rollback", "4", "--keep-later", "--yes", "--json")),
         (0, ("delete", "--symbol", "SYM7", "--yes", "--json")),
         (0, ("rename", "SYM9", "OTHER", "--yes", "--json")),
+        (0, (*load[:-1], e, f, "--workers", "2")),
         (0, ("prune", "--revisions-days", "400", "--yes", "--json")),
         (0, ("report", "--to", "report.html")),
         (0, ("query", "SELECT count(*), sum(close) FROM bars_ohlcv")),
@@ -97,7 +99,7 @@ def test_every_command_says_the_same(
     line += ' "close": 1}\n'
     for code, args in steps:
         ran = {}
-        for name, url in (("one", database_url), ("many", cluster)):
+        for name, url in (("one", one_url), ("many", cluster)):
             (tmp_path / name).mkdir(exist_ok=True)
             stdin = line if args[0] == "live" else ""
             ran[name] = mdload(*args, env={"DATABASE_URL": url}, cwd=tmp_path / name, stdin=stdin)
@@ -105,7 +107,7 @@ def test_every_command_says_the_same(
         assert many.code == one.code == (one.code if code is None else code), (args, many.err)
         if "--json" in args and (one.out or many.out):
             assert alike(many.json()) == alike(one.json()), args
-        assert stored(cluster) == stored(database_url), args
+        assert stored(cluster) == stored(one_url), args
     for name in ("now.csv", "early.csv", "one.csv"):
         assert (tmp_path / "many" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
 
