@@ -76,8 +76,8 @@ SELECT min((SELECT min(b.ts) FROM bars_ohlcv b
 SELECT (SELECT ts FROM bars_ohlcv WHERE provider = $1 AND "interval" = $2 ORDER BY ts LIMIT 1) AS ts
 
 -- bars_any --
--- Whether any bar is stored.
-SELECT EXISTS (SELECT 1 FROM bars_ohlcv)
+-- Whether any bar is stored. The limit is for Citus, which would bring a row of every bar to the coordinator.
+SELECT EXISTS (SELECT 1 FROM bars_ohlcv LIMIT 1)
 
 -- files_before --
 -- The contents of the paths $2 (JSON array) in the last 30 runs of job $1: path, content hash and run, the newest of

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from loader.db.queries import query
 from tests.conftest import Ran, needs_citus
 from tests.store.citus.cluster import distributed
 from tests.support.crashing import contents
@@ -139,3 +140,20 @@ def test_enable_keeps_what_is_stored_and_says_so(
             " FROM bars_ohlcv b LEFT JOIN bars_loads l ON l.xact_at = b.updated_at"
         ).fetchone()
     assert times == (1, 0)
+
+
+def test_a_look_for_any_bar_brings_one_row_of_a_shard(
+    cluster: str, mdload: Callable[..., Ran]
+) -> None:
+    enabled = mdload("citus", "enable", "--yes", env={"DATABASE_URL": cluster})
+    assert enabled.code == 0, enabled.err
+    with psycopg.connect(cluster, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO bars_ohlcv (provider, symbol, interval, ts, open, high, low, close)"
+            " SELECT 'p', 'S' || n % 50, '1d', timestamptz '2024-01-01Z' + n * interval '1 day',"
+            " 1, 1, 1, 1 FROM generate_series(1, 1000) n"
+        )
+        plan = connection.execute(f"EXPLAIN (ANALYZE) {query('bars_any')}".encode()).fetchall()
+    rows = [float(n) for (line,) in plan for n in re.findall(r"actual .*?rows=([\d.]+)", line)]
+    assert rows
+    assert max(rows) <= 32
