@@ -89,6 +89,14 @@ SELECT DISTINCT ON (path) path, content_hash, run_id
    AND path IN (SELECT jsonb_array_elements_text(CAST(CAST($2 AS text) AS jsonb)))
  ORDER BY path, id DESC
 
+-- file_last_loaded --
+-- The newest load of the whole file at path $1 with the fingerprint $2: run, rows, and the first time of its bars.
+SELECT run_id, rows_read, min_ts
+  FROM job_run_files
+ WHERE path = $1 AND config_fingerprint = $2 AND state = 'loaded'
+ ORDER BY id DESC
+ LIMIT 1
+
 -- files_of_run --
 -- The files of run $1: id and path.
 SELECT id, path FROM job_run_files WHERE run_id = CAST($1 AS bigint)

@@ -12,6 +12,7 @@ from loader.check.reasons import FILE_REFUSED
 from loader.db.executor import Executor
 from loader.errors import HistoryRefused, TooManyRejects
 from loader.ingest.guard import Guard, Judgement
+from loader.ingest.guard.shorter import Extent
 from loader.ingest.notes import FileNotes
 from loader.ingest.tally import Tally
 from loader.results import Counts, FileResult, Note
@@ -65,14 +66,17 @@ class FileEntry:
         """Whether the file ends with the part."""
         return self._state == "loaded"
 
-    def judge(self, guard: Guard) -> None:
-        """Takes over what the file does to stored bars, up to the end of the part.
+    def judge(self, guard: Guard, tally: Tally) -> None:
+        """Takes over what the file does to stored bars, up to the end of the part that `tally` saw.
 
         Raises:
             HistoryRefused: it may not.
             DatabaseError: the server refused, or went away.
         """
-        judgement = guard.judge(is_last=self.is_last)
+        before = self._before
+        min_ts = min((t for t in (before.min_ts, tally.min_ts) if t), default=None)
+        extent = Extent(before.counts.read + tally.read, min_ts)
+        judgement = guard.judge(extent, is_last=self.is_last)
         self.judged(judgement)
         is_whole = not self._before.counts.read
         if (refusal := judgement.refusal(self._before.path, is_whole=is_whole)) is not None:

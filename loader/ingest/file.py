@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain
 
 from loader import bars
@@ -98,10 +97,8 @@ class FileWork:
     def _load(self, reading: Reading, checking: Checking, alone: Connection | None) -> None:
         """`alone` is the session that has the empty table for itself, if one has."""
         run, settings, mode = self.run, self.run.settings, self.mode
-        session = partial(run.connection, autocommit=True)
-        before = self.done.history
         with (
-            Guard(settings, session, scattered=mode.partition, before=before) as guard,
+            Guard(run, self.source, mode, before=self.done.history) as guard,
             compared_pieces(run, self.source, mode, reading, checking, guard.passed) as compared,
         ):
             self._guard = guard
@@ -228,7 +225,7 @@ class FileWork:
         entry = self._entry(self.done, "loaded")
         try:
             entry.check_limit(part.tally)
-            entry.judge(self._guard)
+            entry.judge(self._guard, part.tally)
         except (TooManyRejects, HistoryRefused) as error:
             entry.refuse(part.tally, counts_of(part, None), error)
             return entry.result

@@ -106,7 +106,7 @@ def write_part(
     if entry is not None:
         entry.check_limit(tally)
         if guard is not None:
-            entry.judge(guard)
+            entry.judge(guard, tally)
     merged = merger.merge(run_id, entry.file_id if entry is not None else None)
     deleted = 0
     if entry is not None and guard is not None:

@@ -9,10 +9,11 @@ from typing import Literal
 
 #: What a file looks like beside the stored bars: the values of other times; of another unit; after
 #: a split; with dividends taken out anew; plus an amount; of another series; more changed, or
-#: absent, than allowed; figures of periods of another length (of datasets of tenants).
+#: absent, than allowed; fewer rows than the same file had before; figures of periods of another
+#: length (of datasets of tenants).
 FindingKind = Literal[
     "shift", "price_scale", "volume_scale", "split", "adjustment", "difference", "other_series",
-    "restated", "gone", "period",
+    "restated", "gone", "shorter", "period",
 ]  # fmt: skip
 #: It was reported; it would have refused the file and was let pass by `--accept`; it refused it.
 Action = Literal["noted", "accepted", "refused"]

@@ -114,7 +114,8 @@ def _signs(value: object) -> tuple[str, ...]:
 
 #: Findings of the guard that refuse a file.
 _REFUSING: Final = (
-    "shift", "price_scale", "volume_scale", "other_series", "restated", "gone", "period",
+    "shift", "price_scale", "volume_scale", "other_series", "restated", "gone", "shorter",
+    "period",
 )  # fmt: skip
 SIGNS: Final = Kind(
     f"some of {', '.join(_REFUSING)}, with commas between",

@@ -190,3 +190,35 @@ def test_a_small_batch_looks_at_its_own_chunks(
         chunks[TOUCHED], f"{chunks[TOUCHED]}_compressed", "bars_ohlcv", "bars_ohlcv_revisions",
     }  # fmt: skip
     assert f"{chunks[TOUCHED]}_compressed" in relations(plan)
+
+
+def test_the_guard_looks_at_the_chunks_of_the_file(
+    forty: tuple[psycopg.Connection[Any], list[str]],
+) -> None:
+    connection, chunks = forty
+    lo = T0 + TOUCHED * WEEK + timedelta(hours=3)
+    hi = lo + timedelta(days=2)
+    stretch = {
+        "sid": 0, "provider": "p", "symbol": "S3", "interval": "1h",
+        "lo": lo.isoformat(), "hi": hi.isoformat(), "most": None,
+    }  # fmt: skip
+    bar = {
+        "provider": "p", "symbol": "S3", "interval": "1h", "ts": lo.isoformat(), "open": 1,
+        "high": 1, "low": 1, "close": 1, "other_provider": "p", "other_symbol": "S4",
+    }  # fmt: skip
+    own = {chunks[TOUCHED], f"{chunks[TOUCHED]}_compressed", "bars_ohlcv"}
+    for name, wanted, rows in [
+        ("spans_around", stretch, [(0, lo, hi)]),
+        ("stored_within", stretch, [(0, 49)]),
+        ("stored_within", {**stretch, "most": 9}, [(0, 9)]),
+        ("alike_series", bar, [("p", symbol, 1) for symbol in SYMBOLS if symbol != "S3"]),
+        ("alike_bars", bar, [("p", "S4", 1)]),
+        ("alike_providers", bar, []),
+    ]:
+        connection.execute("SELECT set_config('mdload.wanted', %s, false)", [json.dumps([wanted])])
+        plan = explained(connection, name, lo, hi, analyze=True)
+        assert relations(plan) <= own, name
+        assert f"{chunks[TOUCHED]}_compressed" in relations(plan), name
+        sql = query(name).replace("$1", f"TIMESTAMPTZ '{lo.isoformat()}'")
+        sql = sql.replace("$2", f"TIMESTAMPTZ '{hi.isoformat()}'")
+        assert sorted(connection.execute(sql.encode()).fetchall()) == sorted(rows), name

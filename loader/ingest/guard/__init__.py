@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
@@ -16,13 +17,17 @@ from loader.check.unique import UniqueBatch
 from loader.db.arrow import Connection
 from loader.errors import HistoryRefused
 from loader.ingest.guard.findings import HINTS, finding, gone, notes, restated
+from loader.ingest.guard.shorter import Extent, shorter
 from loader.results import Note
 from loader.results.history import Finding, History, SeriesHistory
-from loader.settings import Settings
 from loader.store.compare import Diff
 from loader.store.guard.delete import delete_gone
 from loader.store.guard.signs import signs
 from loader.store.guard.watch import EVIDENCE, Watch
+
+if TYPE_CHECKING:
+    from loader.ingest.run import LoadMode, LoadRun
+    from loader.read.sources import Source
 
 #: Series that a result lists, those with most changes first; and findings.
 LISTED: Final = 1_000
@@ -62,8 +67,6 @@ class Guard:
     """Watches one attempt at a file.
 
     Args:
-        session: opens a session that sees what is committed.
-        scattered: whether a series comes in pieces that do not follow each other in time.
         before: what parts of the file did that were committed before.
 
     Attributes:
@@ -73,20 +76,22 @@ class Guard:
 
     def __init__(
         self,
-        settings: Settings,
-        session: Callable[[], AbstractContextManager[Connection]],
+        run: LoadRun,
+        source: Source,
+        mode: LoadMode,
         *,
-        scattered: bool,
         before: History,
     ) -> None:
         self.judgement = Judgement()
         self.writer: Connection | None = None
-        self._settings = settings
-        self._session = session
+        settings = self._settings = run.settings
+        self._session: Callable[[], AbstractContextManager[Connection]]
+        self._session = session = partial(run.connection, autocommit=True)
+        self._shorter = partial(shorter, run, source, mode)
         self._before = before
         self._earlier = pl.DataFrame(schema=EVIDENCE)
         self._sampled = self._earlier
-        self._watch = Watch(session, scattered=scattered, keeps_keys=settings.delete_gone)
+        self._watch = Watch(session, scattered=mode.partition, keeps_keys=settings.delete_gone)
         self.see: Callable[[Diff], None] = self._watch.see
         self.passed: Callable[[UniqueBatch], None] = self._watch.passed
 
@@ -106,15 +111,16 @@ class Guard:
         self._earlier = self._sampled
         self._watch.next_part()
 
-    def judge(self, *, is_last: bool) -> Judgement:
-        """What all pieces so far do to stored bars. Call it before any of the part's bars is
-        committed; `is_last` says that the file ends with the part.
+    def judge(self, extent: Extent, *, is_last: bool) -> Judgement:
+        """What all pieces so far, of this `extent`, do to stored bars. Call it before any of the
+        part's bars is committed; `is_last` says that the file ends with the part.
 
         Raises:
             DatabaseError: the server refused, or went away.
         """
         if not self._watch.has_seen:
-            self.judgement = Judgement(self._before)
+            lacking = self._lacking(extent, History()) if is_last else ()
+            self.judgement = Judgement(self._before, findings=tuple(lacking))
             return self.judgement
         if is_last:
             settings = self._settings
@@ -123,6 +129,8 @@ class Guard:
         series = self._watch.series()
         history, listed = _counted(series)
         found = tuple(chain(self._seen(series), self._limits(series, history, is_last=is_last)))
+        if is_last:
+            found = (*found[: LISTED - 1], *self._lacking(extent, history))
         self.judgement = Judgement(self._before + history, listed, found[:LISTED])
         return self.judgement
 
@@ -148,6 +156,10 @@ class Guard:
         self._sampled = found.sample.rows.select(list(EVIDENCE))
         for group, sign in found.seen:
             yield finding(group, sign, self._settings.accept)
+
+    def _lacking(self, extent: Extent, history: History) -> Iterator[Finding]:
+        if (found := self._shorter(extent, history.gone)) is not None:
+            yield found
 
     def _limits(
         self, series: pl.DataFrame, history: History, *, is_last: bool

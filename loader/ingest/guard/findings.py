@@ -34,6 +34,7 @@ HINTS: Final[Mapping[FindingKind, str]] = {
     "other_series": "see whether --symbol, --provider and the name of the file are right",
     "restated": "compare the file with the store before you load it",
     "gone": "see whether the file is whole",
+    "shorter": "see whether the file is whole",
     "period": "give annual and quarterly figures a vendor each: --provider NAME-annual",
 }
 

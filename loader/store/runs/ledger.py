@@ -57,6 +57,15 @@ class Asked:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class LastLoaded:
+    """The run that loaded a file whole, its rows, and the first time of its bars."""
+
+    run_id: int
+    rows: int
+    min_ts: datetime | None
+
+
 def known(reader: Connection, asked: Sequence[Asked]) -> list[Known | None]:
     """What the ledger says of each content that is `asked` for, all at one moment."""
     wanted = json.dumps([asdict(each) for each in asked], ensure_ascii=False)
@@ -107,6 +116,12 @@ def loaded(reader: Connection, run_id: int, source: Source, content_hash: str) -
         findings=tuple(Finding(**each) for each in json.loads(findings or "[]")),
         file_id=file_id,
     )  # fmt: skip
+
+
+def last_loaded(reader: Connection, path: str, fingerprint: str) -> LastLoaded | None:
+    """The newest load of the whole file at `path`, with these settings."""
+    row = reader.row("file_last_loaded", path, fingerprint)
+    return LastLoaded(*row) if row else None
 
 
 def before(reader: Connection, job_name: str, paths: Iterable[str]) -> dict[str, tuple[str, int]]:

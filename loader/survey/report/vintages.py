@@ -109,7 +109,7 @@ def _named(findings: Sequence[Row]) -> dict[tuple[object, ...], str]:
     return {
         (f["run_id"], f["provider"], f["symbol"], f["interval"]): f["kind"]
         for f in findings
-        if f["kind"] not in ("restated", "gone")
+        if f["kind"] not in ("restated", "gone", "shorter")
     }  # fmt: skip
 
 
