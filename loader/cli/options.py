@@ -151,6 +151,12 @@ def meaning_options(command: F) -> F:
     return _with(command, {**MEANING, **more})
 
 
+def inspection_options(command: F) -> F:
+    """As `meaning_options`, and what the guard allows."""
+    more = ("max_rejects", "max_restated", "max_gone", "accept", "batch_rows")
+    return _with(command, {**MEANING, **{name: OPTIONS[name] for name in more}})
+
+
 def _with(command: F, options: Mapping[str, Option]) -> F:
     for option in reversed(list(options.values())):
         if option.flag is not None:

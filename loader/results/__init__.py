@@ -218,11 +218,12 @@ def as_object(result: LoadResult) -> dict[str, object]:
             for file in result.files
             for finding in file.findings
         ],
-        "files": [_file(file) for file in result.files],
+        "files": [as_file(file) for file in result.files],
     }
 
 
-def _file(file: FileResult) -> dict[str, object]:
+def as_file(file: FileResult) -> dict[str, object]:
+    """The object of one file in it."""
     return {
         "path": file.path,
         "dialect": file.dialect,

@@ -36,6 +36,16 @@ def test_a_refused_file_in_words_and_in_json(
     assert dry.code == 4
     assert "30 stored bars changed" in dry.out
     assert "without --dry-run" not in dry.out
+    looked = ("--database", database_url, "inspect", "--provider", "p", "--interval", "1m", cents)
+    seen = forked(*looked, "--compare")
+    assert seen.code == 4
+    assert "a load would refuse the file" in seen.out
+    assert f"{text}; nothing of the file was merged" in seen.err
+    seen = forked(*looked, "--compare", "--json")
+    assert (seen.code, seen.json()["load"]["state"]) == (4, "refused")
+    assert seen.json()["error"] == seen.json()["load"]["error"]
+    assert forked(*looked, "--json").json()["load"] is None
+    assert forked(*looked, "--compare", "--emit").code == 2
     refused = forked(*asked, cents, "--json")
     told = refused.json()
     assert (refused.code, told["bars_changed"], told["rows_updated"]) == (4, 30, 0)
@@ -53,6 +63,9 @@ def test_a_refused_file_in_words_and_in_json(
     assert "next: mdload job-runs inspect" in in_words
     assert "rejects show" not in in_words  # no row broke a rule: that would show nothing
     (tmp_path / "mdload.toml").write_text('[defaults]\naccept = "price_scale"\n')
+    seen = forked(*looked, "--compare")
+    assert (seen.code, seen.err) == (0, "")
+    assert "a load would insert 0 bars and update 30; 0 are stored already" in seen.out
     accepted = forked(*asked, cents)
     assert accepted.code == 0
     assert "30 stored bars changed" in accepted.out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
 import click
@@ -13,6 +13,7 @@ from loader.cli.views.table import Column, labelled, print_json, say, table
 from loader.ingest import books
 from loader.ingest.ways.inspection import Inspection
 from loader.listen import log
+from loader.results import FileResult, as_file
 from loader.text import number, span, visible
 
 #: The width of labels.
@@ -31,9 +32,10 @@ def print_looks(looks: Iterable[Inspection], rows: int) -> int:
         if look.good.height:
             say()
             _print_bars(look, rows)
-        if look.error:
-            log.error(str(look.error), look.error.hint)
-            worst = max(worst, look.error.exit_code)
+        if (refusal := _refusal(look)) is not None:
+            text, hint, exit_code = refusal
+            log.error(text, hint)
+            worst = max(worst, exit_code)
     return worst
 
 
@@ -46,10 +48,20 @@ def print_json_looks(looks: Iterable[Inspection], rows: int, *, several: bool) -
         if place:
             click.echo(",")
         print_json(_look(look, rows))
-        worst = max(worst, look.error.exit_code if look.error else 0)
+        refusal = _refusal(look)
+        worst = max(worst, refusal[2] if refusal else 0)
     if several:
         click.echo("]}")
     return worst
+
+
+def _refusal(look: Inspection) -> tuple[str, str | None, int] | None:
+    """Why a load would not take the file: text, hint and exit code."""
+    if look.error is not None:
+        return str(look.error), look.error.hint, look.error.exit_code
+    if look.result is not None and look.result.error is not None:
+        return look.result.error, look.result.hint, look.result.exit_code
+    return None
 
 
 def _facts(look: Inspection) -> list[tuple[str, str]]:
@@ -75,7 +87,29 @@ def _facts(look: Inspection) -> list[tuple[str, str]]:
         ("rejected", f"{rejected}{part}"),
         *[("skipped", f"{look.skipped:,}{part}")][: look.skipped],
         *notes,
+        *(_compared(look.result) if look.result is not None else ()),
     ]
+
+
+def _compared(result: FileResult) -> Iterator[tuple[str, str]]:
+    counts = result.counts
+    if result.state == "known":
+        yield "store", result.notes[0].text
+    elif result.error:
+        yield "store", "a load would refuse the file"
+    else:
+        yield (
+            "store",
+            (
+                f"a load would insert {counts.inserted:,} bars and update {counts.updated:,}; "
+                f"{counts.unchanged:,} are stored already"
+            ),
+        )
+    if text := str(result.history):
+        yield "history", text
+    for note in result.notes:
+        if note.kind == "history":
+            yield "note", note.text
 
 
 def _print_bars(look: Inspection, rows: int) -> None:
@@ -89,7 +123,7 @@ def _print_bars(look: Inspection, rows: int) -> None:
 
 
 def _look(look: Inspection, rows: int) -> dict[str, Any]:
-    good = look.good
+    good, refusal = look.good, _refusal(look)
     return {
         "path": look.path,
         "container": look.container,
@@ -108,7 +142,8 @@ def _look(look: Inspection, rows: int) -> dict[str, Any]:
         "skipped": look.skipped,
         "whole_file": look.whole,
         "notes": [note.text for note in look.notes],
-        "error": str(look.error) if look.error else None,
-        "hint": look.error.hint if look.error else None,
+        "error": refusal[0] if refusal else None,
+        "hint": refusal[1] if refusal else None,
+        "load": as_file(look.result) if look.result is not None else None,
         "bars": good.head(rows).select(bars.COLUMNS).to_dicts(),
     }

@@ -17,7 +17,7 @@ from loader.check.validate import CheckedBatch, rounding_notes, skip_notes
 from loader.errors import InputError, MdloadError, TooManyRejects
 from loader.read.formats import read
 from loader.read.sources import Source
-from loader.results import Note, noted
+from loader.results import FileResult, Note, noted
 from loader.settings import Settings
 
 
@@ -34,6 +34,7 @@ class Inspection:
         rejected, skipped: count the other rows of the first batch.
         whole: whether the first batch is the whole file.
         error: why the file would not load.
+        result: what a load of the whole file would come to, if it was asked for.
     """
 
     path: str
@@ -53,6 +54,7 @@ class Inspection:
     whole: bool = False
     notes: tuple[Note, ...] = ()
     error: MdloadError | None = None
+    result: FileResult | None = None
 
 
 def inspect_source(source: Source, settings: Settings, unlike: str | None = None) -> Inspection:
