@@ -103,14 +103,17 @@ SELECT format($statement$
 -- Two sides of the bars by symbol and ts, in that order: values of A (a_…) and of B (b_…), NULL where a side has no bar.
 -- mdload.wanted is a JSON object: a and b, each with provider, interval, and unit and seconds of the bars to be made of
 -- its bars (NULL: as they are); symbols (array or NULL), since, until. Only symbols that both have, from the later of
--- their first bars to the earlier of their last. A longer bar is made as a rollup makes it, with UTC's days.
+-- their first bars to the earlier of their last. A longer bar is made as a rollup makes it, with UTC's days. It is partial
+-- if `until` cuts it, or if it is the first or last of more than three, and its bars begin later or end earlier within it
+-- than those of all others do.
 WITH asked AS MATERIALIZED (
     SELECT side, said ->> 'provider' AS provider, said ->> 'interval' AS "interval", said ->> 'unit' AS unit,
            CAST(said ->> 'seconds' AS double precision) AS seconds, all_of.w AS every
       FROM (SELECT CAST(current_setting('mdload.wanted') AS jsonb) AS w) AS all_of
      CROSS JOIN LATERAL (VALUES ('a', all_of.w -> 'a'), ('b', all_of.w -> 'b')) AS sides (side, said)
 ), raw AS (
-    SELECT s.side, b.symbol, s.unit, s.seconds, b.ts AS at,
+    SELECT s.side, b.symbol, s.unit, s.seconds, b.ts AS at, CAST(s.every ->> 'until' AS timestamptz) AS until,
+           CAST(CASE s.unit WHEN 'quarter' THEN '3 months' ELSE '1 ' || s.unit END AS interval) AS length,
            CASE WHEN s.unit IS NOT NULL THEN date_trunc(s.unit, b.ts, 'UTC')
                 WHEN s.seconds IS NOT NULL THEN date_bin(make_interval(secs => s.seconds), b.ts, '1970-01-01Z')
                 ELSE b.ts END AS ts,
@@ -121,13 +124,25 @@ WITH asked AS MATERIALIZED (
        AND (s.every ->> 'since' IS NULL OR b.ts >= CAST(s.every ->> 'since' AS timestamptz))
        AND (s.every ->> 'until' IS NULL OR b.ts <= CAST(s.every ->> 'until' AS timestamptz))
 ), made AS MATERIALIZED (
-    SELECT side, symbol, ts, @values FROM raw WHERE unit IS NULL AND seconds IS NULL
+    SELECT side, symbol, ts, @values, CAST(NULL AS interval) AS begins, CAST(NULL AS interval) AS ends, false AS is_cut
+      FROM raw WHERE unit IS NULL AND seconds IS NULL
      UNION ALL
     SELECT side, symbol, ts, (array_agg(open ORDER BY at))[1], max(high), min(low), (array_agg(close ORDER BY at DESC))[1],
            sum(volume), sum(vwap * volume) / nullif(sum(volume) FILTER (WHERE vwap IS NOT NULL), 0),
-           CAST(sum(trade_count) AS bigint)
+           CAST(sum(trade_count) AS bigint), min(at) - ts, max(at) - ts,
+           coalesce((ts AT TIME ZONE 'UTC' + coalesce(make_interval(secs => min(seconds)), min(length))) AT TIME ZONE 'UTC'
+                    > min(until) + interval '1 us', false)
       FROM raw WHERE unit IS NOT NULL OR seconds IS NOT NULL
      GROUP BY side, symbol, ts
+), judged AS (
+    SELECT *, coalesce(is_cut
+                       OR count(*) OVER every > 3
+                          AND (ts = min(ts) OVER every AND begins > max(begins) OVER later
+                               OR ts = max(ts) OVER every AND ends < min(ends) OVER earlier), false) AS is_partial
+      FROM made
+    WINDOW every AS (PARTITION BY side, symbol),
+           later AS (PARTITION BY side, symbol ORDER BY ts ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING),
+           earlier AS (PARTITION BY side, symbol ORDER BY ts ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ), spans AS (
     SELECT symbol, max(lo) AS lo, min(hi) AS hi
       FROM (SELECT side, symbol, min(ts) AS lo, max(ts) AS hi FROM made GROUP BY side, symbol) AS ends
@@ -135,8 +150,9 @@ WITH asked AS MATERIALIZED (
     HAVING count(*) = 2
 )
 SELECT symbol, ts, a.side IS NOT NULL AS in_a, b.side IS NOT NULL AS in_b,
+       coalesce(a.is_partial, false) OR coalesce(b.is_partial, false) AS is_partial,
        @values(a., a_), @values(b., b_)
-  FROM (SELECT m.* FROM made m JOIN spans USING (symbol) WHERE m.side = 'a' AND m.ts BETWEEN lo AND hi) a
-  FULL JOIN (SELECT m.* FROM made m JOIN spans USING (symbol) WHERE m.side = 'b' AND m.ts BETWEEN lo AND hi) b
+  FROM (SELECT m.* FROM judged m JOIN spans USING (symbol) WHERE m.side = 'a' AND m.ts BETWEEN lo AND hi) a
+  FULL JOIN (SELECT m.* FROM judged m JOIN spans USING (symbol) WHERE m.side = 'b' AND m.ts BETWEEN lo AND hi) b
        USING (symbol, ts)
  ORDER BY symbol, ts

@@ -166,7 +166,8 @@ class Settings(Meaning):
         metavar="N|P%", convert=RejectLimit.parse,
     )  # fmt: skip
     max_gone: RejectLimit | None = setting(
-        None, LIMIT, "Refuse a file that lacks more of the bars stored within its span than this.",
+        None, LIMIT, "Refuse a file that lacks more than this of the bars stored within its span, "
+        "or of the rows that it had before.",
         metavar="N|P%", convert=RejectLimit.parse,
     )  # fmt: skip
     delete_gone: bool = setting(

@@ -18,8 +18,10 @@ from loader.errors import NothingStored, SettingsError
 from loader.read.spool import Spool
 from loader.store.versions.diff import MEASURED, measured
 
-#: What can be said of a bar of either side.
-KINDS: Final = ("equal", "different", "only_a", "only_b")
+#: What can be said of a bar of either side; `partial` of a longer bar that is made of a part of its
+#: shorter ones, and differs.
+KINDS: Final = ("equal", "different", "only_a", "only_b", "partial")
+_DIFFERING: Final = KINDS[1:4]
 #: Units of longer bars that have no fixed length.
 _UNITS: Final = {"1w": "week", "1mo": "month", "3mo": "quarter", "1y": "year"}
 _TOLERANCE: Final = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(bps|ticks?)?")
@@ -63,7 +65,7 @@ class Reconciled:
 
     @property
     def differing(self) -> int:
-        return int(self.series.select(pl.sum_horizontal(pl.sum(*KINDS[1:]))).item() or 0)
+        return int(self.series.select(pl.sum_horizontal(pl.sum(*_DIFFERING))).item() or 0)
 
 
 def tolerances(given: Mapping[str, str], tick: float | None) -> dict[str, Tolerance]:
@@ -115,7 +117,7 @@ def reconcile(
     until: datetime | None = None,
 ) -> Reconciled:
     """Compares the two sides and appends the bars that differ to `rows`, of `MEASURED`: `kind` is
-    one of `KINDS`, the old values are those of A. A field that a side does not have is not
+    one of `_DIFFERING`, the old values are those of A. A field that a side does not have is not
     compared. Of two intervals, the longer bars are compared with those made of the shorter ones.
 
     Raises:
@@ -134,7 +136,7 @@ def reconcile(
         if frame.height:
             told = _told(frame.cast({"ts": bars.TS}), a, longer, allowed)
             counts.append(_counted(told))
-            odd = told.filter(pl.col("kind") != "equal")
+            odd = told.filter(pl.col("kind").is_in(_DIFFERING))
             if odd.height:
                 rows.append(odd.select(list(MEASURED)).cast(pl.Schema(MEASURED)))
     if not counts:
@@ -145,7 +147,7 @@ def reconcile(
     series = pl.concat(counts).group_by("symbol", maintain_order=True).agg(
         pl.col(KINDS).sum(), pl.col("bps").max(), pl.col("first").min(), pl.col("last").max()
     )  # fmt: skip
-    worst = series.sort("bps", *KINDS[1:], descending=True, nulls_last=True, maintain_order=True)
+    worst = series.sort("bps", *_DIFFERING, descending=True, nulls_last=True, maintain_order=True)
     return Reconciled(a, b, worst)
 
 
@@ -170,8 +172,11 @@ def _told(
     outside = {
         v: allowed.get(v, exact).exceeded(pl.col(f"a_{v}"), pl.col(f"b_{v}")) for v in bars.VALUES
     }
+    in_both = pl.col("in_a") & pl.col("in_b")
     kind = (
-        pl.when(~pl.col("in_b"))
+        pl.when(pl.col("is_partial") & ~(in_both & ~pl.any_horizontal(outside.values())))
+        .then(pl.lit("partial"))
+        .when(~pl.col("in_b"))
         .then(pl.lit("only_a"))
         .when(~pl.col("in_a"))
         .then(pl.lit("only_b"))

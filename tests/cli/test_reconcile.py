@@ -118,3 +118,37 @@ def test_days_against_minutes_like_a_slow_rollup(run: Run, database_url: str) ->
     (worst,) = run("reconcile", "p:1m", "p:1d", "--json", code=6).json()["bars"]
     assert (worst["ts"], worst["fields"]) == ("2024-01-04T00:00:00Z", ["high"])
     assert worst["new_high"] - worst["old_high"] == 1.0
+
+
+def test_a_day_that_is_made_of_a_part_of_its_minutes(run: Run, database_url: str) -> None:
+    """Six days of ten minutes, of which the last has eight yet; the first lacks its first one."""
+    days, minutes = {}, {}
+    for day in range(6):
+        first = T0 + timedelta(days=day)
+        midnight = first.replace(hour=0, minute=0)
+        days["A", midnight] = (10.0, 20.0, 5.0, 10.0, 1000.0)
+        for n in range(1 if day == 0 else 0, 8 if day == 5 else 10):
+            minutes["A", first + timedelta(minutes=n)] = at(10.0)
+    stored(database_url, "p", minutes)
+    stored(database_url, "p", days, "1d")
+    kinds = ("equal", "different", "only_a", "only_b", "partial")
+    asked = ("reconcile", "p:1d", "p:1m")
+
+    def counts(*given: str, code: int = 0) -> list[int]:
+        found = run(*asked, *given, "--json", code=code).json()
+        return [found[kind] for kind in kinds]
+
+    assert counts() == [4, 0, 0, 0, 2]
+    assert "partial" in run(*asked).out
+    # A whole day more: now that day alone is short among others, and says so.
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO bars_ohlcv (provider, symbol, interval, ts, open, high, low, close,"
+            " volume) SELECT provider, symbol, interval, ts + interval '2 days', open, high, low,"
+            " close, volume FROM bars_ohlcv WHERE ts BETWEEN '2024-01-06Z' AND '2024-01-06T23:59Z'"
+        )
+    (bar,) = run(*asked, "--json", code=6).json()["bars"]
+    assert (bar["ts"], bar["fields"]) == ("2024-01-07T00:00:00Z", ["volume"])
+    # The fourth day is cut at its fifth minute.
+    assert counts("--until", "2024-01-05T14:34Z") == [2, 0, 0, 0, 2]
+    assert counts("--until", "2024-01-05") == [3, 0, 0, 0, 1]

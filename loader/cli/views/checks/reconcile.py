@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from loader.read.spool import Spool
     from loader.survey.reconcile import Reconciled
 
-_KINDS = ("equal", "different", "only_a", "only_b")
+_KINDS = ("equal", "different", "only_a", "only_b", "partial")
 
 
 def show(found: Reconciled, rows: Spool, limit: int, *, as_json: bool) -> None:
@@ -26,12 +26,13 @@ def show(found: Reconciled, rows: Spool, limit: int, *, as_json: bool) -> None:
             "bars": [plain_row(row) for row in first],
         })  # fmt: skip
         return
-    heads = [Column(name, "number") for name in ("equal", "different", "only A", "only B")]
+    kinds = _KINDS if found.series["partial"].sum() else _KINDS[:-1]
+    heads = [Column(kind.replace("_a", " A").replace("_b", " B"), "number") for kind in kinds]
     table(
         f"A: {found.a}, B: {found.b}",
         ["symbol", *heads, Column("worst bps", "number"), Column("bars", "time", spare=1)],
         [
-            [row["symbol"], *(row[kind] for kind in _KINDS),
+            [row["symbol"], *(row[kind] for kind in kinds),
              None if row["bps"] is None else f"{row['bps']:,.1f}",
              span(row["first"], row["last"])]
             for row in found.series.iter_rows(named=True)
