@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -10,18 +11,19 @@ from pathlib import Path
 import polars as pl
 import psycopg
 import pytest
+from click.testing import Result
 
-from loader.bars import SCHEMA
+from loader.bars import KEY, SCHEMA
 from loader.ingest.pipeline import load
 from loader.read.sources import find
-from loader.results import LoadResult
+from loader.results import FileResult
 from loader.settings import RejectLimit, Settings
-from tests.conftest import Ran
+from tests.cli.test_samples import cli, store
 
-Mdload = Callable[..., Ran]
+__all__ = ["cli", "store"]  # fixtures
+
 ROWS = list(csv.DictReader((Path(__file__).parent / "samples.csv").read_text().splitlines()))
 LOADED = [row for row in ROWS if row["inserted"] not in ("", "0")]
-LOOSE = RejectLimit(share=1.0)
 
 
 def bars(url: str) -> pl.DataFrame:
@@ -32,11 +34,15 @@ def bars(url: str) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={**SCHEMA}, orient="row")
 
 
-def again(url: str, frame: pl.DataFrame, path: Path) -> LoadResult:
-    frame.write_parquet(path)
-    with find([str(path)]) as sources:
-        return load(Settings(force=True, max_rejects=LOOSE, check_grid=False,
-                             allow_nonpositive_prices=True), url, sources)  # fmt: skip
+def dry(url: str, folder: Path, **frames: pl.DataFrame) -> dict[str, FileResult]:
+    """What a load of each frame would come to."""
+    for name, frame in frames.items():
+        frame.write_parquet(folder / f"{name}.parquet")
+    settings = Settings(force=True, max_rejects=RejectLimit(share=1.0), check_grid=False,
+                        allow_nonpositive_prices=True, dry_run=True)  # fmt: skip
+    with find([str(folder / f"{name}.parquet") for name in frames]) as sources:
+        result = load(settings, url, sources)
+    return {Path(file.path).stem: file for file in result.files}
 
 
 def restated(frame: pl.DataFrame, every: int) -> pl.DataFrame:
@@ -48,28 +54,31 @@ def restated(frame: pl.DataFrame, every: int) -> pl.DataFrame:
     )
 
 
-def signs(result: LoadResult) -> list[str]:
-    return [each.text for file in result.files for each in file.findings]
-
-
 @pytest.mark.parametrize("row", LOADED, ids=[row["file"] for row in LOADED])
 def test_no_sign_over_a_sample(
-    mdload: Mdload, database_url: str, samples: Path, tmp_path: Path, row: dict[str, str]
-) -> None:
-    ran = mdload(
-        "--database", database_url, "backfill", samples / row["file"],
-        *shlex.split(row["options"]), "--json",
-    )  # fmt: skip
-    assert (ran.code, ran.json()["findings"]) == (0, [])
-    frame = bars(database_url)
-    twice = again(database_url, frame, tmp_path / "twice.parquet")
-    assert (twice.exit_code, signs(twice), twice.counts.updated) == (0, [], 0)
-    for every in (100, 10):
-        result = again(database_url, restated(frame, every), tmp_path / f"{every}.parquet")
-        assert (result.exit_code, signs(result)) == (0, [])
-    with psycopg.connect(database_url, autocommit=True) as connection:
+    row: dict[str, str], samples: Path, store: str, cli: Callable[..., Result], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(samples)
+    with psycopg.connect(store, autocommit=True) as connection:
         connection.execute("TRUNCATE bars_ohlcv, bars_ohlcv_revisions, bars_loads")
-    start = frame.filter(pl.int_range(pl.len()) < pl.len() * 0.8)
-    assert again(database_url, start, tmp_path / "start.parquet").exit_code == 0
-    result = again(database_url, frame, tmp_path / "whole.parquet")
-    assert (result.exit_code, signs(result)) == (0, [])
+        ran = cli("--database", store, "-q", "backfill", row["file"], *shlex.split(row["options"]),
+                  "--force", "--json")  # fmt: skip
+        assert (ran.return_value, json.loads(ran.stdout)["findings"]) == (0, [])
+        frame = bars(store)
+        told = dry(store, tmp_path, twice=frame, hundredth=restated(frame, 100),
+                   tenth=restated(frame, 10))  # fmt: skip
+        last = frame.filter(pl.int_range(pl.len()) >= pl.len() * 0.8)
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "DELETE FROM bars_ohlcv WHERE provider = %s AND symbol = %s AND interval = %s"
+                " AND ts = %s", last.select(KEY).rows(),
+            )  # fmt: skip
+    told |= dry(store, tmp_path, appended=frame)
+    assert {
+        name: (file.state, file.error, file.findings) for name, file in told.items()
+    } == dict.fromkeys(("twice", "hundredth", "tenth", "appended"), ("loaded", None, ()))
+    assert told["twice"].counts.updated == 0
+    assert told["appended"].counts.inserted == last.height
+    if frame.height >= 20:
+        assert told["tenth"].counts.updated > 0
