@@ -176,7 +176,7 @@ class Settings(Meaning):
     )  # fmt: skip
     accept: tuple[str, ...] = setting(
         tuple, SIGNS, "Load files that would be refused for this: shift, price_scale, "
-        "volume_scale, other_series, restated, gone, period.", metavar="KIND[,KIND]",
+        "volume_scale, other_series, restated, gone, shorter, period.", metavar="KIND[,KIND]",
     )  # fmt: skip
     workers: int = setting(
         1, whole(1, 64), "Files to load at a time.", metavar="N", env="MDLOAD_WORKERS"
