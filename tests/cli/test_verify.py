@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import Ran
 from tests.support.sql import fetch
+from tests.support.terminal import on_terminal
 
 Run = Callable[..., Ran]
 T0 = datetime(2024, 1, 2, 14, 30, tzinfo=UTC)
@@ -78,6 +79,11 @@ def test_each_kind_is_told(run: Run, tmp_path: Path, database_url: str) -> None:
     told = run("verify", path, *OPTIONS, code=6)
     assert "4 bars differ" in told.err
     assert "10 > 10.5" in told.out
+    narrow = on_terminal(tmp_path, tmp_path, "--database", database_url, "verify", path, *OPTIONS,
+                         columns=60).text  # fmt: skip
+    # Of one series, which the table above it names: the values stay.
+    assert "10 > 10.5" in narrow
+    assert max(map(len, narrow.splitlines()[3:])) <= 60
     run("verify", path, *OPTIONS, "--to", "differ.csv", "--limit", "0", code=6)
     written = pl.read_csv(tmp_path / "differ.csv")
     assert sorted(written["kind"]) == ["different", "extra", "missing", "missing"]

@@ -166,10 +166,15 @@ _LOADS = 20
 
 
 def show_bars(rows: Sequence[Mapping[str, Any]]) -> None:
+    """The bars; what they have in common gives way to their values on a narrow terminal, as the
+    table of their series above has it."""
     if rows:
+        shared = [name for name in _SERIES if len({row[name] for row in rows}) == 1]
+        spare = {name: shared.index(name) + 1 for name in shared}
         table(
             None,
-            [*_SERIES, Column("ts", "time"), "what", Column("bps", "number"), *_PRICES, "volume"],
+            [*(Column(name, spare=spare.get(name, 0)) for name in _SERIES), Column("ts", "time"),
+             "what", Column("bps", "number"), *_PRICES, "volume"],
             [
                 [row["provider"], row["symbol"], row["interval"], row["ts"],
                  row.get("kind") or {"update": "changed", "delete": "gone"}[row["op"]],

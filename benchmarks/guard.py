@@ -1,0 +1,126 @@
+"""What the guard costs a load, as a share of its processor time.
+
+    python -m benchmarks.guard [--rows 300000] [--rounds 3]
+
+The time of the guard's own functions is that of their thread, with Polars on one thread; it is set
+against the processor time of client and server. A busy machine slows both down alike, where the
+difference of two loads drowns: it was 40 % either way when these shares were the same to 0.7 %.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import wraps
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+os.environ["POLARS_MAX_THREADS"] = "1"  # read when Polars is imported
+
+import polars as pl
+import psycopg
+
+from benchmarks import data_files
+from benchmarks.cases import base
+from benchmarks.made_bars import Universe
+from benchmarks.processors import busy
+from benchmarks.server import running
+from loader.ingest.guard import Guard
+from loader.ingest.pipeline import load
+from loader.read.sources import find
+from loader.settings import Settings
+from loader.store.guard.watch import Watch
+
+_EMPTIED = (
+    "TRUNCATE bars_ohlcv, bars_ohlcv_revisions, bars_loads, bars_rejected, job_run_files, job_runs,"
+    " provider_symbols"
+)
+
+
+class Clock:
+    """Adds up the processor time of the threads that are in the functions it has `wrapped`."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def wrapped(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def timed(*args: Any, **given: Any) -> Any:
+            began = time.thread_time()
+            try:
+                return function(*args, **given)
+            finally:
+                self.seconds += time.thread_time() - began
+
+        return timed
+
+
+def loaded(url: str, path: Path) -> None:
+    with find([str(path)]) as sources:
+        result = load(Settings(force=True), url, sources)
+    assert result.exit_code == 0, [file.error for file in result.files]
+
+
+def stored(url: str, path: Path | None) -> None:
+    """Nothing but the bars of `path`."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(_EMPTIED)
+    if path is not None:
+        loaded(url, path)
+
+
+def cases(whole: Path, place: Path) -> dict[str, tuple[Path | None, Path]]:
+    """By name, what is stored and what is loaded: the last tenth of the time is appended, and one
+    bar in a hundred restated."""
+    bars = pl.read_parquet(whole)
+    start, restated = place / "start.parquet", place / "restated.parquet"
+    end = bars.select(pl.col("ts").quantile(0.9, "nearest")).item()
+    bars.filter(pl.col("ts") < end).write_parquet(start)
+    hundredth = pl.int_range(pl.len()) % 100 == 50
+    bars.with_columns(
+        close=pl.when(hundredth).then("high").otherwise("close"),
+        volume=pl.when(hundredth).then(pl.col("volume") + 3).otherwise("volume"),
+    ).write_parquet(restated)
+    return {
+        "fresh": (None, whole), "append": (start, whole), "replay": (whole, whole),
+        "restated": (whole, restated),
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rows", type=int, default=300_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    asked = parser.parse_args()
+    clock = Clock()
+    with ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mdload-")))
+        server = stack.enter_context(running())
+        whole = data_files.made(base(Universe(asked.rows)), "parquet", place)
+        url = server.make("guard")
+        loaded(url, whole)  # what is imported at first use is imported now
+        for room, name in ((Watch, "see"), (Watch, "passed"), (Guard, "judge")):
+            timed = clock.wrapped(getattr(room, name))
+            stack.enter_context(mock.patch.object(room, name, timed))
+        for case, (before, path) in cases(whole, place).items():
+            shares = []
+            for _ in range(asked.rounds):
+                stored(url, before)
+                clock.seconds = 0.0
+                _, processors = busy(lambda path=path: loaded(url, path), server.pid)
+                shares.append(clock.seconds / processors)
+            print(
+                f"  {case}: {statistics.median(shares):.1%} of {processors:.2f} s of processors "
+                f"(from {min(shares):.1%} to {max(shares):.1%})",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
