@@ -1,29 +1,30 @@
-"""Faults of Polars over the content of a file, as errors about that file."""
+"""Faults of libraries written in Rust over the content of a file, as errors about that file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import polars as pl
-
 from loader.errors import UnreadableFile
 
 
 @contextmanager
 def panics(name: str) -> Iterator[None]:
-    """Translates a panic of Polars, which is no `Exception` and would end the whole load.
+    """Translates a panic, which is no `Exception` and would end the whole load. Polars, deltalake
+    and databento_dbn have a class for it each, of one name.
 
     Raises:
-        UnreadableFile: Polars fails over the file.
+        UnreadableFile: such a library fails over the file.
     """
     try:
         yield
-    except pl.exceptions.PanicException as panic:
+    except BaseException as panic:
+        if type(panic).__name__ != "PanicException":
+            raise
         why = next(iter(str(panic).splitlines()), "no reason given")
         raise UnreadableFile.of(
             name,
-            f"cannot be read: Polars fails over its content: {why}",
+            f"cannot be read: the library for it fails over its content: {why}",
             hint="write it again with the columns of the bars alone; please report this, with the "
             "file if you may",
         ) from panic

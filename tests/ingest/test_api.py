@@ -100,7 +100,8 @@ def test_a_panic_of_polars_over_one_file_stops_no_other(
     failed, loaded = result.files
     assert (failed.state, failed.exit_code) == ("failed", UnreadableFile.exit_code)
     assert failed.error == (
-        f"{folder}/a.csv cannot be read: Polars fails over its content: not implemented: one thing"
+        f"{folder}/a.csv cannot be read: the library for it fails over its content: not "
+        "implemented: one thing"
     )
     assert (loaded.state, stored(database_url)) == ("loaded", [("BBB", 1, 2.0)])
     with find([str(folder / "a.csv")]) as [source]:

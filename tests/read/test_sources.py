@@ -19,6 +19,7 @@ from types import SimpleNamespace
 import pytest
 
 from loader.errors import UnreadableFile
+from loader.read import tables
 from loader.read.sources import Source, content_hash, find
 
 
@@ -286,3 +287,21 @@ class TestStreams:
         monkeypatch.setattr(tempfile, "tempdir", os.getcwd())
         assert "absent" in str(refusal("-", "absent.csv"))
         assert os.listdir() == []
+
+
+def test_a_panic_of_another_library_over_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each library has a class of its own for it, which is no `Exception`."""
+    panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
+
+    def fails(*_: object) -> None:
+        raise panic("index out of bounds\nand a place in Rust")
+
+    (tmp_path / "t/_delta_log").mkdir(parents=True)
+    (tmp_path / "t/_delta_log/00000000000000000000.json").write_text("{}\n")
+    monkeypatch.setattr(tables, "version_at", fails)
+    with find([str(tmp_path / "t")]) as [source]:
+        assert source.trouble is not None
+        assert "the library for it fails over its content: index out of" in str(source.trouble)
+        assert source.trouble.fault.endswith("out of bounds")

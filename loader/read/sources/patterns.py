@@ -19,6 +19,7 @@ from loader.errors import NotThere, SettingsError, UnreadableFile
 from loader.read import objects, tables
 from loader.read.formats.known import suffixes
 from loader.read.formats.plain_text import printable
+from loader.read.panics import panics
 from loader.read.scratch import copy, room
 from loader.read.streams import archives
 from loader.read.streams.place import Place
@@ -208,7 +209,8 @@ def _table(path: Path, name: str) -> Source | None:
     """The version of the table that `path` is the folder of, or describes, or is a file of."""
     try:
         if (kind := tables.kind_at(path)) is not None:
-            version = tables.version_at(path, kind, name)
+            with panics(name):
+                version = tables.version_at(path, kind, name)
         elif tables.is_metadata(path):
             version = tables.version_at(path.parent.parent, tables.Kind.ICEBERG, name, path)
             name = printable(str(path.parent.parent))
