@@ -119,6 +119,14 @@ def _with_currency(
             hint="write each price as a number, and the currency into a column: --where "
             "currency=USD loads the rows of one",
         )
+    for field in _COUNTS:
+        if field in read and any(number_format.currencies([read[field]])):
+            raise ColumnMismatch.at(
+                where,
+                f"column {read[field].name!r} has a currency beside its numbers: it is money",
+                column=read[field].name,
+                hint=f"leave it out: --column {field}=-; or name another column",
+            )
     written = replace(own, currency="".join(before), unit="".join(behind))
     return written, (f"{found[0]!r} beside the prices is left out",)
 

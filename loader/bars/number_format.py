@@ -32,10 +32,14 @@ _SAMPLE: Final = 1_000
 _DIRT: Final = 0.01
 
 
-#: Currencies as people write them beside a price.
-_CURRENCY: Final = (
-    r"(?:[A-Z]{1,3}\p{Sc}|\p{Sc}|[A-Z]{2}[A-Za-z]|kr\.?|zł|Kč|Ft|Rs\.?|Fr\.|₽|元|円|원)"
+#: Codes of currencies, and of their hundredths that exchanges quote.
+_CODES: Final = (
+    "USD|EUR|GBP|JPY|CHF|CAD|AUD|NZD|CNY|CNH|RMB|HKD|SGD|INR|KRW|TWD|SEK|NOK|DKK|ISK|PLN|CZK|HUF"
+    "|RON|RUB|TRY|UAH|ZAR|BRL|MXN|ARS|CLP|COP|PEN|ILS|AED|SAR|QAR|KWD|EGP|NGN|KES|THB|IDR|MYR|PHP"
+    "|VND|PKR|KZT|GBX|GBp|ZAc|ZAC|ILA|USDT|USDC|BTC|ETH"
 )
+#: Currencies as people write them beside a price.
+_CURRENCY: Final = rf"(?:[A-Z]{{1,3}}\p{{Sc}}|\p{{Sc}}|{_CODES}|kr\.?|zł|Kč|Ft|Rs\.?|Fr\.|元|円|원)"
 _BLANKS: Final = "[ \u00a0\u202f]*"
 #: Of the filled cells, so many have a currency where the file writes one.
 _MOSTLY: Final = 0.5

@@ -38,6 +38,23 @@ def test_a_currency_beside_the_prices(cell: str, number: float) -> None:
     assert to_float(unformatted(frame["volume"], made)).to_list() == [1200, 900, None]
 
 
+def test_a_volume_with_a_currency_is_money() -> None:
+    prices = {name: ["$20.50", "$20.75"] for name in ("open", "high", "low", "close")}
+    frame = pl.DataFrame({**prices, "volume": ["$1,200", "$900"]})
+    columns = {name: name for name in frame.columns}
+    with pytest.raises(ColumnMismatch, match="'volume' has a currency beside") as raised:
+        number_format_of(frame, columns, NumberFormat(), (None, None), "a.csv")
+    assert "--column volume=-" in str(raised.value.hint)
+
+
+@pytest.mark.parametrize("cell", ["20.5 PCT", "20.5MIO", "20.5 BPS", "20.5%", "A20.5"])
+def test_other_words_beside_numbers_are_no_currencies(cell: str) -> None:
+    columns = {name: name for name in ("open", "high", "low", "close")}
+    frame = pl.DataFrame({name: [cell] * 2 for name in columns})
+    made, notes = number_format_of(frame, columns, NumberFormat(), (None, None), "a.csv")
+    assert (made, notes) == (NumberFormat(), ())
+
+
 def test_several_currencies() -> None:
     prices = {name: ["$20.50", "€20.50"] for name in ("open", "high", "low", "close")}
     columns = {name: name for name in prices}
