@@ -10,8 +10,9 @@ import polars as pl
 import psycopg
 import pytest
 
-from loader.ingest import pipeline
 from loader.ingest.pipeline import load
+from loader.ingest.run import turns
+from loader.ingest.run.turns import Turns
 from loader.read.sources import find
 from loader.results import LoadResult
 from loader.settings import Settings
@@ -54,7 +55,7 @@ def test_together_they_come_to_the_same_as_one_by_one(
     assert set(states(first).values()) == {"loaded"}
 
     together = loaded(database_url, files)
-    monkeypatch.setattr(pipeline, "recognised", lambda run, sources: [])
+    monkeypatch.setattr(turns, "first_together", lambda run, sources: [])
     alone = loaded(database_url, files)
     assert books(database_url, together) == books(database_url, alone)
     for result in (together, alone):
@@ -110,3 +111,16 @@ def test_a_second_file_of_the_same_content_waits_for_the_first(
     files += written(tmp_path / "copy", "E")
     found = loaded(database_url, files)
     assert [file.state for file in found.files] == [*["known"] * 4, "loaded", "known"]
+
+
+def test_turns_that_have_ended_take_nothing_back(tmp_path: Path) -> None:
+    """A load that is cancelled leaves the files that were taken together and not loaded alone."""
+    with find(written(tmp_path, "ABCD")) as sources:
+        going_on, ended = Turns(sources), Turns(sources)
+        for each in (going_on, ended):
+            taken = each.take(3)
+            if each is ended:
+                each.end()
+            each.give_back(taken[1:])
+        assert [number for number, _ in going_on.take(9)] == [1, 2, 3]
+        assert ended.take(9) == []

@@ -32,6 +32,7 @@ class Turns:
     def __init__(self, sources: Sequence[Source]) -> None:
         self.results: dict[int, FileResult] = {}
         self._left = deque(enumerate(sources))
+        self._ended = False
         self._lock = Lock()
 
     def take(self, most: int) -> list[tuple[int, Source]]:
@@ -42,11 +43,13 @@ class Turns:
     def give_back(self, sources: Sequence[tuple[int, Source]]) -> None:
         """Puts back sources that were taken and not loaded: they are the next ones."""
         with self._lock:
-            self._left.extendleft(reversed(sources))
+            if not self._ended:
+                self._left.extendleft(reversed(sources))
 
     def end(self) -> None:
-        """Gives out no more."""
+        """Gives out no more, also not what is given back."""
         with self._lock:
+            self._ended = True
             self._left.clear()
 
     @property
