@@ -41,7 +41,7 @@ _CODES: Final = (
 #: Currencies as people write them beside a price.
 _CURRENCY: Final = rf"(?:[A-Z]{{1,3}}\p{{Sc}}|\p{{Sc}}|{_CODES}|kr\.?|zł|Kč|Ft|Rs\.?|Fr\.|元|円|원)"
 _BLANKS: Final = "[ \u00a0\u202f]*"
-#: Of the filled cells, so many have a currency where the file writes one.
+#: The share of filled cells that have a currency, where the file writes one.
 _MOSTLY: Final = 0.5
 
 

@@ -124,7 +124,7 @@ def _allowed(connection: psycopg.Connection[Any], sessions: int) -> float:
 
 
 def _fewer_workers(sessions: int) -> str:
-    """The start of a hint: how many files at a time fit into so many sessions, if any do."""
+    """The start of a hint: how many files at a time these sessions allow, if any."""
     fit = (sessions - sessions_of(0)) // (sessions_of(1) - sessions_of(0))
     return f"load with --workers {fit}, or " if fit > 0 else ""
 

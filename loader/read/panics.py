@@ -10,8 +10,8 @@ from loader.errors import UnreadableFile
 
 @contextmanager
 def panics(name: str) -> Iterator[None]:
-    """Translates a panic, which is no `Exception` and would end the whole load. Polars, deltalake
-    and databento_dbn have a class for it each, of one name.
+    """Translates a panic, which only derives from `BaseException` and would end the whole load.
+    Polars, deltalake and databento_dbn have a class for it each, of one name.
 
     Raises:
         UnreadableFile: such a library fails over the file.

@@ -87,7 +87,7 @@ def test_a_file_that_fails_is_in_the_result_and_stops_no_other(
 def test_a_panic_of_polars_over_one_file_stops_no_other(
     database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A panic is no `Exception`: it went past every handler and ended the load."""
+    """A panic only derives from `BaseException`: it went past every handler and ended the load."""
     read_csv = pl.read_csv
 
     def panics(text: bytes, **options: Any) -> pl.DataFrame:

@@ -338,7 +338,7 @@ _ENDS = {3: 31, 6: 30, 9: 30, 12: 31}
 
 
 def income(periods: int, *, months: int, revenue: int, symbol: str = "A") -> list[dict[str, str]]:
-    """Periods of so many months, the first one up to the end of September 2020; each was filed in
+    """Periods of `months`, the first one up to the end of September 2020; each was filed in
     the November of the next year."""
     ends = [divmod(2020 * 12 + 8 + n * months, 12) for n in range(periods)]
     return [

@@ -292,7 +292,7 @@ class TestStreams:
 def test_a_panic_of_another_library_over_a_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each library has a class of its own for it, which is no `Exception`."""
+    """Each library has a class of its own for it, which only derives from `BaseException`."""
     panic = type("PanicException", (BaseException,), {"__module__": "pyo3_runtime"})
 
     def fails(*_: object) -> None:

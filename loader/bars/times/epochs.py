@@ -58,7 +58,7 @@ Clock = Literal["HHMM", "HHMMSS", "s", "day"]
 WHOLE: Final = r"\.0*$"
 #: Seconds of a day; the last HHMM; a share of cells that no HHMMSS can be, by far more than dirt.
 _SECONDS_OF_DAY, _LAST_HHMM, _OTHERS = 86_400, 2_359, 0.2
-#: Of times of day that are fractions, so many have all their digits.
+#: The share of times of day that have all their digits, if they are fractions.
 _MOST: Final = 0.5
 #: Steps of clocks in seconds, from an hour to a minute.
 _GRIDS: Final = (3_600, 1_800, 900, 300, 60)

@@ -25,7 +25,7 @@ _SPAN: Final = 50
 _LEVEL, _OF_BARS = 3, 0.1
 #: Bars before and after a jump of which the volumes are compared: a split changes them too.
 _AROUND: Final = 5
-#: So many of the series must jump; of a whole market's some do.
+#: The share of series that must jump; of a whole market a few do.
 _OF_SERIES: Final = 0.05
 #: Jumps that are kept.
 _MOST: Final = 10_000

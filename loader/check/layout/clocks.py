@@ -71,7 +71,7 @@ def are_times(column: pl.Series) -> bool:
 
 
 def names(frame: pl.DataFrame) -> list[str]:
-    """The first keys of rows, if they are no times."""
+    """The first keys of rows, unless they are times."""
     if KEYS not in frame.columns or are_times(frame[KEYS]) or not is_text(frame.schema[KEYS]):
         return []
     return [key for key in frame[KEYS].head(1_000).unique(maintain_order=True) if key]

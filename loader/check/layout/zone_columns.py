@@ -72,7 +72,7 @@ def _known_zone(text: str) -> Zone | None:
 
 
 def _of_seconds(seconds: int) -> Zone | None:
-    """The zone that is so far ahead of UTC, or so many hours."""
+    """The zone with this offset from UTC, given in seconds or in hours."""
     if abs(seconds) <= _HOURS:
         seconds *= 3_600
     minutes, rest = divmod(abs(seconds), 60)

@@ -215,7 +215,7 @@ def plain(
 
 def _is_plain(pattern: Pattern, seconds: int) -> pl.Expr:
     """Whether a file's rows leave its checks nothing to find, but for sessions and whole days: all
-    rules hold, one series, rising times, prices that are no multiples of a small unit, and steps
+    rules hold, one series, rising times, prices that are not multiples of a small unit, and steps
     and clocks that contradict neither the interval nor that times are starts."""
     ts, since = pl.col("ts"), pl.col("since").dt.total_seconds()
     steps = [

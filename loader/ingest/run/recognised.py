@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from loader.ingest.run import LoadRun
     from loader.ingest.run.hashed import Hashed
 
-#: The ledger is asked for so many files at once.
+#: The most files that the ledger is asked for at once.
 MOST: Final = 256
 
 

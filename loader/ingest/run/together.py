@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from loader.db.arrow import Connection
     from loader.ingest.run import LoadRun
 
-#: So many files at most are loaded together, of so many rows each and in all.
+#: The most files that are loaded together, and the most rows of each and of all.
 MOST: Final = 64
 _ROWS: Final = 20_000
 _ALL_ROWS: Final = 100_000

@@ -95,7 +95,7 @@ def first_together(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
     if not (asks or loads):
         return []
     files = hashed(run, sources)
-    # One by one, they are tried several times, and their errors are told.
+    # One by one, they are tried several times, and their errors are reported.
     with suppress(DatabaseError, UnreadableFile, Cancelled), panics("files that are alike"):
         known, unknown = recognised.recognised(run, files) if asks else ([], len(files))
         if known or not loads or unknown < 2:

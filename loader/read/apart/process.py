@@ -54,7 +54,7 @@ class _Output(io.RawIOBase):
 
 
 def _asleep(pid: int) -> int | None:
-    """The processor time of a process that waits for something that is no disk; None if it does
+    """The processor time of a process that waits for something other than a disk; None if it does
     not, or the system does not say."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:

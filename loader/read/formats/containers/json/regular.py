@@ -16,7 +16,7 @@ _OTHER_CELL: Final = rf"(?:({_NUMBER}|true|false)|null)"
 _TOKEN: Final = re.compile(
     r'(?P<key>"[^"]*"\s*:)|(?P<string>"[^"]*")|(?P<other>-?[0-9][0-9.eE+-]*|true|false|null)'
 )
-#: Texts that are no names of columns.
+#: Texts that are never names of columns.
 _VALUE: Final = re.compile(r"\s*[-+]?[0-9].*|true|false|\s*", re.DOTALL)
 
 
