@@ -80,14 +80,7 @@ RETURNING id
 -- have left their symbols in the ledger alone: they are added to the run's here.
 UPDATE job_runs
    SET status = $2, error_message = $3, completed_at = greatest(clock_timestamp(), started_at),
-       symbols = CASE WHEN EXISTS (SELECT FROM job_run_files f WHERE f.run_id = job_runs.id AND f.symbols <> '{}')
-                      THEN ARRAY(SELECT symbol COLLATE "C"
-                                   FROM (SELECT unnest(job_runs.symbols)
-                                          UNION
-                                         SELECT unnest(f.symbols) FROM job_run_files f WHERE f.run_id = job_runs.id
-                                        ) AS merged (symbol)
-                                  ORDER BY 1)
-                      ELSE symbols END,
+       symbols = @run_symbols(job_runs.),
        provider = coalesce(provider, (
            SELECT min(f.provider) FROM job_run_files f
             WHERE f.run_id = job_runs.id AND (f.provider IS NOT NULL OR f.rows_read > 0)
@@ -101,14 +94,7 @@ RETURNING id, job_name, provider, mode, status, elapsed_ms, rows_read, rows_inse
 -- job_runs_find), and gives them the symbols of their files. Returns the counts of each. $2 error message.
 UPDATE job_runs
    SET status = 'failure', error_message = $2,
-       symbols = CASE WHEN EXISTS (SELECT FROM job_run_files f WHERE f.run_id = job_runs.id AND f.symbols <> '{}')
-                      THEN ARRAY(SELECT symbol COLLATE "C"
-                                   FROM (SELECT unnest(job_runs.symbols)
-                                          UNION
-                                         SELECT unnest(f.symbols) FROM job_run_files f WHERE f.run_id = job_runs.id
-                                        ) AS merged (symbol)
-                                  ORDER BY 1)
-                      ELSE symbols END,
+       symbols = @run_symbols(job_runs.),
        completed_at = greatest(clock_timestamp(), started_at)
  WHERE id = ANY (CAST($1 AS bigint[]))
    AND status = 'running'

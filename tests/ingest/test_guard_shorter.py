@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-import psycopg
 import pytest
 
 from loader.bars import SCHEMA
@@ -18,22 +16,6 @@ from loader.results import FileResult
 from loader.settings import RejectLimit, Settings
 
 T0 = datetime(2024, 3, 4, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def module_url(server_url: str, template: str) -> Iterator[str]:
-    from tests.conftest import database
-
-    with database(server_url, template) as url:
-        yield url
-
-
-@pytest.fixture
-def url(module_url: str) -> str:
-    with psycopg.connect(module_url, autocommit=True) as connection:
-        connection.execute("TRUNCATE bars_ohlcv, bars_ohlcv_revisions, bars_loads, bars_rejected, "
-                           "provider_symbols, job_run_files, job_runs CASCADE")  # fmt: skip
-    return module_url
 
 
 def minutes(symbol: str, count: int) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,22 +24,6 @@ from loader.store.versions.undo import rollback
 T0 = datetime(2024, 3, 4, tzinfo=UTC)
 Rows = list[dict[str, Any]]
 Change = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-@pytest.fixture(scope="module")
-def module_url(server_url: str, template: str) -> Iterator[str]:
-    from tests.conftest import database
-
-    with database(server_url, template) as url:
-        yield url
-
-
-@pytest.fixture
-def url(module_url: str) -> str:
-    with psycopg.connect(module_url, autocommit=True) as connection:
-        connection.execute("TRUNCATE bars_ohlcv, bars_ohlcv_revisions, bars_loads, bars_rejected, "
-                           "provider_symbols, job_run_files, job_runs CASCADE")  # fmt: skip
-    return module_url
 
 
 def walk(

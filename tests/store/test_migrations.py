@@ -19,6 +19,8 @@ from psycopg.conninfo import conninfo_to_dict
 from loader.errors import DatabaseError
 from loader.store import schema
 
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+
 ROOT = Path(__file__).parents[2]
 TABLES = {
     "bars_gap_waivers", "bars_loads", "bars_ohlcv", "bars_ohlcv_revisions", "bars_pins",
@@ -109,21 +111,13 @@ def relations(url: str) -> set[str]:
 def test_up_down_and_up_again(empty_url: str) -> None:
     before = catalog(empty_url)
     assert schema.current(empty_url) is None
-    assert schema.upgrade(empty_url) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+    assert schema.upgrade(empty_url) == REVISIONS
     assert schema.current(empty_url) == "0007"
     assert relations(empty_url) == TABLES
     assert schema.upgrade(empty_url) == []
-    assert schema.downgrade(empty_url, "base") == [
-        "0007",
-        "0006",
-        "0005",
-        "0004",
-        "0003",
-        "0002",
-        "0001",
-    ]
+    assert schema.downgrade(empty_url, "base") == REVISIONS[::-1]
     assert catalog(empty_url) == before
-    assert schema.upgrade(empty_url) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+    assert schema.upgrade(empty_url) == REVISIONS
     assert relations(empty_url) == TABLES
 
 
@@ -143,7 +137,7 @@ def test_neighbours_are_untouched(empty_url: str) -> None:
         schema.downgrade(empty_url, "base")
         assert catalog(empty_url) == objects
         assert neighbour_rows(empty_url) == rows
-        assert schema.upgrade(empty_url) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+        assert schema.upgrade(empty_url) == REVISIONS
     finally:
         with psycopg.connect(empty_url) as connection:
             connection.execute(f'DROP OWNED BY "{role}"; DROP ROLE "{role}"')
@@ -193,22 +187,14 @@ def test_tables_go_to_the_current_schema(empty_url: str) -> None:
     store = f"{empty_url}{'&' if '?' in empty_url else '?'}options=" + quote(
         r'-csearch_path="My\ Store",public'
     )
-    assert schema.upgrade(store) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+    assert schema.upgrade(store) == REVISIONS
     assert relations(store) == TABLES
     assert relations(public) == set()
     assert schema.current(public) is None
 
     # Both at once: neither is taken for the other, though one search_path sees both.
-    assert schema.upgrade(public) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
-    assert schema.downgrade(store, "base") == [
-        "0007",
-        "0006",
-        "0005",
-        "0004",
-        "0003",
-        "0002",
-        "0001",
-    ]
+    assert schema.upgrade(public) == REVISIONS
+    assert schema.downgrade(store, "base") == REVISIONS[::-1]
     assert schema.current(store) is None
     assert schema.downgrade(store, "base") == []
     assert relations(public) == TABLES

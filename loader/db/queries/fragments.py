@@ -227,6 +227,17 @@ def _knowing(of: Dataset) -> Mapping[str, Callable[..., str]]:
     }
 
 
+_RUN_SYMBOLS: Final = """CASE
+       WHEN EXISTS (SELECT FROM job_run_files f WHERE f.run_id = {0}id AND f.symbols <> '{{}}')
+       THEN ARRAY(SELECT symbol COLLATE "C"
+                    FROM (SELECT unnest({0}symbols)
+                           UNION
+                          SELECT unnest(f.symbols) FROM job_run_files f WHERE f.run_id = {0}id)
+                         AS merged (symbol)
+                   ORDER BY 1)
+       ELSE {0}symbols END"""
+
+
 @cache
 def _fragments(name: str) -> Mapping[str, Callable[..., str]]:
     """The fragments of a dataset by name. `key`, `values` and `columns` are lists, with two
@@ -237,7 +248,7 @@ def _fragments(name: str) -> Mapping[str, Callable[..., str]]:
     `every_series` and `every_provider` are recursive queries; `wanted` is what `wanted_set` keeps,
     and `given` is $1; `in_shard(a.)` is empty on one server; `stored` is the table of bars, or on
     several servers what `stored_cte` brings of it: those that the loads of a CTE `since` wrote;
-    `own(a.)` is a condition; `table`,
+    `own(a.)` is a condition; `run_symbols(r.)` are a run's symbols and those of its files; `table`,
     `revisions` and `time` are bare names. `_knowing` has those of versions."""
     of = BARS_OHLCV if name == BARS_OHLCV.name else dataset(name)
     return {
@@ -254,6 +265,7 @@ def _fragments(name: str) -> Mapping[str, Callable[..., str]]:
         "prices": _list(PRICES),
         "prices_typed": lambda: ", ".join(f"{_name('', p)} {TYPES[p]}" for p in PRICES),
         "every_series": lambda: _EVERY_SERIES,
+        "run_symbols": _RUN_SYMBOLS.format,
         **_ON_ONE,
         "table": lambda: of.table,
         "revisions": lambda: of.revisions or "",
