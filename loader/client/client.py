@@ -15,6 +15,7 @@ from loader.check.validate import CheckedBatch, RuleSettings
 from loader.client import checks, frames
 from loader.client.address import Address
 from loader.client.bar import BarLike, Row, columns
+from loader.client.checks.plain import PlainBatch
 from loader.client.feed import Feed
 from loader.client.reading import Reader
 from loader.client.result import Rejects, WriteResult
@@ -127,11 +128,12 @@ class StoreClient(Reader):
                 the attribute and the object's index. Nothing of its batch is stored.
             ValueError: a `ts` has no time zone (likewise), or `batch_size` is not positive.
         """
-        batches, rejects = self._checks.objects(bars, checks.positive(batch_size)), Rejects()
-        if isinstance(bars, Sequence) and len(bars) <= batch_size:
-            done = Counts.total(self._write(batch, rejects) for batch in batches)
+        checks.positive(batch_size)
+        rejects = Rejects()
+        if not isinstance(bars, Sequence) or len(bars) > batch_size:
+            done = self._write_ahead(self._checks.objects(bars, batch_size), rejects)
         else:
-            done = self._write_ahead(batches, rejects)
+            done = self.write_batch(bars, 0, rejects) if len(bars) else Counts()
         return WriteResult(done, rejects)
 
     def write_frame(
@@ -181,10 +183,10 @@ class StoreClient(Reader):
 
     def write_batch(self, bars: Sequence[BarLike], first: int, rejects: Rejects) -> Counts:
         """Writes one batch of a longer stream, in which its first bar has the index `first`."""
-        return self._write(self._checks.batch(columns(bars, first), first), rejects)
+        return self._write(self._checks.quickly(columns(bars, first), first), rejects)
 
     def _write_rows(self, rows: Sequence[Row], rejects: Rejects) -> Counts:
-        return self._write(self._checks.batch(list(zip(*rows, strict=True)), 0), rejects)
+        return self._write(self._checks.quickly(list(zip(*rows, strict=True)), 0), rejects)
 
     def _write_ahead(self, batches: Iterator[CheckedBatch], rejects: Rejects) -> Counts:
         """Writes each batch in another thread while this one checks the next."""
@@ -194,7 +196,7 @@ class StoreClient(Reader):
             try:
                 for batch in batches:
                     transaction = self._transaction(batch)
-                    rejects.add(transaction.batch.bad)
+                    rejects.add(transaction.bad)
                     done += pending.result() if pending else Counts()
                     pending = thread.submit(self._commit, transaction, stop)
             except Exception:  # the bars come from the caller, who may raise anything
@@ -206,13 +208,13 @@ class StoreClient(Reader):
                 raise
             return done + (pending.result() if pending else Counts())
 
-    def _write(self, batch: CheckedBatch, rejects: Rejects) -> Counts:
+    def _write(self, batch: CheckedBatch | PlainBatch, rejects: Rejects) -> Counts:
         transaction = self._transaction(batch)
         counts = self._commit(transaction, self._stop)
-        rejects.add(transaction.batch.bad)
+        rejects.add(transaction.bad)
         return counts
 
-    def _transaction(self, batch: CheckedBatch) -> Transaction:
+    def _transaction(self, batch: CheckedBatch | PlainBatch) -> Transaction:
         return Transaction(batch, self._run_id, self._remembered, self._emit, "bars")
 
     def _commit(self, transaction: Transaction, stop: threading.Event) -> Counts:

@@ -11,6 +11,7 @@ from loader.results import Counts
 _SCHEMA: Final = pl.Schema(
     {"row_number": pl.Int64(), "rules": pl.List(pl.String()), "raw": pl.String()}
 )
+_NONE: Final = pl.DataFrame(schema=_SCHEMA)
 #: Rejected rows that a result holds; all of them are in `bars_rejected`.
 _MOST: Final = 10_000
 
@@ -29,7 +30,7 @@ class Rejects:
 
     @property
     def frame(self) -> pl.DataFrame:
-        return pl.concat([pl.DataFrame(schema=_SCHEMA), *self._frames])
+        return pl.concat([_NONE, *self._frames]) if self._frames else _NONE.clone()
 
 
 class WriteResult(int):

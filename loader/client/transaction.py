@@ -12,6 +12,7 @@ from loader import bars
 from loader.check.unique import UniqueBatch, made_unique
 from loader.check.validate import CheckedBatch
 from loader.client.checks import keep_out
+from loader.client.checks.plain import PlainBatch
 from loader.client.sessions import Sessions
 from loader.db.executor import Executor
 from loader.errors import (
@@ -25,6 +26,7 @@ from loader.errors import (
 from loader.events import BarsWritten, Committed, Event, Method
 from loader.ingest.mergers import CopyMerger, Merger, StatementMerger
 from loader.ingest.part import Part, write_part
+from loader.ingest.tally import Tally
 from loader.results import Counts
 from loader.store import spellings
 from loader.store.compare import PendingDiff, StoredReader
@@ -41,14 +43,13 @@ class Transaction:
     """Brings one batch into the store, in one transaction.
 
     Attributes:
-        batch: one row per key.
         remembered: spellings that are in the store; those of the batch are added.
         counts: what became of the batch, once `run` has returned.
     """
 
     def __init__(
         self,
-        checked: CheckedBatch,
+        checked: CheckedBatch | PlainBatch,
         run_id: int | None,
         remembered: set[Spelling],
         emit: Callable[[Event], None],
@@ -57,7 +58,17 @@ class Transaction:
         self.remembered = remembered
         self.counts = Counts()
         self._source = source
-        self._prepare(made_unique(checked))
+        self._method: Method = "UPSERT"
+        self._rows, self._rejected = 0, dict[str, int]()
+        self._statement: Statement | None = None
+        self._plain: PlainBatch | None = None
+        self._batch: UniqueBatch | None = None
+        if not isinstance(checked, PlainBatch):
+            self._prepare(made_unique(checked))
+        elif checked.rows > STATEMENT_ROWS:
+            self._prepare(made_unique(checked.checked()))
+        else:
+            self._prepare_plain(checked)
         self._run_id = run_id
         self._emit = emit
         self._direct = True
@@ -65,14 +76,44 @@ class Transaction:
         #: The number of a transaction that sent its commit and has had no answer.
         self._unanswered: str | None = None
 
+    @property
+    def batch(self) -> UniqueBatch:
+        """The batch, one row per key."""
+        if self._batch is None:
+            assert self._plain is not None
+            self._prepare(made_unique(self._plain.checked()))
+        assert self._batch is not None
+        return self._batch
+
+    @property
+    def bad(self) -> pl.DataFrame | None:
+        """The batch's rejects, if it has some."""
+        return None if self._batch is None else self._batch.bad
+
+    def _prepare_plain(self, plain: PlainBatch) -> None:
+        """`_prepare` for a batch that needs no frames."""
+        self._plain = plain
+        self._method = "UPSERT"
+        self._rows = plain.rows
+        self._spelled = plain.spelled
+        self._statement = Statement(plain.rows, plain.encoded, plain.lo, plain.hi)
+        self._part = Part(self._source, [])
+        providers, symbols, intervals = map(set, zip(*plain.series, strict=True))
+        self._part.tally = Tally(
+            plain.rows, covered=plain.last_row,
+            symbols=symbols, providers=providers, intervals=intervals,
+            min_ts=plain.lo, max_ts=plain.hi,
+        )  # fmt: skip
+
     def _prepare(self, batch: UniqueBatch) -> None:
         """Does ahead of the transaction what needs no session."""
-        self.batch = batch
+        self._batch = batch
         self._part = Part(self._source, [], batch)
-        rows = batch.bars.height
-        self._method: Method = "UPSERT" if rows <= STATEMENT_ROWS else "COPY"
+        self._rows = rows = batch.bars.height
+        self._rejected = dict(batch.rejected)
+        self._method = "UPSERT" if rows <= STATEMENT_ROWS else "COPY"
         self._spelled = [] if batch.spellings is None else batch.spellings.rows()
-        self._statement: Statement | None = None
+        self._statement = None
         if rows and self._method == "UPSERT":
             lo, hi = self._part.tally.min_ts, self._part.tally.max_ts
             assert lo is not None
@@ -105,6 +146,7 @@ class Transaction:
         except BarsCompressed:
             if self._method == "COPY":
                 raise
+            self._prepare(self.batch)
             self._method = "COPY"
             self.run(sessions)
             return
@@ -124,19 +166,21 @@ class Transaction:
             prepared = sessions.prepared()
             merger = StatementMerger(prepared, self._statement)
             with prepared.transaction():
-                self._write(prepared, PendingDiff(self.batch), merger)
+                # A plain batch has been counted, and its statement has its bars.
+                pieces = [] if self._batch is None else [PendingDiff(self._batch)]
+                self._write(prepared, pieces, merger)
                 self._unanswered = merger.transaction_id or _transaction_id(prepared)
         else:
             with StoredReader(sessions.reader) as stored:
                 piece = stored.beside(self.batch)
             writer = sessions.writer()
             with writer.transaction():
-                self._write(writer, piece, CopyMerger(writer, [], direct=self._direct))
+                self._write(writer, [piece], CopyMerger(writer, [], direct=self._direct))
                 self._unanswered = _transaction_id(writer)
         self._unanswered = None
 
-    def _write(self, session: Executor, piece: PendingDiff, merger: Merger) -> None:
-        self.counts = write_part(session, [piece], self._run_id, part=self._part, merger=merger)
+    def _write(self, session: Executor, pieces: list[PendingDiff], merger: Merger) -> None:
+        self.counts = write_part(session, pieces, self._run_id, part=self._part, merger=merger)
 
     def _new_spellings(self) -> pl.DataFrame | None:
         new = [row for row in self._spelled if row not in self.remembered]
@@ -155,12 +199,12 @@ class Transaction:
         return bool(status == "committed")
 
     def _tell(self, *, committed: bool) -> None:
-        rows = self.counts.written if committed else self.batch.bars.height
+        rows = self.counts.written if committed else self._rows
         if rows:
             self._emit(BarsWritten(self._source, self._method, rows, self._seconds, committed))
         if committed:
             self.remembered.update(self._spelled)
-            self._emit(Committed(self._source, self.counts, dict(self.batch.rejected)))
+            self._emit(Committed(self._source, self.counts, dict(self._rejected)))
 
 
 def _transaction_id(session: Executor) -> str | None:

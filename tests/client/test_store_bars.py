@@ -27,7 +27,7 @@ from loader.check.validate import RuleSettings
 from loader.client import Bar, WriteResult
 from loader.client.bar import checked_row, columns, frame
 from loader.client.checks import Checks
-from loader.client.keys import KnownKeys
+from loader.client.checks.keys import KnownKeys
 from loader.read.batch import Location, RawBatch
 from loader.results import Counts
 from loader.settings import Meaning

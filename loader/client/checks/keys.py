@@ -11,13 +11,14 @@ from loader.bars import SERIES
 from loader.check.layout.decide import Layout, decide
 from loader.check.normalise import Normalised, normalise
 from loader.read.batch import Location, RawBatch
-from loader.settings import Meaning
+from loader.settings import Meaning as Said
 
 _COUNTS: Final = [name for name, dtype in bars.SCHEMA.items() if dtype.is_integer()]
 #: Above this, normalising all rows is as fast as looking up their keys.
 _FEW: Final = 1_500
-#: Keys to remember; a program with more instruments makes a mistake.
-_MOST: Final = 100_000
+#: The normalised key, the source symbol, the step of the grid (microseconds), and whether the key
+#: has each fault.
+Meaning = tuple[tuple[Any, ...], Any, Any, tuple[bool, ...]]
 
 #: What is not known of a bar, as NumPy writes it, is null.
 _KNOWN: Final = [pl.col(name).fill_nan(None) for name in ("volume", "vwap")]
@@ -27,14 +28,17 @@ class KnownKeys:
     """Normalises frames from `client.bar` as `check.normalise` does, small ones ten times as fast:
     their types leave nothing to do for numbers and times, and keys are few."""
 
+    #: Keys to remember; a program with more instruments makes a mistake.
+    MOST: Final = 100_000
+
     def __init__(self) -> None:
         empty = RawBatch(pl.DataFrame(schema=bars.SCHEMA), Location("bars", 0, 1))
-        self._layout: Layout = decide(empty, Meaning())
+        self._layout: Layout = decide(empty, Said())
         faults = normalise(empty, self._layout).faults.columns
         #: For each fault a column of one row without it, to extend to any length.
         self._sound = {name: pl.Series(name, [False]) for name in faults}
-        #: By key as given: normalised key, source symbol, grid step, whether it has each fault.
-        self._known: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+        #: By key as given.
+        self._known: dict[tuple[Any, ...], Meaning] = {}
 
     def normalise(self, batch: RawBatch) -> Normalised:
         """Normalises the rows of `batch`."""
@@ -43,7 +47,7 @@ class KnownKeys:
         if not 0 < frame.height <= _FEW or not counts_are_whole:
             return normalise(batch, self._layout)
         given = list(zip(*(frame.get_column(name).to_list() for name in SERIES), strict=True))
-        self._learn(set(given))
+        self.learn(set(given))
         found = zip(*(self._known[key] for key in given), strict=True)
         words, source_symbols, steps, faults = found
         normal = [
@@ -65,11 +69,16 @@ class KnownKeys:
             pl.Series("steps", steps, dtype=pl.Int64),
         )
 
-    def _learn(self, keys: set[tuple[Any, ...]]) -> None:
+    def meaning(self, key: tuple[Any, ...]) -> Meaning | None:
+        """What a key means that `learn` was given; None if it is new."""
+        return self._known.get(key)
+
+    def learn(self, keys: set[tuple[Any, ...]]) -> None:
+        """Finds out what those of the keys mean that are new: strings, or None."""
         unseen = keys - self._known.keys()
         if not unseen:
             return
-        if len(self._known) + len(unseen) > _MOST:
+        if len(self._known) + len(unseen) > self.MOST:
             self._known.clear()
             unseen = keys
         keys_alone = pl.DataFrame(
