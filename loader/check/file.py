@@ -202,11 +202,12 @@ class Checking:
     def _within(self, batch: RawBatch, normalised: Normalised) -> CheckedBatch:
         """The batch after the rules, without the rows that are not in the part."""
         if self._part is None:
-            return validate(batch, normalised, self._rules)
+            return validate(batch, normalised, self._rules, for_server=True)
         outside = self._part.outside(normalised.bars)
         rows = int(outside.sum())
         skipped = outside if normalised.skipped is None else normalised.skipped | outside
-        checked = validate(batch, replace(normalised, skipped=skipped), self._rules)
+        normalised = replace(normalised, skipped=skipped)
+        checked = validate(batch, normalised, self._rules, for_server=True)
         return replace(checked, skipped=checked.skipped - rows, outside=rows)
 
     def _beside(

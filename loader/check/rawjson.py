@@ -26,16 +26,26 @@ _ROW, _MOST, _LEAST = 8_000, 2_000, 200
 _PER_SECOND: Final = {"ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
-def encode(rows: pl.DataFrame) -> pl.Series:
-    """Each row as a JSON object (String, named `raw`) of its columns, in their order."""
+def encode(rows: pl.DataFrame, *, for_server: bool = False) -> pl.Series:
+    """Each row as a JSON object (String, named `raw`) of its columns, in their order, or in the
+    order in which jsonb keeps them: the server need not sort them then."""
     kept = min(_MOST, max(_LEAST, _ROW // max(rows.width, 1)))
+    columns = [(_name(column.name, number), column) for number, column in enumerate(rows, 1)]
+    if for_server:
+        columns.sort(key=lambda each: _place(each[0]))
     parts: list[pl.Series | str] = []
-    for number, column in enumerate(rows, start=1):
-        name = json.dumps(_name(column.name, number), ensure_ascii=False)
-        parts += [f"{'{' if number == 1 else ','}{name}:", *_value(column, kept)]
+    for name, column in columns:
+        key = json.dumps(name, ensure_ascii=False)
+        parts += [f"{',' if parts else '{'}{key}:", *_value(column, kept)]
     if not parts:
         return pl.repeat("{}", rows.height, dtype=pl.String, eager=True).alias("raw")
     return _joined([*parts, "}"], rows.height)
+
+
+def _place(name: str) -> tuple[int, bytes]:
+    """A sort key as that of jsonb: the length in bytes, then the bytes."""
+    written = name.encode()
+    return len(written), written
 
 
 def _value(column: pl.Series, kept: int) -> tuple[pl.Series | str, ...]:

@@ -75,8 +75,13 @@ class CheckedBatch:
     restarts: Restarts | None = None
 
 
-def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) -> CheckedBatch:
-    """Splits the bars of `batch` into good and bad ones. Pure; cheap if every row is good."""
+def validate(
+    batch: RawBatch, normalised: Normalised, settings: RuleSettings, *, for_server: bool = False
+) -> CheckedBatch:
+    """Splits the bars of `batch` into good and bad ones. Pure; cheap if every row is good.
+
+    `for_server`: see `rawjson.encode`.
+    """
     active = rules(settings)
     start, raw = batch.location.start_row, batch.frame
     last_row = start + raw.height - 1
@@ -108,7 +113,7 @@ def validate(batch: RawBatch, normalised: Normalised, settings: RuleSettings) ->
         [
             numbered["row_number"].filter(~sound),
             _names(broken, rejected),
-            rawjson.encode(raw.filter(~sound)),
+            rawjson.encode(raw.filter(~sound), for_server=for_server),
         ]
     )
     bad = with_keys(bad.hstack(numbered.filter(~sound).select(bars.KEY)))

@@ -172,7 +172,8 @@ class FileWork:
     ) -> None:
         """One transaction; and a second one, to record a part that was refused."""
         name, hours = self.source.name, HourCounts()
-        with Spool(bars.SCHEMA) as staged, Spool(quarantine.BAD) as rejects:
+        rejected = Spool(quarantine.BAD, quarantine.AT_ONCE)
+        with Spool(bars.SCHEMA) as staged, rejected as rejects:
             part = Part(
                 name,
                 rejects,

@@ -20,12 +20,16 @@ class Spool:
 
     They are in a scratch file, as an Arrow IPC stream.
 
+    Args:
+        at_once: rows that a frame has at most when it comes back; longer ones are cut.
+
     Raises:
         NoRoom: there is no room for them.
     """
 
-    def __init__(self, schema: dict[str, pl.DataType]) -> None:
+    def __init__(self, schema: dict[str, pl.DataType], at_once: int | None = None) -> None:
         self.schema = schema
+        self._at_once = at_once
         self.rows = 0
         self._file: IO[bytes] | None = None
         self._writer: pa.RecordBatchStreamWriter | None = None
@@ -49,7 +53,7 @@ class Spool:
             if self._writer is None:
                 self._file = scratch_file()
                 self._writer = pa.ipc.new_stream(self._file, table.schema)
-            self._writer.write_table(table)
+            self._writer.write_table(table, max_chunksize=self._at_once)
         self.rows += frame.height
 
     def __iter__(self) -> Iterator[pl.DataFrame]:

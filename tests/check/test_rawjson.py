@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import polars as pl
+import psycopg
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -54,6 +55,21 @@ def test_text_is_kept_as_it_stands_in_the_order_of_the_columns() -> None:
     frame = pl.DataFrame({"b": [" 1.50 ", ""], "a": ['say "x"', None], "é\n": ["1,234", "\\0"]})
     assert encode(frame)[0] == '{"b":" 1.50 ","a":"say \\"x\\"","é\\n":"1,234"}'
     assert rows(frame)[1] == {"b": "", "a": None, "é\n": "\\0"}
+
+
+def test_the_server_gets_columns_in_the_order_of_jsonb(database_url: str) -> None:
+    long = "n" * 250
+    names = ("volume", "é", "b\0", long, "ts", "zzz", "B", "日", "a", "aa", "ö", 'say "x"')
+    frame = pl.DataFrame({name: [str(place)] for place, name in enumerate(names)})
+    encoded = encode(frame, for_server=True)[0]
+    assert json.loads(encoded) == json.loads(encode(frame)[0])
+    assert [*json.loads(encoded)] == [
+        "B", "a", "aa", "ts", "é", "ö", "zzz", "日", "b␀", "volume", 'say "x"',
+        f"{'n' * 200}␛… column 4",
+    ]  # fmt: skip
+    with psycopg.connect(database_url) as connection:
+        (kept,) = connection.execute("SELECT %s::jsonb::text", [encoded]).fetchone() or ("",)
+    assert [*json.loads(kept).items()] == [*json.loads(encoded).items()]
 
 
 @pytest.mark.parametrize(

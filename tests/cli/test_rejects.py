@@ -90,6 +90,10 @@ def test_a_replay_with_the_columns_put_right(run: Run, tmp_path: Path, database_
     fix = ("--column", "high=low", "--column", "low=high")
     looked = run("rejects", "replay", str(first), *fix, "--dry-run")
     assert "1 of 2 rejected rows would get in" in looked.out
+    assert "To load it, run the same command without --dry-run." in looked.out
+    vain = run("rejects", "replay", str(first), "--dry-run")
+    assert "without --dry-run" not in vain.out
+    assert "Nothing would be loaded: every row would be rejected." in vain.out
     assert fetch(database_url, STATES) == [(2, "waiting"), (4, "waiting")]
     again = run("rejects", "replay", str(first), *fix, "--json").json()
     assert (again["rows_read"], again["rows_inserted"], again["rows_failed"]) == (2, 1, 1)

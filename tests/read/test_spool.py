@@ -27,6 +27,14 @@ def test_a_spool_gives_frames_in_the_order_they_came() -> None:
         assert [each.rows() for each in spool] == [[("a", 1), (None, 2)], [("b", None)]]
 
 
+def test_a_spool_cuts_long_frames() -> None:
+    with Spool(SCHEMA, at_once=2) as spool:
+        for each in (frame(("a", 1), ("b", 2), (None, 3)), frame(("c", None))):
+            spool.append(each)
+        cut = [each.rows() for each in spool]
+    assert cut == [[("a", 1), ("b", 2)], [(None, 3)], [("c", None)]]
+
+
 def test_partitions_come_in_the_order_of_their_keys_joined() -> None:
     with Partitions(SCHEMA) as partitions:
         for key, row in ((2, ("c", 3)), (1, ("a", 1)), (2, ("d", 4)), (3, ("e", None))):

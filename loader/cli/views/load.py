@@ -202,6 +202,8 @@ def _next_steps(result: LoadResult, plan: str | None = None) -> list[str]:
             load = "Nothing would be loaded: see below."
         elif not result.counts.read:
             load = "Nothing would be loaded: no row was read."
+        elif not failed and _only_rejects(result.counts):
+            load = "Nothing would be loaded: every row would be rejected."
         elif failed:
             load = f"{counted(failed, 'file')} would not be loaded: see below. The others would, "
             load += "by the same command without --dry-run."
@@ -211,6 +213,10 @@ def _next_steps(result: LoadResult, plan: str | None = None) -> list[str]:
         show = f"mdload rejects show {result.run_id}"
         steps.append(show if result.tenant is None else f"{show} --tenant {result.tenant}")
     return ["", "next: " + ";  ".join(steps)]
+
+
+def _only_rejects(counts: Counts) -> bool:
+    return 0 < counts.rejected == counts.read - counts.skipped
 
 
 def print_errors(result: LoadResult) -> None:

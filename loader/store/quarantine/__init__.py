@@ -11,7 +11,11 @@ from loader.check.validate import BAD
 from loader.db.arrow import Connection
 from loader.db.executor import Executor
 
-__all__ = ["BAD", "keep"]
+__all__ = ["AT_ONCE", "BAD", "keep"]
+
+#: Rows to read back at once from where rejects wait: more take new memory for each frame, which
+#: costs as much as reading them.
+AT_ONCE: Final = 10_000
 
 #: Rows per statement.
 _ROWS_AT_ONCE = 10_000
