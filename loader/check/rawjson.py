@@ -17,6 +17,8 @@ from polars.datatypes import DataTypeClass
 
 #: What JSON text escapes.
 _ESCAPED: Final = r'["\\\x00-\x1f]'
+#: These and the marks; one look for both is enough for most columns.
+_SPECIAL: Final = r'["\\\x00-\x1f␀␛]'
 _ESCAPES: Final = {"␛": "␛␛", "␀": "␛␀", "\0": "␀"}
 #: Polars ends the process over times far beyond the year 9999; their number is printed instead.
 _MAX_SECONDS: Final = 253_402_300_800
@@ -52,8 +54,10 @@ def _value(column: pl.Series, kept: int) -> tuple[pl.Series | str, ...]:
     """The cells as JSON, in parts: strings, or null."""
     text, dtype = as_text(column), column.dtype
     if not (dtype.is_numeric() or dtype.is_temporal() or dtype == pl.Boolean):
-        text = _cell(text, kept)
-        if text.str.contains(_ESCAPED).any():
+        special = text.str.contains(_SPECIAL).any()
+        if special or (text.str.len_bytes() > kept).any():
+            text = _cell(text, kept)
+        if special and text.str.contains(_ESCAPED).any():
             encoded = pl.struct("text").struct.json_encode().str.strip_prefix('{"text":')
             return (text.to_frame("text").select(encoded.str.head(-1)).to_series(),)
     if not text.null_count():
