@@ -172,6 +172,26 @@ def test_what_a_worker_says_of_a_file_comes_between_its_first_event_and_its_last
     ]  # fmt: skip
 
 
+def test_a_result_that_dies_with_its_worker_is_waited_for() -> None:
+    """Dask tells that the task has ended, then that its result is lost, and runs it again."""
+    heard: list[Event] = []
+    run = cast(LoadRun, SimpleNamespace(emit=heard.append, upkeep=None))
+    result = FileResult("a.csv", "loaded", Counts(10), size_bytes=100)
+    future = SimpleNamespace(
+        status="lost",
+        result=lambda: Outcome(result, (FileStarted("a.csv", 100), FileDone(result)), ()),
+    )
+
+    def run_again() -> None:
+        future.status = "finished"
+
+    future.exception = run_again
+    spread = Spread(cast(Any, None), Place(processes=2))
+    source = cast(Source, SimpleNamespace(name="a.csv", size_bytes=100))
+    assert spread._result(run, source, cast(Any, future)) == result
+    assert heard[-1] == FileDone(result)
+
+
 def test_a_file_that_cannot_be_loaded_is_one_error(
     mdload: Mdload, database_url: str, folder: Path
 ) -> None:

@@ -132,6 +132,10 @@ class Spread:
                 told = none
 
     def _result(self, run: LoadRun, source: Source, future: Future) -> FileResult:
+        if future.status == "lost":
+            # Its worker died before the result was fetched: Dask runs the task again, which finds
+            # the file in the ledger. This waits for it.
+            future.exception()
         if future.status == "finished":
             outcome: task.Outcome = future.result()
             for hours in outcome.hours:
