@@ -26,6 +26,12 @@ WITH written AS (
 SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted), (SELECT count(*) FROM kept)
   FROM written
 
+-- two_phases --
+-- Makes this transaction commit in two phases. Where it writes to a single shard only, Citus would commit there first, and
+-- a server that is lost then would leave bars changed without their revisions and counts. Writes no row.
+INSERT INTO bars_ohlcv (@key, open, high, low, close)
+SELECT @key, new_open, new_high, new_low, new_close FROM bars_ohlcv_revisions WHERE false
+
 -- of_every_shard --
 -- The command that every_shard hands to each of them: the rows of the statement that takes the place of TABLE.
 SELECT json_agg(t) FROM (TABLE bars_ohlcv) t

@@ -144,6 +144,7 @@ def merge_statement(
 def _merged_rows(session: Prepared, statement: Statement, run_id: int | None) -> Merged:
     """`merge_statement` where Citus has distributed the bars. The transaction's number is the one
     of its load, which is on the coordinator."""
+    session.run("two_phases")
     rows = [list(row.values()) for row in json.loads(statement.bars)]
     inserted, updated, revised = session.of_rows("bars_merge_rows", rows, run_id)
     shape.insist_kept(session, updated, revised)

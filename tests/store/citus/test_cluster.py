@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import psycopg
 import pytest
 
+from loader import bars
+from loader.db.prepared import Prepared
 from loader.db.queries import query
+from loader.store import merge
 from tests.conftest import Ran, needs_citus
 from tests.store.citus.cluster import distributed
 from tests.support.crashing import contents
@@ -157,3 +163,32 @@ def test_a_look_for_any_bar_brings_one_row_of_a_shard(
     rows = [float(n) for (line,) in plan for n in re.findall(r"actual .*?rows=([\d.]+)", line)]
     assert rows
     assert max(rows) <= 32
+
+
+def test_a_batch_for_one_shard_commits_in_two_phases(
+    cluster: str, mdload: Callable[..., Ran]
+) -> None:
+    """Else its bars would be committed before its revisions and counts, and might stay alone."""
+    assert mdload("citus", "enable", "--yes", env={"DATABASE_URL": cluster}).code == 0
+    issued: list[str] = []
+    at = datetime(2024, 1, 2, tzinfo=UTC)
+    with closing(Prepared(cluster)) as session:
+        session._connection.add_notice_handler(
+            lambda notice: issued.append(notice.message_primary or "")
+        )
+        session._cursor.execute(
+            "SET citus.log_remote_commands = on; SET client_min_messages = notice"
+        )
+        session._connection.commit()
+        for price in (1.0, 2.0):
+            for number in range(12):
+                frame = pl.DataFrame(
+                    [("p", f"S{number}", "1m", at, price, price, price, price, 1.0, None, None)],
+                    schema=bars.SCHEMA, orient="row",
+                )  # fmt: skip
+                statement = merge.Statement(1, frame.write_json(), at, at)
+                with session.transaction():
+                    merge.merge_statement(session, statement, None)
+    commits = [text for text in issued if re.search(r"issuing COMMIT$", text, re.MULTILINE)]
+    assert commits == []
+    assert [text for text in issued if "issuing COMMIT PREPARED" in text]
