@@ -132,7 +132,8 @@ def contents(url: str) -> dict[str, bytes]:
     both = ", ".join(f"{side}_{v}" for side in ("old", "new") for v in VALUES)
     wanted = {
         "bars": f"SELECT {keys}, {', '.join(VALUES)} FROM bars_ohlcv ORDER BY {keys}",
-        "revisions": f"SELECT {keys}, {both} FROM bars_ohlcv_revisions ORDER BY {keys}",
+        # A bar may have several revisions.
+        "revisions": f"SELECT {keys}, {both} FROM bars_ohlcv_revisions ORDER BY {keys}, {both}",
         "spellings": "SELECT provider, source_symbol, symbol FROM provider_symbols ORDER BY 1, 2",
         # A shuffled file that was committed in part is read again from its start, bad rows too.
         "rejects": "SELECT DISTINCT row_number, rules, raw::text FROM bars_rejected"
