@@ -44,6 +44,8 @@ _NODE_LOST = re.compile(
     r"could not (connect to|establish connection to) .*node",
     re.IGNORECASE,
 )
+#: What it says of a key that another writer took first: the code is lost on the way from the shard.
+_KEY_TAKEN: Final = "duplicate key value violates unique constraint"
 #: What libpq says where no user is named and the account has no name (in containers).
 _NAMELESS: Final = re.compile(r"local user with ID \d+ does not exist")
 #: How a server refuses a connection: the drivers give no SQLSTATE for it.
@@ -67,7 +69,8 @@ def translate(error: Exception, doing: str) -> DatabaseError:
     text = _first_line(str(error))
     kind: type[DatabaseError] = DatabaseError
     hint = _HINTS.get(sqlstate or "")
-    if sqlstate and sqlstate.startswith(_CONTENDED):
+    taken = sqlstate == "XX000" and _KEY_TAKEN in text
+    if taken or (sqlstate and sqlstate.startswith(_CONTENDED)):
         kind, hint = Contended, "another writer was in the way; run the same command again"
     elif sqlstate == "0A000" and "locking compressed tuples" in text:
         kind, hint = BarsCompressed, "run the same command again"

@@ -21,7 +21,7 @@ from loader.db.arrow import connect
 from loader.db.executor import Executor
 from loader.db.queries import queries, query, shards
 from loader.db.translate import translate
-from loader.errors import ConnectionLost, NothingStored
+from loader.errors import ConnectionLost, Contended, NothingStored
 from loader.store.runs.tracker import JobRunTracker
 from loader.store.series import SeriesFilter, stored_series
 from loader.store.versions import undo
@@ -256,3 +256,12 @@ def test_the_loss_of_another_server_is_a_lost_connection() -> None:
     ):
         error = type("Lost", (Exception,), {"sqlstate": state})(f"ERROR:  {text}")
         assert isinstance(translate(error, "loading"), ConnectionLost)
+
+
+def test_a_key_that_another_load_took_on_a_shard_is_another_writer() -> None:
+    """Citus gives it as an internal error at the end of a COPY."""
+    error = psycopg.errors.InternalError_(
+        'duplicate key value violates unique constraint "bars_ohlcv_pk_102025"'
+    )
+    error.sqlstate = "XX000"
+    assert isinstance(translate(error, "loading"), Contended)
