@@ -193,7 +193,7 @@ class TestTdx:
 
     def test_prices_as_floats(self, opened: Reader) -> None:
         data = struct.pack("<I4fIIf", 20200102, 3480.0, 3512.0, 3470.0, 3500.0, 12, 34, 0.0)
-        assert "whose prices are floats" in str(refusal(opened, "28#AL8.day", data))
+        assert "with prices as floats" in str(refusal(opened, "28#AL8.day", data))
 
     def test_cut_short_anywhere(self, opened: Reader) -> None:
         for end in range(33, 64):
