@@ -207,8 +207,8 @@ SELECT EXISTS (
        AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'citus'))
 
 -- undo_many_session --
--- For this transaction: the least memory with which the server makes an index with a second process.
-SELECT set_config('maintenance_work_mem', '64MB', true)
+-- For this transaction: the memory $1 for making an index.
+SELECT set_config('maintenance_work_mem', $1, true)
 
 -- undo_many_hold --
 -- Takes the revisions for this transaction alone; does not wait for them.

@@ -12,6 +12,9 @@ from loader.db.arrow import Connection
 
 #: With fewer bars, both are kept up in the time that it takes to make them.
 FEWEST: Final = 100_000
+#: The rows are nearly in the order of the bars' key: sorted in small pieces, most of them need
+#: nothing. The revisions' key is in order: with this much memory, a second process helps.
+_SMALL, _SHARED = "16MB", "64MB"
 
 
 @contextmanager
@@ -26,10 +29,11 @@ def indexes_made_after(writer: Connection, *, wanted: bool) -> Iterator[None]:
     fits = wanted and bool(writer.one("undo_many_fits", FEWEST)[0])
     if fits:
         writer.run("undo_many_hold")
-        writer.run("undo_many_session")
         writer.run("undo_many_key_drop")
         writer.run("undo_many_index_drop")
     yield
     if fits:
-        writer.run("undo_many_key_make")
+        writer.run("undo_many_session", _SMALL)
         writer.run("undo_many_index_make")
+        writer.run("undo_many_session", _SHARED)
+        writer.run("undo_many_key_make")
