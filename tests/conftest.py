@@ -238,6 +238,22 @@ def database_url(fresh: Callable[[], AbstractContextManager[str]]) -> Iterator[s
         yield url
 
 
+@pytest.fixture(scope="module")
+def module_url(fresh: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
+    """URL of a database of `fresh` that the tests of a module share."""
+    with fresh() as url:
+        yield url
+
+
+@pytest.fixture
+def emptied_url(module_url: str) -> str:
+    """`module_url`, with nothing loaded yet."""
+    with psycopg.connect(module_url, autocommit=True) as connection:
+        connection.execute("TRUNCATE bars_ohlcv, bars_ohlcv_revisions, bars_loads, bars_rejected, "
+                           "provider_symbols, job_run_files, job_runs CASCADE")  # fmt: skip
+    return module_url
+
+
 @pytest.fixture(scope="session")
 def partitioned_template(server_url: str) -> Iterator[str]:
     """As `template`, with bars in a table that PostgreSQL itself partitions by time."""
@@ -293,10 +309,13 @@ def forker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
         yield found
 
 
-@pytest.fixture
-def forked(home: Path, tmp_path: Path, forker: Forker) -> Callable[..., Ran]:
-    """As `mdload`, in less time. For tests of many commands, and of what they print and do; how a
-    process begins, what it imports and its signals are tested with `mdload`."""
+Start = Callable[
+    [list[str], dict[str, str], Path, bytes, float], subprocess.CompletedProcess[bytes]
+]
+
+
+def commands(home: Path, folder: Path, start: Start) -> Callable[..., Ran]:
+    """Runs commands by `start`, in `folder` by default."""
 
     def run(
         *args: str | Path,
@@ -305,13 +324,29 @@ def forked(home: Path, tmp_path: Path, forker: Forker) -> Callable[..., Ran]:
         cwd: Path | None = None,
         timeout: float = 120,
     ) -> Ran:
-        assert not [name for name in env or {} if name.startswith(EARLY)]
         data = stdin.encode() if isinstance(stdin, str) else stdin
-        whole = environment(home, env)
-        ended = forker.run([*map(str, args)], whole, cwd or tmp_path, data, timeout)
+        ended = start([*map(str, args)], environment(home, env), cwd or folder, data, timeout)
         return Ran(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
     return run
+
+
+@pytest.fixture
+def forked(home: Path, tmp_path: Path, forker: Forker) -> Callable[..., Ran]:
+    """As `mdload`, in less time. For tests of many commands, and of what they print and do; how a
+    process begins, what it imports and its signals are tested with `mdload`."""
+
+    def start(
+        args: list[str], env: dict[str, str], cwd: Path, stdin: bytes, timeout: float
+    ) -> subprocess.CompletedProcess[bytes]:
+        early, plain = (
+            {name: value for name, value in each.items() if name.startswith(EARLY)}
+            for each in (env, environment(home))
+        )
+        assert early == plain, "use mdload: these are read when a process begins"
+        return forker.run(args, env, cwd, stdin, timeout)
+
+    return commands(home, tmp_path, start)
 
 
 @pytest.fixture
@@ -321,22 +356,12 @@ def mdload(home: Path, tmp_path: Path) -> Callable[..., Ran]:
     Its embedded server lives in the fixture `home`; its folder is `tmp_path` by default.
     """
 
-    def run(
-        *args: str | Path,
-        env: dict[str, str] | None = None,
-        stdin: str | bytes = b"",
-        cwd: Path | None = None,
-        timeout: float = 120,
-    ) -> Ran:
-        ended = subprocess.run(
-            [sys.executable, "-m", "loader", *map(str, args)],
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
-            env=environment(home, env),
-            cwd=cwd or tmp_path,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-        )
-        return Ran(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+    def start(
+        args: list[str], env: dict[str, str], cwd: Path, stdin: bytes, timeout: float
+    ) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [sys.executable, "-m", "loader", *args], input=stdin, env=env, cwd=cwd,
+            capture_output=True, timeout=timeout, check=False,
+        )  # fmt: skip
 
-    return run
+    return commands(home, tmp_path, start)

@@ -37,8 +37,8 @@ def prune(
 ) -> None:
     """Remove old history: revisions, loads, runs and rejects, each if its option is given.
 
-    Keeps all that a pin needs. Bars as of a time before the removed revisions are no longer right,
-    and a run with folded loads can no longer be rolled back. Asks first; without a terminal, give
+    Keeps all that a pin needs. Bars as of a time before the removed revisions are wrong from then
+    on, and a run with folded loads cannot be rolled back. Asks first; without a terminal, give
     --yes.
     """
     from loader.cli.store import store

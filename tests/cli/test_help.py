@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
 
 import click
 import pytest
 
 from loader.cli import root
+from tests.support.commands import every_command
 
-
-def _commands(command: click.Command, *words: str) -> Iterator[tuple[str, click.Command]]:
-    """Every command and group, as it is typed."""
-    yield " ".join(words), command
-    if isinstance(command, click.Group):
-        ctx = click.Context(command)
-        for name in command.list_commands(ctx):
-            if (below := command.get_command(ctx, name)) is not None:
-                yield from _commands(below, *words, name)
-
-
-COMMANDS = dict(_commands(root))
+COMMANDS = dict(every_command(root))
 
 
 def shown(command: str, columns: int) -> str:

@@ -3,7 +3,7 @@ names them, through the real executable; and the same for programs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +18,7 @@ from loader.errors import UnknownRun
 from loader.store.runs import JobRunTracker
 from tests.conftest import Ran
 from tests.support.candles import Candle
+from tests.support.commands import every_command
 from tests.support.jobs import bars, config
 from tests.support.sql import fetch
 
@@ -25,18 +26,12 @@ Mdload = Callable[..., Ran]
 HUGE = "1" + 20 * "0"
 
 
-def _numbers(command: click.Command, *words: str) -> Iterator[tuple[str, click.Parameter]]:
-    for param in command.params:
-        if isinstance(param.type, (click.IntRange, click.FloatRange, click.types.IntParamType)):
-            yield " ".join(words), param
-    if isinstance(command, click.Group):
-        ctx = click.Context(command)
-        for name in command.list_commands(ctx):
-            if (below := command.get_command(ctx, name)) is not None:
-                yield from _numbers(below, *words, name)
-
-
-NUMBERS = [pytest.param(*found, id=f"{found[0]} {found[1].name}") for found in _numbers(root)]
+NUMBERS = [
+    pytest.param(words, param, id=f"{words} {param.name}")
+    for words, command in every_command(root)
+    for param in command.params
+    if isinstance(param.type, (click.IntRange, click.FloatRange, click.types.IntParamType))
+]
 
 
 @pytest.mark.parametrize(("command", "param"), NUMBERS)

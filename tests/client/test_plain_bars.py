@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -26,7 +25,6 @@ from loader.events import BarsWritten, Committed, Event
 from loader.ingest.mergers import StatementMerger
 from loader.ingest.tally import Tally
 from loader.store.runs import JobRunTracker
-from tests.conftest import database
 from tests.support.candles import T0, Candle, minutes
 from tests.support.sql import fetch
 
@@ -184,28 +182,13 @@ def test_wrong_types_are_refused_as_before(wrong: dict[str, Any], error: type[Ex
         quickly(Candle(), Candle(**wrong))
 
 
-@pytest.fixture(scope="module")
-def module_url(server_url: str, template: str) -> Iterator[str]:
-    with database(server_url, template) as url:
-        yield url
-
-
-@pytest.fixture
-def url(module_url: str) -> str:
-    with psycopg.connect(module_url, autocommit=True) as connection:
-        connection.execute(
-            "TRUNCATE bars_ohlcv, bars_ohlcv_revisions, bars_rejected, provider_symbols"
-        )
-    return module_url
-
-
-def test_plain_batches_of_a_run(url: str) -> None:
+def test_plain_batches_of_a_run(emptied_url: str) -> None:
     """Their rows, revisions, counts and events are those of any batch."""
     heard: list[Event] = []
     with (
-        JobRunTracker(url) as tracker,
+        JobRunTracker(emptied_url) as tracker,
         tracker.run("feed", provider="p") as run,
-        StoreClient(url, run_id=run.id, listeners=[heard.append]) as client,
+        StoreClient(emptied_url, run_id=run.id, listeners=[heard.append]) as client,
     ):
         client.write_bars(minutes(2))
         again = [Candle(ts=T0 + timedelta(minutes=n), close=10.75) for n in (1, 3, 2)]
@@ -215,44 +198,44 @@ def test_plain_batches_of_a_run(url: str) -> None:
         assert client.write_bars(again).unchanged == 3
     assert [e.bars for e in heard if isinstance(e, BarsWritten)] == [2, 3]
     assert [e.counts.read for e in heard if isinstance(e, Committed)] == [2, 3, 3]
-    assert fetch(url, "SELECT ts, close FROM bars_ohlcv ORDER BY ts") == [
+    assert fetch(emptied_url, "SELECT ts, close FROM bars_ohlcv ORDER BY ts") == [
         (T0, 10.5), *((T0 + timedelta(minutes=n), 10.75) for n in (1, 2, 3)),
     ]  # fmt: skip
-    assert fetch(url, "SELECT count(*) FROM bars_ohlcv_revisions") == [(1,)]
+    assert fetch(emptied_url, "SELECT count(*) FROM bars_ohlcv_revisions") == [(1,)]
     assert fetch(
-        url,
+        emptied_url,
         "SELECT status, rows_read, rows_inserted, rows_updated, rows_unchanged, symbols, min_ts, "
         "max_ts FROM job_runs",
     ) == [("success", 8, 4, 1, 3, ["AA"], T0, T0 + timedelta(minutes=3))]
 
 
-def test_a_symbol_of_another_security_is_kept_out_of_a_plain_batch(url: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
+def test_a_symbol_of_another_security_is_kept_out_of_a_plain_batch(emptied_url: str) -> None:
+    with psycopg.connect(emptied_url, autocommit=True) as connection:
         connection.execute(
             "INSERT INTO provider_symbols (provider, source_symbol, symbol, convention) "
             "VALUES ('p', 'ALpA', 'AL.PRA', 'polygon')"
         )
     batch = [Candle(symbol="BB"), Candle(symbol="al.prA"), Candle(symbol="CC")]
-    with StoreClient(url) as client:
+    with StoreClient(emptied_url) as client:
         assert client.write_bars(batch).rejected == 1
         result = client.write_bars(batch)
     assert (result.submitted, result.unchanged, result.rejected) == (3, 2, 1)
     assert result.rejects.select("row_number", "rules").rows() == [(2, ["symbol_collision"])]
-    assert fetch(url, "SELECT count(*) FROM bars_rejected") == [(2,)]
+    assert fetch(emptied_url, "SELECT count(*) FROM bars_rejected") == [(2,)]
 
 
 def test_a_plain_batch_that_meets_compressed_bars_is_copied(
-    url: str, monkeypatch: pytest.MonkeyPatch
+    emptied_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[Event] = []
 
     def refuse(*_: object) -> None:
         raise BarsCompressed("bars are compressed")
 
-    with StoreClient(url, listeners=[heard.append]) as client:
+    with StoreClient(emptied_url, listeners=[heard.append]) as client:
         client.write_bars(minutes(2))
         monkeypatch.setattr(StatementMerger, "merge", refuse)
         result = client.write_bars([Candle(close=10.75), *minutes(3, 1)])
     assert (result.inserted, result.updated, result.unchanged) == (2, 1, 1)
     assert [e.method for e in heard if isinstance(e, BarsWritten)] == ["UPSERT", "COPY"]
-    assert fetch(url, "SELECT count(*) FROM bars_ohlcv") == [(4,)]
+    assert fetch(emptied_url, "SELECT count(*) FROM bars_ohlcv") == [(4,)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from loader.bars import SCHEMA
 from loader.client import AsyncStoreClient, StoreClient, WriteResult, transaction
-from tests.conftest import compress, database
+from tests.conftest import compress
 from tests.store.test_merge_oracle import Oracle, loads, stored
 
 Rows = list[dict[str, Any]]
@@ -59,12 +59,6 @@ def from_a_task(url: str, rows: Rows, size: int) -> WriteResult:
             return await client.write_bars(stream(), size)
 
     return asyncio.run(write())
-
-
-@pytest.fixture(scope="module")
-def module_url(server_url: str, template: str) -> Iterator[str]:
-    with database(server_url, template) as url:
-        yield url
 
 
 @pytest.mark.parametrize("limit", [0, 2, 10**9], ids=["copy", "either", "statement"])

@@ -50,11 +50,13 @@ HALVES = {
 
 @pytest.mark.parametrize("every", [None, 30], ids=["whole", "parts"])
 @pytest.mark.parametrize("half", HALVES)
-def test_half_of_a_dump_is_noted(url: str, tmp_path: Path, half: str, every: int | None) -> None:
+def test_half_of_a_dump_is_noted(
+    emptied_url: str, tmp_path: Path, half: str, every: int | None
+) -> None:
     path, rows = tmp_path / "night.parquet", HALVES[half]
-    assert night(url, path, WHOLE).findings == ()
+    assert night(emptied_url, path, WHOLE).findings == ()
     for dry_run in (True, False):
-        file = night(url, path, rows, dry_run=dry_run, commit_every=every)
+        file = night(emptied_url, path, rows, dry_run=dry_run, commit_every=every)
         assert (file.state, file.counts.unchanged) == ("loaded", len(rows))
         (found,) = file.findings
         assert (found.kind, found.action) == ("shorter", "noted")
@@ -63,19 +65,23 @@ def test_half_of_a_dump_is_noted(url: str, tmp_path: Path, half: str, every: int
         assert file.notes[-1].text == found.text
 
 
-def test_it_is_refused_if_more_is_lacking_than_may_be_gone(url: str, tmp_path: Path) -> None:
+def test_it_is_refused_if_more_is_lacking_than_may_be_gone(
+    emptied_url: str, tmp_path: Path
+) -> None:
     path = tmp_path / "night.parquet"
-    night(url, path, WHOLE)
+    night(emptied_url, path, WHOLE)
     for allowed in ("60", "30%"):
-        file = night(url, path, WHOLE[:140], dry_run=True, max_gone=RejectLimit.parse(allowed))
+        file = night(
+            emptied_url, path, WHOLE[:140], dry_run=True, max_gone=RejectLimit.parse(allowed)
+        )
         assert (file.state, file.findings[0].action) == ("loaded", "noted")
     for allowed in ("59", "29%"):
         limit = RejectLimit.parse(allowed)
-        file = night(url, path, WHOLE[:140], max_gone=limit)
+        file = night(emptied_url, path, WHOLE[:140], max_gone=limit)
         assert (file.state, file.exit_code) == ("refused", 4)
         assert f"60 fewer are more than --max-gone {allowed} allows" in str(file.error)
         assert "--accept shorter" in str(file.hint)
-    file = night(url, path, WHOLE[:140], max_gone=limit, accept=("shorter",))
+    file = night(emptied_url, path, WHOLE[:140], max_gone=limit, accept=("shorter",))
     assert (file.state, file.findings[0].action) == ("loaded", "accepted")
 
 
@@ -88,14 +94,14 @@ QUIET = {
 
 
 @pytest.mark.parametrize("case", QUIET)
-def test_other_files_are_as_long_as_they_like(url: str, tmp_path: Path, case: str) -> None:
+def test_other_files_are_as_long_as_they_like(emptied_url: str, tmp_path: Path, case: str) -> None:
     path = tmp_path / "night.parquet"
-    night(url, path, WHOLE)
-    file = night(url, path, QUIET[case])
+    night(emptied_url, path, WHOLE)
+    file = night(emptied_url, path, QUIET[case])
     assert (file.state, [f for f in file.findings if f.kind != "gone"]) == ("loaded", [])
 
 
-def test_other_settings_are_another_file(url: str, tmp_path: Path) -> None:
+def test_other_settings_are_another_file(emptied_url: str, tmp_path: Path) -> None:
     path = tmp_path / "night.parquet"
-    night(url, path, WHOLE)
-    assert night(url, path, WHOLE[:100], provider="q").findings == ()
+    night(emptied_url, path, WHOLE)
+    assert night(emptied_url, path, WHOLE[:100], provider="q").findings == ()

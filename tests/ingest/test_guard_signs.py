@@ -187,14 +187,14 @@ def in_ways(cases: Iterable[str], *all_ways: str) -> list[tuple[str, str]]:
     ("case", "way"), in_ways(REFUSED, "an hour late", "cents", "lots", "another symbol")
 )
 def test_a_file_that_looks_like_a_mistake_is_refused(
-    url: str, tmp_path: Path, case: str, way: str
+    emptied_url: str, tmp_path: Path, case: str, way: str
 ) -> None:
     stored, file, kind, words = REFUSED[case]
     if way == "parts":
         file = sorted(file, key=lambda row: (row["symbol"], row["ts"]))
-    assert run(url, stored, tmp_path / "stored.parquet").exit_code == 0
-    before, behind = bars(url), left_behind(url)
-    result = run(url, file, tmp_path / "file.parquet", **WAYS[way])
+    assert run(emptied_url, stored, tmp_path / "stored.parquet").exit_code == 0
+    before, behind = bars(emptied_url), left_behind(emptied_url)
+    result = run(emptied_url, file, tmp_path / "file.parquet", **WAYS[way])
     (told,) = result.files
     assert [(f.kind, f.action) for f in told.findings if f.kind != "gone"] == [(kind, "refused")]
     assert result.exit_code == 4
@@ -204,25 +204,25 @@ def test_a_file_that_looks_like_a_mistake_is_refused(
     assert told.error.startswith(f"{told.path}: {told.findings[0].text}; ")
     assert f"--accept {kind}" in (told.hint or "")
     if told.state == "refused":
-        assert bars(url) == before
-        assert left_behind(url) == behind
+        assert bars(emptied_url) == before
+        assert left_behind(emptied_url) == behind
         assert told.counts.rejected == told.counts.read
         assert told.counts.read == (min(150, len(file)) if way == "parts" else len(file))
     assert told.history.changed + told.history.inserted_between >= 20
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_it_is_loaded_if_its_kind_is_accepted(url: str, tmp_path: Path, case: str) -> None:
+def test_it_is_loaded_if_its_kind_is_accepted(emptied_url: str, tmp_path: Path, case: str) -> None:
     stored, file, kind, _ = REFUSED[case]
-    run(url, stored, tmp_path / "stored.parquet")
+    run(emptied_url, stored, tmp_path / "stored.parquet")
     others = {"shift", "price_scale", "volume_scale", "other_series", "restated", "gone"} - {kind}
-    refused = run(url, file, tmp_path / "file.parquet", accept=tuple(others))
+    refused = run(emptied_url, file, tmp_path / "file.parquet", accept=tuple(others))
     assert refused.exit_code == 4
-    result = run(url, file, tmp_path / "file.parquet", accept=(kind,))
+    result = run(emptied_url, file, tmp_path / "file.parquet", accept=(kind,))
     (told,) = result.files
     assert (result.exit_code, told.state) == (0, "loaded")
     assert [(f.kind, f.action) for f in told.findings if f.kind != "gone"] == [(kind, "accepted")]
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(emptied_url) as connection:
         row = connection.execute(
             "SELECT r.metadata -> 'accept', f.findings -> 0 ->> 'action', f.bars_changed "
             "FROM job_runs r JOIN job_run_files f ON f.run_id = r.id ORDER BY r.id DESC LIMIT 1"
@@ -325,10 +325,10 @@ REPORTED: dict[str, tuple[Rows, Rows, str, str]] = {
 
 
 @pytest.mark.parametrize(("case", "way"), in_ways(REPORTED, "two splits", "a roll of futures"))
-def test_what_is_reported_and_loaded(url: str, tmp_path: Path, case: str, way: str) -> None:
+def test_what_is_reported_and_loaded(emptied_url: str, tmp_path: Path, case: str, way: str) -> None:
     stored, file, kind, words = REPORTED[case]
-    run(url, stored, tmp_path / "stored.parquet")
-    result = run(url, file, tmp_path / "file.parquet", **WAYS[way])
+    run(emptied_url, stored, tmp_path / "stored.parquet")
+    result = run(emptied_url, file, tmp_path / "file.parquet", **WAYS[way])
     (told,) = result.files
     assert (result.exit_code, told.state, told.error) == (0, "loaded", None)
     assert [(f.kind, f.action) for f in told.findings] == [(kind, "noted")]
@@ -385,10 +385,10 @@ SILENT: dict[str, tuple[Rows, Rows]] = {
 
 
 @pytest.mark.parametrize("case", SILENT)
-def test_what_is_no_sign(url: str, tmp_path: Path, case: str) -> None:
+def test_what_is_no_sign(emptied_url: str, tmp_path: Path, case: str) -> None:
     stored, file = SILENT[case]
-    run(url, stored, tmp_path / "stored.parquet")
-    told = one(url, file, tmp_path / "file.parquet")
+    run(emptied_url, stored, tmp_path / "stored.parquet")
+    told = one(emptied_url, file, tmp_path / "file.parquet")
     assert (told.state, [f for f in told.findings if f.kind != "gone"]) == ("loaded", [])
 
 
@@ -397,28 +397,28 @@ def limits(url: str, tmp_path: Path, rows: Rows, **given: str) -> FileResult:
     return one(url, rows, tmp_path / "file.parquet", dry_run=True, **parsed)
 
 
-def test_more_changed_than_is_allowed(url: str, tmp_path: Path) -> None:
+def test_more_changed_than_is_allowed(emptied_url: str, tmp_path: Path) -> None:
     """200 bars are stored and met, 50 of them change."""
-    run(url, walk(bars=200), tmp_path / "stored.parquet")
+    run(emptied_url, walk(bars=200), tmp_path / "stored.parquet")
     rows = walk(bars=150) + corrected(walk(bars=300)[150:200], 1.0, 1) + walk(bars=300)[200:]
     for allowed in ("50", "25%"):
-        assert limits(url, tmp_path, rows, max_restated=allowed).state == "loaded"
+        assert limits(emptied_url, tmp_path, rows, max_restated=allowed).state == "loaded"
     for allowed in ("49", "24%", "0"):
-        told = limits(url, tmp_path, rows, max_restated=allowed)
+        told = limits(emptied_url, tmp_path, rows, max_restated=allowed)
         assert (told.state, told.exit_code) == ("refused", 4)
         assert told.findings[0].text == (
             "50 of 200 stored bars that the file meets would change, more than --max-restated "
             f"{allowed} allows"
         )
-    told = one(url, rows, tmp_path / "a.parquet", accept=("restated",),
+    told = one(emptied_url, rows, tmp_path / "a.parquet", accept=("restated",),
                max_restated=RejectLimit(rows=0))  # fmt: skip
     assert (told.state, told.findings[0].action) == ("loaded", "accepted")
 
 
-def test_more_gone_than_is_allowed(url: str, tmp_path: Path) -> None:
-    run(url, walk(bars=200), tmp_path / "stored.parquet")
+def test_more_gone_than_is_allowed(emptied_url: str, tmp_path: Path) -> None:
+    run(emptied_url, walk(bars=200), tmp_path / "stored.parquet")
     rows = walk()[:50] + walk()[60:210]
-    told = one(url, rows, tmp_path / "file.parquet")
+    told = one(emptied_url, rows, tmp_path / "file.parquet")
     assert [(f.kind, f.action, f.evidence) for f in told.findings] == [
         ("gone", "noted", {"gone": 10, "met": 190, "series": 1})
     ]
@@ -428,9 +428,9 @@ def test_more_gone_than_is_allowed(url: str, tmp_path: Path) -> None:
     )
     # Now 200 are met and 10 gone.
     for allowed in ("10", "4.8%"):
-        assert limits(url, tmp_path, rows, max_gone=allowed).state == "loaded"
+        assert limits(emptied_url, tmp_path, rows, max_gone=allowed).state == "loaded"
     for allowed in ("9", "4.7%"):
-        told = limits(url, tmp_path, rows, max_gone=allowed)
+        told = limits(emptied_url, tmp_path, rows, max_gone=allowed)
         assert (told.state, told.exit_code) == ("refused", 4)
         assert told.findings[0].text.endswith(f"; more than --max-gone {allowed} allows")
 
@@ -438,22 +438,22 @@ def test_more_gone_than_is_allowed(url: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("order", ["in order", "shuffled"])
 @pytest.mark.parametrize("way", ["one batch", "batches", "parts"])
 def test_bars_that_are_gone_are_deleted_on_record(
-    url: str, tmp_path: Path, way: str, order: str
+    emptied_url: str, tmp_path: Path, way: str, order: str
 ) -> None:
     """And come back with a rollback of the run. Series that the file does not have stay, and so do
     bars outside of its span."""
-    run(url, walk() + walk("BETA"), tmp_path / "stored.parquet")
-    before = {row[:8] for row in bars(url)}
+    run(emptied_url, walk() + walk("BETA"), tmp_path / "stored.parquet")
+    before = {row[:8] for row in bars(emptied_url)}
     rows = corrected(walk()[20:100], 0.1, 1) + walk()[110:] + walk(bars=310)[300:]
     if order == "shuffled":
         random.Random(1).shuffle(rows)
-    result = run(url, rows, tmp_path / "file.parquet", delete_gone=True, **WAYS[way])
+    result = run(emptied_url, rows, tmp_path / "file.parquet", delete_gone=True, **WAYS[way])
     (told,) = result.files
     assert (told.state, told.history.gone, told.history.deleted) == ("loaded", 10, 10)
     kept = {(row["symbol"], row["ts"]) for row in walk()[:100] + walk()[110:] + walk("BETA")}
     kept |= {(row["symbol"], row["ts"]) for row in walk(bars=310)[300:]}
-    assert {(row[1], row[3]) for row in bars(url)} == kept
-    with psycopg.connect(url) as connection:
+    assert {(row[1], row[3]) for row in bars(emptied_url)} == kept
+    with psycopg.connect(emptied_url) as connection:
         found = connection.execute(
             "SELECT count(*), min(ts), max(ts), count(DISTINCT file_id), count(DISTINCT run_id) "
             "FROM bars_ohlcv_revisions WHERE op = 'delete' AND new_open IS NULL"
@@ -462,32 +462,34 @@ def test_bars_that_are_gone_are_deleted_on_record(
     assert found == (10, walk()[100]["ts"], walk()[109]["ts"], 1, 1)
     assert deleted == 10
     assert result.run_id is not None
-    undone = rollback(url, Since(run_id=result.run_id), None)
+    undone = rollback(emptied_url, Since(run_id=result.run_id), None)
     assert undone.deleted == 10  # the ten new ones
-    with JobRunTracker(url, metrics=None) as tracker:
-        rollback(url, Since(run_id=result.run_id), tracker.start_run("back"))
-    assert {row[:8] for row in bars(url)} == before
+    with JobRunTracker(emptied_url, metrics=None) as tracker:
+        rollback(emptied_url, Since(run_id=result.run_id), tracker.start_run("back"))
+    assert {row[:8] for row in bars(emptied_url)} == before
 
 
-def test_the_same_file_is_loaded_again_to_delete_what_it_lacks(url: str, tmp_path: Path) -> None:
-    run(url, walk(), tmp_path / "stored.parquet")
+def test_the_same_file_is_loaded_again_to_delete_what_it_lacks(
+    emptied_url: str, tmp_path: Path
+) -> None:
+    run(emptied_url, walk(), tmp_path / "stored.parquet")
     rows = walk()[:50] + walk()[60:]
     path = tmp_path / "file.parquet"
     states = [
-        one(url, rows, path, force=False, delete_gone=deletes).state
+        one(emptied_url, rows, path, force=False, delete_gone=deletes).state
         for deletes in (False, False, True, True)
     ]
     assert states == ["loaded", "known", "loaded", "known"]
-    assert len(bars(url)) == 290
+    assert len(bars(emptied_url)) == 290
 
 
-def test_two_loads_of_a_file_that_is_late_at_once(url: str, tmp_path: Path) -> None:
-    run(url, walk(bars=900), tmp_path / "stored.parquet")
-    before = bars(url)
+def test_two_loads_of_a_file_that_is_late_at_once(emptied_url: str, tmp_path: Path) -> None:
+    run(emptied_url, walk(bars=900), tmp_path / "stored.parquet")
+    before = bars(emptied_url)
     for name in ("a", "b"):
         late = moved(walk(bars=900), hour(1))
         pl.DataFrame(late, schema={**SCHEMA}).write_parquet(tmp_path / f"{name}.parquet")
     with find([str(tmp_path / "a.parquet"), str(tmp_path / "b.parquet")]) as sources:
-        result = load(Settings(workers=2), url, sources)
+        result = load(Settings(workers=2), emptied_url, sources)
     assert [file.state for file in result.files] == ["refused", "refused"]
-    assert bars(url) == before
+    assert bars(emptied_url) == before

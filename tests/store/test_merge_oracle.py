@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -99,12 +97,6 @@ def stamped(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 loads = st.lists(st.lists(row(), min_size=0, max_size=14).map(stamped), min_size=1, max_size=4)
-
-
-@pytest.fixture(scope="module")
-def module_url(fresh: Callable[[], AbstractContextManager[str]]) -> Iterator[str]:
-    with fresh() as url:
-        yield url
 
 
 def run(url: str, rows: list[dict[str, Any]], path: Path, **given: Any) -> LoadResult:

@@ -18,8 +18,8 @@ from loader.results import FileResult
 if TYPE_CHECKING:
     from loader.ingest.run import LoadRun
 
-#: After files of which none was loaded together with others, so many have their own turns; each
-#: time more.
+#: If none of some files could be loaded together, the next ones load one by one before it is tried
+#: again: 4 at first, four times as many each time, at most 256.
 _ALONE, _MOST_ALONE = 4, 256
 
 
