@@ -34,7 +34,8 @@ from loader.settings import RejectLimit, Settings
 from loader.store.quarantine import export
 from loader.store.quarantine.found import RejectFilter, by_rule
 
-_EMPTIED = (
+#: Removes everything that loads have written.
+EMPTIED = (
     "TRUNCATE bars_ohlcv, bars_ohlcv_revisions, bars_loads, bars_rejected, job_run_files, job_runs,"
     " provider_symbols"
 )
@@ -99,7 +100,7 @@ def main() -> None:
                 ("replay", lambda: replayed(url, rows)),
             )
             with psycopg.connect(url, autocommit=True) as connection:
-                connection.execute(_EMPTIED)
+                connection.execute(EMPTIED)
             for name, step in steps:
                 found.setdefault(name, []).append(busy(step, server.pid))
         plain = found[_MEASURE]

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import click
 import pytest
 
 from loader.cli import root
 from tests.conftest import ROOT
+from tests.support.commands import every_command
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def commands(group: click.Group, ctx: click.Context) -> Iterator[tuple[str, click.Command]]:
-    for name in group.list_commands(ctx):
-        command = group.get_command(ctx, name)
-        assert command is not None
-        if isinstance(command, click.Group):
-            for sub, leaf in commands(command, click.Context(command)):
-                yield f"{name} {sub}", leaf
-        else:
-            yield name, command
-
-
-ALL = dict(commands(root, click.Context(root)))
+#: Without the groups.
+ALL = {name: each for name, each in every_command(root) if not isinstance(each, click.Group)}
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -16,6 +16,7 @@ import pytest
 
 from loader.cli import root
 from tests.conftest import ROOT
+from tests.support.commands import every_command
 
 PAGES = ("README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")))
 _FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
@@ -30,19 +31,11 @@ def blocks(*languages: str) -> Iterator[tuple[str, str]]:
                 yield page, textwrap.dedent(text)
 
 
-def epilogs(command: click.Command) -> Iterator[str]:
-    """The examples of --help, of this command and of those below it."""
-    yield (command.epilog or "").partition(": ")[2].rpartition(" | ")[2]
-    if isinstance(command, click.Group):
-        for name in command.list_commands(ctx := click.Context(command)):
-            if (below := command.get_command(ctx, name)) is not None:
-                yield from epilogs(below)
-
-
 def commands() -> Iterator[tuple[str, str]]:
     """Page and text of each `mdload …` in the blocks of shell, without what follows in a pipe; and
     each example of --help."""
-    yield from (("--help", line) for line in epilogs(root))
+    for _, command in every_command(root):
+        yield "--help", (command.epilog or "").partition(": ")[2].rpartition(" | ")[2]
     for page, text in blocks("sh", "bash", "console"):
         for line in text.replace("\\\n", " ").splitlines():
             for part in re.split(r"\s(?:\||&&|\|\||>|2>)\s|;\s|\s#|&$", line):

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-#: What is read when Python or a library starts cannot be changed by then.
+#: Python and libraries read these when they start, which is too early for a command to set them.
 EARLY = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC", "POLARS", "ARROW", "OMP_", "TZ")
 
 #: Each request has a process that waits for the command and says how it ended.
