@@ -120,9 +120,14 @@ class Jumps:
         return calm.with_columns(lasts=pl.col("lasts") | often).sort("row_number")
 
 
+def may_jump() -> pl.Expr:
+    """Whether the prices of a series span enough for a jump."""
+    return pl.col("close").max() >= _SPAN * pl.col("close").min()
+
+
 def _wide(rows: pl.DataFrame, *, one: bool) -> pl.DataFrame:
     """The `rows` of series in which a price may jump; most have none."""
-    spans = pl.col("close").max() >= _SPAN * pl.col("close").min()
+    spans = may_jump()
     if not rows.select(spans).item():
         return rows.clear()
     if one:

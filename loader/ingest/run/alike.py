@@ -22,6 +22,7 @@ from loader.bars.sessions import ALIASES, LARGE, SESSIONS, python_zone, sessions
 from loader.bars.times import edges, zones
 from loader.bars.times.zones import Zone
 from loader.check.file import Checking, rules_for
+from loader.check.guard.jumps import may_jump
 from loader.check.layout.decide import Layout
 from loader.check.layout.scales import LARGE as LARGE_PRICE
 from loader.check.normalise import normalise
@@ -215,8 +216,9 @@ def plain(
 
 def _is_plain(pattern: Pattern, seconds: int) -> pl.Expr:
     """Whether a file's rows leave its checks nothing to find, but for sessions and whole days: all
-    rules hold, one series, rising times, prices that are not multiples of a small unit, and steps
-    and clocks that contradict neither the interval nor that times are starts."""
+    rules hold, one series, rising times, prices that are not multiples of a small unit and change
+    no unit midway, and steps and clocks that contradict neither the interval nor that times are
+    starts."""
     ts, since = pl.col("ts"), pl.col("since").dt.total_seconds()
     steps = [
         pl.col("exact").all(),
@@ -229,6 +231,7 @@ def _is_plain(pattern: Pattern, seconds: int) -> pl.Expr:
         (pl.col("raw_symbol") == pl.col("symbol")).all(),
         pl.col("symbol").first().str.contains(_SYMBOL),
         pl.col("open").abs().max() <= LARGE_PRICE,
+        ~may_jump(),
     ]
     if seconds == _DAY:
         midnights = (ts.dt.truncate("1d") == ts).all()
