@@ -6,6 +6,10 @@ CREATE TEMPORARY TABLE mdload_together (file bigint, @defined)
 -- So that the bars of one file are found at once.
 CREATE INDEX ON pg_temp.mdload_together (file)
 
+-- together_began --
+-- The moment $1 seconds ago, by the clock of the server.
+SELECT clock_timestamp() - make_interval(secs => CAST($1 AS double precision)) AS began
+
 -- together_drop --
 -- Takes the stage away.
 DROP TABLE IF EXISTS pg_temp.mdload_together
@@ -15,19 +19,20 @@ DROP TABLE IF EXISTS pg_temp.mdload_together
 -- ledger, the spelling of its symbol, the counts of the run and the load, as file_begin, file_end, spellings_keep and
 -- job_run_add_counts do. $1 JSON object. It fails, and keeps nothing, if not all of the bars were inserted, the symbol is
 -- another one's spelling, or the run has ended. The symbols of the run come from the ledger when it ends. The load comes
--- last, after all that may wait for other writers. A deferred commit is answered before it is on disk. Returns the id of the file's row.
+-- last, after all that may wait for other writers. A deferred commit is answered before it is on disk. Returns the id of
+-- the file's row.
 WITH given AS MATERIALIZED (
     SELECT * FROM json_to_record(CAST(CAST($1 AS text) AS json)) AS g (
            file bigint, run_id bigint, path text, size_bytes bigint, content_hash text, fingerprint text,
-           seconds double precision, dialect text, provider text, symbol text, "interval" text, source_symbol text,
+           began timestamptz, dialect text, provider text, symbol text, "interval" text, source_symbol text,
            convention text, rows bigint, inserted bigint, min_ts timestamptz, max_ts timestamptz, deferred boolean, notes text[])
 ), opened AS (
     INSERT INTO job_run_files (run_id, path, size_bytes, content_hash, config_fingerprint, state, started_at, dialect,
                                provider, "interval", rows_read, rows_written, rows_inserted, rows_unchanged,
                                rows_resumable, rejected, notes, min_ts, max_ts, symbols, series, findings, completed_at)
-    SELECT run_id, path, size_bytes, content_hash, fingerprint, 'loaded', now() - make_interval(secs => seconds),
-           dialect, provider, "interval", rows, inserted, inserted, rows - inserted, rows, '{}', notes, min_ts, max_ts,
-           ARRAY[symbol], '[]', '[]', clock_timestamp()
+    SELECT run_id, path, size_bytes, content_hash, fingerprint, 'loaded', began, dialect,
+           provider, "interval", rows, inserted, inserted, rows - inserted, rows, '{}', notes, min_ts, max_ts,
+           ARRAY[symbol], '[]', '[]', greatest(clock_timestamp(), began)
       FROM given
     RETURNING id
 ), written AS (

@@ -75,6 +75,12 @@ def at(row: int, **values: Any) -> list[pl.Expr]:
     return [pl.when(here).then(value).otherwise(name).alias(name) for name, value in values.items()]
 
 
+def in_pence(table: pl.DataFrame, first: int) -> pl.DataFrame:
+    """`table` with prices a hundred times as large from row `first` on."""
+    factor = pl.when(pl.int_range(pl.len()) < first).then(1).otherwise(100)
+    return table.with_columns(pl.col("open", "high", "low", "close") * factor)
+
+
 #: Tables of one symbol, by what is odd about them; many are plain.
 ODD: dict[str, Callable[[str], pl.DataFrame]] = {
     "plain": frame,
@@ -115,6 +121,9 @@ ODD: dict[str, Callable[[str], pl.DataFrame]] = {
     "negative volume": lambda s: frame(s).with_columns(at(0, volume=pl.lit(-1.0))),
     "free of charge": lambda s: frame(s).with_columns(at(0, low=pl.lit(0.0))),
     "fixed point": lambda s: frame(s).with_columns(pl.col("open", "high", "low", "close") * 1e11),
+    "pounds, then pence": lambda s: in_pence(frame(s, rows=30), 15),
+    "pounds, then pence at the end": lambda s: in_pence(frame(s, rows=30), 28),
+    "a range of fifty": lambda s: frame(s).with_columns(at(4, low=pl.lit(0.5), close=pl.lit(0.5))),
     "no time": lambda s: frame(s).with_columns(at(7, ts=pl.lit(None))),
     "twice": lambda s: pl.concat([frame(s), frame(s)[-1:]]),
     "twice, otherwise": lambda s: pl.concat([frame(s), frame(s)[-1:].with_columns(volume=5.0)]),
@@ -315,6 +324,46 @@ def test_a_writer_that_is_faster(
     assert [file.counts.updated for file in result.files] == [0, 0, 1, *[0] * 5]
     assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(96,)]
     assert fetch(database_url, "SELECT count(DISTINCT id) FROM job_run_files") == [(8,)]
+
+
+def test_a_change_after_the_look_at_stored_bars_counts_as_later(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another writer corrects bars that were found stored as they are, before these files are in
+    the books: their content is loaded again."""
+    files = [written(tmp_path, n, frame(symbol(n))) for n in range(8)]
+    Way(database_url).load(files)
+    other = written(tmp_path, 90, frame(symbol(2)).with_columns(at(3, volume=pl.lit(5.0))))
+    looks: list[datetime] = []
+    are_stored, booked = together.together.are_stored, together.together.booked
+
+    def looked(*given: Any) -> Any:
+        looks[:] = fetch(database_url, "SELECT clock_timestamp()")[0]
+        return are_stored(*given)
+
+    def meanwhile(session: Any, bookings: Sequence[Any]) -> Iterator[int]:
+        if symbol(2) in [each.symbol for each in bookings]:
+            (result,) = Way(database_url).load([other]).files
+            assert result.counts.updated == 1
+            monkeypatch.setattr(together.together, "are_stored", are_stored)
+        yield from booked(session, bookings)
+
+    monkeypatch.setattr(together.together, "are_stored", looked)
+    monkeypatch.setattr(together.together, "booked", meanwhile)
+    monkeypatch.setattr(turns, "_ALONE", 1)
+    again = Way(database_url).load(files, force=True)
+    assert [file.counts.unchanged for file in again.files] == [12] * 8
+    ((began,),) = fetch(
+        database_url,
+        f"SELECT started_at FROM job_run_files WHERE id = {again.files[2].file_id}",
+    )
+    assert began < looks[0]
+    monkeypatch.undo()
+    third = Way(database_url).load(files)
+    assert [file.state for file in third.files] == [
+        "loaded" if n == 2 else "known" for n in range(8)
+    ]
+    assert third.files[2].counts.updated == 1
 
 
 def test_a_run_that_was_ended_meanwhile(

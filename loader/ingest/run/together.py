@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -162,11 +163,12 @@ def _ready(
         schema_overrides={"lo": pl.Datetime("us", "UTC"), "hi": pl.Datetime("us", "UTC")},
     )  # fmt: skip
     ready = []
+    (at,) = session.one("together_began", time.monotonic() - began)
     stored = together.are_stored(session, spans, rows)
     for number, (file, own, is_stored) in enumerate(zip(files, series, stored, strict=False)):
         if is_stored is None or not _is_unchanged(file):
             break
-        booking = _booking(run, file, pattern, own, number, is_stored=is_stored, began=began)
+        booking = _booking(run, file, pattern, own, number, is_stored=is_stored, began=at)
         ready.append(_File(file, own, is_stored, booking))
     return ready
 
@@ -195,13 +197,13 @@ def _booking(
     number: int,
     *,
     is_stored: bool,
-    began: float,
+    began: datetime,
 ) -> Booking:
     assert run.run_id is not None
     return Booking(
         file=number, run_id=run.run_id, path=file.source.name, size_bytes=file.source.size_bytes,
         content_hash=file.asked.content_hash, fingerprint=file.asked.fingerprint,
-        seconds=time.monotonic() - began, dialect=pattern.layout.dialect.name,
+        began=began, dialect=pattern.layout.dialect.name,
         provider=pattern.provider, symbol=series.symbol, interval=pattern.interval,
         source_symbol=series.symbol, convention=pattern.layout.naming.convention,
         rows=series.rows, inserted=0 if is_stored else series.rows,

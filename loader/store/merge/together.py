@@ -28,7 +28,8 @@ class Booking:
     Attributes:
         file: its number in the stage.
         fingerprint: of the settings.
-        seconds: since its load began.
+        began: when its load did, by the clock of the server, before the look at what is stored:
+            what others change after it counts as later.
         rows, inserted: its bars, and how many of them are new: all, or none.
         deferred: whether its commit does not wait for the disk.
     """
@@ -39,7 +40,7 @@ class Booking:
     size_bytes: int
     content_hash: str
     fingerprint: str
-    seconds: float
+    began: datetime
     dialect: str
     provider: str
     symbol: str
