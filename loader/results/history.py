@@ -42,7 +42,8 @@ class History:
 
     def __str__(self) -> str:
         """`658 stored bars changed, 121 inserted between, 3 gone`; empty if nothing did."""
-        named = zip(("stored bars changed", "inserted between", "gone", "deleted"),
+        bars = "bar" if self.changed == 1 else "bars"
+        named = zip((f"stored {bars} changed", "inserted between", "gone", "deleted"),
                     astuple(self), strict=True)  # fmt: skip
         return ", ".join(f"{count:,} {name}" for name, count in named if count)
 

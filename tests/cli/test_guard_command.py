@@ -65,7 +65,7 @@ def test_a_refused_file_in_words_and_in_json(
     (tmp_path / "mdload.toml").write_text('[defaults]\naccept = "price_scale"\n')
     seen = forked(*looked, "--compare")
     assert (seen.code, seen.err) == (0, "")
-    assert "a load would insert 0 bars and update 30; 0 are stored already" in seen.out
+    assert "a load would insert 0 bars and update 30; unchanged: 0" in seen.out
     accepted = forked(*asked, cents)
     assert accepted.code == 0
     assert "30 stored bars changed" in accepted.out

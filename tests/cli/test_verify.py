@@ -84,6 +84,10 @@ def test_each_kind_is_told(run: Run, tmp_path: Path, database_url: str) -> None:
     # Of one series, which the table above it names: the values stay.
     assert "10 > 10.5" in narrow
     assert max(map(len, narrow.splitlines()[3:])) <= 60
+    alone = csv(tmp_path / "b.csv", {("A", minute(0)): (10, 11, 9, 10.25, 100)})
+    narrow = on_terminal(tmp_path, tmp_path, "--database", database_url, "verify", alone, *OPTIONS,
+                         columns=60).text  # fmt: skip
+    assert "10 > 10.25" in narrow  # the other values are the same, and give way
     run("verify", path, *OPTIONS, "--to", "differ.csv", "--limit", "0", code=6)
     written = pl.read_csv(tmp_path / "differ.csv")
     assert sorted(written["kind"]) == ["different", "extra", "missing", "missing"]

@@ -12,6 +12,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from loader.db.conninfo import libpq_url
+from tests.support.terminal import on_terminal
 
 Mdload = Callable[..., Any]
 
@@ -36,6 +37,9 @@ def test_start_stop_and_status(mdload: Mdload, home: Path, ended: Callable[..., 
     assert (Path("/proc") / str(during["pid"])).exists()
     assert during["size_bytes"] > 1_000_000
     assert "running, and stays until 'mdload db stop'" in mdload("db", "status").out
+    narrow = on_terminal(home, home, "db", "status", columns=60)
+    assert f"\n{'':17}(pid {during['pid']})" in narrow.text
+    assert max(map(len, narrow.lines)) <= 60, narrow.text
 
     assert mdload("db", "stop", "--json").json() == {"stopped": True, "running": False}
     assert ended(during["pid"])

@@ -20,7 +20,7 @@ from loader.ingest import attempts
 from loader.ingest.pipeline import load
 from loader.ingest.run import LoadMode
 from loader.read.sources import find
-from loader.results import LoadResult
+from loader.results import History, LoadResult
 from loader.settings import RejectLimit, Settings
 from loader.store import compare
 from loader.store.guard import spans
@@ -226,3 +226,9 @@ def test_a_replay_and_an_append_do_nothing_to_stored_bars(module_url: str, tmp_p
             bars_changed=0, bars_inserted_between=0, bars_gone=0, bars_deleted=0
         )
         assert result.files[0].series == ()
+
+
+def test_counts_in_words() -> None:
+    assert str(History(changed=1, gone=3)) == "1 stored bar changed, 3 gone"
+    assert str(History(658, 121, 3)) == "658 stored bars changed, 121 inserted between, 3 gone"
+    assert str(History()) == ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from loader.cli.views.table import say, unbroken
+from loader.cli.views.table import say, unbroken, wrapped
 
 #: The width of labels, with the blank behind them.
 _INDENT = 17
@@ -17,7 +17,8 @@ def show(found: Mapping[str, Any], state: str) -> None:
     version, bin_dir = found["version"], found["bin_dir"]
     size = f"{found['size_bytes'] / 1e6:,.0f} MB"
     _line("database in use", "", found["uses"], f" ({found['source']})")
-    _line("embedded server", state)
+    for n, words in enumerate(wrapped(state, _INDENT)):
+        _line("" if n else "embedded server", words)
     _line("url", "", found["url"] or "none")
     if version:
         _line("PostgreSQL", f"{version} in ", bin_dir)

@@ -14,7 +14,7 @@ from loader.ingest import books
 from loader.ingest.ways.inspection import Inspection
 from loader.listen import log
 from loader.results import FileResult, as_file
-from loader.text import number, span, visible
+from loader.text import counted, number, span, visible
 
 #: The width of labels.
 _LABEL: Final = 11
@@ -101,8 +101,8 @@ def _compared(result: FileResult) -> Iterator[tuple[str, str]]:
         yield (
             "store",
             (
-                f"a load would insert {counts.inserted:,} bars and update {counts.updated:,}; "
-                f"{counts.unchanged:,} are stored already"
+                f"a load would insert {counted(counts.inserted, 'bar')} and update "
+                f"{counts.updated:,}; unchanged: {counts.unchanged:,}"
             ),
         )
     if text := str(result.history):

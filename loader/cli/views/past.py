@@ -166,31 +166,39 @@ _LOADS = 20
 
 
 def show_bars(rows: Sequence[Mapping[str, Any]]) -> None:
-    """The bars; what they have in common gives way to their values on a narrow terminal, as the
-    table of their series above has it."""
+    """The bars. On a narrow terminal values that changed stay: the series gives way if all have
+    one, as the table above names it, and then values that changed in none."""
     if rows:
+        values = (*_PRICES, "volume")
+        same = [name for name in values if not any(_changed(row, name) for row in rows)]
         shared = [name for name in _SERIES if len({row[name] for row in rows}) == 1]
-        spare = {name: shared.index(name) + 1 for name in shared}
+        spare = {name: place for place, name in enumerate((*same, *shared), start=1)}
         table(
             None,
             [*(Column(name, spare=spare.get(name, 0)) for name in _SERIES), Column("ts", "time"),
-             "what", Column("bps", "number"), *_PRICES, "volume"],
+             "what", Column("bps", "number"),
+             *(Column(name, spare=spare.get(name, 0)) for name in values)],
             [
                 [row["provider"], row["symbol"], row["interval"], row["ts"],
                  row.get("kind") or {"update": "changed", "delete": "gone"}[row["op"]],
-                 _bps(row["bps"]), *(_values(row, name) for name in (*_PRICES, "volume"))]
+                 _bps(row["bps"]), *(_values(row, name) for name in values)]
                 for row in rows
             ],
         )  # fmt: skip
 
 
+def _changed(row: Mapping[str, Any], name: str) -> bool:
+    old, new = row[f"old_{name}"], row[f"new_{name}"]
+    return old is not None and new is not None and old != new
+
+
 def _values(row: Mapping[str, Any], name: str) -> str | None:
     """`187 > 18.7` where it changed, else the value."""
     old, new = row[f"old_{name}"], row[f"new_{name}"]
-    if old is None or new is None or old == new:
-        value = old if new is None else new
-        return None if value is None else f"{value:.10g}"
-    return f"{old:.10g} > {new:.10g}"
+    if _changed(row, name):
+        return f"{old:.10g} > {new:.10g}"
+    value = old if new is None else new
+    return None if value is None else f"{value:.10g}"
 
 
 def _bps(value: float | None) -> str | None:

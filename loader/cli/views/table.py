@@ -54,11 +54,11 @@ def labelled(facts: Iterable[tuple[str, str]], width: int = _LABEL) -> None:
     """A line on stdout for each label, of `width` characters, and its value; a terminal gets long
     ones wrapped."""
     for label, value in facts:
-        for n, line in enumerate(_wrapped(value, width + _GAP)):
+        for n, line in enumerate(wrapped(value, width + _GAP)):
             say(f"{'' if n else label:>{width}}{' ' * _GAP}{line}")
 
 
-def _wrapped(value: str, indent: int) -> list[str]:
+def wrapped(value: str, indent: int) -> list[str]:
     """The lines of `value` beside an indent on a terminal, broken at blanks and not at a no-break
     space; one line in a pipe."""
     lines = [value]
@@ -179,7 +179,7 @@ def details(title: str, entries: Mapping[str, str | None]) -> None:
     width = max((len(name) for name, value in entries.items() if value is not None), default=0)
     for name, value in entries.items():
         if value is not None:
-            for n, line in enumerate(_wrapped(visible(value), width + 2 * _GAP)):
+            for n, line in enumerate(wrapped(visible(value), width + 2 * _GAP)):
                 label = "" if n else name
                 console.print(Text.assemble((f"  {label:<{width}}  ", "dim"), line))
 

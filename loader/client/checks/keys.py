@@ -11,14 +11,14 @@ from loader.bars import SERIES
 from loader.check.layout.decide import Layout, decide
 from loader.check.normalise import Normalised, normalise
 from loader.read.batch import Location, RawBatch
-from loader.settings import Meaning as Said
+from loader.settings import Meaning
 
 _COUNTS: Final = [name for name, dtype in bars.SCHEMA.items() if dtype.is_integer()]
 #: Above this, normalising all rows is as fast as looking up their keys.
 _FEW: Final = 1_500
 #: The normalised key, the source symbol, the step of the grid (microseconds), and whether the key
 #: has each fault.
-Meaning = tuple[tuple[Any, ...], Any, Any, tuple[bool, ...]]
+KeyMeaning = tuple[tuple[Any, ...], Any, Any, tuple[bool, ...]]
 
 #: What is not known of a bar, as NumPy writes it, is null.
 _KNOWN: Final = [pl.col(name).fill_nan(None) for name in ("volume", "vwap")]
@@ -33,12 +33,12 @@ class KnownKeys:
 
     def __init__(self) -> None:
         empty = RawBatch(pl.DataFrame(schema=bars.SCHEMA), Location("bars", 0, 1))
-        self._layout: Layout = decide(empty, Said())
+        self._layout: Layout = decide(empty, Meaning())
         faults = normalise(empty, self._layout).faults.columns
         #: For each fault a column of one row without it, to extend to any length.
         self._sound = {name: pl.Series(name, [False]) for name in faults}
         #: By key as given.
-        self._known: dict[tuple[Any, ...], Meaning] = {}
+        self._known: dict[tuple[Any, ...], KeyMeaning] = {}
 
     def normalise(self, batch: RawBatch) -> Normalised:
         """Normalises the rows of `batch`."""
@@ -69,7 +69,7 @@ class KnownKeys:
             pl.Series("steps", steps, dtype=pl.Int64),
         )
 
-    def meaning(self, key: tuple[Any, ...]) -> Meaning | None:
+    def meaning(self, key: tuple[Any, ...]) -> KeyMeaning | None:
         """What a key means that `learn` was given; None if it is new."""
         return self._known.get(key)
 

@@ -22,7 +22,7 @@ from loader.bars.names import Naming
 from loader.check.rules import RuleSettings
 from loader.check.validate import CheckedBatch
 from loader.client.bar import Columns
-from loader.client.checks.keys import KnownKeys, Meaning
+from loader.client.checks.keys import KeyMeaning, KnownKeys
 
 #: With more bars, Polars is quicker than Python.
 _FEW: Final = 500
@@ -125,7 +125,7 @@ class PlainBars:
         found = list(map(self._series.get, given))
         if None in found:
             unseen = {key for key, each in zip(given, found, strict=True) if each is None}
-            if all(word.isascii() for key in unseen for word in key):  # others may be no Unicode
+            if all(word.isascii() for key in unseen for word in key):  # others may not be Unicode
                 self._keys.learn(unseen)
             for key in unseen:
                 meaning = self._keys.meaning(key)
@@ -157,7 +157,7 @@ def _is_utc(time: datetime) -> bool:
     return zone is UTC or (type(zone) is ZoneInfo and zone.key in _UTC)
 
 
-def _series(meaning: Meaning) -> _Series | None:
+def _series(meaning: KeyMeaning) -> _Series | None:
     words, source_symbol, step, faults = meaning
     if any(faults) or None in words or source_symbol is None or not step:
         return None
