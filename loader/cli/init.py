@@ -52,6 +52,7 @@ def init(
     from loader.cli.views.table import print_json, say
     from loader.jobs import first
     from loader.listen import log
+    from loader.text import counted
 
     target = Path(ctx.config_file or "mdload.toml")
     asking = not yes and sys.stdin.isatty() and sys.stderr.isatty()
@@ -80,7 +81,7 @@ def init(
         print_json({"file": str(target.absolute()), "job": name, "source": found.pattern,
                     "files": found.files})  # fmt: skip
         return
-    say(f"{target}: job {name}, {found.files:,} files of {found.pattern}")
+    say(f"{target}: job {name}, {counted(found.files, 'file')} of {found.pattern}")
     say(f"next: mdload run {name} --dry-run;  mdload run {name}")
 
 

@@ -13,6 +13,7 @@ from loader.client.result import Rejects, WriteResult
 from loader.errors import MdloadError
 from loader.results import Counts
 from loader.store.runs.arguments import amount, whole
+from loader.text import counted
 
 #: Seconds: a hundred years.
 _LONGEST: Final = 100 * 366 * 86_400.0
@@ -73,7 +74,8 @@ class Feed:
         except MdloadError as failure:
             if error is None:
                 raise
-            error.add_note(f"and {len(self._rows)} bars could not be written: {failure}")
+            bars = counted(len(self._rows), "bar")
+            error.add_note(f"and {bars} could not be written: {failure}")
 
     @property
     def result(self) -> WriteResult:

@@ -104,6 +104,7 @@ def test_a_database_is_tried_and_its_password_kept_out_of_the_file(
     text = (tmp_path / "mdload.toml").read_text()
     assert "postgres:${MDLOAD_DB_PASSWORD}@/" in text
     assert "hush" not in text + made.out + made.err
+    assert made.out.splitlines()[0].endswith("mdload.toml: job bars-csv, 1 file of bars.csv")
 
 
 @pytest.mark.parametrize(

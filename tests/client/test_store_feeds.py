@@ -133,7 +133,7 @@ def test_the_end_of_a_block_that_failed(client: StoreClient, database_url: str) 
     with pytest.raises(KeyError) as raised, client.buffered(max_seconds=None) as feed:  # noqa: PT012
         feed.write(other)
         raise KeyError
-    assert "1 bars could not be written" in raised.value.__notes__[0]
+    assert "1 bar could not be written" in raised.value.__notes__[0]
     with (
         pytest.raises(DatabaseError, match="check constraint"),
         client.buffered(max_seconds=None) as feed,
