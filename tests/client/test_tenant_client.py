@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -21,6 +22,8 @@ from tests.conftest import ROOT
 from tests.support.sql import fetch
 from tests.support.tenants import loaded, stored, with_tenants, written
 
+#: How many random operations of two tenants are tried.
+OPERATIONS = int(os.environ.get("MDLOAD_TEST_OPERATIONS", "200"))
 DAY = datetime(2024, 1, 2, tzinfo=UTC)
 BAR = {"symbol": "aapl", "timeframe": "1d", "ts": DAY, "open": Decimal("185.10"), "high": 186.4,
        "low": "183.00000001", "close": 184, "volume": 10}  # fmt: skip
@@ -181,7 +184,7 @@ def stored_id(url: str, name: str) -> list[str]:
 
 
 def test_two_tenants_at_random_see_and_write_nothing_across(database_url: str, url: str) -> None:
-    done = operations(url, 200, seed=21)
+    done = operations(url, OPERATIONS, seed=21)
     assert all(done.values())
     # What the server has, as one that no policy binds sees it: each row once, in its tenant.
     ids = [stored_id(url, name)[0] for name in ("acme", "globex")]
