@@ -64,15 +64,16 @@ def number_format_of(
         ColumnMismatch: the cells contradict each other, or can be read in two ways.
     """
     decimal, thousands = asked
-    if decimal is not None or thousands is not None:
-        decimal = decimal or ("," if thousands == "." else ".")
-        other = "," if decimal == "." else "."
-        return replace(own, decimal=decimal, grouping=thousands or other), ()
-    if own.decimal != "." or own.grouping:
+    is_asked = decimal is not None or thousands is not None
+    if not is_asked and (own.decimal != "." or own.grouping):
         return own, ()
     read = {field: frame.get_column(columns[field]) for field in bars.VALUES if field in columns}
     read = {field: column for field, column in read.items() if numbers.is_text(column.dtype)}
     own, said = _with_currency(own, read, where)
+    if is_asked:
+        decimal = decimal or ("," if thousands == "." else ".")
+        other = "," if decimal == "." else "."
+        return replace(own, decimal=decimal, grouping=thousands or other), said
     if said:
         read = {field: numbers.without_currency(cells, own) for field, cells in read.items()}
     shown = number_format.evidence(list(read.values()))

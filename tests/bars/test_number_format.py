@@ -38,6 +38,22 @@ def test_a_currency_beside_the_prices(cell: str, number: float) -> None:
     assert to_float(unformatted(frame["volume"], made)).to_list() == [1200, 900, None]
 
 
+@pytest.mark.parametrize(
+    ("asked", "number"), [((",", None), 20.5), ((".", None), 20_500), ((None, "."), 20.5)]
+)
+def test_a_currency_beside_prices_with_the_marks_that_a_person_names(
+    asked: tuple[str | None, str | None], number: float
+) -> None:
+    """As the question of numbers such as 20,500 asks for."""
+    prices = {name: ["20,500 €", "20,625 €"] for name in ("open", "high", "low", "close")}
+    columns, frame = {name: name for name in prices}, pl.DataFrame(prices)
+    with pytest.raises(ColumnMismatch, match="decimal or between thousands"):
+        number_format_of(frame, columns, NumberFormat(), (None, None), "a.csv")
+    made, notes = number_format_of(frame, columns, NumberFormat(), asked, "a.csv")
+    assert notes == ("'€' beside the prices is left out",)
+    assert to_float(unformatted(frame["close"], made))[0] == number
+
+
 def test_a_volume_with_a_currency_is_money() -> None:
     prices = {name: ["$20.50", "$20.75"] for name in ("open", "high", "low", "close")}
     frame = pl.DataFrame({**prices, "volume": ["$1,200", "$900"]})

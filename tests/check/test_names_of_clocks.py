@@ -30,7 +30,18 @@ def laid_out(
 
 @pytest.mark.parametrize(
     ("cell", "zone"),
-    [("-18000", "UTC-5"), (19800, "UTC+5:30"), ("0", "UTC"), ("-5.0", "UTC-5"), (0.0, "UTC")],
+    [
+        ("-18000", "UTC-5"),
+        (19800, "UTC+5:30"),
+        ("0", "UTC"),
+        ("-5.0", "UTC-5"),
+        (0.0, "UTC"),
+        (5.5, "UTC+5:30"),
+        ("-3.5", "UTC-3:30"),
+        (330, "UTC+5:30"),
+        ("-300", "UTC-5"),
+        (50400, "UTC+14"),
+    ],
 )
 def test_an_offset_as_a_number(cell: Any, zone: str) -> None:
     beside = {"gmtoffset": [cell] * 5}
@@ -46,7 +57,7 @@ def test_several_offsets_and_numbers_that_are_none() -> None:
     with pytest.raises(ColumnMismatch, match="several zones") as raised:
         laid_out("ts", CLOCKS, {"gmtoffset": [-18000, -14400, -14400, -14400, -14400]})
     assert "--where gmtoffset=-14400 --timezone UTC-4" in str(raised.value.hint)
-    assert laid_out("ts", CLOCKS, {"tz": [77, 78, 79, 80, 81]}, timezone="UTC").times
+    assert laid_out("ts", CLOCKS, {"tz": [77.0, 78.0, 5.3, 50401.0, 99999.0]}, timezone="UTC").times
 
 
 CLOCKS = [f"2024-03-04 14:{minute}:00" for minute in range(30, 35)]

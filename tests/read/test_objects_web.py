@@ -134,6 +134,16 @@ def test_how_often_is_in_the_environment(web: Web, monkeypatch: pytest.MonkeyPat
         assert str(error).endswith(f"must be a whole number from 0 to 20, not '{text}'")
 
 
+def test_pauses_grow_to_a_limit(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    paused: list[float] = []
+    monkeypatch.setattr(room, "_pause", paused.append)
+    monkeypatch.setenv("MDLOAD_REMOTE_RETRIES", "20")
+    web.faults = 100
+    assert isinstance(refusal(f"http://{web.address}/d/a.csv"), SourceLost)
+    assert paused == [0.2, 0.4, 0.8, 1.6, *[3.2] * 16]
+    assert sum(paused) < 60
+
+
 def test_a_server_that_is_not_there(web: Web) -> None:
     error = refusal("https://me:hunter2@127.0.0.1:9/a.csv")
     assert isinstance(error, SourceLost)

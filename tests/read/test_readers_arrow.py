@@ -151,6 +151,22 @@ def damaged_at(path: Path, data: bytes, old: bytes, new: bytes) -> str:
     return caught.value.fault
 
 
+@pytest.mark.parametrize("version", ["V4", "V5"])
+def test_a_file_without_rows_behind_another_one(version: str) -> None:
+    """It has no batch that says where it begins."""
+    full = pa.table({"n": [1, 2, 3], "s": ["a", "b", "c"]})
+    empty = full.slice(3)
+    options = pa.ipc.IpcWriteOptions(metadata_version=getattr(pa.ipc.MetadataVersion, version))
+    first, second = io.BytesIO(), io.BytesIO()
+    for file, data in ((first, full), (second, empty)):
+        with pa.ipc.new_file(file, data.schema, options=options) as writer:
+            writer.write_table(data)
+    assert opened(second.getvalue()).rows == 0
+    for joined in (first.getvalue() + second.getvalue(), second.getvalue() * 2):
+        with pytest.raises(UnreadableFile, match="consists of several Arrow files, one behind"):
+            opened(joined)
+
+
 def test_lengths_and_places_that_no_file_has(tmp_path: Path) -> None:
     """Of a body, of a buffer in it, and of a block: each beyond what a machine can count."""
     table = pa.table({"x": list(range(1000))})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from loader.errors import UnreadableFile
 from loader.read import bounds
 from loader.read.batch import Reading
+from loader.read.formats.blanks import as_tabs
 from loader.read.formats.containers import text
 from loader.read.sources import Source
 
@@ -53,6 +55,21 @@ class TestBlanks:
         data = "a b c d e\n" + "".join(f"{at}  {at}.5 1 2   3\n" for at in range(30_000))
         found = [row for batch in opened(data, block=4096) for row in batch.frame.rows()]
         assert found == [(f"{at}", f"{at}.5", "1", "2", "3") for at in range(30_000)]
+
+    def test_a_line_without_an_end_is_not_kept(self) -> None:
+        taken: list[int] = []
+
+        def endless() -> Iterator[bytes]:
+            for size in range(1, 20):
+                taken.append(size)
+                yield b"1 2" * (1 << 20)
+
+        assert len(next(as_tabs(endless()))) > bounds.ROW
+        assert len(taken) == 6
+        data = "a b c d e\n" + "1 2 3 4 5\n" * 30_000 + "1 2 " * (5 << 20)
+        with pytest.raises(UnreadableFile, match="row 30,001 does not end within") as raised:
+            list(opened(data))
+        assert raised.value.where is not None
 
     def test_words_and_dates_with_a_clock_are_no_cells(self) -> None:
         for data in ("time o h l c\n2024-03-04 10:00 8 9 7 8\n", "a b c d\n1 2 3 4\n"):

@@ -23,9 +23,9 @@ _ZONES: Final = frozenset(
         "markettz", "markettimezone", "localtimezone",
     ]
 )  # fmt: skip
-#: An offset as a number: of seconds, or of hours. Offsets are whole quarters of an hour.
-_SECONDS: Final = re.compile(r"[+-]?[0-9]{1,5}(\.0*)?")
-_HOURS, _QUARTER = 14, 15
+#: An offset as a number: of hours, minutes or seconds. Offsets are whole quarters of an hour.
+_OFFSET: Final = re.compile(r"[+-]?[0-9]{1,5}(\.[0-9]*)?")
+_HOURS, _QUARTER = 14, 900
 
 
 def refuse_other_zones(
@@ -63,26 +63,29 @@ def refuse_other_zones(
 
 
 def _known_zone(text: str) -> Zone | None:
-    if _SECONDS.fullmatch(text.strip()):
-        return _of_seconds(round(float(text)))
+    if _OFFSET.fullmatch(text.strip()):
+        return _of_offset(float(text))
     try:
         return parse_zone(text)
     except SettingsError:
         return None
 
 
-def _of_seconds(seconds: int) -> Zone | None:
-    """The zone with this offset from UTC, given in seconds or in hours."""
-    if abs(seconds) <= _HOURS:
-        seconds *= 3_600
-    minutes, rest = divmod(abs(seconds), 60)
-    if rest or minutes % _QUARTER or minutes > _HOURS * 60:
+def _of_offset(number: float) -> Zone | None:
+    """The zone with this offset from UTC: no two units have a number in common."""
+    for most, seconds in ((_HOURS, 3_600), (_HOURS * 60, 60), (_HOURS * 3_600, 1)):
+        if abs(number) <= most:
+            quarters, rest = divmod(abs(number) * seconds, _QUARTER)
+            break
+    else:
         return None
-    hours, minutes = divmod(minutes, 60)
-    sign = "-" if seconds < 0 else "+"
-    return parse_zone(
-        f"UTC{sign}{hours}{f':{minutes:02}' if minutes else ''}" if seconds else "UTC"
-    )
+    if rest:
+        return None
+    if not quarters:
+        return parse_zone("UTC")
+    hours, minutes = divmod(int(quarters) * 15, 60)
+    sign = "-" if number < 0 else "+"
+    return parse_zone(f"UTC{sign}{hours}{f':{minutes:02}' if minutes else ''}")
 
 
 def _alike(shown: pl.Series, one: Zone, other: Zone) -> bool:

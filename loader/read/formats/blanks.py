@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from loader.read import bounds
+
 #: What divides other tables, and what keeps blanks within a cell.
 _OTHERS: Final = b',;\t|"'
 #: A bar has a time and four prices.
@@ -32,6 +34,9 @@ def as_tabs(pieces: Iterable[bytes]) -> Iterator[bytes]:
         lines, end, rest = (rest + piece).rpartition(b"\n")
         if end:
             yield _with_tabs(lines) + end
+        if len(rest) > bounds.ROW:  # refused as it is
+            yield rest
+            rest = b""
     if rest:
         yield _with_tabs(rest)
 

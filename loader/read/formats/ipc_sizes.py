@@ -73,12 +73,20 @@ def _refuse_joined(file: Any, places: list[tuple[int, int, int]], name: str) -> 
     end = file.size()
     file.seek(end - 10)
     footer = end - 10 - int.from_bytes(file.read(4), "little")
-    last = max((sum(place) for place in places), default=0)
+    last = max((sum(place) for place in places), default=_schema_end(file))
     for mark in (len(_END), 0):  # old writers have none
         begins = footer - mark - last
-        if last and begins > len(_MAGIC):
+        if begins > len(_MAGIC):
             file.seek(begins - len(_MAGIC))
             bounds.refuse_pair(file.read(2 * len(_MAGIC)), _MAGIC, "Arrow files", name)
+
+
+def _schema_end(file: Any) -> int:
+    """Where the first message ends: a file without batches has no other."""
+    file.seek(8)
+    head = file.read(8)
+    start = 8 if head.startswith(_CONTINUED) else 4
+    return 8 + start + int.from_bytes(head[start - 4 : start], "little")
 
 
 def _blocks(file: Any) -> Iterator[tuple[int, int, int]]:

@@ -20,6 +20,8 @@ from loader.read.objects.retries import retries
 from loader.text import redact
 
 _TIMEOUT_SECONDS: Final = 60
+#: The longest pause before a request is repeated, in seconds.
+_LONGEST_PAUSE: Final = 3.2
 #: What says that the same request may be answered better a little later.
 _LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 #: What the network does to a request or in the middle of an answer.
@@ -122,7 +124,7 @@ class _Page:
             except _BROKEN as exc:
                 if attempt == last:
                     raise lost(self.shown, str(getattr(exc, "reason", exc))) from exc
-            _pause(0.2 * 2**attempt)
+            _pause(min(0.2 * 2**attempt, _LONGEST_PAUSE))
         raise AssertionError("unreachable")
 
     def _refused(self, exc: error.HTTPError) -> UnreadableFile:
