@@ -23,8 +23,8 @@ MAYBE_SYMBOL: Final = (
     "market", "ric", "isin", "cusip", "figi", "permno",
 )  # fmt: skip
 _EXAMPLES: Final = {"exchange": "binance", "side": "bid", "trades": "midpoint"}
-#: The column of the names that rows of JSON stand under.
-_KEY: Final = "key"
+#: The column in which JSON's reader puts the names that rows stand under.
+KEY: Final = "key"
 _FIELD: Final = re.compile(r"-?\{(\w+)\}")
 
 
@@ -112,11 +112,11 @@ def refuse(
         return
     faults = [lack.fault for lack in lacks]
     options = [_option(lack, place, dialect) for lack in lacks]
-    by_key = any(lack.maybe == (_KEY,) for lack in lacks)
+    by_key = any(lack.maybe == (KEY,) for lack in lacks)
     rest = [_else(lack, place, dialect) for lack in lacks if lack.maybe]
     if further is not None:
         faults.append(further.fault)
-        if by_key and further.where is not None and further.where.column == _KEY:
+        if by_key and further.where is not None and further.where.column == KEY:
             faults.pop()  # it is answered
         elif further.hint and (found := _ONE_OPTION.fullmatch(further.hint)):
             options.append(found[1])
@@ -134,14 +134,14 @@ def refuse(
 
 def _else(lack: Lack, place: Place, dialect: Dialect) -> str:
     """What else may give what a file lacks."""
-    if lack.maybe == (_KEY,):
+    if lack.maybe == (KEY,):
         return f"or if it is something else: {_option(replace(lack, maybe=()), place, dialect)}"
     return f"or if they stand there: --column symbol={lack.maybe[0]!r}"
 
 
 def _option(lack: Lack, place: Place, dialect: Dialect) -> str:
-    if lack.maybe == (_KEY,):
-        return f"--column symbol={_KEY}"
+    if lack.maybe == (KEY,):
+        return f"--column symbol={KEY}"
     if lack.field == "provider":
         return f"--provider {_provider(place, dialect)}"
     if place.pattern is not None and "{symbol}" in place.pattern:

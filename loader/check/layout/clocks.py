@@ -14,6 +14,7 @@ from loader.bars.cells import is_clock, is_date
 from loader.bars.numbers import is_text
 from loader.bars.times.stamps import TimePlan
 from loader.bars.times.zones import UTC, Zone, parse_zone
+from loader.check.instruments.lacks import KEY
 from loader.dialects.dialect import Dialect, fold
 from loader.errors import ColumnMismatch
 from loader.settings import Meaning
@@ -22,8 +23,6 @@ from loader.settings import Meaning
 DAY_WORDS: Final = ("date", "day", "dt", "tradedate", "tradingdate", "tradeday", "dtyyyymmdd")
 #: Names such as `<TIME>`, of MetaTrader and Finam.
 _BRACKETS: Final = re.compile("^<(.+)>$")
-#: The name of the column in which JSON's reader puts the keys of rows.
-KEYS: Final = "key"
 #: What the keys of rows look like where they are times.
 _TIME: Final = r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}|^-?[0-9]{9,}$"
 
@@ -72,9 +71,9 @@ def are_times(column: pl.Series) -> bool:
 
 def names(frame: pl.DataFrame) -> list[str]:
     """The first keys of rows, unless they are times."""
-    if KEYS not in frame.columns or are_times(frame[KEYS]) or not is_text(frame.schema[KEYS]):
+    if KEY not in frame.columns or are_times(frame[KEY]) or not is_text(frame.schema[KEY]):
         return []
-    return [key for key in frame[KEYS].head(1_000).unique(maintain_order=True) if key]
+    return [key for key in frame[KEY].head(1_000).unique(maintain_order=True) if key]
 
 
 def own_zone(dtype: pl.DataType) -> Zone | None:

@@ -12,6 +12,7 @@ import polars as pl
 
 from loader import bars
 from loader.check.instruments.asked import check_fields, column_for, listed, shown
+from loader.check.instruments.lacks import KEY
 from loader.check.layout import clocks, units
 from loader.check.layout.structs import struct_of_prices
 from loader.dialects.dialect import Dialect, fold
@@ -123,11 +124,7 @@ def _candidates(
         found = _by_name(rows, words) or _by_name(rows, words, struct)
         outside = _by_name([name for name in free if name in around], words)
         if field == "ts" and not dialect.shapes:
-            found = [
-                group
-                for group in found
-                if group != [clocks.KEYS] or clocks.are_times(frame[clocks.KEYS])
-            ]
+            found = [group for group in found if group != [KEY] or clocks.are_times(frame[KEY])]
         if field == "ts" and "time_of_day" not in names and not dialect.shapes:
             found = clocks.date_and_time(frame, dialect, found, outside, names)
         elif field in _ALIKE:

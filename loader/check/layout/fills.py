@@ -10,15 +10,13 @@ from typing import Final
 import polars as pl
 
 from loader.bars import names
-from loader.check.instruments.lacks import MAYBE_SYMBOL, Lack, Place
+from loader.check.instruments.lacks import KEY, MAYBE_SYMBOL, Lack, Place
 from loader.check.layout import clocks
 from loader.dialects.dialect import fold
 from loader.dialects.filenames import PathFacts
 from loader.errors import SettingsError
 
 _EXAMPLES: Final = {"provider": "yahoo", "symbol": "AAPL"}
-
-
 _UNKNOWN_KEY: Final = "the symbol of the bars is not known, but that rows stand under names such as"
 
 
@@ -107,7 +105,7 @@ def symbol(
         return Fill(by_name)
     maybe = [name for name in frame.columns if fold(name) in MAYBE_SYMBOL]
     if column is None and (keys := clocks.names(frame)):
-        return Fill(None, lack=Lack("symbol", f"{_UNKNOWN_KEY} {keys[0]!r}", None, (clocks.KEYS,)))
+        return Fill(None, lack=Lack("symbol", f"{_UNKNOWN_KEY} {keys[0]!r}", None, (KEY,)))
     return Fill(None, lack=_lack("symbol", column, maybe))
 
 
