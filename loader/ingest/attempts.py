@@ -168,7 +168,7 @@ class _Attempts:
 
     def _tell_of_changes(self, seen: ledger.Known, lost: Loss | None) -> None:
         if lost is not None and lost.open:
-            why = f"{'its bars' if lost.whole else 'some of its bars'} are no longer stored"
+            why = f"{'its bars' if lost.whole else 'some of its bars'} are gone from the store"
         elif seen.replaced_by:
             why = f"run {seen.replaced_by} found another content under this path since"
         elif seen.changed_by:

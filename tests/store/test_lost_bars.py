@@ -23,9 +23,9 @@ from tests.support.sql import fetch
 MONTHS = {name: datetime(2024, number, 3, tzinfo=UTC) for number, name in
           enumerate(("jan", "feb", "mar"), 1)}  # fmt: skip
 DAYS = 20
-GONE = "loaded before by run 1, and again: its bars are no longer stored"
-SOME = "loaded before by run 1, and again: some of its bars are no longer stored"
-OLD = ("its bars are no longer stored, as after retention: loaded by run 1, and not again "
+GONE = "loaded before by run 1, and again: its bars are gone from the store"
+SOME = "loaded before by run 1, and again: some of its bars are gone from the store"
+OLD = ("its bars are gone from the store, as after retention: loaded by run 1, and not again "
        "(--force loads it again)")  # fmt: skip
 
 
@@ -46,7 +46,7 @@ class Store:
         notes: dict[str, str] = {}
 
         def hear(event: Event) -> None:
-            if isinstance(event, FileNote) and "stored" in event.text:
+            if isinstance(event, FileNote) and "store" in event.text:
                 notes[Path(event.path).stem] = event.text
 
         with find([str(path) for path in self._paths]) as sources:
@@ -126,7 +126,7 @@ def test_bars_deleted_on_record_are_no_loss(store: Store, mdload: Callable[..., 
     ran = mdload("--database", store.url, "delete", "--provider", "p", "--yes")
     assert (ran.code, store.count()) == (0, 0)
     _, notes = store.rerun()
-    assert not any("no longer stored" in note for note in notes.values())
+    assert not any("gone from the store" in note for note in notes.values())
 
 
 def test_other_providers_and_intervals_say_nothing(store: Store) -> None:
@@ -162,7 +162,7 @@ def test_chunks_that_were_dropped(store: Store) -> None:
     store.sql("SELECT drop_chunks('bars_ohlcv', older_than => '2024-02-01'::timestamptz)")
     found, notes = store.rerun()
     assert (found, set(notes)) == (states("known", "known", "known"), {"jan"})
-    assert "no longer stored, as after retention" in notes["jan"]
+    assert "gone from the store, as after retention" in notes["jan"]
     store.sql("SELECT drop_chunks('bars_ohlcv', older_than => '2030-01-01'::timestamptz)")
     assert store.count() == 0
     assert store.rerun() == (states(*["loaded"] * 3), dict.fromkeys(MONTHS, GONE))

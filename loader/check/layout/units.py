@@ -105,7 +105,7 @@ def take_volume(frame: pl.DataFrame, free: Sequence[str], names: dict[str, str])
     if len(found) != 1:
         return []
     names["volume"], money = found[0]
-    return [f"volume is read from {names['volume']!r}: {money!r} is it times the price"]
+    return [f"volume is read from {names['volume']!r}: {money!r} is the same in money"]
 
 
 def best_first(

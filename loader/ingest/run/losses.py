@@ -15,7 +15,7 @@ from loader.store.runs.ledger import Known
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Bars of a content that are no longer stored.
+    """Bars of a content that are gone from the store.
 
     Attributes:
         open: whether they were certainly not taken by retention.

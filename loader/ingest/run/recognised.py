@@ -31,7 +31,7 @@ def note_of(seen: ledger.Known, lost: Loss | None) -> Note:
     what = "its bars are" if lost.whole else "some of its bars are"
     return Note(
         "run",
-        f"{what} no longer stored, as after retention: loaded by run {seen.run_id}, "
+        f"{what} gone from the store, as after retention: loaded by run {seen.run_id}, "
         "and not again (--force loads it again)",
     )
 
