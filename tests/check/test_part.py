@@ -165,6 +165,33 @@ def test_symbols_that_the_file_does_not_have(tmp_path: Path) -> None:
     assert "this file has ALFA" in str(raised.value.hint)
 
 
+def of_the_last_day(tmp_path: Path, symbols: tuple[str, ...], group: int) -> tuple[int, int]:
+    """Bars and rows not read of a load of `symbols` from day 19 on; of 20 days by symbol, two
+    minutes each, BRAV has the first 10 alone. Each symbol's rows are in groups of their own."""
+    path = tmp_path / "x.parquet"
+    rows = [
+        (symbol, FIRST + timedelta(days=day, minutes=minute))
+        for symbol in SYMBOLS
+        for day in range(10 if symbol == "BRAV" else 20)
+        for minute in (0, 1)
+    ]
+    written(path, rows, "us", group)
+    part = Part(since=FIRST + timedelta(days=19), symbols=symbols)
+    good, unread = loaded(path, Settings(provider="p", interval="1m", part=part), group)
+    return good.height, unread
+
+
+def test_a_symbol_that_the_file_has_at_other_times_only(tmp_path: Path) -> None:
+    # The first of 14 groups decides the layout and is read. Eleven have ended three days before
+    # the part's time, two of them BRAV's; the last groups of three symbols have no row of BRAV.
+    assert of_the_last_day(tmp_path, ("BRAV",), 10) == (0, 130)
+
+
+def test_a_symbol_that_no_passed_row_has(tmp_path: Path) -> None:
+    with pytest.raises(ColumnMismatch, match="has no row of BRAVO"):
+        of_the_last_day(tmp_path, ("BRAVO",), 10)
+
+
 @pytest.mark.parametrize(
     ("wrong", "text"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -46,6 +47,8 @@ class PartOfFile:
         self._wanted = pl.Series(part.symbols, dtype=pl.String).implode()
         self._met: set[str] = set()
         self._others: dict[str, None] = {}
+        self._unseen: list[Stretch] = []
+        self._is_of_others: Callable[[Stretch], bool] = lambda stretch: False
 
     def outside(self, found: pl.DataFrame) -> pl.Series:
         """Boolean: which of the bars (`bars.SCHEMA`) are left out."""
@@ -78,10 +81,16 @@ class PartOfFile:
             return
         alike = {name for name in raw.columns if name in read.columns}
         alike = {name for name in alike if raw.schema[name] == read.schema[name]}
-        self._window.needless = lambda stretch: (
-            self._is_early_or_late(stretch, layout, alike)
-            or self._is_of_others(stretch, layout, alike)
-        )
+        self._is_of_others = lambda stretch: self._has_other_words(stretch, layout, alike)
+
+        def needless(stretch: Stretch) -> bool:
+            if not self._is_early_or_late(stretch, layout, alike):
+                return self._is_of_others(stretch)
+            if self._part.symbols and not self._met:
+                self._unseen.append(stretch)
+            return True
+
+        self._window.needless = needless
 
     def _is_early_or_late(self, stretch: Stretch, layout: Layout, alike: set[str]) -> bool:
         part, plan = self._part, layout.times
@@ -102,7 +111,7 @@ class PartOfFile:
             or (part.since is not None and _moved(last, margin) < part.since)
         )
 
-    def _is_of_others(self, stretch: Stretch, layout: Layout, alike: set[str]) -> bool:
+    def _has_other_words(self, stretch: Stretch, layout: Layout, alike: set[str]) -> bool:
         """A map of symbols looks at the day as well; then a stretch says too little."""
         column = layout.columns.get("symbol")
         if not self._part.symbols or layout.naming.renames is not None or column not in alike:
@@ -125,6 +134,8 @@ class PartOfFile:
         """
         if not self._part.symbols or self._met:
             return
+        if not all(self._is_of_others(stretch) for stretch in self._unseen):
+            return  # rows of it may lie before or after the part
         others = ", ".join(self._others)
         raise ColumnMismatch.at(
             self._name,
