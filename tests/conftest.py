@@ -220,13 +220,22 @@ def one_url(server_url: str, template: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def cluster_template() -> Iterator[str]:
+    """Name of a database on the cluster that was migrated, and its bars distributed, once."""
+    from tests.store.citus.cluster import template
+
+    with template() as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
 def fresh(request: pytest.FixtureRequest) -> Callable[[], AbstractContextManager[str]]:
     """Makes migrated databases without rows, which are dropped at the end of the block: on the
     cluster, with their bars distributed, where MDLOAD_TEST_CITUS_URL is set."""
     if CITUS:
-        from tests.store.citus.cluster import with_bars
+        from tests.store.citus.cluster import copied
 
-        return with_bars
+        return partial(copied, request.getfixturevalue("cluster_template"))
     names = (request.getfixturevalue(name) for name in ("server_url", "template"))
     return partial(database, *names)
 
@@ -298,7 +307,8 @@ def environment(home: Path, env: dict[str, str] | None = None) -> dict[str, str]
     if chosen := os.environ.get("MDLOAD_PG_BIN"):
         kept["MDLOAD_PG_BIN"] = chosen
     ours = {"MDLOAD_HOME": str(home), "XDG_CONFIG_HOME": str(home / "no-config")}
-    plain = {"NO_COLOR": "1", "COLUMNS": "120", "MDLOAD_REMOTE_RETRIES": "1"}
+    plain = {"NO_COLOR": "1", "COLUMNS": "120"}
+    plain |= {"MDLOAD_REMOTE_RETRIES": "1", "MDLOAD_OUTAGE_SECONDS": "0"}
     return kept | ours | plain | (env or {})
 
 

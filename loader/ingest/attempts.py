@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 
 from loader.check.unique import MayRepeat
 from loader.db import retries
@@ -57,31 +58,47 @@ class _Attempts:
         self._asks_ledger = not run.settings.force
         self._work: Work | None = None
         self._identity = (0, 0)
+        self._first_outage: int | None = None
 
     def load(self) -> FileResult:
         if self._source.trouble is not None:
             raise self._source.trouble
         self._identity = identity(self._source)  # before hashing, so that a change shows
         self._done = replace(self._done, content_hash=self._hashed())
-        for attempt in range(1, retries.ATTEMPTS + 1):
+        for attempt in count(1):
+            began = time.monotonic()
             try:
                 self._take_over()
                 assert self._done.content_hash is not None
                 with self._run.alone(self._source, self._done.content_hash) as done:
-                    return done or self._known() or self._attempt()
+                    result = done or self._known() or self._attempt()
+                self._run.outage.over()
+                return result
             except MayRepeat:
                 self._work = None
                 self._mode = replace(self._mode, partition=True, resume_at=0)
                 note = "not in order of time within each symbol: read twice, to find repeated keys"
-            except (Contended, ConnectionLost) as error:
-                if attempt == retries.ATTEMPTS:
+            except Contended as error:
+                if attempt >= retries.ATTEMPTS:
                     raise
-                if isinstance(error, Contended):
-                    self._mode = replace(self._mode, direct=False)
+                self._mode = replace(self._mode, direct=False)
                 note = f"attempt {attempt} of {retries.ATTEMPTS} failed ({error}); trying again"
+                self._pause(attempt, error)
+            except ConnectionLost as error:
+                outage = self._run.outage.lost(time.monotonic() - began)
+                if attempt >= retries.ATTEMPTS and not self._waits_for(outage):
+                    raise
+                note = f"attempt {attempt} failed ({error}); trying again"
                 self._pause(attempt, error)
             self._run.emit(FileNote(self._source.name, Note("run", note)))
         raise AssertionError("unreachable")
+
+    def _waits_for(self, outage: int | None) -> bool:
+        """Whether the file waits for the end of this outage: not of a long one, and not if there
+        were many since its first attempts, because then it may be their cause."""
+        if outage is not None and self._first_outage is None:
+            self._first_outage = outage
+        return outage is not None and outage - (self._first_outage or 0) < retries.ATTEMPTS
 
     def _hashed(self) -> str:
         return content_hash(self._source, self._run.stop_if_cancelled)

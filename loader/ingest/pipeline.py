@@ -20,6 +20,7 @@ from loader.bars import forks
 from loader.check.file import check_settings
 from loader.db.cancelling import on_main
 from loader.db.pooler import sessions_of
+from loader.db.retries import outage_seconds
 from loader.db.rows import expect_sessions
 from loader.dialects.filenames import refuse_unread_folders, wanted
 from loader.dialects.siblings import Siblings
@@ -77,6 +78,7 @@ def load(
     forks.refuse()
     started = time.monotonic()
     check_settings(settings)
+    outage_seconds()  # refuses a wrong number before there is a run
     known_at.check(settings)
     expect_sessions(url, sessions_of(settings.workers))
     refuse_unread_folders((source.full_path for source in sources), settings.meaning)

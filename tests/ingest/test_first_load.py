@@ -266,6 +266,7 @@ def test_a_kill_leaves_the_empty_table_with_its_key(
     catalog = fetch(database_url, CATALOG)
     at = random.Random(seed).randint(1, 10)
     monkeypatch.setattr(retries, "ATTEMPTS", 1)
+    monkeypatch.setenv("MDLOAD_OUTAGE_SECONDS", "0")
     result = loaded(database_url, path, listener=killing(database_url, at))
     assert result.status == "failure"
     assert stored(database_url) == []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from loader.check.file import Checking
 from loader.db.arrow import Connection, connect
+from loader.db.retries import Outage
 from loader.dialects.filenames import path_columns, path_facts
 from loader.dialects.known import known_dialects
 from loader.dialects.own import from_tables
@@ -114,6 +115,7 @@ class LoadRun:
         upkeep: the chunks to look after once files have been committed.
         losses: tells whether bars of known files are gone.
         patterns: what the first small file of a kind has shown, see `alike`.
+        outage: how long the server has been away.
         alone: what keeps other processes from a content while a file with it is loaded; it gives
             the result of the file if one of them was faster.
     """
@@ -141,12 +143,11 @@ class LoadRun:
         self.others: Others | None = None
         self.alone: Alone = _alone
         self.losses = Losses()
+        self.outage = Outage()
         self.patterns: dict[tuple[object, ...], Pattern | None] = {}
         self.cancelled = threading.Event()
-        session = partial(self.connection, autocommit=True)
-        self.upkeep = ChunkUpkeep(
-            url, session, self.cancelled.is_set, recompress=settings.recompress
-        )
+        session, stopped = partial(self.connection, autocommit=True), self.cancelled.is_set
+        self.upkeep = ChunkUpkeep(url, session, stopped, recompress=settings.recompress)
         self._has_timescale: bool | None = None
         self._open: set[Connection] = set()
         self._idle: dict[bool, list[Connection]] = {True: [], False: []}

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from loader.db import retries
@@ -50,15 +51,17 @@ def _on_disk(run: LoadRun) -> set[tuple[int, str]]:
     was committed before it is there too. After a crash, a file may have got the id of another that
     was taken back."""
     assert run.run_id is not None
-    for attempt in range(1, retries.ATTEMPTS + 1):
+    for attempt in count(1):
+        began = time.monotonic()
         try:
             with run.connection(autocommit=True, cancellable=False) as session:
                 session.run("job_run_touch", run.run_id)
                 return set(session.frame("files_of_run", run.run_id).iter_rows())
         except ConnectionLost:
-            if attempt == retries.ATTEMPTS:
+            outage = run.outage.lost(time.monotonic() - began)
+            if run.cancelled.is_set() or (attempt >= retries.ATTEMPTS and outage is None):
                 raise
-            time.sleep(retries.pause(attempt))
+            run.cancelled.wait(retries.pause(attempt))
     raise AssertionError("unreachable")
 
 

@@ -26,8 +26,8 @@ def _plain(view: Mapping[Any, Any]) -> tuple[type, tuple[dict[Any, Any]]]:
 
 copyreg.pickle(MappingProxyType, _plain)
 
-#: Variables by which the client reaches the database and buckets: those that hold of any machine.
-#: Files and addresses that hold of the client's machine alone are not among them.
+#: Variables by which the client reaches the database and buckets, and how long it waits for them:
+#: those that hold of any machine. Files and addresses of the client's machine are not among them.
 _ENVIRONMENT: Final = (
     "PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGOPTIONS", "PGSSLMODE",
     "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION",
@@ -36,7 +36,7 @@ _ENVIRONMENT: Final = (
     "GOOGLE_BASE_URL", "GOOGLE_SKIP_SIGNATURE", "GOOGLE_SERVICE_ACCOUNT_KEY",
     "AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_KEY",
     "AZURE_STORAGE_ENDPOINT", "AZURE_SKIP_SIGNATURE", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET",
-    "AZURE_TENANT_ID",
+    "AZURE_TENANT_ID", "MDLOAD_OUTAGE_SECONDS", "MDLOAD_REMOTE_RETRIES",
 )  # fmt: skip
 
 
