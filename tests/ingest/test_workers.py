@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
@@ -223,6 +223,32 @@ def test_workers_of_a_cluster_that_die(
     check_each_file_once(database_url, ran.json()["run_id"])
     assert {f["state"] for f in ran.json()["files"]} == {"loaded"}
     assert ran.json()["rows_inserted"] == FILES * ROWS
+
+
+def children(pid: int) -> list[int]:
+    """The workers that a load has started."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            if parent == pid and b"spawn_main" in stat.with_name("cmdline").read_bytes():
+                found.append(int(stat.parent.name))
+    return found
+
+
+def test_a_process_that_dask_gives_up_is_started_again(
+    home: Path, database_url: str, folder: Path
+) -> None:
+    """Dask does so where a worker is not back after 15 seconds; here, at once."""
+    soon = {"DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT": "1ms"}
+    with held(database_url):
+        loading = Loading(home, database_url, folder, "--on", "local:1", **soon)
+        wait_for_waiting(database_url, 1, loading)
+        (worker,) = children(loading.process.pid)
+        os.kill(worker, signal.SIGKILL)
+    ran = loading.ended()
+    assert ran.code == 0, ran.err
+    check_each_file_once(database_url, ran.json()["run_id"])
 
 
 def test_objects_and_secrets(home: Path, database_url: str, cluster: Cluster) -> None:

@@ -68,6 +68,24 @@ def _local(processes: int, stack: ExitStack) -> Client:
     return client
 
 
+def refill(client: Client, place: Place) -> None:
+    """Starts processes of this machine for those that are lost: Dask starts one anew itself, but
+    gives it up if it is slow to come back, or dies while it starts."""
+    if not place.processes:
+        return
+    from distributed.core import Status  # noqa: PLC0415 - an extra, and slow
+
+    cluster = client.cluster
+
+    def start() -> None:
+        lost = (Status.closed, Status.failed)
+        for name in [name for name, nanny in cluster.workers.items() if nanny.status in lost]:
+            del cluster.workers[name]
+        cluster.scale(place.processes)
+
+    cluster.loop.add_callback(start)
+
+
 def _remote(place: Place, stack: ExitStack) -> Client:
     with _extra():
         _be_quiet()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -18,11 +19,12 @@ from loader.ingest.attempts import recorded
 from loader.ingest.run import LoadRun
 from loader.ingest.ways.workers import task
 from loader.ingest.ways.workers.brief import Brief, Briefed, environment
+from loader.ingest.ways.workers.cluster import refill
 from loader.read.sources import Source
 from loader.results import FileResult, Note
 from loader.settings import Place
 
-#: Seconds after which the client looks whether there are workers left.
+#: Seconds after which the client looks after the workers.
 _LOOK: Final = 5
 
 
@@ -115,21 +117,25 @@ class Spread:
         return [results[n] for n in range(len(sources))]
 
     def _ended(self, run: LoadRun, futures: Iterable[Future]) -> Iterator[Future]:
-        """The futures as they end; tells once if there is no worker left."""
+        """The futures as they end. Looks after the workers meanwhile; tells once that none is
+        left."""
         ended: SimpleQueue[Future] = SimpleQueue()
         waiting = [*futures]
         for future in waiting:
             future.add_done_callback(ended.put)
-        left, told = len(waiting), False
+        left, told, looked = len(waiting), False, time.monotonic()
         while left:
-            try:
+            with suppress(Empty):
                 yield ended.get(timeout=_LOOK)
                 left -= 1
-            except Empty:
-                none = not self._client.scheduler_info()["workers"]
-                if none and not told:
-                    run.emit(FileNote(str(self._place), Note("run", "has no worker left: waiting")))
-                told = none
+            if time.monotonic() - looked < _LOOK:
+                continue
+            looked = time.monotonic()
+            refill(self._client, self._place)
+            none = not self._client.scheduler_info()["workers"]
+            if none and not told:
+                run.emit(FileNote(str(self._place), Note("run", "has no worker left: waiting")))
+            told = none
 
     def _result(self, run: LoadRun, source: Source, future: Future) -> FileResult:
         if future.status == "lost":
