@@ -113,11 +113,13 @@ class RowGroups:
                 yield RawBatch(batch.frame, type(place)(place.source, number, place.start_row))
                 number += 1
             row += sum(self._groups[at].rows for at in range(before, self._next))
-            while self._next < len(self._groups) and self._is_needless(self._next, source):
+            while self._next < len(self._groups):  # `_run` ended before one that nobody wants
                 rows = self._groups[self._next].rows
                 self._window.passed_by += rows
                 row += rows
                 self._next += 1
+                if not self._is_needless(self._next, source):
+                    break
 
     def _run(self, source: str, batch_rows: int) -> Iterator[pl.DataFrame]:
         """Frames, up to the next row group that nobody wants."""
@@ -129,11 +131,11 @@ class RowGroups:
                 ):
                     yield from self._translation.frames(batch)
                 self._next += 1
-                if self._next < len(self._groups) and self._is_needless(self._next, source):
+                if self._is_needless(self._next, source):
                     return
 
     def _is_needless(self, number: int, source: str) -> bool:
-        if self._window.needless is None:
+        if self._window.needless is None or number >= len(self._groups):
             return False
         with damaged(source, lambda: f" in row group {number + 1:,}"):
             group = self._groups[number]
