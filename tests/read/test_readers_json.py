@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from loader.errors import UnreadableFile
@@ -77,6 +77,8 @@ class TestPlaces:
     def test_a_row_of_words_that_are_no_names(self) -> None:
         words = table('[["a","b","c","d"],["x","y","z","q"],["1","2","3","4"]]')
         assert (words.header, len(words.rows)) == (False, 3)
+        blank = table('[["a","b","c","d"],["","","",""]]')
+        assert (blank.header, len(blank.rows)) == (False, 2)
         short = table('[["a","b","c"],["1","2","3","4"]]')
         assert (short.header, short.columns[-1], len(short.rows)) == (False, "column_4", 2)
 
@@ -501,6 +503,8 @@ def test_what_was_written_is_read(
     block: int,
     batch_rows: int,
 ) -> None:
+    # Words alone above other cells are names: see `test_arrays_under_a_row_of_names`.
+    assume(write is as_objects or not all(cell.startswith('"') for cell in rows[0]))
     if shape == "lines" and len(rows) == 1:
         shape = "[]"  # one line is a document
     if shape == "lines" and write is as_arrays:

@@ -51,5 +51,6 @@ def head(rows: list[Any]) -> list[str]:
         return []
     if not all(isinstance(cell, str) and not _VALUE.fullmatch(cell) for cell in first):
         return []
-    values = any(isinstance(cell, str) and _VALUE.fullmatch(cell) for cell in second)
+    filled = (cell for cell in second if isinstance(cell, str) and cell.strip())
+    values = any(_VALUE.fullmatch(cell) for cell in filled)
     return first if values and len(set(first)) == len(first) == len(second) else []
