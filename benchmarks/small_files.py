@@ -1,11 +1,11 @@
 """Many small files: `mdload backfill` beside COPY and a commit for each file by hand.
 
-    python -m benchmarks.small_files [--files 1000] [--rows 390] [--rounds 3] [--workers 1]
+    python -m benchmarks.small_files [--files 1000] [--rows 390] [--rounds 3] [--workers 1] [--csv]
 
 Each case is one process for all files, on a server of this run's own, in turns; medians. `fresh`
 loads into an empty table, `recognised` runs the same command again, and `compared` once more with
---force. By hand: `polars.read_parquet`, ADBC's COPY and a commit for each file, without a look at
-anything.
+--force. By hand: `polars.read_parquet` (or `read_csv`), ADBC's COPY and a commit for each file,
+without a look at anything.
 """
 
 from __future__ import annotations
@@ -34,7 +34,11 @@ import polars as pl
 from adbc_driver_postgresql import dbapi
 with dbapi.connect(sys.argv[1]) as connection, connection.cursor() as cursor:
     for path in sys.argv[2:]:
-        bars = pl.read_parquet(path).to_arrow(compat_level=pl.CompatLevel.oldest())
+        read = pl.read_parquet if path.endswith(".parquet") else pl.read_csv
+        bars = read(path)
+        if bars.schema["ts"] == pl.String:
+            bars = bars.with_columns(pl.col("ts").str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z"))
+        bars = bars.to_arrow(compat_level=pl.CompatLevel.oldest())
         cursor.adbc_ingest("bars_ohlcv", bars, mode="append")
         connection.commit()
 """
@@ -49,14 +53,18 @@ class Took:
     server: float
 
 
-def made(folder: Path, files: int, rows: int) -> list[str]:
-    """Writes a Parquet file of `rows` bars for each of `files` symbols; returns their paths."""
+def made(folder: Path, files: int, rows: int, *, csv: bool = False) -> list[str]:
+    """Writes a Parquet or CSV file of `rows` bars for each of `files` symbols; returns their
+    paths."""
     universe = Universe(files * rows, files)
     whole = pl.concat(list(Stretch(universe, 0, rows).frames()))
     paths = []
     for number, bars in enumerate(whole.iter_slices(rows)):
-        paths.append(folder / f"{bars['symbol'][0]}-{number}.parquet")
-        bars.write_parquet(paths[-1])
+        paths.append(folder / f"{bars['symbol'][0]}-{number}.{'csv' if csv else 'parquet'}")
+        if csv:
+            bars.write_csv(paths[-1])
+        else:
+            bars.write_parquet(paths[-1])
     return [str(path) for path in paths]
 
 
@@ -105,10 +113,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=390)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--csv", action="store_true")
     asked = parser.parse_args()
     found: dict[str, list[Took]] = {}
     with tempfile.TemporaryDirectory() as folder, running() as server:
-        paths = made(Path(folder), asked.files, asked.rows)
+        paths = made(Path(folder), asked.files, asked.rows, csv=asked.csv)
         for _ in range(asked.rounds):
             for case, took in one_round(server, paths, asked.rows, asked.workers):
                 found.setdefault(case, []).append(took)

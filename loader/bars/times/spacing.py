@@ -65,10 +65,15 @@ def infer(times: pl.Series, series: Sequence[pl.Series] = ()) -> Spacing:
         part = float((steps == length).mean() or 0)
         said = f"the usual step between them is {evidence}"
         return Spacing(None, said, steps=len(steps), share=part, usual=length)
-    share = f"{_percent(same / len(steps))} of {len(steps):,} steps"
+    share = said_share(same, len(steps))
     if same / len(steps) < _MIN_SHARE or multiples / len(steps) < _MIN_MULTIPLES:
         return Spacing(None, f"the steps between them vary: {share} are {evidence}", interval)
     return Spacing(interval, share, steps=len(steps), share=same / len(steps))
+
+
+def said_share(same: int, steps: int) -> str:
+    """How many of the steps are alike, as evidence."""
+    return f"{_percent(same / steps)} of {steps:,} steps"
 
 
 def _steps(times: pl.Series, series: Sequence[pl.Series]) -> pl.Series:

@@ -135,8 +135,12 @@ def interval(
             if regular and shown.usual > _length("1d")
             else f"name it: --interval {shown.likely or _usual(times)}",
         )
-    note = f"interval {shown.interval} inferred from the spacing: {shown.evidence}"
-    return Fill(shown.interval, (note,))
+    return Fill(shown.interval, (inferred(shown.interval, shown.evidence),))
+
+
+def inferred(interval: str, evidence: str) -> str:
+    """The note on an interval that only the spacing of the bars shows."""
+    return f"interval {interval} inferred from the spacing: {evidence}"
 
 
 def _refuse_other_name(known: str, hint: Hint, shown: Spacing, doubts: Doubts, where: str) -> None:

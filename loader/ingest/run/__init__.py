@@ -35,7 +35,7 @@ from loader.store.timescale.chunks import chunked
 from loader.store.timescale.recompress import ChunkUpkeep
 
 if TYPE_CHECKING:
-    from loader.ingest.run.alike import Pattern
+    from loader.ingest.run.patterns import Pattern
 
 STOPPED: Final = "cancelled before the file was committed; nothing more of it was kept"
 
@@ -114,7 +114,7 @@ class LoadRun:
         others: what the files are if they are not bars.
         upkeep: the chunks to look after once files have been committed.
         losses: tells whether bars of known files are gone.
-        patterns: what the first small file of a kind has shown, see `alike`.
+        patterns: what the first small file of a kind has shown, see `patterns`.
         outage: how long the server has been away.
         alone: what keeps other processes from a content while a file with it is loaded; it gives
             the result of the file if one of them was faster.

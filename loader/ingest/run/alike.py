@@ -1,17 +1,16 @@
 """Small files that are alike are checked together, by what the first of them has shown.
 
 The checks of a file look at it from many sides, and each look takes longer than the file's rows. A
-table with nothing but a bar's own columns, typed, of one series and in order, leaves most of them
+table with nothing but a bar's own columns, of one series and in order, leaves most of them
 nothing to find. `plain` proves of each file that its own checks would have found nothing and read
 it as they read the first one; where it cannot, the file is loaded by itself.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from datetime import datetime, time, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from typing import Final
 
@@ -19,27 +18,31 @@ import polars as pl
 
 from loader import bars
 from loader.bars.sessions import ALIASES, LARGE, SESSIONS, python_zone, sessions
-from loader.bars.times import edges, zones
-from loader.bars.times.zones import Zone
-from loader.check.file import Checking, rules_for
+from loader.bars.times import edges, spacing, zones
+from loader.bars.times.zones import UTC, Zone
+from loader.check.file import rules_for
 from loader.check.guard.jumps import may_jump
+from loader.check.instruments.contracts import month_notes
+from loader.check.layout import intervals
 from loader.check.layout.decide import Layout
 from loader.check.layout.scales import LARGE as LARGE_PRICE
 from loader.check.normalise import normalise
 from loader.check.validate import all_hold_exactly
-from loader.dialects.dialect import Opening
-from loader.dialects.known import known_dialects
 from loader.dialects.patterns import in_folders
-from loader.dialects.recognition import PLAIN, may_fit
-from loader.errors import MdloadError
-from loader.read.batch import Location, RawBatch, Reading
+from loader.ingest.run.patterns import (
+    NUMBER,
+    WORDS,
+    Pattern,
+    Small,
+    besides_symbol,
+    is_of_vendor,
+    named_by,
+)
+from loader.read.batch import Location, RawBatch
 from loader.read.sources import Source
 from loader.results import Note
-from loader.settings import Meaning, Settings
+from loader.settings import Settings
 
-#: What the person may say of a file without a change to what its columns mean.
-_FREE: Final = ("provider", "allow_nonpositive_prices", "check_grid", "keep_skipped")
-_WORDS: Final = ("provider", "symbol", "interval")
 #: A symbol that every convention leaves as it is.
 _SYMBOL: Final = "^[A-Z][A-Z0-9]{0,11}$"
 _DAY: Final = 86_400
@@ -50,148 +53,46 @@ _A_MINUTE: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Small:
-    """A small file, read whole.
-
-    Attributes:
-        reading: what its container says of it.
-        frame: its rows.
-    """
-
-    source: Source
-    reading: Reading
-    frame: pl.DataFrame
-
-    @property
-    def kind(self) -> tuple[object, ...]:
-        """Equal for files of the same columns, read in the same way."""
-        reading = self.reading
-        schema = tuple((name, str(dtype)) for name, dtype in self.frame.schema.items())
-        metadata = tuple(sorted(reading.metadata.items()))
-        return reading.container, reading.notes, reading.header, reading.place, metadata, schema
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """How the first file of a kind was read.
-
-    Attributes:
-        names: patterns of paths by which a vendor's format could be recognised among its like.
-    """
-
-    layout: Layout
-    notes: tuple[Note, ...]
-    provider: str
-    interval: str
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Series:
-    """The bars of one plain file: `rows` of one series, from `lo` to `hi` (UTC)."""
+    """The bars of one plain file: `rows` of one series, from `lo` to `hi` (UTC); and the notes of
+    the file."""
 
     symbol: str
     lo: datetime
     hi: datetime
     rows: int
-
-
-def may_be_alike(settings: Settings) -> bool:
-    """Whether files under these settings can be read by what another one has shown."""
-    default = Meaning()
-    return not settings.part and all(
-        getattr(settings, each.name) == getattr(default, each.name)
-        for each in fields(Meaning)
-        if each.name not in _FREE
-    )
-
-
-def pattern_of(small: Small, checking: Checking, settings: Settings) -> Pattern | None:
-    """What the file shows for others of its kind, or None if these need a look of their own.
-    `checking` are its own checks."""
-    frame = small.frame
-    try:
-        pieces = list(checking.pieces())
-    except MdloadError:  # its own load says so
-        return None
-    layout, taken = checking.layout, checking.taken
-    if layout is None or taken is None or len(pieces) != 1 or not _has_only_bars(frame):
-        return None
-    plan, names = layout.times, _names_of_others(small)
-    own = dict(zip(frame.columns, frame.columns, strict=True))
-    is_plain = (
-        small.reading.header
-        and taken.shape is None
-        and layout.dialect.name == PLAIN
-        and dict(layout.columns) == own
-        and (plan.kind, plan.form, plan.numbers, plan.zone) == ("instant", None, None, None)
-        and not (plan.evenings or layout.marked or layout.skip or layout.midnight_ends)
-        and (layout.stamp, layout.price_exponent, layout.volume_exponent) == ("start", 0, 0)
-        and layout.naming.renames is None
-    )
-    if not is_plain or names is None:
-        return None
-    provider, interval = (frame[name][0] for name in ("provider", "interval"))
-    if bars.INTERVAL_SECONDS.get(interval, 2 * _DAY) > _DAY:
-        return None
-    return Pattern(layout, checking.notes, provider, interval, names)
-
-
-def _has_only_bars(frame: pl.DataFrame) -> bool:
-    """Whether the table has a bar's own columns under their own names, typed, and no other."""
-    needed = {*bars.KEY, *bars.PRICES}
-    if not (needed <= set(frame.columns) <= set(bars.COLUMNS) and frame.height):
-        return False
-    schema = frame.schema
-    ts = schema["ts"]
-    typed = all(schema[name] == pl.String for name in _WORDS)
-    typed = typed and isinstance(ts, pl.Datetime) and ts.time_zone == "UTC"
-    typed = typed and all(schema[name] == pl.Float64 for name in bars.PRICES)
-    others = (schema[name] for name in bars.OPTIONAL if name in schema)
-    return typed and all(dtype == pl.Float64 or dtype.is_integer() for dtype in others)
-
-
-def _names_of_others(small: Small) -> tuple[str, ...] | None:
-    """The patterns of paths by which such a file would be a vendor's; None if some need none."""
-    opening = Opening(
-        name=small.source.name,
-        path=small.source.full_path,
-        container=small.reading.container,
-        first=small.frame,
-        header=small.reading.header,
-        place=small.reading.place,
-        metadata=small.reading.metadata,
-    )
-    found = []
-    for shape in may_fit(known_dialects().values(), opening):
-        if shape.name is None:
-            return None
-        found.append(shape.name)
-    return tuple(dict.fromkeys(found))
+    notes: tuple[Note, ...]
 
 
 def plain(
     smalls: Sequence[Small], pattern: Pattern, settings: Settings
 ) -> tuple[list[Series], pl.DataFrame]:
     """The series of the first of the files, which are of one kind, as far as they are plain: each
-    would come out of its own checks as one whole batch of good bars in order, with the layout and
-    the notes of the `pattern`. And the bars (`bars.SCHEMA`) of all of the files, in their order,
-    with the number of their `file` (UInt32)."""
-    many = pl.concat([small.frame for small in smalls])
+    would come out of its own checks as one whole batch of good bars in order, with the layout of
+    the `pattern` and the notes of the series. And the bars (`bars.SCHEMA`) of all of the files, in
+    their order, with the number of their `file` (UInt32)."""
+    many, layout = _in_one(smalls, pattern, settings)
     place = Location(smalls[0].source.name, 0, 1)
-    normal = normalise(RawBatch(many, place), pattern.layout)
+    normal = normalise(RawBatch(many, place), layout)
     heights = enumerate(small.frame.height for small in smalls)
     file = pl.concat([pl.repeat(n, rows, dtype=pl.UInt32, eager=True) for n, rows in heights])
     numbered = normal.bars.hstack([file.alias("file")])
-    shown = zones.to_wall(normal.bars["ts"], _NEW_YORK)
-    raw = many.select(pl.col(name).alias(f"raw_{name}") for name in _WORDS)
-    facts = numbered.hstack(normal.faults).hstack([normal.steps.alias("step")]).hstack(raw)
+    ts, plan = normal.bars["ts"], layout.times
+    clocks = [
+        zones.to_wall(ts, _NEW_YORK).alias("new_york"),
+        zones.to_wall(ts, plan.zone or UTC if plan.kind == "wall" else UTC).alias("wall"),
+    ]
+    facts = numbered.hstack([*normal.faults, normal.steps.alias("step"), *clocks])
+    facts = facts.hstack(many.select(_as_written(many, layout, pattern)))
     seconds = bars.INTERVAL_SECONDS[pattern.interval]
     rules = all_hold_exactly(rules_for(settings.meaning))
     found = (
-        facts.hstack([shown.alias("shown")])
-        .lazy()
-        .with_columns(rules.alias("exact"), pl.col("ts").diff().over("file").alias("since"))
+        facts.lazy()
+        .with_columns(
+            rules.alias("exact"),
+            pl.col("ts").diff().over("file").alias("since"),
+            pl.col("wall").diff().over("file").dt.total_microseconds().alias("apart"),
+        )
         .group_by("file", maintain_order=True)
         .agg(
             pl.col("symbol").first(),
@@ -199,33 +100,67 @@ def plain(
             pl.col("ts").last().alias("hi"),
             pl.len().alias("rows"),
             _is_plain(pattern, seconds).alias("plain"),
+            pl.col("wall").first().alias("from"),
+            pl.col("wall").last().alias("to"),
+            (pl.col("apart") == seconds * 1_000_000).sum().alias("same"),
         )
         .collect()
     )
     series: list[Series] = []
-    for (_, symbol, lo, hi, rows, is_plain), small in zip(found.iter_rows(), smalls, strict=True):
-        if not is_plain or not _has_plain_name(small.source, pattern):
+    for row, small in zip(found.iter_rows(named=True), smalls, strict=True):
+        begin, end = row["from"], row["to"]
+        if not row["plain"] or not _has_plain_name(small.source, pattern, settings):
             break
-        if seconds < _DAY and _fills_days(lo, hi, seconds):
+        if seconds < _DAY and _fills_days(begin, end, seconds):
             break
-        series.append(Series(symbol, lo, hi, rows))
-    if seconds < _DAY:
+        if pattern.named is not None and _is_of_month(small.source, row["symbol"], begin, end):
+            break
+        notes = pattern.notes_with(_inferred(pattern, row["same"], row["rows"] - 1))
+        series.append(Series(row["symbol"], row["lo"], row["hi"], row["rows"], notes))
+    if seconds < _DAY and pattern.market is None:
         series = series[: _first_with_ends(numbered.select("file", "ts"), series, seconds)]
     return series, numbered
 
 
+def _in_one(
+    smalls: Sequence[Small], pattern: Pattern, settings: Settings
+) -> tuple[pl.DataFrame, Layout]:
+    """The rows of all of the files, with the symbols that their names give, and their layout."""
+    layout = pattern.layout
+    if pattern.named is None:
+        return pl.concat([small.frame for small in smalls]), layout
+    frames = []
+    for small in smalls:
+        symbol = (named_by(small.source, settings) or {}).get("symbol")
+        frames.append(small.frame.with_columns(pl.lit(symbol, pl.String).alias("symbol")))
+    return pl.concat(frames), replace(layout, columns={**layout.columns, "symbol": "symbol"})
+
+
+def _as_written(many: pl.DataFrame, layout: Layout, pattern: Pattern) -> list[pl.Expr]:
+    """The words of each row as they are written, and whether its text can be read in one way."""
+    columns = layout.columns
+    numbers = [columns[field] for field in bars.VALUES if field in columns]
+    texts = [name for name in numbers if many.schema[name] == pl.String]
+    read = [pl.col(name).str.contains(NUMBER).fill_null(True) for name in texts]
+    if pattern.times is not None:
+        read.append(pl.col(columns["ts"]).cast(pl.String).str.contains(pattern.times))
+    words = [pl.col(columns[name]).alias(f"raw_{name}") for name in WORDS if name in columns]
+    return [*words, pl.all_horizontal(*read, pl.lit(True)).fill_null(False).alias("read")]
+
+
 def _is_plain(pattern: Pattern, seconds: int) -> pl.Expr:
     """Whether a file's rows leave its checks nothing to find, but for sessions and whole days: all
-    rules hold, one series, rising times, prices that are not multiples of a small unit and change
-    no unit midway, and steps and clocks that contradict neither the interval nor that times are
-    starts."""
-    ts, since = pl.col("ts"), pl.col("since").dt.total_seconds()
+    rules hold, its text can be read in one way, one series, rising times, prices that are not
+    multiples of a small unit and change no unit midway, and steps and clocks that contradict
+    neither the interval nor that times are starts."""
+    ts, apart = pl.col("ts"), pl.col("apart")
+    columns, long = pattern.layout.columns, _LONG * 1_000_000
     steps = [
         pl.col("exact").all(),
+        pl.col("read").all(),
         (pl.col("since") > timedelta(0)).fill_null(True).all(),
-        (pl.col("raw_provider") == pattern.provider).all(),
+        (apart > 0).fill_null(True).all(),
         (pl.col("provider") == pattern.provider).all(),
-        (pl.col("raw_interval") == pattern.interval).all(),
         (pl.col("interval") == pattern.interval).all(),
         (pl.col("raw_symbol") == pl.col("raw_symbol").first()).all(),
         (pl.col("raw_symbol") == pl.col("symbol")).all(),
@@ -233,31 +168,75 @@ def _is_plain(pattern: Pattern, seconds: int) -> pl.Expr:
         pl.col("open").abs().max() <= LARGE_PRICE,
         ~may_jump(),
     ]
+    said = {"provider": pattern.provider, "interval": pattern.interval}
+    steps += [(pl.col(f"raw_{f}") == word).all() for f, word in said.items() if f in columns]
+    same = (apart == seconds * 1_000_000).sum()
+    if "interval" not in columns:
+        whole = (apart % (seconds * 1_000_000) == 0).fill_null(True).all()
+        steps += [pl.len() > spacing.MIN_STEPS, 2 * same > pl.len() - 1, whole]
     if seconds == _DAY:
         midnights = (ts.dt.truncate("1d") == ts).all()
         return pl.all_horizontal(*steps, midnights, (ts.dt.weekday() != _SATURDAY).all())
-    short, long = (since == seconds).sum(), (since >= _LONG).sum()
-    clock = pl.col("shown") - pl.col("shown").dt.truncate("1d")
-    night = (clock < edges.MORNING).any() & (clock > edges.NIGHT).any()
-    friday = clock.filter(pl.col("shown").dt.weekday() == _FRIDAY).max()
-    at_close = (clock == edges.CLOSE).sum()
-    may_end = night & ((at_close > 0) | (friday == edges.CLOSE).fill_null(False))
+    if pattern.layout.times.kind == "wall":
+        steps += _local_days(pattern, seconds)
     return pl.all_horizontal(
         *steps,
-        (short > long) | (pl.len() == 1),
-        (ts.dt.second() != _A_MINUTE - 1).any(),
-        ~may_end if seconds <= _HOUR else pl.lit(True),
+        (same > (apart >= long).sum()) | (pl.len() == 1),
+        (pl.col("wall").dt.second() != _A_MINUTE - 1).any(),
+        ~_may_end_with_week() if seconds <= _HOUR else pl.lit(True),
     ).fill_null(False)
 
 
+def _may_end_with_week() -> pl.Expr:
+    """Whether times that go through the night may run to 17:00 in New York."""
+    here = pl.col("new_york")
+    clock = here - here.dt.truncate("1d")
+    night = (clock < edges.MORNING).any() & (clock > edges.NIGHT).any()
+    friday = clock.filter(here.dt.weekday() == _FRIDAY).max()
+    at_close = (clock == edges.CLOSE).sum()
+    return night & ((at_close > 0) | (friday == edges.CLOSE).fill_null(False))
+
+
+def _local_days(pattern: Pattern, seconds: int) -> list[pl.Expr]:
+    """That nights do not look as if they stood under the date of their trading day, and that times
+    of a market's own zone do not lie as ends do: between an opening and the close, with the close
+    or one interval after the opening."""
+    clock, hour = pl.col("wall").dt.time(), pl.col("wall").dt.hour()
+    weekday = pl.col("wall").dt.weekday()
+    monday = ((weekday == _MONDAY) & (hour < 1)).any()
+    friday = ((weekday == _FRIDAY) & (hour >= _EVENING)).any()
+    late, early = (hour >= _NIGHT).any(), (hour < _MORNING).any()
+    found = [~(monday & friday), ~late | early]
+    for opening, close in sessions(pattern.market) if pattern.market else ():
+        within = (clock.min() > opening) & (clock.max() <= close)
+        first = (datetime.combine(date.min, opening) + timedelta(seconds=seconds)).time()
+        found.append(~(within & clock.is_in([close, first]).any()))
+    return found
+
+
 _NEW_YORK: Final = Zone("America/New_York")
-_FRIDAY, _SATURDAY = 5, 6
+_MONDAY, _FRIDAY, _SATURDAY = 1, 5, 6
+#: Hours of nights, see `loader.check.layout.trading_dates`.
+_EVENING, _NIGHT, _MORNING = 16, 20, 6
 
 
-def _has_plain_name(source: Source, pattern: Pattern) -> bool:
-    """Whether neither the file's name nor its folders say anything of its bars."""
-    path = source.full_path
-    return not in_folders(path) and not any(re.search(name, path) for name in pattern.names)
+def _has_plain_name(source: Source, pattern: Pattern, settings: Settings) -> bool:
+    """Whether neither the file's name nor its folders say anything of its bars, but for the symbol
+    by the person's pattern."""
+    if in_folders(source.full_path) or is_of_vendor(source.full_path, pattern):
+        return False
+    return besides_symbol(named_by(source, settings)) == pattern.named
+
+
+def _is_of_month(source: Source, symbol: str, begin: datetime, end: datetime) -> bool:
+    return bool(month_notes(source.full_path, pl.Series([begin, end]), symbol))
+
+
+def _inferred(pattern: Pattern, same: int, steps: int) -> str | None:
+    """What is noted of the interval where the spacing of the bars shows it."""
+    if not pattern.inferred:
+        return None
+    return intervals.inferred(pattern.interval, spacing.said_share(same, steps))
 
 
 def _fills_days(lo: datetime, hi: datetime, seconds: int) -> bool:

@@ -22,9 +22,10 @@ from loader.events import (
     FileStarted,
     RowsDone,
 )
-from loader.ingest.run import alike
-from loader.ingest.run.alike import Pattern, Series, Small
+from loader.ingest.run import alike, patterns
+from loader.ingest.run.alike import Series
 from loader.ingest.run.hashed import Hashed
+from loader.ingest.run.patterns import Pattern, Small
 from loader.read.batch import Location, RawBatch
 from loader.read.formats import read
 from loader.read.sources import identity
@@ -43,6 +44,7 @@ _ROWS: Final = 20_000
 _ALL_ROWS: Final = 100_000
 #: Bytes of a file that may be small.
 _SMALL: Final = 1 << 20
+_CONTAINERS: Final = ("parquet", "csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def may_load_together(run: LoadRun) -> bool:
         settings.commit_every or settings.by_time or settings.delete_gone or settings.known_at_from
         or settings.known_at or run.others or run.replay or run.plan or run.run_id is None
     )  # fmt: skip
-    return not by_itself and alike.may_be_alike(settings)
+    return not by_itself and patterns.may_be_alike(settings)
 
 
 def loaded_together(run: LoadRun, files: Sequence[Hashed]) -> list[FileResult]:
@@ -74,7 +76,10 @@ def loaded_together(run: LoadRun, files: Sequence[Hashed]) -> list[FileResult]:
     pattern = _pattern(run, smalls[0]) if smalls else None
     if pattern is None:
         return []
-    series, rows = alike.plain(smalls, pattern, run.settings)
+    try:
+        series, rows = alike.plain(smalls, pattern, run.settings)
+    except MdloadError:  # their own loads say so
+        return []
     series = series[: _first_repeated([each.symbol for each in series])]
     results: list[FileResult] = []
     with suppress(DatabaseError), run.connection(autocommit=True) as session:
@@ -112,10 +117,11 @@ def _small(run: LoadRun, file: Hashed) -> Small | None:
     if source.size_bytes > _SMALL or before not in (None, file.asked.content_hash):
         return None
     with read(source, run.settings.piece_rows) as reading:
-        if reading.container != "parquet" or not 0 < (reading.rows or 0) <= _ROWS:
+        known = reading.rows
+        if reading.container not in _CONTAINERS or (known is not None and not 0 < known <= _ROWS):
             return None
         batches = list(reading)
-    if len(batches) != 1 or batches[0].ragged is not None:
+    if len(batches) != 1 or batches[0].ragged is not None or batches[0].frame.height > _ROWS:
         return None
     return Small(source, reading, batches[0].frame)
 
@@ -125,7 +131,7 @@ def _pattern(run: LoadRun, first: Small) -> Pattern | None:
     if first.kind not in run.patterns:
         whole = RawBatch(first.frame, Location(first.source.name, 0, 1))
         checking = run.checking(replace(first.reading, batches=iter([whole])), first.source)
-        run.patterns[first.kind] = alike.pattern_of(first, checking, run.settings)
+        run.patterns[first.kind] = patterns.pattern_of(first, checking, run.settings)
     return run.patterns[first.kind]
 
 
@@ -208,7 +214,7 @@ def _booking(
         source_symbol=series.symbol, convention=pattern.layout.naming.convention,
         rows=series.rows, inserted=0 if is_stored else series.rows,
         min_ts=series.lo, max_ts=series.hi, deferred=run.defers_commits,
-        notes=tuple(note.text for note in pattern.notes),
+        notes=tuple(note.text for note in series.notes),
     )  # fmt: skip
 
 
@@ -259,11 +265,11 @@ def _told(run: LoadRun, file: _File, pattern: Pattern, file_id: int, seconds: fl
         source.name, "loaded", counts.check(source.name),
         dialect=booking.dialect, provider=pattern.provider, interval=pattern.interval,
         content_hash=booking.content_hash, size_bytes=source.size_bytes, symbols=(series.symbol,),
-        min_ts=series.lo, max_ts=series.hi, rejected={}, notes=pattern.notes, file_id=file_id,
+        min_ts=series.lo, max_ts=series.hi, rejected={}, notes=series.notes, file_id=file_id,
     )  # fmt: skip
     run.emit(FileStarted(source.name, source.size_bytes))
-    run.emit(FileOpened(source.name, series.rows))
-    for note in pattern.notes:
+    run.emit(FileOpened(source.name, series.rows if pattern.counted else None))
+    for note in series.notes:
         run.emit(FileNote(source.name, note))
     run.emit(RowsDone(source.name, series.rows, source.size_bytes))
     if new:

@@ -1,0 +1,57 @@
+"""Files loaded both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from loader.ingest.run import together, turns
+from loader.results import FileResult
+from tests.conftest import database
+from tests.support.both_ways import Way
+
+
+@pytest.fixture
+def ways(
+    server_url: str, template: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., int]]:
+    """Loads files both ways, each into a database of its own, insists that all is alike, and gives
+    how many were loaded together."""
+    several = 0
+    by_itself = True
+    real = together.loaded_together, turns.first_together
+
+    def counted(*given: Any) -> list[FileResult]:
+        nonlocal several
+        found = real[0](*given)
+        several += len(found)
+        return found
+
+    def chosen(*given: Any) -> list[FileResult]:
+        return [] if by_itself else real[1](*given)
+
+    monkeypatch.setattr(turns, "_ALONE", 1)
+    monkeypatch.setattr(together, "loaded_together", counted)
+    monkeypatch.setattr(turns, "first_together", chosen)
+    with database(server_url, template) as other:
+        alone, many = Way(other), Way(database_url)
+
+        def both(files: Sequence[str], **settings: Any) -> int:
+            nonlocal by_itself, several
+            several = 0
+            by_itself = True
+            one = alone.load(files, **settings)
+            by_itself = False
+            all_of_them = many.load(files, **settings)
+            assert [replace(file, file_id=None) for file in all_of_them.files] == [
+                replace(file, file_id=None) for file in one.files
+            ]
+            assert many.books(all_of_them) == alone.books(one)
+            assert many.store() == alone.store()
+            assert many.told() == alone.told()
+            return several
+
+        yield both
