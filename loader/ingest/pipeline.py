@@ -168,7 +168,7 @@ def _all_files(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
     such as Ctrl-C, ends the wait for those that do not end by themselves; they commit nothing."""
     workers = 1 if run.settings.known_at_from else run.settings.workers
     pool = ThreadPoolExecutor(workers, thread_name_prefix="mdload-file")
-    turns = Turns(sources)
+    turns = Turns(sources, workers)
     threads = range(min(workers, len(sources)))
     pending = {pool.submit(load_in_turn, run, turns, load_file) for _ in threads}
     try:

@@ -134,9 +134,7 @@ def batches(
         heavy = size > bounds.BATCH
         if not last and not heavy and sum(f.height for f in held) < batch_rows:
             continue
-        how: Literal["diagonal", "vertical"]
-        how = "diagonal" if any(_RAGGED in frame.columns for frame in held) else "vertical"
-        whole = pl.concat(held, how=how, rechunk=True)
+        whole = _joined([frame for frame in held if frame.height] or held[:1])
         ready = whole.height if last or heavy else whole.height - whole.height % batch_rows
         step = min(batch_rows, whole.height * bounds.BATCH // size or 1) if heavy else batch_rows
         held = [whole[ready:]]
@@ -146,6 +144,15 @@ def batches(
             place = Location(source, number, start_row)
             yield RawBatch(*_unmarked(batch, place))
             number, start_row = number + 1, start_row + batch.height
+
+
+def _joined(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """The rows of all of them."""
+    if len(frames) == 1:
+        return frames[0].rechunk()
+    ragged = any(_RAGGED in frame.columns for frame in frames)
+    how: Literal["diagonal", "vertical"] = "diagonal" if ragged else "vertical"
+    return pl.concat(frames, how=how, rechunk=True)
 
 
 def marked(frame: pl.DataFrame, odd: pl.DataFrame | list[tuple[int, int, str]]) -> pl.DataFrame:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 #: If none of some files could be loaded together, the next ones load one by one before it is tried
 #: again: 4 at first, four times as many each time, at most 256.
 _ALONE, _MOST_ALONE = 4, 256
+#: Of what is left, one of several workers takes a part in so many of its own share at most.
+_SHARE = 2
+#: So many times as many files are taken together as before, as long as that goes.
+_MORE = 4
 
 
 class Turns:
@@ -29,16 +33,21 @@ class Turns:
         results: of the sources that were loaded, by their numbers.
     """
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[Source], workers: int = 1) -> None:
         self.results: dict[int, FileResult] = {}
+        self._workers = workers
         self._left = deque(enumerate(sources))
         self._ended = False
         self._lock = Lock()
 
     def take(self, most: int) -> list[tuple[int, Source]]:
-        """The next sources, `most` at a time, with their numbers; none if all were given out."""
+        """The next sources, `most` at a time, with their numbers; none if all were given out.
+        Towards the end each of several workers gets fewer, so that none waits long for another."""
         with self._lock:
-            return [self._left.popleft() for _ in range(min(most, len(self._left)))]
+            left = len(self._left)
+            if self._workers > 1:
+                most = min(most, -(-left // (_SHARE * self._workers)))
+            return [self._left.popleft() for _ in range(min(most, left))]
 
     def give_back(self, sources: Sequence[tuple[int, Source]]) -> None:
         """Puts back sources that were taken and not loaded: they are the next ones."""
@@ -74,7 +83,7 @@ def load_in_turn(
         left = taken[len(done) :]
         if not left or (new and len(done) == together.MOST):
             turns.give_back(left)
-            most = min(2 * most, together.MOST if new else recognised.MOST)
+            most = min(_MORE * most, together.MOST if new else recognised.MOST)
             continue
         (at, source), *rest = left
         turns.give_back(rest)

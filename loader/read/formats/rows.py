@@ -167,9 +167,11 @@ class Rows:
         return self._frame(records)
 
     def _frame(self, records: list[Record]) -> pl.DataFrame:
+        if not records:
+            return pl.DataFrame(schema=self._schema)
         width = len(self._columns)
         fitted = [r if len(r) == width else self._fitted(r) for r in records]
-        columns = zip(*fitted, strict=True) if fitted else [()] * width
+        columns = zip(*fitted, strict=True)
         frame = pl.DataFrame(dict(zip(self._columns, columns, strict=True)), self._schema)
         odd = [
             (at, len(record), self._text(record))

@@ -24,6 +24,7 @@ _VALUE_WORD: Final = re.compile(
     "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}"
     "|am|pm|utc|gmt|est|edt|cst|cdt|pst|pdt|[tzdekmbhap]"
 )
+_WORD: Final = re.compile(r"[^\W\d_]+")
 _DATE: Final = re.compile(r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![0-9])")
 _EMPTY_WORDS: Final = frozenset(["", "-", "na", "nan", "n/a", "null", "none"])
 
@@ -64,8 +65,9 @@ def sniff(head: bytes, name: str) -> TextFormat | None:
             "is not a table: no comma, semicolon, tab, bar or blank divides its lines evenly",
             hint="every line of a table has the same number of cells, two at least",
         )
-    first = _banner_lines(records, width)
-    header = _is_header(records[first], records[first + 1 :])
+    first, header = _banner_lines(records, width)
+    if header is None:
+        header = _is_header(records[first], records[first + 1 :])
     if header:
         columns, notes = unique_names(_header_names(records[first], records[first + 1 :], name))
         first += 1
@@ -100,6 +102,8 @@ def _delimiter(text: str) -> str:
     """The one that cuts most lines into the same, and largest, number of cells."""
 
     def fit(delimiter: str) -> float:
+        if delimiter not in text:
+            return 0
         widths = [len(record) for _, record in _records(text, delimiter)]
         width = _usual(widths)
         return width * widths.count(width) / len(widths) if width > 1 else 0
@@ -111,8 +115,9 @@ def _usual(numbers: Sequence[int]) -> int:
     return Counter(numbers).most_common(1)[0][0] if numbers else 0
 
 
-def _banner_lines(records: Sequence[Record], width: int) -> int:
-    """How many records stand above the table: titles, addresses, remarks.
+def _banner_lines(records: Sequence[Record], width: int) -> tuple[int, bool | None]:
+    """How many records stand above the table: titles, addresses, remarks; and whether a header
+    follows, None if that was not looked at.
 
     They are narrower than the table, and a header follows; or they are one cell of plain words; or
     they begin with `#`, as annotations do, and a header follows.
@@ -122,15 +127,16 @@ def _banner_lines(records: Sequence[Record], width: int) -> int:
     if noted and any(
         len(each) == width and _is_header(each, records[noted + 1 :]) for each in below
     ):
-        return noted
+        return noted, True
     for number, record in enumerate(records[:_BANNER_LINES]):
         filled = sum(map(bool, map(str.strip, record)))
         if len(record) == width and filled * 2 > width:
             if _is_header(record, records[number + 1 :]):
-                return number
+                return number, True
             break
     words = (len(record) == 1 and not _is_value(record[0]) for record in records[:_BANNER_LINES])
-    return next((number for number, alone in enumerate(words) if not alone), 0) if width > 2 else 0
+    lines = next((number for number, alone in enumerate(words) if not alone), 0)
+    return lines if width > 2 else 0, None
 
 
 def _annotations(records: Sequence[Record]) -> int:
@@ -142,16 +148,19 @@ def _annotations(records: Sequence[Record]) -> int:
 def _is_header(first: Record, rest: Sequence[Record]) -> bool:
     """Whether `first` holds names: it has a word in the first column that holds values below it."""
     for column, cell in enumerate(first):
-        below = [r[column] for r in rest if column < len(r) and not _is_empty(r[column])]
-        if sum(map(_is_value, below)) * 2 > len(below) and not _is_empty(cell):
+        cells = Counter(r[column] for r in rest if column < len(r))  # words repeat
+        below = {text: times for text, times in cells.items() if not _is_empty(text)}
+        values = sum(times for text, times in below.items() if _is_value(text))
+        if values * 2 > sum(below.values()) and not _is_empty(cell):
             return not _is_value(cell)
     return not any(map(_is_value, first))
 
 
 def _is_value(cell: str) -> bool:
     """Whether it looks like a number, a date or a time."""
-    words = re.findall(r"[^\W\d_]+", cell.lower())
-    return any(map(str.isdigit, cell)) and all(map(_VALUE_WORD.fullmatch, words))
+    if not any(map(str.isdigit, cell)):
+        return False
+    return all(map(_VALUE_WORD.fullmatch, _WORD.findall(cell.lower())))
 
 
 def _is_empty(cell: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -205,6 +206,7 @@ def _unknown_to_polars(kind: Any) -> bool:
     return any(_unknown_to_polars(kind.field(i).type) for i in range(kind.num_fields))
 
 
+@cache
 def _knows_zone(kind: Any) -> bool:
     try:
         pl.from_arrow(pa.RecordBatch.from_arrays([pa.nulls(0, kind)], ["ts"]))

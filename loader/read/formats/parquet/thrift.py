@@ -34,9 +34,11 @@ def struct(data: bytes, at: int, fields: Fields, depth: int = 0) -> tuple[dict[i
     if depth > _DEEPEST:
         raise Strange
     found: dict[int, Any] = {}
-    number = 0
+    number, end = 0, len(data)
     while True:
-        head = _byte(data, at)
+        if at >= end:
+            raise TooShort
+        head = data[at]
         at += 1
         kind = head & 15
         if kind == _STOP:
@@ -48,7 +50,10 @@ def struct(data: bytes, at: int, fields: Fields, depth: int = 0) -> tuple[dict[i
         if (of := fields.get(number)) is not None:
             found[number], at = _wanted(data, at, kind, of, depth + 1)
         elif kind in _NUMBERS:
-            found[number], at = _zigzag(data, at)
+            if at < end and (byte := data[at]) < 128:  # most are small
+                found[number], at = (byte >> 1) ^ -(byte & 1), at + 1
+            else:
+                found[number], at = _zigzag(data, at)
         elif kind not in (_TRUE, _FALSE):  # of a field, these are their own values
             at = _after(data, at, kind, depth)
 
@@ -123,9 +128,11 @@ def _byte(data: bytes, at: int) -> int:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
+    value, shift, end = 0, 0, len(data)
     while shift < 64:
-        byte = _byte(data, at)
+        if at >= end:
+            raise TooShort
+        byte = data[at]
         at += 1
         value |= (byte & 127) << shift
         if byte < 128:
