@@ -188,17 +188,26 @@ class StoreClient(Reader):
     def _write_rows(self, rows: Sequence[Row], rejects: Rejects) -> Counts:
         return self._write(self._checks.quickly(list(zip(*rows, strict=True)), 0), rejects)
 
-    def _write_ahead(self, batches: Iterator[CheckedBatch], rejects: Rejects) -> Counts:
+    def _write_ahead(
+        self, batches: Iterator[CheckedBatch | PlainBatch], rejects: Rejects
+    ) -> Counts:
         """Writes each batch in another thread while this one checks the next."""
         done, stop = Counts(), self._stop
         pending: Future[Counts] | None = None
+        before: Transaction | None = None
+
+        def written() -> Counts:
+            counts = pending.result() if pending else Counts()
+            if before is not None:
+                rejects.add(before.bad)  # a collision that the store shows makes more of them
+            return counts
+
         with ThreadPoolExecutor(1, "mdload-store") as thread:
             try:
                 for batch in batches:
                     transaction = self._transaction(batch)
-                    rejects.add(transaction.bad)
-                    done += pending.result() if pending else Counts()
-                    pending = thread.submit(self._commit, transaction, stop)
+                    done += written()
+                    before, pending = transaction, thread.submit(self._commit, transaction, stop)
             except Exception:  # the bars come from the caller, who may raise anything
                 if pending:
                     pending.result()  # its error comes first
@@ -206,7 +215,7 @@ class StoreClient(Reader):
             except BaseException:
                 self.cancel()
                 raise
-            return done + (pending.result() if pending else Counts())
+            return done + written()
 
     def _write(self, batch: CheckedBatch | PlainBatch, rejects: Rejects) -> Counts:
         transaction = self._transaction(batch)

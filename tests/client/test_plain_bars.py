@@ -224,6 +224,29 @@ def test_a_symbol_of_another_security_is_kept_out_of_a_plain_batch(emptied_url: 
     assert fetch(emptied_url, "SELECT count(*) FROM bars_rejected") == [(2,)]
 
 
+@pytest.mark.parametrize("size", [2, 600])
+def test_collisions_of_many_batches_in_one_call_are_all_handed_back(
+    emptied_url: str, size: int
+) -> None:
+    """Those that only the store shows, too: of plain batches, and of those with frames."""
+    with psycopg.connect(emptied_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO provider_symbols (provider, source_symbol, symbol, convention) "
+            "VALUES ('p', 'ALpA', 'AL.PRA', 'polygon')"
+        )
+    times = [T0 + timedelta(minutes=n) for n in range(2 * size + 1)]
+    bars = [Candle(symbol="BB", ts=time) for time in times]
+    for at in (1, size, 2 * size):
+        bars[at] = Candle(symbol="al.prA", ts=times[at])
+    bars[0] = Candle(symbol="BB", ts=times[0], high=-1.0)
+    with StoreClient(emptied_url) as client:
+        result = client.write_bars(bars, batch_size=size)
+    assert (result.submitted, result.inserted, result.rejected) == (len(bars), len(bars) - 4, 4)
+    rows = result.rejects.select("row_number", "rules").rows()
+    assert [number for number, _ in rows] == [1, 2, size + 1, 2 * size + 1]
+    assert [rules for _, rules in rows[1:]] == [["symbol_collision"]] * 3
+
+
 def test_a_plain_batch_that_meets_compressed_bars_is_copied(
     emptied_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

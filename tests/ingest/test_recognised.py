@@ -124,3 +124,12 @@ def test_turns_that_have_ended_take_nothing_back(tmp_path: Path) -> None:
             each.give_back(taken[1:])
         assert [number for number, _ in going_on.take(9)] == [1, 2, 3]
         assert ended.take(9) == []
+
+
+def test_several_workers_share_what_is_left(tmp_path: Path) -> None:
+    """So that none has many files to go while the others have none; a worker alone takes all."""
+    with find(written(tmp_path, "ABCDEFGHIJKL")) as sources:
+        several, alone = Turns(sources, workers=2), Turns(sources, workers=1)
+        taken = [len(several.take(64)) for _ in range(9)]
+        assert taken == [3, 3, 2, 1, 1, 1, 1, 0, 0]
+        assert len(alone.take(64)) == 12

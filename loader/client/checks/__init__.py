@@ -19,7 +19,7 @@ from loader.check.unique import UniqueBatch
 from loader.check.validate import CheckedBatch, RuleSettings, validate, with_keys
 from loader.client.bar import BarLike, Columns, columns, frame
 from loader.client.checks.keys import KnownKeys
-from loader.client.checks.plain import PlainBars, PlainBatch
+from loader.client.checks.plain import FEW, PlainBars, PlainBatch
 from loader.errors import SymbolCollision
 from loader.read.batch import Location, RawBatch
 
@@ -36,7 +36,7 @@ class Checks:
         self._keys = KnownKeys()
         self._plain = PlainBars(self._keys, rules)
 
-    def objects(self, given: Iterable[BarLike], size: int) -> Iterator[CheckedBatch]:
+    def objects(self, given: Iterable[BarLike], size: int) -> Iterator[CheckedBatch | PlainBatch]:
         """Batches of `size` objects; rows are numbered from 1 over all of them. An iterator is read
         no further than the batch.
 
@@ -48,8 +48,12 @@ class Checks:
         if not isinstance(given, Sequence):
             remaining, first = iter(given), 0
             while batch := list(islice(remaining, size)):
-                yield self.batch(columns(batch, first), first)
+                yield self.quickly(columns(batch, first), first)
                 first += len(batch)
+            return
+        if size <= FEW:  # without frames also for each of many batches
+            for first in range(0, len(given), size):
+                yield self.quickly(columns(given[first : first + size], first), first)
             return
         step = size * max(1, _AT_HAND // size)
         for first in range(0, len(given), step):

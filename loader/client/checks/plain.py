@@ -25,7 +25,7 @@ from loader.client.bar import Columns
 from loader.client.checks.keys import KeyMeaning, KnownKeys
 
 #: With more bars, Polars is quicker than Python.
-_FEW: Final = 500
+FEW: Final = 500
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UTC: Final = ("UTC", "Etc/UTC")
 _ON_GRID: Final = timedelta(0)
@@ -95,7 +95,7 @@ class PlainBars:
         """The batch of `values`, as `Checks.batch` takes them, or None if it is not plain."""
         *words, ts, opens, highs, lows, closes, volume, vwap, count = values
         rows = len(ts)
-        if not 0 < rows <= _FEW or not _has_plain_types(values):
+        if not 0 < rows <= FEW or not _has_plain_types(values):
             return None
         series = self._known(list(zip(*words, strict=True)))
         if series is None or not self._has_plain_times(series, ts):
