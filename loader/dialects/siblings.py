@@ -144,10 +144,12 @@ def _words(name: str) -> tuple[str, ...]:
 
 def intervals_in(path: str) -> set[str]:
     """The intervals that a file's name has words for: `1h`, `daily`; and its folder, but not for
-    `daily`, which may be when it comes, nor beside anything but a word (`tmpysg0t_3d`)."""
+    `daily`, which may be when it comes, nor beside anything but a word (`tmpysg0t_3d`), nor in a
+    folder for a while, which programs name at random (`tmp_5t__vwh`)."""
     *_, folder, name = ["", *re.split("[/!]", without_suffix(path))]
     words = re.split(r"[\W_]+", folder)
-    if not all(not word or word.isalpha() or _is_interval(word) for word in words):
+    random = folder.lower().startswith(("tmp", "temp"))
+    if random or not all(not word or word.isalpha() or _is_interval(word) for word in words):
         folder = ""
     named = [bars.parse_interval(word) for word in _WORD.findall(f"{folder} {name}")
              if _is_interval(word)]  # fmt: skip

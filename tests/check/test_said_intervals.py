@@ -67,9 +67,14 @@ def test_gaps_do_not(tmp_path: Path, minutes: int, bars: int) -> None:
     [("K_1d.csv", "1h", "1d"), ("K_daily.csv", "1h", "1d"), ("4h/K.csv", "1h", "4h")],
 )
 def test_the_name_contradicts_it(tmp_path: Path, name: str, said: str, says: str) -> None:
-    with pytest.raises(ColumnMismatch, match=f"contradicts the file's name, which says {says}"):
+    with pytest.raises(ColumnMismatch, match=f"contradicts the file's path, which says {says}"):
         load(tmp_path / name, 240 if says == "4h" else DAY, 2, interval=said)
     assert len(load(tmp_path / name, DAY, 2, interval=says).bars) == 2
+
+
+@pytest.mark.parametrize("folder", ["tmp_5t__vwh", "tmpbjcyy_2t", "temp_4h"])
+def test_a_folder_that_a_program_has_named(tmp_path: Path, folder: str) -> None:
+    assert len(load(tmp_path / folder / "K.csv", 240, 2, interval="1h").bars) == 2
 
 
 @pytest.mark.parametrize(

@@ -144,13 +144,13 @@ def inferred(interval: str, evidence: str) -> str:
 
 
 def _refuse_other_name(known: str, hint: Hint, shown: Spacing, doubts: Doubts, where: str) -> None:
-    """Refuses a file that has another interval in its name, where its bars do not settle it."""
+    """Refuses a file that has another interval in its path, where its bars do not settle it."""
     said = doubts.named
     if known in said or not said or (shown.interval or shown.likely) not in {None, *said}:
         return
     raise ColumnMismatch.at(
         where,
-        f"{_against(hint)} the file's name, which says {' and '.join(sorted(said))}",
+        f"{_against(hint)} the file's path, which says {' and '.join(sorted(said))}",
         hint=_instead(hint, shown.interval or sorted(said)[0], known),
     )
 
