@@ -75,6 +75,10 @@ def backfill(
     from dataclasses import replace
 
     from loader.cli import interrupts, memory, planning
+    from loader.cli.store import ask_ahead
+
+    memory.import_arrow()
+    ask_ahead(ctx)  # while Polars and the rest are imported
     from loader.cli.course import Course
     from loader.cli.store import store
     from loader.cli.views.load import print_load, summary

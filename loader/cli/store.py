@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from loader.cli.context import Context
 
@@ -31,6 +31,18 @@ def store(ctx: Context, *, checked: bool = True, make: bool = False) -> Iterator
         elif checked:
             schema.require_head(chosen.url)
         yield chosen.url
+
+
+def ask_ahead(ctx: Context) -> None:
+    """Lets the driver of a load ask a server of the user's own what it needs to know of it, beside
+    whatever comes next. What is wrong is found, and told, when the database is opened."""
+    from loader.db.adbc import learn_ahead
+    from loader.db.target import named
+    from loader.errors import MdloadError
+
+    with suppress(MdloadError):
+        if chosen := named(ctx.database, ctx.configured):
+            learn_ahead(chosen.url)
 
 
 def require_database(ctx: Context) -> None:

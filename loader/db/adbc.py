@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import accumulate
+from threading import Lock, Thread
 from typing import Any, Final
 
 import adbc_driver_manager as adbc
@@ -15,15 +17,39 @@ import adbc_driver_postgresql
 import pyarrow as pa
 from adbc_driver_manager._reader import AdbcRecordBatchReader
 
+from loader.db.conninfo import conninfo
 from loader.db.executor import Param
 
 _TEMPORARY = adbc.StatementOptions.INGEST_TEMPORARY.value
 Error = adbc.Error
+_learning = Lock()
+
+
+def learn_ahead(url: str) -> None:
+    """Learns the types of the server at `url` in a thread of its own, for the first session there:
+    the driver takes some 50 ms for it, half of them to wait. If the server
+    refuses, that session meets the error itself.
+
+    Raises:
+        SettingsError: `url` is not a PostgreSQL URL or connection string.
+    """
+    uri = conninfo(url)
+
+    def learn() -> None:
+        with suppress(Error):
+            _database(uri)
+
+    Thread(target=learn, name="mdload-types", daemon=True).start()
+
+
+def _database(uri: str) -> adbc.AdbcDatabase:
+    """Sessions of one database share the server's types: learning them takes a connection."""
+    with _learning:  # whoever comes second finds what the first one has learned
+        return _learned(uri)
 
 
 @lru_cache(maxsize=8)
-def _database(uri: str) -> adbc.AdbcDatabase:
-    """Sessions of one database share the server's types: learning them takes a connection."""
+def _learned(uri: str) -> adbc.AdbcDatabase:
     database: adbc.AdbcDatabase = adbc_driver_postgresql.connect(uri)
     return database
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -33,3 +34,27 @@ def test_a_load_imports_nothing_heavy(database_url: str, tmp_path: Path, format:
             [sys.executable, "-c", SCRIPT, *command], capture_output=True, text=True, check=False
         )
         assert (ran.returncode, ran.stderr) == (0, "")
+
+
+THREADS = """
+import os, sys
+if sys.argv[1] == "plain":
+    import pyarrow
+else:
+    from loader.cli.memory import import_arrow
+    import_arrow()
+print(len(os.listdir("/proc/self/task")), os.environ.get("OPENBLAS_NUM_THREADS"))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in /proc")
+def test_numpy_starts_no_threads_for_a_load() -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+
+    def printed(how: str, **more: str) -> list[str]:
+        command = [sys.executable, "-c", THREADS, how]
+        return subprocess.check_output(command, text=True, env=environment | more).split()
+
+    fewest, _ = printed("plain", OPENBLAS_NUM_THREADS="1")
+    assert printed("ours") == [fewest, "None"]  # the programs that mdload starts have their threads
+    assert printed("ours", OPENBLAS_NUM_THREADS="2")[1] == "2"
