@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
+import polars as pl
 import pyarrow.parquet as pq
 
 from benchmarks.made_bars import Stretch
@@ -30,15 +32,15 @@ def made(stretch: Stretch, format: str, directory: Path) -> Path:
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}")
-        (write_parquet if format == "parquet" else write_csv)(stretch, unfinished)
+        (write_parquet if format == "parquet" else write_csv)(stretch.frames(), unfinished)
         unfinished.rename(path)
     return path
 
 
-def write_parquet(stretch: Stretch, path: Path) -> None:
+def write_parquet(frames: Iterable[pl.DataFrame], path: Path) -> None:
     """Writes row groups of `CHUNK` rows with zstd, Polars' defaults."""
     writer = None
-    for frame in stretch.frames():
+    for frame in frames:
         table = frame.to_arrow()
         writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
         writer.write_table(table)
@@ -46,8 +48,8 @@ def write_parquet(stretch: Stretch, path: Path) -> None:
     writer.close()
 
 
-def write_csv(stretch: Stretch, path: Path) -> None:
+def write_csv(frames: Iterable[pl.DataFrame], path: Path) -> None:
     """Writes a header, commas, ISO times with Z, and floats as their shortest exact digits."""
     with path.open("wb") as file:
-        for number, frame in enumerate(stretch.frames()):
+        for number, frame in enumerate(frames):
             frame.write_csv(file, include_header=number == 0, datetime_format="%Y-%m-%dT%H:%M:%SZ")

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,13 +13,12 @@ from benchmarks import checks, data_files, machine
 from benchmarks.cases import CASES, HELP, Case, base
 from benchmarks.contenders.contender import Contender, Job
 from benchmarks.made_bars import Universe
-from benchmarks.processors import Spent, spent
+from benchmarks.process import measured, run_of, with_others
+from benchmarks.processors import spent
 from benchmarks.results import Results, Run
 from benchmarks.server import Server
 from benchmarks.templates import Templates
 
-_ROOT = Path(__file__).parent.parent
-_TIMED = Path(__file__).parent / "timed.py"
 _WARM_UP = 2000  # rows
 
 
@@ -99,8 +94,8 @@ class Harness:
             before = checks.mark(connection)
         idle = spent(self.templates.server.pid)
         used, said = self._process(contender, Job(url, file, directory))
-        run = _run(case.name, contender.name, round, used)
-        run = _with_others(run, idle, spent(self.templates.server.pid))
+        run = run_of(case.name, contender.name, round, used)
+        run = with_others(run, idle, spent(self.templates.server.pid))
         with psycopg.connect(url, autocommit=True) as connection:
             run = replace(run, wal_bytes=checks.wal_bytes(connection, before))
             if run.outcome != "right":
@@ -118,47 +113,12 @@ class Harness:
         for round in range(1, self.options.rounds + 1):
             for contender in contenders:
                 if contender.help:
-                    used, _ = self._timed([*contender.help], {}, self.options.files)
-                    self.results.runs.append(_run(HELP, contender.name, round, used))
+                    used, _ = measured(
+                        contender.help, {}, self.options.files, self.options.patience
+                    )
+                    self.results.runs.append(run_of(HELP, contender.name, round, used))
                     self.said(self.results)
 
     def _process(self, contender: Contender, job: Job) -> tuple[dict[str, Any], str]:
-        return self._timed(contender.command(job), dict(contender.environment(job)), job.directory)
-
-    def _timed(
-        self, command: list[str], environment: dict[str, str], directory: Path
-    ) -> tuple[dict[str, Any], str]:
-        """The resources that the process used (see timed.py), and the end of its output."""
-        out, log = directory / "timed.json", directory / "output.log"
-        with log.open("wb") as output:
-            subprocess.run(
-                [sys.executable, "-I", "-S", _TIMED, out, str(self.options.patience), *command],
-                check=True, cwd=directory, env={**_environment(), **environment},
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            )  # fmt: skip
-        lines = log.read_text(errors="replace").strip().splitlines()
-        return json.loads(out.read_text()), " / ".join(lines[-2:])[-300:]
-
-
-def _run(case: str, contender: str, round: int, used: dict[str, Any]) -> Run:
-    ended = "timeout" if used["timed_out"] else "failed" if used["code"] else "right"
-    return Run(
-        case, contender, round, used["seconds"], used["cpu_seconds"], used["peak_bytes"],
-        outcome=ended,
-    )  # fmt: skip
-
-
-def _with_others(run: Run, before: Spent | None, after: Spent | None) -> Run:
-    """Adds the processor time of the server and of everything else on the machine."""
-    if not before or not after:
-        return run
-    server = after.server - before.server
-    other = after.machine - before.machine - server - run.cpu_seconds
-    return replace(run, server_cpu_seconds=server, other_cpu_seconds=max(other, 0.0))
-
-
-def _environment() -> dict[str, str]:
-    """Our environment without variables of databases, of mdload, or against bytecode caching."""
-    foreign = ("PG", "MDLOAD_", "DATABASE_URL", "PYTHON")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
-    return kept | {"PYTHONPATH": str(_ROOT)}
+        command, environment = contender.command(job), contender.environment(job)
+        return measured(command, environment, job.directory, self.options.patience)

@@ -12,7 +12,7 @@ _FIELDS = {"cpu_seconds": 1, "server_cpu_seconds": 1, "peak_bytes": 1e6, "wal_by
 
 def markdown(results: Results) -> str:
     """Goals, one table per case, what is missing, and where it was measured."""
-    parts = [_headline(results), _goals(results)]
+    parts = [_headline(results), goals(results)]
     parts += [_case(results, case) for case in results.cases]
     parts += [_missing(results), _legend(), _environment(results)]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -40,7 +40,8 @@ def _noise(results: Results) -> str:
     return f" **Other processes used {share:.0%} of the machine: expect noise.**"
 
 
-def _goals(results: Results) -> str:
+def goals(results: Results) -> str:
+    """The goals that the run has values for, as a table; empty if there are none."""
     lines = ["## Goals", "", "| | measured | goal | stretch |", "|---|--:|--:|--:|"]
     for goal in GOALS:
         value = goal.value(results)

@@ -1,133 +1,244 @@
-"""Many small files: `mdload backfill` beside COPY and a commit for each file by hand.
+"""Many files in one command: `mdload backfill` beside other ways to load each of them.
 
-    python -m benchmarks.small_files [--files 1000] [--rows 390] [--rounds 3] [--workers 1] [--csv]
+    python -m benchmarks.small_files [--cases files,files-compared,files-known,large] [--rounds 3]
+        [--contenders floor,mdload,mdload-2,duckdb,psql,dlt] [--files 1000] [--known 5000]
+        [--rows 390] [--large 1000000] [--csv] [--out FOLDER]
 
-Each case is one process for all files, on a server of this run's own, in turns; medians. `fresh`
-loads into an empty table, `recognised` runs the same command again, and `compared` once more with
---force. By hand: `polars.read_parquet` (or `read_csv`), ADBC's COPY and a commit for each file,
-without a look at anything.
+`files` loads small files, one for each symbol, into an empty table. `files-compared` and
+`files-known` load them once more: mdload with --force, and without. `large` loads four files of
+--large bars into a table that holds a bar already, so that it keeps its key: the case of two
+workers. With --csv all files are CSV. Each load is a process on a server of this run's own, in
+turns; afterwards the table is compared with the generated bars.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import statistics
 import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 import psycopg
 
+from benchmarks import checks, machine
+from benchmarks.cases import base
+from benchmarks.checks import Checksum
+from benchmarks.contenders import everyone
+from benchmarks.contenders.contender import Contender, Job
+from benchmarks.data_files import write_csv, write_parquet
 from benchmarks.made_bars import Stretch, Universe
+from benchmarks.process import measured, run_of, with_others
 from benchmarks.processors import spent
+from benchmarks.report import goals
+from benchmarks.results import Results, Run
 from benchmarks.server import Server, running
 
-_BY_HAND = """
-import sys
-import polars as pl
-from adbc_driver_postgresql import dbapi
-with dbapi.connect(sys.argv[1]) as connection, connection.cursor() as cursor:
-    for path in sys.argv[2:]:
-        read = pl.read_parquet if path.endswith(".parquet") else pl.read_csv
-        bars = read(path)
-        if bars.schema["ts"] == pl.String:
-            bars = bars.with_columns(pl.col("ts").str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z"))
-        bars = bars.to_arrow(compat_level=pl.CompatLevel.oldest())
-        cursor.adbc_ingest("bars_ohlcv", bars, mode="append")
-        connection.commit()
-"""
+_LARGE_FILES, _LARGE_SYMBOLS = 4, 125  # symbols in each of them
+_PATIENCE: Final = 1800.0
 
 
 @dataclass(frozen=True)
-class Took:
-    """Seconds of one process: by the clock, of its processors, and of the server's."""
+class Case:
+    """A load of `files` files, with `rows` bars each.
 
-    wall: float
-    client: float
-    server: float
-
-
-def made(folder: Path, files: int, rows: int, *, csv: bool = False) -> list[str]:
-    """Writes a Parquet or CSV file of `rows` bars for each of `files` symbols; returns their
-    paths."""
-    universe = Universe(files * rows, files)
-    whole = pl.concat(list(Stretch(universe, 0, rows).frames()))
-    paths = []
-    for number, bars in enumerate(whole.iter_slices(rows)):
-        paths.append(folder / f"{bars['symbol'][0]}-{number}.{'csv' if csv else 'parquet'}")
-        if csv:
-            bars.write_csv(paths[-1])
-        else:
-            bars.write_parquet(paths[-1])
-    return [str(path) for path in paths]
-
-
-def timed(server: Server, command: Sequence[str]) -> Took:
-    """Runs `command`.
-
-    Raises:
-        CalledProcessError: it failed.
+    Attributes:
+        before: what the table holds: nothing, the files' bars (as mdload loaded them), or a bar of
+            another time.
+        contenders: the only ones that take part; empty means all that load many files.
     """
-    before, began, own = spent(server.pid), time.perf_counter(), os.times()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    seconds, after, done = time.perf_counter() - began, spent(server.pid), os.times()
-    used = done.children_user + done.children_system - own.children_user - own.children_system
-    return Took(seconds, used, after.server - before.server if before and after else 0.0)
+
+    name: str
+    title: str
+    files: int
+    rows: int
+    before: str = "nothing"
+    contenders: tuple[str, ...] = ()
+
+    @property
+    def stretch(self) -> Stretch:
+        symbols = self.files * (_LARGE_SYMBOLS if self.before == "a bar" else 1)
+        return base(Universe(self.files * self.rows, symbols))
+
+    @property
+    def other(self) -> Stretch:
+        universe = self.stretch.universe
+        return Stretch(replace(universe, rows=1), universe.bars, universe.bars + 1)
 
 
-def one_round(
-    server: Server, paths: list[str], rows: int, workers: int
-) -> Iterator[tuple[str, Took]]:
-    """The cases in turn, each with what it took; the table is counted after each.
-
-    Raises:
-        SystemExit: bars are missing, or there are too many.
-    """
-    url = server.make("by_hand")
-    yield "by hand, fresh", timed(server, [sys.executable, "-c", _BY_HAND, url, *paths])
-    _check(url, len(paths) * rows)
-    url = server.make("small_files")
-    load = [sys.executable, "-m", "loader", "--database", url, "backfill", *paths, "--json",
-            "--workers", str(workers)]  # fmt: skip
-    for case, options in (("fresh", ()), ("recognised", ()), ("compared", ("--force",))):
-        yield case, timed(server, [*load, *options])
-        _check(url, len(paths) * rows)
+def cases(files: int, known: int, rows: int, large: int) -> dict[str, Case]:
+    """All cases by name, with so many files, files to recognise, bars in each of both, and bars in
+    a large file."""
+    small = f"files of {rows:,} bars"
+    every = (
+        Case("files", f"{files:,} {small}, into an empty table", files, rows),
+        Case("files-compared", f"{files:,} {small}, once more, compared", files, rows,
+             "the bars", ("mdload",)),
+        Case("files-known", f"{known:,} {small}, once more, recognised", known, rows,
+             "the bars", ("mdload-known",)),
+        Case("large", f"{_LARGE_FILES} files of {large:,} bars, into a table with its key",
+             _LARGE_FILES, large, "a bar", ("mdload", "mdload-2")),
+    )  # fmt: skip
+    return {case.name: case for case in every}
 
 
-def _check(url: str, rows: int) -> None:
-    with psycopg.connect(url) as connection:
-        (found,) = connection.execute("SELECT count(*) FROM bars_ohlcv").fetchone() or (None,)
-    if found != rows:
-        raise SystemExit(f"WRONG: {found:,} rows and {rows:,} expected")
+class Loads:
+    """Runs cases on `server`; the files are made in `folder`, as CSV or as the contender likes."""
+
+    def __init__(
+        self, server: Server, folder: Path, options: dict[str, int], *, csv: bool = False
+    ) -> None:
+        self._server = server
+        self._folder = folder
+        self._csv = csv
+        self._expected: dict[Stretch, Checksum] = {}
+        server.make("oracle")
+        environment = {**machine.described(), "server": server.settings()}
+        self.results = Results(environment, {**options, "universe": asdict(Universe(1))})
+
+    def one(self, case: Case, contender: Contender, round: int) -> Run:
+        """One load, checked."""
+        files = self._made(case, "csv" if self._csv else contender.formats[0])
+        with tempfile.TemporaryDirectory(dir=self._folder) as directory:
+            url = self._server.make("run")
+            job = Job(url, files[0], Path(directory), files[1:])
+            self._prepare(case, contender, job)
+            with psycopg.connect(url, autocommit=True) as connection:
+                before = checks.mark(connection)
+            idle = spent(self._server.pid)
+            assert contender.many
+            used, said = measured(
+                contender.many(job), contender.environment(job), job.directory, _PATIENCE
+            )
+            run = with_others(
+                run_of(case.name, contender.name, round, used), idle, spent(self._server.pid)
+            )
+        if run.outcome != "right":
+            return replace(run, note=said)
+        with psycopg.connect(url, autocommit=True) as connection:
+            wal = checks.wal_bytes(connection, before)
+            found = checks.checksum(connection, contender.table)
+        wrong = found != self._wanted(case)
+        note = f"{found.rows:,} rows, or others than expected" if wrong else ""
+        return replace(run, wal_bytes=wal, outcome="wrong" if wrong else "right", note=note)
+
+    def _prepare(self, case: Case, contender: Contender, job: Job) -> None:
+        if case.before == "a bar":
+            with psycopg.connect(job.url) as connection:
+                for frame in case.other.frames():
+                    checks.copy_text(connection, "bars_ohlcv", frame)
+        if case.before == "the bars":
+            first = everyone()["mdload-known"].many
+            assert first
+            subprocess.run(first(job), check=True, capture_output=True)
+        elif contender.prepare and not contender.name.startswith("mdload"):
+            contender.prepare(job.url, None, job.directory)
+
+    def _wanted(self, case: Case) -> Checksum:
+        stretches = [case.stretch, *([case.other] if case.before == "a bar" else [])]
+        for stretch in stretches:
+            if stretch not in self._expected:
+                with psycopg.connect(self._server.database("oracle"), autocommit=True) as oracle:
+                    self._expected[stretch] = checks.expected(oracle, [stretch])
+        return sum((self._expected[stretch] for stretch in stretches), Checksum(0, 0))
+
+    def _made(self, case: Case, format: str) -> tuple[Path, ...]:
+        """The files of a case, written if they are not there."""
+        folder = self._folder / f"{case.files}x{case.rows}-{format}"
+        if not folder.exists():
+            folder.mkdir()
+            for number, bars in enumerate(_pieces(case.stretch, case.rows)):
+                name = bars["symbol"][0] if bars["symbol"].n_unique() == 1 else "bars"
+                path = folder / f"{name}-{number}.{format}"
+                (write_parquet if format == "parquet" else write_csv)([bars], path)
+        return tuple(sorted(folder.iterdir()))
+
+
+def _pieces(stretch: Stretch, rows: int) -> Iterator[pl.DataFrame]:
+    """The bars of a stretch, `rows` at a time."""
+    kept = pl.DataFrame()
+    for frame in stretch.frames():
+        kept = pl.concat([kept, frame]) if kept.height else frame
+        whole = kept.height // rows * rows
+        yield from kept[:whole].iter_slices(rows)
+        kept = kept[whole:]
+
+
+def table(results: Results) -> str:
+    """Milliseconds for each file: by the clock, of the client's processors and of the server's."""
+    lines = []
+    for name, case in results.cases.items():
+        lines += ["", f"`{name}`: {case['title']}", "",
+                  "| | ms a file | client CPU | server CPU | peak MB |",
+                  "|---|--:|--:|--:|--:|"]  # fmt: skip
+        for contender, title in results.contenders.items():
+            if not (runs := results.of(name, contender)):
+                continue
+            bad = [run for run in runs if run.outcome != "right"]
+            fields = ("seconds", "cpu_seconds", "server_cpu_seconds")
+            found = [results.median(name, contender, field) for field in fields]
+            cells = ["" if f is None else f"{f * 1e3 / case['files']:.2f}" for f in found]
+            peak = results.median(name, contender, "peak_bytes")
+            cells.append("" if peak is None else f"{peak / 1e6:.0f}")
+            if bad:
+                cells[0] = f"**{bad[0].outcome}**: {bad[0].note}"
+            lines.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join(lines[1:])
 
 
 def main() -> None:
+    names = list(cases(1, 1, 1, 1))
+    several = {name: each for name, each in everyone().items() if each.many}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--files", type=int, default=1_000)
-    parser.add_argument("--rows", type=int, default=390)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--csv", action="store_true")
+    parser.add_argument("--cases", type=_some(names), default=names)
+    parser.add_argument("--contenders", type=_some(list(several)), default=list(several))
+    for option, default in (("files", 1_000), ("known", 5_000), ("rows", 390),
+                            ("large", 1_000_000), ("rounds", 3)):  # fmt: skip
+        parser.add_argument(f"--{option}", type=int, default=default)
+    parser.add_argument("--csv", action="store_true", help="all files are CSV")
+    parser.add_argument("--out", type=Path, help="folder for results.json")
     asked = parser.parse_args()
-    found: dict[str, list[Took]] = {}
+    if asked.large % _LARGE_SYMBOLS:
+        parser.error(f"--large is a multiple of {_LARGE_SYMBOLS}")
+    chosen = cases(asked.files, asked.known, asked.rows, asked.large)
     with tempfile.TemporaryDirectory() as folder, running() as server:
-        paths = made(Path(folder), asked.files, asked.rows, csv=asked.csv)
-        for _ in range(asked.rounds):
-            for case, took in one_round(server, paths, asked.rows, asked.workers):
-                found.setdefault(case, []).append(took)
-    print("| case | ms a file | client CPU | server CPU |\n|---|--:|--:|--:|")
-    for case, each in found.items():
-        cells = [
-            f"{statistics.median(getattr(took, of) for took in each) * 1e3 / asked.files:.2f}"
-            for of in ("wall", "client", "server")
-        ]
-        print(f"| {case} | {' | '.join(cells)} |")
+        loads = Loads(server, Path(folder), {"rounds": asked.rounds}, csv=asked.csv)
+        for case in (chosen[name] for name in asked.cases):
+            taking_part = [
+                several[name]
+                for name in asked.contenders
+                if not case.contenders or name in case.contenders
+            ]
+            _case(loads, case, taking_part, asked.rounds)
+        print(table(loads.results), goals(loads.results), sep="\n\n")
+        if asked.out:
+            loads.results.write(asked.out / "results.json")
+    if any(run.outcome != "right" for run in loads.results.runs):
+        raise SystemExit(1)
+
+
+def _case(loads: Loads, case: Case, contenders: Sequence[Contender], rounds: int) -> None:
+    results = loads.results
+    results.cases[case.name] = {"title": case.title, "rows": case.rows, "files": case.files}
+    for round in range(1, rounds + 1):
+        for contender in contenders:
+            results.contenders[contender.name] = contender.many_title
+            if reason := contender.missing():
+                results.missing[contender.name] = reason
+            elif case.contenders or not contender.cases or case.name in contender.cases:
+                results.runs.append(loads.one(case, contender, round))
+
+
+def _some(names: list[str]) -> Callable[[str], list[str]]:
+    def chosen(text: str) -> list[str]:
+        if wrong := [name for name in text.split(",") if name not in names]:
+            raise argparse.ArgumentTypeError(f"{wrong[0]!r} is none of {', '.join(names)}")
+        return text.split(",")
+
+    return chosen
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from loader.client import StoreClient, transaction
 
 #: Bars in a batch, and bars in total.
 SIZES = {1: 2_000, 100: 40_000, 1_000: 100_000, 10_000: 210_000}
+#: Sizes for which StoreClient has a goal: how many times as fast as by hand with the table kept.
+_GOALS, _LEAST, _STRETCH = (1, 100), 1.0, 1.3
 _HEADS = ("batch", "writer", "bars/s", "p50 ms", "p99 ms", "client CPU µs/bar", "server CPU µs/bar")
 
 
@@ -57,9 +59,10 @@ def candles(rows: int, size: int) -> list[list[Candle]]:
 
 
 def compare(server: Server, rounds: int, sizes: Sequence[int]) -> Iterator[str]:
-    """Yields the lines of a Markdown table as results arrive."""
+    """Yields the lines of a Markdown table as results arrive, then those of the goals."""
     yield f"| {' | '.join(_HEADS)} |"
     yield f"|{'--:|' * len(_HEADS)}".replace("--:|--:|", "--:|---|", 1)
+    goals: list[str] = []
     for size in sizes:
         batches = candles(SIZES[size], size)
         writers: dict[str, Writer] = dict(WRITERS)
@@ -76,6 +79,25 @@ def compare(server: Server, rounds: int, sizes: Sequence[int]) -> Iterator[str]:
             yield _row(size, name, took)
         if whole:
             yield _row(size, "StoreClient, all in one call", whole)
+        if size in _GOALS:
+            goals.append(_goal(size, found))
+    yield from ("", *goals) if goals else ()
+
+
+def _goal(size: int, found: dict[str, list[Took]]) -> str:
+    """How the client's median batch stands beside the one by hand."""
+    ours, by_hand = (
+        statistics.median(each.quantile(0.5) or 0 for each in found[name])
+        for name in ("StoreClient", "the same, table kept")
+    )
+    ratio = by_hand / ours
+    met = "✓" if ratio >= _LEAST else "✗"
+    reached = " ✓" if ratio >= _STRETCH else ""
+    calls = f"calls of {size:,} bar{'s' if size > 1 else ''}"
+    return (
+        f"- StoreClient, {calls}, against psycopg with its table kept: {ratio:.2f} × "
+        f"(goal ≥ {_LEAST:g} × {met}, stretch ≥ {_STRETCH:g} ×{reached})"
+    )
 
 
 def threshold(server: Server, rounds: int) -> Iterator[str]:

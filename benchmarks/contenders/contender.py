@@ -16,11 +16,17 @@ if TYPE_CHECKING:  # a contender's process must not import the harness's depende
 
 @dataclass(frozen=True)
 class Job:
-    """One load. `directory` belongs to the contender: a copy of the one that `prepare` filled."""
+    """One load. `directory` belongs to the contender: a copy of the one that `prepare` filled.
+    `files` are all that there are to load, of which `file` is the first."""
 
     url: str
     file: Path
     directory: Path
+    more: tuple[Path, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return (self.file, *self.more)
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Contender:
         cases: the only cases it takes part in; empty means all.
         table: the table that receives the bars.
         help: the command for its help text, if that is timed.
+        many: the process for a job of many files, see benchmarks/small_files.py.
+        many_title: its title there, with what it commits at once.
         prepare: prepares a database if the common way does not suit: takes the URL of a database
             with mdload's empty tables, the file to load beforehand or None, and the directory.
     """
@@ -54,6 +62,8 @@ class Contender:
     cases: frozenset[str] = field(default_factory=frozenset)
     table: str = "bars_ohlcv"
     help: tuple[str, ...] = ()
+    many: Callable[[Job], list[str]] | None = None
+    many_title: str = ""
     prepare: Callable[[str, Path | None, Path], None] | None = None
 
     def takes_part_in(self, case: Case) -> bool:
@@ -70,5 +80,5 @@ class Contender:
 
 
 def script(module: str, *arguments: str) -> Callable[[Job], list[str]]:
-    """A command: `python -m MODULE URL FILE …`."""
-    return lambda job: [sys.executable, "-m", module, job.url, str(job.file), *arguments]
+    """A command: `python -m MODULE URL FILES …`."""
+    return lambda job: [sys.executable, "-m", module, job.url, *map(str, job.files), *arguments]

@@ -3,6 +3,9 @@
 dlt makes its own table, with two columns of its own (`_dlt_load_id`, `_dlt_id`) and no key on it;
 `dlt-keyed` has the bars' primary key enforced there. Source: dlt's manual on merge loading
 ("upsert"), on Arrow tables as rows, and on its Postgres destination (Parquet over ADBC).
+
+Many files are one run of the pipeline, with one table of rows for each, and are committed together:
+a run for each file takes more than a second.
 """
 
 from __future__ import annotations
@@ -43,7 +46,7 @@ def _prepare(url: str, file: Path | None, directory: Path, *, keyed: bool) -> No
         return
     loaded = file or directory / "one.parquet"
     if file is None:
-        write_parquet(Stretch(Universe(1), 0, 1), loaded)
+        write_parquet(Stretch(Universe(1), 0, 1).frames(), loaded)
     command = [sys.executable, "-m", __name__, url, str(loaded)]
     subprocess.run(command, check=True, env={**os.environ, **_settings(directory)})
     with psycopg.connect(url) as connection:
@@ -69,6 +72,8 @@ CONTENDERS = (
         environment=_environment,
         modules=("dlt",),
         table=_TABLE,
+        many=script(__name__),
+        many_title="dlt, upsert; all files in one run",
         prepare=_prepare_plain,
     ),
     Contender(
@@ -83,7 +88,7 @@ CONTENDERS = (
 )
 
 
-def load(url: str, path: str) -> None:
+def load(url: str, *paths: str) -> None:
     import dlt
 
     from benchmarks.contenders import bar_file
@@ -94,7 +99,8 @@ def load(url: str, path: str) -> None:
         write_disposition={"disposition": "merge", "strategy": "upsert"},
     )
     def bars():
-        yield bar_file.read(path).to_arrow()
+        for path in paths:
+            yield bar_file.read(path).to_arrow()
 
     # dlt requires a host and a password; libpq uses the socket in the query and needs neither.
     credentials = url.replace("postgres@/", "postgres:none@localhost:5432/")

@@ -2,6 +2,9 @@
 
 Sources: DuckDB's manual, "PostgreSQL Extension" and "MERGE INTO". The extension comes from PyPI
 (`duckdb-ext-postgres`, which goes with one version of `duckdb`) or from DuckDB's own repository.
+
+Of many files each is an `INSERT INTO … FROM 'file'`, which commits by itself: a MERGE for each
+would read the whole table as often as there are files.
 """
 
 from __future__ import annotations
@@ -16,10 +19,12 @@ CONTENDER = Contender(
     title="DuckDB postgres extension, MERGE INTO",
     command=script(__name__),
     modules=("duckdb",),
+    many=script(__name__),
+    many_title="DuckDB, INSERT INTO … FROM 'file'; per file",
 )
 
 
-def load(url: str, path: str) -> None:
+def load(url: str, *paths: str) -> None:
     import duckdb
 
     from benchmarks.contenders import upsert_sql
@@ -31,7 +36,11 @@ def load(url: str, path: str) -> None:
         connection.execute(f"ATTACH '{url}' AS pg (TYPE postgres)")
         # DuckDB does not ask the server for a column's default.
         made = {"created_at": "now()", "updated_at": "now()"}
-        connection.execute(upsert_sql.merge("pg.bars_ohlcv", f"'{path}'", **made))
+        if len(paths) == 1:
+            connection.execute(upsert_sql.merge("pg.bars_ohlcv", f"'{paths[0]}'", **made))
+            return
+        for path in paths:
+            connection.execute(upsert_sql.insert("pg.bars_ohlcv", f"'{path}'", **made))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,15 @@ UPSERT = (
 )
 
 
+def insert(target: str, source: str, **also: str) -> str:
+    """All rows of `source`; `also` as in `merge`."""
+    values = {name: name for name in COLUMNS} | also
+    return (
+        f"INSERT INTO {target} ({', '.join(values)}) "
+        f"SELECT {', '.join(values.values())} FROM {source}"
+    )
+
+
 def merge(target: str = "bars_ohlcv", source: str = "stage", **also: str) -> str:
     """The same as MERGE; `also` has columns that only an insert sets, with their expressions."""
     inserted = {name: f"new.{name}" for name in COLUMNS} | also

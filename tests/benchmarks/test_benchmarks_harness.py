@@ -22,7 +22,7 @@ from benchmarks.results import Results
 from benchmarks.server import Server, running
 
 # Packages of the extra `bench`, which the tests do not need.
-HEAVY = {"dlt", "dlt-keyed", "duckdb", "pandas", "pandas-copy", "pgloader", "sling"}
+HEAVY = {"dlt", "dlt-keyed", "duckdb", "pandas", "pandas-copy", "pgloader", "psql", "sling"}
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Many small files beside COPY by hand: every case runs, and the table is counted after each."""
+"""Many files in one command: every case runs, and the table is compared after each."""
 
 from __future__ import annotations
 
@@ -7,14 +7,91 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from benchmarks.contenders import everyone
+from benchmarks.contenders.contender import Contender, Job
+from benchmarks.contenders.upsert_sql import COLUMNS, CREATE_STAGE, insert
+from benchmarks.goals import GOALS
+from benchmarks.results import Results, Run
+from benchmarks.server import running
+from benchmarks.small_files import Loads, cases
+
 ROOT = Path(__file__).parents[2]
+ROW = re.compile(r"^\| (.+) \| [\d.]+ \| [\d.]+ \| [\d.]+ \| \d+ \|$", re.M)
 
 
 def test_every_case_runs() -> None:
-    command = [sys.executable, "-m", "benchmarks.small_files", "--files", "3", "--rows", "20"]
-    ran = subprocess.run(
-        [*command, "--rounds", "1"], cwd=ROOT, capture_output=True, text=True, check=False
+    here = [name for name in ("floor", "mdload", "mdload-2", "mdload-known", "psql")
+            if everyone()[name].missing() is None]  # fmt: skip
+    command = [sys.executable, "-m", "benchmarks.small_files", "--rounds", "1", "--files", "3",
+               "--known", "4", "--rows", "20", "--large", "250",
+               "--contenders", ",".join(here)]  # fmt: skip
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr[-2000:]
+    tables = ran.stdout.partition("## Goals")[0].split("\n`")
+    assert [ROW.findall(each) for each in tables] == [
+        [everyone()[name].many_title for name in here if name != "mdload-known"],
+        ["mdload backfill; per file"],
+        ["mdload backfill, files recognised"],
+        ["mdload backfill; per file", "mdload backfill --workers 2; per file"],
+    ]
+    for goal in ("against COPY and a commit for each", "recognised, each", "compared, each",
+                 "two workers on many small files", "two workers on four large"):  # fmt: skip
+        assert goal in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("share", "note"), [("", ""), (" WHERE volume > 100", "rows, or others than expected")]
+)
+def test_a_wrong_table_is_not_silently_timed(tmp_path: Path, share: str, note: str) -> None:
+    """Loads CSV files by hand: all rows, or some."""
+    tmp_path.chmod(0o755)
+    code = (
+        "import sys, psycopg\n"
+        "with psycopg.connect(sys.argv[1]) as connection:\n"
+        f"    connection.execute('{CREATE_STAGE}')\n"
+        "    for path in sys.argv[2:]:\n"
+        "        with connection.cursor().copy('COPY stage (" + ", ".join(COLUMNS) + ") FROM STDIN "
+        "(FORMAT csv, HEADER)') as stream:\n"
+        "            stream.write(open(path, 'rb').read())\n"
+        f"    connection.execute('{insert('bars_ohlcv', 'stage')}{share}')\n"
     )
-    assert ran.returncode == 0, ran.stderr[-2000:]
-    names = re.findall(r"^\| ([a-z, ]+) \| [\d.]+ \| [\d.]+ \| [\d.]+ \|$", ran.stdout, re.M)
-    assert names == ["by hand, fresh", "fresh", "recognised", "compared"]
+
+    def command(job: Job) -> list[str]:
+        return [sys.executable, "-c", code, job.url, *map(str, job.files)]
+
+    by_hand = Contender("scripted", "scripted", command, formats=("csv",), many=command)
+    with running(settings={"fsync": "off"}) as server:
+        run = Loads(server, tmp_path, {"rounds": 1}).one(cases(3, 3, 20, 20)["files"], by_hand, 1)
+    assert (run.outcome, note in run.note) == ("wrong" if share else "right", True)
+
+
+def test_goals_are_ratios_of_the_cases() -> None:
+    seconds = {("files", "floor"): 2.0, ("files", "mdload"): 3.0, ("files", "mdload-2"): 2.0,
+               ("files-known", "mdload-known"): 4.0, ("files-compared", "mdload"): 5.0,
+               ("large", "mdload"): 9.0, ("large", "mdload-2"): 6.0}  # fmt: skip
+    sizes = {"files": 1_000, "files-known": 5_000, "files-compared": 1_000, "large": 4}
+    results = Results({}, {}, {name: {"files": count} for name, count in sizes.items()})
+    results.runs = [Run(*at, 1, took, took, 300_000_000) for at, took in seconds.items()]
+    results.contenders = {name: name for _, name in seconds}
+    found = {goal.text: goal.value(results) for goal in GOALS if goal.value(results) is not None}
+    assert found == {
+        "many small files, against COPY and a commit for each": 1.5,
+        "many small files, recognised, each": 0.8,
+        "many small files, compared, each": 5.0,
+        "two workers on many small files": 1.5,
+        "two workers on four large files": 1.5,
+        "peak memory, in any case": 300.0,
+    }
+
+
+def test_psql_copies_each_file_by_itself(tmp_path: Path) -> None:
+    contender = everyone()["psql"]
+    assert contender.many
+    files = (tmp_path / "a.csv", tmp_path / "b.csv")
+    contender.many(Job("postgresql://", files[0], tmp_path, files[1:]))
+    assert (tmp_path / "copy.sql").read_text() == "".join(
+        f"\\copy bars_ohlcv ({', '.join(COLUMNS)}) FROM '{file}' WITH (FORMAT csv, HEADER)\n"
+        for file in files
+    )
