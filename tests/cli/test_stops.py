@@ -182,7 +182,9 @@ def test_a_server_that_takes_the_connection_and_says_nothing(
         args = ("--database", f"postgresql://me@127.0.0.1:{port}/x", *command.split())
         with started(*args, home=home, cwd=tmp_path) as process:
             connected = Path(f"/proc/{process.pid}/net/tcp")
-            until(lambda: f":{port:04X} 01" in connected.read_text())
+            # The driver of a load has a connection of its own, while the rest is imported.
+            wanted = 2 if "backfill" in command else 1
+            until(lambda: connected.read_text().count(f":{port:04X} 01 ") == wanted)
             code, err = stopped(process, sig)
             assert (code, err.count("error: interrupted")) == (130, 1)
             assert ("before a run began: nothing was written" in err) == ("backfill" in command)
