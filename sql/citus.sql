@@ -55,6 +55,15 @@ SELECT @key(b.), @values(b.), CAST($1 AS bigint), b.created_at, b.updated_at, 'd
 DELETE FROM bars_ohlcv b USING bars_ohlcv_revisions r
  WHERE r.revised_at = now() AND r.op = 'delete' AND @same_key(b., r.) AND b.updated_at = r.old_updated_at
 
+-- spread_undo_all_keep --
+-- As undo_all_keep likewise: a shard would give the revisions the time of a transaction of its own. $1 run.
+WITH mine AS MATERIALIZED (
+    SELECT b.* FROM bars_ohlcv b WHERE b.updated_at = ANY (ARRAY(SELECT xact_at FROM pg_temp.mdload_undone))
+)
+INSERT INTO bars_ohlcv_revisions (@key, @values(old_), run_id, old_created_at, old_updated_at, op)
+SELECT @key(b.), @values(b.), CAST($1 AS bigint), b.created_at, b.updated_at, 'delete'
+  FROM mine b
+
 -- spread_undo_restore --
 -- As undo_restore likewise.
 WITH there AS MATERIALIZED (
@@ -134,18 +143,45 @@ SELECT count(*), min(b.ts), max(b.ts)
    AND (CAST($3 AS text) IS NULL OR b.provider = $3) AND (CAST($4 AS text) IS NULL OR b."interval" = $4)
    AND (CAST($5 AS timestamptz) IS NULL OR b.ts >= CAST($5 AS timestamptz)) AND (CAST($6 AS timestamptz) IS NULL OR b.ts <= CAST($6 AS timestamptz))
 
+-- spread_oldest_bar --
+-- As oldest_bar likewise, by all shards at once: only where a known file has lost bars. $1 provider, $2 interval.
+SELECT min(ts) AS ts FROM bars_ohlcv WHERE provider = $1 AND "interval" = $2
+
+-- past_asked --
+-- The instant that past_set names: a time, and the last load that counts.
+CREATE TEMPORARY TABLE mdload_asked AS
+SELECT known_at, load_id FROM mdload_pin(current_setting('mdload.pin')) WHERE current_setting('mdload.pin') <> ''
+ UNION ALL
+SELECT CAST(nullif(current_setting('mdload.as_of'), '') AS timestamptz), 9223372036854775807
+ WHERE current_setting('mdload.pin') = ''
+
 -- past_create --
--- A place for the bars at the instant that past_set names, for the queries of this session.
+-- A place for the bars at that instant, for the queries of this session.
 CREATE TEMPORARY TABLE mdload_past (LIKE bars_ohlcv INCLUDING DEFAULTS)
 
--- past_fill_as_of --
--- Fills it for a time.
-INSERT INTO pg_temp.mdload_past
-SELECT * FROM bars_ohlcv_as_of(CAST(current_setting('mdload.as_of') AS timestamptz))
+-- past_stored --
+-- Fills it with the bars that have not changed since: those of the shards first, and then, by past_replaced, those that
+-- the revisions have. A load is there on the coordinator before it is on any shard, so that a bar which it replaces
+-- meanwhile is found twice at worst, and never missing.
+INSERT INTO pg_temp.mdload_past (@columns, created_at, updated_at)
+SELECT @columns(b.), b.created_at, b.updated_at
+  FROM bars_ohlcv b
+  LEFT JOIN bars_loads l ON l.xact_at = b.updated_at
+ WHERE coalesce(l.known_at, b.updated_at) <= (SELECT known_at FROM pg_temp.mdload_asked)
+   AND coalesce(l.id, 0) <= (SELECT load_id FROM pg_temp.mdload_asked)
 
--- past_fill_pin --
--- Fills it for a pin.
-INSERT INTO pg_temp.mdload_past SELECT * FROM bars_ohlcv_at(current_setting('mdload.pin'))
+-- past_replaced --
+-- Adds the bars that were changed since, but for those that past_stored has found before their change.
+INSERT INTO pg_temp.mdload_past (@columns, created_at, updated_at)
+SELECT @key(r.), @values(r.old_), coalesce(r.old_created_at, r.old_updated_at), r.old_updated_at
+  FROM bars_ohlcv_revisions r
+  CROSS JOIN pg_temp.mdload_asked a
+  LEFT JOIN bars_loads o ON o.xact_at = r.old_updated_at
+  LEFT JOIN bars_loads n ON n.xact_at = r.revised_at
+ WHERE coalesce(o.known_at, r.old_updated_at, '-infinity') <= a.known_at
+   AND coalesce(o.id, 0) <= a.load_id
+   AND NOT (coalesce(n.known_at, r.revised_at) <= a.known_at AND coalesce(n.id, 0) <= a.load_id)
+   AND NOT EXISTS (SELECT FROM pg_temp.mdload_past p WHERE @same_key(p., r.))
 
 -- past_index --
 -- The key, through which every query goes.
@@ -209,15 +245,20 @@ SELECT create_distributed_table('bars_ohlcv', 'symbol')
 SELECT truncate_local_data_after_distributing_table('bars_ohlcv')
 
 -- citus_functions --
--- Statements that make the functions that read bars anew, in a language for which Citus plans each call.
-SELECT format('CREATE OR REPLACE FUNCTION %s(%s) RETURNS %s LANGUAGE plpgsql STABLE ROWS 100000 AS %L',
+-- Statements that make the functions that read bars anew, in a language for which Citus plans each call. Those that read
+-- the past hold up the commits of loads meanwhile: else they might meet a load on the coordinator and not yet on a shard.
+SELECT format('CREATE OR REPLACE FUNCTION %s(%s) RETURNS %s LANGUAGE plpgsql %s ROWS 100000 AS %L',
               CAST(CAST(p.oid AS regproc) AS text), pg_get_function_identity_arguments(p.oid),
-              pg_get_function_result(p.oid),
+              pg_get_function_result(p.oid), CASE p.proname WHEN 'bars_rejects' THEN 'STABLE' ELSE 'VOLATILE' END,
               concat('#variable_conflict use_column', chr(10), CASE p.proname WHEN 'bars_ohlcv_at'
                      THEN format('DECLARE asked %s := mdload_pin($1)%s ', to_regclass('bars_pins'), chr(59)) END,
-                     'BEGIN RETURN QUERY ',
-                     regexp_replace(p.prosrc, '\(SELECT (\w+) FROM \S+mdload_pin\(\$1\)\)', 'asked.\1', 'g'),
-                     chr(59), ' END')) AS statement
+                     format(CASE p.proname WHEN 'bars_rejects' THEN 'BEGIN RETURN QUERY %1$s%2$s END'
+                            ELSE 'BEGIN PERFORM pg_advisory_lock(120278083395941)%2$s '
+                                 'BEGIN RETURN QUERY %1$s%2$s PERFORM pg_advisory_unlock(120278083395941)%2$s '
+                                 'EXCEPTION WHEN OTHERS OR query_canceled OR assert_failure THEN '
+                                 'PERFORM pg_advisory_unlock(120278083395941)%2$s RAISE%2$s END%2$s END' END,
+                            regexp_replace(p.prosrc, '\(SELECT (\w+) FROM \S+mdload_pin\(\$1\)\)', 'asked.\1', 'g'),
+                            chr(59)))) AS statement
   FROM pg_proc p
   JOIN pg_language l ON l.oid = p.prolang
  WHERE l.lanname = 'sql'

@@ -129,8 +129,17 @@ CITUS = os.environ.get("MDLOAD_TEST_CITUS_URL")
 needs_citus = pytest.mark.skipif(
     not CITUS, reason="MDLOAD_TEST_CITUS_URL names no coordinator of a Citus cluster"
 )
+
+
+def not_on_citus(why: str) -> pytest.MarkDecorator:
+    """Skips a test on a cluster, because of what docs/citus.md says of it."""
+    return pytest.mark.skipif(bool(CITUS), reason=f"not on Citus: {why}")
+
+
 #: For tests of statements that a cluster never runs.
-older_too = pytest.mark.skipif(bool(CITUS), reason="for servers before PostgreSQL 18")
+older_too = not_on_citus("for servers before PostgreSQL 18")
+#: For tests that give the bars a trigger, a rule or a policy.
+no_triggers = not_on_citus("it distributes no table with triggers")
 #: For tests of a plain table.
 plain_only = pytest.mark.skipif(bool(TIMESCALE or CITUS), reason="true of a plain table only")
 
@@ -281,10 +290,14 @@ def partitioned_template(server_url: str) -> Iterator[str]:
 @pytest.fixture(params=["one table", "partitions"])
 def either_url(request: pytest.FixtureRequest, server_url: str) -> Iterator[str]:
     """As `database_url`: once with one table of bars, and once with partitions."""
-    if request.param == "partitions" and TIMESCALE:
+    if request.param == "one table":
+        yield request.getfixturevalue("database_url")
+        return
+    if TIMESCALE:
         pytest.skip("a hypertable has partitions of its own")
-    name = "template" if request.param == "one table" else "partitioned_template"
-    with database(server_url, request.getfixturevalue(name)) as url:
+    if CITUS:
+        pytest.skip("not on Citus: mdload refuses a partitioned table there")
+    with database(server_url, request.getfixturevalue("partitioned_template")) as url:
         yield url
 
 

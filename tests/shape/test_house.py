@@ -109,8 +109,8 @@ def test_the_table_has_the_columns_of_the_list(database_url: str) -> None:
 
 TEMPORARY = (
     "stage_create", "undone_create", "prior_create", "rejects_marked_create", "gone_keys",
-    "prunable_create", "past_create", "plan_updates_create", "late_create", "rejects_create",
-    "together_create",
+    "prunable_create", "past_asked", "past_create", "plan_updates_create", "late_create",
+    "rejects_create", "together_create",
 )  # fmt: skip
 TIMESCALE = r"timescaledb[_.]|hypertable|compress_chunk|_policy\(|continuous_aggregate"
 

@@ -16,7 +16,7 @@ from loader.events import Event, FileNote
 from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.settings import Settings
-from tests.conftest import TIMESCALE, Ran, needs_timescale, plain_only
+from tests.conftest import Ran, needs_timescale, plain_only
 from tests.support.sql import fetch
 
 #: One file for each month: a bar a day, of two symbols, from its third day on.
@@ -113,10 +113,11 @@ def test_a_series_that_is_gone_among_others(store: Store) -> None:
     the file to stand."""
     store.sql("DELETE FROM bars_ohlcv WHERE symbol = 'BB'")
     assert store.rerun() == (states("known", "known", "known"), {})
-    store.sql("INSERT INTO bars_ohlcv SELECT provider, 'CC', interval, ts, open, high, low, close"
-              " FROM bars_ohlcv WHERE symbol = 'AA'"
-              if TIMESCALE else
-              "UPDATE bars_ohlcv SET symbol = 'CC' WHERE symbol = 'AA'")  # fmt: skip
+    store.sql(
+        "INSERT INTO bars_ohlcv (provider, symbol, interval, ts, open, high, low, close)"
+        " SELECT provider, 'CC', interval, ts, open, high, low, close"
+        " FROM bars_ohlcv WHERE symbol = 'AA'"
+    )
     store.sql("DELETE FROM bars_ohlcv WHERE symbol = 'AA'")
     assert store.rerun() == (states(*["loaded"] * 3), dict.fromkeys(MONTHS, GONE))
 

@@ -39,9 +39,8 @@ def read_at(connection: Connection, instant: Instant | None) -> None:
         return
     connection.run("past_set", None if instant.pin else instant.text, instant.pin)
     if connection.shards is not None:  # the function would be run for every probe
-        connection.run("past_create")
-        connection.run("past_fill_pin" if instant.pin else "past_fill_as_of")
-        connection.run("past_index")
+        for query in ("past_asked", "past_create", "past_stored", "past_index", "past_replaced"):
+            connection.run(query)
         connection.bars = _COPY
         return
     connection.bars = _AT_PIN if instant.pin else _AS_OF

@@ -44,6 +44,20 @@ def stored(url: str) -> dict[str, list[bytes]]:
     return {name: sorted(text.splitlines()) for name, text in contents(url).items()}
 
 
+def times_of_no_load(url: str) -> list[int]:
+    """How many times of bars and revisions no load has: a shard's own, for example."""
+    with psycopg.connect(url) as connection:
+        loads, bars, revisions = (
+            {at for (at,) in connection.execute(f"SELECT DISTINCT {column} FROM {table}".encode())}
+            for table, column in (
+                ("bars_loads", "xact_at"),
+                ("bars_ohlcv", "updated_at"),
+                ("bars_ohlcv_revisions", "revised_at"),
+            )
+        )
+    return [len(bars - loads), len(revisions - loads)]
+
+
 def rows(first: int, count: int, price: float) -> Iterator[str]:
     for symbol in range(12):
         for minute in range(first, first + count):
@@ -66,6 +80,7 @@ def test_every_command_says_the_same(
     bad = [first[0], "SYM1,2024-01-03T00:00:00Z,5,4,3,4,1\n", "SYM2,bad,5,6,3,4,1\n"]
     c = write(tmp_path / "c.csv", list(reversed([*rows(340, 60, 99.0), *bad])))
     e, f = (write(tmp_path / f"{n}.csv", list(rows(n, 60, 98.0))) for n in (400, 460))
+    fresh = write(tmp_path / "g.csv", [line.replace("SYM", "NEW") for line in first])
     lacking = write(tmp_path / "d.csv", [line for line in first if ":07:00" not in line])
     enabled = mdload("citus", "enable", "--yes", env={"DATABASE_URL": cluster})
     assert enabled.code == 0, enabled.err
@@ -94,6 +109,8 @@ def test_every_command_says_the_same(
         (None, ("rejects", "replay", "4", "--json")),
         (4, ("rollback", "4", "--yes", "--json")),
         (0, ("rollback", "4", "--keep-later", "--yes", "--json")),
+        (0, (*load, fresh)),
+        (0, ("rollback", "LAST", "--yes", "--json")),
         (0, ("delete", "--symbol", "SYM7", "--yes", "--json")),
         (0, ("rename", "SYM9", "OTHER", "--yes", "--json")),
         (0, (*load[:-1], e, f, "--workers", "2")),
@@ -106,15 +123,19 @@ def test_every_command_says_the_same(
     line += ' "close": 1}\n'
     for code, args in steps:
         ran = {}
+        with psycopg.connect(one_url) as connection:
+            last = connection.execute("SELECT max(id) FROM job_runs").fetchone() or ()
+        words = [str(*last) if arg == "LAST" else arg for arg in args]
         for name, url in (("one", one_url), ("many", cluster)):
             (tmp_path / name).mkdir(exist_ok=True)
             stdin = line if args[0] == "live" else ""
-            ran[name] = mdload(*args, env={"DATABASE_URL": url}, cwd=tmp_path / name, stdin=stdin)
+            ran[name] = mdload(*words, env={"DATABASE_URL": url}, cwd=tmp_path / name, stdin=stdin)
         one, many = ran["one"], ran["many"]
         assert many.code == one.code == (one.code if code is None else code), (args, many.err)
         if "--json" in args and (one.out or many.out):
             assert alike(many.json()) == alike(one.json()), args
         assert stored(cluster) == stored(one_url), args
+        assert times_of_no_load(cluster) == times_of_no_load(one_url) == [0, 0], args
     for name in ("now.csv", "early.csv", "one.csv"):
         assert (tmp_path / "many" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
 

@@ -20,14 +20,18 @@ from loader.bars import COLUMNS
 from loader.db.arrow import connect
 from loader.db.executor import Executor
 from loader.db.queries import queries, query, shards
+from loader.db.reconnecting import ReconnectingSession
 from loader.db.translate import translate
 from loader.errors import ConnectionLost, Contended, NothingStored
 from loader.store.runs.tracker import JobRunTracker
 from loader.store.series import SeriesFilter, stored_series
-from loader.store.versions import undo
+from loader.store.versions import pins, undo
+from loader.store.versions.instants import at_time, pinned
+from loader.store.versions.past import read_at
 from loader.store.versions.selection import Since
 from tests.conftest import database, plain_only
 from tests.support.crashing import contents
+from tests.support.sql import fetch
 
 pytestmark = plain_only
 T0 = datetime(2024, 1, 2, tzinfo=UTC)
@@ -193,6 +197,41 @@ def test_clients_merge_rows_and_read_the_past(two: tuple[str, str]) -> None:
     assert {row[COLUMNS.index("open")] for row in past} == {0.1}
     assert len(past) == 40
     assert len(now) == 48
+
+
+@pytest.mark.parametrize("before", ["past_stored", "past_index", "past_replaced"])
+@pytest.mark.parametrize("by", ["time", "pin"])
+def test_a_load_that_comes_while_the_past_is_read_does_not_change_it(
+    two: tuple[str, str], tmp_path: Path, before: str, by: str
+) -> None:
+    """Wherever it comes between the statements: no bar is missing, and none is found twice."""
+    url = two[1]
+    assert loaded(write(tmp_path / "a.parquet", 1, 0, 40))(url)
+    restated = write(tmp_path / "b.parquet", 2, 20, 40, changed=0.5)
+    session = ReconnectingSession(url)
+    if by == "pin":
+        pins.make(session, "here")
+        instant = pinned(session, "here")
+    else:
+        ((then,),) = fetch(url, "SELECT mdload_settled()")
+        instant = at_time(session, then)
+    session.close()
+    keys = "provider, symbol, interval, ts, open, high, low, close, created_at, updated_at"
+    expected = fetch(url, f"SELECT {keys} FROM bars_ohlcv ORDER BY 1, 2, 3, 4")
+    with spread(), connect(url, autocommit=True) as reader:
+        run = reader.run
+
+        def meanwhile(name: str, *params: object) -> None:
+            if name == before:
+                loaded(restated)(url)
+            run(name, *params)
+
+        reader.run = meanwhile  # type: ignore[method-assign]
+        read_at(reader, instant)
+        found = reader._session.execute(f"SELECT {keys} FROM {reader.bars} ORDER BY 1, 2, 3, 4")
+        rows = [tuple(row.values()) for row in found.read_all().to_pylist()]
+    assert rows == expected
+    assert fetch(url, "SELECT count(*) > 0 FROM bars_ohlcv_revisions") == [(True,)]
 
 
 def test_runs_are_undone_alike(two: tuple[str, str], tmp_path: Path) -> None:

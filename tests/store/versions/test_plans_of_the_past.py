@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from tests.conftest import TIMESCALE, database
+from tests.conftest import TIMESCALE, database, not_on_citus
 
 BARS = """
     INSERT INTO bars_ohlcv (provider, symbol, interval, ts, open, high, low, close)
@@ -21,6 +21,7 @@ LOAD = "INSERT INTO bars_loads (known_at, inserted) VALUES (now(), 100000)"
 SERIES = "provider = 'p' AND symbol = 'S7' AND interval = '1m'"
 
 
+@not_on_citus("the functions of the past are PL/pgSQL there")
 @pytest.mark.parametrize(
     "past", ["bars_ohlcv_as_of(now())", "bars_ohlcv_as_of('2099-01-01')", "bars_ohlcv_at('pin')"]
 )
