@@ -150,10 +150,11 @@ SELECT min(ts) AS ts FROM bars_ohlcv WHERE provider = $1 AND "interval" = $2
 -- past_asked --
 -- The instant that past_set names: a time, and the last load that counts.
 CREATE TEMPORARY TABLE mdload_asked AS
-SELECT known_at, load_id FROM mdload_pin(current_setting('mdload.pin')) WHERE current_setting('mdload.pin') <> ''
+SELECT known_at, load_id FROM mdload_pin(current_setting('mdload.pin', true))
+ WHERE nullif(current_setting('mdload.pin', true), '') IS NOT NULL
  UNION ALL
-SELECT CAST(nullif(current_setting('mdload.as_of'), '') AS timestamptz), 9223372036854775807
- WHERE current_setting('mdload.pin') = ''
+SELECT CAST(nullif(current_setting('mdload.as_of', true), '') AS timestamptz), 9223372036854775807
+ WHERE nullif(current_setting('mdload.pin', true), '') IS NULL
 
 -- past_create --
 -- A place for the bars at that instant, for the queries of this session.

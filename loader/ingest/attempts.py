@@ -216,8 +216,9 @@ class _Attempts:
 def recorded(
     run: LoadRun, source: Source, result: FileResult, rows_resumable: int = 0
 ) -> FileResult:
-    """Records a file in the ledger that gets no more parts; returns it with its id."""
-    if run.run_id is None:
+    """Records a file in the ledger that gets no more parts; returns it with its id. A file that is
+    left to another process has its row as that process finds it."""
+    if run.run_id is None or (run.leaves and result.exit_code == Cancelled.exit_code):
         return result
     with run.connection(cancellable=False) as writer, writer.transaction():
         if result.file_id is None:

@@ -225,6 +225,19 @@ def test_workers_of_a_cluster_that_die(
     assert ran.json()["rows_inserted"] == FILES * ROWS
 
 
+def test_a_worker_that_is_stopped_leaves_its_file_to_another(
+    home: Path, database_url: str, folder: Path, cluster: Cluster
+) -> None:
+    with held(database_url):
+        loading = Loading(home, database_url, folder, "--on", cluster.place)
+        wait_for_waiting(database_url, 3, loading)
+        cluster.workers[0].terminate()
+        cluster.workers[0].wait(timeout=60)
+    ran = loading.ended()
+    assert ran.code == 0, ran.err
+    check_each_file_once(database_url, ran.json()["run_id"])
+
+
 def children(pid: int) -> list[int]:
     """The workers that a load has started."""
     found = []

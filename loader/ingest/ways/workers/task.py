@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import polars as pl
-from distributed import Worker, get_worker
+from distributed import Reschedule, Worker, get_worker
 
 from loader import bars
 from loader.db.arrow import connect
 from loader.dialects.filenames import wanted
 from loader.dialects.siblings import Siblings
-from loader.errors import DatabaseError, MdloadError
+from loader.errors import Cancelled, DatabaseError, MdloadError
 from loader.events import Event, FileDone, RowsDone
 from loader.ingest.attempts import load_file
 from loader.ingest.run import LoadRun
@@ -80,11 +80,15 @@ class _State:
             self._events[source.name] = []
             self._rows[source.name] = 0, 0
         result = load_file(self.run, source)
+        if self.run.leaves and result.exit_code == Cancelled.exit_code:
+            raise Reschedule
         with self._lock:
             events = self._events.pop(source.name)
         return Outcome(result, tuple(events), tuple(found))
 
     def close(self) -> None:
+        """The load has ended, or the worker does: Dask gives what it is loading to another one."""
+        self.run.leaves = True
         self.run.cancel()
         self.run.close()
 
