@@ -102,4 +102,11 @@ def distributed() -> Iterator[str]:
 
 
 def _drop(cluster: Cluster, name: str) -> None:
-    cluster.on_each("postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    """Citus' own sessions take their time to end."""
+    for last in (False, False, True):
+        try:
+            cluster.on_each("postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            return
+        except psycopg.errors.ObjectInUse:
+            if last:
+                raise
