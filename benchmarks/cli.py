@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import click
 
-from benchmarks import checking, data_files, dialects, plot, store
+from benchmarks import checking, data_files, dialects, plot, readme, store
 from benchmarks.cases import CASES, HELP, base
 from benchmarks.contenders import everyone
 from benchmarks.harness import Harness, Options
@@ -115,6 +115,14 @@ def run(
 def report(directory: Path) -> None:
     """Write the report and the picture of a run again, from its JSON."""
     _write(Results.read(directory / _RESULTS), directory)
+
+
+@main.command("readme")
+@click.argument("directories", nargs=-1, required=True,
+                type=click.Path(exists=True, file_okay=False, path_type=Path))  # fmt: skip
+def readme_(directories: tuple[Path, ...]) -> None:
+    """Print README's table, from the JSON of runs (of this harness and of small_files)."""
+    click.echo(readme.table(Results.read(each / _RESULTS) for each in directories))
 
 
 @main.command("store")

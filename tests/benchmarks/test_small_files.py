@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import readme
 from benchmarks.contenders import everyone
 from benchmarks.contenders.contender import Contender, Job
 from benchmarks.contenders.upsert_sql import COLUMNS, CREATE_STAGE, insert
@@ -84,6 +85,22 @@ def test_goals_are_ratios_of_the_cases() -> None:
         "two workers on four large files": 1.5,
         "peak memory, in any case": 300.0,
     }
+
+
+def test_readmes_table() -> None:
+    one = Results({}, {}, {"fresh": {"rows": 2_000_000}, "replay": {"rows": 2_000_000}})
+    many = Results({}, {}, {"files": {"rows": 390, "files": 1_000}})
+    took = {("fresh", "mdload"): 3.0, ("fresh", "floor"): 4.5, ("replay", "mdload"): 1.4,
+            ("replay", "mdload-known"): 0.4, ("replay", "duckdb"): 2.15}  # fmt: skip
+    one.runs = [Run(*at, 1, seconds, seconds, 0) for at, seconds in took.items()]
+    one.runs.append(Run("fresh", "duckdb", 1, 9.0, 9.0, 0, outcome="wrong"))
+    many.runs = [Run("files", name, 1, 5.0, 5.0, 0) for name in ("mdload", "duckdb")]
+    assert readme.table([one, many]).splitlines()[2:] == [
+        "| fresh, Parquet | **3.00** | 4.50 | – | – |",
+        "| the same file again | **0.40** | – | – | 2.15 |",
+        "| the same file, compared bar by bar (`--force`) | **1.40** | – | – | 2.15 |",
+        "| 1,000 files of 390 bars | **5.00** | – | – | 5.00 |",
+    ]
 
 
 def test_psql_copies_each_file_by_itself(tmp_path: Path) -> None:
