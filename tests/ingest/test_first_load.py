@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -19,6 +20,7 @@ from loader.db.arrow import connect
 from loader.errors import Contended
 from loader.events import BarsWritten, Event, RowsDone
 from loader.ingest.pipeline import load
+from loader.ingest.run import LoadRun
 from loader.read.sources import find
 from loader.results import LoadResult
 from loader.settings import RejectLimit, Settings
@@ -184,6 +186,39 @@ def test_an_event_trigger_keeps_the_key(kept_url: str) -> None:
     assert free(kept_url)
 
 
+def test_a_partitioned_parent_keeps_the_key(server_url: str, partitioned_template: str) -> None:
+    with database(server_url, partitioned_template) as url:
+        assert not free(url)
+
+
+@pytest.mark.parametrize("unique", [False, True])
+def test_indexes_of_others_stay_and_are_honoured(
+    database_url: str, tmp_path: Path, unique: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A unique one, which two bars break, fails the load as it always would."""
+    monkeypatch.setattr(retries, "ATTEMPTS", 1)
+    kind = "UNIQUE INDEX mine ON bars_ohlcv (volume)" if unique else "INDEX mine ON bars_ohlcv (ts)"
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"CREATE {kind}".encode())
+    catalog, key = fetch(database_url, CATALOG), fetch(database_url, KEY)
+    frame = bars("AAA")
+    if unique:
+        twice = frame.with_columns(volume=pl.lit(1.0))
+        failed = loaded(database_url, written(twice, tmp_path / "twice.parquet"))
+        assert (failed.status, stored(database_url)) == ("failure", [])
+        assert fetch(database_url, CATALOG) == catalog
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute("TRUNCATE bars_ohlcv")
+        key = fetch(database_url, KEY)
+    assert loaded(database_url, written(frame, tmp_path / "a.parquet")).status == "success"
+    assert fetch(database_url, KEY) != key
+    assert fetch(database_url, CATALOG) == catalog
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+        found = connection.execute("SELECT count(*) FROM bars_ohlcv WHERE ts >= '2000-01-01'")
+        assert found.fetchall() == [(ROWS,)]
+
+
 def test_a_reader_in_a_transaction_keeps_the_key(kept_url: str, tmp_path: Path) -> None:
     key = fetch(kept_url, KEY)
     with psycopg.connect(kept_url) as reader:
@@ -274,6 +309,40 @@ def test_a_kill_leaves_the_empty_table_with_its_key(
     monkeypatch.undo()
     assert loaded(database_url, path).counts.inserted == 1_000
     assert stored(database_url) == rows_of(frame)
+    assert fetch(database_url, CATALOG) == catalog
+
+
+@pytest.mark.parametrize("at", [1, 3, 6])
+def test_a_cancel_leaves_the_empty_table_with_its_key(
+    database_url: str, tmp_path: Path, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C after so many pieces."""
+    path = written(bars("AAA"), tmp_path / "a.parquet")
+    catalog = fetch(database_url, CATALOG)
+    seen, cancelled = [], threading.Event()
+    cancel = LoadRun.cancel
+
+    def cancelling(run: LoadRun) -> None:
+        cancel(run)
+        cancelled.set()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, RowsDone) and event.rows > 0:
+            seen.append(event)
+            if len(seen) == at:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                assert cancelled.wait(60)
+
+    monkeypatch.setattr(LoadRun, "cancel", cancelling)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            loaded(database_url, path, listener=listen)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert stored(database_url) == []
+    assert fetch(database_url, CATALOG) == catalog
+    assert loaded(database_url, path).counts.inserted == ROWS
     assert fetch(database_url, CATALOG) == catalog
 
 
