@@ -116,6 +116,7 @@ class Checking:
             yield from held
             held.clear()
             yield piece
+            del piece
         self._table.finish()
         if self._jumps is not None:
             self._jumps.refuse()
@@ -158,11 +159,14 @@ class Checking:
                 self.layout = self._decided(raw, self.taken)
                 if self._part is not None and self.layout is not None:
                     self._part.narrow(self.layout, raw.frame, read.frame)
-            for batch in _cut(raw, self._cut_at):
+            cut = _cut(raw, self._cut_at)
+            del read, frame, raw
+            for batch in cut:
                 if self.layout is None:
                     yield none_of(batch)
                 else:
                     yield self._checked(batch, self.layout)
+            del batch, cut
 
     def _decided(self, first: RawBatch, taken: Recognition) -> Layout | None:
         reading, recalled = self._reading, self._recalled

@@ -91,7 +91,9 @@ def in_order(pieces: Iterable[CheckedBatch]) -> Generator[UniqueBatch, None, Non
         seen = _spans(pl.concat([seen, unique.series.drop("rows")]))
         _see(found, unique, piece.good)
         restarts = piece.restarts
+        del piece
         yield unique
+        del unique
     found.refuse(restarts)
 
 

@@ -77,7 +77,7 @@ def backfill(
     from loader.cli import interrupts, memory, planning
     from loader.cli.store import ask_ahead
 
-    memory.import_arrow()
+    memory.arrange()
     ask_ahead(ctx)  # while Polars and the rest are imported
     from loader.cli.course import Course
     from loader.cli.store import store

@@ -148,6 +148,7 @@ class FileWork:
             self.run.stop_if_cancelled()
             yield piece
             self._show(piece.unique.read, 0 if self.mode.partition else piece.unique.last_row)
+            del piece
 
     def _show(self, rows: int, last_row: int) -> None:
         """Shows progress by `rows` more rows, up to raw row `last_row` at least."""

@@ -106,6 +106,7 @@ class CopyMerger:
                 self._stage(diff.new)
             elif diff.new.height:
                 yield diff.new
+            del diff
 
     def _stage(self, frame: pl.DataFrame) -> None:
         if frame.height:

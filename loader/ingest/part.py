@@ -69,6 +69,7 @@ class Part:
             if not self._is_counted:
                 self._count(piece.unique)
             yield piece
+            del piece
 
     def _count(self, batch: UniqueBatch) -> None:
         self.tally.add(batch)

@@ -131,6 +131,7 @@ def _compared(
                 passed(piece)
             else:
                 yield PendingDiff(piece) if mode.first else stored.beside(piece)
+            del piece
 
 
 def unique_pieces(

@@ -20,8 +20,10 @@ class _End:
 def ahead(upstream: Generator[T, None, None], depth: int = 1) -> Generator[T, None, None]:
     """The items of `upstream`, which runs in a thread of its own up to `depth` items ahead.
 
-    So the next batch is parsed while the server takes this one, and memory stays flat. An exception
-    of the upstream is raised here. Closing this generator closes the upstream and waits for it.
+    So the next batch is parsed while the server takes this one, and memory stays flat: this and
+    every other step of a load lets go of an item (`del`) before it asks for the next one. An
+    exception of the upstream is raised here. Closing this generator closes the upstream and waits
+    for it.
     """
     items: queue.Queue[T | _End] = queue.Queue(maxsize=depth)
     stopped = threading.Event()
@@ -41,6 +43,7 @@ def ahead(upstream: Generator[T, None, None], depth: int = 1) -> Generator[T, No
             for item in upstream:
                 if not put(item):
                     break
+                del item
             upstream.close()
         except BaseException as error:  # carried over to the consumer's thread
             end = _End(error)
@@ -63,3 +66,4 @@ def _until_end(items: queue.Queue[T | _End]) -> Iterator[T]:
                 raise item.error
             return
         yield item
+        del item

@@ -142,8 +142,10 @@ def batches(
         for offset in range(0, ready, step):
             batch = whole[offset : min(offset + step, ready)]
             place = Location(source, number, start_row)
-            yield RawBatch(*_unmarked(batch, place))
             number, start_row = number + 1, start_row + batch.height
+            yield RawBatch(*_unmarked(batch, place))
+            del batch
+        del whole, frame
 
 
 def _joined(frames: list[pl.DataFrame]) -> pl.DataFrame:
@@ -188,11 +190,13 @@ def _unmarked(
 
 def _with_end(frames: Iterable[pl.DataFrame]) -> Iterator[tuple[bool, pl.DataFrame]]:
     """Each frame, and an empty one as the mark of the end."""
-    frame = None
+    end = None
     for frame in frames:
+        end = frame.clear()
         yield False, frame
-    if frame is not None:
-        yield True, frame.clear()
+        del frame
+    if end is not None:
+        yield True, end
 
 
 def unique_names(names: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

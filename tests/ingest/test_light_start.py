@@ -41,20 +41,27 @@ import os, sys
 if sys.argv[1] == "plain":
     import pyarrow
 else:
-    from loader.cli.memory import import_arrow
-    import_arrow()
-print(len(os.listdir("/proc/self/task")), os.environ.get("OPENBLAS_NUM_THREADS"))
+    from loader.cli import memory
+    memory.arrange()
+    import pyarrow
+    assert os.environ["_RJEM_MALLOC_CONF"] == sys.argv[2]
+    memory.settle()
+names = ("OPENBLAS_NUM_THREADS", "_RJEM_MALLOC_CONF")
+print(len(os.listdir("/proc/self/task")), *map(os.environ.get, names))
 """
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in /proc")
-def test_numpy_starts_no_threads_for_a_load() -> None:
-    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+def test_the_libraries_of_a_load_have_its_settings() -> None:
+    ours = ("OPENBLAS_NUM_THREADS", "_RJEM_MALLOC_CONF")
+    environment = {k: v for k, v in os.environ.items() if k not in ours}
 
     def printed(how: str, **more: str) -> list[str]:
-        command = [sys.executable, "-c", THREADS, how]
+        memory = more.get("_RJEM_MALLOC_CONF", "dirty_decay_ms:500,muzzy_decay_ms:0")
+        command = [sys.executable, "-c", THREADS, how, memory]
         return subprocess.check_output(command, text=True, env=environment | more).split()
 
-    fewest, _ = printed("plain", OPENBLAS_NUM_THREADS="1")
-    assert printed("ours") == [fewest, "None"]  # the programs that mdload starts have their threads
-    assert printed("ours", OPENBLAS_NUM_THREADS="2")[1] == "2"
+    fewest, *_ = printed("plain", OPENBLAS_NUM_THREADS="1")
+    assert printed("ours") == [fewest, "None", "None"]  # as it was, for programs that mdload starts
+    own = {"OPENBLAS_NUM_THREADS": "2", "_RJEM_MALLOC_CONF": "narenas:1"}
+    assert printed("ours", **own)[1:] == list(own.values())

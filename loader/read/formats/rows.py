@@ -58,10 +58,12 @@ class Rows:
                 raise self._control(block, len(rest) + at)
             frame, used = self._parse(block)
             rest = block[used:]
+            del piece, block
             self._offset += used
             self._rows += frame.height
             if frame.height:
                 yield frame
+            del frame
             if len(rest) > bounds.ROW:
                 raise UnreadableFile.of(
                     self._name,

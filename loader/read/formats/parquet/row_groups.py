@@ -112,6 +112,7 @@ class RowGroups:
                 place = batch.location
                 yield RawBatch(batch.frame, type(place)(place.source, number, place.start_row))
                 number += 1
+                del batch
             row += sum(self._groups[at].rows for at in range(before, self._next))
             while self._next < len(self._groups):  # `_run` ended before one that nobody wants
                 rows = self._groups[self._next].rows
@@ -130,6 +131,7 @@ class RowGroups:
                     batch_rows, row_groups=[self._next], columns=self._columns
                 ):
                     yield from self._translation.frames(batch)
+                    del batch
                 self._next += 1
                 if self._is_needless(self._next, source):
                     return
