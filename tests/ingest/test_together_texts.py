@@ -6,9 +6,9 @@ from __future__ import annotations
 import os
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -275,13 +275,13 @@ def test_sessions_and_nights_of_local_times(ways: Callable[..., int], tmp_path: 
     """Times that may be ends, and nights under the date of their trading day."""
     kind = KINDS["names, local"]
     opens = NEW_YORK_OPEN.hour * 60 + NEW_YORK_OPEN.minute
-    tables = [frame(symbol(n), rows=390) for n in range(3)]
+    odd = []
     for n, (first, rows) in enumerate(
         [(opens + 1, 390), (opens + 1, 200), (opens - 330, 960), (opens + 390, 240), (0, 1440),
          (opens, 391), (60 * 5, 700)]
     ):  # fmt: skip
         begin = MIDNIGHT.replace(hour=first // 60, minute=first % 60)
-        tables += [frame(symbol(10 * n + k), begin, rows=rows) for k in (5, 6)]
+        odd += [frame(symbol(10 * n + k), begin, rows=rows) for k in (5, 6)]
     nights = [
         pl.concat(
             frame(symbol(90 + n), datetime(2024, 1, day, hour, tzinfo=NEW_YORK_OPEN.tzinfo), 60)
@@ -289,9 +289,59 @@ def test_sessions_and_nights_of_local_times(ways: Callable[..., int], tmp_path: 
         )
         for n, hours in enumerate(((2, 7, 14), (1, 14), (5, 14, 21), (2, 3, 23)))
     ]  # fmt: skip
-    tables += [frame(symbol(80)), frame(symbol(81)), *nights]
+    odd += [
+        *nights,
+        with_pause(symbol(82)),
+        with_nights_of_mondays(symbol(83)),
+        with_nights(symbol(84)),
+    ]
+    tables = []
+    for n, table in enumerate(odd):
+        tables += [frame(symbol(200 + 2 * n)), frame(symbol(201 + 2 * n)), table]
     files = [kind.written(tmp_path, n, table) for n, table in enumerate(tables)]
-    assert ways(files, **kind.settings) >= 3
+    assert ways(files, **kind.settings) >= 2 * len(odd)
+
+
+def minutes_of(symbol: str, clocks: Sequence[datetime]) -> pl.DataFrame:
+    """Three bars of a minute from each of the times on, on New York's clock, at one price."""
+    many = [clock + timedelta(minutes=n) for clock in clocks for n in range(3)]
+    ts = pl.Series("ts", many).dt.replace_time_zone(NEW_YORK).dt.convert_time_zone("UTC")
+    return frame(symbol, rows=len(many), open=10.0, high=10.2, low=9.8, close=10.1).with_columns(ts)
+
+
+def with_pause(symbol: str) -> pl.DataFrame:
+    """From the second minute of a day to its midnight, without the hour around 17:00."""
+    begin = MIDNIGHT.replace(hour=5, minute=1)
+    table = frame(symbol, begin, rows=1440)
+    return table.filter(~pl.col("ts").dt.hour().is_in([21, 22]))
+
+
+def with_nights_of_mondays(symbol: str) -> pl.DataFrame:
+    """Mornings after midnight on Mondays, evenings on Fridays, and nothing at the weekend."""
+    days = [day for day in range(8, 27) if datetime(2024, 1, day).weekday() < 5]
+    return minutes_of(symbol, [datetime(2024, 1, day, hour) for day in days for hour in (0, 9, 21)])
+
+
+def with_nights(symbol: str) -> pl.DataFrame:
+    """Prices go on from the day of a date to the evening of the next one."""
+    told = [(datetime(2024, 1, day, hour), 2 * day + (hour < 12)) for day in range(2, 12)
+            for hour in (9, 21)]  # fmt: skip
+    parts = [minutes_of(symbol, [clock]).with_columns(
+        pl.col("open", "high", "low", "close") * 1.03**place) for clock, place in told]  # fmt: skip
+    return pl.concat(parts)
+
+
+def test_the_end_of_a_day_and_units_of_epochs(ways: Callable[..., int], tmp_path: Path) -> None:
+    """Text that other files' layout would read as well, but that their own checks note."""
+    late = _ISO(frame(symbol(5), MIDNIGHT.replace(hour=23, minute=49))).write_csv()
+    late = late.replace("2024-01-03T00:00", "2024-01-02T24:00")
+    assert "T24:00" in late
+    (tmp_path / "late.csv").write_text(late)
+    plain = [KINDS["ISO 8601"].written(tmp_path, 9 + n, frame(symbol(9 + n))) for n in range(5)]
+    assert ways([*plain, str(tmp_path / "late.csv")]) == 4
+    units = ["seconds", "seconds", "seconds", "milliseconds", "microseconds", "seconds"]
+    files = [KINDS[u].written(tmp_path, 50 + n, frame(symbol(50 + n))) for n, u in enumerate(units)]
+    assert ways(files) == 2
 
 
 def test_names_that_say_more(ways: Callable[..., int], tmp_path: Path) -> None:
