@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,9 +14,10 @@ import polars as pl
 import psycopg
 import pytest
 
-from loader.errors import RunFinished
+from loader.errors import ConnectionLost, RunFinished
 from loader.ingest.run import together, turns
 from loader.settings import Settings
+from loader.settings.limit import RejectLimit
 from tests.support.both_ways import NEW_YORK_OPEN, ODD, Way, at, frame, symbol, written
 from tests.support.sql import fetch
 
@@ -151,6 +154,123 @@ def test_a_change_after_the_look_at_stored_bars_counts_as_later(
         "loaded" if n == 2 else "known" for n in range(8)
     ]
     assert third.files[2].counts.updated == 1
+
+
+def test_one_path_or_content_twice(ways: Callable[..., int], tmp_path: Path) -> None:
+    files = [written(tmp_path, n, frame(symbol(n))) for n in range(6)]
+    copies = [written(tmp_path, 20 + n, frame(symbol(n))) for n in (1, 4, 5)]
+    assert ways([*files[:3], *files[1:], *copies, *files]) >= 2
+    assert ways([*copies, *files], force=True) >= 2
+
+
+def test_a_sign_of_the_guard_and_rejects_among_plain_files(
+    ways: Callable[..., int], database_url: str, tmp_path: Path
+) -> None:
+    """One file restates its bars in another unit, another one has more rejects than may be."""
+    ways([written(tmp_path, n, frame(symbol(n), rows=40)) for n in range(9)])
+    later = NEW_YORK_OPEN + timedelta(days=1)
+    tables = [frame(symbol(n), later, rows=40) for n in range(9)]
+    tables[3] = frame(symbol(3), rows=40).with_columns(pl.col("open", "high", "low", "close") * 100)
+    tables[6] = tables[6].with_columns(at(4, high=pl.col("low") - 1))
+    files = [written(tmp_path, 20 + n, table) for n, table in enumerate(tables)]
+    assert ways(files, max_rejects=RejectLimit.parse("0")) >= 2
+    by_state = "SELECT path FROM job_run_files WHERE state = 'refused' ORDER BY path"
+    assert fetch(database_url, by_state) == [(files[3],), (files[6],)]
+
+
+def test_a_session_that_ends_in_the_middle(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files that were committed before it did are counted once; the others are loaded after it."""
+    files = [written(tmp_path, n, frame(symbol(n))) for n in range(9)]
+    real = together.together.booked
+
+    def ended(session: Any, bookings: Sequence[Any]) -> Iterator[int]:
+        monkeypatch.setattr(together.together, "booked", real)
+        for number, file_id in enumerate(real(session, bookings)):
+            if number == 1:  # committed, and nobody knows
+                with psycopg.connect(database_url, autocommit=True) as connection:
+                    connection.execute(
+                        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    )
+                raise ConnectionLost("ended")
+            yield file_id
+
+    monkeypatch.setattr(together.together, "booked", ended)
+    result = Way(database_url).load(files)
+    assert [(file.path, file.state) for file in result.files] == [(f, "loaded") for f in files]
+    assert [file.counts.inserted for file in result.files] == [12] * 9
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(108,)]
+    assert fetch(
+        database_url, "SELECT rows_read, rows_inserted FROM job_runs"
+    ) == [(108, 108)]  # fmt: skip
+    assert fetch(
+        database_url,
+        "SELECT count(*), count(DISTINCT path), min(state), max(state) FROM job_run_files",
+    ) == [(9, 9, "loaded", "loaded")]
+    ids = fetch(database_url, "SELECT path, id FROM job_run_files")
+    assert {file.path: file.file_id for file in result.files} == dict(ids)
+
+
+def test_ctrl_c_in_the_middle(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is committed stays whole, and the next run loads the rest."""
+    files = [written(tmp_path, n, frame(symbol(n))) for n in range(20)]
+    real = together.together.booked
+    cancelled = threading.Event()
+
+    def interrupted(session: Any, bookings: Sequence[Any]) -> Iterator[int]:
+        for number, file_id in enumerate(real(session, bookings)):
+            yield file_id
+            if number == 1 and not cancelled.is_set():
+                cancelled.set()
+                signal.raise_signal(signal.SIGINT)
+                threading.Event().wait(0.2)
+
+    monkeypatch.setattr(together.together, "booked", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Way(database_url).load(files)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    ((stored,),) = fetch(database_url, "SELECT count(*) FROM bars_ohlcv")
+    ((loaded,),) = fetch(
+        database_url, "SELECT count(*) FROM job_run_files WHERE state = 'loaded'"
+    )  # fmt: skip
+    assert stored == 12 * loaded
+    assert 3 <= loaded < 20
+    again = Way(database_url).load(files)
+    states = [file.state for file in again.files]
+    assert (states.count("known"), states.count("loaded")) == (loaded, 20 - loaded)
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(240,)]
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv_revisions") == [(0,)]
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_several_workers(database_url: str, tmp_path: Path, workers: int) -> None:
+    """Each file is loaded once, and results stand in the order of the files."""
+    tables = [frame(symbol(n), rows=10 + n % 7) for n in range(60)]
+    tables[17] = tables[17].with_columns(at(4, high=pl.col("low") - 1))
+    tables[40] = frame(symbol(2), NEW_YORK_OPEN + timedelta(days=1))
+    files = [written(tmp_path, n, table) for n, table in enumerate(tables)]
+    some = RejectLimit.parse("10%")
+    for states in (["loaded"] * 60, ["known"] * 60):
+        result = Way(database_url).load(files, workers=workers, max_rejects=some)
+        assert [file.path for file in result.files] == files
+        assert [file.state for file in result.files] == states
+    rows = [table.height for table in tables]
+    assert [file.counts.read for file in result.files] == [0] * 60
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(sum(rows) - 1,)]
+    assert fetch(
+        database_url, "SELECT rows_read, rows_inserted, rows_failed FROM job_runs ORDER BY id"
+    ) == [(sum(rows), sum(rows) - 1, 1), (0, 0, 0)]
+    assert fetch(
+        database_url,
+        "SELECT rows_inserted FROM job_run_files WHERE state = 'loaded' ORDER BY path",
+    ) == [(height - (n == 17),) for n, height in enumerate(rows)]
 
 
 def test_a_run_that_was_ended_meanwhile(

@@ -299,7 +299,7 @@ def test_sessions_and_nights_of_local_times(ways: Callable[..., int], tmp_path: 
     for n, table in enumerate(odd):
         tables += [frame(symbol(200 + 2 * n)), frame(symbol(201 + 2 * n)), table]
     files = [kind.written(tmp_path, n, table) for n, table in enumerate(tables)]
-    assert ways(files, **kind.settings) >= 2 * len(odd)
+    assert ways(files, **kind.settings) >= len(odd)
 
 
 def minutes_of(symbol: str, clocks: Sequence[datetime]) -> pl.DataFrame:
