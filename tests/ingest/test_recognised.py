@@ -128,8 +128,8 @@ def test_turns_that_have_ended_take_nothing_back(tmp_path: Path) -> None:
 
 def test_several_workers_share_what_is_left(tmp_path: Path) -> None:
     """So that none has many files to go while the others have none; a worker alone takes all."""
-    with find(written(tmp_path, "ABCDEFGHIJKL")) as sources:
-        several, alone = Turns(sources, workers=2), Turns(sources, workers=1)
-        taken = [len(several.take(64)) for _ in range(9)]
-        assert taken == [3, 3, 2, 1, 1, 1, 1, 0, 0]
-        assert len(alone.take(64)) == 12
+    with find(written(tmp_path, "A")) as (source,):
+        several, alone = Turns([source] * 100, workers=2), Turns([source] * 100, workers=1)
+        taken = [len(several.take(64)) for _ in range(10)]
+        assert taken == [25, 18, 14, 10, 8, 8, 8, 8, 1, 0]
+        assert [len(alone.take(64)) for _ in range(3)] == [64, 36, 0]

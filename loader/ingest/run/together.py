@@ -73,7 +73,8 @@ def loaded_together(run: LoadRun, files: Sequence[Hashed]) -> list[FileResult]:
     needs a look of its own."""
     began = time.monotonic()
     smalls = _read(run, files)
-    pattern = _pattern(run, smalls[0]) if smalls else None
+    known = bool(smalls) and smalls[0].kind in run.patterns
+    pattern = _pattern(run, smalls[0]) if known or len(smalls) > 1 else None
     if pattern is None:
         return []
     try:
@@ -85,7 +86,7 @@ def loaded_together(run: LoadRun, files: Sequence[Hashed]) -> list[FileResult]:
     with suppress(DatabaseError), run.connection(autocommit=True) as session:
         ready = _ready(run, session, files, pattern, series, rows, began)
         run.stop_if_cancelled()
-        if len(ready) > 1:
+        if ready:
             try:
                 for result in _committed(run, session, ready, rows, pattern):
                     results.append(result)
@@ -154,7 +155,7 @@ def _ready(
     Raises:
         DatabaseError: the server refused, or went away.
     """
-    if len(series) < 2 or run.in_chunks(session) or not together.may_stage(session):
+    if not series or run.in_chunks(session) or not together.may_stage(session):
         return []
     names = _spelled(pattern, series)
     if session.one("spellings_stored", names.write_json())[0] != "[]":

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 #: If none of some files could be loaded together, the next ones load one by one before it is tried
 #: again: 4 at first, four times as many each time, at most 256.
 _ALONE, _MOST_ALONE = 4, 256
-#: Of what is left, one of several workers takes a part in so many of its own share at most.
-_SHARE = 2
+#: Of what is left, one of several workers takes this part of its own share at most, or a few.
+_SHARE, _FEW = 2, 8
 #: So many times as many files are taken together as before, as long as that goes.
 _MORE = 4
 
@@ -46,7 +46,7 @@ class Turns:
         with self._lock:
             left = len(self._left)
             if self._workers > 1:
-                most = min(most, -(-left // (_SHARE * self._workers)))
+                most = min(most, max(_FEW, left // (_SHARE * self._workers)))
             return [self._left.popleft() for _ in range(min(most, left))]
 
     def give_back(self, sources: Sequence[tuple[int, Source]]) -> None:
@@ -107,7 +107,7 @@ def first_together(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
     # One by one, they are tried several times, and their errors are reported.
     with suppress(DatabaseError, UnreadableFile, Cancelled), panics("files that are alike"):
         known, unknown = recognised.recognised(run, files) if asks else ([], len(files))
-        if known or not loads or unknown < 2:
+        if known or not loads or not unknown:
             return known
         return together.loaded_together(run, files[:unknown])
     return []
