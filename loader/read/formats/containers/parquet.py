@@ -17,6 +17,8 @@ from loader.read.formats.parquet.footer import Chunk, Group, footer, groups, ref
 from loader.read.streams.source import Source
 
 _TEXT: Final = "BYTE_ARRAY"  # the physical type
+#: Rows of a file for which PyArrow's threads take more of the processors than they save.
+_FEW: Final = 20_000
 #: Items of lists that a column may have beyond one per row. No bar is read from lists.
 _LISTED: Final = 4 << 20
 
@@ -87,7 +89,8 @@ def read(file: Any, source: Source, batch_rows: int) -> Reading:
         with damaged(source.name, lambda: f" after row {rows:,}"):
             for number in range(len(row_groups)):
                 check(number)
-            for batch in table.iter_batches(batch_rows, columns=taken):
+            threads = metadata.num_rows > _FEW
+            for batch in table.iter_batches(batch_rows, columns=taken, use_threads=threads):
                 yield from translation.frames(batch)
                 rows += batch.num_rows
 
