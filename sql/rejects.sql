@@ -1,43 +1,62 @@
 -- rejects_by_rule --
 -- Rejected rows by run, file and rule; a row can break several. They are selected by the JSON object in mdload.wanted:
 -- runs, rules, symbols, states (arrays), provider, interval, path (its end), since, until (of their rejection); what is
--- NULL asks nothing. Newest run first.
+-- null asks nothing. Newest run first. Each condition begins with one that the planner takes for true nearly always, as it
+-- is: a value of a subquery that differs from another. Of a joined row that differs, or of IS NULL, it expects one row.
+WITH wanted (w) AS MATERIALIZED (SELECT CAST(current_setting('mdload.wanted') AS jsonb))
 SELECT r.run_id, r.file_id, r.path, rule, count(*) AS rows,
        count(*) FILTER (WHERE r.state = 'waiting') AS waiting,
        count(*) FILTER (WHERE r.state = 'replayed') AS replayed,
        count(*) FILTER (WHERE r.state = 'superseded') AS superseded,
        min(r.created_at) AS rejected_at
   FROM bars_rejects() r
- CROSS JOIN CAST(current_setting('mdload.wanted') AS jsonb) AS w
  CROSS JOIN unnest(r.rules) AS broken (rule)
- WHERE (jsonb_typeof(w -> 'runs') <> 'array' OR w -> 'runs' @> to_jsonb(r.run_id))
-   AND (jsonb_typeof(w -> 'rules') <> 'array' OR w -> 'rules' @> to_jsonb(rule))
-   AND (jsonb_typeof(w -> 'symbols') <> 'array' OR w -> 'symbols' @> to_jsonb(CAST(r.symbol AS text)))
-   AND (jsonb_typeof(w -> 'states') <> 'array' OR w -> 'states' @> to_jsonb(r.state))
-   AND (w ->> 'provider' IS NULL OR r.provider = w ->> 'provider')
-   AND (w ->> 'interval' IS NULL OR r."interval" = w ->> 'interval')
-   AND (w ->> 'path' IS NULL OR right(r.path, length(w ->> 'path')) = w ->> 'path')
-   AND (w ->> 'since' IS NULL OR r.created_at >= CAST(w ->> 'since' AS timestamptz))
-   AND (w ->> 'until' IS NULL OR r.created_at <= CAST(w ->> 'until' AS timestamptz))
+ WHERE (jsonb_typeof((SELECT w -> 'runs' FROM wanted)) <> 'array'
+        OR (SELECT w -> 'runs' FROM wanted) @> to_jsonb(r.run_id))
+   AND (jsonb_typeof((SELECT w -> 'rules' FROM wanted)) <> 'array'
+        OR (SELECT w -> 'rules' FROM wanted) @> to_jsonb(rule))
+   AND (jsonb_typeof((SELECT w -> 'symbols' FROM wanted)) <> 'array'
+        OR (SELECT w -> 'symbols' FROM wanted) @> to_jsonb(CAST(r.symbol AS text)))
+   AND (jsonb_typeof((SELECT w -> 'states' FROM wanted)) <> 'array'
+        OR (SELECT w -> 'states' FROM wanted) @> to_jsonb(r.state))
+   AND (jsonb_typeof((SELECT w -> 'provider' FROM wanted)) <> 'string'
+        OR r.provider = (SELECT w ->> 'provider' FROM wanted))
+   AND (jsonb_typeof((SELECT w -> 'interval' FROM wanted)) <> 'string'
+        OR r."interval" = (SELECT w ->> 'interval' FROM wanted))
+   AND (jsonb_typeof((SELECT w -> 'path' FROM wanted)) <> 'string'
+        OR right(r.path, (SELECT length(w ->> 'path') FROM wanted)) = (SELECT w ->> 'path' FROM wanted))
+   AND (jsonb_typeof((SELECT w -> 'since' FROM wanted)) <> 'string'
+        OR r.created_at >= (SELECT CAST(w ->> 'since' AS timestamptz) FROM wanted))
+   AND (jsonb_typeof((SELECT w -> 'until' FROM wanted)) <> 'string'
+        OR r.created_at <= (SELECT CAST(w ->> 'until' AS timestamptz) FROM wanted))
  GROUP BY r.run_id, r.file_id, r.path, rule
  ORDER BY r.run_id DESC NULLS LAST, r.file_id, rows DESC, rule
 
 -- rejects_rows --
 -- The rejected rows themselves, selected likewise, in the order of run, file and row.
+WITH wanted (w) AS MATERIALIZED (SELECT CAST(current_setting('mdload.wanted') AS jsonb))
 SELECT r.id, r.run_id, r.file_id, r.path, r.row_number, r.rules, CAST(r.raw AS text) AS raw,
        r.provider, r.symbol, r."interval", r.ts, r.created_at, r.state, r.replayed_by, r.superseded_by
   FROM bars_rejects() r
- CROSS JOIN CAST(current_setting('mdload.wanted') AS jsonb) AS w
- WHERE (jsonb_typeof(w -> 'runs') <> 'array' OR w -> 'runs' @> to_jsonb(r.run_id))
-   AND (jsonb_typeof(w -> 'rules') <> 'array'
-        OR EXISTS (SELECT FROM unnest(r.rules) AS broken (rule) WHERE w -> 'rules' @> to_jsonb(rule)))
-   AND (jsonb_typeof(w -> 'symbols') <> 'array' OR w -> 'symbols' @> to_jsonb(CAST(r.symbol AS text)))
-   AND (jsonb_typeof(w -> 'states') <> 'array' OR w -> 'states' @> to_jsonb(r.state))
-   AND (w ->> 'provider' IS NULL OR r.provider = w ->> 'provider')
-   AND (w ->> 'interval' IS NULL OR r."interval" = w ->> 'interval')
-   AND (w ->> 'path' IS NULL OR right(r.path, length(w ->> 'path')) = w ->> 'path')
-   AND (w ->> 'since' IS NULL OR r.created_at >= CAST(w ->> 'since' AS timestamptz))
-   AND (w ->> 'until' IS NULL OR r.created_at <= CAST(w ->> 'until' AS timestamptz))
+ WHERE (jsonb_typeof((SELECT w -> 'runs' FROM wanted)) <> 'array'
+        OR (SELECT w -> 'runs' FROM wanted) @> to_jsonb(r.run_id))
+   AND (jsonb_typeof((SELECT w -> 'rules' FROM wanted)) <> 'array'
+        OR EXISTS (SELECT FROM unnest(r.rules) AS broken (rule)
+                    WHERE (SELECT w -> 'rules' FROM wanted) @> to_jsonb(rule)))
+   AND (jsonb_typeof((SELECT w -> 'symbols' FROM wanted)) <> 'array'
+        OR (SELECT w -> 'symbols' FROM wanted) @> to_jsonb(CAST(r.symbol AS text)))
+   AND (jsonb_typeof((SELECT w -> 'states' FROM wanted)) <> 'array'
+        OR (SELECT w -> 'states' FROM wanted) @> to_jsonb(r.state))
+   AND (jsonb_typeof((SELECT w -> 'provider' FROM wanted)) <> 'string'
+        OR r.provider = (SELECT w ->> 'provider' FROM wanted))
+   AND (jsonb_typeof((SELECT w -> 'interval' FROM wanted)) <> 'string'
+        OR r."interval" = (SELECT w ->> 'interval' FROM wanted))
+   AND (jsonb_typeof((SELECT w -> 'path' FROM wanted)) <> 'string'
+        OR right(r.path, (SELECT length(w ->> 'path') FROM wanted)) = (SELECT w ->> 'path' FROM wanted))
+   AND (jsonb_typeof((SELECT w -> 'since' FROM wanted)) <> 'string'
+        OR r.created_at >= (SELECT CAST(w ->> 'since' AS timestamptz) FROM wanted))
+   AND (jsonb_typeof((SELECT w -> 'until' FROM wanted)) <> 'string'
+        OR r.created_at <= (SELECT CAST(w ->> 'until' AS timestamptz) FROM wanted))
  ORDER BY r.run_id, r.file_id, r.row_number, r.id
  LIMIT CAST(nullif(current_setting('mdload.limit', true), '') AS bigint)
 

@@ -25,6 +25,8 @@ _MAX_SECONDS: Final = 253_402_300_800
 #: Characters that a row keeps, shared by its cells; what a cell keeps at most, and at least. More
 #: than a symbol may have (`reasons.LONGEST_KEY`): one that was cut is rejected again in a replay.
 _ROW, _MOST, _LEAST = 8_000, 2_000, 200
+#: Times that moments have to be repeated, so that looking them up is quicker than writing them.
+_REPEATED: Final = 3
 _PER_SECOND: Final = {"ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -101,6 +103,16 @@ def as_text(column: pl.Series) -> pl.Series:
 
 
 def _moments(column: pl.Series, limit: int) -> pl.Series:
+    """Each moment is written once: series share their moments, and writing one takes a while."""
+    number = column.to_physical()
+    once = number.unique()
+    if once.len() * _REPEATED >= number.len():
+        return _written(column, limit)
+    texts = _written(once.cast(column.dtype), limit)
+    return number.replace_strict(once, texts, return_dtype=pl.String)
+
+
+def _written(column: pl.Series, limit: int) -> pl.Series:
     number = column.to_physical()
     beyond = ~number.is_between(-limit, limit)
     return column.set(beyond, None).cast(pl.String).fill_null(number.cast(pl.String))

@@ -4,7 +4,7 @@ one, pandas, which takes as long as everything else that a small load does."""
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -14,12 +14,19 @@ from typing import Any, Final
 
 import adbc_driver_manager as adbc
 import adbc_driver_postgresql
+import polars as pl
 import pyarrow as pa
 from adbc_driver_manager._reader import AdbcRecordBatchReader
 
 from loader.db.conninfo import conninfo
 from loader.db.executor import Param
+from loader.errors import MdloadError
 
+#: The driver's encoder does not understand string_view.
+_OLDEST: Final = pl.CompatLevel.oldest()
+#: Rows that the driver encodes before it sends them. This few fit the socket's buffer (208 kB), and
+#: the server reads them while the next are encoded; with more, each side waits for the other.
+_SENT_ROWS = 1_000
 _TEMPORARY = adbc.StatementOptions.INGEST_TEMPORARY.value
 Error = adbc.Error
 _learning = Lock()
@@ -134,6 +141,29 @@ def at_times(sql: str, times: Sequence[datetime]) -> str:
     for number, moment in enumerate(times, 1):
         sql = sql.replace(f"${number}", f"TIMESTAMPTZ '{moment.isoformat()}'")
     return sql
+
+
+def arrow_of(schema: Mapping[str, pl.DataType]) -> pa.Schema:
+    """Columns of frames as those of batches."""
+    return pl.DataFrame(schema=schema).to_arrow(compat_level=_OLDEST).schema
+
+
+def in_batches(
+    frames: Iterable[pl.DataFrame | pa.RecordBatch], schema: Mapping[str, pl.DataType], table: str
+) -> Iterator[pa.RecordBatch]:
+    """The rows of frames, or of batches, as the driver takes them.
+
+    Raises:
+        MdloadError: one does not have exactly `schema`, in its order. `table` is where they go.
+    """
+    exact = (pl.Schema(schema), arrow_of(schema))
+    for frame in frames:
+        if frame.schema not in exact:
+            raise MdloadError(f"a frame for {table} has the wrong columns: {frame.schema}")
+        if isinstance(frame, pl.DataFrame):
+            yield from frame.to_arrow(compat_level=_OLDEST).to_batches(_SENT_ROWS)
+        else:
+            yield from (frame.slice(at, _SENT_ROWS) for at in range(0, len(frame), _SENT_ROWS))
 
 
 def values(column: pa.ChunkedArray) -> list[Any]:

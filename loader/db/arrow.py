@@ -15,7 +15,16 @@ import pyarrow as pa
 
 from loader.bars import forks
 from loader.db import pooler
-from loader.db.adbc import AdbcSession, Error, at_times, parameters, texts, values
+from loader.db.adbc import (
+    AdbcSession,
+    Error,
+    arrow_of,
+    at_times,
+    in_batches,
+    parameters,
+    texts,
+    values,
+)
 from loader.db.cancelling import on_main
 from loader.db.conninfo import conninfo
 from loader.db.executor import Param
@@ -26,10 +35,6 @@ from loader.errors import Cancelled, MdloadError
 from loader.settings.datasets import BARS_OHLCV, Dataset
 
 T = TypeVar("T")
-_OLDEST = pl.CompatLevel.oldest()  # string_view is not understood by the driver's encoder
-#: Rows that the driver encodes before it sends them. This few fit the socket's buffer (208 kB), and
-#: the server reads them while the next are encoded; with more, each side waits for the other.
-_SENT_ROWS = 1_000
 #: Seconds after which an idle session may be lost, as far as its next user cares.
 _MOMENT = 0.5
 #: The bars where they are read, and not where they are named as text.
@@ -222,7 +227,7 @@ class Connection:
         self,
         table: str,
         schema: dict[str, pl.DataType],
-        frames: Iterable[pl.DataFrame],
+        frames: Iterable[pl.DataFrame | pa.RecordBatch],
         *,
         temporary: bool = False,
     ) -> int:
@@ -238,24 +243,18 @@ class Connection:
         """
         rows = 0
         failure: BaseException | None = None
-        exact = tuple(schema.items())
 
         def batches() -> Iterator[pa.RecordBatch]:
             nonlocal rows, failure
             try:
-                for frame in frames:
-                    if tuple(frame.schema.items()) != exact:  # the order too: it is not by name
-                        raise MdloadError(
-                            f"a frame for {table} has the wrong columns: {frame.schema}"
-                        )
-                    rows += frame.height
-                    yield from frame.to_arrow(compat_level=_OLDEST).to_batches(_SENT_ROWS)
+                for batch in in_batches(frames, schema, table):
+                    rows += len(batch)
+                    yield batch
             except BaseException as error:  # the driver would lose it: see docs/decisions
                 failure = error
                 raise
 
-        arrow = pl.DataFrame(schema=schema).to_arrow(compat_level=_OLDEST).schema
-        stream = pa.RecordBatchReader.from_batches(arrow, batches())
+        stream = pa.RecordBatchReader.from_batches(arrow_of(schema), batches())
         try:
             self._session.ingest(table, stream, temporary=temporary)
         except Error as error:

@@ -173,8 +173,7 @@ class FileWork:
     ) -> None:
         """One transaction; and a second one, to record a part that was refused."""
         name, hours = self.source.name, HourCounts()
-        rejected = Spool(quarantine.BAD, quarantine.AT_ONCE)
-        with Spool(bars.SCHEMA) as staged, rejected as rejects:
+        with Spool(bars.SCHEMA) as staged, quarantine.Waiting() as rejects:
             part = Part(
                 name,
                 rejects,

@@ -58,16 +58,20 @@ class Spool:
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         """All frames so far; appending ends here."""
+        for batch in self.batches():
+            frame = pl.from_arrow(batch)
+            assert isinstance(frame, pl.DataFrame)
+            yield frame.cast(pl.Schema(self.schema))
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The same as Arrow has them, for who needs no frames: making one takes a copy."""
         if self._writer is None or self._file is None:
             return
         with room():
             self._writer.close()
             self._file.seek(0)
         with pa.ipc.open_stream(self._file) as reader:
-            for batch in reader:
-                frame = pl.from_arrow(batch)
-                assert isinstance(frame, pl.DataFrame)
-                yield frame.cast(pl.Schema(self.schema))
+            yield from reader
 
     def close(self) -> None:
         if self._file is not None:

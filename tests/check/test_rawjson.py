@@ -165,3 +165,30 @@ def test_bytes_and_maps_within_other_types(cells: Any, kind: Any, text: str) -> 
     frame = pl.from_arrow(pa.table({"c": pa.array([cells, None], kind)}))
     assert isinstance(frame, pl.DataFrame)
     assert rows(frame) == [{"c": text}, {"c": None}]
+
+
+DAY = datetime(2024, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "moment", "written"),
+    [
+        (pl.Datetime("us", "UTC"), DAY.replace(tzinfo=UTC), "2024-03-04 00:00:00.000000+00:00"),
+        (pl.Datetime("ms"), DAY, "2024-03-04 00:00:00.000"),
+        (pl.Datetime("ns"), DAY, "2024-03-04 00:00:00.000000000"),
+        (pl.Date(), DAY.date(), "2024-03-04"),
+    ],
+)
+def test_moments_that_repeat_are_written_as_those_that_do_not(
+    dtype: pl.DataType, moment: date, written: str
+) -> None:
+    far = 10**17 if dtype != pl.Date() else 10**7  # far beyond the year 9999, as a number
+    once = pl.Series("at", [moment, None], dtype=dtype)
+    beyond = pl.Series("at", [far], dtype=once.to_physical().dtype).cast(dtype)
+    after = once.head(1).dt.offset_by("1d")
+    single = pl.concat([once, after, beyond])
+    texts = [row["at"] for row in rows(single.to_frame())]
+    assert texts[:3] == [written, None, written.replace("03-04", "03-05")]
+    repeated = pl.concat([single] * 7)
+    assert [row["at"] for row in rows(repeated.to_frame())] == texts * 7
+    assert encode(single.clear().to_frame()).to_list() == []

@@ -16,7 +16,7 @@ from loader import bars
 from loader.check.layout.decide import decide
 from loader.check.normalise import normalise
 from loader.check.rules import RuleSettings
-from loader.check.validate import CheckedBatch, validate
+from loader.check.validate import CheckedBatch, rules_of, validate
 from loader.read.batch import Location, RawBatch
 from loader.settings import Meaning
 
@@ -211,3 +211,25 @@ def test_a_close_above_the_high_by_its_rounding_is_kept_and_counted() -> None:
     assert checked(frame[:1]).rounded == 0
     alone = checked(frame[:2])  # no row of it is rejected
     assert (alone.rounded, alone.good.height, alone.bad.height, alone.rejected) == (1, 2, 0, {})
+
+
+@given(st.lists(st.lists(st.booleans(), min_size=7, max_size=7), max_size=30), st.integers(1, 7))
+def test_the_rules_of_each_row_are_listed_in_their_order(
+    rows: list[list[bool]], width: int
+) -> None:
+    names = ["high_below_low", "b", "c", "ts_off_grid", "e", "f", "g"]
+    broken = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.Boolean), orient="row")
+    wanted = [[name for name, is_broken in zip(names[:width], row, strict=False) if is_broken]
+              for row in rows]  # fmt: skip
+    found = rules_of(broken, names[:width])
+    assert (found.name, found.dtype) == ("rules", pl.List(pl.String))
+    assert found.to_list() == wanted
+
+
+def test_sixty_rules_are_as_good_as_one() -> None:
+    names = [f"rule_{number}" for number in range(60)]
+    rows = [[number in (at, 59) for number in range(60)] for at in range(60)]
+    found = rules_of(pl.DataFrame(rows, schema=names, orient="row"), names).to_list()
+    assert found[0] == ["rule_0", "rule_59"]
+    assert found[58] == ["rule_58", "rule_59"]
+    assert found[59] == ["rule_59"]

@@ -6,22 +6,20 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 import polars as pl
+import pyarrow as pa
 
 from loader.check.validate import BAD
 from loader.db.arrow import Connection
 from loader.db.executor import Executor
+from loader.store.quarantine.waiting import SENT, Waiting, as_sent
 
-__all__ = ["AT_ONCE", "BAD", "keep"]
-
-#: Rows to read back at once from where rejects wait: more take new memory for each frame, which
-#: costs as much as reading them.
-AT_ONCE: Final = 10_000
+__all__ = ["BAD", "Waiting", "keep"]
 
 #: Rows per statement.
 _ROWS_AT_ONCE = 10_000
-#: What COPY sends: jsonb in its binary form, which is a byte for the version before the text.
-INGESTED: Final = {"run_id": pl.Int64(), "file_id": pl.Int64(), **BAD}
-_VERSION: Final = "\x01"
+_IDS: Final = ("run_id", "file_id")
+#: What is copied into the table.
+INGESTED: Final = {**dict.fromkeys(_IDS, pl.Int64()), **SENT}
 
 
 def keep(
@@ -47,7 +45,16 @@ def keep(
 
 def _ingested(
     frames: Iterable[pl.DataFrame], run_id: int | None, file_id: int | None
-) -> Iterator[pl.DataFrame]:
-    ids = (pl.lit(run_id, pl.Int64()).alias("run_id"), pl.lit(file_id, pl.Int64()).alias("file_id"))
-    for frame in frames:
-        yield frame.select(*ids, *list(BAD)).with_columns(raw=pl.lit(_VERSION) + pl.col("raw"))
+) -> Iterator[pl.DataFrame | pa.RecordBatch]:
+    if not isinstance(frames, Waiting):
+        ids = [pl.lit(each, pl.Int64()) for each in (run_id, file_id)]
+        for frame in frames:
+            yield as_sent(frame).select(*map(pl.Expr.alias, ids, _IDS), *list(SENT))
+        return
+    for batch in frames.batches():
+        # By Polars: the first value that pyarrow makes of Python's imports pandas.
+        made = (
+            pl.repeat(each, len(batch), dtype=pl.Int64, eager=True).to_arrow()
+            for each in (run_id, file_id)
+        )
+        yield pa.RecordBatch.from_arrays([*made, *batch.columns], [*INGESTED])

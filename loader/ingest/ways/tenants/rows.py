@@ -13,6 +13,7 @@ from loader.check import rawjson
 from loader.check.instruments.apart import unselected
 from loader.check.reasons import ROW_TOO_LONG, ROW_TOO_SHORT
 from loader.check.unique import UniqueBatch
+from loader.check.validate import rules_of
 from loader.ingest.ways.tenants.cells import dtype, read_cells
 from loader.ingest.ways.tenants.layout import Layout
 from loader.read.batch import RawBatch
@@ -79,13 +80,9 @@ def rows(batch: RawBatch, of: Dataset, layout: Layout, tenant: tuple[str, str]) 
     if counts:
         is_bad = broken.select(pl.any_horizontal(list(counts))).to_series()
         good = made.filter(~is_bad)
-        named = broken.filter(is_bad).select(
-            pl.concat_list(
-                [pl.when(pl.col(n)).then(pl.lit(n)) for n in counts]
-            ).list.drop_nulls().alias("rules")
-        )  # fmt: skip
+        named = rules_of(broken.filter(is_bad), counts)
         bad = pl.DataFrame(
-            [kept.filter(is_bad), named.to_series(), rawjson.encode(frame.filter(is_bad))],
+            [kept.filter(is_bad), named, rawjson.encode(frame.filter(is_bad))],
         ).cast(BAD)  # type: ignore[arg-type]
     if odd is not None:
         bad = pl.concat([bad, _as_rejects(odd, numbered, frame.width)]).sort("row_number")
