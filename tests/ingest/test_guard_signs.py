@@ -273,6 +273,11 @@ REPORTED: dict[str, tuple[Rows, Rows, str, str]] = {
         "300 bars of ALFA 1d changed by one factor 0.5 from 2024-03-04 to 2024-12-28: "
         "looks like a split",
     ),
+    "two for one, without volumes": (
+        walk(interval="1d"), times(walk(interval="1d"), 0.5, 1), "adjustment",
+        "300 bars of ALFA 1d changed by one factor 0.5 from 2024-03-04 to 2024-12-28: "
+        "looks like a split, by prices alone",
+    ),
     "ten for one": (
         walk(interval="1d"), times(walk(interval="1d"), 0.1, 10, digits=4), "split",
         "by one factor 0.1 from",

@@ -290,6 +290,18 @@ def test_rejects_are_measured_by_the_rows_that_were_asked_for(
     assert fetch(database_url, "SELECT count(*), max(symbol) FROM bars_ohlcv") == [(39, "AA")]
 
 
+def test_limits_are_not_asked_again_of_a_known_file(database_url: str, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.parquet", bars([*range(40)], bad=(15,)))
+    strict: dict[str, Any] = {
+        "max_rejects": RejectLimit(rows=0), "max_gone": RejectLimit(rows=0),
+    }  # fmt: skip
+    assert states(loaded(database_url, path, max_rejects=RejectLimit(rows=1))) == ["loaded"]
+    again = loaded(database_url, path, **strict)
+    assert (states(again), again.exit_code) == (["known"], 0)
+    forced = loaded(database_url, path, force=True, **strict)
+    assert (states(forced), forced.exit_code) == (["refused"], 4)
+
+
 def test_a_file_that_vanishes_before_it_is_read(database_url: str, tmp_path: Path) -> None:
     path = written(tmp_path / "a.parquet", bars([*range(5)]))
     other = written(tmp_path / "b.parquet", bars([*range(5, 10)]))

@@ -21,6 +21,8 @@ from loader.text import counted
 
 #: Kinds that are reported, and refuse nothing.
 _REPORTED: Final = ("split", "adjustment", "difference")
+#: One dividend changes earlier prices by less than this factor.
+_NO_DIVIDEND: Final = 1.45
 #: Series and stretches that a sentence names; notes on findings of one kind.
 _NAMED: Final = 3
 _NOTES: Final = 5
@@ -140,6 +142,9 @@ def _of_factors(group: Group, sign: Factors) -> tuple[str, dict[str, Any]]:
         "adjustment": "dividends taken out of earlier prices",
     }[sign.kind]
     if len(sign.stretches) == 1:
+        factor = sign.stretches[0].factor
+        if sign.kind == "adjustment" and max(factor, 1 / factor) >= _NO_DIVIDEND:
+            looks = "a split, by prices alone"
         how = f"by one factor {_stretch(sign.stretches[0])}"
     else:
         named = ", ".join(_stretch(each) for each in sign.stretches[:_NAMED])
