@@ -107,7 +107,7 @@ def backfill(
             blamed(ctx),
             _metrics({**given, "dry_run": settings.dry_run}) as measuring,
             find(sources) as found,
-            store(ctx, make=True) as url,
+            store(ctx, make=True, workers=settings.workers) as url,
             listeners(ctx.verbosity, ctx.log_format) as told,
         ):
             where = described(url)

@@ -9,16 +9,21 @@ from loader.cli.context import Context
 
 
 @contextmanager
-def store(ctx: Context, *, checked: bool = True, make: bool = False) -> Iterator[str]:
+def store(
+    ctx: Context, *, checked: bool = True, make: bool = False, workers: int = 0
+) -> Iterator[str]:
     """The URL of the chosen database; the embedded one is brought to the newest schema first. A
-    server of the user's own that is not to be `checked` may be away for the moment.
+    server of the user's own that is not to be `checked` may be away for the moment; otherwise it
+    has to give the sessions of a load by so many `workers`.
 
     Raises:
         NoDatabase: none is named, and there is no embedded one yet, which a command that writes
             bars would `make`.
         SchemaOutOfDate: a server of the user's own does not have the schema.
+        DatabaseError: it cannot be reached, refuses, or gives fewer sessions.
     """
     from loader.db.conninfo import masked
+    from loader.db.pooler import sessions_of
     from loader.db.target import target
     from loader.store import schema
 
@@ -27,9 +32,9 @@ def store(ctx: Context, *, checked: bool = True, make: bool = False) -> Iterator
     with target(ctx.database, ctx.home, ctx.configured) as chosen:
         ctx.mention(f"database: {masked(chosen.url)} ({chosen.source})")
         if chosen.embedded:
-            schema.bring_up(chosen.url)
+            schema.bring_up(chosen.url, sessions=sessions_of(workers))
         elif checked:
-            schema.require_head(chosen.url)
+            schema.require_head(chosen.url, sessions=sessions_of(workers))
         yield chosen.url
 
 

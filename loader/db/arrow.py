@@ -14,7 +14,6 @@ import polars as pl
 import pyarrow as pa
 
 from loader.bars import forks
-from loader.db import pooler
 from loader.db.adbc import (
     AdbcSession,
     Error,
@@ -52,8 +51,7 @@ def connect(url: str, *, autocommit: bool = False) -> Connection:
     """
     forks.refuse()
     given = conninfo(url)
-    if not pooler.is_known(given):
-        expect_sessions(url)
+    expect_sessions(url)
     try:
         session = on_main(
             lambda: AdbcSession(given, autocommit=autocommit), unwanted=AdbcSession.close

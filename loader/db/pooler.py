@@ -177,9 +177,9 @@ def _server(connection: psycopg.Connection[Any]) -> str:
     return f"connect to the server itself: {f'host={host} ' if host else ''}port={port}"
 
 
-def is_known(given: str) -> bool:
-    """Whether `check` has found that `given` leads to sessions that stay whole."""
-    return given in _known
+def is_known(given: str, sessions: int = FEWEST) -> bool:
+    """Whether `check` has found that `given` leads to so many sessions that stay whole."""
+    return _known.get(given, 0) >= sessions
 
 
 def _asked(

@@ -34,15 +34,15 @@ _CHUNK: Final = 1_000
 PsycopgConnection = psycopg.Connection[Any]
 
 
-def connect(url: str, *, doing: str | None = None) -> Session:
+def connect(url: str, *, doing: str | None = None, sessions: int = pooler.FEWEST) -> Session:
     """A session in autocommit mode with the server at `url`; `doing` as in `Session`.
 
     Raises:
         ConnectionLost: the server cannot be reached.
-        DatabaseError: it refused (password, no such database).
+        DatabaseError: it refused (password, no such database), or does not give `sessions` at once.
         SettingsError: `url` is not a PostgreSQL URL or connection string.
     """
-    connection = open_connection(url, doing or "connecting", autocommit=True)
+    connection = open_connection(url, doing or "connecting", autocommit=True, sessions=sessions)
     try:
         session = Session(connection, doing=doing or "connecting")
         refuse_planted(session.row)
@@ -74,9 +74,10 @@ def open_connection(
 
 
 def expect_sessions(url: str, sessions: int = pooler.FEWEST) -> None:
-    """Makes sure that the server at `url` gives so many sessions at once, if a pooler stands before
-    it. Raises as `open_connection`."""
-    open_connection(url, "connecting", autocommit=True, sessions=sessions).close()
+    """Makes sure that the server at `url` gives so many sessions at once, unless that is known.
+    Raises as `open_connection`."""
+    if not pooler.is_known(conninfo(url), sessions):
+        open_connection(url, "connecting", autocommit=True, sessions=sessions).close()
 
 
 class _Stoppable(psycopg.Connection[Any]):

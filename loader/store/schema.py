@@ -14,6 +14,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any, Final
 
 from loader.db import engine
+from loader.db.pooler import FEWEST
 from loader.db.queries import resource
 from loader.db.rows import PsycopgConnection, Session, connect
 from loader.errors import DatabaseError, SchemaOutOfDate
@@ -90,14 +91,16 @@ def current(database: PsycopgConnection | str, history: History = PLAIN) -> str 
         return _revision(session, history)
 
 
-def require_head(database: PsycopgConnection | str, history: History = PLAIN) -> None:
+def require_head(
+    database: PsycopgConnection | str, history: History = PLAIN, *, sessions: int = FEWEST
+) -> None:
     """Returns if the schema is the one that this mdload works with. One cheap query.
 
     Raises:
         SchemaOutOfDate: mdload's tables are absent, older or newer; the hint says what to run.
-        DatabaseError: the server cannot be reached or refuses.
+        DatabaseError: the server cannot be reached or refuses, or does not give `sessions` at once.
     """
-    with _asking(database) as session:
+    with _asking(database, sessions) as session:
         found = _revision(session, history)
         _refuse_newer(found, session.database, history)
         if found != (needed := head(history)):
@@ -108,14 +111,14 @@ def require_head(database: PsycopgConnection | str, history: History = PLAIN) ->
             )
 
 
-def bring_up(url: str) -> None:
+def bring_up(url: str, *, sessions: int = FEWEST) -> None:
     """Brings mdload's own database to the newest schema.
 
     Raises:
-        DatabaseError: the server cannot be reached or refuses.
+        DatabaseError: the server cannot be reached or refuses, or does not give `sessions` at once.
     """
     try:
-        require_head(url)
+        require_head(url, sessions=sessions)
     except SchemaOutOfDate:
         upgrade(url)
 
@@ -191,11 +194,11 @@ def _migrate(
 
 
 @contextmanager
-def _asking(database: PsycopgConnection | str) -> Iterator[Session]:
+def _asking(database: PsycopgConnection | str, sessions: int = FEWEST) -> Iterator[Session]:
     """A session for one question, over a caller's connection or a new one."""
     doing = "looking at its schema"
     if isinstance(database, str):
-        with _hinted(), connect(database, doing=doing) as session:
+        with _hinted(), connect(database, doing=doing, sessions=sessions) as session:
             yield session
     else:
         with _hinted():

@@ -7,9 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
+import pytest
 
+from loader.db import pooler, rows
+from loader.db.conninfo import conninfo
 from loader.db.embedded import embedded
-from tests.conftest import Ran, plain_only
+from loader.errors import DatabaseError
+from loader.store import schema
+from tests.conftest import Ran, database, plain_only
 from tests.support.jobs import bars, config
 from tests.support.sql import fetch
 
@@ -63,3 +68,22 @@ def test_the_limits_of_a_role_and_of_a_database(
             connection.execute(f"DROP OWNED BY few_{name}".encode())
             connection.execute(f"DROP ROLE few_{name}".encode())
     assert fetch(database_url, "SELECT count(*) FROM job_runs") == [(0,)]
+
+
+def test_a_load_asks_once_for_its_sessions(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not pooler.is_known(conninfo(database_url))
+    schema.require_head(database_url, sessions=pooler.sessions_of(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "open_connection", None)  # nobody calls it
+        rows.expect_sessions(database_url, pooler.sessions_of(1))
+
+
+def test_too_few_sessions_are_found_with_the_schema(server_url: str, template: str) -> None:
+    with database(server_url, template) as url:
+        with pytest.raises(
+            DatabaseError, match=r"allows \d+ sessions at once, and this takes 6002"
+        ):
+            schema.require_head(url, sessions=pooler.sessions_of(1_000))
+        schema.require_head(url, sessions=pooler.sessions_of(1))

@@ -119,7 +119,7 @@ def test_a_shape_of_another_package_in_an_unknown_container_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     announced = SimpleNamespace(load=lambda: SHAPED, value="p:X", name="x", dist=None)
-    monkeypatch.setattr(known, "entry_points", lambda group: [announced])
+    monkeypatch.setattr(known, "_announced", lambda: [announced])
     with pytest.raises(SettingsError, match="has a shape in 'xlsx', which no container is called"):
         known.dialects.__wrapped__()
 
