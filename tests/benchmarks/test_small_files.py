@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,17 @@ from benchmarks.contenders.contender import Contender, Job
 from benchmarks.contenders.upsert_sql import COLUMNS, CREATE_STAGE, insert
 from benchmarks.goals import GOALS
 from benchmarks.results import Results, Run
-from benchmarks.server import running
+from benchmarks.server import Server, running
 from benchmarks.small_files import Loads, cases
 
 ROOT = Path(__file__).parents[2]
 ROW = re.compile(r"^\| (.+) \| [\d.]+ \| [\d.]+ \| [\d.]+ \| \d+ \|$", re.M)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with running(settings={"fsync": "off"}) as server:
+        yield server
 
 
 def test_every_case_runs() -> None:
@@ -45,7 +52,9 @@ def test_every_case_runs() -> None:
 @pytest.mark.parametrize(
     ("share", "note"), [("", ""), (" WHERE volume > 100", "rows, or others than expected")]
 )
-def test_a_wrong_table_is_not_silently_timed(tmp_path: Path, share: str, note: str) -> None:
+def test_a_wrong_table_is_not_silently_timed(
+    server: Server, tmp_path: Path, share: str, note: str
+) -> None:
     """Loads CSV files by hand: all rows, or some."""
     tmp_path.chmod(0o755)
     code = (
@@ -63,8 +72,7 @@ def test_a_wrong_table_is_not_silently_timed(tmp_path: Path, share: str, note: s
         return [sys.executable, "-c", code, job.url, *map(str, job.files)]
 
     by_hand = Contender("scripted", "scripted", command, formats=("csv",), many=command)
-    with running(settings={"fsync": "off"}) as server:
-        run = Loads(server, tmp_path, {"rounds": 1}).one(cases(3, 3, 20, 20)["files"], by_hand, 1)
+    run = Loads(server, tmp_path, {"rounds": 1}).one(cases(3, 3, 20, 20)["files"], by_hand, 1)
     assert (run.outcome, note in run.note) == ("wrong" if share else "right", True)
 
 
