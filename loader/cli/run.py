@@ -89,6 +89,9 @@ def run(
     with exit code 7, or waits. Errors that can pass are retried. The exit code is the highest of
     all jobs.
     """
+    from loader.cli import memory
+
+    memory.arrange()
     from loader.cli.store import store
     from loader.cli.views.table import print_json
     from loader.db.conninfo import described
@@ -96,6 +99,7 @@ def run(
     from loader.jobs.config import every_job, job
     from loader.jobs.run import JobInterrupted, JobRequest
 
+    memory.settle()
     if bool(jobs) == every:
         raise click.UsageError("name the jobs to run, or --all of them")
     if (since is None and until) or (since and day):
@@ -162,14 +166,13 @@ def _kept(results: Sequence[JobResult]) -> AbstractContextManager[None]:
 
 
 def _run(ctx: Context, job: JobConfig, url: str, request: JobRequest) -> JobResult:
-    from loader.cli import interrupts, memory
+    from loader.cli import interrupts
     from loader.jobs.hooks import busy
     from loader.jobs.run import run_job
     from loader.listen.progress import listeners
 
     interrupts.heed()
     interrupts.wait_for(busy)
-    memory.settle()
     with listeners(ctx.verbosity, ctx.log_format) as told:
         return run_job(job, url, request, told)
 

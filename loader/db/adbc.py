@@ -29,13 +29,12 @@ _OLDEST: Final = pl.CompatLevel.oldest()
 _SENT_ROWS = 1_000
 _TEMPORARY = adbc.StatementOptions.INGEST_TEMPORARY.value
 Error = adbc.Error
-_learning = Lock()
 
 
 def learn_ahead(url: str) -> None:
     """Learns the types of the server at `url` in a thread of its own, for the first session there:
-    the driver takes some 50 ms for it, half of them to wait. If the server
-    refuses, that session meets the error itself.
+    the driver takes some 50 ms for it, half of them to wait. What goes wrong, that session meets
+    again, and reports.
 
     Raises:
         SettingsError: `url` is not a PostgreSQL URL or connection string.
@@ -43,7 +42,7 @@ def learn_ahead(url: str) -> None:
     uri = conninfo(url)
 
     def learn() -> None:
-        with suppress(Error):
+        with suppress(Exception):  # as said: a thread has nobody to tell
             _database(uri)
 
     Thread(target=learn, name="mdload-types", daemon=True).start()
@@ -51,8 +50,15 @@ def learn_ahead(url: str) -> None:
 
 def _database(uri: str) -> adbc.AdbcDatabase:
     """Sessions of one database share the server's types: learning them takes a connection."""
-    with _learning:  # whoever comes second finds what the first one has learned
+    with _turn(uri):
         return _learned(uri)
+
+
+@lru_cache(maxsize=8)
+def _turn(uri: str) -> Lock:
+    """Whoever comes second finds what the first one has learned, and waits for no other
+    database."""
+    return Lock()
 
 
 @lru_cache(maxsize=8)

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from loader.db import adbc
 from loader.db.conninfo import conninfo
+from tests.support.silent import deaf
 
 
 def finish() -> None:
@@ -31,3 +32,11 @@ def test_a_refusal_is_left_to_the_session(database_url: str) -> None:
     adbc.learn_ahead(nowhere)
     finish()
     assert adbc._learned.cache_info().currsize == 0
+
+
+def test_nobody_waits_for_another_server(database_url: str) -> None:
+    with deaf() as port:
+        adbc.learn_ahead(f"postgresql://me@127.0.0.1:{port}/x")
+        adbc.AdbcSession(conninfo(database_url), autocommit=True).close()
+        assert any(thread.name == "mdload-types" for thread in threading.enumerate())
+    finish()
