@@ -3,13 +3,14 @@
 -- another load: another content came under the same path, or a later load changed a bar of its symbols within its
 -- span; and whether bars that are stored within its span were absent from it, and stayed. $1 JSON array of
 -- (content_hash, fingerprint, path); the rows have their numbers in it. A load that was under way together with it counts
--- as later. OFFSET 0 keeps the search for revisions an index probe per symbol.
+-- as later. OFFSET 0 keeps the search for revisions an index probe per symbol, and that for other contents one by path:
+-- on a table without statistics the index of contents would be read whole for each file.
 SELECT w.n, f.state, f.rows_resumable, f.run_id, f.provider, f.interval, to_json(f.symbols)::text AS symbols,
        CASE WHEN f.rows_inserted + f.rows_updated + f.rows_unchanged > 0 THEN f.min_ts END AS min_ts, f.max_ts,
        f.bars_gone > f.bars_deleted AS lacks,
-       (SELECT o.run_id FROM job_run_files o
-         WHERE o.path = w.path AND o.id > f.id AND o.state IN ('loaded', 'partial')
-           AND o.content_hash IS DISTINCT FROM w.content_hash
+       (SELECT o.run_id
+          FROM (SELECT * FROM job_run_files WHERE path = w.path OFFSET 0) o
+         WHERE o.id > f.id AND o.state IN ('loaded', 'partial') AND o.content_hash IS DISTINCT FROM w.content_hash
          ORDER BY o.id DESC LIMIT 1) AS replaced_by,
        (SELECT n.id
           FROM unnest(coalesce(f.symbols, ARRAY[NULL])) AS s (symbol)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import psycopg
 import pytest
+from psycopg.sql import quote
 
+from loader.db.queries import query
 from loader.ingest.pipeline import load
 from loader.ingest.run import turns
 from loader.ingest.run.turns import Turns
@@ -133,3 +136,40 @@ def test_several_workers_share_what_is_left(tmp_path: Path) -> None:
         taken = [len(several.take(64)) for _ in range(10)]
         assert taken == [25, 18, 14, 10, 8, 8, 8, 8, 1, 0]
         assert [len(alone.take(64)) for _ in range(3)] == [64, 36, 0]
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", []):
+        yield from nodes(below)
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+def test_the_ledger_is_asked_by_indexes_that_name_one_file(
+    database_url: str, *, analyzed: bool
+) -> None:
+    """None is read whole for each file, also where the ledger has no statistics yet."""
+    asked = [{"content_hash": f"h{n}", "fingerprint": "f", "path": f"/{n}"} for n in range(50)]
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE job_run_files SET (autovacuum_enabled = off)")
+        (run,) = connection.execute(
+            "INSERT INTO job_runs (job_name, started_at) VALUES ('j', now()) RETURNING id"
+        ).fetchone() or (None,)
+        connection.execute(
+            "INSERT INTO job_run_files (run_id, path, content_hash, config_fingerprint, state)"
+            " SELECT %s, '/' || n, 'h' || n, 'f', 'loaded' FROM generate_series(0, 2999) n",
+            [run],
+        )
+        if analyzed:
+            connection.execute("ANALYZE job_run_files")
+        sql = query("files_known").replace("$1", quote(json.dumps(asked)))
+        ((plan,),) = connection.execute(
+            f"EXPLAIN (ANALYZE, TIMING off, FORMAT json) {sql}".encode()
+        ).fetchall()
+    read = [
+        each["Actual Rows"] + each.get("Rows Removed by Filter", 0)
+        for each in nodes(plan[0]["Plan"])
+        if "Scan" in each["Node Type"] and each["Actual Loops"] == len(asked)
+    ]
+    assert len(read) >= 2
+    assert max(read) <= 1
