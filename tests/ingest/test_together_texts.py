@@ -374,3 +374,21 @@ def test_inferred_intervals_are_noted_with_each_files_own_steps(
     tables.append(frame(symbol(9)).with_columns(at(3, ts=pl.col("ts").dt.offset_by("30s"))))
     files = [kind.written(tmp_path, n, table) for n, table in enumerate(tables)]
     assert ways(files, **kind.settings) >= 5
+
+
+def test_notes_of_an_odd_file_are_its_own(ways: Callable[..., int], tmp_path: Path) -> None:
+    """Hours through the night to 17:00 in New York get a note that they are likely ends."""
+    kind = KINDS["names, inferred"]
+    nights = pl.concat(
+        frame(symbol(0), datetime(2024, 1, day, tzinfo=NEW_YORK_OPEN.tzinfo), 23, 3600)
+        for day in range(2, 13)
+    )
+    hours = [
+        frame(symbol(n), NEW_YORK_OPEN.replace(minute=0), 5, 3600).with_columns(
+            interval=pl.lit("1h")
+        )
+        for n in range(1, 9)
+    ]
+    days = [hours[0], nights, *hours[1:]]  # the first of all is loaded alone
+    files = [kind.written(tmp_path, n, table) for n, table in enumerate(days)]
+    assert ways(files, **kind.settings) >= 3

@@ -128,12 +128,22 @@ def _small(run: LoadRun, file: Hashed) -> Small | None:
 
 
 def _pattern(run: LoadRun, first: Small) -> Pattern | None:
-    """What the first file of the kind has shown, remembered for the run."""
+    """What the first plain file of the kind has shown, remembered for the run. One that is not
+    plain itself may have notes that others must not get."""
     if first.kind not in run.patterns:
         whole = RawBatch(first.frame, Location(first.source.name, 0, 1))
         checking = run.checking(replace(first.reading, batches=iter([whole])), first.source)
-        run.patterns[first.kind] = patterns.pattern_of(first, checking, run.settings)
+        found = patterns.pattern_of(first, checking, run.settings)
+        if found is not None and not _is_plain(first, found, run):
+            return None
+        run.patterns[first.kind] = found
     return run.patterns[first.kind]
+
+
+def _is_plain(small: Small, pattern: Pattern, run: LoadRun) -> bool:
+    with suppress(MdloadError):
+        return bool(alike.plain([small], pattern, run.settings)[0])
+    return False
 
 
 def _first_repeated(symbols: Sequence[str]) -> int:
