@@ -82,13 +82,17 @@ SELECT EXISTS (SELECT 1 FROM bars_ohlcv LIMIT 1)
 
 -- files_before --
 -- The contents of the paths $2 (JSON array) in the last 30 runs of job $1: path, content hash and run, the newest of
--- each path.
-SELECT DISTINCT ON (path) path, content_hash, run_id
-  FROM job_run_files
- WHERE run_id IN (SELECT id FROM job_runs WHERE job_name = $1 ORDER BY started_at DESC LIMIT 30)
-   AND state IN ('loaded', 'known')
-   AND path IN (SELECT jsonb_array_elements_text(CAST(CAST($2 AS text) AS jsonb)))
- ORDER BY path, id DESC
+-- each path. Each is looked for by its path: without statistics, the server would compare each path with each file.
+WITH recent AS MATERIALIZED (
+    SELECT id FROM job_runs WHERE job_name = $1 ORDER BY started_at DESC LIMIT 30)
+SELECT w.path, f.content_hash, f.run_id
+  FROM (SELECT DISTINCT jsonb_array_elements_text(CAST(CAST($2 AS text) AS jsonb)) AS path) w
+ CROSS JOIN LATERAL (
+       SELECT o.content_hash, o.run_id
+         FROM (SELECT * FROM job_run_files WHERE path = w.path OFFSET 0) o
+        WHERE o.run_id IN (SELECT id FROM recent) AND o.state IN ('loaded', 'known')
+        ORDER BY o.id DESC
+        LIMIT 1) f
 
 -- file_last_loaded --
 -- The newest load of the whole file at path $1 with the fingerprint $2: run, rows, and the first time of its bars.

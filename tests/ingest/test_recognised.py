@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from psycopg.sql import quote
 
+from loader.db.arrow import connect
 from loader.db.queries import query
 from loader.ingest.pipeline import load
 from loader.ingest.run import turns
@@ -19,6 +20,7 @@ from loader.ingest.run.turns import Turns
 from loader.read.sources import find
 from loader.results import LoadResult
 from loader.settings import Settings
+from loader.store.runs import ledger
 from tests.support.sql import fetch
 
 BOOKS = """path, size_bytes, content_hash, config_fingerprint, state, notes, symbols, rows_read,
@@ -162,14 +164,49 @@ def test_the_ledger_is_asked_by_indexes_that_name_one_file(
         )
         if analyzed:
             connection.execute("ANALYZE job_run_files")
-        sql = query("files_known").replace("$1", quote(json.dumps(asked)))
-        ((plan,),) = connection.execute(
-            f"EXPLAIN (ANALYZE, TIMING off, FORMAT json) {sql}".encode()
-        ).fetchall()
-    read = [
-        each["Actual Rows"] + each.get("Rows Removed by Filter", 0)
-        for each in nodes(plan[0]["Plan"])
-        if "Scan" in each["Node Type"] and each["Actual Loops"] == len(asked)
-    ]
-    assert len(read) >= 2
-    assert max(read) <= 1
+        for name, given in (
+            ("files_known", (json.dumps(asked),)),
+            ("files_before", ("j", json.dumps([each["path"] for each in asked]))),
+        ):
+            sql = query(name)
+            for number, value in enumerate(given, 1):
+                sql = sql.replace(f"${number}", quote(value))
+            assert len(connection.execute(sql.encode()).fetchall()) == len(asked)
+            ((plan,),) = connection.execute(
+                f"EXPLAIN (ANALYZE, TIMING off, FORMAT json) {sql}".encode()
+            ).fetchall()
+            read = [
+                each["Actual Rows"] + each.get("Rows Removed by Filter", 0)
+                for each in nodes(plan[0]["Plan"])
+                if each["Actual Loops"] == len(asked) and "Scan" in each["Node Type"]
+            ]
+            assert read
+            assert max(read) <= 1
+
+
+def test_the_content_before_is_the_newest_of_the_jobs_last_runs(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        runs = [
+            (name, *row)
+            for name, day in (("j", 1), ("j", 2), ("other", 3), ("j", 4))
+            for row in connection.execute(
+                "INSERT INTO job_runs (job_name, started_at)"
+                " VALUES (%s, make_timestamptz(2024, 1, %s, 0, 0, 0)) RETURNING id",
+                (name, day),
+            ).fetchall()
+        ]
+        ids = [run for _, run in runs]
+        for run, path, content, state in (
+            (ids[0], "/a", "old", "loaded"), (ids[0], "/b", "only", "known"),
+            (ids[1], "/a", "new", "loaded"), (ids[1], "/c", "part", "partial"),
+            (ids[2], "/a", "another job's", "loaded"), (ids[3], "/a", "failed", "failed"),
+            (ids[3], "/d", "not asked", "loaded"),
+        ):  # fmt: skip
+            connection.execute(
+                "INSERT INTO job_run_files (run_id, path, content_hash, config_fingerprint, state)"
+                " VALUES (%s, %s, %s, 'f', %s)",
+                (run, path, content, state),
+            )
+    with connect(database_url, autocommit=True) as reader:
+        found = ledger.before(reader, "j", ["/a", "/b", "/c", "/a", "/e"])
+    assert found == {"/a": ("new", ids[1]), "/b": ("only", ids[0])}
