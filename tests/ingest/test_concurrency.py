@@ -25,7 +25,7 @@ from loader.ingest.run import LoadMode
 from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import Settings
-from tests.conftest import TIMESCALE, Ran, older_too
+from tests.conftest import TIMESCALE, Ran, not_on_citus, older_too
 from tests.support.sql import fetch
 
 T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
@@ -419,6 +419,7 @@ def test_a_lock_timeout_is_tried_again(
     assert retries(said)
 
 
+@not_on_citus("lock_timeout holds on the server where it is set")
 def test_a_writer_that_never_yields_ends_in_a_clear_error(
     database_url: str, meeting: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
