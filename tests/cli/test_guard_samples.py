@@ -24,6 +24,22 @@ __all__ = ["cli", "store"]  # fixtures
 
 ROWS = list(csv.DictReader((Path(__file__).parent / "samples.csv").read_text().splitlines()))
 LOADED = [row for row in ROWS if row["inserted"] not in ("", "0")]
+#: Samples that a vendor published of the same bars, the earlier before the later; bars that they
+#: have in common, and how many of these have another close.
+LATER = [
+    ("cryptodatadownload/coinbase-1h-btc-usd.csv",
+     "cryptodatadownload/Coinbase_BTCUSD_1h.csv", 17_583, 1),
+    ("custom_csv/6EH4.XCME_1min_bars.csv",
+     "custom_csv/6EH4.XCME_1min_bars_20240101_20240131.csv.gz", 9, 0),
+    ("dukascopy/BTCUSD/2020/BID_candles_day_1.bi5",
+     "dukascopy/jetta_json/candles-day-BTC-USD-BID-2020.json", 364, 2),
+    ("dukascopy/EURUSD/2018/BID_candles_day_1.bi5",
+     "dukascopy/dukascopy-node_out/eurusd-d1-bid-2017-01-01-2020-01-01.csv", 313, 0),
+    ("google_finance/orcl-2010-googlefinance-malformed.csv",
+     "google_finance/orcl-2010-googlefinance.csv", 251, 0),
+    ("tiingo/ticker_price_pandas_weekly_0.json",
+     "tiingo/ticker_price_pandas_weekly_multiple_tickers_csv_0.csv", 3, 1),
+]  # fmt: skip
 
 
 def bars(url: str) -> pl.DataFrame:
@@ -82,3 +98,25 @@ def test_no_sign_over_a_sample(
     assert told["appended"].counts.inserted == last.height
     if frame.height >= 20:
         assert told["tenth"].counts.updated > 0
+
+
+@pytest.mark.parametrize(("first", "later", "common", "closes"), LATER)
+def test_no_sign_over_a_later_version_of_a_sample(
+    first: str, later: str, common: int, closes: int, samples: Path, store: str,
+    cli: Callable[..., Result], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(samples)
+    with psycopg.connect(store, autocommit=True) as connection:
+        connection.execute("TRUNCATE bars_ohlcv, bars_ohlcv_revisions, bars_loads")
+    held, told = [], {}
+    for name in (first, later):
+        (options,) = (row["options"] for row in LOADED if row["file"] == name)
+        ran = cli("--database", store, "-q", "backfill", name, *shlex.split(options), "--force",
+                  "--json")  # fmt: skip
+        told = json.loads(ran.stdout)
+        assert (ran.return_value, told["findings"]) == (0, [])
+        held.append(bars(store))
+    both = held[0].join(held[1], on=KEY, suffix="_later")
+    assert both.filter(pl.col("close") != pl.col("close_later")).height == closes
+    (file,) = told["files"]
+    assert file["rows_updated"] + file["rows_unchanged"] == common

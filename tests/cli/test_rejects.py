@@ -113,6 +113,21 @@ def test_a_replay_with_the_columns_put_right(run: Run, tmp_path: Path, database_
     assert "no rejected rows wait" in run("rejects", "replay", str(first), code=2).err
 
 
+def test_a_replay_deletes_no_bar_that_its_rows_are_not(
+    run: Run, tmp_path: Path, database_url: str
+) -> None:
+    """Rejected rows are some of their file, whatever one asks of bars that are gone."""
+    minutes = [f"AAA,2024-01-02T14:{30 + n}:00Z,10,11,9,10.5,100" for n in range(20)]
+    for n in (3, 17):
+        minutes[n] = minutes[n].replace("11,9", "9,11")
+    first = loaded(run, written(tmp_path / "a.csv", *minutes), "--interval", "1m")
+    ran = run("rejects", "replay", str(first), "--column", "high=low", "--column", "low=high",
+              "--delete-gone", "--max-gone", "0", "--json")  # fmt: skip
+    told = ran.json()
+    assert (told["rows_inserted"], told["bars_gone"], told["findings"]) == (2, 0, [])
+    assert fetch(database_url, "SELECT count(*), count(DISTINCT ts) FROM bars_ohlcv") == [(20, 20)]
+
+
 def test_a_rollback_of_a_replay_lets_the_rows_wait_again(
     run: Run, tmp_path: Path, database_url: str
 ) -> None:

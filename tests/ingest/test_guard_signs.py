@@ -474,6 +474,22 @@ def test_bars_that_are_gone_are_deleted_on_record(
     assert {row[:8] for row in bars(emptied_url)} == before
 
 
+@pytest.mark.parametrize("way", ["one batch", "batches", "parts"])
+def test_a_bar_with_a_rejected_row_is_not_deleted(
+    emptied_url: str, tmp_path: Path, way: str
+) -> None:
+    """The vendor has not withdrawn it, but written it wrong."""
+    run(emptied_url, walk(), tmp_path / "stored.parquet")
+    rows = [
+        row | {"high": row["low"] - 1} if n in (50, 51) else row for n, row in enumerate(walk())
+    ]
+    given: dict[str, Any] = {"delete_gone": True, "max_rejects": RejectLimit(rows=2), **WAYS[way]}
+    (told,) = run(emptied_url, rows[:100] + rows[110:], tmp_path / "file.parquet", **given).files
+    assert (told.state, told.counts.rejected, told.history.deleted) == ("loaded", 2, 10)
+    kept = {row["ts"] for row in walk()[:100] + walk()[110:]}
+    assert {row[3] for row in bars(emptied_url)} == kept
+
+
 def test_the_same_file_is_loaded_again_to_delete_what_it_lacks(
     emptied_url: str, tmp_path: Path
 ) -> None:

@@ -88,6 +88,8 @@ class Guard:
         self._session: Callable[[], AbstractContextManager[Connection]]
         self._session = session = partial(run.connection, autocommit=True)
         self._shorter = partial(shorter, run, source, mode)
+        # Rejected rows are some of their file: that others are absent from them says nothing.
+        self._is_whole = run.replay is None
         self._before = before
         self._earlier = pl.DataFrame(schema=EVIDENCE)
         self._sampled = self._earlier
@@ -122,11 +124,13 @@ class Guard:
             lacking = self._lacking(extent, History()) if is_last else ()
             self.judgement = Judgement(self._before, findings=tuple(lacking))
             return self.judgement
-        if is_last:
+        if is_last and self._is_whole:
             settings = self._settings
             exact = settings.delete_gone or settings.max_gone is not None
             self._watch.count_gone(all_of_them=exact)
         series = self._watch.series()
+        if not self._is_whole:
+            series = series.with_columns(gone=pl.lit(0, series.schema["gone"]))
         history, listed = _counted(series)
         found = tuple(chain(self._seen(series), self._limits(series, history, is_last=is_last)))
         if is_last:

@@ -91,7 +91,7 @@ class Watch:
 
     Attributes:
         evidence: frames of `EVIDENCE` since `next_part`.
-        keys: the keys of the file's bars in series that were stored before.
+        keys: the keys of the file's bars, those of rejected rows included.
     """
 
     def __init__(
@@ -187,6 +187,8 @@ class Watch:
                 self._noted = [_Noted(_together(self._noted))]
             if self._keeps_keys:
                 self.keys.append(unique.bars.select(bars.KEY))
+                if unique.bad is not None:  # the file has a row for this bar, if a wrong one
+                    self.keys.append(unique.bad.select(bars.KEY).drop_nulls())
 
     def _counts(self, diff: Diff, met: Met) -> pl.DataFrame | None:
         """Counts by sid; None if nothing changes, is new or is gone."""
