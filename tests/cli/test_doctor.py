@@ -17,7 +17,7 @@ from loader.store.schema import LOCK, head
 from loader.survey.doctor.disk import room
 from loader.survey.doctor.rights import needed, rights
 from loader.survey.doctor.server import skew
-from tests.conftest import TIMESCALE, plain_only
+from tests.conftest import CITUS, TIMESCALE, plain_only
 from tests.support.granted import granted
 from tests.support.jobs import STALLED, bars, config, running, stalled
 from tests.support.sql import wait_for
@@ -29,6 +29,7 @@ NAMES = [
     "checkpoint_timeout", "synchronous_commit", "work_mem", "safety", "space", "runs", "locks",
     "spool", "software", "extras",
 ]  # fmt: skip
+NAMES[6:6] = ["citus"] if CITUS else []
 FAST = {"synchronous_commit", "safety"}  # the tests' server is fast and not safe
 FAST |= {"timescaledb"} if TIMESCALE else set()  # and its policy is switched off
 
