@@ -144,6 +144,12 @@ def load_options(command: F) -> F:
     return _with(command, OPTIONS)
 
 
+def replay_options(command: F) -> F:
+    """As `load_options`, without those about bars that a whole file does not have."""
+    absent = ("max_gone", "delete_gone")
+    return _with(command, {name: each for name, each in OPTIONS.items() if name not in absent})
+
+
 def meaning_options(command: F) -> F:
     """The options that decide what a file means and whether it is refused, and how much of it is
     read at a time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from loader.settings import Settings
 
 _FILE = click.Path(dir_okay=False)
+#: Sources and findings of a plan that its run has.
+_SHOWN: Final = 20
 
 
 @click.group(epilog="Example: mdload plan show march.parquet")
@@ -63,6 +65,7 @@ def apply(ctx: Context, /, path: str, dry_run: bool, as_json: bool) -> None:
     from loader.db.arrow import connect
     from loader.ingest.ways import apply as applying
     from loader.ingest.ways.plan import opened
+    from loader.listen import log
     from loader.store.versions.undo import Undone
 
     planned = opened(path)  # before a server is started for it
@@ -73,9 +76,12 @@ def apply(ctx: Context, /, path: str, dry_run: bool, as_json: bool) -> None:
                 applying.check(connection, planned)
             return Undone(inserted=planned.inserted, updated=planned.updated)
         done = applying.apply(url, planned, run_id)
+        for finding in planned.findings[:_SHOWN]:
+            log.note(finding)
         return Undone(inserted=done.inserted, updated=done.updated)
 
-    about = {"plan": planned.id, "sources": [str(one["path"]) for one in planned.sources[:20]]}
+    sources = [str(one["path"]) for one in planned.sources[:_SHOWN]]
+    about = {"plan": planned.id, "sources": sources, "findings": planned.findings[:_SHOWN]}
     change(
         ctx, "apply", lambda url: lambda run_id: work(url, run_id),
         about=lambda _: about, dry_run=dry_run, yes=True, as_json=as_json,
@@ -119,7 +125,7 @@ def make_plan(
     """
     from loader.db.arrow import connect
     from loader.ingest.pipeline import load
-    from loader.ingest.ways.plan import planned
+    from loader.ingest.ways.planning import planned
     from loader.store.export.rows import whole_file
 
     with connect(url, autocommit=True) as connection:

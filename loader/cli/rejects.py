@@ -11,7 +11,7 @@ import click
 
 from loader.cli.context import Context
 from loader.cli.numbers import LIMIT, ROW_ID, Whole
-from loader.cli.options import GroupedHelp, json_option, load_options
+from loader.cli.options import GroupedHelp, json_option, replay_options
 from loader.cli.series_options import bounds
 from loader.cli.when import When
 
@@ -181,7 +181,7 @@ def export(
 @_selected
 @click.option("--allow", "allowed", metavar="RULE", multiple=True,
               help="Load rows that break this rule; can be repeated.")  # fmt: skip
-@load_options
+@replay_options
 @json_option
 @click.pass_obj
 def replay(

@@ -127,7 +127,7 @@ class FileEntry:
             raise TooManyRejects.at(
                 before.path,
                 f"{rejected:,} of {read:,} rows were rejected ({rules}), "
-                f"more than {limit} allows; {kept}",
+                f"more than --max-rejects {limit} allows; {kept}",
                 hint=refused_hint(before.path, self._run_id, [rule for rule, _ in most]),
             )
 

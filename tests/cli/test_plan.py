@@ -64,6 +64,22 @@ def test_a_plan_is_made_shown_and_applied_once(nights: Nights) -> None:
     assert nights.closes() == GOOD
 
 
+def test_what_a_plan_does_to_history_is_told_where_it_is_applied(nights: Nights) -> None:
+    minutes = [f"14:{minute}" for minute in range(10, 60)]
+    nights.load({minute: ("AAPL", 100.0 + n) for n, minute in enumerate(minutes)})
+    csv(
+        nights.place / "split.csv",
+        {m: ("AAPL", (100.0 + n) / 2) for m, n in zip(minutes, range(50), strict=True)},
+    )
+    made = plan(nights, "split.csv")
+    split = "50 bars of AAPL 1m changed by one factor 0.5 "
+    assert split in " ".join((made.out + made.err).split())
+    assert split in " ".join(nights.run("plan", "show", "plan.parquet").out.split())
+    assert split in " ".join(nights.run("apply", "plan.parquet").err.split())
+    (run_id,) = fetch(nights.url, "SELECT max(id) FROM job_runs")[0]
+    assert split in " ".join(nights.run("job-runs", "inspect", str(run_id)).out.split())
+
+
 @pytest.mark.parametrize(
     "change",
     [

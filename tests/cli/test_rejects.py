@@ -121,8 +121,10 @@ def test_a_replay_deletes_no_bar_that_its_rows_are_not(
     for n in (3, 17):
         minutes[n] = minutes[n].replace("11,9", "9,11")
     first = loaded(run, written(tmp_path / "a.csv", *minutes), "--interval", "1m")
-    ran = run("rejects", "replay", str(first), "--column", "high=low", "--column", "low=high",
-              "--delete-gone", "--max-gone", "0", "--json")  # fmt: skip
+    config = tmp_path / "mdload.toml"
+    config.write_text("[defaults]\ndelete_gone = true\nmax_gone = 0\n")
+    ran = run("--config", str(config), "rejects", "replay", str(first), "--column", "high=low",
+              "--column", "low=high", "--json")  # fmt: skip
     told = ran.json()
     assert (told["rows_inserted"], told["bars_gone"], told["findings"]) == (2, 0, [])
     assert fetch(database_url, "SELECT count(*), count(DISTINCT ts) FROM bars_ohlcv") == [(20, 20)]

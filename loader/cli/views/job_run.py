@@ -17,6 +17,8 @@ from loader.store.runs import JobRun, JobRunFile
 from loader.text import alike, bytes_, counted, duration, number, span
 
 _FINDINGS = 8
+#: Metadata that has a place of its own.
+_ELSEWHERE = ("last_heartbeat", "findings")
 _COUNTS = ("inserted", "updated", "unchanged", "duplicate", "skipped", "rejected")
 
 
@@ -52,9 +54,11 @@ def show_run(
             "bars": span(run.min_ts, run.max_ts) if run.min_ts else None,
             "mdload": run.pipeline_version,
             "configuration": run.config_fingerprint and run.config_fingerprint[:12],
-            **{k: _said(v) for k, v in run.metadata.items() if k != "last_heartbeat"},
+            **{k: _said(v) for k, v in run.metadata.items() if k not in _ELSEWHERE},
         },
     )
+    for finding in run.metadata.get("findings", ()):  # of a plan
+        say(str(finding))
     say()
     counts = Counts(run.rows_read, *_counts(run))
     print_counts("Rows", [], [astuple(counts)], counts)

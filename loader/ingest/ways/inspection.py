@@ -120,7 +120,8 @@ def _within_limit(seen: Inspection, first: CheckedBatch, settings: Settings) -> 
         return seen
     most = Counter(first.rejected).most_common(3)
     rules = ", ".join(f"{rule} {n:,}" for rule, n in most)
-    why = f"{rejected:,} of {read:,} rows would be rejected ({rules}), more than {limit} allows"
+    most_allowed = f"more than --max-rejects {limit} allows"
+    why = f"{rejected:,} of {read:,} rows would be rejected ({rules}), {most_allowed}"
     if not seen.whole and limit.rows is None:
         why = f"of the first batch {why}: a load will refuse the file if its other rows are alike"
         return replace(seen, notes=(*seen.notes, Note("rows", why)))

@@ -27,6 +27,8 @@ def show_plan(plan: Plan, limit: int, as_json: bool) -> None:
         {"made": utc(plan.made_at), "id": plan.id,
          **{f"source {n}": _source(one) for n, one in enumerate(plan.sources, 1)}},
     )  # fmt: skip
+    for finding in plan.findings:
+        say(finding)
     say()
     table(
         None,
