@@ -61,11 +61,11 @@ def replay(
         store(ctx) as url,
         connect(url, autocommit=True) as connection,
         rejected(connection, asked, _changed(settings, given), frozenset(allowed)) as again,
-        listeners(ctx.verbosity, ctx.log_format) as told,
     ):
         about = {"replays": again.runs}
-        result = load(settings, url, again.sources, told, about, replay=again)
-        _print(result, again, as_json=as_json)
+        with listeners(ctx.verbosity, ctx.log_format) as told:
+            result = load(settings, url, again.sources, told, about, replay=again)
+        _print(result, again, as_json=as_json)  # the progress bar is gone
     return result.exit_code
 
 

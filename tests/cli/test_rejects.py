@@ -14,6 +14,7 @@ from loader.client import StoreClient
 from tests.conftest import Ran
 from tests.support.candles import Candle
 from tests.support.sql import fetch
+from tests.support.terminal import on_terminal
 
 Run = Callable[..., Ran]
 HEAD = "symbol,ts,open,high,low,close,volume"
@@ -361,3 +362,15 @@ def test_old_rejects_are_pruned(run: Run, tmp_path: Path, database_url: str) -> 
     assert fetch(database_url, "SELECT count(*) FROM bars_rejected") == [(2,)]
     run("prune", "--rejects-days", "30", "--yes")
     assert fetch(database_url, "SELECT row_number FROM bars_rejected") == [(4,)]
+
+
+def test_the_progress_of_a_replay_ends_before_its_result(
+    run: Run, home: Path, database_url: str, tmp_path: Path
+) -> None:
+    first = loaded(run, written(tmp_path / "a.csv", *MIXED), "--interval", "1m")
+    shown = on_terminal(home, tmp_path, "--database", database_url, "rejects", "replay", str(first),
+                        "--allow", "high_below_low", "--dry-run", columns=60)  # fmt: skip
+    assert shown.code == 0, shown.text
+    assert "Dry run: nothing was written" in shown.end
+    assert any(line.split()[1:2] == ["state"] for line in shown.end)
+    assert not any("elapsed" in line for line in shown.end)

@@ -81,8 +81,9 @@ def test_each_kind_is_told(run: Run, tmp_path: Path, database_url: str) -> None:
     assert "10 > 10.5" in told.out
     narrow = on_terminal(tmp_path, tmp_path, "--database", database_url, "verify", path, *OPTIONS,
                          columns=60).text  # fmt: skip
-    # Of one series, which the table above it names: the values stay.
+    # Of one series, which a line under the table names: the values stay.
     assert "10 > 10.5" in narrow
+    assert "all of v A 1m" in narrow.splitlines()
     assert max(map(len, narrow.splitlines()[3:])) <= 60
     alone = csv(tmp_path / "b.csv", {("A", minute(0)): (10, 11, 9, 10.25, 100)})
     narrow = on_terminal(tmp_path, tmp_path, "--database", database_url, "verify", alone, *OPTIONS,

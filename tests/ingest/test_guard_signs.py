@@ -13,9 +13,11 @@ import psycopg
 import pytest
 
 from loader.bars import INTERVAL_SECONDS, SCHEMA
+from loader.ingest.guard import Judgement
 from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.results import FileResult, LoadResult
+from loader.results.history import Finding
 from loader.settings import RejectLimit, Settings
 from loader.store.runs import JobRunTracker
 from loader.store.versions.selection import Since
@@ -514,3 +516,13 @@ def test_two_loads_of_a_file_that_is_late_at_once(emptied_url: str, tmp_path: Pa
         result = load(Settings(workers=2), emptied_url, sources)
     assert [file.state for file in result.files] == ["refused", "refused"]
     assert bars(emptied_url) == before
+
+
+@pytest.mark.parametrize(
+    ("refused", "more"),
+    [(1, ""), (2, " (and 1 more finding)"), (3, " (and 2 more findings)")],
+)
+def test_a_refusal_counts_its_other_findings(refused: int, more: str) -> None:
+    findings = tuple(Finding("shift", "refused", f"text {n}") for n in range(refused))
+    error = Judgement(findings=findings).refusal("a.csv", is_whole=True)
+    assert str(error) == f"a.csv: text 0{more}; nothing of the file was merged"

@@ -167,13 +167,13 @@ _LOADS = 20
 
 def show_bars(rows: Sequence[Mapping[str, Any]]) -> None:
     """The bars. On a narrow terminal values that changed stay: the series gives way if all have
-    one, as the table above names it, and then values that changed in none."""
+    one, which a line under the table names, and then values that changed in none."""
     if rows:
         values = (*_PRICES, "volume")
         same = [name for name in values if not any(_changed(row, name) for row in rows)]
         shared = [name for name in _SERIES if len({row[name] for row in rows}) == 1]
         spare = {name: place for place, name in enumerate((*same, *shared), start=1)}
-        table(
+        missing = table(
             None,
             [*(Column(name, spare=spare.get(name, 0)) for name in _SERIES), Column("ts", "time"),
              "what", Column("bps", "number"),
@@ -184,7 +184,12 @@ def show_bars(rows: Sequence[Mapping[str, Any]]) -> None:
                  _bps(row["bps"]), *(_values(row, name) for name in values)]
                 for row in rows
             ],
+            name_missing=False,
         )  # fmt: skip
+        if one := [str(rows[0][name]) for name in shared if name in missing]:
+            say(f"all of {' '.join(one)}")
+        if others := [name for name in missing if name not in shared]:
+            say(f"no room for: {', '.join(others)}")
 
 
 def _changed(row: Mapping[str, Any], name: str) -> bool:

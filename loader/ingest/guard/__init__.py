@@ -24,6 +24,7 @@ from loader.store.compare import Diff
 from loader.store.guard.delete import delete_gone
 from loader.store.guard.signs import signs
 from loader.store.guard.watch import EVIDENCE, Watch
+from loader.text import counted
 
 if TYPE_CHECKING:
     from loader.ingest.run import LoadMode, LoadRun
@@ -53,7 +54,7 @@ class Judgement:
         if not refused:
             return None
         kinds = list(dict.fromkeys(each.kind for each in refused))
-        more = f" (and {len(refused) - 1} more findings)" if refused[1:] else ""
+        more = f" (and {counted(len(refused) - 1, 'more finding')})" if refused[1:] else ""
         kept = (
             "nothing of the file was merged"
             if is_whole
