@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from loader.errors import ConnectionLost, RunFinished
-from loader.ingest.run import together, turns
+from loader.ingest.run import LoadRun, together, turns
 from loader.settings import Settings
 from loader.settings.limit import RejectLimit
 from tests.support.both_ways import NEW_YORK_OPEN, ODD, Way, at, frame, symbol, written
@@ -218,18 +218,22 @@ def test_ctrl_c_in_the_middle(
 ) -> None:
     """What is committed stays whole, and the next run loads the rest."""
     files = [written(tmp_path, n, frame(symbol(n))) for n in range(20)]
-    real = together.together.booked
+    real, cancel = together.together.booked, LoadRun.cancel
     cancelled = threading.Event()
 
     def interrupted(session: Any, bookings: Sequence[Any]) -> Iterator[int]:
         for number, file_id in enumerate(real(session, bookings)):
             yield file_id
             if number == 1 and not cancelled.is_set():
-                cancelled.set()
                 signal.raise_signal(signal.SIGINT)
-                threading.Event().wait(0.2)
+                assert cancelled.wait(60)  # the main thread looks for signals now and then
+
+    def heard(run: LoadRun) -> None:
+        cancel(run)
+        cancelled.set()
 
     monkeypatch.setattr(together.together, "booked", interrupted)
+    monkeypatch.setattr(LoadRun, "cancel", heard)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
