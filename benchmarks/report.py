@@ -41,7 +41,7 @@ def _noise(results: Results) -> str:
 
 
 def goals(results: Results) -> str:
-    """The goals that the run has values for, as a table; empty if there are none."""
+    """The goals that the run has values for, as a table; empty without any."""
     lines = ["## Goals", "", "| | measured | goal | stretch |", "|---|--:|--:|--:|"]
     for goal in GOALS:
         value = goal.value(results)

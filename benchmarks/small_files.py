@@ -70,8 +70,8 @@ class Case:
 
 
 def cases(files: int, known: int, rows: int, large: int) -> dict[str, Case]:
-    """All cases by name, with so many files, files to recognise, bars in each of both, and bars in
-    a large file."""
+    """All cases by name: with `files` files to load and `known` files to recognise, each of `rows`
+    bars, and with large files of `large` bars."""
     small = f"files of {rows:,} bars"
     every = (
         Case("files", f"{files:,} {small}, into an empty table", files, rows),
@@ -235,7 +235,7 @@ def _case(loads: Loads, case: Case, contenders: Sequence[Contender], rounds: int
 def _some(names: list[str]) -> Callable[[str], list[str]]:
     def chosen(text: str) -> list[str]:
         if wrong := [name for name in text.split(",") if name not in names]:
-            raise argparse.ArgumentTypeError(f"{wrong[0]!r} is none of {', '.join(names)}")
+            raise argparse.ArgumentTypeError(f"{wrong[0]!r} must be one of {', '.join(names)}")
         return text.split(",")
 
     return chosen

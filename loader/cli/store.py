@@ -14,7 +14,7 @@ def store(
 ) -> Iterator[str]:
     """The URL of the chosen database; the embedded one is brought to the newest schema first. A
     server of the user's own that is not to be `checked` may be away for the moment; otherwise it
-    has to give the sessions of a load by so many `workers`.
+    has to give the sessions that a load with that number of `workers` takes.
 
     Raises:
         NoDatabase: none is named, and there is no embedded one yet, which a command that writes
@@ -40,7 +40,7 @@ def store(
 
 def ask_ahead(ctx: Context) -> None:
     """Lets the driver of a load ask a server of the user's own what it needs to know of it, beside
-    whatever comes next. What is wrong is found, and told, when the database is opened."""
+    whatever comes next. Opening the database then reports what is wrong."""
     from loader.db.adbc import learn_ahead
     from loader.db.target import named
     from loader.errors import MdloadError

@@ -42,7 +42,7 @@ def learn_ahead(url: str) -> None:
     uri = conninfo(url)
 
     def learn() -> None:
-        with suppress(Exception):  # as said: a thread has nobody to tell
+        with suppress(Exception):  # a thread cannot report it: the first session will
             _database(uri)
 
     Thread(target=learn, name="mdload-types", daemon=True).start()

@@ -178,7 +178,7 @@ def _server(connection: psycopg.Connection[Any]) -> str:
 
 
 def is_known(given: str, sessions: int = FEWEST) -> bool:
-    """Whether `check` has found that `given` leads to so many sessions that stay whole."""
+    """Whether `check` has found that `given` leads to `sessions` sessions that stay whole."""
     return _known.get(given, 0) >= sessions
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
 from typing import Final
 
-from loader.errors import SettingsError
+from loader.settings.environment import whole_number
 
 #: Attempts before the error is raised; a server that stays away has an `Outage` besides.
 ATTEMPTS: Final = 8
@@ -16,7 +15,7 @@ ATTEMPTS: Final = 8
 VARIABLE: Final = "MDLOAD_OUTAGE_SECONDS"
 _DEFAULT: Final = 60
 _MOST: Final = 86_400
-#: An attempt that ran for more seconds has worked: to find that nobody answers takes fewer.
+#: An attempt that ran for more seconds has worked: a server that does not answer shows it sooner.
 _WORKED: Final = 30.0
 
 
@@ -33,13 +32,7 @@ def outage_seconds() -> int:
     Raises:
         SettingsError: the variable is not a number from 0 to 86,400.
     """
-    text = os.environ.get(VARIABLE, "").strip() or str(_DEFAULT)
-    if not text.isascii() or not text.isdecimal() or int(text) > _MOST:
-        raise SettingsError(
-            f"{VARIABLE} must be a whole number from 0 to {_MOST:,}, not {text!r}",
-            hint=f"unset it, or: export {VARIABLE}={_DEFAULT}",
-        )
-    return int(text)
+    return whole_number(VARIABLE, _DEFAULT, _MOST)
 
 
 class Outage:

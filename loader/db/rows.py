@@ -74,7 +74,7 @@ def open_connection(
 
 
 def expect_sessions(url: str, sessions: int = pooler.FEWEST) -> None:
-    """Makes sure that the server at `url` gives so many sessions at once, unless that is known.
+    """Makes sure that the server at `url` gives `sessions` at once, unless that is known.
     Raises as `open_connection`."""
     if not pooler.is_known(conninfo(url), sessions):
         open_connection(url, "connecting", autocommit=True, sessions=sessions).close()

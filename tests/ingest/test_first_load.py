@@ -316,7 +316,7 @@ def test_a_kill_leaves_the_empty_table_with_its_key(
 def test_a_cancel_leaves_the_empty_table_with_its_key(
     database_url: str, tmp_path: Path, at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C after so many pieces."""
+    """Ctrl-C after `at` pieces."""
     path = written(bars("AAA"), tmp_path / "a.parquet")
     catalog = fetch(database_url, CATALOG)
     seen, cancelled = [], threading.Event()

@@ -19,7 +19,7 @@ HEAD = "symbol,ts,open,high,low,close,volume\n"
 
 
 class Clock:
-    """A clock that goes on by what is waited."""
+    """A clock that each wait moves on."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0

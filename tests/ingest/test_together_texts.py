@@ -25,7 +25,7 @@ NUMBERS: Final = ("ts", "open", "high", "low", "close", "volume")
 
 
 def clock(form: str, zone: str = "UTC") -> Callable[[pl.DataFrame], pl.DataFrame]:
-    """Writes the times (or leaves what is none) by a format, on the clock of a zone."""
+    """Writes the times by a format, on the clock of a zone; other cells stay."""
 
     def written(table: pl.DataFrame) -> pl.DataFrame:
         ts = table.schema["ts"]
@@ -106,7 +106,7 @@ KINDS: dict[str, Kind] = {
     "typed, milliseconds": Kind(since_1970("ms"), suffix=".parquet"),
     "typed text": Kind(lambda table: _ISO(table).cast(pl.String), suffix=".parquet"),
 }  # fmt: skip
-#: Tables whose times are of another type, which not all ways of writing take.
+#: Tables with times of another type, which some ways of writing cannot take.
 _TYPES: Final = ("without a zone", "in New York", "nanoseconds", "milliseconds")
 
 

@@ -75,7 +75,7 @@ def in_pence(table: pl.DataFrame, first: int) -> pl.DataFrame:
     return table.with_columns(pl.col("open", "high", "low", "close") * factor)
 
 
-#: Tables of one symbol, by what is odd about them; many are plain.
+#: Tables of one symbol by their oddity; many are plain.
 ODD: dict[str, Callable[[str], pl.DataFrame]] = {
     "plain": frame,
     "plain, longer": lambda s: frame(s, rows=390),

@@ -185,7 +185,7 @@ def _gives_symbol_only(
 
 
 def named_by(source: Source, settings: Settings) -> Mapping[str, str] | None:
-    """What the file's name gives by the person's pattern; None if there is no pattern, or it does
+    """What the file's name gives by the person's pattern; None without a pattern, or where it does
     not fit."""
     pattern = settings.name_pattern
     return None if pattern is None else in_name(source.full_path, pattern)

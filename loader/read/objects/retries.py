@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import Final
 
-from loader.errors import SettingsError
+from loader.settings.environment import whole_number
 
 VARIABLE: Final = "MDLOAD_REMOTE_RETRIES"
 _DEFAULT: Final = 5
@@ -18,10 +17,4 @@ def retries() -> int:
     Raises:
         SettingsError: the variable is not a number from 0 to 20.
     """
-    text = os.environ.get(VARIABLE, "").strip() or str(_DEFAULT)
-    if not text.isascii() or not text.isdecimal() or int(text) > _MOST:
-        raise SettingsError(
-            f"{VARIABLE} must be a whole number from 0 to {_MOST}, not {text!r}",
-            hint=f"unset it, or: export {VARIABLE}={_DEFAULT}",
-        )
-    return int(text)
+    return whole_number(VARIABLE, _DEFAULT, _MOST)
