@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -33,7 +33,6 @@ from loader.db.translate import translate
 from loader.errors import Cancelled, MdloadError
 from loader.settings.datasets import BARS_OHLCV, Dataset
 
-T = TypeVar("T")
 #: Seconds after which an idle session may be lost, as far as its next user cares.
 _MOMENT = 0.5
 #: The bars where they are read, and not where they are named as text.
@@ -74,6 +73,7 @@ class Connection:
 
     Attributes:
         failed: whether anything went wrong on it, or a result was not read to its end.
+        is_copying: whether it is in the middle of `ingest`, and takes no other statement.
         bars: what queries read in place of the table `bars_ohlcv`: a function call that returns its
             rows, or None for the table itself.
         of: the dataset that the statements are about.
@@ -82,7 +82,7 @@ class Connection:
 
     def __init__(self, session: AdbcSession) -> None:
         self._session = session
-        self.failed = False
+        self.failed = self.is_copying = False
         self._used = time.monotonic()
         self.bars: str | None = None
         self.of: Dataset = BARS_OHLCV
@@ -253,6 +253,7 @@ class Connection:
                 raise
 
         stream = pa.RecordBatchReader.from_batches(arrow_of(schema), batches())
+        self.is_copying = True
         try:
             self._session.ingest(table, stream, temporary=temporary)
         except Error as error:
@@ -260,6 +261,8 @@ class Connection:
             if failure is not None:
                 raise failure from None
             raise translate(error, f"writing into {table}") from error
+        finally:
+            self.is_copying = False
         return rows
 
     def _sql(self, name: str) -> str:

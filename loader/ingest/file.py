@@ -69,6 +69,7 @@ class FileWork:
         self._as_hashed = as_hashed
         self._rows_shown = self._bytes_shown = 0
         self._rows_read = 0 if mode.partition else mode.resume_at
+        self._lets_pass = False
         self._reached: Callable[[int], int] = lambda rows: 0
         self._pending: PendingCommit | None = None
         named = run.settings.part if len(run.paths) < 2 else WHOLE
@@ -84,6 +85,7 @@ class FileWork:
         run, settings = self.run, self.run.settings
         with read(self.source, settings.piece_rows) as reading:
             run.emit(FileOpened(self.source.name, None if settings.part else reading.rows))
+            self._lets_pass = settings.max_rejects.allows_all(reading.rows)
             size = self.source.size_bytes
             self._reached = lambda rows: reading.part(rows, size)
             resumable = 0 if self.mode.partition else self.mode.resume_at
@@ -193,6 +195,8 @@ class FileWork:
             try:
                 with telling(self.run.emit, name, *merger.writes), writer.transaction():
                     entry = self._entry(self._begun(writer, run_id), state)
+                    if self._lets_pass and part.keeper is quarantine.keep:
+                        rejects.sender = quarantine.Sender(writer, run_id, entry.file_id)
                     watched = self._watched(pieces)
                     counts = write_part(
                         writer, watched, run_id, entry,

@@ -38,5 +38,11 @@ class RejectLimit:
             return rejected > self.rows
         return rejected > (self.share or 0.0) * read
 
+    def allows_all(self, of: int | None) -> bool:
+        """Whether no number of rows out of `of` exceeds it; None is an unknown number."""
+        if self.rows is not None:
+            return of is not None and of <= self.rows
+        return self.share == 1
+
     def __str__(self) -> str:
         return str(self.rows) if self.rows is not None else f"{(self.share or 0) * 100:g}%"

@@ -13,15 +13,17 @@ import pytest
 from tests.conftest import environment
 from tests.support.sql import fetch
 
-#: Rows of the smaller file; the larger one has four times as many.
+#: Half of the rows of the smaller file; the larger one has four times as many.
 ROWS = 50_000
-#: The further rows take 34 MB as rejects in memory, without any copy of them.
+#: The further rows that wait take 34 MB as rejects in memory, without any copy of them.
 MOST_MB = 20
 START = datetime(2024, 1, 1, tzinfo=UTC)
 #: The command, with a smaller sample for the guard: both files have more bars than that.
 COMMAND = """
 import loader.store.guard.sample as sample
 from loader.__main__ import main
+from loader.store.quarantine import waiting
+assert 2_500 < waiting._FEWEST <= 5_000
 assert sample._ROWS > 2_000
 sample._ROWS = 2_000
 main()
@@ -36,7 +38,7 @@ MEASURED = (
 
 
 def written(path: Path, rows: int, **changed: pl.Expr) -> None:
-    number = pl.int_range(rows, dtype=pl.Int64)
+    number = pl.int_range(2 * rows, dtype=pl.Int64)
     price = 100 + number % 97
     frame = pl.select(
         ts=pl.lit(START) + timedelta(minutes=1) * number, symbol=pl.lit("AAA"),
@@ -62,9 +64,12 @@ def test_memory_does_not_grow_with_changed_and_rejected_rows(
         return int(ran.stderr.splitlines()[-1].removeprefix("peak "))
 
     number = pl.int_range(pl.len())
-    odd = number % 2 == 1
-    wrong = {  # odd rows break a rule, even ones have another volume, each time another
-        "high": pl.when(odd).then(pl.col("low") - 1).otherwise("high"),
+    # The rows of the first half break a rule, and are sent at once; in the second half the odd ones
+    # do and wait, and the even ones have another volume, each time another.
+    wrong = {
+        "high": pl.when((number < pl.len() // 2) | (number % 2 == 1))
+        .then(pl.col("low") - 1)
+        .otherwise("high"),
         "volume": pl.col("volume") + 1 + number % 5,
     }
     taken(4 * ROWS)
@@ -74,5 +79,5 @@ def test_memory_does_not_grow_with_changed_and_rejected_rows(
     assert fetch(
         database_url,
         "SELECT rows_updated, rows_failed, bars_changed FROM job_run_files ORDER BY id",
-    ) == [(0, 0, 0), *((rows // 2, rows // 2, rows // 2) for rows in (ROWS, 4 * ROWS))]
+    ) == [(0, 0, 0), *((rows // 2, rows * 3 // 2, rows // 2) for rows in (ROWS, 4 * ROWS))]
     assert large - small < MOST_MB << 10, (small, large)

@@ -59,10 +59,13 @@ def forgetful_url(database_url: str) -> str:
     return database_url
 
 
-@pytest.mark.parametrize("limit", [1.0, 0.1], ids=["merged", "refused"])
+@pytest.mark.parametrize(
+    ("limit", "fewest"), [(1.0, 5_000), (1.0, 1), (0.1, 1)], ids=["merged", "at once", "refused"]
+)
 def test_a_file_with_a_reject_that_is_not_kept_is_not_committed(
-    forgetful_url: str, tmp_path: Path, limit: float
+    forgetful_url: str, tmp_path: Path, limit: float, fewest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("loader.store.quarantine.waiting._FEWEST", fewest)
     path = written(tmp_path / "a.parquet", [10.0, None, None])
     (file,) = loaded(forgetful_url, path, max_rejects=RejectLimit(share=limit)).files
     assert (file.state, file.exit_code) == ("failed", MergeFailed.exit_code)
