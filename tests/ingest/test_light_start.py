@@ -36,32 +36,39 @@ def test_a_load_imports_nothing_heavy(database_url: str, tmp_path: Path, format:
         assert (ran.returncode, ran.stderr) == (0, "")
 
 
-THREADS = """
+SETTINGS = (
+    "OPENBLAS_NUM_THREADS", "_RJEM_MALLOC_CONF", "ARROW_DEFAULT_MEMORY_POOL", "POLARS_MAX_THREADS",
+)  # fmt: skip
+THREADS = f"""
 import os, sys
-if sys.argv[1] == "plain":
-    import pyarrow
-else:
+os.cpu_count = lambda: int(sys.argv[2])
+if sys.argv[1] == "ours":
     from loader.cli import memory
     memory.arrange()
-    import pyarrow
-    assert os.environ["_RJEM_MALLOC_CONF"] == sys.argv[2]
+import pyarrow
+print(len(os.listdir("/proc/self/task")), os.environ.get("_RJEM_MALLOC_CONF"))
+import polars
+if sys.argv[1] == "ours":
     memory.settle()
-names = ("OPENBLAS_NUM_THREADS", "_RJEM_MALLOC_CONF")
-print(len(os.listdir("/proc/self/task")), *map(os.environ.get, names))
+print(polars.thread_pool_size(), pyarrow.default_memory_pool().backend_name)
+# Polars puts its own choice before what it finds.
+print(*(str(os.environ.get(name)).rpartition(",")[2] for name in {SETTINGS}))
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere Arrow may have no jemalloc")
 def test_the_libraries_of_a_load_have_its_settings() -> None:
-    ours = ("OPENBLAS_NUM_THREADS", "_RJEM_MALLOC_CONF")
-    environment = {k: v for k, v in os.environ.items() if k not in ours}
+    environment = {k: v for k, v in os.environ.items() if k not in SETTINGS}
 
-    def printed(how: str, **more: str) -> list[str]:
-        memory = more.get("_RJEM_MALLOC_CONF", "dirty_decay_ms:500,muzzy_decay_ms:0")
-        command = [sys.executable, "-c", THREADS, how, memory]
+    def printed(how: str, processors: int, **more: str) -> list[str]:
+        command = [sys.executable, "-c", THREADS, how, str(processors)]
         return subprocess.check_output(command, text=True, env=environment | more).split()
 
-    fewest, *_ = printed("plain", OPENBLAS_NUM_THREADS="1")
-    assert printed("ours") == [fewest, "None", "None"]  # as it was, for programs that mdload starts
-    own = {"OPENBLAS_NUM_THREADS": "2", "_RJEM_MALLOC_CONF": "narenas:1"}
-    assert printed("ours", **own)[1:] == list(own.values())
+    fewest, _, pool, *_ = printed("plain", 8, OPENBLAS_NUM_THREADS="1")
+    decay = "dirty_decay_ms:500,muzzy_decay_ms:0"
+    left = ["None"] * 4  # as it was, for programs that mdload starts
+    assert printed("ours", 8) == [fewest, decay, pool, "jemalloc", *left]
+    assert printed("ours", 2) == [fewest, decay, "1", "jemalloc", *left]
+    own = ("2", "narenas:1", "system", "3")
+    given = dict(zip(SETTINGS, own, strict=True))
+    assert printed("ours", 2, **given)[1:] == ["narenas:1", "3", "jemalloc", *own]
