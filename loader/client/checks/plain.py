@@ -103,7 +103,8 @@ class PlainBars:
         numbers = [_floats(column) for column in (opens, highs, lows, closes, volume, vwap)]
         if not _has_plain_numbers(numbers, count):
             return None
-        cells = [[each.encoded for each in series], map(datetime.isoformat, ts)]
+        texts = {time: time.isoformat() for time in set(ts)}  # of many symbols at a time: few
+        cells = [[each.encoded for each in series], map(texts.__getitem__, ts)]
         encoded = [
             _BAR % row for row in zip(*cells, *map(_encoded, (*numbers, count)), strict=True)
         ]
