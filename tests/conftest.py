@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, settings
 
 from loader.db.embedded import embedded, stop
 from tests.support.forked import EARLY, Forker, forking
+from tests.support.sql import at
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT.parent / "shared" / "samples"
@@ -158,7 +159,7 @@ def server_url() -> Iterator[str]:
 
 def hurried(url: str, *off: str) -> str:
     """The maintenance database of the server at `url`, with these settings off."""
-    maintenance = url.replace("/mdload?", "/postgres?")
+    maintenance = at(url, "postgres")
     with psycopg.connect(maintenance, autocommit=True) as connection:
         for setting in off:
             connection.execute(f"ALTER SYSTEM SET {setting} = off")
@@ -181,7 +182,7 @@ def database(server_url: str, template: str = "template0") -> Iterator[str]:
         # The files are copied without the log of each page, in half of the time.
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     try:
-        yield server_url.replace("/postgres?", f"/{name}?")
+        yield at(server_url, name)
     finally:  # the server may have been restarted meanwhile
         with psycopg.connect(server_url, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

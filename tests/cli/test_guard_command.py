@@ -34,7 +34,7 @@ def test_a_refused_file_in_words_and_in_json(
     )
     dry = forked(*asked, cents, "--dry-run")
     assert dry.code == 4
-    assert "30 stored bars changed" in dry.out
+    assert "history  had it been loaded: 30 stored bars changed" in dry.out
     assert "without --dry-run" not in dry.out
     looked = ("--database", database_url, "inspect", "--provider", "p", "--interval", "1m", cents)
     seen = forked(*looked, "--compare")
@@ -61,6 +61,7 @@ def test_a_refused_file_in_words_and_in_json(
     assert "had it been loaded: 30 stored bars changed" in inspected.out
     in_words = forked(*asked, cents).out
     assert "next: mdload job-runs inspect" in in_words
+    assert "history  had it been loaded: 30 stored bars changed" in in_words
     assert "rejects show" not in in_words  # no row broke a rule: that would show nothing
     (tmp_path / "mdload.toml").write_text('[defaults]\naccept = "price_scale"\n')
     seen = forked(*looked, "--compare")
@@ -68,5 +69,5 @@ def test_a_refused_file_in_words_and_in_json(
     assert "a load would insert 0 bars and update 30; unchanged: 0" in seen.out
     accepted = forked(*asked, cents)
     assert accepted.code == 0
-    assert "30 stored bars changed" in accepted.out
+    assert "history  30 stored bars changed" in accepted.out
     assert f"{text} (--accept price_scale)" in accepted.err

@@ -25,6 +25,7 @@ from loader.results import LoadResult
 from loader.settings import RejectLimit, Settings
 from loader.store import schema
 from loader.store.runs import JobRunTracker
+from tests.support.sql import at
 
 # Two instants around each change of the clocks in London and New York, and one of 1901.
 INSTANTS = [
@@ -147,7 +148,7 @@ def made(server_url: str, options: str) -> Iterator[str]:
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 {options}".encode())
         try:
-            url = server_url.replace("/postgres?", f"/{name}?")
+            url = at(server_url, name)
             schema.upgrade(url)
             yield url
         finally:

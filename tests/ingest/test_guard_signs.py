@@ -147,6 +147,30 @@ REFUSED: dict[str, tuple[Rows, Rows, str, str]] = {
          for row in walk()],
         "volume_scale", "money in place of volume",
     ),
+    "volumes of 0": (
+        walk(), [row | {"volume": 0.0} for row in walk()], "volume_scale",
+        "300 bars of ALFA 1m lost their volumes: looks like a file without them",
+    ),
+    "no volumes": (
+        walk() + walk("BETA"), [row | {"volume": None} for row in walk()], "volume_scale",
+        "300 bars of ALFA 1m lost their volumes",
+    ),
+    "no volumes, and every other close corrected": (
+        walk(),
+        [row | {"volume": None, "close": row["high"] if n % 2 else row["close"]}
+         for n, row in enumerate(walk())],
+        "volume_scale", "300 bars of ALFA 1m lost their volumes",
+    ),
+    "no volumes, a few bars of many symbols": (
+        [row for n in range(40) for row in walk(f"S{n}", 3, interval="1d")],
+        [row | {"volume": None} for n in range(40) for row in walk(f"S{n}", 3, interval="1d")],
+        "volume_scale", "120 bars of 40 series together 1d lost their volumes",
+    ),
+    "cents, after a split": (
+        times(walk(), 0.5, 2), times(walk(), 100), "price_scale",
+        "by one factor 200 from 2024-03-04 to 2024-03-04: looks like another unit of prices, and a "
+        "split",
+    ),
     "another symbol": (
         walk() + walk("BETA"), named(walk("BETA"), symbol="ALFA"), "other_series",
         "changed to the prices of p BETA",
@@ -230,6 +254,44 @@ def test_it_is_loaded_if_its_kind_is_accepted(emptied_url: str, tmp_path: Path, 
             "FROM job_runs r JOIN job_run_files f ON f.run_id = r.id ORDER BY r.id DESC LIMIT 1"
         ).fetchone()
     assert row == ([kind], "accepted", told.counts.updated)
+
+
+TWICE: dict[str, tuple[Rows, Rows, list[tuple[str, str]]]] = {
+    # name: stored, file, kinds and pieces of their sentences
+    "an hour late, in cents": (
+        walk(bars=900), moved(times(walk(bars=900), 100), hour(1)),
+        [("shift", "have 100 times the prices of stored bars 1 h earlier (4"),
+         ("price_scale", "are 100 times those of stored bars at other times: looks like another")],
+    ),
+    "an hour early, in pounds": (
+        walk(bars=900, digits=0), moved(times(walk(bars=900, digits=0), 0.01), hour(-1)),
+        [("shift", "have 0.01 times the prices of stored bars 1 h later"),
+         ("price_scale", "are 0.01 times those of stored bars at other times")],
+    ),
+    "an hour late, without volumes": (
+        walk(bars=900), moved([row | {"volume": None} for row in walk(bars=900)], hour(1)),
+        [("shift", "have the prices of stored bars 1 h earlier"),
+         ("volume_scale", "840 bars of ALFA 1m lost their volumes")],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TWICE)
+def test_each_of_two_mistakes_is_refused(emptied_url: str, tmp_path: Path, case: str) -> None:
+    stored, file, kinds = TWICE[case]
+    run(emptied_url, stored, tmp_path / "stored.parquet")
+    before = bars(emptied_url)
+    for accepted in ((), (kinds[0][0],), (kinds[1][0],)):
+        told = one(emptied_url, file, tmp_path / "file.parquet", accept=accepted)
+        found = [each for each in told.findings if each.kind != "gone"]
+        assert [(each.kind, each.action) for each in found] == [
+            (kind, "accepted" if kind in accepted else "refused") for kind, _ in kinds
+        ]
+        assert all(words in each.text for each, (_, words) in zip(found, kinds, strict=True))
+        assert (told.state, told.exit_code) == ("refused", 4)
+        assert bars(emptied_url) == before
+    told = one(emptied_url, file, tmp_path / "file.parquet", accept=tuple(k for k, _ in kinds))
+    assert told.state == "loaded"
 
 
 def plus(rows: Rows, *steps: tuple[int, float]) -> Rows:
@@ -374,6 +436,12 @@ SILENT: dict[str, tuple[Rows, Rows]] = {
         walk(provider="q") + walk(),
         [row | {"volume": row["volume"] + n % 7 + 1} for n, row in enumerate(walk())],
     ),
+    "an hour without volumes, as a vendor may correct it": (
+        walk(),
+        [row | {"volume": 0.0} if 100 <= n < 160 else row for n, row in enumerate(walk())],
+    ),
+    "volumes that were not there": ([row | {"volume": None} for row in walk()], walk()),
+    "another walk in another unit": (walk(), times(walk(seed=2), 100)),
     "vwap added, prices as another provider has them": (
         walk(provider="q") + walk(), [row | {"vwap": row["close"]} for row in walk()],
     ),

@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from loader.errors import ConnectionLost, DatabaseError, SchemaOutOfDate
 from loader.store import schema
 from tests.conftest import TIMESCALE
+from tests.support.sql import at
 
 
 def refused(url: str, history: schema.History = schema.PLAIN) -> SchemaOutOfDate:
@@ -108,7 +109,7 @@ def test_no_server(tmp_path: Path) -> None:
 
 def test_no_such_database(server_url: str) -> None:
     with pytest.raises(DatabaseError, match='"nowhere" does not exist') as caught:
-        schema.upgrade(server_url.replace("/postgres?", "/nowhere?"))
+        schema.upgrade(at(server_url, "nowhere"))
     assert "createdb" in str(caught.value.hint)
 
 

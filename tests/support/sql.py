@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
 import psycopg
+
+
+def at(url: str, database: str) -> str:
+    """`url` with another database in place of its own, if it names one."""
+    found = re.fullmatch(r"([a-z]+://[^/?]*)(/[^?]*)?(\?.*)?", url)
+    assert found, url
+    return f"{found[1]}/{database}{found[3] or ''}"
 
 
 def fetch(url: str, sql: str, *params: object) -> list[tuple[Any, ...]]:

@@ -151,7 +151,10 @@ def _named(
         off = slack(pl.col("volume"), 1 / pl.col("own"), units, 0.05) + loose * pl.col("volume")
         if _hold(volumes, (pl.col("volume") - wanted).abs() <= off, 1 / pl.col("own"), units):
             return Factors("split", group, rows.height, held.height, stretches, factor)
-    if len(stretches) == 1 and power_of_ten(stretches[0].factor) is not None:
+    # After a split, prices times volumes change by the factor between the units.
+    own = stretches[0].factor
+    tens = map(power_of_ten, (own, own * (factor or 1)))
+    if len(stretches) == 1 and any(ten is not None for ten in tens):
         return Factors("price_scale", group, rows.height, held.height, stretches, factor)
     return found
 

@@ -10,6 +10,7 @@ from loader.check.reasons import FILE_REFUSED
 from loader.cli.views.table import Column, labelled, print_json, say, table
 from loader.listen import log
 from loader.results import Counts, FileResult, LoadResult, as_object
+from loader.results.history import History
 from loader.text import NOTHING, bytes_, counted, duration, span
 
 #: Names in a list that is there to be read.
@@ -133,8 +134,7 @@ def _facts(result: LoadResult, where: str | None) -> list[tuple[str, str]]:
     if result.run_id is not None:
         of = f" (shard {result.shard})" if result.shard else ""
         facts.append(("run", f"{result.run_id}{of}"))
-    if told := str(result.history):
-        facts.append(("history", told))
+    facts += _history(result)
     if rules := _rules(result):
         refused = result.counts.rejected
         several = "" if sum(rules.values()) <= refused else (
@@ -151,6 +151,17 @@ def _facts(result: LoadResult, where: str | None) -> list[tuple[str, str]]:
         shown = [c for f in result.files for c in f.conflicts][:_SHOWN]
         facts.extend(("", line) for line in shown)
     return facts
+
+
+def _history(result: LoadResult) -> list[tuple[str, str]]:
+    """What the load did to stored bars; and of files that were refused, what they would have."""
+    refused = [file for file in result.files if file.state == "refused"]
+    would = sum((file.history for file in refused), History())
+    done = sum((file.history for file in result.files if file.state != "refused"), History())
+    which = "it" if len(result.files) == 1 else "what was refused"
+    told = [str(done)] if str(done) else []
+    told += [f"had {which} been loaded: {would}"] if str(would) else []
+    return [("" if place else "history", text) for place, text in enumerate(told)]
 
 
 def _stored(result: LoadResult, where: str) -> str:

@@ -16,7 +16,7 @@ from loader.bars import SERIES
 from loader.check.unique import UniqueBatch
 from loader.db.arrow import Connection
 from loader.errors import HistoryRefused
-from loader.ingest.guard.findings import HINTS, finding, gone, notes, restated
+from loader.ingest.guard.findings import HINTS, findings, gone, notes, restated
 from loader.ingest.guard.shorter import Extent, shorter
 from loader.results import Note
 from loader.results.history import Finding, History, SeriesHistory
@@ -160,7 +160,7 @@ class Guard:
         found = signs(series, evidence, rows, self._session)
         self._sampled = found.sample.rows.select(list(EVIDENCE))
         for group, sign in found.seen:
-            yield finding(group, sign, self._settings.accept)
+            yield from findings(group, sign, self._settings.accept)
 
     def _lacking(self, extent: Extent, history: History) -> Iterator[Finding]:
         if (found := self._shorter(extent, history.gone)) is not None:

@@ -11,6 +11,8 @@ import polars as pl
 from loader.bars import INTERVAL_SECONDS
 from loader.check.guard.differences import Differences, Step
 from loader.check.guard.factors import Factors, Stretch
+from loader.check.guard.lost import Lost
+from loader.check.guard.rounding import power_of_ten
 from loader.check.guard.shift import Shift
 from loader.results.history import Action, Finding, FindingKind
 from loader.settings import RejectLimit, Settings
@@ -41,21 +43,35 @@ HINTS: Final[Mapping[FindingKind, str]] = {
 }
 
 
-def finding(group: Group, sign: Sign, accepted: Collection[str]) -> Finding:
-    """A sign of one series, or of several together."""
+def findings(group: Group, sign: Sign, accepted: Collection[str]) -> Iterator[Finding]:
+    """A sign of one series, or of several together: more than one where two things happened."""
     match sign:
         case Factors():
-            kind: FindingKind = sign.kind
-            text, evidence = _of_factors(group, sign)
+            yield _finding(group, sign, sign.kind, accepted, *_of_factors(group, sign))
         case Differences():
-            kind = "difference"
-            text, evidence = _of_differences(group, sign)
+            yield _finding(group, sign, "difference", accepted, *_of_differences(group, sign))
         case Shift():
-            kind = "shift"
-            text, evidence = _of_shift(group, sign)
+            yield _finding(group, sign, "shift", accepted, *_of_shift(group, sign))
+            if sign.scale != 1:
+                yield _finding(group, sign, "price_scale", accepted, *_of_scale(group, sign))
         case Alike():
-            kind = "other_series"
-            text, evidence = _of_alike(group, sign)
+            yield _finding(group, sign, "other_series", accepted, *_of_alike(group, sign))
+        case Lost():
+            text = (
+                f"{_share(sign.matched, sign.bars, group.changed)} of {_name(group)} lost their "
+                "volumes: looks like a file without them"
+            )
+            yield _finding(group, sign, "volume_scale", accepted, text, {"volumes_lost": True})
+
+
+def _finding(
+    group: Group,
+    sign: Sign,
+    kind: FindingKind,
+    accepted: Collection[str],
+    text: str,
+    evidence: dict[str, Any],
+) -> Finding:
     numbers = {
         "series": group.series, "changed": group.changed, "inserted_between": group.between,
         "compared": sign.bars, "matched": sign.matched, **evidence,
@@ -143,6 +159,8 @@ def _of_factors(group: Group, sign: Factors) -> tuple[str, dict[str, Any]]:
     }[sign.kind]
     if len(sign.stretches) == 1:
         factor = sign.stretches[0].factor
+        if sign.kind == "price_scale" and power_of_ten(factor) is None:
+            looks += ", and a split"
         if sign.kind == "adjustment" and max(factor, 1 / factor) >= _NO_DIVIDEND:
             looks = "a split, by prices alone"
         how = f"by one factor {_stretch(sign.stretches[0])}"
@@ -175,13 +193,25 @@ def _of_shift(group: Group, sign: Shift) -> tuple[str, dict[str, Any]]:
     step = INTERVAL_SECONDS[group.interval]
     seconds = sign.by.total_seconds()
     way = "earlier" if seconds > 0 else "later"
-    evidence = {"shift_seconds": seconds, "steps": round(seconds / step, 3)}
+    evidence = {
+        "shift_seconds": seconds, "steps": round(seconds / step, 3), "price_factor": sign.scale,
+    }  # fmt: skip
+    times = "" if sign.scale == 1 else f"{sign.scale:g} times "
     bars = counted(group.changed + group.between, "bar")
     return (
         f"{bars} of {_name(group)} ({group.changed:,} changed, {group.between:,} inserted between) "
-        f"have the prices of stored bars {_length(abs(sign.by))} {way} ({sign.matched:,} of "
+        f"have {times}the prices of stored bars {_length(abs(sign.by))} {way} ({sign.matched:,} of "
         f"{sign.bars:,} that were compared): looks like times that moved",
         evidence,
+    )
+
+
+def _of_scale(group: Group, sign: Shift) -> tuple[str, dict[str, Any]]:
+    bars = counted(group.changed + group.between, "bar")
+    return (
+        f"the prices of {bars} of {_name(group)} are {sign.scale:g} times those of stored bars at "
+        "other times: looks like another unit of prices",
+        {"price_factor": sign.scale},
     )
 
 

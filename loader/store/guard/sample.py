@@ -24,13 +24,15 @@ _DENSE: Final = 0.6
 @dataclass(frozen=True, slots=True)
 class Group:
     """One series with enough evidence, or all others of a provider and interval together (`symbol`
-    is None). `changed` and `between` count all of its bars, not only those of the sample."""
+    is None). `met` counts the stored bars that the file has again, `changed` and `between` those of
+    its bars, not only of the sample."""
 
     number: int
     provider: str
     symbol: str | None
     interval: str
     series: int
+    met: int
     changed: int
     between: int
     is_dense: bool
@@ -54,7 +56,7 @@ def sample(series: pl.DataFrame, evidence: Iterable[pl.DataFrame], rows: int) ->
         group=pl.struct("provider", "interval").rank("dense").cast(pl.UInt32) + alone.height
     )
     pooled = pooled.filter(pl.col("hits").sum().over("group") >= LEAST)
-    columns = ["group", *SERIES, "hits", "changed", "between", "adjacent", "bars"]
+    columns = ["group", *SERIES, "hits", "changed", "between", "adjacent", "bars", "found"]
     grouped = pl.concat([alone.select(columns), pooled.select(columns)])
     groups = {group.number: group for group in _groups(grouped)}
     most = _ROWS if rows <= _ROWS else max(_FEWEST, min(_MOST, _ROWS // max(1, grouped.height)))
@@ -62,7 +64,7 @@ def sample(series: pl.DataFrame, evidence: Iterable[pl.DataFrame], rows: int) ->
 
 
 def _groups(grouped: pl.DataFrame) -> list[Group]:
-    sums = ["hits", "changed", "between", "adjacent", "bars"]
+    sums = ["hits", "changed", "between", "adjacent", "bars", "found"]
     by_group = grouped.group_by("group").agg(
         pl.col("provider").first(), pl.col("symbol").first(), pl.col("interval").first(),
         pl.len().alias("series"), *(pl.col(name).sum() for name in sums),
@@ -75,7 +77,8 @@ def _groups(grouped: pl.DataFrame) -> list[Group]:
         found.append(
             Group(
                 row["group"], row["provider"], row["symbol"] if is_alone else None,
-                row["interval"], row["series"], row["changed"], row["between"], is_dense,
+                row["interval"], row["series"], row["found"], row["changed"], row["between"],
+                is_dense,
             )
         )  # fmt: skip
     return found

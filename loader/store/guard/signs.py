@@ -10,12 +10,13 @@ import polars as pl
 
 from loader.check.guard.differences import Differences, differences
 from loader.check.guard.factors import Factors, factors
+from loader.check.guard.lost import Lost, lost
 from loader.check.guard.shift import Shift
 from loader.db.arrow import Connection
 from loader.store.guard.sample import Group, Sample, sample
 from loader.store.guard.search import Alike, alike, shifted
 
-Sign = Factors | Differences | Shift | Alike
+Sign = Factors | Differences | Shift | Alike | Lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,9 @@ def signs(
     session: Callable[[], AbstractContextManager[Connection]],
 ) -> Signs:
     """At most one sign for each dense group of series: factors or amounts, which need no look at
-    the store, else the values of other times, else those of other series. Corrections here and
-    there have none of them, and are not looked at.
+    the store, else the values of other times, else those of other series; and another one if most
+    of its stored bars lose their volumes. Corrections here and there have none of them, and are not
+    looked at.
 
     Args:
         series: as `Watch.series` gives them.
@@ -49,6 +51,7 @@ def signs(
     seen: list[Sign] = []
     changed = pl.col("old_open").is_not_null() & pl.col("group").is_in(list(dense))
     told = chosen.rows.filter(changed)
+    losses = [each for each in lost(told) if _is_most(chosen.groups[each.group])]
     seen += factors(told)
     dense -= {sign.group for sign in seen}
     if dense:
@@ -60,5 +63,9 @@ def signs(
             seen += found
             if rest := dense - {shift.group for shift in found}:
                 seen += alike(reader, chosen, rest)
-    ordered = sorted(seen, key=lambda sign: sign.group)
+    ordered = sorted([*seen, *losses], key=lambda sign: sign.group)
     return Signs(tuple((chosen.groups[sign.group], sign) for sign in ordered), chosen)
+
+
+def _is_most(group: Group) -> bool:
+    return 2 * group.changed >= group.met
