@@ -55,12 +55,16 @@ def prune(
     with store(ctx) as url, JobRunTracker(url) as tracker:
         days = revisions_days if revisions_days is not None else 36_500
         would = history.prunable(url, days)
-        runs = 0
-        if runs_days is not None:
-            runs = sum(job.run_count for job in tracker.get_expired_runs(runs_days))
-        rejected = rejects.prunable(url, rejects_days) if rejects_days is not None else (0, 0)
         if dry_run or asked:
-            show_prunable(would, loads_days, runs, rejected, as_json and dry_run)
+            expired = tracker.get_expired_runs(runs_days) if runs_days is not None else None
+            show_prunable(
+                would,
+                revisions_days,
+                loads_days,
+                None if expired is None else sum(job.run_count for job in expired),
+                rejects.prunable(url, rejects_days) if rejects_days is not None else None,
+                as_json and dry_run,
+            )
             if dry_run:
                 return
             agreed("prune?")

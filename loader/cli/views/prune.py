@@ -13,20 +13,27 @@ if TYPE_CHECKING:
 
 
 def show_prunable(
-    would: Prunable, loads_days: int | None, runs: int, rejected: tuple[int, int], as_json: bool
+    would: Prunable,
+    revisions_days: int | None,
+    loads_days: int | None,
+    runs: int | None,
+    rejected: tuple[int, int] | None,
+    as_json: bool,
 ) -> None:
-    rejects, waiting = rejected
+    """What would go. Prints nothing of what was not asked for: its days, or numbers, are None."""
+    rejects, waiting = rejected or (0, 0)
     if as_json:
-        print_json({"dry_run": True, **asdict(would), "runs": runs, "rejects": rejects})
+        print_json({"dry_run": True, **asdict(would), "runs": runs or 0, "rejects": rejects})
         return
-    say(f"{would.revisions:,} of {counted(would.all_revisions, 'revision')} would go")
-    _show_unreadable(would)
+    if revisions_days is not None:
+        say(f"{would.revisions:,} of {counted(would.all_revisions, 'revision')} would go")
+        _show_unreadable(would)
     if loads_days is not None:
         say(f"loads older than {loads_days} days would be folded, run by run, "
                    f"of {would.all_loads:,}")  # fmt: skip
-    if runs:
+    if runs is not None:
         say(f"{counted(runs, 'run')} would go, with their files and rejected rows")
-    if rejects:
+    if rejected is not None:
         say(f"{counted(rejects, 'rejected row')} would go, of which {waiting:,} still wait")
 
 
