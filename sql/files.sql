@@ -188,3 +188,11 @@ SELECT id, state, dialect, provider, "interval", rows_read, rows_inserted, rows_
  WHERE run_id = CAST($1 AS bigint) AND path = $2 AND content_hash = $3 AND state IN ('loaded', 'known')
  ORDER BY id DESC
  LIMIT 1
+
+-- process_marked --
+-- Until this session ends, process_over waits for it: it loads files for the process $1.
+SELECT pg_advisory_lock_shared(hashtextextended(concat('mdload process ', CAST($1 AS text)), 0))
+
+-- process_over --
+-- Waits until every session of the process $1 has ended, and with it whatever it was still doing.
+SELECT pg_advisory_xact_lock(hashtextextended(concat('mdload process ', CAST($1 AS text)), 0))

@@ -74,7 +74,8 @@ def backfill(
     gc.disable()  # what is imported stays, and is walked over and over by a collector that looks
     from dataclasses import replace
 
-    from loader.cli import interrupts, memory, planning
+    from loader import memory
+    from loader.cli import interrupts, planning
     from loader.cli.store import ask_ahead
 
     memory.arrange()

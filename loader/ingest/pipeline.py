@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from loader.bars import forks
 from loader.check.file import check_settings
@@ -29,7 +29,7 @@ from loader.events import Event, FileNote, Listener, RunDone, RunStarted
 from loader.ingest import known_at
 from loader.ingest.attempts import load_file
 from loader.ingest.run import LoadRun, Others, Plans, Replaying, durable
-from loader.ingest.run.turns import Turns, load_in_turn
+from loader.ingest.run.turns import Turns, Way, load_in_turn
 from loader.read.sources import Source
 from loader.results import ChunkWrites, FileResult, LoadResult, Note, RunStatus
 from loader.settings import Settings
@@ -41,6 +41,8 @@ T = TypeVar("T")
 #: Loads the sources of a run: their results, in their order.
 AllFiles = Callable[[LoadRun, Sequence[Source]], list[FileResult]]
 
+#: In a thread of this process.
+HERE: Final = Way(load_file)
 #: Seconds for files to end by themselves once the load is cancelled.
 _PATIENCE = 0.8
 #: Seconds after which the main thread looks for signals again.
@@ -164,13 +166,22 @@ def own_of(settings: Settings, sources: Sequence[Source]) -> Sequence[Source]:
 
 
 def _all_files(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
-    """Results in the order of the sources, `workers` files at a time. An exception in this thread,
-    such as Ctrl-C, ends the wait for those that do not end by themselves; they commit nothing."""
     workers = 1 if run.settings.known_at_from else run.settings.workers
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="mdload-file")
-    turns = Turns(sources, workers)
-    threads = range(min(workers, len(sources)))
-    pending = {pool.submit(load_in_turn, run, turns, load_file) for _ in threads}
+    return side_by_side(run, sources, [HERE] * workers)
+
+
+def side_by_side(
+    run: LoadRun,
+    sources: Sequence[Source],
+    ways: Sequence[Way],
+    stop: Callable[[], None] = lambda: None,
+) -> list[FileResult]:
+    """Results in the order of the sources, which are loaded in as many `ways` at a time. An
+    exception in this thread, such as Ctrl-C, ends the wait for those that do not end by themselves;
+    they commit nothing. `stop` cancels what is loaded elsewhere."""
+    pool = ThreadPoolExecutor(len(ways), thread_name_prefix="mdload-file")
+    turns = Turns(sources, len(ways))
+    pending = {pool.submit(load_in_turn, run, turns, way) for way in ways[: len(sources)]}
     try:
         while pending:
             # In steps: a signal that comes just before a wait begins would be noticed at its end.
@@ -179,6 +190,7 @@ def _all_files(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
                 future.result()
     except BaseException:
         turns.end()
+        stop()
         pool.shutdown(wait=False, cancel_futures=True)
         given_up = time.monotonic() + _PATIENCE
         while not all(future.done() for future in pending) and time.monotonic() < given_up:

@@ -394,7 +394,8 @@ def test_what_cannot_be(mdload: Mdload, database_url: str, folder: Path, tmp_pat
 
 def test_a_task_that_runs_twice_loads_once(database_url: str, folder: Path) -> None:
     """At once, and after it has ended: both have the result of the first."""
-    from loader.ingest.ways.workers.brief import Brief
+    from loader.ingest.ways.processes.brief import Brief
+    from loader.ingest.ways.workers.brief import Briefed
     from loader.ingest.ways.workers.task import _State
     from loader.read.sources import find
     from loader.settings import Settings
@@ -413,11 +414,13 @@ def test_a_task_that_runs_twice_loads_once(database_url: str, folder: Path) -> N
         tracker.run("backfill", None, "p", "backfill") as record,
     ):
         paths = {source.name: source.full_path for source in sources}
-        brief = Brief("mdload-x", database_url, settings, record.id,
-                      compute_config_fingerprint(settings.fingerprinted), tuple(sources), paths, {},
-                      False, False, None, {})  # fmt: skip
+        brief = Brief(database_url, settings, record.id,
+                      compute_config_fingerprint(settings.fingerprinted), paths, {},
+                      False, False, None)  # fmt: skip
         assert "postgres" not in repr(brief)
-        states = [_State(brief, Worker()) for _ in range(3)]
+        states = [
+            _State(Briefed("mdload-x", brief, tuple(sources), {}), Worker()) for _ in range(3)
+        ]
         got: list[Outcome] = []
         numbers = (0, 0, 1)
         threads = [Thread(target=lambda s=s, n=n: got.append(s.load(n)))

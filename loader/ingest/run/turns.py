@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -67,14 +68,26 @@ class Turns:
         return [result for _, result in sorted(self.results.items())]
 
 
-def load_in_turn(
-    run: LoadRun, turns: Turns, load_file: Callable[[LoadRun, Source], FileResult]
-) -> None:
-    """Loads sources as long as there are some, each by `load_file`; after a file that was loaded or
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a thread loads the sources that it takes.
+
+    Attributes:
+        load_file: loads one of them.
+        together: loads the first of some, see `first_together`; None for that one.
+    """
+
+    load_file: Callable[[LoadRun, Source], FileResult]
+    together: Callable[[LoadRun, Sequence[Source]], list[FileResult]] | None = None
+
+
+def load_in_turn(run: LoadRun, turns: Turns, way: Way) -> None:
+    """Loads sources as long as there are some, one by one; after a file that was loaded or
     recognised, the next ones together with others, each time more, as far as that goes."""
+    together_first = way.together or first_together
     most, alone, failed = 1, 0, 0
     while taken := turns.take(most):
-        done = first_together(run, [source for _, source in taken]) if most > 1 else []
+        done = together_first(run, [source for _, source in taken]) if most > 1 else []
         turns.results.update((at, result) for (at, _), result in zip(taken, done, strict=False))
         if most > 1:
             failed = 0 if done else failed + 1
@@ -87,7 +100,7 @@ def load_in_turn(
             continue
         (at, source), *rest = left
         turns.give_back(rest)
-        turns.results[at] = result = load_file(run, source)
+        turns.results[at] = result = way.load_file(run, source)
         alone -= 1
         more = result.state == "known" or (
             result.state == "loaded" and together.may_load_together(run)

@@ -6,25 +6,15 @@ argument of a task, which Dask keeps with the task and shows in its errors and i
 
 from __future__ import annotations
 
-import copyreg
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Final
 
 from distributed import Worker, WorkerPlugin
 
-from loader.ingest.run import Others
+from loader.ingest.ways.processes.brief import Brief
 from loader.read.sources import Source
-from loader.settings import Settings
 
-
-def _plain(view: Mapping[Any, Any]) -> tuple[type, tuple[dict[Any, Any]]]:
-    return MappingProxyType, (dict(view),)
-
-
-copyreg.pickle(MappingProxyType, _plain)
 
 #: Variables by which the client reaches the database and buckets, and how long it waits for them:
 #: those that hold of any machine. Files and addresses of the client's machine are not among them.
@@ -45,44 +35,31 @@ def environment() -> dict[str, str]:
     return {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
 
 
-@dataclass(frozen=True)
-class Brief:
-    """One load. `name` tells it from others on the same cluster; the rest is as in `LoadRun`."""
-
-    name: str
-    url: str = field(repr=False)
-    settings: Settings = field(repr=False)
-    run_id: int | None
-    fingerprint: str
-    sources: tuple[Source, ...] = field(repr=False)
-    paths: Mapping[str, str] = field(repr=False)
-    earlier: Mapping[str, tuple[str, int]] = field(repr=False)
-    defers_commits: bool
-    began_empty: bool
-    others: Others | None = field(repr=False)
-    environment: Mapping[str, str] = field(repr=False)
-
-
 class Briefed(WorkerPlugin):  # type: ignore[misc]  # which has no types
     """The brief on a worker, and what the worker has made of it.
 
     Attributes:
+        name: tells the load from others on the same cluster.
+        sources: its files; a task names one by its number.
+        environment: variables that the worker gets.
         state: of `loader.ingest.ways.workers.task`, while the worker has any.
     """
 
     idempotent = True
 
-    def __init__(self, brief: Brief) -> None:
-        self.brief = brief
-        self.name = brief.name
+    def __init__(
+        self, name: str, brief: Brief, sources: tuple[Source, ...], environment: Mapping[str, str]
+    ) -> None:
+        self.name, self.brief, self.sources = name, brief, sources
+        self.environment = environment
         self.state: Any = None
         self._before: dict[str, str | None] = {}
 
-    def __reduce__(self) -> tuple[type, tuple[Brief]]:
-        return Briefed, (self.brief,)
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return Briefed, (self.name, self.brief, self.sources, self.environment)
 
     def setup(self, worker: Worker) -> None:
-        for name, value in self.brief.environment.items():
+        for name, value in self.environment.items():
             self._before[name] = os.environ.get(name)
             os.environ[name] = value
 

@@ -17,8 +17,9 @@ from loader.errors import MdloadError, SettingsError
 from loader.events import FileDone, FileNote, FileStarted, RowsDone
 from loader.ingest.attempts import recorded
 from loader.ingest.run import LoadRun
+from loader.ingest.ways.processes.brief import Brief
 from loader.ingest.ways.workers import task
-from loader.ingest.ways.workers.brief import Brief, Briefed, environment
+from loader.ingest.ways.workers.brief import Briefed, environment
 from loader.ingest.ways.workers.cluster import refill
 from loader.read.sources import Source
 from loader.results import FileResult, Note
@@ -47,10 +48,8 @@ class Spread:
         """
         if self._place.scheduler is not None:
             sources = [_elsewhere(source) for source in sources]
-        brief = Brief(
-            f"mdload-{secrets.token_hex(8)}", run.url, run.settings, run.run_id, run.fingerprint,
-            tuple(sources), dict(run.paths), dict(run.earlier), run.defers_commits,
-            run.losses.began_empty, run.others,
+        brief = Briefed(
+            f"mdload-{secrets.token_hex(8)}", Brief.of(run), tuple(sources),
             {} if self._place.scheduler is None else environment(),
         )  # fmt: skip
         with self._briefed(brief):
@@ -93,15 +92,15 @@ class Spread:
             run.emit(FileDone(result))
 
     @contextmanager
-    def _briefed(self, brief: Brief) -> Iterator[None]:
-        self._client.register_plugin(Briefed(brief))
+    def _briefed(self, brief: Briefed) -> Iterator[None]:
+        self._client.register_plugin(brief)
         try:
             yield
         finally:
             with suppress(Exception):  # the scheduler may be gone, and the brief with it
                 self._client.unregister_worker_plugin(brief.name)
 
-    def _all(self, run: LoadRun, brief: Brief, sources: Sequence[Source]) -> list[FileResult]:
+    def _all(self, run: LoadRun, brief: Briefed, sources: Sequence[Source]) -> list[FileResult]:
         numbers: dict[Future, int] = {}
         for n in range(len(sources)):
             key = f"{brief.name}-{n + 1}"

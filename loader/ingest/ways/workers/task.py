@@ -9,18 +9,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-import polars as pl
 from distributed import Reschedule, Worker, get_worker
 
-from loader import bars
 from loader.db.arrow import connect
-from loader.dialects.filenames import wanted
-from loader.dialects.siblings import Siblings
 from loader.errors import Cancelled, DatabaseError, MdloadError
 from loader.events import Event, FileDone, RowsDone
 from loader.ingest.attempts import load_file
-from loader.ingest.run import LoadRun
-from loader.ingest.ways.workers.brief import Brief, Briefed
+from loader.ingest.ways.processes.brief import Hours, spanned
+from loader.ingest.ways.workers.brief import Briefed
 from loader.read.sources import Source
 from loader.results import FileResult
 from loader.store.runs import ledger
@@ -40,42 +36,24 @@ class Outcome:
     hours: tuple[HourCounts, ...]
 
 
-class _Hours:
-    """Takes the place of `LoadRun.upkeep`: chunks are the client's to look after."""
-
-    def __init__(self) -> None:
-        self.of_thread = threading.local()
-
-    def committed(self, hours: HourCounts) -> None:
-        self.of_thread.found.append(hours)
-
-
 class _State:
     """What the files that a worker loads share."""
 
-    def __init__(self, brief: Brief, worker: Worker) -> None:
-        self._brief = brief
+    def __init__(self, briefed: Briefed, worker: Worker) -> None:
+        self._briefed = briefed
         self._worker = worker
         self._lock = threading.Lock()
         self._events: dict[str, list[Event]] = {}
-        self._numbers = {source.name: n for n, source in enumerate(brief.sources)}
+        self._numbers = {source.name: n for n, source in enumerate(briefed.sources)}
         self._rows: dict[str, tuple[int, int]] = {}
         self._told: dict[str, float] = {}
-        self._hours = _Hours()
-        self.run = run = LoadRun(
-            brief.settings, brief.url, brief.run_id, brief.fingerprint, self._hear
-        )
-        run.paths, run.earlier, run.others = brief.paths, brief.earlier, brief.others
-        run.defers_commits = brief.defers_commits
-        run.losses.began_empty = brief.began_empty
-        run.siblings = Siblings(p for p in run.paths.values() if wanted(p, run.settings.where))
-        run.upkeep = self._hours  # type: ignore[assignment]
-        run.alone = self._alone
+        self._hours = Hours()
+        self.run = briefed.brief.run(self._hear, self._hours)
+        self.run.alone = self._alone
 
     def load(self, number: int) -> Outcome:
-        source = self._brief.sources[number]
-        found: list[HourCounts] = []
-        self._hours.of_thread.found = found
+        source = self._briefed.sources[number]
+        found = self._hours.begin()
         with self._lock:
             self._events[source.name] = []
             self._rows[source.name] = 0, 0
@@ -104,7 +82,7 @@ class _State:
             if now - self._told.get(path, 0.0) < _EVERY:
                 return
             self._told[path] = now
-        self._worker.log_event(self._brief.name, [self._numbers[path], rows, size])
+        self._worker.log_event(self._briefed.name, [self._numbers[path], rows, size])
 
     @contextmanager
     def _alone(self, source: Source, content_hash: str) -> Iterator[FileResult | None]:
@@ -120,20 +98,11 @@ class _State:
             try:
                 done = ledger.loaded(session, self.run.run_id, source, content_hash)
                 if done is not None:
-                    self._hours.of_thread.found.append(_spanned(done))
+                    self._hours.committed(spanned(done))
                 yield done
             finally:
                 with suppress(DatabaseError):  # the server has given it back with the session
                     session.run("content_unlock", key)
-
-
-def _spanned(done: FileResult) -> HourCounts:
-    """The hours that a file may have written to, one bar each."""
-    hours = HourCounts()
-    if done.min_ts is not None and done.max_ts is not None and done.counts.written:
-        ts = pl.datetime_range(done.min_ts, done.max_ts, "1h", eager=True).cast(bars.TS)
-        hours.add(pl.DataFrame({"interval": [done.interval] * len(ts), "ts": ts}))
-    return hours
 
 
 def load_one(name: str, number: int) -> Outcome:
@@ -165,7 +134,7 @@ def _state(worker: Worker, name: str) -> _State:
     briefed = _briefed(worker, name)
     with _making:
         if briefed.state is None:
-            briefed.state = _State(briefed.brief, worker)
+            briefed.state = _State(briefed, worker)
         state: _State = briefed.state
         return state
 

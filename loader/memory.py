@@ -37,6 +37,11 @@ def arrange() -> None:
             _made.append(name)
 
 
+def inherited() -> dict[str, str]:
+    """The environment with the settings, for a process that loads files of this one."""
+    return _SETTINGS | os.environ
+
+
 def settle() -> None:
     """Leaves the environment as it was, for the programs that this process starts, and takes
     Arrow's buffers from jemalloc, where it was built in. By default they go back to the system

@@ -1,0 +1,89 @@
+"""What another process needs to know of a load before its first file."""
+
+from __future__ import annotations
+
+import copyreg
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import polars as pl
+
+from loader import bars
+from loader.dialects.filenames import wanted
+from loader.dialects.siblings import Siblings
+from loader.events import Event
+from loader.ingest.run import LoadRun, Others
+from loader.results import FileResult
+from loader.settings import Settings
+from loader.store.timescale.chunks import HourCounts
+
+
+def _plain(view: Mapping[Any, Any]) -> tuple[type, tuple[dict[Any, Any]]]:
+    return MappingProxyType, (dict(view),)
+
+
+copyreg.pickle(MappingProxyType, _plain)
+
+
+@dataclass(frozen=True)
+class Brief:
+    """One load; all is as in `LoadRun`."""
+
+    url: str = field(repr=False)
+    settings: Settings = field(repr=False)
+    run_id: int | None
+    fingerprint: str
+    paths: Mapping[str, str] = field(repr=False)
+    earlier: Mapping[str, tuple[str, int]] = field(repr=False)
+    defers_commits: bool
+    began_empty: bool
+    others: Others | None = field(repr=False)
+
+    @classmethod
+    def of(cls, run: LoadRun) -> Brief:
+        """What another process has to know of `run`."""
+        return cls(
+            run.url, run.settings, run.run_id, run.fingerprint, dict(run.paths),
+            dict(run.earlier), run.defers_commits, run.losses.began_empty, run.others,
+        )  # fmt: skip
+
+    def run(
+        self, hear: Callable[[Event], None], hours: Hours, make: type[LoadRun] = LoadRun
+    ) -> LoadRun:
+        """The load in the process that has the brief."""
+        run = make(self.settings, self.url, self.run_id, self.fingerprint, hear)
+        run.paths, run.earlier, run.others = self.paths, self.earlier, self.others
+        run.defers_commits = self.defers_commits
+        run.losses.began_empty = self.began_empty
+        run.siblings = Siblings(p for p in run.paths.values() if wanted(p, run.settings.where))
+        run.upkeep = hours  # type: ignore[assignment]
+        return run
+
+
+class Hours:
+    """Takes the place of `LoadRun.upkeep` in a process that only loads files: chunks are looked
+    after where the run is recorded. What a thread has written since `begin` is in `found`."""
+
+    def __init__(self) -> None:
+        self._of_thread = threading.local()
+
+    def begin(self) -> list[HourCounts]:
+        """The list that takes what this thread writes from now on."""
+        found: list[HourCounts] = []
+        self._of_thread.found = found
+        return found
+
+    def committed(self, hours: HourCounts) -> None:
+        self._of_thread.found.append(hours)
+
+
+def spanned(done: FileResult) -> HourCounts:
+    """The hours that a file may have written to, one bar each."""
+    hours = HourCounts()
+    if done.min_ts is not None and done.max_ts is not None and done.counts.written:
+        ts = pl.datetime_range(done.min_ts, done.max_ts, "1h", eager=True).cast(bars.TS)
+        hours.add(pl.DataFrame({"interval": [done.interval] * len(ts), "ts": ts}))
+    return hours
