@@ -55,7 +55,7 @@ def settle() -> None:
         pl.thread_pool_size()  # makes the pool, which reads it
     while _made:
         del os.environ[_made.pop()]
-    import pyarrow as pa
+    import pyarrow as pa  # noqa: PLC0415 - after `arrange`
 
     with suppress(NotImplementedError):
         pa.set_memory_pool(pa.jemalloc_memory_pool())

@@ -8,6 +8,7 @@ from dataclasses import replace
 from loader.errors import SettingsError
 from loader.events import Listener
 from loader.ingest import pipeline
+from loader.ingest.ways.processes.team import processes_of, started
 from loader.read.sources import Source
 from loader.results import LoadResult
 from loader.settings import Settings
@@ -58,7 +59,10 @@ def load(
         SchemaOutOfDate: the tables of tenants are not there.
     """
     if settings.on is None:
-        return _load(settings, url, sources, listeners, about, None)
+        if not (count := processes_of(settings, pipeline.own_of(settings, sources))):
+            return _load(settings, url, sources, listeners, about, None)
+        with started(count) as team:
+            return _load(settings, url, sources, listeners, about, team)
     from loader.ingest.ways.workers.cluster import connected  # noqa: PLC0415 - rarely
 
     with connected(settings.on) as client:

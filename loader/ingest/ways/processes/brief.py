@@ -1,4 +1,5 @@
-"""What another process needs to know of a load before its first file."""
+"""What another process needs to know of a load before its first file, and what is asked of it
+and answered then."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from loader.dialects.filenames import wanted
 from loader.dialects.siblings import Siblings
 from loader.events import Event
 from loader.ingest.run import LoadRun, Others
+from loader.read.sources import Source
 from loader.results import FileResult
 from loader.settings import Settings
 from loader.store.timescale.chunks import HourCounts
@@ -61,6 +63,24 @@ class Brief:
         run.siblings = Siblings(p for p in run.paths.values() if wanted(p, run.settings.where))
         run.upkeep = hours  # type: ignore[assignment]
         return run
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Files to load: as many of the first as go `together`, or the only one."""
+
+    together: bool
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of them: the results of the first, what was emitted, and the bars that were
+    written, by hour."""
+
+    results: list[FileResult]
+    events: list[Event]
+    hours: list[HourCounts]
 
 
 class Hours:

@@ -15,7 +15,6 @@ from distributed import Worker, WorkerPlugin
 from loader.ingest.ways.processes.brief import Brief
 from loader.read.sources import Source
 
-
 #: Variables by which the client reaches the database and buckets, and how long it waits for them:
 #: those that hold of any machine. Files and addresses of the client's machine are not among them.
 _ENVIRONMENT: Final = (

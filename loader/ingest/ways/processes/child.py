@@ -1,0 +1,116 @@
+"""What runs in a process that loads files for another one.
+
+Its lifeline is a pipe whose other end the parent holds. When that is closed, by the parent or
+because it was killed, the process cancels what it loads, and ends.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import signal
+import threading
+import time
+import traceback
+from contextlib import suppress
+from typing import IO, Any, Final, NoReturn
+
+from loader import memory
+from loader.db.arrow import Connection
+from loader.events import Event
+from loader.ingest.attempts import load_file
+from loader.ingest.run import LoadRun
+from loader.ingest.run.turns import first_together
+from loader.ingest.ways.processes.brief import Answer, Asked, Brief, Hours
+from loader.ingest.ways.processes.process import READY
+from loader.results import FileResult
+
+#: Seconds for a load to end by itself once it is cancelled.
+_PATIENCE: Final = 2.0
+_IGNORED: Final = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+class _MarkedRun(LoadRun):
+    """A load of which the server can tell whether this process still does anything in it."""
+
+    mark = ""
+
+    def _connected(self, autocommit: bool) -> Connection:
+        connection = super()._connected(autocommit)
+        try:
+            if autocommit:
+                connection.run("process_marked", self.mark)
+            else:
+                with connection.transaction():
+                    connection.run("process_marked", self.mark)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def main(lifeline: int) -> NoReturn:
+    """Loads what the parent asks for until it asks for nothing more, and ends the process."""
+    for name in _IGNORED:  # they are the parent's, which passes on what follows
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    memory.settle()
+    gc.freeze()
+    gc.enable()
+    asked, answers = open(os.dup(0), "rb"), open(os.dup(1), "wb")  # noqa: SIM115
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)  # what a library prints is not part of an answer
+    with suppress(BrokenPipeError, EOFError):
+        answers.write(READY)
+        answers.flush()
+        _serve(asked, answers, lifeline)
+    os._exit(0)
+
+
+def _serve(asked: IO[bytes], answers: IO[bytes], lifeline: int) -> None:
+    """Answers until there are no more questions.
+
+    Raises:
+        EOFError, BrokenPipeError: the parent is gone, or wants nothing more.
+    """
+    mark, brief = pickle.load(asked)  # noqa: S301 - of the parent
+    assert isinstance(brief, Brief)
+    events: list[Event] = []
+    hours = Hours()
+    _MarkedRun.mark = mark
+    run = brief.run(events.append, hours, _MarkedRun)
+    threading.Thread(target=_end_with, args=(lifeline, run), daemon=True).start()
+    try:
+        while True:
+            question: Asked = pickle.load(asked)  # noqa: S301
+            found = hours.begin()
+            answer: Any
+            try:
+                answer = Answer(_loaded(run, question), events.copy(), found)
+            except Exception as error:  # the parent raises it
+                error.add_note("".join(traceback.format_exception(error)))
+                answer = error
+            events.clear()
+            answers.write(pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
+            answers.flush()
+    finally:
+        run.close()
+
+
+def _loaded(run: LoadRun, question: Asked) -> list[FileResult]:
+    if question.together:
+        return first_together(run, question.sources)
+    (source,) = question.sources
+    return [load_file(run, source)]
+
+
+def _end_with(lifeline: int, run: LoadRun) -> None:
+    """Waits until the lifeline is cut; then cancels the load, and ends the process if that takes
+    too long."""
+    os.read(lifeline, 1)
+    given_up = time.monotonic() + _PATIENCE
+    while time.monotonic() < given_up:
+        run.cancel()  # repeatedly: a statement may begin just after the cancel
+        time.sleep(0.2)
+    os._exit(1)

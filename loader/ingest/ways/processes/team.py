@@ -1,0 +1,201 @@
+"""Loads the files of a run with processes beside the threads of this one."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from threading import Lock
+from typing import Final
+
+from loader.errors import Cancelled, DatabaseError, MdloadError
+from loader.events import Committed, FileDone, FileNote, FileStarted, RowsDone
+from loader.ingest.attempts import load_file, recorded
+from loader.ingest.pipeline import HERE, side_by_side
+from loader.ingest.run import STOPPED, LoadRun
+from loader.ingest.run.turns import Way, first_together
+from loader.ingest.ways.processes.brief import Asked, Brief, spanned
+from loader.ingest.ways.processes.process import Gone, Process
+from loader.read.sources import Source, content_hash
+from loader.results import FileResult, Note
+from loader.settings import Settings
+from loader.store.runs import ledger
+
+#: Bytes of a file that may be small.
+_SMALL: Final = 4 << 20
+#: So many files pay for the start of a process.
+_FILES: Final = 100
+
+
+def processes_of(settings: Settings, sources: Sequence[Source]) -> int:
+    """How many processes load the sources faster than as many threads would: none of few files, or
+    of large ones, where most time is spent outside of Python."""
+    by_itself = (
+        settings.workers < 2 or settings.dry_run or settings.tenant or settings.commit_every
+        or settings.by_time or settings.known_at_from
+    )  # fmt: skip
+    if by_itself or os.name != "posix" or any(s.is_copy or s.size_bytes > _SMALL for s in sources):
+        return 0
+    return max(min(settings.workers, len(sources) // _FILES) - 1, 0)
+
+
+@contextmanager
+def started(processes: int) -> Iterator[Team]:
+    """So many processes; they have ended when the context ends."""
+    team = Team()
+    try:
+        for _ in range(processes):
+            team.add()
+        yield team
+    finally:
+        team.close()
+
+
+class Team:
+    """Processes, and how they load the files of a run."""
+
+    def __init__(self) -> None:
+        self._processes: list[Process] = []
+        self._lock = Lock()
+        self._stopped = False
+
+    def add(self) -> Process | None:
+        """Starts one more; None if the system has no room for it, or the load is over."""
+        with self._lock:
+            if self._stopped:
+                return None
+            try:
+                process = Process()
+            except OSError:
+                return None
+            self._processes.append(process)
+            return process
+
+    def __call__(self, run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
+        """The results, in the order of `sources`. An exception in this thread, such as Ctrl-C,
+        cancels what the processes load."""
+        brief = Brief.of(run)
+        away = [_Away(self, process, brief) for process in self._processes]
+        ways = [HERE] * max(run.settings.workers - len(away), 1)
+        return side_by_side(
+            run, sources, [*ways, *(Way(each.load_file, each.together) for each in away)], self.stop
+        )
+
+    def stop(self) -> None:
+        """Cancels what they load, and starts no more."""
+        with self._lock:
+            self._stopped = True
+        for process in self._processes:
+            process.cancel()
+
+    def close(self) -> None:
+        with self._lock:
+            self._stopped = True
+        for process in self._processes:
+            process.close()
+
+
+class _Away:
+    """A process that one thread has files loaded by. If it dies, another one takes its place."""
+
+    def __init__(self, team: Team, process: Process | None, brief: Brief) -> None:
+        self._team, self._process, self._brief = team, process, brief
+        self._mark = ""
+
+    def together(self, run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
+        """As `loader.ingest.run.turns.first_together`."""
+        try:
+            return self._answer(run, sources, together=True)
+        except Gone:
+            return self._once_more(run, sources)
+
+    def load_file(self, run: LoadRun, source: Source) -> FileResult:
+        """As `loader.ingest.attempts.load_file`."""
+        try:
+            (result,) = self._answer(run, [source], together=False)
+        except Gone:
+            (result,) = self._once_more(run, [source])
+        return result
+
+    def _answer(
+        self, run: LoadRun, sources: Sequence[Source], *, together: bool
+    ) -> list[FileResult]:
+        """What the process makes of the files. Where none can be started, this thread loads them.
+
+        Raises:
+            Gone: the process has died.
+        """
+        if self._process is not None and not self._mark and not self._process.is_ready():
+            self._process = None  # nor would another one be
+        if self._process is None:
+            return first_together(run, sources) if together else [load_file(run, sources[0])]
+        if not self._mark:
+            self._mark = secrets.token_hex(16)
+            self._process.brief(pickle.dumps((self._mark, self._brief), pickle.HIGHEST_PROTOCOL))
+        answer = self._process.ask(Asked(together, tuple(sources)))
+        for event in answer.events:
+            run.emit(event)
+        for hours in answer.hours:
+            run.upkeep.committed(hours)
+        return answer.results
+
+    def _once_more(self, run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
+        """The results of files whose process has died: as the ledger has them, or loaded one by
+        one by other processes. A file that ends two of them has failed."""
+        results = []
+        self._replace(run, sources)
+        for source in sources:
+            result = self._recalled(run, source)
+            if result is None:
+                try:
+                    (result,) = self._answer(run, [source], together=False)
+                except Gone:
+                    self._replace(run, [source])
+                    result = self._recalled(run, source) or _failed(run, source)
+            results.append(result)
+        return results
+
+    def _replace(self, run: LoadRun, sources: Sequence[Source]) -> None:
+        """Waits until the server is done with what the dead process has sent, and starts another
+        one."""
+        run.stop_if_cancelled()
+        assert self._process is not None
+        how = self._process.ended_by()
+        what = f"a process that loads files has ended ({how}): loading again what it had in hand"
+        run.emit(FileNote(sources[0].name, Note("run", what)))
+        # If the server is gone itself, it does nothing more for the process either.
+        with suppress(DatabaseError), run.connection(autocommit=True) as session:
+            session.run("process_over", self._mark)
+        self._process, self._mark = self._team.add(), ""
+
+    def _recalled(self, run: LoadRun, source: Source) -> FileResult | None:
+        """The result of a file that the dead process has committed."""
+        with suppress(MdloadError), run.connection(autocommit=True) as session:
+            assert run.run_id is not None
+            digest = content_hash(source, run.stop_if_cancelled)
+            done = ledger.loaded(session, run.run_id, source, digest)
+            if done is not None:
+                run.upkeep.committed(spanned(done))
+                run.emit(FileStarted(source.name, source.size_bytes))
+                run.emit(RowsDone(source.name, done.counts.read, source.size_bytes))
+                run.emit(Committed(source.name, done.counts, done.rejected))
+                run.emit(FileDone(done))
+                return done
+        return None
+
+
+def _failed(run: LoadRun, source: Source) -> FileResult:
+    if run.cancelled.is_set():
+        raise Cancelled(STOPPED)
+    what = "the processes that loaded it ended, one after the other"
+    result = FileResult(
+        source.name, "failed", error=f"{source.name}: {what}", fault=what,
+        hint="is there enough memory? load it alone with fewer --batch-rows",
+        size_bytes=source.size_bytes, exit_code=MdloadError.exit_code, retryable=True,
+    )  # fmt: skip
+    run.emit(FileStarted(source.name, source.size_bytes))
+    result = recorded(run, source, result)
+    run.emit(FileDone(result))
+    return result
