@@ -23,8 +23,12 @@ from loader.settings import Settings
 from loader.store.timescale.chunks import HourCounts
 
 
-def _plain(view: Mapping[Any, Any]) -> tuple[type, tuple[dict[Any, Any]]]:
-    return MappingProxyType, (dict(view),)
+def _view(plain: dict[Any, Any]) -> Mapping[Any, Any]:
+    return MappingProxyType(plain)
+
+
+def _plain(view: Mapping[Any, Any]) -> tuple[Callable[..., Any], tuple[dict[Any, Any]]]:
+    return _view, (dict(view),)
 
 
 copyreg.pickle(MappingProxyType, _plain)

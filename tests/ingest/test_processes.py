@@ -1,0 +1,309 @@
+"""Many small files that `--workers` loads with processes, and what becomes of the files if a
+process, the whole command or its reader ends in the middle."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loader.events import Event, FileDone, FileNote
+from loader.ingest.ways import chosen
+from loader.ingest.ways.processes import team
+from loader.ingest.ways.processes.brief import Answer, Asked
+from loader.ingest.ways.processes.process import Process
+from loader.read.sources import find
+from loader.results import LoadResult
+from loader.settings import Settings
+from tests.conftest import Ran, database, environment
+from tests.support.both_ways import ODD, Way, frame, symbol, written
+from tests.support.sql import fetch
+
+Mdload = Callable[..., Ran]
+FILES, ROWS = 300, 12
+LOADED = "SELECT count(*) FROM job_run_files WHERE state = 'loaded'"
+
+
+class Several(Way):
+    """Two workers, one of them a process."""
+
+    def load(self, files: Sequence[str], **settings: Any) -> LoadResult:
+        self.events.clear()
+        with find(files) as sources:
+            options = Settings(workers=2, **settings)
+            return chosen.load(options, self.url, sources, [self.hear])
+
+    def hear(self, event: Event) -> None:
+        self.events.append(event)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Process, Asked]]]:
+    """What processes are asked, of which few files have one started."""
+    every: list[tuple[Process, Asked]] = []
+    ask = Process.ask
+
+    def heard(process: Process, question: Asked) -> Answer:
+        every.append((process, question))
+        return ask(process, question)
+
+    monkeypatch.setattr(Process, "ask", heard)
+    monkeypatch.setattr(team, "_FILES", 2)
+    yield every
+    for process, _ in every:
+        assert process._process.poll() is not None, "it goes on"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "dumps"
+    made.mkdir()
+    for n in range(FILES):
+        written(made, n, frame(symbol(n)))
+    return made
+
+
+def check_each_file_once(url: str, files: int = FILES) -> None:
+    """One row of the ledger for each file, its bars as they are in it, and none twice."""
+    assert fetch(url, "SELECT count(*), count(DISTINCT path), sum(rows_inserted) FROM job_run_files"
+                      " WHERE state = 'loaded'") == [(files, files, files * ROWS)]  # fmt: skip
+    stored = fetch(url, "SELECT symbol, count(*), sum(close)::float FROM bars_ohlcv GROUP BY 1")
+    # Closes of 1.25, 1.26, … for twelve rows.
+    assert sorted(stored) == [(symbol(n), ROWS, pytest.approx(15.66)) for n in range(files)]
+    assert fetch(url, "SELECT count(*) FROM bars_ohlcv_revisions") == [(0,)]
+    assert fetch(url, "SELECT count(*), count(DISTINCT file_id) FROM bars_loads") == [
+        (files, files)
+    ]
+
+
+def test_odd_and_plain_files_come_out_as_from_one_worker(
+    server_url: str,
+    template: str,
+    database_url: str,
+    tmp_path: Path,
+    asked: list[tuple[Process, Asked]],
+) -> None:
+    plain = [written(tmp_path, n, frame(symbol(n), rows=1 + n % 30)) for n in range(40)]
+    odd = [written(tmp_path, 100 + n, table(symbol(100 + n))) for n, table in
+           enumerate(ODD.values())]  # fmt: skip
+    text = []
+    for n in range(40):
+        table = frame(symbol(200 + n)) if n % 7 else frame(symbol(200 + n), volume=-1.0)
+        table.write_csv(tmp_path / f"{200 + n}.csv")
+        text.append(str(tmp_path / f"{200 + n}.csv"))
+    (tmp_path / "empty.csv").write_text("")
+    files = [*plain[:20], *odd[:25], *text, *plain[20:], str(tmp_path / "empty.csv"), *odd[25:]]
+    with database(server_url, template) as other:
+        one, two = Way(other), Several(database_url)
+        for settings in ({}, {}, {"force": True}):
+            asked.clear()
+            first, second = one.load(files, **settings), two.load(files, **settings)
+            assert [replace(file, file_id=None) for file in second.files] == [
+                replace(file, file_id=None) for file in first.files
+            ]
+            assert [len(set(map(str, rows))) for rows in two.books(second)] == [
+                len(set(map(str, rows))) for rows in one.books(first)
+            ]
+            assert [Counter(map(str, rows)) for rows in two.books(second)] == [
+                Counter(map(str, rows)) for rows in one.books(first)
+            ]
+            assert [Counter(map(str, rows)) for rows in two.store()] == [
+                Counter(map(str, rows)) for rows in one.store()
+            ]
+            assert two.told() == one.told()
+            assert {s.path for s in first.files} == {s.path for s in second.files}
+            assert sum(len(question.sources) for _, question in asked) > 10
+        assert first.counts.rejected > 0
+        assert {file.state for file in first.files} >= {"loaded", "failed"}
+
+
+def test_a_process_that_is_killed_costs_no_file(
+    database_url: str, folder: Path, asked: list[tuple[Process, Asked]]
+) -> None:
+    """At four moments, with questions in its hands."""
+    several = Several(database_url)
+    done = 0
+
+    def killing(event: Event) -> None:
+        nonlocal done
+        several.events.append(event)
+        if isinstance(event, FileDone):
+            done += 1
+            if done in (5, 60, 130, 200):
+                asked[-1][0]._process.kill()
+
+    several.hear = killing  # type: ignore[method-assign]
+    result = several.load([str(folder)])
+    assert result.status == "success"
+    assert (result.counts.inserted, len(result.files)) == (FILES * ROWS, FILES)
+    assert [file.path for file in result.files] == sorted(file.path for file in result.files)
+    done_of = Counter(e.result.path for e in several.events if isinstance(e, FileDone))
+    assert set(done_of.values()) == {1}
+    assert len(done_of) == FILES
+    notes = [e.text for e in several.events if isinstance(e, FileNote)]
+    killed = [text for text in notes if "has ended (signal SIGKILL)" in text]
+    assert 1 <= len(killed) <= 4
+    assert len({process for process, _ in asked}) == len(killed) + 1
+    check_each_file_once(database_url)
+
+
+def test_a_file_that_ends_two_processes_has_failed(
+    database_url: str,
+    folder: Path,
+    asked: list[tuple[Process, Asked]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard = Process.ask
+    bad: set[str] = set()
+
+    def ended(process: Process, question: Asked) -> Answer:
+        names = {source.name for source in question.sources}
+        if not bad:
+            bad.add(question.sources[-1].name)
+        if bad & names:
+            process._process.kill()
+            process._process.wait()
+        return heard(process, question)
+
+    monkeypatch.setattr(Process, "ask", ended)
+    several = Several(database_url)
+    result = several.load([str(folder)])
+    (failed,) = [file for file in result.files if file.exit_code]
+    assert {failed.path} == bad
+    assert failed.error == f"{failed.path}: the processes that loaded it ended, one after the other"
+    assert failed.hint is not None
+    assert "--batch-rows" in failed.hint
+    assert (result.status, result.exit_code) == ("failure", 1)
+    assert result.counts.inserted == (FILES - 1) * ROWS
+    assert fetch(database_url, "SELECT path FROM job_run_files WHERE state = 'failed'") == [
+        (failed.path,)
+    ]
+
+
+def test_without_a_process_the_threads_load_all(
+    database_url: str, folder: Path, asked: list[tuple[Process, Asked]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    result = Several(database_url).load([str(folder)])
+    assert result.status == "success"
+    assert asked == []
+    check_each_file_once(database_url)
+
+
+def test_the_same_content_twice(
+    database_url: str, tmp_path: Path, asked: list[tuple[Process, Asked]]
+) -> None:
+    """Also at the same time: bars are there once, and each file has a result."""
+    files = [written(tmp_path, n, frame(symbol(n // 2))) for n in range(80)]
+    result = Several(database_url).load(files)
+    assert result.status == "success"
+    assert result.counts.inserted == 40 * ROWS
+    states = Counter(file.state for file in result.files)
+    assert set(states) <= {"loaded", "known"}
+    assert fetch(database_url, "SELECT count(*), count(DISTINCT symbol) FROM bars_ohlcv") == [
+        (40 * ROWS, 40)
+    ]
+    assert len(asked) > 2
+
+
+@contextmanager
+def loading(url: str, folder: Path, home: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """`mdload backfill --workers 2` in a group of its own, as a terminal has it, while it loads;
+    and the process that it has started."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "loader", "backfill", str(folder), "--workers", "2",
+         "--database", url],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0,
+        env=environment(home),
+    )  # fmt: skip
+    try:
+        for _ in range(6000):
+            assert process.poll() is None, process.communicate()
+            if (child := child_of(process.pid)) and fetch(url, LOADED)[0][0] > 10:
+                break
+            time.sleep(0.005)
+        yield process, child
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def child_of(pid: int) -> int:
+    """The process that loads files for `pid`; 0 while there is none."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            with open(f"/proc/{child}/cmdline", "rb") as file:
+                if b"processes.child" in file.read():
+                    return int(child)
+    return 0
+
+
+def has_ended(pid: int) -> bool:
+    for _ in range(600):
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except FileNotFoundError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+linux = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks into /proc")
+
+
+@linux
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_the_process_ends_with_the_command(
+    database_url: str, folder: Path, tmp_path: Path, mdload: Mdload, ending: signal.Signals
+) -> None:
+    """No file is half there, and the same command loads the rest."""
+    secret = "postgres@/"
+    with loading(database_url, folder, tmp_path / "home") as (process, child):
+        for file in ("cmdline", "environ"):
+            assert secret not in Path(f"/proc/{child}/{file}").read_text()
+        assert secret in Path(f"/proc/{process.pid}/cmdline").read_text()
+        os.killpg(process.pid, ending)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == (-9 if ending == signal.SIGKILL else 130), (out, err)
+        assert has_ended(child)
+    assert "Traceback" not in err
+    done = fetch(database_url, LOADED)[0][0]
+    assert done < FILES
+    assert fetch(database_url, "SELECT count(*), count(DISTINCT symbol) FROM bars_ohlcv") == [
+        (done * ROWS, done)
+    ]
+    again = mdload("backfill", str(folder), "--workers", "2", "--database", database_url)
+    assert again.code == 0, again.err
+    check_each_file_once(database_url)
+
+
+@linux
+def test_a_command_line_without_a_main_guard(
+    database_url: str, folder: Path, tmp_path: Path
+) -> None:
+    """Its process is no copy of the script."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, loader\n"
+        f"print(os.getpid(), loader.load({str(folder)!r}, {database_url!r}, workers=2).status)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False,
+        env=environment(tmp_path / "home"),
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.count("success") == 1
+    assert ran.stdout.count("\n") == 1
+    check_each_file_once(database_url)
