@@ -74,9 +74,9 @@ def backfill(
     gc.disable()  # what is imported stays, and is walked over and over by a collector that looks
     from dataclasses import replace
 
-    from loader import memory
     from loader.cli import interrupts, planning
     from loader.cli.store import ask_ahead
+    from loader.read import memory
 
     memory.arrange()
     ask_ahead(ctx)  # while Polars and the rest are imported

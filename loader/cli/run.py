@@ -89,7 +89,7 @@ def run(
     with exit code 7, or waits. Errors that can pass are retried. The exit code is the highest of
     all jobs.
     """
-    from loader import memory
+    from loader.read import memory
 
     memory.arrange()
     from loader.cli.store import store

@@ -43,7 +43,7 @@ THREADS = f"""
 import os, sys
 os.cpu_count = lambda: int(sys.argv[2])
 if sys.argv[1] == "ours":
-    from loader import memory
+    from loader.read import memory
     memory.arrange()
 import pyarrow
 print(len(os.listdir("/proc/self/task")), os.environ.get("_RJEM_MALLOC_CONF"))

@@ -16,7 +16,6 @@ import traceback
 from contextlib import suppress
 from typing import IO, Any, Final, NoReturn
 
-from loader import memory
 from loader.db.arrow import Connection
 from loader.events import Event
 from loader.ingest.attempts import load_file
@@ -24,6 +23,7 @@ from loader.ingest.run import LoadRun
 from loader.ingest.run.turns import first_together
 from loader.ingest.ways.processes.brief import Answer, Asked, Brief, Hours
 from loader.ingest.ways.processes.process import READY
+from loader.read import memory
 from loader.results import FileResult
 
 #: Seconds for a load to end by itself once it is cancelled.

@@ -10,8 +10,8 @@ import sys
 from contextlib import suppress
 from typing import Final
 
-from loader import memory
 from loader.ingest.ways.processes.brief import Answer, Asked
+from loader.read import memory
 
 #: Modules come from where they come from here. Imports make no garbage to look for.
 _CODE: Final = (
