@@ -63,6 +63,11 @@ class Turns:
             self._left.clear()
 
     @property
+    def are_over(self) -> bool:
+        """Whether there is none to take, unless one is given back."""
+        return not self._left
+
+    @property
     def all_results(self) -> list[FileResult]:
         """The results in the order of the sources, once all of them were loaded."""
         return [result for _, result in sorted(self.results.items())]
@@ -75,15 +80,19 @@ class Way:
     Attributes:
         load_file: loads one of them.
         together: loads the first of some, see `first_together`; None for that one.
+        begin: called before the first of them; whether there is anything for it to load by then.
     """
 
     load_file: Callable[[LoadRun, Source], FileResult]
     together: Callable[[LoadRun, Sequence[Source]], list[FileResult]] | None = None
+    begin: Callable[[Turns], bool] = lambda turns: True
 
 
 def load_in_turn(run: LoadRun, turns: Turns, way: Way) -> None:
     """Loads sources as long as there are some, one by one; after a file that was loaded or
     recognised, the next ones together with others, each time more, as far as that goes."""
+    if not way.begin(turns):
+        return
     together_first = way.together or first_together
     most, alone, failed = 1, 0, 0
     while taken := turns.take(most):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import pickle
+import select
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -20,6 +22,8 @@ _CODE: Final = (
 )
 #: What it says first.
 READY: Final = b"ready"
+#: Milliseconds after which one that starts may not be wanted any more.
+_LOOK: Final = 20
 #: Seconds for a process with nothing to do to end.
 _MOMENT: Final = 1.0
 
@@ -52,10 +56,15 @@ class Process:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._asked, self._answers = self._process.stdin, self._process.stdout
-        self._cut = False
+        self._cut = self._briefed = False
 
-    def is_ready(self) -> bool:
-        """Whether it has started; waits for that."""
+    def is_ready(self, wanted: Callable[[], bool]) -> bool | None:
+        """Whether it has started; waits for that while it is `wanted`. None if it is not."""
+        ready = select.poll()
+        ready.register(self._answers, select.POLLIN)
+        while not ready.poll(_LOOK):
+            if not wanted():
+                return None
         return self._answers.read(len(READY)) == READY
 
     def brief(self, brief: bytes) -> None:
@@ -64,6 +73,7 @@ class Process:
         Raises:
             Gone: there is nobody to take it.
         """
+        self._briefed = True
         self._send(brief)
 
     def ask(self, question: Asked) -> Answer:
@@ -90,10 +100,10 @@ class Process:
             os.close(self._lifeline)
 
     def close(self) -> None:
-        """Ends it, and returns once it has ended."""
+        """Ends it, and returns once it has ended: at once if it was cancelled, or has no brief."""
         with suppress(OSError, ValueError):
             self._asked.close()
-        if not self._cut:
+        if self._briefed and not self._cut:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(_MOMENT)
         self._process.kill()

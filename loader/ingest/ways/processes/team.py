@@ -15,7 +15,7 @@ from loader.events import Committed, FileDone, FileNote, FileStarted, RowsDone
 from loader.ingest.attempts import load_file, recorded
 from loader.ingest.pipeline import HERE, side_by_side
 from loader.ingest.run import STOPPED, LoadRun
-from loader.ingest.run.turns import Way, first_together
+from loader.ingest.run.turns import Turns, Way, first_together
 from loader.ingest.ways.processes.brief import Asked, Brief, spanned
 from loader.ingest.ways.processes.process import Gone, Process
 from loader.read.sources import Source, content_hash
@@ -49,6 +49,9 @@ def started(processes: int) -> Iterator[Team]:
         for _ in range(processes):
             team.add()
         yield team
+    except BaseException:
+        team.stop()
+        raise
     finally:
         team.close()
 
@@ -79,9 +82,8 @@ class Team:
         brief = Brief.of(run)
         away = [_Away(self, process, brief) for process in self._processes]
         ways = [HERE] * max(run.settings.workers - len(away), 1)
-        return side_by_side(
-            run, sources, [*ways, *(Way(each.load_file, each.together) for each in away)], self.stop
-        )
+        ways += [Way(each.load_file, each.together, each.begin) for each in away]
+        return side_by_side(run, sources, ways, self.stop)
 
     def stop(self) -> None:
         """Cancels what they load, and starts no more."""
@@ -100,9 +102,19 @@ class Team:
 class _Away:
     """A process that one thread has files loaded by. If it dies, another one takes its place."""
 
-    def __init__(self, team: Team, process: Process | None, brief: Brief) -> None:
-        self._team, self._process, self._brief = team, process, brief
+    def __init__(self, team: Team, process: Process, brief: Brief) -> None:
+        self._team, self._brief = team, brief
+        self._process: Process | None = process
         self._mark = ""
+
+    def begin(self, turns: Turns) -> bool:
+        """Waits until the process has started; whether there is anything to load then. Where it
+        cannot start, this thread loads files itself."""
+        assert self._process is not None
+        ready = self._process.is_ready(lambda: not turns.are_over)
+        if ready is False:
+            self._process = None
+        return ready is not None
 
     def together(self, run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
         """As `loader.ingest.run.turns.first_together`."""
@@ -127,8 +139,6 @@ class _Away:
         Raises:
             Gone: the process has died.
         """
-        if self._process is not None and not self._mark and not self._process.is_ready():
-            self._process = None  # nor would another one be
         if self._process is None:
             return first_together(run, sources) if together else [load_file(run, sources[0])]
         if not self._mark:
@@ -169,21 +179,25 @@ class _Away:
         with suppress(DatabaseError), run.connection(autocommit=True) as session:
             session.run("process_over", self._mark)
         self._process, self._mark = self._team.add(), ""
+        if self._process is not None and not self._process.is_ready(
+            lambda: not run.cancelled.is_set()
+        ):
+            self._process = None  # nor would another one be
 
     def _recalled(self, run: LoadRun, source: Source) -> FileResult | None:
         """The result of a file that the dead process has committed."""
+        done = None
         with suppress(MdloadError), run.connection(autocommit=True) as session:
             assert run.run_id is not None
             digest = content_hash(source, run.stop_if_cancelled)
             done = ledger.loaded(session, run.run_id, source, digest)
-            if done is not None:
-                run.upkeep.committed(spanned(done))
-                run.emit(FileStarted(source.name, source.size_bytes))
-                run.emit(RowsDone(source.name, done.counts.read, source.size_bytes))
-                run.emit(Committed(source.name, done.counts, done.rejected))
-                run.emit(FileDone(done))
-                return done
-        return None
+        if done is not None:
+            run.upkeep.committed(spanned(done))
+            run.emit(FileStarted(source.name, source.size_bytes))
+            run.emit(RowsDone(source.name, done.counts.read, source.size_bytes))
+            run.emit(Committed(source.name, done.counts, done.rejected))
+            run.emit(FileDone(done))
+        return done
 
 
 def _failed(run: LoadRun, source: Source) -> FileResult:
