@@ -26,7 +26,7 @@ from loader.store.runs import ledger
 #: Bytes of a file that may be small.
 _SMALL: Final = 4 << 20
 #: So many files pay for the start of a process.
-_FILES: Final = 100
+_FILES: Final = 150
 
 
 def processes_of(settings: Settings, sources: Sequence[Source]) -> int:
