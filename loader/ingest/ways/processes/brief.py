@@ -57,7 +57,7 @@ class Brief:
         )  # fmt: skip
 
     def run(
-        self, hear: Callable[[Event], None], hours: Hours, make: type[LoadRun] = LoadRun
+        self, hear: Callable[[Event], None], hours: Hours, make: Callable[..., LoadRun] = LoadRun
     ) -> LoadRun:
         """The load in the process that has the brief."""
         run = make(self.settings, self.url, self.run_id, self.fingerprint, hear)

@@ -1,7 +1,7 @@
 """What runs in a process that loads files for another one.
 
-Its lifeline is a pipe whose other end the parent holds. When that is closed, by the parent or
-because it was killed, the process cancels what it loads, and ends.
+The parent holds the other end of its lifeline, a pipe. When that end is closed, by the parent or
+because the parent was killed, the process cancels what it loads, and ends.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 from contextlib import suppress
+from functools import partial
 from typing import IO, Any, Final, NoReturn
 
 from loader.db.arrow import Connection
@@ -32,18 +33,21 @@ _IGNORED: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class _MarkedRun(LoadRun):
-    """A load of which the server can tell whether this process still does anything in it."""
+    """A load of which the server can tell whether this process still does anything in it: each
+    session holds the lock of `mark`."""
 
-    mark = ""
+    def __init__(self, mark: str, *rest: Any) -> None:
+        super().__init__(*rest)
+        self._mark = mark
 
     def _connected(self, autocommit: bool) -> Connection:
         connection = super()._connected(autocommit)
         try:
             if autocommit:
-                connection.run("process_marked", self.mark)
+                connection.run("process_marked", self._mark)
             else:
                 with connection.transaction():
-                    connection.run("process_marked", self.mark)
+                    connection.run("process_marked", self._mark)
         except BaseException:
             connection.close()
             raise
@@ -78,8 +82,7 @@ def _serve(asked: IO[bytes], answers: IO[bytes], lifeline: int) -> None:
     assert isinstance(brief, Brief)
     events: list[Event] = []
     hours = Hours()
-    _MarkedRun.mark = mark
-    run = brief.run(events.append, hours, _MarkedRun)
+    run = brief.run(events.append, hours, partial(_MarkedRun, mark))
     threading.Thread(target=_end_with, args=(lifeline, run), daemon=True).start()
     try:
         while True:
@@ -89,13 +92,23 @@ def _serve(asked: IO[bytes], answers: IO[bytes], lifeline: int) -> None:
             try:
                 answer = Answer(_loaded(run, question), events.copy(), found)
             except Exception as error:  # the parent raises it
-                error.add_note("".join(traceback.format_exception(error)))
-                answer = error
+                answer = _portable(error)
             events.clear()
             answers.write(pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
             answers.flush()
     finally:
         run.close()
+
+
+def _portable(error: Exception) -> Exception:
+    """The error with its traceback, as an exception that can be sent."""
+    text = "".join(traceback.format_exception(error))
+    error.add_note(text)
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - made here
+    except Exception:  # whatever its class needs to be made again
+        return RuntimeError(text)
+    return error
 
 
 def _loaded(run: LoadRun, question: Asked) -> list[FileResult]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import secrets
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Lock
@@ -36,7 +37,9 @@ def processes_of(settings: Settings, sources: Sequence[Source]) -> int:
         settings.workers < 2 or settings.dry_run or settings.tenant or settings.commit_every
         or settings.by_time or settings.known_at_from
     )  # fmt: skip
-    if by_itself or os.name != "posix" or any(s.is_copy or s.size_bytes > _SMALL for s in sources):
+    # A program that has Python built in is not one that takes Python's arguments.
+    starts = os.name == "posix" and sys.executable and not getattr(sys, "frozen", False)
+    if by_itself or not starts or any(s.is_copy or s.size_bytes > _SMALL for s in sources):
         return 0
     return max(min(settings.workers, len(sources) // _FILES) - 1, 0)
 
