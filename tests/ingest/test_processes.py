@@ -297,10 +297,8 @@ def test_the_process_ends_with_the_command(
 
 
 @linux
-def test_a_command_line_without_a_main_guard(
-    database_url: str, folder: Path, tmp_path: Path
-) -> None:
-    """Its process is no copy of the script."""
+def test_a_script_without_a_main_guard(database_url: str, folder: Path, tmp_path: Path) -> None:
+    """Its process does not run the script again."""
     script = tmp_path / "script.py"
     script.write_text(
         "import os, loader\n"

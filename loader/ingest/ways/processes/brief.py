@@ -1,5 +1,5 @@
-"""What another process needs to know of a load before its first file, and what is asked of it
-and answered then."""
+"""What goes between the process of a command and those that load files for it: the brief, before
+the first file; then questions and answers."""
 
 from __future__ import annotations
 

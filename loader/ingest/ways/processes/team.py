@@ -155,8 +155,8 @@ class _Away:
         return answer.results
 
     def _once_more(self, run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
-        """The results of files whose process has died: as the ledger has them, or loaded one by
-        one by other processes. A file that ends two of them has failed."""
+        """The results of the files that a dead process had in hand: as the ledger has them, or
+        loaded one by one by other processes. A file that ends two of them has failed."""
         results = []
         self._replace(run, sources)
         for source in sources:
