@@ -179,13 +179,13 @@ SELECT pg_advisory_lock(hashtextextended(concat('mdload content ', current_schem
 SELECT pg_advisory_unlock(hashtextextended(concat('mdload content ', current_schema(), '.', CAST($1 AS text)), 0))
 
 -- file_of_run --
--- What run $1 has already made of the file at path $2 with content $3, if it has ended.
+-- What run $1 has already made of the file at path $2 with content $3, if that is in the run's counts.
 SELECT id, state, dialect, provider, "interval", rows_read, rows_inserted, rows_updated, rows_unchanged, rows_duplicate,
        rows_skipped, rows_failed, min_ts, max_ts, symbols, notes, CAST(rejected AS text) AS rejected,
        bars_changed, bars_inserted_between, bars_gone, bars_deleted,
-       CAST(series AS text) AS series, CAST(findings AS text) AS findings
+       CAST(series AS text) AS series, CAST(findings AS text) AS findings, error_message
   FROM job_run_files
- WHERE run_id = CAST($1 AS bigint) AND path = $2 AND content_hash = $3 AND state IN ('loaded', 'known')
+ WHERE run_id = CAST($1 AS bigint) AND path = $2 AND content_hash = $3 AND state IN ('loaded', 'known', 'refused')
  ORDER BY id DESC
  LIMIT 1
 

@@ -217,8 +217,8 @@ def recorded(
     run: LoadRun, source: Source, result: FileResult, rows_resumable: int = 0
 ) -> FileResult:
     """Records a file in the ledger that gets no more parts; returns it with its id. A file that is
-    left to another process has its row as that process finds it."""
-    if run.run_id is None or (run.leaves and result.exit_code == Cancelled.exit_code):
+    left to another process gets its row there."""
+    if run.run_id is None or run.leaves(result):
         return result
     with run.connection(cancellable=False) as writer, writer.transaction():
         if result.file_id is None:

@@ -179,7 +179,11 @@ class Settings(Meaning):
         "volume_scale, other_series, restated, gone, shorter, period.", metavar="KIND[,KIND]",
     )  # fmt: skip
     workers: int = setting(
-        1, whole(1, 64), "Files to load at a time.", metavar="N", env="MDLOAD_WORKERS"
+        1,
+        whole(1, 64),
+        "Files to load at a time: with threads, many small ones with processes.",
+        metavar="N",
+        env="MDLOAD_WORKERS",
     )
     batch_rows: int = setting(
         100_000, whole(1, 5_000_000), "Rows in memory at a time.", metavar="ROWS"

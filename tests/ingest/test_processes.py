@@ -25,9 +25,9 @@ from loader.ingest.run.turns import Way as Loading
 from loader.ingest.ways import chosen
 from loader.ingest.ways.processes import team
 from loader.ingest.ways.processes.brief import Answer, Asked
-from loader.ingest.ways.processes.process import Process
+from loader.ingest.ways.processes.process import Gone, Process
 from loader.read.sources import Source, find
-from loader.results import FileResult, LoadResult
+from loader.results import FileResult, LoadResult, noted
 from loader.settings import Settings
 from tests.conftest import Ran, database, environment
 from tests.support.both_ways import ODD, Way, frame, symbol, written
@@ -70,6 +70,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Process, Asked
     monkeypatch.setattr(Process, "ask", heard)
     monkeypatch.setattr(team, "HERE", Loading(later))
     monkeypatch.setattr(team, "_FILES", 2)
+    monkeypatch.setattr(team, "processors", lambda: 2)
     yield every
     for process, _ in every:
         assert process._process.poll() is not None, "it goes on"
@@ -198,10 +199,73 @@ def test_a_file_that_ends_two_processes_has_failed(
     ]
 
 
+def test_answers_that_are_lost(
+    server_url: str,
+    template: str,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process dies after it has loaded, refused or failed to load files, and before it says so:
+    each file is counted and recorded once."""
+    files = [written(tmp_path, n, frame(symbol(n))) for n in range(20)]
+    for n, volume in ((20, -1.0), (21, 5.0)):
+        frame(symbol(n), volume=volume).write_csv(tmp_path / f"{n}.csv")
+        files.append(str(tmp_path / f"{n}.csv"))
+    (tmp_path / "cut.parquet").write_bytes(Path(files[0]).read_bytes()[:900])
+    files.append(str(tmp_path / "cut.parquet"))
+    left = {files[10], *files[20:]}
+    ask, lost = Process.ask, threading.Event()
+
+    def losing(process: Process, question: Asked) -> Answer:
+        answer = ask(process, question)
+        if of_these := left & {source.name for source in question.sources[: len(answer.results)]}:
+            left.difference_update(of_these)
+            if not left:
+                lost.set()
+            process._process.kill()
+            raise Gone
+        return answer
+
+    def later(run: LoadRun, source: Source) -> FileResult:
+        assert lost.wait(60)
+        return load_file(run, source)
+
+    monkeypatch.setattr(Process, "ask", losing)
+    monkeypatch.setattr(team, "HERE", Loading(later))
+    monkeypatch.setattr(team, "_FILES", 2)
+    monkeypatch.setattr(team, "processors", lambda: 2)
+    with database(server_url, template) as other:
+        one, two = Way(other), Several(database_url)
+        first, second = one.load(files), two.load(files)
+        # The ledger has neither hints nor the kinds of notes.
+        assert [
+            replace(file, file_id=None, hint=None, notes=noted("run", [n.text for n in file.notes]))
+            for file in second.files
+        ] == [
+            replace(file, file_id=None, hint=None, notes=noted("run", [n.text for n in file.notes]))
+            for file in first.files
+        ]
+        assert [Counter(map(str, rows)) for rows in two.books(second)] == [
+            Counter(map(str, rows)) for rows in one.books(first)
+        ]
+        assert [Counter(map(str, rows)) for rows in two.store()] == [
+            Counter(map(str, rows)) for rows in one.store()
+        ]
+    assert Counter(file.state for file in second.files) == {
+        "loaded": 21, "refused": 1, "failed": 1
+    }  # fmt: skip
+    assert (second.counts.read, second.counts.rejected, second.exit_code) == (22 * ROWS, ROWS, 4)
+    (refused,) = [file for file in second.files if file.state == "refused"]
+    assert refused.hint == f"see why: mdload job-runs inspect {second.run_id}"
+    assert [file.file_id is not None for file in second.files] == [True] * 23
+
+
 def test_without_a_process_the_threads_load_all(
     database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(team, "_FILES", 2)
+    monkeypatch.setattr(team, "processors", lambda: 2)
     monkeypatch.setattr(sys, "executable", "/bin/false")
     result = Several(database_url).load([str(folder)])
     assert result.status == "success"
@@ -312,3 +376,23 @@ def test_a_script_without_a_main_guard(database_url: str, folder: Path, tmp_path
     assert ran.stdout.count("success") == 1
     assert ran.stdout.count("\n") == 1
     check_each_file_once(database_url)
+
+
+@pytest.mark.parametrize(
+    ("files", "workers", "processors", "processes"),
+    [
+        (299, 2, 2, 0), (300, 2, 2, 1), (9_000, 2, 64, 1), (600, 8, 64, 3), (9_000, 8, 4, 3),
+        (9_000, 8, 1, 0), (9_000, 1, 64, 0),
+    ],
+)  # fmt: skip
+def test_how_many(
+    monkeypatch: pytest.MonkeyPatch, files: int, workers: int, processors: int, processes: int
+) -> None:
+    monkeypatch.setattr(team, "processors", lambda: processors)
+    small = [Source(Path(f"/{n}.csv"), f"/{n}.csv", None, 4 << 20) for n in range(files)]
+    assert team.processes_of(Settings(workers=workers), small) == processes
+    large = [*small, Source(Path("/x.csv"), "/x.csv", None, (4 << 20) + 1)]
+    assert team.processes_of(Settings(workers=workers), large) == 0
+    copied = [*small, Source(Path("/tmp/copy"), "stdin", None, 100)]
+    assert team.processes_of(Settings(workers=workers), copied) == 0
+    assert team.processes_of(Settings(workers=workers, dry_run=True), small) == 0

@@ -116,7 +116,7 @@ class LoadRun:
         losses: tells whether bars of known files are gone.
         patterns: what the first small file of a kind has shown, see `patterns`.
         outage: how long the server has been away.
-        leaves: whether this process ends, and leaves its files to another one.
+        leaves: whether another process records this result of a file that was not loaded.
         alone: what keeps other processes from a content while a file with it is loaded; it gives
             the result of the file if one of them was faster.
     """
@@ -143,8 +143,8 @@ class LoadRun:
         self._named: tuple[str, str] | None = None  # the last file's path and fingerprint
         self.others: Others | None = None
         self.alone: Alone = _alone
-        self.losses = Losses()
-        self.outage, self.leaves = Outage(), False
+        self.losses, self.outage = Losses(), Outage()
+        self.leaves: Callable[[FileResult], bool] = lambda result: False
         self.patterns: dict[tuple[object, ...], Pattern | None] = {}
         self.cancelled = threading.Event()
         session, stopped = partial(self.connection, autocommit=True), self.cancelled.is_set

@@ -10,6 +10,7 @@ from typing import Final
 
 from loader.db.arrow import Connection
 from loader.db.executor import Executor
+from loader.errors import TooManyRejects
 from loader.read.sources import Source
 from loader.results import Counts, FileResult, noted
 from loader.results.history import Finding, History, SeriesHistory
@@ -94,15 +95,15 @@ def whole(reader: Connection, known: Sequence[Known]) -> int:
 
 
 def loaded(reader: Connection, run_id: int, source: Source, content_hash: str) -> FileResult | None:
-    """The result of a source that the run has loaded already, or None. Conflicts of its rows are
-    not in the ledger."""
+    """The result of a source that the run has loaded or refused already, or None. Conflicts of its
+    rows, kinds of notes and the hint of an error are not in the ledger."""
     row = reader.row("file_of_run", run_id, source.name, content_hash)
     if row is None:
         return None
     (
         file_id, state, dialect, provider, interval, read, inserted, updated, unchanged, duplicate,
         skipped, rejected, min_ts, max_ts, symbols, notes, rules, changed, between, gone, deleted,
-        series, findings,
+        series, findings, error,
     ) = row  # fmt: skip
     return FileResult(
         source.name,
@@ -115,6 +116,10 @@ def loaded(reader: Connection, run_id: int, source: Source, content_hash: str) -
         series=tuple(SeriesHistory(**each) for each in json.loads(series or "[]")),
         findings=tuple(Finding(**each) for each in json.loads(findings or "[]")),
         file_id=file_id,
+        error=error,
+        fault=error.removeprefix(source.name).lstrip(": ") if error else None,
+        hint=f"see why: mdload job-runs inspect {run_id}" if error else None,
+        exit_code=TooManyRejects.exit_code if state == "refused" else 0,
     )  # fmt: skip
 
 

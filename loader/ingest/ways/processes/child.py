@@ -83,6 +83,7 @@ def _serve(asked: IO[bytes], answers: IO[bytes], lifeline: int) -> None:
     events: list[Event] = []
     hours = Hours()
     run = brief.run(events.append, hours, partial(_MarkedRun, mark))
+    run.leaves = _was_not_loaded
     threading.Thread(target=_end_with, args=(lifeline, run), daemon=True).start()
     try:
         while True:
@@ -98,6 +99,12 @@ def _serve(asked: IO[bytes], answers: IO[bytes], lifeline: int) -> None:
             answers.flush()
     finally:
         run.close()
+
+
+def _was_not_loaded(result: FileResult) -> bool:
+    """Whether the parent records it: this process may end between its record and its answer, and
+    the file would get a second row."""
+    return result.exit_code != 0
 
 
 def _portable(error: Exception) -> Exception:

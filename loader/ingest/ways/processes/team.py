@@ -32,7 +32,8 @@ _FILES: Final = 150
 
 def processes_of(settings: Settings, sources: Sequence[Source]) -> int:
     """How many processes load the sources faster than as many threads would: none of few files, or
-    of large ones, where most time is spent outside of Python."""
+    of large ones, where most time is spent outside of Python; with the thread beside them no more
+    than there are processors."""
     by_itself = (
         settings.workers < 2 or settings.dry_run or settings.tenant or settings.commit_every
         or settings.by_time or settings.known_at_from
@@ -41,7 +42,14 @@ def processes_of(settings: Settings, sources: Sequence[Source]) -> int:
     starts = os.name == "posix" and sys.executable and not getattr(sys, "frozen", False)
     if by_itself or not starts or any(s.is_copy or s.size_bytes > _SMALL for s in sources):
         return 0
-    return max(min(settings.workers, len(sources) // _FILES) - 1, 0)
+    return max(min(settings.workers, len(sources) // _FILES, processors()) - 1, 0)
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextmanager
@@ -152,7 +160,7 @@ class _Away:
             run.emit(event)
         for hours in answer.hours:
             run.upkeep.committed(hours)
-        return answer.results
+        return [_recorded(run, *each) for each in zip(sources, answer.results, strict=False)]
 
     def _once_more(self, run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
         """The results of the files that a dead process had in hand: as the ledger has them, or
@@ -201,6 +209,14 @@ class _Away:
             run.emit(Committed(source.name, done.counts, done.rejected))
             run.emit(FileDone(done))
         return done
+
+
+def _recorded(run: LoadRun, source: Source, result: FileResult) -> FileResult:
+    """The result, in the ledger: a file that was not loaded is left to this process."""
+    if result.exit_code and result.file_id is None:
+        with suppress(DatabaseError):  # its own error says more
+            return recorded(run, source, result)
+    return result
 
 
 def _failed(run: LoadRun, source: Source) -> FileResult:

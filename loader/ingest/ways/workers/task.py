@@ -58,7 +58,7 @@ class _State:
             self._events[source.name] = []
             self._rows[source.name] = 0, 0
         result = load_file(self.run, source)
-        if self.run.leaves and result.exit_code == Cancelled.exit_code:
+        if self.run.leaves(result):
             raise Reschedule
         with self._lock:
             events = self._events.pop(source.name)
@@ -66,7 +66,7 @@ class _State:
 
     def close(self) -> None:
         """The load has ended, or the worker does: Dask gives what it is loading to another one."""
-        self.run.leaves = True
+        self.run.leaves = lambda result: result.exit_code == Cancelled.exit_code
         self.run.cancel()
         self.run.close()
 
