@@ -138,17 +138,18 @@ def test_a_process_that_is_killed_costs_no_file(
 ) -> None:
     """Three times, and each time with other files in its hands."""
     several = Several(database_url)
-    moments, in_hand = [5, 60, 150], set()
+    moments, killed = [5, 60, 150], list[Process]()
 
     def killing(event: Event) -> None:
         several.events.append(event)
         if isinstance(event, FileDone):
             process, question = asked[-1]
-            names = {source.name for source in question.sources}
+            lost = {s.name for each, hand in asked if each in killed for s in hand.sources}
             done = sum(isinstance(each, FileDone) for each in several.events)
-            if moments and done >= moments[0] and not names & in_hand:
+            others = process not in killed and not {s.name for s in question.sources} & lost
+            if moments and done >= moments[0] and others:
                 moments.pop(0)
-                in_hand.update(names)
+                killed.append(process)
                 process._process.kill()
 
     several.hear = killing  # type: ignore[method-assign]
@@ -160,9 +161,9 @@ def test_a_process_that_is_killed_costs_no_file(
     assert set(done_of.values()) == {1}
     assert len(done_of) == FILES
     notes = [e.text for e in several.events if isinstance(e, FileNote)]
-    killed = [text for text in notes if "has ended (signal SIGKILL)" in text]
-    assert 1 <= len(killed) <= 3
-    assert len({process for process, _ in asked}) == len(killed) + 1
+    ended = [text for text in notes if "has ended (signal SIGKILL)" in text]
+    assert 1 <= len(ended) <= 3
+    assert len({process for process, _ in asked}) == len(ended) + 1
     check_each_file_once(database_url)
 
 
