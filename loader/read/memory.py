@@ -29,9 +29,7 @@ _made: Final[list[str]] = []
 def arrange() -> None:
     """Makes the settings, except those that the environment has. To be called before PyArrow and
     Polars are imported, and `settle` afterwards."""
-    linux, narrow = sys.platform == "linux", (os.cpu_count() or 1) <= 2
-    more = (_LINUX if linux else {}) | (_NARROW if narrow else {})
-    for name, value in (_SETTINGS | more).items():
+    for name, value in _settings().items():
         if name not in os.environ:
             os.environ[name] = value
             _made.append(name)
@@ -39,7 +37,12 @@ def arrange() -> None:
 
 def inherited() -> dict[str, str]:
     """The environment with the settings, for a process that loads files of this one."""
-    return _SETTINGS | os.environ
+    return _settings() | os.environ
+
+
+def _settings() -> dict[str, str]:
+    linux, narrow = sys.platform == "linux", (os.cpu_count() or 1) <= 2
+    return _SETTINGS | (_LINUX if linux else {}) | (_NARROW if narrow else {})
 
 
 def settle() -> None:
@@ -50,7 +53,7 @@ def settle() -> None:
     like this.
     """
     if "POLARS_MAX_THREADS" in _made:
-        import polars as pl
+        import polars as pl  # noqa: PLC0415 - after `arrange`
 
         pl.thread_pool_size()  # makes the pool, which reads it
     while _made:
