@@ -112,6 +112,7 @@ def test_a_replay_with_the_columns_put_right(run: Run, tmp_path: Path, database_
     assert (rest["rows_inserted"], rest["replayed"]) == (1, 1)
     assert fetch(database_url, CLOSES)[-1] == ("BBB", "2024-01-02 14:30", 22.0)
     assert "no rejected rows wait" in run("rejects", "replay", str(first), code=2).err
+    assert run("rejects", "list").out.endswith(f"next: mdload rejects show {first}\n")
 
 
 def test_a_replay_deletes_no_bar_that_its_rows_are_not(

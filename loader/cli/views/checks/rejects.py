@@ -38,10 +38,12 @@ def show_counts(found: pl.DataFrame, limit: int, as_json: bool) -> None:
     )  # fmt: skip
     if found.height > limit:
         say(f"and {found.height - limit:,} more: --limit N or --json has them")
-    run = next((run for run in found["run_id"] if run is not None), None)
-    if run is not None:
+    of_runs = [row for row in found.select("run_id", "waiting").iter_rows() if row[0] is not None]
+    waiting = [run for run, waits in of_runs if waits]
+    if of_runs:
+        again = f";  mdload rejects replay {waiting[0]} --dry-run" if waiting else ""
         say()
-        say(f"next: mdload rejects show {run};  mdload rejects replay {run} --dry-run")
+        say(f"next: mdload rejects show {(waiting or of_runs[0])[0]}{again}")
 
 
 def show_rows(rows: Sequence[Mapping[str, Any]], *, more: bool, as_json: bool) -> None:
