@@ -75,6 +75,8 @@ def test_rejects_are_counted_by_rule_and_shown_with_their_text(run: Run, tmp_pat
     assert [shown[0][name] for name in ("provider", "symbol", "interval", "ts", "state")] == [
         "v", "AAA", "1m", "2024-01-02T14:31:00Z", "waiting",
     ]  # fmt: skip
+    few = run("rejects", "show", str(first), "--limit", "1").out
+    assert few.endswith("and more than this row: --limit N, or mdload rejects export\n")
     told = run("rejects", "show", str(first)).out
     assert "symbol=AAA" in told
     assert "close=10.25" in told

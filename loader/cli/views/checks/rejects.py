@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from loader.check.rawrows import decoded
 from loader.cli.views.table import Column, print_json, say, table
 from loader.listen import log
-from loader.text import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -68,7 +67,8 @@ def show_rows(rows: Sequence[Mapping[str, Any]], *, more: bool, as_json: bool) -
         ],
     )  # fmt: skip
     if more:
-        say(f"and more than these {counted(len(rows), 'row')}: --limit N, or mdload rejects export")
+        these = f"these {len(rows):,} rows" if len(rows) > 1 else "this row"
+        say(f"and more than {these}: --limit N, or mdload rejects export")
 
 
 def _state(row: Mapping[str, Any]) -> str:
