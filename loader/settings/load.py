@@ -186,7 +186,7 @@ class Settings(Meaning):
         env="MDLOAD_WORKERS",
     )
     batch_rows: int = setting(
-        100_000, whole(1, 5_000_000), "Rows in memory at a time.", metavar="ROWS"
+        100_000, whole(1, 5_000_000), "Rows in memory at a time, of all workers.", metavar="ROWS"
     )
     commit_every: int | None = setting(
         None, whole(1), "Commit a huge file in parts of this many rows; a rerun resumes after the "
@@ -254,9 +254,16 @@ class Settings(Meaning):
 
     @property
     def piece_rows(self) -> int:
-        """Rows to read at a time: a part that commits is never larger than `commit_every`."""
-        return min(self.batch_rows, self.commit_every or self.batch_rows)
+        """Rows to read at a time. The files that load side by side share the batch, but not so that
+        it is too small to pay. A part that commits is never larger than `commit_every`."""
+        if self.commit_every:
+            return min(self.batch_rows, self.commit_every)
+        return max(self.batch_rows // self.workers, min(self.batch_rows, _FEWEST_ROWS))
 
+
+#: Rows of a batch that are enough for what each batch costs. With half of them, a load takes a
+#: quarter more of its own processor time.
+_FEWEST_ROWS: Final = 50_000
 
 #: Where the metrics of a load go; no part of `Settings`, as they go to a listener.
 _METRICS: Final = by_name(
