@@ -16,7 +16,10 @@ from loader.cli.when import When
 from loader.errors import Cancelled, MdloadError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from loader.events import Listener
+    from loader.ingest.ways.processes.process import Process
     from loader.results import LoadResult
 
 
@@ -79,6 +82,7 @@ def backfill(
     from loader.read import memory
 
     memory.arrange()
+    running = _processes(given, sources) if plan is None else []
     ask_ahead(ctx)  # while Polars and the rest are imported
     from loader.cli.course import Course
     from loader.cli.store import store
@@ -117,7 +121,7 @@ def backfill(
             if plan is not None:
                 result = planning.make_plan(settings, url, found, listening, plan)
             else:
-                result = load(settings, url, found, listening)
+                result = load(settings, url, found, listening, running=running)
     except BaseException as error:
         if isinstance(error, MdloadError) or not interrupts.heard():
             raise
@@ -127,6 +131,18 @@ def backfill(
     with interrupts.kept(result.exit_code, summary(result)):
         print_load(result, as_json=as_json, plan=plan, where=where)
     return result.exit_code
+
+
+def _processes(given: dict[str, Any], sources: Sequence[str]) -> list[Process]:
+    """Processes for many small files, which import what they need while the command does."""
+    if given["workers"] < 2:
+        return []
+    from loader.ingest.ways.processes import ahead
+
+    started = ahead.start(given.__getitem__, sources)
+    for process in started:
+        click.get_current_context().call_on_close(process.close)
+    return started
 
 
 def _interrupted(result: LoadResult, *, as_json: bool) -> int:

@@ -36,6 +36,14 @@ def test_a_load_imports_nothing_heavy(database_url: str, tmp_path: Path, format:
         assert (ran.returncode, ran.stderr) == (0, "")
 
 
+def test_processes_start_before_anything_heavy() -> None:
+    script = (
+        "import sys; import loader.cli.backfill; import loader.ingest.ways.processes.ahead; "
+        "print({'polars', 'pyarrow', 'numpy', 'psycopg'} & set(sys.modules))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", script], text=True) == "set()\n"
+
+
 SETTINGS = (
     "OPENBLAS_NUM_THREADS", "_RJEM_MALLOC_CONF", "ARROW_DEFAULT_MEMORY_POOL", "POLARS_MAX_THREADS",
 )  # fmt: skip

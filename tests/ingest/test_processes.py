@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from loader.ingest.attempts import load_file
 from loader.ingest.run import LoadRun
 from loader.ingest.run.turns import Way as Loading
 from loader.ingest.ways import chosen
-from loader.ingest.ways.processes import team
+from loader.ingest.ways.processes import ahead, team
 from loader.ingest.ways.processes.brief import Answer, Asked
 from loader.ingest.ways.processes.process import Gone, Process
 from loader.read.sources import Source, find
@@ -69,8 +70,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Process, Asked
 
     monkeypatch.setattr(Process, "ask", heard)
     monkeypatch.setattr(team, "HERE", Loading(later))
-    monkeypatch.setattr(team, "_FILES", 2)
-    monkeypatch.setattr(team, "processors", lambda: 2)
+    monkeypatch.setattr(ahead, "FILES", 2)
+    monkeypatch.setattr(ahead, "processors", lambda: 2)
     yield every
     for process, _ in every:
         assert process._process.poll() is not None, "it goes on"
@@ -234,8 +235,8 @@ def test_answers_that_are_lost(
 
     monkeypatch.setattr(Process, "ask", losing)
     monkeypatch.setattr(team, "HERE", Loading(later))
-    monkeypatch.setattr(team, "_FILES", 2)
-    monkeypatch.setattr(team, "processors", lambda: 2)
+    monkeypatch.setattr(ahead, "FILES", 2)
+    monkeypatch.setattr(ahead, "processors", lambda: 2)
     with database(server_url, template) as other:
         one, two = Way(other), Several(database_url)
         first, second = one.load(files), two.load(files)
@@ -265,8 +266,8 @@ def test_answers_that_are_lost(
 def test_without_a_process_the_threads_load_all(
     database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(team, "_FILES", 2)
-    monkeypatch.setattr(team, "processors", lambda: 2)
+    monkeypatch.setattr(ahead, "FILES", 2)
+    monkeypatch.setattr(ahead, "processors", lambda: 2)
     monkeypatch.setattr(sys, "executable", "/bin/false")
     result = Several(database_url).load([str(folder)])
     assert result.status == "success"
@@ -302,23 +303,25 @@ def loading(url: str, folder: Path, home: Path) -> Iterator[tuple[subprocess.Pop
     try:
         for _ in range(6000):
             assert process.poll() is None, process.communicate()
-            if (child := child_of(process.pid)) and fetch(url, LOADED)[0][0] > 10:
+            if (children := children_of(process.pid)) and fetch(url, LOADED)[0][0] > 10:
                 break
             time.sleep(0.005)
+        (child,) = children
         yield process, child
     finally:
         process.kill()
         process.communicate()
 
 
-def child_of(pid: int) -> int:
-    """The process that loads files for `pid`; 0 while there is none."""
+def children_of(pid: int) -> list[int]:
+    """The processes that load files for `pid`."""
+    found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         with suppress(FileNotFoundError):  # a thread, or a process, that has just ended
             for child in (task / "children").read_text().split():
                 if b"processes.child" in Path(f"/proc/{child}/cmdline").read_bytes():
-                    return int(child)
-    return 0
+                    found.append(int(child))
+    return found
 
 
 def has_ended(pid: int) -> bool:
@@ -389,7 +392,7 @@ def test_a_script_without_a_main_guard(database_url: str, folder: Path, tmp_path
 def test_how_many(
     monkeypatch: pytest.MonkeyPatch, files: int, workers: int, processors: int, processes: int
 ) -> None:
-    monkeypatch.setattr(team, "processors", lambda: processors)
+    monkeypatch.setattr(ahead, "processors", lambda: processors)
     small = [Source(Path(f"/{n}.csv"), f"/{n}.csv", None, 4 << 20) for n in range(files)]
     assert team.processes_of(Settings(workers=workers), small) == processes
     large = [*small, Source(Path("/x.csv"), "/x.csv", None, (4 << 20) + 1)]
@@ -397,3 +400,69 @@ def test_how_many(
     copied = [*small, Source(Path("/tmp/copy"), "stdin", None, 100)]
     assert team.processes_of(Settings(workers=workers), copied) == 0
     assert team.processes_of(Settings(workers=workers, dry_run=True), small) == 0
+
+
+class Counted:
+    """Instead of a process."""
+
+
+@pytest.mark.parametrize(
+    ("files", "settings", "processes"),
+    [
+        (299, Settings(workers=2), 0),
+        (300, Settings(workers=2), 1),
+        (301, Settings(workers=3), 1),
+        (450, Settings(workers=3), 2),
+        (300, Settings(), 0),
+        (300, Settings(workers=2, dry_run=True), 0),
+        (300, Settings(workers=2, commit_every=10), 0),
+    ],
+)
+def test_how_many_start_early(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    files: int,
+    settings: Settings,
+    processes: int,
+) -> None:
+    monkeypatch.setattr(ahead, "Process", Counted)
+    monkeypatch.setattr(ahead, "processors", lambda: 4)
+    options = partial(getattr, settings)
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    names = [f"{tmp_path}/a{'/b' if n % 2 else ''}/{n}.csv" for n in range(files)]
+    for name in names:
+        Path(name).write_bytes(b"x")
+    globs = [f"{tmp_path}/**/*.csv"], [f"{tmp_path}/a/*.csv", f"{tmp_path}/a/b/?*.csv"]
+    for patterns in ([str(tmp_path)], *globs, names):
+        assert len(ahead.start(options, patterns)) == processes
+    assert not ahead.start(options, [*names[:-2], "s3://bucket/a.csv", f"{tmp_path}/gone.csv"])
+    with Path(names[7]).open("r+b") as large:
+        large.truncate((4 << 20) + 1)
+    assert not ahead.start(options, names)
+
+
+@linux
+def test_a_command_that_ends_before_its_load_ends_its_process(
+    folder: Path, tmp_path: Path, mdload: Mdload
+) -> None:
+    mark = f"of-{tmp_path}"
+    ran = mdload(
+        "backfill", str(folder), "--workers", "2", "--database", "postgresql://127.0.0.1:1/x",
+        env={"MDLOAD_TEST_MARK": mark},
+    )  # fmt: skip
+    assert ran.code == 5
+    left = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark.encode() in (process / "environ").read_bytes():
+                left.append((process / "cmdline").read_bytes())
+    assert not left
+
+
+def test_workers_share_a_batch() -> None:
+    assert Settings().piece_rows == 100_000
+    assert Settings(workers=2).piece_rows == 50_000
+    assert Settings(workers=8).piece_rows == 50_000
+    assert Settings(workers=2, batch_rows=7).piece_rows == 7
+    assert Settings(workers=4, batch_rows=1_000_000).piece_rows == 250_000
+    assert Settings(workers=2, commit_every=75_000).piece_rows == 75_000

@@ -8,6 +8,7 @@ from dataclasses import replace
 from loader.errors import SettingsError
 from loader.events import Listener
 from loader.ingest import pipeline
+from loader.ingest.ways.processes.process import Process
 from loader.ingest.ways.processes.team import processes_of, started
 from loader.read.sources import Source
 from loader.results import LoadResult
@@ -51,8 +52,10 @@ def load(
     sources: Sequence[Source],
     listeners: Iterable[Listener] = (),
     about: Mapping[str, object] | None = None,
+    running: Sequence[Process] = (),
 ) -> LoadResult:
-    """As `loader.ingest.pipeline.load`; with a tenant, into that tenant's dataset.
+    """As `loader.ingest.pipeline.load`; with a tenant, into that tenant's dataset. Processes that
+    are `running` load files if this is a load for processes.
 
     Raises:
         SettingsError: there is no such tenant.
@@ -61,7 +64,7 @@ def load(
     if settings.on is None:
         if not (count := processes_of(settings, pipeline.own_of(settings, sources))):
             return _load(settings, url, sources, listeners, about, None)
-        with started(count) as team:
+        with started(count, running) as team:
             return _load(settings, url, sources, listeners, about, team)
     from loader.ingest.ways.workers.cluster import connected  # noqa: PLC0415 - rarely
 

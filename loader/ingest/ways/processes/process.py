@@ -10,10 +10,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from loader.ingest.ways.processes.brief import Answer, Asked
 from loader.read import memory
+
+if TYPE_CHECKING:
+    from loader.ingest.ways.processes.brief import Answer, Asked
 
 #: Modules come from where they come from here. Imports make no garbage to look for.
 _CODE: Final = (

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import secrets
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from threading import Lock
-from typing import Final
 
 from loader.errors import Cancelled, DatabaseError, MdloadError
 from loader.events import Committed, FileDone, FileNote, FileStarted, RowsDone
@@ -17,6 +15,7 @@ from loader.ingest.attempts import load_file, recorded
 from loader.ingest.pipeline import HERE, side_by_side
 from loader.ingest.run import STOPPED, LoadRun
 from loader.ingest.run.turns import Turns, Way, first_together
+from loader.ingest.ways.processes import ahead
 from loader.ingest.ways.processes.brief import Asked, Brief, spanned
 from loader.ingest.ways.processes.process import Gone, Process
 from loader.read.sources import Source, content_hash
@@ -24,40 +23,23 @@ from loader.results import FileResult, Note
 from loader.settings import Settings
 from loader.store.runs import ledger
 
-#: Bytes of a file that may be small.
-_SMALL: Final = 4 << 20
-#: So many files pay for the start of a process.
-_FILES: Final = 150
-
 
 def processes_of(settings: Settings, sources: Sequence[Source]) -> int:
     """How many processes load the sources faster than as many threads would: none of few files, or
     of large ones, where most time is spent outside of Python; with the thread beside them no more
     than there are processors."""
-    by_itself = (
-        settings.workers < 2 or settings.dry_run or settings.tenant or settings.commit_every
-        or settings.by_time or settings.known_at_from
-    )  # fmt: skip
-    # A program that has Python built in is not one that takes Python's arguments.
-    starts = os.name == "posix" and sys.executable and not getattr(sys, "frozen", False)
-    if by_itself or not starts or any(s.is_copy or s.size_bytes > _SMALL for s in sources):
+    if any(source.is_copy or source.size_bytes > ahead.SMALL for source in sources):
         return 0
-    return max(min(settings.workers, len(sources) // _FILES, processors()) - 1, 0)
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return max(min(ahead.most(partial(getattr, settings)), len(sources) // ahead.FILES) - 1, 0)
 
 
 @contextmanager
-def started(processes: int) -> Iterator[Team]:
-    """So many processes; they have ended when the context ends."""
-    team = Team()
+def started(processes: int, running: Sequence[Process] = ()) -> Iterator[Team]:
+    """So many processes, with those that are `running` already; they have ended when the context
+    ends."""
+    team = Team(running[:processes])
     try:
-        for _ in range(processes):
+        for _ in range(processes - len(running)):
             team.add()
         yield team
     except BaseException:
@@ -70,8 +52,8 @@ def started(processes: int) -> Iterator[Team]:
 class Team:
     """Processes, and how they load the files of a run."""
 
-    def __init__(self) -> None:
-        self._processes: list[Process] = []
+    def __init__(self, running: Sequence[Process]) -> None:
+        self._processes = list(running)
         self._lock = Lock()
         self._stopped = False
 
