@@ -441,6 +441,14 @@ def test_how_many_start_early(
     assert not ahead.start(options, names)
 
 
+def test_a_process_that_does_not_pay_is_ended(database_url: str, tmp_path: Path) -> None:
+    running = [Process(), Process()]
+    with find([written(tmp_path, n, frame(symbol(n))) for n in range(3)]) as sources:
+        result = chosen.load(Settings(workers=2), database_url, sources, running=running)
+    assert result.counts.inserted == 3 * ROWS
+    assert [process._process.poll() for process in running] == [-9, -9]
+
+
 @linux
 def test_a_command_that_ends_before_its_load_ends_its_process(
     folder: Path, tmp_path: Path, mdload: Mdload

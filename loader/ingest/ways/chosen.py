@@ -55,14 +55,17 @@ def load(
     running: Sequence[Process] = (),
 ) -> LoadResult:
     """As `loader.ingest.pipeline.load`; with a tenant, into that tenant's dataset. Processes that
-    are `running` load files if this is a load for processes.
+    are `running` load files, as far as they pay; the others are ended.
 
     Raises:
         SettingsError: there is no such tenant.
         SchemaOutOfDate: the tables of tenants are not there.
     """
     if settings.on is None:
-        if not (count := processes_of(settings, pipeline.own_of(settings, sources))):
+        count = processes_of(settings, pipeline.own_of(settings, sources))
+        for process in running[count:]:
+            process.close()
+        if not count:
             return _load(settings, url, sources, listeners, about, None)
         with started(count, running) as team:
             return _load(settings, url, sources, listeners, about, team)
