@@ -151,9 +151,10 @@ class Settings(Meaning):
     of that dataset. `batch_rows` rows are in memory at a time; `commit_every` cuts a file into
     parts that commit one by one. `max_restated`, `max_gone`, `delete_gone` and `accept` are the
     guard's: see docs/guard.md. `workers` files load at a time, here or `on` other processes.
-    `leaves_unfinished` passes over a file that is cut short and was written to a moment ago. `shard` is the share of the files that the load is for.
-    `recompress` compresses the chunks of a hypertable that the load has written into. None of this
-    changes which bars a file turns into; `part` says which of them are loaded.
+    `leaves_unfinished` passes over a file that is cut short and was written to a moment ago.
+    `shard` is the share of the files that the load is for. `recompress` compresses the chunks of a
+    hypertable that the load has written into. None of this changes which bars a file turns into;
+    `part` says which of them are loaded.
     """
 
     max_rejects: RejectLimit = setting(
