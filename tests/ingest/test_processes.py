@@ -163,8 +163,9 @@ def test_a_process_that_is_killed_costs_no_file(
     assert len(done_of) == FILES
     notes = [e.text for e in several.events if isinstance(e, FileNote)]
     ended = [text for text in notes if "has ended (signal SIGKILL)" in text]
-    assert 1 <= len(ended) <= 3
-    assert len({process for process, _ in asked}) == len(ended) + 1
+    assert 1 <= len(ended) <= len(killed) <= 3
+    # The last one may find in the ledger that there is nothing to ask it for.
+    assert len({process for process, _ in asked}) - len(ended) in (0, 1)
     check_each_file_once(database_url)
 
 
