@@ -31,6 +31,26 @@ SELECT w.sid, b.*
           AND s.ts BETWEEN w.lo AND w.hi AND s.ts BETWEEN $1 AND $2@in_shard(s.)) b
  WHERE b.ts IS NOT NULL
 
+-- stored_bars_and_ends --
+-- As stored_bars, and as stored_spans for those stretches that want the `ends` of their series: one statement where each
+-- shard takes one.
+SELECT w.sid, b.*, e.*
+  FROM json_to_recordset(@wanted)
+       AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz, ends boolean)
+ CROSS JOIN LATERAL (
+       SELECT @packed(s.)
+         FROM bars_ohlcv s
+        WHERE s.provider = w.provider AND s.symbol = w.symbol AND s."interval" = w."interval"
+          AND s.ts BETWEEN w.lo AND w.hi AND s.ts BETWEEN $1 AND $2@in_shard(s.)) b
+ CROSS JOIN LATERAL (
+       SELECT CASE WHEN w.ends THEN (
+                   SELECT min(l.ts) FROM bars_ohlcv l
+                    WHERE l.provider = w.provider AND l.symbol = w.symbol AND l."interval" = w."interval"@in_shard(l.)) END AS stored_lo,
+              CASE WHEN w.ends THEN (
+                   SELECT max(h.ts) FROM bars_ohlcv h
+                    WHERE h.provider = w.provider AND h.symbol = w.symbol AND h."interval" = w."interval"@in_shard(h.)) END AS stored_hi) e
+ WHERE b.ts IS NOT NULL OR e.stored_lo IS NOT NULL
+
 -- exported_bars --
 -- As stored_bars, in order of ts, and at most the first `bars` of each stretch. The order costs the server a fifteenth.
 SELECT w.sid, b.*

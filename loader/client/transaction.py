@@ -29,7 +29,8 @@ from loader.ingest.part import Part, write_part
 from loader.ingest.tally import Tally
 from loader.results import Counts
 from loader.store import spellings
-from loader.store.compare import PendingDiff, StoredReader
+from loader.store.compare import PendingDiff
+from loader.store.compare.reader import StoredReader
 from loader.store.merge import Statement
 
 #: Larger batches go by COPY, others as one prepared statement; see docs/store-client.md.

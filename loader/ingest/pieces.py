@@ -17,7 +17,8 @@ from loader.ingest.run import LoadMode, LoadRun
 from loader.read.ahead import ahead
 from loader.read.formats import Reading, read
 from loader.read.sources import Source
-from loader.store.compare import PendingDiff, StoredReader
+from loader.store.compare import PendingDiff
+from loader.store.compare.reader import StoredReader
 
 #: Rows of a file that is read, checked and compared in one thread; bytes, if it does not say its
 #: rows.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -16,13 +17,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loader.bars import SCHEMA
-from loader.ingest import attempts
+from loader.db.executor import Executor
+from loader.db.queries import shards
+from loader.ingest import attempts, pieces
 from loader.ingest.pipeline import load
 from loader.ingest.run import LoadMode
 from loader.read.sources import find
 from loader.results import History, LoadResult
 from loader.settings import RejectLimit, Settings
-from loader.store import compare
+from loader.store.compare.reader import StoredReader
 from loader.store.guard import spans
 from tests.conftest import TIMESCALE, database
 
@@ -125,7 +128,17 @@ def ordered(rows: list[dict[str, Any]], order: str, seed: int) -> list[dict[str,
     return rows
 
 
-@pytest.mark.parametrize("chunks", [False, True], ids=["plain", "as in chunks"])
+def reads_chunks(*args: Any, **options: Any) -> StoredReader:
+    return StoredReader(*args, **{**options, "in_chunks": lambda _: True})
+
+
+def in_shards(session: Executor) -> shards.Shards:
+    """Two of them, by the length of the symbol."""
+    session.one("session_setup")
+    return shards.Shards(lambda symbols: {name: len(name) % 2 for name in json.loads(symbols)})
+
+
+@pytest.mark.parametrize("layout", ["plain", "as in chunks", "as in shards"])
 @pytest.mark.parametrize("order", ORDERS)
 @given(
     files=st.lists(one_file(), min_size=2, max_size=3),
@@ -139,7 +152,7 @@ def test_counts_are_those_of_the_oracle(
     module_url: str,
     tmp_path: Path,
     order: str,
-    chunks: bool,
+    layout: str,
     files: list[Bars],
     batch_rows: int,
     commit_every: int | None,
@@ -154,9 +167,13 @@ def test_counts_are_those_of_the_oracle(
         totals = [sum(counts) for counts in zip(*counted.values(), strict=True)] or [0, 0, 0]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(attempts, "FIRST_MODE", LoadMode(direct=direct))
-            if chunks:
-                patch.setattr(compare, "chunked", lambda _: True)
-            if chunks or TIMESCALE:  # `far` is further than bars are looked for there
+            if layout == "as in shards":
+                patch.setattr(shards, "found", in_shards)
+            if layout == "as in chunks":
+                patch.setattr(pieces, "StoredReader", reads_chunks)
+            if (
+                layout == "as in chunks" or TIMESCALE
+            ):  # `far` is further than bars are looked for there
                 patch.setattr(spans, "_AROUND", timedelta(days=100))
             some = run(module_url, rows, tmp_path / f"{n}.parquet", dry_run=True,
                        batch_rows=batch_rows, commit_every=commit_every)  # fmt: skip

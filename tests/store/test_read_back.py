@@ -23,7 +23,8 @@ from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import Settings
-from loader.store import compare, packed
+from loader.store import packed
+from loader.store.compare import reader
 from tests.conftest import compress
 
 T0 = datetime(2000, 1, 1, tzinfo=UTC)
@@ -109,7 +110,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         found.append(not series["whole"].all())
         return packed.stretches(rows, series)
 
-    monkeypatch.setattr(compare, "stretches", noted)
+    monkeypatch.setattr(reader, "stretches", noted)
     return found
 
 
@@ -199,7 +200,7 @@ def test_a_file_that_fails_while_stored_bars_are_read(
     """Its own error comes out after the pieces before it, with their stored bars."""
     rows = [("A", "1m", T0 + timedelta(minutes=n), 10.0) for n in range(200)]
     loaded(database_url, tmp_path / "1.parquet", rows)
-    read, in_order = compare.StoredReader._read, pieces.in_order
+    read, in_order = reader.StoredReader._read, pieces.in_order
 
     def slowly(*args: Any) -> list[pl.DataFrame]:
         time.sleep(0.05)
@@ -210,7 +211,7 @@ def test_a_file_that_fails_while_stored_bars_are_read(
         raise UnreadableFile("the file is damaged after row 50")
 
     monkeypatch.setattr(packed, "_READ_ROWS", 2)
-    monkeypatch.setattr(compare.StoredReader, "_read", slowly)
+    monkeypatch.setattr(reader.StoredReader, "_read", slowly)
     monkeypatch.setattr(pieces, "in_order", damaged)
     result = loaded(database_url, tmp_path / "2.parquet", rows, batch_rows=10)
     assert result.files[0].error == "the file is damaged after row 50"

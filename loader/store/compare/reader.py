@@ -1,19 +1,21 @@
-"""Reads stored bars back and compares them, so that only differences are written."""
+"""Reads the stored bars that the pieces of a file meet."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
 
 import polars as pl
+import pyarrow as pa
 
 from loader import bars
 from loader.bars import SERIES, TS
 from loader.check.unique import UniqueBatch
 from loader.db.arrow import Connection
+from loader.store.compare import ENDS, PendingDiff, Reading, meets
+from loader.store.compare.ends import Ends
 from loader.store.packed import (
     ROOM,
     few,
@@ -30,77 +32,6 @@ from loader.store.timescale.chunks import chunked
 _DENSER = 1.25
 #: Sessions that read at a time: encoding a row costs the server more than finding it.
 _READERS = 2
-_SPANS = pl.Schema({**{s: pl.String() for s in SERIES}, "stored_lo": TS, "stored_hi": TS})
-_STORED = pl.Schema({"sid": pl.Int32(), "ts": TS, **{v: bars.SCHEMA[v] for v in bars.VALUES}})
-
-
-@dataclass(frozen=True, slots=True)
-class PendingDiff:
-    """A piece, and the stored bars to compare it with, which are still being read.
-
-    `rows` has `bars.SCHEMA`, sorted by key, one row per key, and `sid`, the series' number in the
-    piece. It is None if nothing of the piece can be stored yet.
-
-    `series` has those of the piece in the order of their `sid`: `stored_lo` and `stored_hi`, the
-    first and last stored ts (null: not stored, or not known), and whether all stored bars from the
-    piece before up to the end of this one are read (`whole`), not only those near its own.
-    """
-
-    unique: UniqueBatch
-    rows: pl.DataFrame | None = None
-    parts: Sequence[Future[Reading]] = ()
-    series: pl.DataFrame | None = None
-
-    def stored(self) -> Reading:
-        """The stored bars in the order of `rows`. Waits until they are read.
-
-        Raises:
-            DatabaseError: they could not be read.
-        """
-        read = [part.result() for part in self.parts]
-        frames = [frame for one in read for frame in one.frames]
-        return Reading(
-            [pl.concat(frames) if frames else pl.DataFrame(schema=_STORED)],
-            [counts for one in read for counts in one.others],
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """Stored bars: `frames` of `_STORED`, and how many `others` of the same stretches there are,
-    which were not kept in memory (sid, len)."""
-
-    frames: list[pl.DataFrame]
-    others: list[pl.DataFrame]
-
-
-@dataclass(frozen=True, slots=True)
-class Met:
-    """A piece beside the stored bars, row by row.
-
-    `joined` has the rows of the piece, with `sid` and the stored values as `open_old` …; `found`
-    says which of them are stored, `changed` which of these with other values. `stored` is what was
-    read: `sid` of each, and `others` as in `Reading`.
-    """
-
-    joined: pl.DataFrame
-    found: pl.Series
-    changed: pl.Series
-    stored: pl.Series
-    others: list[pl.DataFrame]
-
-
-@dataclass(frozen=True, slots=True)
-class Diff:
-    """`new` and `changed` have `bars.SCHEMA`, sorted by key; `unchanged` counts the rest. `series`
-    are those of the `PendingDiff`; `met` is None where nothing of the piece can be stored."""
-
-    unique: UniqueBatch
-    new: pl.DataFrame
-    changed: pl.DataFrame
-    unchanged: int
-    series: pl.DataFrame | None = None
-    met: Met | None = None
 
 
 class StoredReader:
@@ -128,7 +59,7 @@ class StoredReader:
         self._chunked: bool | None = None
         self._is_denser: bool | None = None  # whether the store is denser than the file, if known
         self._own = threading.local()  # the session of each thread that reads
-        self._spans = pl.DataFrame(schema=_SPANS)
+        self._ends = Ends()
 
     def __enter__(self) -> StoredReader:
         self._pool = ThreadPoolExecutor(_READERS, "mdload-stored")
@@ -146,37 +77,36 @@ class StoredReader:
 
         The reads go on while the next piece is prepared.
         """
-        series = unique.series
-        if spanned := not self._in_chunks():
-            series = self._with_spans(series)
-            if series["stored_lo"].null_count() == series.height:
-                return PendingDiff(unique)
-            series = self._going_on(series)
-            met = (pl.col("lo") <= pl.col("stored_hi")) & (pl.col("hi") >= pl.col("stored_lo"))
-            if not series.select(met.any()).item():
-                return PendingDiff(
-                    unique, series=series.with_columns(whole=pl.lit(not self._scattered))
-                )
-        else:
-            unknown = pl.lit(None, dtype=TS)
-            series = self._going_on(series).with_columns(stored_lo=unknown, stored_hi=unknown)
+        series = self._with_ends(unique.series)
+        if series["known"].all() and series["stored_lo"].null_count() == series.height:
+            return PendingDiff(unique)
+        series = self._going_on(series)
+        met = ~pl.col("known") | meets()
+        if not series.select(met.any()).item():
+            series = series.drop("known").with_columns(whole=pl.lit(not self._scattered))
+            return PendingDiff(unique, series=series)
         series = series.with_row_index("sid").cast({"sid": pl.Int32})
         rows = unique.bars.select(bars.COLUMNS).with_columns(
             repeated(range(series.height), series["rows"]).alias("sid")
         )
-        asked = series.filter(met) if spanned else series
-        if spanned:
-            asked = asked.with_columns(
-                lo=pl.max_horizontal("lo", "stored_lo"), hi=pl.min_horizontal("hi", "stored_hi")
-            )
+        asked = series.filter(met).with_columns(
+            lo=pl.max_horizontal("lo", "stored_lo"), hi=pl.min_horizontal("hi", "stored_hi")
+        )
         if self._is_denser is None:
             self._is_denser = self._has_more(asked.filter(near()).top_k(1, by="rows"))
         asked = asked.with_columns(whole=near() & few() & pl.lit(not self._is_denser))
-        groups = grouped(stretches(rows, asked), self._asked().shards)
-        parts = [self._started(group, rows) for group in groups]
+        parts = stretches(rows, asked)
+        unknown = asked.filter(~pl.col("known"))["sid"]
+        if reads_ends := self._with_bars and unknown.len() > 0:
+            is_first = pl.col("sid").is_first_distinct()
+            parts = parts.with_columns(ends=is_first & pl.col("sid").is_in(unknown.implode()))
+        reads = [self._started(group, rows) for group in grouped(parts, self._asked().shards)]
+        if reads_ends:
+            self._ends.expect(parts.filter("ends"), reads)
         split = asked.filter(~pl.col("whole"))["sid"]
         is_whole = ~pl.col("sid").is_in(split.implode()) & pl.lit(not self._scattered)
-        return PendingDiff(unique, rows, parts, series.with_columns(whole=is_whole))
+        series = series.drop("known").with_columns(whole=is_whole)
+        return PendingDiff(unique, rows, reads, series, reads_ends)
 
     def passed(self, unique: UniqueBatch) -> None:
         """Notes a piece that is not compared."""
@@ -218,15 +148,27 @@ class StoredReader:
         self._asking = self._asking or self._stack.enter_context(self._session())
         return self._asking
 
-    def _with_spans(self, series: pl.DataFrame) -> pl.DataFrame:
-        unknown = series.join(self._spans, on=SERIES, how="anti").with_row_index("sid")
-        if unknown.height:
-            asking = self._asked()
-            wanted = unknown.select("sid", *SERIES).write_json()
-            spans = asking.frame("stored_spans", wanted).cast({"sid": pl.UInt32()})
-            asked = unknown.select("sid", *SERIES).join(spans, on="sid", how="left").drop("sid")
-            self._spans = pl.concat([self._spans, asked.cast(self._spans.schema)])
-        return series.join(self._spans, on=SERIES, how="left", maintain_order="left")
+    @property
+    def _with_bars(self) -> bool:
+        """Whether the ends of a series are read together with its bars: a statement per shard, and
+        not two."""
+        return self._asked().shards is not None and not self._in_chunks()
+
+    def _with_ends(self, series: pl.DataFrame) -> pl.DataFrame:
+        """`series` with `stored_lo`, `stored_hi` and whether these are `known`, and not to be asked
+        for with the bars, or not at all."""
+        if self._in_chunks():
+            nothing = pl.lit(None, dtype=TS)
+            return series.with_columns(
+                stored_lo=nothing, stored_hi=nothing, known=pl.lit(value=False)
+            )
+        beside = self._ends.beside(series)
+        if beside["known"].all() or self._with_bars:
+            return beside
+        asked = beside.filter(~pl.col("known")).with_row_index("sid").cast({"sid": pl.Int32})
+        wanted = asked.select("sid", *SERIES).write_json()
+        self._ends.add(asked, self._asked().frame("stored_spans", wanted))
+        return self._ends.beside(series)
 
     def _has_more(self, one: pl.DataFrame) -> bool | None:
         """Whether the store has more bars of that series between its ends than the piece. None if
@@ -255,10 +197,14 @@ class StoredReader:
         if reader is None:
             reader = self._own.reader = self._stack.enter_context(self._session())
         reader.run("wanted_set", wanted_json(asked.drop("rows", "most")))
-        ends = asked.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
+        name = "stored_bars_and_ends" if "ends" in asked.columns else "stored_bars"
+        bounds = asked.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
         wanted = int(asked["rows"].sum())
         read, found, others = 0, [], []
-        for batch in reader.batches("stored_bars", *ends):
+        ends = pl.DataFrame(schema=ENDS)
+        for batch in reader.batches(name, *bounds):
+            if "ends" in asked.columns:
+                ends.extend(_ends(batch))
             frame = unpacked(batch)
             read += frame.height
             if frame.height > 2 * wanted:
@@ -268,33 +214,12 @@ class StoredReader:
             found.append(frame)
         if read > _DENSER * wanted:
             self._is_denser = True
-        return Reading(found, others)
+        if "ends" in asked.columns:
+            self._ends.learn(asked.filter("ends"), ends)
+        return Reading(found, others, ends)
 
 
-def compare(beside: PendingDiff) -> Diff:
-    """Splits a piece into new, changed and unchanged bars."""
-    unique, rows = beside.unique, beside.rows
-    if rows is None:
-        bare = unique.bars.select(bars.COLUMNS)
-        return Diff(unique, bare, bare.clear(), 0, beside.series)
-    reading = beside.stored()
-    (stored,) = reading.frames
-    old = stored.with_columns(found=pl.lit(True)).rename({v: f"{v}_old" for v in bars.VALUES})
-    if _same_keys(rows, stored):  # only known bars, as in a replay: no need to search
-        joined = rows.hstack(old.drop("sid", "ts"))
-    else:
-        joined = rows.join(old, on=["sid", "ts"], how="left", maintain_order="left")
-    differs = pl.any_horizontal(pl.col(v).ne_missing(pl.col(f"{v}_old")) for v in bars.VALUES)
-    marked = joined.select(found=pl.col("found").fill_null(False), differs=differs)
-    found, is_changed = marked["found"], marked["found"] & marked["differs"]
-    new = rows.filter(~found).select(bars.COLUMNS)
-    changed = rows.filter(is_changed).select(bars.COLUMNS)
-    met = Met(joined, found, is_changed, stored["sid"], reading.others)
-    unchanged = rows.height - new.height - changed.height
-    return Diff(unique, new, changed, unchanged, beside.series, met)
-
-
-def _same_keys(rows: pl.DataFrame, stored: pl.DataFrame) -> bool:
-    return rows.height == stored.height and all(
-        (rows[key] == stored[key]).all() for key in ("sid", "ts")
-    )
+def _ends(stretches: pa.RecordBatch) -> pl.DataFrame:
+    frame = pl.from_arrow(stretches.select(list(ENDS)))
+    assert isinstance(frame, pl.DataFrame)
+    return frame.cast(ENDS).drop_nulls()
