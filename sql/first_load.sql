@@ -1,8 +1,8 @@
 -- first_load_fits --
 -- Whether the table of bars is empty, and its key can be dropped and made again without a trace: a plain table of this
 -- role, with the key as the migrations make it, on which nothing depends (foreign keys, views, a publication, replica
--- identity, clustering, comments), without triggers and rules of others, and nobody looks at each ALTER TABLE. Other
--- indexes stay.
+-- identity, clustering, comments), without triggers and rules of others, and nobody looks at each ALTER TABLE (but Citus,
+-- for its own tables). Other indexes stay.
 SELECT EXISTS (
     SELECT
       FROM pg_class c
@@ -24,7 +24,12 @@ SELECT EXISTS (
        AND NOT EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid)
        AND NOT EXISTS (SELECT FROM pg_publication_tables p
                         WHERE p.schemaname = n.nspname AND p.tablename = c.relname)
-       AND NOT EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtenabled <> 'D')
+       AND NOT EXISTS (SELECT FROM pg_event_trigger e
+                        WHERE e.evtenabled <> 'D'
+                          AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_extension o ON o.oid = d.refobjid
+                                           WHERE d.classid = CAST('pg_event_trigger' AS regclass) AND d.objid = e.oid
+                                             AND d.refclassid = CAST('pg_extension' AS regclass) AND d.deptype = 'e'
+                                             AND o.extname = 'citus'))
        AND NOT EXISTS (SELECT FROM pg_depend d
                         WHERE (d.refclassid = CAST('pg_constraint' AS regclass) AND d.refobjid = k.oid AND d.deptype <> 'i')
                            OR (d.refclassid = CAST('pg_class' AS regclass) AND d.refobjid = x.oid))
