@@ -49,7 +49,7 @@ ORDER BY 1, 2, 3
 #: The same of each shard, on a cluster.
 SHARDS = """
 SELECT shardid, result FROM run_command_on_shards('bars_ohlcv', $$
-    SELECT (SELECT string_agg(concat(conname, ' ', pg_get_constraintdef(oid)), ', ' ORDER BY conname)
+    SELECT (SELECT string_agg(conname || ' ' || pg_get_constraintdef(oid), ', ' ORDER BY conname)
               FROM pg_constraint WHERE conrelid = i.indrelid)
            || string_agg(concat(pg_get_indexdef(indexrelid), indisvalid), ', '
                       ORDER BY pg_get_indexdef(indexrelid))
