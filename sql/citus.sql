@@ -203,7 +203,8 @@ SELECT (SELECT default_version FROM pg_available_extensions WHERE name = 'citus'
 -- citus_state --
 -- How Citus has the tables: the number of servers that take shards; the column by which the bars are distributed (NULL:
 -- they are not); books that are in its metadata, which several entry nodes would use; whether the bars are a hypertable
--- or partitioned, whether the trigger of updated_at is there, other triggers, and whether the maintenance daemon runs.
+-- or partitioned, whether the trigger of updated_at is there, other triggers, whether the maintenance daemon runs, and the
+-- other servers that cannot prepare a transaction.
 SELECT (SELECT count(*) FROM pg_dist_node WHERE isactive AND noderole = 'primary' AND shouldhaveshards) AS servers,
        (SELECT column_to_column_name(logicalrelid, partkey) FROM pg_dist_partition
          WHERE logicalrelid = to_regclass('bars_ohlcv') AND partmethod = 'h') AS by,
@@ -217,7 +218,10 @@ SELECT (SELECT count(*) FROM pg_dist_node WHERE isactive AND noderole = 'primary
        (SELECT string_agg(CAST(tgname AS text), ', ') FROM pg_trigger
          WHERE tgrelid = to_regclass('bars_ohlcv') AND NOT tgisinternal AND tgname <> 'bars_ohlcv_updated_at') AS triggers,
        EXISTS (SELECT FROM pg_stat_activity
-                WHERE datname = current_database() AND application_name LIKE 'Citus Maintenance Daemon%') AS maintained
+                WHERE datname = current_database() AND application_name LIKE 'Citus Maintenance Daemon%') AS maintained,
+       (SELECT string_agg(concat(nodename, ':', nodeport), ', ' ORDER BY nodename, nodeport)
+          FROM run_command_on_workers('SELECT current_setting(''max_prepared_transactions'')')
+         WHERE success AND result = '0') AS unprepared
 
 -- citus_servers --
 -- The servers that hold bars: name, port, how many shards, and their bytes with indexes.

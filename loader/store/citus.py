@@ -123,6 +123,12 @@ def _refusals(extension: Row, state: Row) -> list[tuple[bool, str, str]]:
             "set it on every server to max_connections or more, and restart them",
         ),
         (
+            bool(state["unprepared"]),
+            f"max_prepared_transactions is 0 on {state['unprepared']}: a load could not commit "
+            "there together with the other servers",
+            "set it there to max_connections or more, and restart",
+        ),
+        (
             state["timescale"],
             "the database has TimescaleDB: Citus cannot distribute a hypertable",
             "use a database of its own",
