@@ -27,6 +27,7 @@ from loader.errors import (
 from loader.events import BarsWritten, Committed, Event
 from loader.listen.metrics import Metrics
 from loader.store.runs import JobRunTracker
+from tests.conftest import CITUS
 from tests.support.candles import T0, Candle, minutes
 from tests.support.sql import fetch
 
@@ -72,9 +73,10 @@ def test_new_changed_and_unchanged_bars(client: StoreClient, database_url: str) 
     assert fetch(database_url, "SELECT count(*), max(close) FROM bars_ohlcv") == [(7, 10.75)]
 
 
-@pytest.mark.usefixtures("way")
-def test_an_identical_bar_is_only_read(client: StoreClient, database_url: str) -> None:
+def test_an_identical_bar_is_only_read(client: StoreClient, database_url: str, way: str) -> None:
     """No row is locked or written: the rows' xmax stays 0, and no transaction number is used up."""
+    if CITUS and way == "statement":
+        pytest.skip("not on Citus: a commit in two phases takes a transaction number")
     client.write_bars(minutes(50))
     before = fetch(database_url, "SELECT pg_snapshot_xmax(pg_current_snapshot())")
     assert said(client.write_bars(minutes(50))) == (50, 0, 0, 50, 0, 0)
@@ -260,7 +262,7 @@ def test_usable_after_the_server_refused(database_url: str, way: str) -> None:
     ):
         client.write_bars(minutes(1))
         connection.execute("ALTER TABLE bars_ohlcv ADD CONSTRAINT c CHECK (close < 20)")
-        with pytest.raises(DatabaseError, match='check constraint "c"'):
+        with pytest.raises(DatabaseError, match=r'check constraint "c(_\d+)?"'):
             client.write_bars([tall])
         connection.execute("ALTER TABLE bars_ohlcv DROP CONSTRAINT c")
         assert client.write_bars([tall]) == 1

@@ -18,7 +18,7 @@ from loader import TenantClient
 from loader.errors import ColumnMismatch, DatabaseError, HistoryRefused, SettingsError
 from loader.ingest.ways.tenants.undo import rollback, tenant_run
 from loader.store.runs import JobRunTracker
-from tests.conftest import ROOT
+from tests.support.granted import run_roles_sql
 from tests.support.sql import fetch
 from tests.support.tenants import loaded, stored, with_tenants, written
 
@@ -37,7 +37,7 @@ def as_role(url: str, role: str) -> str:
 def url(database_url: str) -> str:
     with_tenants(database_url, "acme", "globex")
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute((ROOT / "docs" / "roles.sql").read_text().encode())
+        run_roles_sql(connection)
     return as_role(database_url, "mdload_tenant")
 
 

@@ -15,6 +15,7 @@ from loader.db.queries import query
 from loader.store import quarantine
 from loader.store.quarantine.found import RejectFilter
 from loader.store.quarantine.waiting import array
+from tests.conftest import not_on_citus
 
 TS = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
 #: Row number, rules, raw, key: each as the table must have it.
@@ -87,7 +88,13 @@ def test_the_binary_form_of_an_array_is_that_of_the_server(database_url: str) ->
         assert array(texts) == sent
 
 
-@pytest.mark.parametrize("name", ["rejects_by_rule", "rejects_rows"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "rejects_by_rule",
+        pytest.param("rejects_rows", marks=not_on_citus("bars_rejects() is PL/pgSQL there")),
+    ],
+)
 @pytest.mark.parametrize("asked", [RejectFilter(), RejectFilter(rules=["high_below_low"])])
 def test_the_server_expects_about_as_many_rejects_as_there_are(
     name: str, asked: RejectFilter, database_url: str
