@@ -115,7 +115,7 @@ def test_owner_migrates_and_cleans_up(as_role: dict[str, Connection], database_u
     told = "no policy compresses bars_ohlcv, because its owner may not log in: "
     own = [
         notice for notice in notices if not CITUS or notice.startswith(told)
-    ]  # Citus has its own
+    ]
     assert [notice.startswith(told) for notice in own] == ([True] if TIMESCALE else [])
 
 
