@@ -2,14 +2,16 @@
 -- Prepares a session that loads, whatever the server, database and role are set to. Each statement sees what is
 -- committed when it begins: the merge locks, then compares again. A slow file must not end an idle session. Plans must
 -- not depend on statistics: the table may be new, huge or never analyzed, and every access goes through the key.
--- lock_timeout stays: a statement that it stops is tried again. Older servers lack some of the names.
+-- lock_timeout stays: a statement that it stops is tried again. Older servers lack some of the names. Citus plans a
+-- statement that changes bars for its values only, and sends times to the other servers as text.
 -- Says whether the database has Citus, too.
 SELECT set_config(name, setting, false), (SELECT to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL) AS citus
   FROM (VALUES ('default_transaction_isolation', 'read committed'),
                ('statement_timeout', '0'), ('transaction_timeout', '0'),
                ('idle_in_transaction_session_timeout', '0'), ('idle_session_timeout', '0'),
                ('enable_seqscan', 'off'), ('enable_bitmapscan', 'off'), ('enable_indexscan', 'on'),
-               ('enable_indexonlyscan', 'on'), ('enable_nestloop', 'on'), ('jit', 'off')) AS wanted (name, setting)
+               ('enable_indexonlyscan', 'on'), ('enable_nestloop', 'on'), ('jit', 'off'),
+               ('plan_cache_mode', 'auto'), ('DateStyle', 'ISO')) AS wanted (name, setting)
  WHERE current_setting(name, true) IS NOT NULL
 
 -- commits_deferred --
