@@ -94,6 +94,6 @@ def test_closing_after_the_session_was_lost_does_not_raise(database_url: str) ->
     first = JobLock(database_url, "nightly")
     first.take(None)
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("SELECT pg_terminate_backend(CAST(%s AS integer), 60000)", [first.backend])
+        connection.execute("SELECT pg_terminate_backend(%s::integer, 60000)", [first.backend])
     first.close()
     first.close()

@@ -113,9 +113,7 @@ def test_owner_migrates_and_cleans_up(as_role: dict[str, Connection], database_u
     done = schema.upgrade(url, notice=notices.append)
     assert done == ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
     told = "no policy compresses bars_ohlcv, because its owner may not log in: "
-    own = [
-        notice for notice in notices if not CITUS or notice.startswith(told)
-    ]
+    own = [notice for notice in notices if not CITUS or notice.startswith(told)]
     assert [notice.startswith(told) for notice in own] == ([True] if TIMESCALE else [])
 
 

@@ -94,10 +94,6 @@ class Others(Protocol):
 Alone = Callable[[Source, str], AbstractContextManager[FileResult | None]]
 
 
-def _alone(source: Source, content_hash: str) -> AbstractContextManager[None]:
-    return nullcontext()
-
-
 class LoadRun:
     """What all files of a load share.
 
@@ -108,6 +104,7 @@ class LoadRun:
         siblings: the names of all files.
         defers_commits: whether a commit does not wait for the disk, so that `durable.confirmed`
             has to look for the files at the end.
+        is_spread: whether Citus has distributed the bars, as far as a connection has seen.
         paths: by a file's name, its path (see `Source.full_path`).
         replay: what the files are if they are rejected rows, to be read as their files were.
         plan: what keeps the bars that a dry run would write.
@@ -139,10 +136,10 @@ class LoadRun:
         self.paths: Mapping[str, str] = {}
         self.replay: Replaying | None = None
         self.plan: Plans | None = None
-        self.defers_commits = False
+        self.defers_commits = self.is_spread = False
         self._named: tuple[str, str] | None = None  # the last file's path and fingerprint
         self.others: Others | None = None
-        self.alone: Alone = _alone
+        self.alone: Alone = lambda source, content_hash: nullcontext()
         self.losses, self.outage = Losses(), Outage()
         self.leaves: Callable[[FileResult], bool] = lambda result: False
         self.patterns: dict[tuple[object, ...], Pattern | None] = {}
@@ -236,6 +233,7 @@ class LoadRun:
 
     def _connected(self, autocommit: bool) -> Connection:
         connection = connect(self.url, autocommit=autocommit)
+        self.is_spread = connection.shards is not None
         if self.defers_commits and not autocommit:
             try:
                 durable.defer(connection)
