@@ -106,9 +106,11 @@ def _own(total: int | None, environ: Mapping[str, str]) -> Shard:
         _refuse(
             f"auto needs the number of tasks, which {only} does not tell", "say it: --shard auto/16"
         )
-    if len(known) > 1:
-        said = " and ".join(f"{name} says {each}" for name, each in found.items() if each)
-        _refuse(f"auto is ambiguous: {said}", "name one: --shard 3/16")
+    others = {a.index: _number(environ, a.index) for a in _ARRAYS if found.get(a.name, a) is None}
+    if len(known) > 1 or any(at != each.number - 1 for at in others.values() for each in known):
+        said = [f"{name} says {each}" for name, each in found.items() if each]
+        said += [f"{index} is {at}" for index, at in others.items()]
+        _refuse(f"auto is ambiguous: {' and '.join(said)}", "name one: --shard 3/16")
     return known.pop()
 
 

@@ -138,7 +138,6 @@ def in_shards(session: Executor) -> shards.Shards:
     return shards.Shards(lambda symbols: {name: len(name) % 2 for name in json.loads(symbols)})
 
 
-@pytest.mark.parametrize("layout", ["plain", "as in chunks", "as in shards"])
 @pytest.mark.parametrize("order", ORDERS)
 @given(
     files=st.lists(one_file(), min_size=2, max_size=3),
@@ -146,18 +145,19 @@ def in_shards(session: Executor) -> shards.Shards:
     commit_every=st.sampled_from([None, None, 5]),
     direct=st.booleans(),
     seed=st.integers(0, 99),
+    layout=st.sampled_from(["plain", "as in chunks", "as in shards"]),
 )
-@settings(max_examples=4)
+@settings(max_examples=8)
 def test_counts_are_those_of_the_oracle(
     module_url: str,
     tmp_path: Path,
     order: str,
-    layout: str,
     files: list[Bars],
     batch_rows: int,
     commit_every: int | None,
     direct: bool,
     seed: int,
+    layout: str,
 ) -> None:
     emptied(module_url)
     stored: Bars = {}

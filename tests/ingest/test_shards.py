@@ -82,6 +82,8 @@ def test_the_shard_of_a_task(text: str, environ: Mapping[str, str], shard: Shard
          "AWS_BATCH_JOB_ARRAY_SIZE is 'ten', which is not a number"),
         ("auto", AWS | RUN,
          "auto is ambiguous: AWS Batch says 1/10 and Cloud Run says 3/3"),
+        ("auto", RUN | {"JOB_COMPLETION_INDEX": "1"},
+         "auto is ambiguous: Cloud Run says 3/3 and JOB_COMPLETION_INDEX is 1"),
     ],
 )  # fmt: skip
 def test_no_shard_without_its_number_and_theirs(
