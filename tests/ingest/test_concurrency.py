@@ -378,6 +378,7 @@ def test_our_copy_waits_for_another_writer_of_the_same_key(
         assert not retries(said)
 
 
+@older_too
 @pytest.mark.usefixtures("lock_first")
 @pytest.mark.parametrize("same", [True, False], ids=["equal", "other"])
 def test_a_bar_that_appears_between_our_lock_and_our_upsert(
@@ -400,6 +401,7 @@ def test_a_bar_that_appears_between_our_lock_and_our_upsert(
     assert_chains(database_url)
 
 
+@not_on_citus("lock_timeout holds on the server where it is set")
 def test_a_lock_timeout_is_tried_again(
     database_url: str, meeting: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

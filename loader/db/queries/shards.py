@@ -128,12 +128,14 @@ def in_order(tables: Sequence[pa.Table]) -> list[pa.RecordBatch]:
     if not tables:
         return []
     table = pa.concat_tables(tables)
-    keys = ["sid"] if "sid" in table.column_names else list(SERIES)
+    keys = [name for name in ("sid", *SERIES) if name in table.column_names]
     rows = pl.from_arrow(table.select(keys))
     assert isinstance(rows, pl.DataFrame)
-    place = rows.with_row_index("place").sort(keys, maintain_order=True)["place"]
-    taken = table.take(place.to_arrow()).combine_chunks()
-    return taken.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
+    place = rows.with_row_index("place").sort(keys, nulls_last=True, maintain_order=True)["place"]
+    # Not `take`: for that PyArrow imports its compute module.
+    taken = [table.slice(at, 1) for at in place] or [table]
+    ordered = pa.concat_tables(taken).combine_chunks()
+    return ordered.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
 
 
 @cache

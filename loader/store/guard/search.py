@@ -133,7 +133,11 @@ def _matches(reader: Connection, query: str, asked: pl.DataFrame) -> pl.DataFram
     ).row(0)
     found = list(reader.frames(query, *ends))
     none = {"provider": pl.String(), "symbol": pl.String(), "bars": pl.Int64()}
-    return pl.concat(found) if found else pl.DataFrame(schema=none)
+    if not found:
+        return pl.DataFrame(schema=none)
+    # Each shard counts the bars of its own symbols.
+    whole = pl.concat(found).group_by("provider", "symbol", maintain_order=True)
+    return whole.agg(pl.col("bars").sum())
 
 
 def _windows(hits: pl.DataFrame) -> pl.DataFrame:

@@ -138,6 +138,71 @@ def test_loads_store_the_same(two: tuple[str, str], tmp_path: Path) -> None:
     both(two, loaded(less, delete_gone=True, max_gone="100%"))
 
 
+def walked(seed: int, rows: int = 300) -> list[float]:
+    rng, price, prices = random.Random(seed), 50.0, []
+    for _ in range(rows):
+        price += round(rng.uniform(-0.5, 0.5), 2)
+        prices.append(price)
+    return prices
+
+
+def walks(path: Path, seeds: dict[str, int], bars: int = 300) -> Path:
+    """Bars of each symbol that go as the random walk of its seed."""
+    rows = [
+        (name, T0 + timedelta(minutes=n), price, price + 0.25, price - 0.25, price + 0.125)
+        for name, seed in seeds.items()
+        for n, price in enumerate(walked(seed, bars))
+    ]
+    columns = ["symbol", "ts", "open", "high", "low", "close"]
+    pl.DataFrame(rows, schema=columns, orient="row").write_parquet(path)
+    return path
+
+
+def refused(path: Path, provider: str) -> Callable[[str], object]:
+    def work(url: str) -> object:
+        result = load(path, url, provider=provider, interval="1m", force=True)
+        (file,) = result.files
+        return result.exit_code, file.state, (file.error or "").removeprefix(str(path))
+
+    return work
+
+
+def test_the_guard_finds_bars_of_other_shards(two: tuple[str, str], tmp_path: Path) -> None:
+    """Those of another symbol, and those of another provider, each symbol in a shard of its own."""
+    own = {name: seed for seed, name in enumerate(SYMBOLS)}
+    both(two, loaded(walks(tmp_path / "own.parquet", own)))
+    other = {name: seed + 100 for seed, name in enumerate(SYMBOLS)}
+
+    def beside(url: str) -> object:
+        return load(
+            walks(tmp_path / "q.parquet", other), url, provider="q", interval="1m"
+        ).exit_code
+
+    assert both(two, beside) == 0
+    swapped = walks(tmp_path / "swapped.parquet", own | {"CCC": own["AA"]})
+    found = both(two, refused(swapped, "p"))
+    assert found[0] == 4  # type: ignore[index]
+    assert "changed to the prices of p AA" in found[2]  # type: ignore[index]
+    found = both(two, refused(walks(tmp_path / "theirs.parquet", other), "p"))
+    assert found[0] == 4, found  # type: ignore[index]
+
+
+def test_the_guard_adds_up_what_shards_have(two: tuple[str, str], tmp_path: Path) -> None:
+    """One bar of each of many symbols, from another provider: no shard has enough of them."""
+    names = [f"S{n}" + "S" * (n % 3) for n in range(100, 190)]
+    both(two, loaded(walks(tmp_path / "own.parquet", {n: i for i, n in enumerate(names)}, 1)))
+    other = {name: seed + 1000 for seed, name in enumerate(names)}
+    path = walks(tmp_path / "other.parquet", other, 1)
+
+    def beside(url: str) -> object:
+        return load(path, url, provider="q", interval="1m").exit_code
+
+    assert both(two, beside) == 0
+    found = both(two, refused(path, "p"))
+    assert found[0] == 4  # type: ignore[index]
+    assert "changed to the prices of the provider q" in found[2]  # type: ignore[index]
+
+
 def test_series_are_found_in_every_shard(two: tuple[str, str], tmp_path: Path) -> None:
     both(two, loaded(write(tmp_path / "a.parquet", 1, 0, 50)))
 
