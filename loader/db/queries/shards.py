@@ -132,10 +132,12 @@ def in_order(tables: Sequence[pa.Table]) -> list[pa.RecordBatch]:
     rows = pl.from_arrow(table.select(keys))
     assert isinstance(rows, pl.DataFrame)
     place = rows.with_row_index("place").sort(keys, nulls_last=True, maintain_order=True)["place"]
-    # Not `take`: for that PyArrow imports its compute module.
-    taken = [table.slice(at, 1) for at in place] or [table]
-    ordered = pa.concat_tables(taken).combine_chunks()
-    return ordered.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
+    if not place.len():
+        nothing = [pa.nulls(0, field.type) for field in table.schema]
+        return [pa.RecordBatch.from_arrays(nothing, schema=table.schema)]
+    # Not `take`, nor `from_pylist` above: PyArrow imports its compute module for them, or pandas.
+    ordered = pa.concat_tables([table.slice(at, 1) for at in place]).combine_chunks()
+    return list(ordered.to_batches())
 
 
 @cache

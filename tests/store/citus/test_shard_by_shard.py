@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -201,6 +203,22 @@ def test_the_guard_adds_up_what_shards_have(two: tuple[str, str], tmp_path: Path
     found = both(two, refused(path, "p"))
     assert found[0] == 4  # type: ignore[index]
     assert "changed to the prices of the provider q" in found[2]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_the_rows_of_shards_come_in_one_order(rows: int) -> None:
+    """Without the modules that PyArrow imports for some of its functions: they take 0.3 s."""
+    script = f"""
+import sys
+import polars as pl
+from loader.db.queries.shards import in_order
+tables = [pl.DataFrame({{"sid": sids, "bars": sids}}).to_arrow() for sids in ([2, 0], [1])]
+(batch,) = in_order([table.slice(0, {rows} and 9) for table in tables])
+print(pl.from_arrow(batch)["sid"].to_list(), batch.schema.names, "pandas" in sys.modules,
+      "pyarrow.compute" in sys.modules)
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == f"{[0, 1, 2][:rows]} ['sid', 'bars'] False False"
 
 
 def test_series_are_found_in_every_shard(two: tuple[str, str], tmp_path: Path) -> None:
