@@ -14,8 +14,8 @@ _SHARE: Final = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Bars of a group, of which so many had volumes (`bars`) and have none (`matched`): they are
-    empty or 0."""
+    """How many bars of a group had volumes (`bars`), and how many of these are empty or 0 now
+    (`matched`)."""
 
     group: int
     bars: int

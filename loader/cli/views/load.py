@@ -159,9 +159,9 @@ def _history(result: LoadResult) -> list[tuple[str, str]]:
     would = sum((file.history for file in refused), History())
     done = sum((file.history for file in result.files if file.state != "refused"), History())
     which = "it" if len(result.files) == 1 else "what was refused"
-    told = [str(done)] if str(done) else []
-    told += [f"had {which} been loaded: {would}"] if str(would) else []
-    return [("" if place else "history", text) for place, text in enumerate(told)]
+    lines = [str(done)] if str(done) else []
+    lines += [f"had {which} been loaded: {would}"] if str(would) else []
+    return [("" if place else "history", text) for place, text in enumerate(lines)]
 
 
 def _stored(result: LoadResult, where: str) -> str:

@@ -15,7 +15,8 @@ _SPANS: Final = pl.Schema({**{s: pl.String() for s in SERIES}, "stored_lo": TS, 
 
 
 class Ends:
-    """What is known of the ends. One thread asks, and those that read stored bars `learn`."""
+    """The ends of series, as far as they are known. One thread asks, and those that read stored
+    bars `learn`."""
 
     def __init__(self) -> None:
         self._known = pl.DataFrame(schema=_SPANS)

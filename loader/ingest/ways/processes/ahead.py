@@ -15,7 +15,7 @@ from loader.ingest.ways.processes.process import Process
 
 #: Bytes of a file that may be small.
 SMALL: Final = 4 << 20
-#: So many files pay for the start of a process.
+#: Files that pay for the start of a process.
 FILES: Final = 150
 #: Options of loads that are a matter of this process.
 _BY_ITSELF: Final = ("dry_run", "tenant", "commit_every", "known_at_from", "on")
@@ -43,7 +43,7 @@ def start(option: Callable[[str], Any], patterns: Sequence[str]) -> list[Process
     started: list[Process] = []
     if (workers := most(option)) > 1:
         names = list(islice(_named(patterns), workers * FILES))
-        with suppress(OSError):  # the load tells what is wrong with a file
+        with suppress(OSError):  # the load reports it
             if all(os.stat(name).st_size <= SMALL for name in names):
                 for _ in range(len(names) // FILES - 1):
                     started.append(Process())

@@ -35,8 +35,8 @@ def processes_of(settings: Settings, sources: Sequence[Source]) -> int:
 
 @contextmanager
 def started(processes: int, running: Sequence[Process] = ()) -> Iterator[Team]:
-    """So many processes, with those that are `running` already; they have ended when the context
-    ends."""
+    """This many processes, those that are `running` already among them; they have ended when the
+    context ends."""
     team = Team(running[:processes])
     try:
         for _ in range(processes - len(running)):
