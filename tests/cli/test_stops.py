@@ -22,6 +22,7 @@ import pytest
 
 from loader.cli.interrupts import PATIENCE
 from tests.conftest import ROOT, Ran, environment
+from tests.support.heeding import heeding
 from tests.support.jobs import STALLED, bars, config
 from tests.support.silent import deaf, line_to
 from tests.support.sql import fetch, wait_for
@@ -31,12 +32,6 @@ SIGNALS = [signal.SIGTERM, signal.SIGINT]
 BOUND = 20.0
 RUNS = "SELECT status FROM job_runs ORDER BY id"
 HEAD = b"ts,symbol,open,high,low,close,volume\n"
-
-
-def heeding() -> None:
-    """Where the tests run in the background these are ignored, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from adbc_driver_postgresql import dbapi
 from loader import bars
 from loader.db.arrow import Connection, connect
 from loader.errors import MdloadError
-from loader.store import quarantine
+from loader.store.quarantine import waiting
 
 BAR = {
     "provider": "p", "symbol": "AAA", "interval": "1d", "ts": datetime(2024, 3, 4, tzinfo=UTC),
@@ -153,7 +153,7 @@ POSTGRES = {
     [
         ("bars_ohlcv", bars.SCHEMA, None),
         ("mdload_stage", bars.SCHEMA, "stage_create"),
-        ("bars_rejected", {**quarantine.INGESTED, "rules": pl.List(pl.String())}, None),
+        ("bars_rejected", {**waiting.INGESTED, "rules": pl.List(pl.String())}, None),
     ],
 )
 def test_what_is_ingested_is_what_the_tables_hold(
@@ -165,7 +165,7 @@ def test_what_is_ingested_is_what_the_tables_hold(
         held = columns_of(connection, table)
     types = {name: POSTGRES[dtype] for name, dtype in schema.items()}
     if table == "bars_rejected":  # what the driver sends as it is: tests/store/test_quarantine.py
-        assert quarantine.INGESTED["rules"] == pl.Binary()
+        assert waiting.INGESTED["rules"] == pl.Binary()
         types["raw"] = "jsonb"
     assert {name: held[name] for name in schema} == types
 

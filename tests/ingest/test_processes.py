@@ -32,6 +32,7 @@ from loader.results import FileResult, LoadResult, noted
 from loader.settings import Settings
 from tests.conftest import Ran, database, environment
 from tests.support.both_ways import ODD, Way, frame, symbol, written
+from tests.support.heeding import heeding
 from tests.support.sql import fetch
 
 Mdload = Callable[..., Ran]
@@ -299,7 +300,7 @@ def loading(url: str, folder: Path, home: Path) -> Iterator[tuple[subprocess.Pop
         [sys.executable, "-m", "loader", "backfill", str(folder), "--workers", "2",
          "--database", url],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0,
-        env=environment(home),
+        env=environment(home), preexec_fn=heeding,  # noqa: PLW1509
     )  # fmt: skip
     try:
         for _ in range(6000):

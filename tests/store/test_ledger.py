@@ -22,6 +22,7 @@ from loader.ingest import pipeline
 from loader.ingest.attempts import load_file
 from loader.ingest.pipeline import load
 from loader.ingest.run import LoadRun
+from loader.ingest.run.turns import Way
 from loader.read.sources import Source, find
 from loader.results import Counts, FileResult, LoadResult
 from loader.settings import RejectLimit, Settings
@@ -234,7 +235,7 @@ def test_a_run_that_is_cancelled_between_parts(
         jobs.append(job)
         return load_file(job, source)
 
-    monkeypatch.setattr(pipeline, "load_file", noticed)
+    monkeypatch.setattr(pipeline, "HERE", Way(noticed))
     stop = AfterRows(30, lambda: [job.cancelled.set() for job in jobs])
     result = loaded(database_url, path, heard=stop, commit_every=10)
     (file,) = result.files
