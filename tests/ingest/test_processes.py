@@ -53,6 +53,24 @@ class Several(Way):
         self.events.append(event)
 
 
+def start_one(
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Callable[[Process, Asked], Answer],
+    begun: threading.Event,
+) -> None:
+    """Lets few files have a process started, which `ask` asks; the thread beside it begins when
+    `begun` is set."""
+
+    def later(run: LoadRun, source: Source) -> FileResult:
+        assert begun.wait(60)
+        return load_file(run, source)
+
+    monkeypatch.setattr(Process, "ask", ask)
+    monkeypatch.setattr(team, "HERE", Loading(later))
+    monkeypatch.setattr(ahead, "FILES", 2)
+    monkeypatch.setattr(ahead, "processors", lambda: 2)
+
+
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Process, Asked]]]:
     """What processes are asked, of which few files have one started; the thread beside it begins
@@ -65,14 +83,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Process, Asked
         begun.set()
         return ask(process, question)
 
-    def later(run: LoadRun, source: Source) -> FileResult:
-        assert begun.wait(60)
-        return load_file(run, source)
-
-    monkeypatch.setattr(Process, "ask", heard)
-    monkeypatch.setattr(team, "HERE", Loading(later))
-    monkeypatch.setattr(ahead, "FILES", 2)
-    monkeypatch.setattr(ahead, "processors", lambda: 2)
+    start_one(monkeypatch, heard, begun)
     yield every
     for process, _ in every:
         assert process._process.poll() is not None, "it goes on"
@@ -231,14 +242,7 @@ def test_answers_that_are_lost(
             raise Gone
         return answer
 
-    def later(run: LoadRun, source: Source) -> FileResult:
-        assert lost.wait(60)
-        return load_file(run, source)
-
-    monkeypatch.setattr(Process, "ask", losing)
-    monkeypatch.setattr(team, "HERE", Loading(later))
-    monkeypatch.setattr(ahead, "FILES", 2)
-    monkeypatch.setattr(ahead, "processors", lambda: 2)
+    start_one(monkeypatch, losing, lost)
     with database(server_url, template) as other:
         one, two = Way(other), Several(database_url)
         first, second = one.load(files), two.load(files)

@@ -73,7 +73,7 @@ def main(lifeline: int) -> NoReturn:
 
 
 def _serve(asked: IO[bytes], answers: IO[bytes], lifeline: int) -> None:
-    """Answers until there are no more questions.
+    """Answers each question until the parent stops asking.
 
     Raises:
         EOFError, BrokenPipeError: the parent is gone, or wants nothing more.

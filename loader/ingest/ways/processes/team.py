@@ -25,9 +25,8 @@ from loader.store.runs import ledger
 
 
 def processes_of(settings: Settings, sources: Sequence[Source]) -> int:
-    """How many processes load the sources faster than as many threads would: none of few files, or
-    of large ones, where most time is spent outside of Python; with the thread beside them no more
-    than there are processors."""
+    """How many processes load the sources faster than as many threads would. Few files take none,
+    nor do large ones, which spend most time outside of Python. One processor is for the thread."""
     if any(source.is_copy or source.size_bytes > ahead.SMALL for source in sources):
         return 0
     return max(min(ahead.most(partial(getattr, settings)), len(sources) // ahead.FILES) - 1, 0)
