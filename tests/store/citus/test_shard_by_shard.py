@@ -221,6 +221,15 @@ print(pl.from_arrow(batch)["sid"].to_list(), batch.schema.names, "pandas" in sys
     assert ran.stdout.strip() == f"{[0, 1, 2][:rows]} ['sid', 'bars'] False False"
 
 
+def test_many_rows_of_shards_come_in_one_order() -> None:
+    parts = [range(8_999, -1, -2), range(0, 9_000, 2)]  # odd ones backwards, then even ones
+    tables = [pl.DataFrame({"sid": part, "bars": part}).to_arrow() for part in parts]
+    (batch,) = shards.in_order(tables)
+    ordered = pl.from_arrow(batch)
+    assert isinstance(ordered, pl.DataFrame)
+    assert ordered.rows() == [(n, n) for n in range(9_000)]
+
+
 def test_series_are_found_in_every_shard(two: tuple[str, str], tmp_path: Path) -> None:
     both(two, loaded(write(tmp_path / "a.parquet", 1, 0, 50)))
 
