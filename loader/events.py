@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
+from loader.records import dataclass
 from loader.results import Counts, FileResult, LoadResult, Note
 
 #: How bars reach the table: straight, or through the diff-aware upsert.

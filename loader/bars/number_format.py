@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
 from loader.bars.numbers import NumberFormat, to_float
+from loader.records import dataclass
 
 #: What people write between thousands, besides a point and a comma: blanks and apostrophes.
 _MARKS: Final = " \u00a0\u202f'\u2019"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from difflib import get_close_matches
 from io import StringIO
@@ -24,6 +24,7 @@ import polars as pl
 
 from loader.bars.words import Words
 from loader.errors import SettingsError
+from loader.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 from typing import Final
 
 import polars as pl
+
+from loader.records import dataclass
 
 _FORMULA: Final = r'^\s*="([^"]*)"\s*$'
 _APOSTROPHE: Final = r"^\s*'([^']+)$"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 
 import polars as pl
@@ -17,6 +17,7 @@ from loader.check.layout.decide import Layout
 from loader.check.reasons import LONGEST_KEY
 from loader.errors import ColumnMismatch
 from loader.read.batch import RawBatch
+from loader.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

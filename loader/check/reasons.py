@@ -5,8 +5,9 @@ It imports nothing, so that a metric's labels do not cost the import of Polars.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from loader.records import dataclass
 
 #: What is refused: all other rows of a file, a feed's line that never became a row, a row before
 #: its cells are read, or a bar.

@@ -8,7 +8,7 @@ rejected rows is refused, unless the person asked for it.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from loader.dialects.own import from_tables
 from loader.dialects.recognition import Recognition
 from loader.errors import ColumnMismatch, SettingsError
 from loader.read.batch import Reading
+from loader.records import dataclass
 from loader.settings import Meaning
 
 Record = Mapping[str, Any]

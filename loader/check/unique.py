@@ -10,7 +10,7 @@ by key into partitions on local disk, each small enough to be held in memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import pairwise
 
 import polars as pl
@@ -22,6 +22,7 @@ from loader.check.instruments.apart import EXAMINED
 from loader.check.instruments.restarts import Restarts, SeriesSeen
 from loader.check.validate import CheckedBatch
 from loader.read.spool import Partitions
+from loader.records import dataclass
 
 BARS_AND_ROW = {**bars.SCHEMA, "row_number": pl.Int64()}
 _MET = {name: BARS_AND_ROW[name] for name in (*bars.KEY, "row_number")}

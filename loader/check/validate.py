@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Final
@@ -20,6 +19,7 @@ from loader.check.normalise import Normalised
 from loader.check.reasons import LONGEST_KEY
 from loader.check.rules import EXACT, ROUNDED, RuleSettings, rules
 from loader.read.batch import RawBatch
+from loader.records import dataclass
 from loader.text import counted
 
 __all__ = ["CheckedBatch", "RuleSettings", "validate"]

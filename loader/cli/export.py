@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from loader.cli.context import Context
 from loader.cli.numbers import ROW_ID
 from loader.cli.options import json_option
 from loader.cli.series_options import bounds, past_options, series_options, whichever
+from loader.records import dataclass
 
 if TYPE_CHECKING:
     from loader.store.export import Exported

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
 from loader.db.conninfo import libpq_url
 from loader.errors import NoDatabase, SettingsError
+from loader.records import dataclass
 from loader.settings.file import toml
 from loader.settings.file.variables import expand
 from loader.settings.file.whereabouts import places

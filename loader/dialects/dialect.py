@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal
@@ -13,6 +13,7 @@ import polars as pl
 
 from loader import bars
 from loader.bars.numbers import PLAIN, NumberFormat
+from loader.records import dataclass
 
 #: Which end of its bar a timestamp marks. A date names a session, whichever end is given.
 Stamp = Literal["start", "end"]

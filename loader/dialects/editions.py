@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from loader.dialects.dialect import fold
 from loader.dialects.siblings import WHEN, without_suffix
+from loader.records import dataclass
 
 #: Words that say which edition of a series a file is, or how it came here.
 _EDITION: Final = frozenset(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Final
 
@@ -14,6 +14,7 @@ from loader.dialects.known import dialects
 from loader.dialects.patterns import in_folders, in_name
 from loader.dialects.recognition import PLAIN
 from loader.errors import ColumnMismatch, SettingsError
+from loader.records import dataclass
 from loader.settings import Meaning
 
 #: A folder's key in a pattern that reads its value: `contract={symbol}/*`.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Final
@@ -23,6 +23,7 @@ from loader.dialects.dialect import Dialect, Opening, Reshape, Shape, fold
 from loader.dialects.known import dialects, known_dialect, known_dialects
 from loader.errors import ColumnMismatch, UnreadableFile
 from loader.read.formats.known import vendor_containers
+from loader.records import dataclass
 from loader.results import Note, noted
 
 #: Rows that are examined, and the share of them that must match.

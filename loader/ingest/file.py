@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from typing import Final
 
@@ -30,6 +30,7 @@ from loader.ingest.writes import telling
 from loader.read.formats import Reading, read
 from loader.read.sources import Identity, Source, identity
 from loader.read.spool import Spool
+from loader.records import dataclass
 from loader.results import FileResult
 from loader.settings.part import WHOLE
 from loader.store import quarantine, shape, spellings

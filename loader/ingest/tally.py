@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 import polars as pl
 
 from loader.check.unique import LISTED, UniqueBatch
+from loader.records import dataclass
 from loader.store import spellings
 
 

@@ -7,7 +7,6 @@ import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -19,6 +18,7 @@ from loader.jobs.config.read import Config, ConfigError
 from loader.jobs.lint import problems
 from loader.read.objects import is_url
 from loader.read.sources import find
+from loader.records import dataclass
 from loader.settings import Settings
 from loader.settings.file import toml
 from loader.settings.load import OPTIONS, as_fields

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -15,6 +14,7 @@ from typing import Final
 from loader.errors import NotThere, SettingsError, UnreadableFile
 from loader.jobs.config import JobConfig
 from loader.read.sources import Identity, Source, find, identity
+from loader.records import dataclass
 from loader.text import redact
 
 _log: Final = logging.getLogger(__name__)

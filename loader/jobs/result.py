@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 
+from loader.records import dataclass
 from loader.results import LoadResult, as_object
 
 

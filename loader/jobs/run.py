@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
-from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -24,6 +23,7 @@ from loader.jobs.hooks import announce, notify
 from loader.jobs.lock import HOST, JobLock
 from loader.jobs.result import JobResult
 from loader.read.sources import Source
+from loader.records import dataclass
 from loader.results import FileResult, LoadResult, RunStatus
 from loader.store import schema
 from loader.store.runs import JobRunTracker

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import PurePath
 
 from loader.jobs.config.cron import Cron
+from loader.records import dataclass
 
 
 @dataclass(frozen=True)

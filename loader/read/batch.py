@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Final, Literal, Protocol
 
@@ -11,6 +11,7 @@ import polars as pl
 
 from loader.read import bounds
 from loader.read.streams.marks import Marks
+from loader.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

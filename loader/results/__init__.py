@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from loader.errors import MergeFailed
+from loader.records import dataclass
 from loader.results.history import Finding, History, SeriesHistory
 
 FileState = Literal["loaded", "known", "partial", "refused", "failed", "cancelled", "unfinished"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, astuple, dataclass, field, fields
+from dataclasses import asdict, astuple, field, fields
 from types import MappingProxyType
 from typing import Literal
+
+from loader.records import dataclass
 
 #: What a file looks like beside the stored bars: the values of other times; of another unit; after
 #: a split; with dividends taken out anew; plus an amount; of another series; more changed, or

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
+
+from loader.records import dataclass
 
 #: PostgreSQL's bigint.
 LARGEST: Final = 2**63 - 1

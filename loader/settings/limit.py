@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from loader.errors import SettingsError
+from loader.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

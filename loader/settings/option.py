@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
+from loader.records import dataclass
 from loader.settings.kinds import Kind
 
 Section = Literal["defaults", "jobs"]

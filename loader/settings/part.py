@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from loader.errors import SettingsError
+from loader.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

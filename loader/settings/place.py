@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from loader.errors import SettingsError
+from loader.records import dataclass
 
 _MOST: Final = 64
 

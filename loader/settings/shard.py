@@ -6,10 +6,10 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from loader.errors import SettingsError
+from loader.records import dataclass
 
 _FLAG: Final = "--shard"
 

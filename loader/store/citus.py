@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 
 from loader.db.rows import Row, Session, connect
 from loader.errors import DatabaseError
+from loader.records import dataclass
 from loader.store.schema import require_head
 
 #: The first version of PostgreSQL that returns what a row was before an update.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.resources import as_file
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +17,7 @@ from loader.db.pooler import FEWEST
 from loader.db.queries import resource
 from loader.db.rows import PsycopgConnection, Session, connect
 from loader.errors import DatabaseError, SchemaOutOfDate
+from loader.records import dataclass
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Final
@@ -14,6 +13,7 @@ import polars as pl
 from loader.bars import SERIES, TS
 from loader.db.arrow import Connection
 from loader.errors import NothingStored
+from loader.records import dataclass
 from loader.store.timescale.chunks import ALL_TIME, Stretch, stretches
 
 _PIECES: Final = pl.Schema(

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from loader.db.executor import Executor
 from loader.errors import Contended, DatabaseError, MergeFailed
+from loader.records import dataclass
 from loader.settings.datasets import BARS_OHLCV, Dataset
 
 _BARS: Final = "bars_ohlcv"

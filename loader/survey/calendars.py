@@ -7,7 +7,6 @@ in most commands.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from datetime import date, timedelta
 from difflib import get_close_matches
 from types import ModuleType
@@ -16,6 +15,7 @@ from typing import Any, Final
 import polars as pl
 
 from loader.errors import SettingsError
+from loader.records import dataclass
 
 #: No exchange was ever closed for longer.
 _WIDER: Final = timedelta(days=200)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final, Literal
 
 import polars as pl
 
 from loader import bars
+from loader.records import dataclass
 from loader.survey.calendars import Calendar
 
 #: Bars of a session start at its open (and again after its break), or on the clock in UTC. Minutes

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ import polars as pl
 from loader import bars
 from loader.bars import SERIES, TS
 from loader.db.arrow import Connection
+from loader.records import dataclass
 from loader.store.packed import unpacked_times, wanted_json
 from loader.survey.calendars import calendar
 from loader.survey.expected import (

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from loader import bars
 from loader.db.arrow import Connection
 from loader.errors import NothingStored, SettingsError
 from loader.read.spool import Spool
+from loader.records import dataclass
 from loader.store.versions.diff import MEASURED, measured
 
 #: What can be said of a bar of either side; `partial` of a longer bar that is made of a part of its

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from loader.db.rows import Session
 from loader.errors import NothingStored
+from loader.records import dataclass
 from loader.store.series import SeriesFilter
 from loader.store.timescale.rollups import Rollup, rollups
 

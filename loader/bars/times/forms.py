@@ -9,7 +9,7 @@ what may stand around a form, and `formats` the formats of people's own.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -18,6 +18,7 @@ import polars as pl
 from loader.bars.times import dress, zonewords
 from loader.bars.times.zones import Zone
 from loader.bars.words import by_distinct
+from loader.records import dataclass
 
 _Y, _YY, _N, _60 = "[0-9]{4}", "[0-9]{2}", "[0-9]{1,2}", "[0-5]?[0-9]"
 #: Each style's pattern, and strptime's words for it.

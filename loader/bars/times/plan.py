@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import polars as pl
@@ -14,6 +14,7 @@ from loader.bars.times import dress, epochs, formats, forms, zonewords
 from loader.bars.times.forms import Form
 from loader.bars.times.stamps import Kind, TimePlan, cells_of, clock_of
 from loader.errors import ColumnMismatch, SettingsError
+from loader.records import dataclass
 
 _SAMPLE: Final = 2_000
 _DIGITS: Final = r"^[+-]?[0-9]+(\.0*)?$"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
 from loader import bars
+from loader.records import dataclass
 
 #: Fewer steps than this prove nothing.
 MIN_STEPS: Final = 3

@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 import zoneinfo
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 import polars as pl
 
 from loader.bars.words import constant
 from loader.errors import SettingsError
+from loader.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

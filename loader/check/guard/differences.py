@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -11,6 +10,7 @@ import polars as pl
 from loader import bars
 from loader.check.guard.factors import LEAST
 from loader.check.guard.rounding import NOISE, unit
+from loader.records import dataclass
 
 _SHARE: Final = 0.95
 #: Bars for which an amount must stay.

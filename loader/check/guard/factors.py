@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
@@ -11,6 +10,7 @@ import polars as pl
 
 from loader import bars
 from loader.check.guard.rounding import plain, power_of_ten, slack, unit
+from loader.records import dataclass
 
 #: Fewer bars say nothing.
 LEAST: Final = 20

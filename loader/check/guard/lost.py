@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
 from loader.check.guard.factors import LEAST
+from loader.records import dataclass
 
 _SHARE: Final = 0.95
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -11,6 +11,7 @@ import polars as pl
 
 from loader import bars
 from loader.check.guard.factors import LEAST
+from loader.records import dataclass
 
 _SHARE: Final = 0.8
 #: Prices of a day are less far from each other than a power of ten from the next: as its logarithm.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 from operator import and_
 from typing import Final
@@ -18,6 +18,7 @@ from loader.check.instruments.asked import column_for
 from loader.check.instruments.next_steps import PLUS, both, next_step
 from loader.dialects.dialect import Dialect, fold
 from loader.errors import ColumnMismatch, SettingsError
+from loader.records import dataclass
 from loader.text import counted
 
 #: Stands between the parts of a symbol that several columns make: `IRFC.N1`.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -11,6 +10,7 @@ from loader import bars
 from loader.dialects.filenames import PathFacts
 from loader.dialects.recognition import Recognition
 from loader.errors import SettingsError
+from loader.records import dataclass
 from loader.settings import Meaning
 
 _NO_WORDS: Final[Mapping[str, str]] = MappingProxyType({})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from loader.dialects.dialect import Dialect
@@ -12,6 +12,7 @@ from loader.dialects.filenames import PathFacts
 from loader.dialects.known import dialects
 from loader.dialects.siblings import pattern_for
 from loader.errors import ColumnMismatch, OneForSeveral, ProviderUnknown
+from loader.records import dataclass
 
 #: A hint that names one option, with other values for it, if any.
 _ONE_OPTION: Final = re.compile(r"[^:;]*: (--[a-z-]+ (?:'[^']*'|[^\s,;]+))(?:, --.*)?")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
@@ -13,6 +12,7 @@ from loader import bars
 from loader.check.instruments.next_steps import quoted
 from loader.dialects.dialect import fold
 from loader.errors import ColumnMismatch
+from loader.records import dataclass
 from loader.text import counted, number
 
 #: Fewer bars of a stretch than this may be updates of bars that were still running.

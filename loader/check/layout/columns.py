@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from shlex import quote
 from typing import Final
 
@@ -17,6 +16,7 @@ from loader.check.layout import clocks, units
 from loader.check.layout.structs import struct_of_prices
 from loader.dialects.dialect import Dialect, fold
 from loader.errors import ColumnMismatch
+from loader.records import dataclass
 
 #: Fields that all rows may have alike, so that they may stand around the rows.
 _ALIKE: Final = ("provider", "symbol", "interval")

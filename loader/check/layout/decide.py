@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import polars as pl
@@ -36,6 +35,7 @@ from loader.dialects.patterns import expression
 from loader.dialects.recognition import PLAIN, Recognition, plain
 from loader.errors import ColumnMismatch
 from loader.read.batch import RawBatch
+from loader.records import dataclass
 from loader.results import Note, noted
 from loader.settings import Meaning
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
@@ -15,6 +14,7 @@ from loader.check.layout import clocks
 from loader.dialects.dialect import fold
 from loader.dialects.filenames import PathFacts
 from loader.errors import SettingsError
+from loader.records import dataclass
 
 _EXAMPLES: Final = {"provider": "yahoo", "symbol": "AAPL"}
 _UNKNOWN_KEY: Final = "the symbol of the bars is not known, but that rows stand under names such as"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
@@ -17,6 +16,7 @@ from loader.check.instruments.lacks import Known
 from loader.check.layout.fills import Fill, overruled_note, words_of
 from loader.dialects.siblings import intervals_in
 from loader.errors import ColumnMismatch
+from loader.records import dataclass
 from loader.settings import Meaning
 
 #: Steps, and the share of them that is alike, that gaps do not leave.

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from functools import reduce
 from typing import Final
 
@@ -18,6 +17,7 @@ from loader.dialects.dialect import fold
 from loader.dialects.known import dialects
 from loader.dialects.recognition import PLAIN
 from loader.errors import ColumnMismatch
+from loader.records import dataclass
 
 _HOUR: Final = frozenset(["hour", "hours", "hr", "hh", "hourofday", "starthour"])
 _HOUR_END: Final = frozenset(["hourending", "hourend", "hourended", "endhour", "he", "houre"])

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from shutil import get_terminal_size
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final, Literal
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import click
 
 from loader.cli.views.paths import shortened
+from loader.records import dataclass
 from loader.text import cell, plain, visible, visible_json
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from math import inf
@@ -23,6 +22,7 @@ from loader.check.rules import RuleSettings
 from loader.check.validate import CheckedBatch
 from loader.client.bar import Columns
 from loader.client.checks.keys import KeyMeaning, KnownKeys
+from loader.records import dataclass
 
 #: With more bars, Polars is quicker than Python.
 FEW: Final = 500

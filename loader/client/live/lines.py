@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -20,6 +20,7 @@ from loader.check.unique import BARS_AND_ROW
 from loader.check.validate import CheckedBatch, validate, with_keys
 from loader.errors import ColumnMismatch, InputError, SettingsError
 from loader.read.batch import Location, RawBatch
+from loader.records import dataclass
 from loader.results import Note
 from loader.settings import Settings
 from loader.store import spellings

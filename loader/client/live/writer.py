@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
@@ -21,6 +20,7 @@ from loader.errors import Cancelled, ConnectionLost, DatabaseError
 from loader.events import Event, FileNote, RowsDone
 from loader.ingest import books
 from loader.ingest.tally import Tally
+from loader.records import dataclass
 from loader.results import Counts, FileResult, Note
 
 #: Seconds without a server until lines go to disk.

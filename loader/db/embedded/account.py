@@ -7,11 +7,11 @@ import stat
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from loader.errors import SettingsError
+from loader.records import dataclass
 
 if sys.platform != "win32":
     import pwd

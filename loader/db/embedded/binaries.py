@@ -8,10 +8,10 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from loader.errors import SettingsError
+from loader.records import dataclass
 
 _NEEDED = ("initdb", "pg_ctl", "postgres")
 _SYSTEM = (

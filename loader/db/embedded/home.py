@@ -10,7 +10,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
@@ -18,6 +17,7 @@ import platformdirs
 from loader.db.embedded.account import Account
 from loader.db.embedded.postmaster import SOCKET
 from loader.errors import SettingsError
+from loader.records import dataclass
 from loader.text import account_name
 
 _SOCKET_PATH_LIMIT = 104  # bytes with the closing NUL on macOS; Linux has 108

@@ -6,9 +6,10 @@ import os
 import socket
 import subprocess
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+
+from loader.records import dataclass
 
 DATABASE = "mdload"
 PORT = 5432  # no TCP port, but part of the socket's name

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from loader.db.embedded import binaries, postmaster, tcp
 from loader.db.embedded.account import account
 from loader.db.embedded.home import Home, usable
 from loader.errors import SettingsError
+from loader.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ import signal
 import subprocess
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from loader.db.embedded.account import Account
 from loader.db.embedded.binaries import Binaries
 from loader.errors import SettingsError
+from loader.records import dataclass
 
 #: Seconds for an interrupted program to tidy up behind itself.
 _PATIENCE = 0.5

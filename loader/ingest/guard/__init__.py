@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from types import TracebackType
@@ -18,6 +17,7 @@ from loader.db.arrow import Connection
 from loader.errors import HistoryRefused
 from loader.ingest.guard.findings import HINTS, findings, gone, notes, restated
 from loader.ingest.guard.shorter import Extent, shorter
+from loader.records import dataclass
 from loader.results import Note
 from loader.results.history import Finding, History, SeriesHistory
 from loader.store.compare import Diff
@@ -38,7 +38,7 @@ LISTED: Final = 1_000
 class Judgement:
     """What a file does to stored bars, up to the part in hand, and what it looks like."""
 
-    history: History = History()  # noqa: RUF009 - it is frozen
+    history: History = History()
     series: tuple[SeriesHistory, ...] = ()
     findings: tuple[Finding, ...] = ()
 

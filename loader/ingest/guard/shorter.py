@@ -3,11 +3,11 @@ nothing that is stored, and is not what it was."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from loader.check.guard.factors import LEAST
+from loader.records import dataclass
 from loader.results.history import Action, Finding
 from loader.store.runs import ledger
 from loader.text import counted

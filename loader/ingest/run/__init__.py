@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -26,6 +25,7 @@ from loader.ingest.run.losses import Losses
 from loader.ingest.tally import Tally
 from loader.read.formats import Reading
 from loader.read.sources import Source
+from loader.records import dataclass
 from loader.results import FileResult
 from loader.settings import Settings
 from loader.store import quarantine

@@ -9,7 +9,7 @@ it as they read the first one; where it cannot, the file is loaded by itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from functools import cache
 from typing import Final
@@ -40,6 +40,7 @@ from loader.ingest.run.patterns import (
 )
 from loader.read.batch import Location, RawBatch
 from loader.read.sources import Source
+from loader.records import dataclass
 from loader.results import Note
 from loader.settings import Settings
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from loader.errors import MdloadError
 from loader.read.sources import Identity, Source, content_hash, identity
+from loader.records import dataclass
 from loader.store.runs import ledger
 
 if TYPE_CHECKING:

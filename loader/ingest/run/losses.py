@@ -6,10 +6,11 @@ back each night.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from loader.db.arrow import Connection
+from loader.records import dataclass
 from loader.store.runs.ledger import Known
 
 

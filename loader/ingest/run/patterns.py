@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Final
 
 import polars as pl
@@ -24,6 +24,7 @@ from loader.dialects.recognition import PLAIN, may_fit
 from loader.errors import MdloadError
 from loader.read.batch import Reading
 from loader.read.sources import Source
+from loader.records import dataclass
 from loader.results import Note
 from loader.settings import Meaning, Settings
 

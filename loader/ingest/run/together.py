@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +29,7 @@ from loader.ingest.run.patterns import Pattern, Small
 from loader.read.batch import Location, RawBatch
 from loader.read.formats import read
 from loader.read.sources import identity
+from loader.records import dataclass
 from loader.results import Counts, FileResult
 from loader.store import spellings
 from loader.store.merge import together

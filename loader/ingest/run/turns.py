@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from loader.ingest.run import recognised, together
 from loader.ingest.run.hashed import hashed
 from loader.read.panics import panics
 from loader.read.sources import Source
+from loader.records import dataclass
 from loader.results import FileResult
 
 if TYPE_CHECKING:

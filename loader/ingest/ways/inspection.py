@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import polars as pl
 
@@ -17,6 +17,7 @@ from loader.check.validate import CheckedBatch, rounding_notes, skip_notes
 from loader.errors import InputError, MdloadError, TooManyRejects
 from loader.read.formats import read
 from loader.read.sources import Source
+from loader.records import dataclass
 from loader.results import FileResult, Note, noted
 from loader.settings import Settings
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +18,7 @@ from loader.bars import SERIES
 from loader.db.arrow import Connection
 from loader.errors import SettingsError
 from loader.ingest.ways.digest import described, digest, seal
+from loader.records import dataclass
 from loader.store import spellings
 from loader.store.packed import wanted_json
 

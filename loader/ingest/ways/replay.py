@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +34,7 @@ from loader.read.formats import Reading
 from loader.read.scratch import room
 from loader.read.sources import Source
 from loader.read.spool import Spool
+from loader.records import dataclass
 from loader.settings import Settings
 from loader.store.quarantine import found as rejects
 from loader.store.quarantine.found import RejectFilter

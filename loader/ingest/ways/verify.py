@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import polars as pl
@@ -28,6 +28,7 @@ from loader.ingest.run import LoadMode, LoadRun
 from loader.read.formats import read
 from loader.read.sources import Source
 from loader.read.spool import Partitions, Spool
+from loader.records import dataclass
 from loader.results import Note
 from loader.settings import Settings
 from loader.store.packed import unpacked, wanted_json

@@ -5,8 +5,9 @@ from __future__ import annotations
 import calendar
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from loader.records import dataclass
 
 _MONTHS: Final = (
     "jan",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from difflib import get_close_matches
 from typing import Any, Final
@@ -15,6 +15,7 @@ from loader.jobs.config import dates
 from loader.jobs.config.blame import about, key_of
 from loader.jobs.config.keys import JOB
 from loader.jobs.config.read import Config, typed
+from loader.records import dataclass
 from loader.settings import Option, Settings
 from loader.settings.file.variables import expand
 from loader.settings.load import as_fields

@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from loader.errors import MdloadError, SettingsError
 from loader.jobs.config.blame import about
 from loader.jobs.config.keys import DATABASE, DEFAULTS, JOB
 from loader.jobs.config.places import line_of
+from loader.records import dataclass
 from loader.settings import Option
 from loader.settings.file import toml
 from loader.settings.file.variables import expand, refers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from io import BufferedReader
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +15,7 @@ from loader.read.batch import Reading
 from loader.read.scratch import copy, scratch_file
 from loader.read.streams.compression import damage
 from loader.read.streams.source import Source
+from loader.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from io import BufferedReader
 from types import MappingProxyType
 from typing import Final, Literal
@@ -14,6 +14,7 @@ from loader.errors import Unfinished
 from loader.read.batch import NO_ROWS, Reading, batches
 from loader.read.formats.format import Opened
 from loader.read.streams.compression import damage
+from loader.records import dataclass
 
 #: Decoded at a time: large enough to be fast, small enough for flat memory.
 BLOCK_ROWS: Final = 1 << 16

@@ -7,12 +7,12 @@ import io
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 from loader.errors import UnreadableFile
 from loader.read.batch import unique_names
+from loader.records import dataclass
 
 #: Where two fit equally well the earlier wins: a comma may be a decimal comma, a tab hardly is.
 _DELIMITERS: Final = {"\t": "tabs", ";": "semicolons", "|": "vertical bars", ",": "commas"}

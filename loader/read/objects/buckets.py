@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Final
@@ -14,6 +13,7 @@ from loader.errors import MdloadError, UnreadableFile
 from loader.read.objects.path import Head, ObjectPath
 from loader.read.objects.refusals import NoCredentials, of_store
 from loader.read.objects.retries import retries
+from loader.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Final, Protocol, cast
+
+from loader.records import dataclass
 
 #: Bytes asked for at a time where an object is read from its start to its end.
 BLOCK: Final = 8 << 20

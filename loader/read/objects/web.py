@@ -7,7 +7,7 @@ import http.client
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from email.utils import parsedate_to_datetime
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Final, TypeVar, cast
@@ -17,6 +17,7 @@ from loader.errors import UnreadableFile
 from loader.read.objects.path import Head, ObjectPath
 from loader.read.objects.refusals import lost, not_there, replaced
 from loader.read.objects.retries import retries
+from loader.records import dataclass
 from loader.text import redact
 
 _TIMEOUT_SECONDS: Final = 60

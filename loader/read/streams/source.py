@@ -7,7 +7,6 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ from loader.errors import NotThere, UnreadableFile
 from loader.read.streams import archives
 from loader.read.streams.compression import damage
 from loader.read.streams.place import Place
+from loader.records import dataclass
 
 Identity = tuple[int, int]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 from loader.errors import UnreadableFile
 from loader.read.streams.source import Source
 from loader.read.tables.folders import Kind
+from loader.records import dataclass
 
 #: What the description of a table begins with: no file of rows has a zero byte there.
 MARK: Final = {Kind.DELTA: b"\0mdload Delta table\n", Kind.ICEBERG: b"\0mdload Iceberg table\n"}

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Final, Literal
+
+from loader.records import dataclass
 
 _NUMERIC: Final = re.compile(r"numeric\((\d+),(\d+)\)")
 #: A moment, or a day.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,6 +16,7 @@ from loader.bars import SERIES
 from loader.db.arrow import Connection, connect
 from loader.db.cancelling import cancellable, cancelling
 from loader.read.ahead import ahead
+from loader.records import dataclass
 from loader.store.packed import counts, unpacked, unpacked_times, wanted_json
 from loader.store.series import SeriesFilter, stored_series
 from loader.store.versions.instants import Instant

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
 from loader.bars import SERIES
 from loader.check.guard.factors import LEAST
+from loader.records import dataclass
 from loader.store.guard.watch import EVIDENCE
 
 #: Bars in memory: of all series, and of one at least and at most.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 import polars as pl
 
@@ -13,6 +12,7 @@ from loader.check.guard.factors import Factors, factors
 from loader.check.guard.lost import Lost, lost
 from loader.check.guard.shift import Shift
 from loader.db.arrow import Connection
+from loader.records import dataclass
 from loader.store.guard.sample import Group, Sample, sample
 from loader.store.guard.search import Alike, alike, shifted
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 
@@ -15,6 +14,7 @@ from loader.bars import SERIES, TS
 from loader.check.unique import UniqueBatch
 from loader.db.arrow import Connection
 from loader.read.spool import Spool
+from loader.records import dataclass
 from loader.store.compare import Diff, Met
 from loader.store.guard.spans import Spans
 from loader.store.packed import wanted_json

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -16,6 +15,7 @@ from loader.db.arrow import Connection
 from loader.db.executor import Executor
 from loader.db.prepared import Prepared
 from loader.errors import Contended
+from loader.records import dataclass
 from loader.store import shape
 from loader.store.timescale import chunks
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Final
 
@@ -15,6 +15,7 @@ import polars as pl
 from loader import bars
 from loader.db.arrow import Connection
 from loader.errors import DatabaseError
+from loader.records import dataclass
 from loader.store import shape
 from loader.store.packed import few, near, unpacked, wanted_json
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from loader.records import dataclass
 
 _JOB: Final = ("job_name", "mode")
 _RUN: Final = ("job_name", "provider", "mode", "status")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ import polars as pl
 
 from loader.db.arrow import Connection
 from loader.errors import UnknownRun
+from loader.records import dataclass
 
 State = Literal["waiting", "replayed", "superseded"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple
 from datetime import datetime
 from typing import Final
 
@@ -12,6 +12,7 @@ from loader.db.arrow import Connection
 from loader.db.executor import Executor
 from loader.errors import TooManyRejects
 from loader.read.sources import Source
+from loader.records import dataclass
 from loader.results import Counts, FileResult, noted
 from loader.results.history import Finding, History, SeriesHistory
 

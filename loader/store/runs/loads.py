@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from loader.records import dataclass
 from loader.results import Counts
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Self
 
@@ -11,6 +11,7 @@ import polars as pl
 
 from loader.bars import TS
 from loader.db.arrow import Connection
+from loader.records import dataclass
 
 _SCHEMA = pl.Schema(
     {"chunk": pl.String(), "lo": TS, "hi": TS, "compressed": pl.Boolean(), "due": pl.Boolean()}

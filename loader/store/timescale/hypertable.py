@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from loader.db.rows import Session
 from loader.errors import DatabaseError
+from loader.records import dataclass
 from loader.store.timescale import recompress
 from loader.store.timescale.rollups import Rollup, rollups
 from loader.store.timescale.session import Extension, extension

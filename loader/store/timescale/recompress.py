@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
 from typing import Final
@@ -12,6 +11,7 @@ from typing import Final
 from loader.db.arrow import Connection
 from loader.db.rows import Session
 from loader.errors import DatabaseError
+from loader.records import dataclass
 from loader.results import ChunkWrites
 from loader.store.timescale.chunks import HourCounts, Touched, chunked, chunks, touched
 

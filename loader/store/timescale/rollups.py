@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from loader import bars
 from loader.db.rows import Session
 from loader.errors import SettingsError
+from loader.records import dataclass
 from loader.store.timescale.session import extension
 
 _NAME: Final = re.compile(r"bars_(\w+)_of_(\w+)")

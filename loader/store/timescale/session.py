@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final
 
 from loader.db.rows import Session, connect
 from loader.errors import DatabaseError
+from loader.records import dataclass
 
 #: The oldest version that has what mdload needs.
 OLDEST: Final = (2, 16)

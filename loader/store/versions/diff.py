@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
@@ -11,6 +10,7 @@ import polars as pl
 from loader import bars
 from loader.bars import SERIES
 from loader.db.arrow import Connection
+from loader.records import dataclass
 from loader.store.series import SeriesFilter
 from loader.store.versions.instants import Instant
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from loader.db.reconnecting import ReconnectingSession
 from loader.errors import NothingStored, SettingsError, UnknownRun
+from loader.records import dataclass
 
 ALL_LOADS: Final = 2**63 - 1
 _RUN: Final = re.compile(r"(?:run:)?(\d{1,18})(\^?)")

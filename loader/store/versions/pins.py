@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from loader.db.reconnecting import ReconnectingSession
 from loader.errors import NothingStored, SettingsError
+from loader.records import dataclass
 from loader.store.versions.instants import at_time, pin_name, settled
 
 

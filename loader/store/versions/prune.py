@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from loader.db.arrow import Connection, connect
+from loader.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

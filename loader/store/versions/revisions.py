@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Final
 
 from loader.bars import SERIES
 from loader.db.reconnecting import ReconnectingSession
+from loader.records import dataclass
 from loader.store.series import SeriesFilter
 
 #: More are not summed up by series.

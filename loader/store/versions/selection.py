@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from loader.db.arrow import Connection
 from loader.errors import NothingStored, SettingsError
+from loader.records import dataclass
 from loader.store.versions.instants import ALL_LOADS, Instant
 
 

@@ -6,13 +6,13 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
 
 from loader.db import retries
 from loader.db.arrow import Connection, connect
 from loader.errors import Contended, LaterChanges, NothingStored, SettingsError
+from loader.records import dataclass
 from loader.results import Counts
 from loader.store import shape
 from loader.store.runs.counts import add_counts

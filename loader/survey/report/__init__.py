@@ -7,12 +7,13 @@ only, and for a comparison with a pin.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from loader.db.arrow import Connection
 from loader.db.rows import Session
+from loader.records import dataclass
 from loader.store.versions.instants import Instant
 from loader.store.versions.past import read_at
 from loader.survey.report.asked import Asked

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any
 
+from loader.records import dataclass
 from loader.store.series import SeriesFilter
 from loader.store.versions.instants import Instant
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,6 +11,7 @@ from loader.bars import SERIES
 from loader.db.arrow import Connection
 from loader.db.rows import Session
 from loader.errors import NothingStored
+from loader.records import dataclass
 from loader.survey.report.asked import Asked, Row
 from loader.survey.report.coverage import Covered
 from loader.survey.report.vintages import Vintages

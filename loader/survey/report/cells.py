@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,6 +11,7 @@ import polars as pl
 from loader import bars
 from loader.bars import SERIES
 from loader.db.arrow import Connection
+from loader.records import dataclass
 from loader.store.packed import wanted_json
 from loader.store.timescale.chunks import Stretch
 from loader.survey.counts import in_slices

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 import polars as pl
 
 from loader.db.arrow import Connection
+from loader.records import dataclass
 from loader.store.versions.diff import diff
 from loader.store.versions.instants import Instant
 from loader.survey.report.asked import Asked, Row

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -13,6 +12,7 @@ from loader import bars
 from loader.bars import SERIES
 from loader.db.arrow import Connection
 from loader.errors import NothingStored
+from loader.records import dataclass
 from loader.store.series import apart_for, ends, series_of, stored_pieces
 from loader.store.timescale.chunks import Stretch, cut
 from loader.survey.calendars import calendar

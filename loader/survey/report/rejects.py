@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from loader.db.rows import Session
+from loader.records import dataclass
 from loader.survey.report.asked import Row
 from loader.text import redact
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from loader.db.rows import Session
+from loader.records import dataclass
 from loader.survey.report.asked import Asked, Row
 from loader.text import redact
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
 import polars as pl
 
 from loader.bars import SERIES, TS
+from loader.records import dataclass
 from loader.survey.calendars import Calendar
 from loader.survey.expected import UNKNOWN, SlotGrid, slot_grids
 from loader.survey.report.cells import Cells

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -13,6 +12,7 @@ import polars as pl
 from loader.bars import SERIES, TS
 from loader.db.arrow import Connection
 from loader.db.rows import Session
+from loader.records import dataclass
 from loader.survey.report.asked import Asked, Row
 
 #: Stretches of the bars' time that changes are added up in.

@@ -6,7 +6,7 @@ from __future__ import annotations
 import copyreg
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +18,7 @@ from loader.dialects.siblings import Siblings
 from loader.events import Event
 from loader.ingest.run import LoadRun, Others
 from loader.read.sources import Source
+from loader.records import dataclass
 from loader.results import FileResult
 from loader.settings import Settings
 from loader.store.timescale.chunks import HourCounts

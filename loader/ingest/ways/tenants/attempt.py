@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import polars as pl
@@ -30,6 +30,7 @@ from loader.read.batch import Reading
 from loader.read.formats import read
 from loader.read.sources import Identity, Source, identity
 from loader.read.spool import Spool
+from loader.records import dataclass
 from loader.results import FileResult, noted
 from loader.settings.datasets import BARS_OHLCV, Dataset
 from loader.store.compare import PendingDiff

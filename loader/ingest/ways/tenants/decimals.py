@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Final
 
@@ -11,6 +10,7 @@ import polars as pl
 from loader.bars import numbers
 from loader.bars.numbers import NumberFormat
 from loader.bars.words import constant
+from loader.records import dataclass
 
 #: Digits of a decimal128.
 _MOST: Final = 38

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Final
 
 import polars as pl
@@ -17,6 +17,7 @@ from loader.bars.times.stamps import NAME_ZONE, NO_ZONE, TimePlan
 from loader.dialects.dialect import fold
 from loader.dialects.filenames import read_path
 from loader.errors import ColumnMismatch, SettingsError
+from loader.records import dataclass
 from loader.results import Note, noted
 from loader.settings import Settings
 from loader.settings.datasets import Dataset

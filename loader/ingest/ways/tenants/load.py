@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from loader.db.rows import connect
 from loader.errors import SettingsError
@@ -13,6 +13,7 @@ from loader.ingest.run import LoadMode, LoadRun
 from loader.ingest.ways.tenants import layout
 from loader.ingest.ways.tenants.attempt import Tenant, TenantFile
 from loader.read.sources import Identity, Source
+from loader.records import dataclass
 from loader.results import FileResult, LoadResult
 from loader.settings import Settings
 from loader.settings.datasets import Dataset, dataset

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
@@ -17,6 +16,7 @@ from loader.check.validate import rules_of
 from loader.ingest.ways.tenants.cells import dtype, read_cells
 from loader.ingest.ways.tenants.layout import Layout
 from loader.read.batch import RawBatch
+from loader.records import dataclass
 from loader.settings.datasets import Dataset
 
 #: Rejected rows.

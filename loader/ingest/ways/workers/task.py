@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 from distributed import Reschedule, Worker, get_worker
@@ -18,6 +17,7 @@ from loader.ingest.attempts import load_file
 from loader.ingest.ways.processes.brief import Hours, spanned
 from loader.ingest.ways.workers.brief import Briefed
 from loader.read.sources import Source
+from loader.records import dataclass
 from loader.results import FileResult
 from loader.store.runs import ledger
 from loader.store.timescale.chunks import HourCounts

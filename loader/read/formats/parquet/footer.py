@@ -6,12 +6,12 @@ group, it ends the process over some damage; so that it is not asked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from loader.errors import Unfinished
 from loader.read.bounds import refuse_pair
 from loader.read.formats.parquet import thrift
+from loader.records import dataclass
 
 _MARK: Final = b"PAR1"
 #: The length of the footer and the mark, at the end of the file.

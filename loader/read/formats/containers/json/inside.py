@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -19,6 +19,7 @@ from loader.read.formats.containers.json.place import COLUMNS_OF_A_TABLE, Place,
 from loader.read.formats.containers.json.rows import Rows, groups
 from loader.read.formats.containers.json.tables import as_columns
 from loader.read.formats.containers.json.values import DECODER, Values, end_of_blank
+from loader.records import dataclass
 
 if TYPE_CHECKING:
     from loader.read.spool import Spool
