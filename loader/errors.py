@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.results import Counts, FileResult, LoadResult, Note
 
 #: How bars reach the table: straight, or through the diff-aware upsert.

@@ -12,6 +12,8 @@ from decimal import Decimal
 from pathlib import PurePath
 from typing import Final
 
+from loader.lazy import regex
+
 NOTHING: Final = "-"
 
 _WORDS: Final = frozenset({
@@ -25,17 +27,17 @@ _PLAIN_KEYS: Final = frozenset({
     "order", "group", "join", "merge", "conflict", "dedup", "row", "bar", "cache", "index",
     "column",
 })  # fmt: skip
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_CAMEL = regex(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 #: Controls, marks of direction, what has no width, halves of characters, line separators, tags.
-_STEERS: Final = re.compile(
+_STEERS: Final = regex(
     "[\\x00-\\x1f\\x7f-\\x9f\\xad\\u061c\\u180e\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff"
     "\\ufff9-\\ufffb\\ud800-\\udfff\\U000e0000-\\U000e007f]"
 )
-_USERINFO = re.compile(r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]*://)(?P<userinfo>[^\s/?#]*)@")
-_QUERY = re.compile(r"(?P<name>(?<=[?&])[^=&#\s]+)=(?P<value>[^&#\s]*)")
-_NUMBER: Final = re.compile(r"\d[\d,.]*(?!\w)")
-_SETTING = re.compile(
+_USERINFO = regex(r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]*://)(?P<userinfo>[^\s/?#]*)@")
+_QUERY = regex(r"(?P<name>(?<=[?&])[^=&#\s]+)=(?P<value>[^&#\s]*)")
+_NUMBER: Final = regex(r"\d[\d,.]*(?!\w)")
+_SETTING = regex(
     r"(?<!--where )(?<!--where ')"  # columns of files may be called so
     r"(?P<name>\b(?:password|passwd|pwd|sslpassword|secret|token|api_?key)\b['\"]?\s*[=:]\s*"
     # variables as a shell sets them (PGPASSWORD=…), and a header of HTTP

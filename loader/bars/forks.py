@@ -6,14 +6,14 @@ The fork itself is seen here, and refused at the first use in the child.
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Final
 
 from loader.errors import ForkedProcess
+from loader.lazy import regex
 
 #: Threads that Polars starts with its first query. Before that a fork does no harm.
-_WORKERS: Final = re.compile(r"polars-\d+")
+_WORKERS: Final = regex(r"polars-\d+")
 
 
 class _Fork:

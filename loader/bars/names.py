@@ -15,7 +15,7 @@ from loader.bars.numbers import is_text
 from loader.bars.symbol_map import SymbolMap
 from loader.bars.words import Words, constant, unprotected
 from loader.errors import SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 _NO_WORDS: Final[Mapping[str, str]] = MappingProxyType({})
 #: Characters that nobody can see in a name, and the one that stands for those that were lost.

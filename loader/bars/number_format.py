@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from loader.bars.numbers import NumberFormat, to_float
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 #: What people write between thousands, besides a point and a comma: blanks and apostrophes.
 _MARKS: Final = " \u00a0\u202f'\u2019"

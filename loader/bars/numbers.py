@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 
 from loader.bars.words import constant
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 #: 1.2E+09, as spreadsheets write large counts. From 2^53 on a float may stand for two of them.
 _EXPONENT: Final = r"^[+-]?[0-9]+(\.[0-9]+)?[eE]\+?[0-9]+$"

@@ -24,7 +24,7 @@ import polars as pl
 
 from loader.bars.words import Words
 from loader.errors import SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 
 @dataclass(frozen=True, slots=True)

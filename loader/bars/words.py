@@ -9,7 +9,7 @@ from typing import Final
 
 import polars as pl
 
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 _FORMULA: Final = r'^\s*="([^"]*)"\s*$'
 _APOSTROPHE: Final = r"^\s*'([^']+)$"

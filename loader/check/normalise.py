@@ -16,8 +16,8 @@ from loader.bars.words import constant
 from loader.check.layout.decide import Layout
 from loader.check.reasons import LONGEST_KEY
 from loader.errors import ColumnMismatch
+from loader.lazy import dataclass
 from loader.read.batch import RawBatch
-from loader.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 #: What is refused: all other rows of a file, a feed's line that never became a row, a row before
 #: its cells are read, or a bar.

@@ -20,8 +20,8 @@ from loader.dialects.known import known_dialect
 from loader.dialects.own import from_tables
 from loader.dialects.recognition import Recognition
 from loader.errors import ColumnMismatch, SettingsError
+from loader.lazy import dataclass
 from loader.read.batch import Reading
-from loader.records import dataclass
 from loader.settings import Meaning
 
 Record = Mapping[str, Any]

@@ -10,7 +10,7 @@ import polars as pl
 
 from loader import bars
 from loader.check.reasons import REASONS
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 _DAY_US: Final = 86_400_000_000
 #: Four times the relative rounding of a double. Where prices were multiplied, for example by a

@@ -21,8 +21,8 @@ from loader.bars.words import changes
 from loader.check.instruments.apart import EXAMINED
 from loader.check.instruments.restarts import Restarts, SeriesSeen
 from loader.check.validate import CheckedBatch
+from loader.lazy import dataclass
 from loader.read.spool import Partitions
-from loader.records import dataclass
 
 BARS_AND_ROW = {**bars.SCHEMA, "row_number": pl.Int64()}
 _MET = {name: BARS_AND_ROW[name] for name in (*bars.KEY, "row_number")}

@@ -18,8 +18,8 @@ from loader.check.instruments.restarts import Restarts
 from loader.check.normalise import Normalised
 from loader.check.reasons import LONGEST_KEY
 from loader.check.rules import EXACT, ROUNDED, RuleSettings, rules
+from loader.lazy import dataclass
 from loader.read.batch import RawBatch
-from loader.records import dataclass
 from loader.text import counted
 
 __all__ = ["CheckedBatch", "RuleSettings", "validate"]

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 if TYPE_CHECKING:
     from loader.jobs.config import Config

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import click
 
-_EXAMPLE: Final = re.compile(r"(Example|First steps): ")
+from loader.lazy import regex
+
+_EXAMPLE: Final = regex(r"(Example|First steps): ")
 #: A word of a shell, with what it quotes.
-_WORD: Final = re.compile(r"""(?:'[^']*'|"[^"]*"|[^\s'"])+""")
+_WORD: Final = regex(r"""(?:'[^']*'|"[^"]*"|[^\s'"])+""")
 _CONTINUED: Final = 4
 
 

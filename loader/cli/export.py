@@ -12,7 +12,7 @@ from loader.cli.context import Context
 from loader.cli.numbers import ROW_ID
 from loader.cli.options import json_option
 from loader.cli.series_options import bounds, past_options, series_options, whichever
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 if TYPE_CHECKING:
     from loader.store.export import Exported

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,13 +13,14 @@ import click
 from loader.cli.context import Context
 from loader.cli.options import PATH, GroupedReading, click_option, json_option
 from loader.errors import DatabaseError, SchemaOutOfDate, SettingsError
+from loader.lazy import regex
 from loader.settings.load import OPTIONS
 
 if TYPE_CHECKING:
     from loader.jobs.first import Found
 
 _ASKABLE = ("provider", "interval", "symbol", "timezone", "dialect", "stamp", "name", "columns")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_NAME = regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 #: Answers about the files; more would not lead to an end.
 _MOST = 8
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,13 @@ import click
 from loader.cli import completion
 from loader.cli.context import Context
 from loader.cli.options import json_option
+from loader.lazy import regex
 
 if TYPE_CHECKING:
     from loader.jobs.schedule import Scheduled, Surroundings
 
 #: Anything else would end the field of a line in /etc/cron.d.
-_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?")
+_USER = regex(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*\$?")
 _HINT = 'for example schedule = "30 2 * * 2-6" (at 02:30, Tuesday to Saturday)'
 
 

@@ -9,6 +9,7 @@ import sys
 from typing import Final
 
 from loader.errors import MdloadError, SettingsError, TooLittleMemory
+from loader.lazy import regex
 
 if sys.platform != "win32":
     import resource
@@ -17,7 +18,7 @@ if sys.platform != "win32":
 #: Below that they end the process in their own words, or in none.
 _ADDRESSES: Final = 1_400_000_000
 #: How libraries put it that there is too little memory.
-_SCARCE: Final = re.compile(
+_SCARCE: Final = regex(
     r"can't start new thread|cannot allocate memory|failed to map segment|out of memory|"
     r"(malloc|realloc) of size .* failed|capacity overflow|unable to allocate",
     re.IGNORECASE,

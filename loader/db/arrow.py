@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -31,12 +30,13 @@ from loader.db.queries import query, refuse_planted, shards
 from loader.db.rows import expect_sessions
 from loader.db.translate import translate
 from loader.errors import Cancelled, MdloadError
+from loader.lazy import regex
 from loader.settings.datasets import BARS_OHLCV, Dataset
 
 #: Seconds after which an idle session may be lost, as far as its next user cares.
 _MOMENT = 0.5
 #: The bars where they are read, and not where they are named as text.
-_TABLE = re.compile(r"(?<!')\bbars_ohlcv\b(?!')")
+_TABLE = regex(r"(?<!')\bbars_ohlcv\b(?!')")
 
 
 def connect(url: str, *, autocommit: bool = False) -> Connection:

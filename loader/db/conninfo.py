@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import Conninfo
 
 from loader.errors import SettingsError
+from loader.lazy import regex
 
 #: So that a server which vanished without a word is noticed within half a minute.
 _DEFAULTS: Final[dict[str, str | int]] = {
@@ -31,7 +32,7 @@ _ALWAYS: Final = {"client_encoding": "UTF8"}
 _SECRETS: Final = frozenset(
     {"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"}
 )
-_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_SCHEME: Final = regex(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _HINT: Final = "for example postgresql://user@host:5432/database, or 'host=… dbname=…'"
 
 

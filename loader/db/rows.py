@@ -20,7 +20,7 @@ from loader.db.conninfo import conninfo
 from loader.db.queries import query, refuse_planted
 from loader.db.translate import translate
 from loader.errors import MdloadError, SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.settings.datasets import BARS_OHLCV, Dataset
 
 #: Seconds for the server to cancel a statement after a signal.

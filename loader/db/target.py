@@ -11,7 +11,7 @@ from typing import Final
 
 from loader.db.conninfo import libpq_url
 from loader.errors import NoDatabase, SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.settings.file import toml
 from loader.settings.file.variables import expand
 from loader.settings.file.whereabouts import places

@@ -14,6 +14,7 @@ from loader.errors import (
     DatabaseError,
     SchemaOutOfDate,
 )
+from loader.lazy import regex
 
 #: Deadlock, serialization, lock timeout; and a unique key that another writer took first.
 _CONTENDED = ("40001", "40P01", "55P03", "23505")
@@ -31,14 +32,14 @@ _HINTS = {
     "53100": "the server's disk is full: free space, then run the same command again",
     "57014": "a timeout on the server (statement_timeout?) or a person cancelled the statement",
 }
-_UNREACHABLE = re.compile(
+_UNREACHABLE = regex(
     r"failed to connect|could not connect|connection (to server|refused|not open)|server closed|"
     r"no connection to the server|terminating connection|could not (send|receive) data|"
     r"failed to resolve host|could not translate host name",
     re.IGNORECASE,
 )
 #: What the coordinator of a Citus cluster says, under many codes, when it has lost another server.
-_NODE_LOST = re.compile(
+_NODE_LOST = regex(
     r"failed to COPY to shard|server closed the connection unexpectedly|"
     r"connection to the remote node|failure on connection marked as essential|"
     r"could not (connect to|establish connection to) .*node",
@@ -47,7 +48,7 @@ _NODE_LOST = re.compile(
 #: What it says of a key that another writer took first: the code is lost on the way from the shard.
 _KEY_TAKEN: Final = "duplicate key value violates unique constraint"
 #: What libpq says where no user is named and the account has no name (in containers).
-_NAMELESS: Final = re.compile(r"local user with ID \d+ does not exist")
+_NAMELESS: Final = regex(r"local user with ID \d+ does not exist")
 #: How a server refuses a connection: the drivers give no SQLSTATE for it.
 _REFUSALS = {
     r'database ".*" does not exist': "3D000",

@@ -13,7 +13,7 @@ import polars as pl
 
 from loader import bars
 from loader.bars.numbers import PLAIN, NumberFormat
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 #: Which end of its bar a timestamp marks. A date names a session, whichever end is given.
 Stamp = Literal["start", "end"]

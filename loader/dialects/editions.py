@@ -10,7 +10,7 @@ from typing import Final
 
 from loader.dialects.dialect import fold
 from loader.dialects.siblings import WHEN, without_suffix
-from loader.records import dataclass
+from loader.lazy import dataclass, regex
 
 #: Words that say which edition of a series a file is, or how it came here.
 _EDITION: Final = frozenset(
@@ -33,24 +33,24 @@ _EDITION: Final = frozenset(
     )
 )
 #: `part1`, `v2`, `rev03`, `q1`; a number alone that is padded, or too long for a small count.
-_COUNTED: Final = re.compile(
+_COUNTED: Final = regex(
     r"(?:v|ver|version|rev|revision|part|chunk|page|batch|run|seq|no|copy|upd|update|file|dump"
     r"|snapshot|snap|export|load|q|w|wk|week|day|month|y|fy|year)\d+|0\d+|\d{5,}|\d{8}t\d+z?"
     r"|(?=.*\d)[0-9a-f]{7,}"
 )
 #: A month and a day, a day and a month, or a time of day.
-_SHORT_TIME: Final = re.compile(
+_SHORT_TIME: Final = regex(
     r"(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])|(?:[0-2]\d|3[01])(?:0[1-9]|1[0-2])|(?:[01]\d|2[0-3])[0-5]\d"
 )
 #: A month without a day: 202404, 2024-04, 2404.
-_MONTH: Final = re.compile(
+_MONTH: Final = regex(
     r"(?<![0-9A-Za-z])(?:20)?(2\d|1\d)[-.]?(0[1-9]|1[0-2])(?![-.]?[0-9])(?![A-Za-z])"
 )
-_NUMBER: Final = re.compile(r"\d{1,3}")
-_COPIES: Final = re.compile(r"\(\d+\)")
-_WORD: Final = re.compile("[A-Za-z0-9]+")
+_NUMBER: Final = regex(r"\d{1,3}")
+_COPIES: Final = regex(r"\(\d+\)")
+_WORD: Final = regex("[A-Za-z0-9]+")
 #: Words before a number that is a count.
-_COUNTS: Final = re.compile(
+_COUNTS: Final = regex(
     r"(?:part|chunk|page|batch|split|file|run|load|seq|no|num|vol|number|version|ver|v|rev|revision"
     r"|copy|update|upd|dump|snapshot|snap|export|download|backup)s?"
 )

@@ -14,14 +14,14 @@ from loader.dialects.known import dialects
 from loader.dialects.patterns import in_folders, in_name
 from loader.dialects.recognition import PLAIN
 from loader.errors import ColumnMismatch, SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass, regex
 from loader.settings import Meaning
 
 #: A folder's key in a pattern that reads its value: `contract={symbol}/*`.
-_KEY: Final = re.compile(r"([^/!=]+)=[^/!]*\{")
-_DATE: Final = re.compile(r"\d{4}(?:[-_]?\d\d){1,2}(?:[T _-].*)?")
+_KEY: Final = regex(r"([^/!=]+)=[^/!]*\{")
+_DATE: Final = regex(r"\d{4}(?:[-_]?\d\d){1,2}(?:[T _-].*)?")
 #: Keys of folders that name contracts, also by their dates.
-_CONTRACTS: Final = re.compile("expir|matur|deliver|contract|settle|strike|tenor|series")
+_CONTRACTS: Final = regex("expir|matur|deliver|contract|settle|strike|tenor|series")
 #: Fields of a bar that a path can give.
 _GIVEN: Final = ("provider", "symbol", "interval")
 

@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from loader.errors import SettingsError
+from loader.lazy import regex
 
 #: Fields of a pattern, each with what it can be in a name.
 _FIELDS: Final[Mapping[str, str]] = {
@@ -19,9 +20,9 @@ _FIELDS: Final[Mapping[str, str]] = {
     "provider": r"[^/!]+?",
     "date": r"\d{4}(?:[-_]?\d\d(?:[-_]?\d\d)?)?",
 }
-_FIELD: Final = re.compile(r"\{(\w*)\}")
-_TOKEN: Final = re.compile(r"(\{\w*\}|\*)")
-_FOLDER: Final = re.compile(r"([^=]+)=(.*)")
+_FIELD: Final = regex(r"\{(\w*)\}")
+_TOKEN: Final = regex(r"(\{\w*\}|\*)")
+_FOLDER: Final = regex(r"([^=]+)=(.*)")
 #: What Hive and Spark write for a null.
 _NULL: Final = "__HIVE_DEFAULT_PARTITION__"
 _DAY: Final = ("year", "month", "day")

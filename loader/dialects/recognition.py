@@ -1,7 +1,6 @@
 """Recognises a file's dialect by container, columns, name and values; it never guesses.
 
-A dialect fits if the file has one of its shapes. Each piece of evidence has points, which
-docs/dialects.md lists.
+A dialect fits if the file has one of its shapes. docs/dialects.md lists the points of evidence.
 
 The most points win. Two dialects with equal points are an error that names both, and so is a
 dialect that wins over the one of the provider that the person named. A file that fits no dialect
@@ -22,8 +21,8 @@ import polars as pl
 from loader.dialects.dialect import Dialect, Opening, Reshape, Shape, fold
 from loader.dialects.known import dialects, known_dialect, known_dialects
 from loader.errors import ColumnMismatch, UnreadableFile
+from loader.lazy import dataclass, regex
 from loader.read.formats.known import vendor_containers
-from loader.records import dataclass
 from loader.results import Note, noted
 
 #: Rows that are examined, and the share of them that must match.
@@ -32,7 +31,7 @@ _MOST: Final = 0.9
 _ENOUGH: Final = 3
 PLAIN: Final = "canonical"
 #: The name that readers give to a column without one.
-_UNNAMED: Final = re.compile("column_[0-9]+")
+_UNNAMED: Final = regex("column_[0-9]+")
 
 
 def _as_it_is(frame: pl.DataFrame) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Final
 
 from loader import bars
+from loader.lazy import regex
 from loader.read.formats.known import suffixes
 
 _MONTH: Final = (
@@ -16,7 +17,7 @@ _MONTH: Final = (
 )
 #: What of a path tells when its bars are, or which part of them it has: dates (also as folders),
 #: numbers of parts, and the names that engines make up.
-WHEN: Final = re.compile(
+WHEN: Final = regex(
     r"(?<![0-9a-z])(?:"
     r"(?:19|20)\d\d(?:([-_./]?)(?:0[1-9]|1[0-2])"
     r"(?:\1[0-3]\d(?:[-_ t]?\d\d(?:[-_:]?\d\d){0,2}z?)?)?)?"
@@ -28,11 +29,11 @@ WHEN: Final = re.compile(
     r")(?![0-9a-z])",
     re.IGNORECASE,
 )
-_WORD: Final = re.compile("[A-Za-z0-9]+")
+_WORD: Final = regex("[A-Za-z0-9]+")
 #: A word that is a symbol by itself.
-_TICKER: Final = re.compile(r"[A-Z]{1,12}\d{0,4}")
+_TICKER: Final = regex(r"[A-Z]{1,12}\d{0,4}")
 #: Words that tell series of one symbol apart: months of contracts, sides, adjustments, sessions.
-_NO_SYMBOL: Final = re.compile(
+_NO_SYMBOL: Final = regex(
     r"[fghjkmnquvxz]\d{1,2}|c\d{1,2}|\d{1,4}|raw|unadj(?:usted)?|adj(?:usted|ust)?|split|div|bid|ask"
     r"|mid(?:point)?|last|trades?|quotes?|rth|eth|front|back|near|far|cont(?:inuous)?|spot|perp|swap"
     r"|futures?",

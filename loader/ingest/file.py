@@ -27,10 +27,10 @@ from loader.ingest.pieces import compared_pieces, in_parts, prove_order
 from loader.ingest.run import LoadMode, LoadRun
 from loader.ingest.run.first import table_alone
 from loader.ingest.writes import telling
+from loader.lazy import dataclass
 from loader.read.formats import Reading, read
 from loader.read.sources import Identity, Source, identity
 from loader.read.spool import Spool
-from loader.records import dataclass
 from loader.results import FileResult
 from loader.settings.part import WHOLE
 from loader.store import quarantine, shape, spellings

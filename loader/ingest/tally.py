@@ -10,7 +10,7 @@ from datetime import datetime
 import polars as pl
 
 from loader.check.unique import LISTED, UniqueBatch
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store import spellings
 
 

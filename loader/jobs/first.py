@@ -16,9 +16,9 @@ from loader.errors import MdloadError, NotThere
 from loader.ingest.ways.inspection import Inspection, inspect_source
 from loader.jobs.config.read import Config, ConfigError
 from loader.jobs.lint import problems
+from loader.lazy import dataclass, regex
 from loader.read.objects import is_url
 from loader.read.sources import find
-from loader.records import dataclass
 from loader.settings import Settings
 from loader.settings.file import toml
 from loader.settings.load import OPTIONS, as_fields
@@ -28,8 +28,8 @@ from loader.text import counted
 _PACKED: Final = (".gz", ".zst", ".xz", ".bz2", ".lzma")
 _LOOKS: Final = 3
 #: `--timezone`, `--name '{symbol}.csv'`, `--column close='Settle'`
-_ASKED: Final = re.compile(r"--([a-z][a-z-]*)(?:[ =]([a-z_]+=)?('[^']*'|[^\s,;)]+))?")
-_PASSWORD: Final = re.compile(r"^(\w+://[^:/@\s]*):([^@/\s]+)@")
+_ASKED: Final = regex(r"--([a-z][a-z-]*)(?:[ =]([a-z_]+=)?('[^']*'|[^\s,;)]+))?")
+_PASSWORD: Final = regex(r"^(\w+://[^:/@\s]*):([^@/\s]+)@")
 #: The variable that a database's password goes to.
 VARIABLE: Final = "MDLOAD_DB_PASSWORD"
 

@@ -13,8 +13,8 @@ from typing import Final
 
 from loader.errors import NotThere, SettingsError, UnreadableFile
 from loader.jobs.config import JobConfig
+from loader.lazy import dataclass
 from loader.read.sources import Identity, Source, find, identity
-from loader.records import dataclass
 from loader.text import redact
 
 _log: Final = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.results import LoadResult, as_object
 
 

@@ -22,8 +22,8 @@ from loader.jobs.gather import Gathered, gather
 from loader.jobs.hooks import announce, notify
 from loader.jobs.lock import HOST, JobLock
 from loader.jobs.result import JobResult
+from loader.lazy import dataclass
 from loader.read.sources import Source
-from loader.records import dataclass
 from loader.results import FileResult, LoadResult, RunStatus
 from loader.store import schema
 from loader.store.runs import JobRunTracker

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from loader.jobs.config.cron import Cron
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +11,13 @@ from typing import Final
 from loader.errors import SettingsError
 from loader.jobs.config import Config, JobConfig, job
 from loader.jobs.hooks import programs
+from loader.lazy import regex
 from loader.listen.metrics import check_ways
 from loader.read.objects import is_url
 from loader.text import account_name
 
 #: Begins what differs from day to day, or stands for several names.
-_VARIES: Final = re.compile(r"[*?\[{!]")
+_VARIES: Final = regex(r"[*?\[{!]")
 
 
 def lacks(found: JobConfig) -> Iterator[tuple[str, SettingsError]]:

@@ -9,9 +9,9 @@ from typing import Final, Literal, Protocol
 
 import polars as pl
 
+from loader.lazy import dataclass
 from loader.read import bounds
 from loader.read.streams.marks import Marks
-from loader.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from loader.errors import MergeFailed
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.results.history import Finding, History, SeriesHistory
 
 FileState = Literal["loaded", "known", "partial", "refused", "failed", "cancelled", "unfinished"]

@@ -7,7 +7,7 @@ from dataclasses import asdict, astuple, field, fields
 from types import MappingProxyType
 from typing import Literal
 
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 #: What a file looks like beside the stored bars: the values of other times; of another unit; after
 #: a split; with dividends taken out anew; plus an amount; of another series; more changed, or

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Any, Final
 
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 #: PostgreSQL's bigint.
 LARGEST: Final = 2**63 - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from loader.errors import SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 
 @dataclass(frozen=True, slots=True)

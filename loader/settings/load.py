@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from loader.errors import SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.settings import dated, place, shard
 from loader.settings.kinds import FLAG, LIMIT, PAIRS, PATH, POWER, SIGNS, TEXT, choice, whole
 from loader.settings.limit import RejectLimit
@@ -243,8 +243,7 @@ class Settings(Meaning):
 
     @property
     def fingerprinted(self) -> dict[str, object]:
-        """What decides which bars a load of a file stores, for `compute_config_fingerprint`: so a
-        part of a file is never taken for the whole."""
+        """What decides which bars a load of a file stores: no part is taken for the whole."""
         return {**self.meaning.as_config(), **self.part.as_config()}
 
     @property

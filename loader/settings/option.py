@@ -7,7 +7,7 @@ from dataclasses import field, fields, replace
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.settings.kinds import Kind
 
 Section = Literal["defaults", "jobs"]

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from loader.errors import SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 _MOST: Final = 64
 

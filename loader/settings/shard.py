@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final, NoReturn
 
 from loader.errors import SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 _FLAG: Final = "--shard"
 

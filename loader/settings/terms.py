@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from typing import Final
 
 from loader.errors import MdloadError
+from loader.lazy import regex
 
 #: Options that are arguments too.
-_OPTION: Final = re.compile(
+_OPTION: Final = regex(
     r"--(provider|symbol|interval|timezone|dialect|stamp|name|pin|accept)(?: (?!and\b|or\b)"
     r"('[^']*'|[^\s,;]+))?"
 )
-_COLUMN: Final = re.compile(r"--column (\w+)=('[^']*'|\S+)")
+_COLUMN: Final = regex(r"--column (\w+)=('[^']*'|\S+)")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Final
 
 from loader.db.rows import Row, Session, connect
 from loader.errors import DatabaseError
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store.schema import require_head
 
 #: The first version of PostgreSQL that returns what a row was before an update.

@@ -17,7 +17,7 @@ from loader.db.pooler import FEWEST
 from loader.db.queries import resource
 from loader.db.rows import PsycopgConnection, Session, connect
 from loader.errors import DatabaseError, SchemaOutOfDate
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 if TYPE_CHECKING:
     from alembic.config import Config

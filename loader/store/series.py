@@ -13,7 +13,7 @@ import polars as pl
 from loader.bars import SERIES, TS
 from loader.db.arrow import Connection
 from loader.errors import NothingStored
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store.timescale.chunks import ALL_TIME, Stretch, stretches
 
 _PIECES: Final = pl.Schema(

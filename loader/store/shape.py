@@ -6,19 +6,18 @@ same length would take the bits of a number for another number.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 from loader.db.executor import Executor
 from loader.errors import Contended, DatabaseError, MergeFailed
-from loader.records import dataclass
+from loader.lazy import dataclass, regex
 from loader.settings.datasets import BARS_OHLCV, Dataset
 
 _BARS: Final = "bars_ohlcv"
 _REVISIONS: Final = "bars_ohlcv_revisions"
 _NAMES: Final = {"timestamptz": "timestamp with time zone"}
-_COLLATED: Final = re.compile(r"^text .*")
+_COLLATED: Final = regex(r"^text .*")
 
 
 @dataclass(frozen=True, slots=True)

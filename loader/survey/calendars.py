@@ -15,7 +15,7 @@ from typing import Any, Final
 import polars as pl
 
 from loader.errors import SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 #: No exchange was ever closed for longer.
 _WIDER: Final = timedelta(days=200)

@@ -17,7 +17,7 @@ import polars as pl
 from loader import bars
 from loader.bars import SERIES
 from loader.db.arrow import Connection
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store.packed import wanted_json
 from loader.store.series import SeriesFilter, apart_for, series_of, stored_pieces
 from loader.store.timescale.chunks import Stretch

@@ -9,7 +9,7 @@ from typing import Final, Literal
 import polars as pl
 
 from loader import bars
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.survey.calendars import Calendar
 
 #: Bars of a session start at its open (and again after its break), or on the clock in UTC. Minutes

@@ -16,7 +16,7 @@ import polars as pl
 from loader import bars
 from loader.bars import SERIES, TS
 from loader.db.arrow import Connection
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store.packed import unpacked_times, wanted_json
 from loader.survey.calendars import calendar
 from loader.survey.expected import (

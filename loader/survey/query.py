@@ -8,7 +8,7 @@ from typing import Final
 
 from loader.db.rows import Field, Texts, connect
 from loader.errors import DatabaseError, SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 _ONLY_READS: Final = "mdload query only reads; to change something: mdload db psql"
 #: Classes of errors that the statement itself causes: its syntax and names, its values, what the

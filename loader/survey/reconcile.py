@@ -4,7 +4,6 @@ tolerance."""
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -14,8 +13,8 @@ import polars as pl
 from loader import bars
 from loader.db.arrow import Connection
 from loader.errors import NothingStored, SettingsError
+from loader.lazy import dataclass, regex
 from loader.read.spool import Spool
-from loader.records import dataclass
 from loader.store.versions.diff import MEASURED, measured
 
 #: What can be said of a bar of either side; `partial` of a longer bar that is made of a part of its
@@ -24,7 +23,7 @@ KINDS: Final = ("equal", "different", "only_a", "only_b", "partial")
 _DIFFERING: Final = KINDS[1:4]
 #: Units of longer bars that have no fixed length.
 _UNITS: Final = {"1w": "week", "1mo": "month", "3mo": "quarter", "1y": "year"}
-_TOLERANCE: Final = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(bps|ticks?)?")
+_TOLERANCE: Final = regex(r"(\d+(?:\.\d+)?|\.\d+)\s*(bps|ticks?)?")
 
 
 @dataclass(frozen=True, slots=True)

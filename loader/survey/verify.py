@@ -8,7 +8,7 @@ from datetime import datetime
 
 from loader.db.rows import Session
 from loader.errors import NothingStored
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store.series import SeriesFilter
 from loader.store.timescale.rollups import Rollup, rollups
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, date, datetime
 
 from loader.db.arrow import Connection
 from loader.errors import SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass, regex
 from loader.survey.expected import Bound
 
 _WHEN = r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:?\d\d)?)?"
-_SPAN = re.compile(rf"(?P<symbol>.+?):(?P<first>{_WHEN}):(?P<last>{_WHEN})")
+_SPAN = regex(rf"(?P<symbol>.+?):(?P<first>{_WHEN}):(?P<last>{_WHEN})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,12 @@ stays text.
 
 from __future__ import annotations
 
-import re
 from functools import reduce
 from typing import Final
 
 import polars as pl
+
+from loader.lazy import regex
 
 #: Patterns and what remains of them, in this order.
 _DRESS: Final = (
@@ -75,7 +76,7 @@ _NAMED: Final = (
 #: Dates in years of the Republic of China, of which 113 is 2024.
 _REPUBLIC: Final = r"^(1[0-9]{2})[/.年-] ?[0-9]{1,2}[/.月-] ?[0-9]{1,2}日?"
 _YEARS_AHEAD: Final = 1911
-_CHINESE: Final = re.compile("[\u4e00-\u9fff]")
+_CHINESE: Final = regex("[\u4e00-\u9fff]")
 #: Years of the Republic of two digits that tables of prices may have, from 1961 on.
 _OLDEST: Final = 50
 

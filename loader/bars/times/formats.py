@@ -10,10 +10,11 @@ import re
 from typing import Final
 
 from loader.bars.times.forms import Form
+from loader.lazy import regex
 
-_WORD: Final = re.compile(r"%([-_0]?[aAbBcCdDeFgGhHIjklmMnpPrRsStTuUVwWxXyYfzZ%]|\.?[369]?f|:z|#z)")
-_CLOCK_WORD: Final = re.compile("%[-_0]?[HIklTXRrcs]")
-_HOUR_ALONE: Final = re.compile("^(?!.*%[-_0]?[MTXRrcs]).*%[-_0]?[HIkl]")
+_WORD: Final = regex(r"%([-_0]?[aAbBcCdDeFgGhHIjklmMnpPrRsStTuUVwWxXyYfzZ%]|\.?[369]?f|:z|#z)")
+_CLOCK_WORD: Final = regex("%[-_0]?[HIklTXRrcs]")
+_HOUR_ALONE: Final = regex("^(?!.*%[-_0]?[MTXRrcs]).*%[-_0]?[HIkl]")
 _ZONE_WORD: Final = "(?:[A-Z][A-Za-z]*(?:/[A-Za-z0-9_+-]+)*)"
 #: What the words before a fraction match; where no mark stands between them they are fixed.
 _MATCHES: Final = {

@@ -18,7 +18,7 @@ import polars as pl
 from loader.bars.times import dress, zonewords
 from loader.bars.times.zones import Zone
 from loader.bars.words import by_distinct
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 _Y, _YY, _N, _60 = "[0-9]{4}", "[0-9]{2}", "[0-9]{1,2}", "[0-5]?[0-9]"
 #: Each style's pattern, and strptime's words for it.

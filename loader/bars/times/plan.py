@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -14,7 +13,7 @@ from loader.bars.times import dress, epochs, formats, forms, zonewords
 from loader.bars.times.forms import Form
 from loader.bars.times.stamps import Kind, TimePlan, cells_of, clock_of
 from loader.errors import ColumnMismatch, SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass, regex
 
 _SAMPLE: Final = 2_000
 _DIGITS: Final = r"^[+-]?[0-9]+(\.0*)?$"
@@ -25,9 +24,7 @@ _SURE: Final = 0.99
 _LAST_DAYS, _CENTURY = 28, 70
 #: Numbers without a clock, and the names of columns of years.
 _DAYS: Final = ("YYYY", "YYYYMMDD")
-_YEARS: Final = re.compile(
-    "(?i)(calendar)?[ _]?(years?|yyyy|yr)|(trade[ _]?)?date|period|Jahr|année|年"
-)
+_YEARS: Final = regex("(?i)(calendar)?[ _]?(years?|yyyy|yr)|(trade[ _]?)?date|period|Jahr|année|年")
 _ANOTHER: Final = "name the right column: --column ts=NAME"
 
 

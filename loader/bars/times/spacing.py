@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from loader import bars
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 #: Fewer steps than this prove nothing.
 MIN_STEPS: Final = 3

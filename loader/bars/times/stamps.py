@@ -13,7 +13,7 @@ from loader.bars.times.forms import Form
 from loader.bars.times.zones import Zone
 from loader.bars.words import constant
 from loader.errors import ColumnMismatch
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 #: `date`: session dates. `wall`: local times that do not say of which zone. `offset`: local
 #: times, each with its offset from UTC, as a column of a zone has for its sessions. `instant`:

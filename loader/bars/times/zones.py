@@ -12,7 +12,7 @@ import polars as pl
 
 from loader.bars.words import constant
 from loader.errors import SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass, regex
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Zone:
 
 
 UTC = Zone("UTC", timedelta(0))
-_SHIFTED = re.compile(r"(.+)([+-]\d{1,2})h")
-_FIXED = re.compile(r"(?:UTC)?([+-])(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE)
+_SHIFTED = regex(r"(.+)([+-]\d{1,2})h")
+_FIXED = regex(r"(?:UTC)?([+-])(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

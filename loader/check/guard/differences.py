@@ -10,7 +10,7 @@ import polars as pl
 from loader import bars
 from loader.check.guard.factors import LEAST
 from loader.check.guard.rounding import NOISE, unit
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 _SHARE: Final = 0.95
 #: Bars for which an amount must stay.

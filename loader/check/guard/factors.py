@@ -10,7 +10,7 @@ import polars as pl
 
 from loader import bars
 from loader.check.guard.rounding import plain, power_of_ten, slack, unit
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 #: Fewer bars say nothing.
 LEAST: Final = 20

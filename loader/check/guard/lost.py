@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from loader.check.guard.factors import LEAST
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 _SHARE: Final = 0.95
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from loader import bars
 from loader.check.guard.factors import LEAST
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 _SHARE: Final = 0.8
 #: Prices of a day are less far from each other than a power of ten from the next: as its logarithm.

@@ -3,7 +3,6 @@ the refusal of rows under one key that another column tells apart."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
@@ -18,7 +17,7 @@ from loader.check.instruments.asked import column_for
 from loader.check.instruments.next_steps import PLUS, both, next_step
 from loader.dialects.dialect import Dialect, fold
 from loader.errors import ColumnMismatch, SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass, regex
 from loader.text import counted
 
 #: Stands between the parts of a symbol that several columns make: `IRFC.N1`.
@@ -31,14 +30,14 @@ EXAMINED: Final = 20_000
 #: The share of conflicting keys that other columns must tell apart to make a refusal.
 _SHARE: Final = 0.1
 #: Columns about the row rather than about what it measures: two rows of one bar may differ in them.
-_ABOUT_ROWS: Final = re.compile(
+_ABOUT_ROWS: Final = regex(
     r"(?:last)?(?:updat|creat|insert|ingest|load|download|fetch|modif|receiv|publish|retriev|import)"
     r"(?:e?d)?(?:at|on|time|date|ts)?|asof(?:date)?|knowledge(?:time|date)|revision|version"
     r"|seq(?:uence)?(?:no|num|number)?|row(?:no|num|number|id)?|no|id|uuid|guid|index(?:level0)?"
     r"|unnamed:0|remarks?|comments?|notes?|quality|file(?:name|path)?|sourcefile|hash|checksum"
 )
 #: Columns of numbers that are names all the same.
-_NUMBERED_NAMES: Final = re.compile(
+_NUMBERED_NAMES: Final = regex(
     r"(?:instrument|security|publisher|exchange|contract|con|market|venue|product|asset|series)id"
     r"|.*(?:code|type|flag|strike.*|expiry.*|expiration.*|maturity|adj|adjusted|side|series"
     r"|exchange|venue|market|board|session|class|period|interval|timeframe|freq|minutes|seconds"

@@ -8,7 +8,9 @@ from typing import Final
 
 import polars as pl
 
-_MONTH: Final = re.compile(r"(?<![0-9])((?:19|20)[0-9]{2})[-_.]?(0[1-9]|1[0-2])(?![-_.]?[0-9])")
+from loader.lazy import regex
+
+_MONTH: Final = regex(r"(?<![0-9])((?:19|20)[0-9]{2})[-_.]?(0[1-9]|1[0-2])(?![-_.]?[0-9])")
 #: A contract is traded for so long at most.
 _YEARS: Final = timedelta(days=3 * 366)
 

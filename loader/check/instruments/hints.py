@@ -10,7 +10,7 @@ from loader import bars
 from loader.dialects.filenames import PathFacts
 from loader.dialects.recognition import Recognition
 from loader.errors import SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.settings import Meaning
 
 _NO_WORDS: Final[Mapping[str, str]] = MappingProxyType({})

@@ -12,12 +12,12 @@ from loader.dialects.filenames import PathFacts
 from loader.dialects.known import dialects
 from loader.dialects.siblings import pattern_for
 from loader.errors import ColumnMismatch, OneForSeveral, ProviderUnknown
-from loader.records import dataclass
+from loader.lazy import dataclass, regex
 
 #: A hint that names one option, with other values for it, if any.
-_ONE_OPTION: Final = re.compile(r"[^:;]*: (--[a-z-]+ (?:'[^']*'|[^\s,;]+))(?:, --.*)?")
+_ONE_OPTION: Final = regex(r"[^:;]*: (--[a-z-]+ (?:'[^']*'|[^\s,;]+))(?:, --.*)?")
 #: A name that is written like a ticker.
-_TICKER: Final = re.compile(r"[A-Z][A-Z0-9.^=-]{0,14}")
+_TICKER: Final = regex(r"[A-Z][A-Z0-9.^=-]{0,14}")
 #: Names of columns that may hold symbols; suggested in a hint, never assumed.
 MAYBE_SYMBOL: Final = (
     "name", "code", "stock", "stocksymbol", "pair", "coin", "asset", "product", "contract",
@@ -26,7 +26,7 @@ MAYBE_SYMBOL: Final = (
 _EXAMPLES: Final = {"exchange": "binance", "side": "bid", "trades": "midpoint"}
 #: The column in which JSON's reader puts the names that rows stand under.
 KEY: Final = "key"
-_FIELD: Final = re.compile(r"-?\{(\w+)\}")
+_FIELD: Final = regex(r"-?\{(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,13 @@ import polars as pl
 
 from loader import bars
 from loader.dialects.dialect import fold
+from loader.lazy import regex
 
 #: Stands between the columns in `--column symbol=SYMBOL+SERIES`.
 PLUS: Final = "+"
-ADJUSTMENT: Final = re.compile(r"(?:is)?(?:un)?adj(?:usted|ustment|ust)?(?:flag|type|factor|mode)?")
+ADJUSTMENT: Final = regex(r"(?:is)?(?:un)?adj(?:usted|ustment|ust)?(?:flag|type|factor|mode)?")
 #: Names of columns that hold whole symbols or contracts.
-_SYMBOLS: Final = re.compile(
+_SYMBOLS: Final = regex(
     r"(?:trading|currency|ccy|fx)?pair(?:name|symbol|code)?|crypto(?:currency)?|token|asset"
     r"|(?:coin|stock|share|scrip|company|fund|instrument|security|product|contract|underlying|index)"
     r"(?:name|symbol|ticker|code|id|key)?|(?:local|root|future|futures|option)?symbol|currency|name"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -14,9 +13,10 @@ from loader.check.instruments.apart import is_about_row
 from loader.check.instruments.next_steps import ADJUSTMENT, next_step
 from loader.dialects.dialect import fold
 from loader.errors import ColumnMismatch
+from loader.lazy import regex
 
 #: Names of columns that hold one value where all rows are of one series.
-_NAMES: Final = re.compile(
+_NAMES: Final = regex(
     r"(?:trading|currency|ccy|fx)?pair(?:name|symbol|code)?|crypto(?:currency)?|token|asset(?:id)?"
     r"|(?:coin|stock|share|scrip|company|fund|instrument|security|product|contract|underlying)"
     r"(?:name|symbol|ticker|code|id|key|type)?|contract(?:month|date)|(?:local|root|option)symbol"
@@ -26,7 +26,7 @@ _NAMES: Final = re.compile(
     r"|whattoshow"
 )
 #: Names of columns that hold where a series is traded. A listing may move, once.
-VENUES: Final = re.compile(
+VENUES: Final = regex(
     r"(?:exchange|venue|market|mic|exch|trading(?:venue|place))(?:name|id|code)?|marketplace"
 )
 #: Cells of columns that tell sides or adjustments apart, whatever their names.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -13,20 +12,21 @@ from loader.check.instruments.next_steps import ADJUSTMENT, next_step, quoted
 from loader.check.instruments.one_symbol import VENUES
 from loader.dialects.dialect import fold
 from loader.errors import ColumnMismatch
+from loader.lazy import regex
 
 #: Names of columns that hold one value for all rows of a series: strikes, currencies, kinds of
 #: prices. Names of companies and numbers of securities are not among them: they change in time.
-_FIXED: Final = re.compile(
+_FIXED: Final = regex(
     r"strike(?:price)?|(?:option)?right|callput|putcall|cp(?:flag)?|optiontype|osi|optionsymbol"
     r"|(?:base|quote|price|trad(?:e|ing))?(?:currency|ccy)|(?:base|quote)(?:asset|coin)"
     r"|(?:price|quote)type|bid/?ask|whattoshow"
 )
 #: Of these, those that name one option of an underlying.
-_OPTION: Final = re.compile(
+_OPTION: Final = regex(
     r"strike(?:price)?|(?:option)?right|callput|putcall|cp(?:flag)?|optiontype|osi|optionsymbol"
 )
 #: Names of columns of contracts, which follow each other in a continuous series.
-_ROLLING: Final = re.compile(
+_ROLLING: Final = regex(
     r"(?:delivery|expiry|expiration|maturity)(?:date|month)?|expires?|(?:future|local)s?symbol"
     r"|contract(?:month|date|code|id|name|symbol)?"
 )

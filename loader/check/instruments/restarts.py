@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -12,7 +11,7 @@ from loader import bars
 from loader.check.instruments.next_steps import quoted
 from loader.dialects.dialect import fold
 from loader.errors import ColumnMismatch
-from loader.records import dataclass
+from loader.lazy import dataclass, regex
 from loader.text import counted, number
 
 #: Fewer bars of a stretch than this may be updates of bars that were still running.
@@ -38,7 +37,7 @@ _NONE: Final = pl.DataFrame(
         **dict.fromkeys(("factor", "spread"), pl.Float64()),
     }
 )
-_VERSIONS: Final = re.compile(
+_VERSIONS: Final = regex(
     r"(?:last)?(?:updat|creat|insert|ingest|load|download|fetch|modif|receiv|publish|retriev|import)"
     r"(?:e?d)?(?:at|on|time|date|ts)?|asof(?:date)?|knowledge(?:time|date)|revision|version"
 )

@@ -3,7 +3,6 @@ they are."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from shlex import quote
 from typing import Final
@@ -17,12 +16,13 @@ from loader.bars.times.zones import UTC, Zone, parse_zone
 from loader.check.instruments.lacks import KEY
 from loader.dialects.dialect import Dialect, fold
 from loader.errors import ColumnMismatch
+from loader.lazy import regex
 from loader.settings import Meaning
 
 #: Names of columns that hold dates without a time of day.
 DAY_WORDS: Final = ("date", "day", "dt", "tradedate", "tradingdate", "tradeday", "dtyyyymmdd")
 #: Names such as `<TIME>`, of MetaTrader and Finam.
-_BRACKETS: Final = re.compile("^<(.+)>$")
+_BRACKETS: Final = regex("^<(.+)>$")
 #: What the keys of rows look like where they are times.
 _TIME: Final = r"^[0-9]{4}-?[0-9]{2}-?[0-9]{2}|^-?[0-9]{9,}$"
 

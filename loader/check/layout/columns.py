@@ -16,17 +16,17 @@ from loader.check.layout import clocks, units
 from loader.check.layout.structs import struct_of_prices
 from loader.dialects.dialect import Dialect, fold
 from loader.errors import ColumnMismatch
-from loader.records import dataclass
+from loader.lazy import dataclass, regex
 
 #: Fields that all rows may have alike, so that they may stand around the rows.
 _ALIKE: Final = ("provider", "symbol", "interval")
 #: In place of a column's name: the field is not read from any.
 NONE: Final = "-"
 #: The suffix that readers add to the second of two columns with one name.
-_COPY: Final = re.compile(r"_\d+$")
-_BRACKETS: Final = re.compile("<(.+)>")
+_COPY: Final = regex(r"_\d+$")
+_BRACKETS: Final = regex("<(.+)>")
 #: The number that Alpha Vantage's JSON puts before its names: `1. open`, `4a. close`.
-_NUMBERED: Final = re.compile(r"^\d+[a-z]?[.)] ")
+_NUMBERED: Final = regex(r"^\d+[a-z]?[.)] ")
 #: Names of a bar's last price: its close, unless the file has a settlement price too.
 _LAST: Final = ("last", "latest", "close/last")
 _SETTLED: Final = ("settle", "settlement", "settleprice", "settlementprice")

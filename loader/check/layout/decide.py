@@ -34,8 +34,8 @@ from loader.dialects.own import from_tables
 from loader.dialects.patterns import expression
 from loader.dialects.recognition import PLAIN, Recognition, plain
 from loader.errors import ColumnMismatch
+from loader.lazy import dataclass
 from loader.read.batch import RawBatch
-from loader.records import dataclass
 from loader.results import Note, noted
 from loader.settings import Meaning
 

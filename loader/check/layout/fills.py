@@ -14,7 +14,7 @@ from loader.check.layout import clocks
 from loader.dialects.dialect import fold
 from loader.dialects.filenames import PathFacts
 from loader.errors import SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 _EXAMPLES: Final = {"provider": "yahoo", "symbol": "AAPL"}
 _UNKNOWN_KEY: Final = "the symbol of the bars is not known, but that rows stand under names such as"

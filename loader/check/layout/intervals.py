@@ -16,7 +16,7 @@ from loader.check.instruments.lacks import Known
 from loader.check.layout.fills import Fill, overruled_note, words_of
 from loader.dialects.siblings import intervals_in
 from loader.errors import ColumnMismatch
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.settings import Meaning
 
 #: Steps, and the share of them that is alike, that gaps do not leave.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from typing import Final
@@ -18,9 +17,10 @@ from loader.check.instruments.apart import is_about_row
 from loader.check.instruments.next_steps import quoted
 from loader.dialects.dialect import Dialect, fold
 from loader.errors import ColumnMismatch, SettingsError
+from loader.lazy import regex
 
 #: Names of columns with the day or time of a row's bar, beside those of the dialect.
-_BAR_TIMES: Final = re.compile(
+_BAR_TIMES: Final = regex(
     r"(?:trad(?:e|ing)|bar|session|price|market|quote|business|value|candle|kline)"
     r"(?:date|day|time|datetime|timestamp|dt|ts)"
 )

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from functools import reduce
 from typing import Final
@@ -17,7 +16,7 @@ from loader.dialects.dialect import fold
 from loader.dialects.known import dialects
 from loader.dialects.recognition import PLAIN
 from loader.errors import ColumnMismatch
-from loader.records import dataclass
+from loader.lazy import dataclass, regex
 
 _HOUR: Final = frozenset(["hour", "hours", "hr", "hh", "hourofday", "starthour"])
 _HOUR_END: Final = frozenset(["hourending", "hourend", "hourended", "endhour", "he", "houre"])
@@ -170,7 +169,7 @@ def _text(parts: tuple[str | pl.Expr, ...], mark: str, widths: tuple[int, ...]) 
 
 
 #: Names of columns that may hold times of day.
-_TIMELIKE: Final = re.compile(r".*(?:hour|minute|time|clock|hhmm).*")
+_TIMELIKE: Final = regex(r".*(?:hour|minute|time|clock|hhmm).*")
 
 
 def refuse_unread_clock(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -14,28 +13,29 @@ from loader.bars import numbers
 from loader.bars.numbers import NumberFormat
 from loader.dialects.dialect import fold
 from loader.errors import ColumnMismatch
+from loader.lazy import regex
 
 _SAMPLE: Final = 1_000
 #: A second volume in another unit: of `volume` and `volume_btc` either can be in units traded.
-OTHER_VOLUME: Final = re.compile(
+OTHER_VOLUME: Final = regex(
     r"volume\(?(btc|eth|ltc|xrp|bnb|usdt?|usdc|busd|eur|gbp|base|quote|currency|from|to)\)?"
 )
 #: Words in the names of columns that hold the money that changed hands in a bar.
-_MONEY: Final = re.compile(
+_MONEY: Final = regex(
     "amount|amt|turnover|value|money|notional|quote|dollar|cash|usd|eur(?!o?pe)|gbp|jpy|krw|cny"
     "|成交额|成交金额|売買代金"
 )
 #: Words in the names of columns that count what changed hands.
-_COUNT: Final = re.compile("vol|qty|quantity|base|shares|lots|contracts|coins|成交量|出来高")
+_COUNT: Final = regex("vol|qty|quantity|base|shares|lots|contracts|coins|成交量|出来高")
 #: Money and counts of other things.
-_OTHERS: Final = re.compile(
+_OTHERS: Final = regex(
     "rate|ratio|change|avg|average|mean|sma|ema|adj|taker|buy|sell|bid|ask|outstanding|float|size"
     "|weighted|price"
 )
 #: Powers of ten that names give to their numbers.
 _SCALES: Final = (
-    (re.compile("millions?|mio|百万|mln|mn\\)|m\\)$"), 6), (re.compile("亿"), 8),
-    (re.compile("万"), 4), (re.compile("thousands?|千|k\\)$|000s?\\)?$"), 3),
+    (regex("millions?|mio|百万|mln|mn\\)|m\\)$"), 6), (regex("亿"), 8),
+    (regex("万"), 4), (regex("thousands?|千|k\\)$|000s?\\)?$"), 3),
 )  # fmt: skip
 #: A volume beside the value of all units in the world is in money on the sites that have both.
 _CAPITAL: Final = ("marketcap", "marketcapitalization", "mktcap")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from shlex import quote
 from typing import Final
@@ -13,6 +12,7 @@ from loader.bars.numbers import is_text
 from loader.bars.times.zones import Zone, parse_zone, to_utc
 from loader.dialects.dialect import fold
 from loader.errors import ColumnMismatch, SettingsError
+from loader.lazy import regex
 from loader.settings import Meaning
 
 #: Folded names of columns that name the zone of a row's times.
@@ -24,7 +24,7 @@ _ZONES: Final = frozenset(
     ]
 )  # fmt: skip
 #: An offset as a number: of hours, minutes or seconds. Offsets are whole quarters of an hour.
-_OFFSET: Final = re.compile(r"[+-]?[0-9]{1,5}(\.[0-9]*)?")
+_OFFSET: Final = regex(r"[+-]?[0-9]{1,5}(\.[0-9]*)?")
 _HOURS, _QUARTER = 14, 900
 
 

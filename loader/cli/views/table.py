@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import click
 
 from loader.cli.views.paths import shortened
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.text import cell, plain, visible, visible_json
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from loader.check.rules import RuleSettings
 from loader.check.validate import CheckedBatch
 from loader.client.bar import Columns
 from loader.client.checks.keys import KeyMeaning, KnownKeys
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 #: With more bars, Polars is quicker than Python.
 FEW: Final = 500

@@ -19,8 +19,8 @@ from loader.check.reasons import LINE_NOT_A_BAR, LINE_NOT_JSON, LINE_REFUSED
 from loader.check.unique import BARS_AND_ROW
 from loader.check.validate import CheckedBatch, validate, with_keys
 from loader.errors import ColumnMismatch, InputError, SettingsError
+from loader.lazy import dataclass
 from loader.read.batch import Location, RawBatch
-from loader.records import dataclass
 from loader.results import Note
 from loader.settings import Settings
 from loader.store import spellings

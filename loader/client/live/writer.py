@@ -20,7 +20,7 @@ from loader.errors import Cancelled, ConnectionLost, DatabaseError
 from loader.events import Event, FileNote, RowsDone
 from loader.ingest import books
 from loader.ingest.tally import Tally
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.results import Counts, FileResult, Note
 
 #: Seconds without a server until lines go to disk.

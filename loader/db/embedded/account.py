@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from loader.errors import SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 if sys.platform != "win32":
     import pwd

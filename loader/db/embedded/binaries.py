@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from loader.errors import SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 _NEEDED = ("initdb", "pg_ctl", "postgres")
 _SYSTEM = (

@@ -17,7 +17,7 @@ import platformdirs
 from loader.db.embedded.account import Account
 from loader.db.embedded.postmaster import SOCKET
 from loader.errors import SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.text import account_name
 
 _SOCKET_PATH_LIMIT = 104  # bytes with the closing NUL on macOS; Linux has 108

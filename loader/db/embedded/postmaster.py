@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 DATABASE = "mdload"
 PORT = 5432  # no TCP port, but part of the socket's name

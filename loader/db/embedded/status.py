@@ -10,7 +10,7 @@ from loader.db.embedded import binaries, postmaster, tcp
 from loader.db.embedded.account import account
 from loader.db.embedded.home import Home, usable
 from loader.errors import SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 
 @dataclass(frozen=True)

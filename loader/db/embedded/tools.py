@@ -13,7 +13,7 @@ from pathlib import Path
 from loader.db.embedded.account import Account
 from loader.db.embedded.binaries import Binaries
 from loader.errors import SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 #: Seconds for an interrupted program to tidy up behind itself.
 _PATIENCE = 0.5

@@ -22,10 +22,11 @@ from typing import Any, Final
 
 from loader.db.queries.fragments import expand
 from loader.errors import DatabaseError, MdloadError
+from loader.lazy import regex
 from loader.settings.datasets import BARS_OHLCV, Dataset, dataset
 
-_NAME = re.compile(r"^-- (\w+) --$", re.MULTILINE)
-_CALL: Final = re.compile(r"\b([a-z_][a-z0-9_]*)\s*\(")
+_NAME = regex(r"^-- (\w+) --$", re.MULTILINE)
+_CALL: Final = regex(r"\b([a-z_][a-z0-9_]*)\s*\(")
 #: Called by the migrations and by the triggers that they make.
 _MIGRATIONS: Final = (
     "now", "upper", "format", "substring", "array_agg", "count", "sum", "concat", "md5", "lag",

@@ -13,9 +13,10 @@ from typing import Final
 
 from loader.bars.columns import OPTIONAL, PRICES, TYPES
 from loader.errors import MdloadError
+from loader.lazy import regex
 from loader.settings.datasets import BARS_OHLCV, Dataset, dataset
 
-_USE: Final = re.compile(r"@([a-z_]+)(?:\(([\w., ]*)\))?")
+_USE: Final = regex(r"@([a-z_]+)(?:\(([\w., ]*)\))?")
 #: How the server writes a value in the binary protocol.
 _SEND: Final = {
     "timestamptz": "timestamptz_send", "double precision": "float8send", "bigint": "int8send",

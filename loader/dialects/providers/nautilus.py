@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -11,6 +10,7 @@ import polars as pl
 from loader import bars
 from loader.dialects.dialect import OHLCV, Dialect, Opening, Refused, Reshape, Shape
 from loader.errors import ColumnMismatch
+from loader.lazy import regex
 
 _VALUES: Final = ("open", "high", "low", "close", "volume")
 _HEADER: Final = (*_VALUES, "ts_event", "ts_init")
@@ -18,7 +18,7 @@ _HEADER: Final = (*_VALUES, "ts_event", "ts_init")
 _NARROW: Final = (8, pl.Int64(), -9)
 _WIDE: Final = (16, pl.Int128(), -16)
 #: ADABTC.BINANCE-1-MINUTE-LAST-EXTERNAL, with the source type after an @.
-_BAR_TYPE: Final = re.compile(
+_BAR_TYPE: Final = regex(
     r"(?P<symbol>.+)-(?P<step>\d+)-(?P<unit>[A-Z]+)-(?P<price>[A-Z]+)-(?:EX|IN)TERNAL(?:@.*)?"
 )
 _OF_TIME: Final = (

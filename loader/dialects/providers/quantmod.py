@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
 from loader.dialects.dialect import Dialect, Opening, Shape, Words
+from loader.lazy import regex
 
 _FIELDS: Final = ("Open", "High", "Low", "Close")
-_NAME: Final = re.compile(r"(?P<symbol>.+)\.(?P<field>Open|High|Low|Close|Volume|Adjusted)")
+_NAME: Final = regex(r"(?P<symbol>.+)\.(?P<field>Open|High|Low|Close|Volume|Adjusted)")
 
 
 def _symbols(opening: Opening) -> set[str]:

@@ -17,7 +17,7 @@ from loader.db.arrow import Connection
 from loader.errors import HistoryRefused
 from loader.ingest.guard.findings import HINTS, findings, gone, notes, restated
 from loader.ingest.guard.shorter import Extent, shorter
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.results import Note
 from loader.results.history import Finding, History, SeriesHistory
 from loader.store.compare import Diff

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from loader.check.guard.factors import LEAST
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.results.history import Action, Finding
 from loader.store.runs import ledger
 from loader.text import counted

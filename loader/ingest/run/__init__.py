@@ -23,9 +23,9 @@ from loader.ingest.mergers import DryMerger, Keeper
 from loader.ingest.run import durable
 from loader.ingest.run.losses import Losses
 from loader.ingest.tally import Tally
+from loader.lazy import dataclass
 from loader.read.formats import Reading
 from loader.read.sources import Source
-from loader.records import dataclass
 from loader.results import FileResult
 from loader.settings import Settings
 from loader.store import quarantine

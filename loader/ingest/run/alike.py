@@ -38,9 +38,9 @@ from loader.ingest.run.patterns import (
     is_of_vendor,
     named_by,
 )
+from loader.lazy import dataclass
 from loader.read.batch import Location, RawBatch
 from loader.read.sources import Source
-from loader.records import dataclass
 from loader.results import Note
 from loader.settings import Settings
 

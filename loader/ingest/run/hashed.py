@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from loader.errors import MdloadError
+from loader.lazy import dataclass
 from loader.read.sources import Identity, Source, content_hash, identity
-from loader.records import dataclass
 from loader.store.runs import ledger
 
 if TYPE_CHECKING:

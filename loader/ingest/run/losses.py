@@ -10,7 +10,7 @@ from dataclasses import field
 from datetime import datetime
 
 from loader.db.arrow import Connection
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store.runs.ledger import Known
 
 

@@ -22,9 +22,9 @@ from loader.dialects.known import known_dialects
 from loader.dialects.patterns import in_name
 from loader.dialects.recognition import PLAIN, may_fit
 from loader.errors import MdloadError
+from loader.lazy import dataclass
 from loader.read.batch import Reading
 from loader.read.sources import Source
-from loader.records import dataclass
 from loader.results import Note
 from loader.settings import Meaning, Settings
 

@@ -26,10 +26,10 @@ from loader.ingest.run import alike, patterns
 from loader.ingest.run.alike import Series
 from loader.ingest.run.hashed import Hashed
 from loader.ingest.run.patterns import Pattern, Small
+from loader.lazy import dataclass
 from loader.read.batch import Location, RawBatch
 from loader.read.formats import read
 from loader.read.sources import identity
-from loader.records import dataclass
 from loader.results import Counts, FileResult
 from loader.store import spellings
 from loader.store.merge import together

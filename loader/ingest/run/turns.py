@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from loader.errors import Cancelled, DatabaseError, UnreadableFile
 from loader.ingest.run import recognised, together
 from loader.ingest.run.hashed import hashed
+from loader.lazy import dataclass
 from loader.read.panics import panics
 from loader.read.sources import Source
-from loader.records import dataclass
 from loader.results import FileResult
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from loader.db import retries
 from loader.db.arrow import Connection, connect
 from loader.errors import Contended, StalePlan
 from loader.ingest.ways.plan import Plan, fingerprints, rows_of
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.results import Counts
 from loader.store import merge, shape, spellings
 from loader.store.runs.counts import add_counts

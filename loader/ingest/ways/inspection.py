@@ -15,9 +15,9 @@ from loader.check.file import Checking
 from loader.check.unique import in_order
 from loader.check.validate import CheckedBatch, rounding_notes, skip_notes
 from loader.errors import InputError, MdloadError, TooManyRejects
+from loader.lazy import dataclass
 from loader.read.formats import read
 from loader.read.sources import Source
-from loader.records import dataclass
 from loader.results import FileResult, Note, noted
 from loader.settings import Settings
 

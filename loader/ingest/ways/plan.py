@@ -18,7 +18,7 @@ from loader.bars import SERIES
 from loader.db.arrow import Connection
 from loader.errors import SettingsError
 from loader.ingest.ways.digest import described, digest, seal
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store import spellings
 from loader.store.packed import wanted_json
 

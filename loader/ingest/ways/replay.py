@@ -30,11 +30,11 @@ from loader.db.executor import Executor
 from loader.dialects.own import from_tables
 from loader.errors import NothingStored
 from loader.ingest.mergers import Frames, Keeper
+from loader.lazy import dataclass
 from loader.read.formats import Reading
 from loader.read.scratch import room
 from loader.read.sources import Source
 from loader.read.spool import Spool
-from loader.records import dataclass
 from loader.settings import Settings
 from loader.store.quarantine import found as rejects
 from loader.store.quarantine.found import RejectFilter

@@ -25,10 +25,10 @@ from loader.db.arrow import Connection, connect
 from loader.dialects.siblings import Siblings
 from loader.ingest.pieces import unique_pieces
 from loader.ingest.run import LoadMode, LoadRun
+from loader.lazy import dataclass
 from loader.read.formats import read
 from loader.read.sources import Source
 from loader.read.spool import Partitions, Spool
-from loader.records import dataclass
 from loader.results import Note
 from loader.settings import Settings
 from loader.store.packed import unpacked, wanted_json

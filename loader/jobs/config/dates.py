@@ -12,13 +12,14 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
 from loader.errors import SettingsError
+from loader.lazy import regex
 from loader.text import counted
 
-_FIELD: Final = re.compile(
+_FIELD: Final = regex(
     r"\{\{|\}\}|\{date(?P<shift>[+-]\d{1,5}d)?(?::(?P<form>[^{}]*))?\}|(?P<other>\{[^{}]*\}?|\})"
 )
 #: Letters of strftime that a date can fill; `-` drops leading zeros where the system supports it.
-_FORM: Final = re.compile(r"(?:[^%]|%-?[aAbBdGjmuUVwWyY]|%%)+")
+_FORM: Final = regex(r"(?:[^%]|%-?[aAbBdGjmuUVwWyY]|%%)+")
 
 
 def check(pattern: str) -> None:

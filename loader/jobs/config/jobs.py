@@ -15,7 +15,7 @@ from loader.jobs.config import dates
 from loader.jobs.config.blame import about, key_of
 from loader.jobs.config.keys import JOB
 from loader.jobs.config.read import Config, typed
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.settings import Option, Settings
 from loader.settings.file.variables import expand
 from loader.settings.load import as_fields

@@ -16,7 +16,7 @@ from loader.errors import MdloadError, SettingsError
 from loader.jobs.config.blame import about
 from loader.jobs.config.keys import DATABASE, DEFAULTS, JOB
 from loader.jobs.config.places import line_of
-from loader.records import dataclass
+from loader.lazy import dataclass, regex
 from loader.settings import Option
 from loader.settings.file import toml
 from loader.settings.file.variables import expand, refers
@@ -24,7 +24,7 @@ from loader.settings.file.whereabouts import DEFAULT_NAME, places
 
 _SECTIONS: Final = ("database", "defaults", "jobs", "dialects")
 #: Names that are safe in a crontab, a unit's name and a shell.
-_JOB_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_JOB_NAME: Final = regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _ELSEWHERE: Final = {
     "job_name": "a job's runs are recorded under the name of its table",
     "url": "the server's address belongs to [database]",

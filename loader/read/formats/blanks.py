@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from loader.lazy import regex
 from loader.read import bounds
 
 #: What divides other tables, and what keeps blanks within a cell.
@@ -14,8 +15,8 @@ _OTHERS: Final = b',;\t|"'
 _FEWEST_CELLS: Final = 5
 #: A header and a row.
 _FEWEST_LINES: Final = 2
-_EDGES: Final = re.compile(rb"^ +| +(?=\r?$)", re.MULTILINE)
-_RUN: Final = re.compile(rb" +")
+_EDGES: Final = regex(rb"^ +| +(?=\r?$)", re.MULTILINE)
+_RUN: Final = regex(rb" +")
 
 
 def divide(head: bytes) -> bool:

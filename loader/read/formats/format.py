@@ -11,11 +11,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
 
+from loader.lazy import dataclass
 from loader.read.batch import Reading
 from loader.read.scratch import copy, scratch_file
 from loader.read.streams.compression import damage
 from loader.read.streams.source import Source
-from loader.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

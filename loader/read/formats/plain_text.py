@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import re
 from typing import Final
 
 from loader.errors import UnreadableFile
+from loader.lazy import regex
 
 #: Control characters that no text has; Ctrl-Z (DOS end of file) and Escape may stand in one.
-CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")
+CONTROL: Final = regex(rb"[\x00-\x08\x0e-\x19\x1c-\x1f]")
 _CONTROL: Final = bytes(code for code in range(32) if CONTROL.match(bytes([code])))
 #: The hint for an error page or a message that was saved in place of data.
 ASK_AGAIN: Final = "ask the provider again, and keep what it sends only if the request succeeded"
@@ -41,7 +41,7 @@ _WIDE: Final = {
     "EUC-KR": "Korean", "WINDOWS-1251": "Cyrillic",
 }  # fmt: skip
 _NARROW: Final = {"WINDOWS-1252": "Western European"}
-_LETTERS: Final = re.compile(rb"[\x80-\xff]+")
+_LETTERS: Final = regex(rb"[\x80-\xff]+")
 
 
 def fitting(text: bytes) -> list[str]:

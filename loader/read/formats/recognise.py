@@ -8,12 +8,13 @@ from itertools import chain
 from typing import Final
 
 from loader.errors import UnreadableFile
+from loader.lazy import regex
 from loader.read.formats.format import Format
 from loader.read.formats.known import delimited, formats
 from loader.read.formats.plain_text import ASK_AGAIN, CONTROL, text_encoding
 from loader.read.streams.source import Source
 
-_COMPRESSED: Final = re.compile(r"(\.(gz|zst|xz|bz2))+$", re.IGNORECASE)
+_COMPRESSED: Final = regex(r"(\.(gz|zst|xz|bz2))+$", re.IGNORECASE)
 _NOT_YET: Final = {b"FEA1": "Feather version 1"}
 _BINARY: Final = {
     b"PARE": "an encrypted Parquet file",

@@ -11,10 +11,10 @@ from typing import Final, Literal
 import polars as pl
 
 from loader.errors import Unfinished
+from loader.lazy import dataclass
 from loader.read.batch import NO_ROWS, Reading, batches
 from loader.read.formats.format import Opened
 from loader.read.streams.compression import damage
-from loader.records import dataclass
 
 #: Decoded at a time: large enough to be fast, small enough for flat memory.
 BLOCK_ROWS: Final = 1 << 16

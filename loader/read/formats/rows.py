@@ -16,13 +16,14 @@ from typing import Final
 import polars as pl
 
 from loader.errors import Unfinished, UnreadableFile
+from loader.lazy import regex
 from loader.read import bounds
 from loader.read.batch import marked
 from loader.read.formats.plain_text import control_character, not_utf8
 from loader.read.formats.sniff import Record, TextFormat
 
-_QUOTED: Final = re.compile(rb'"[^"]*"')
-_BLANK_LINES: Final = re.compile(rb"(?:\A|(?<=\n))(?:\r?\n)+")
+_QUOTED: Final = regex(rb'"[^"]*"')
+_BLANK_LINES: Final = regex(rb"(?:\A|(?<=\n))(?:\r?\n)+")
 #: A last line for the csv module: where it comes back inside a cell, a quote is still open.
 _END: Final = "\x00end\x00"
 

@@ -11,8 +11,8 @@ from itertools import islice
 from typing import Final
 
 from loader.errors import UnreadableFile
+from loader.lazy import dataclass, regex
 from loader.read.batch import unique_names
-from loader.records import dataclass
 
 #: Where two fit equally well the earlier wins: a comma may be a decimal comma, a tab hardly is.
 _DELIMITERS: Final = {"\t": "tabs", ";": "semicolons", "|": "vertical bars", ",": "commas"}
@@ -20,12 +20,12 @@ _RECORDS: Final = 200
 _BANNER_LINES: Final = 20
 
 #: Letters that may stand in a number, a date or a time.
-_VALUE_WORD: Final = re.compile(
+_VALUE_WORD: Final = regex(
     "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}"
     "|am|pm|utc|gmt|est|edt|cst|cdt|pst|pdt|[tzdekmbhap]"
 )
-_WORD: Final = re.compile(r"[^\W\d_]+")
-_DATE: Final = re.compile(r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![0-9])")
+_WORD: Final = regex(r"[^\W\d_]+")
+_DATE: Final = regex(r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![0-9])")
 _EMPTY_WORDS: Final = frozenset(["", "-", "na", "nan", "n/a", "null", "none"])
 
 Record = list[str]

@@ -10,10 +10,10 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Final
 
 from loader.errors import MdloadError, UnreadableFile
+from loader.lazy import dataclass
 from loader.read.objects.path import Head, ObjectPath
 from loader.read.objects.refusals import NoCredentials, of_store
 from loader.read.objects.retries import retries
-from loader.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

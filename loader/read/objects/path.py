@@ -9,7 +9,7 @@ from dataclasses import field
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Final, Protocol, cast
 
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 #: Bytes asked for at a time where an object is read from its start to its end.
 BLOCK: Final = 8 << 20

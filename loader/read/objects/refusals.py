@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from loader.errors import NotThere, SourceLost, Unfinished, UnreadableFile
+from loader.lazy import regex
 from loader.text import redact
 
 
@@ -37,7 +38,7 @@ _SAID: Final = {
         "objects, and to list them (without that an absent one is forbidden too)",
     ),
 }
-_LOST: Final = re.compile(
+_LOST: Final = regex(
     r"error sending request|dns error|timed ?out|connection closed|\b(429|5\d\d) [A-Z]",
     re.IGNORECASE,
 )

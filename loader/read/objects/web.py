@@ -14,10 +14,10 @@ from typing import Any, BinaryIO, Final, TypeVar, cast
 from urllib import error, parse, request
 
 from loader.errors import UnreadableFile
+from loader.lazy import dataclass
 from loader.read.objects.path import Head, ObjectPath
 from loader.read.objects.refusals import lost, not_there, replaced
 from loader.read.objects.retries import retries
-from loader.records import dataclass
 from loader.text import redact
 
 _TIMEOUT_SECONDS: Final = 60

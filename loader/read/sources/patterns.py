@@ -16,6 +16,7 @@ from typing import BinaryIO
 from zipfile import ZipInfo
 
 from loader.errors import NotThere, SettingsError, UnreadableFile
+from loader.lazy import regex
 from loader.read import objects, tables
 from loader.read.formats.known import suffixes
 from loader.read.formats.plain_text import printable
@@ -29,9 +30,9 @@ COMPRESSED = frozenset({".gz", ".zst", ".xz", ".bz2"})
 #: Names of text files that lie beside data.
 _BESIDE = frozenset({"readme", "license", "licence", "changelog", "notice", "checksums", "md5sums"})
 #: HistData's list of gaps beside its bars.
-_GAPS = re.compile(r"DAT_[A-Z]+_[A-Z0-9]+_(M1|T)\w*_\d{4,6}")
+_GAPS = regex(r"DAT_[A-Z]+_[A-Z0-9]+_(M1|T)\w*_\d{4,6}")
 #: What browsers add to the name of a file that they download again.
-_DOWNLOAD = re.compile(r" ?\(([0-9]+)\)(?=\.|$)")
+_DOWNLOAD = regex(r" ?\(([0-9]+)\)(?=\.|$)")
 #: Folders that archivers and writers of tables keep for themselves.
 _ASIDE = frozenset({"__MACOSX", "_temporary", "_delta_log"})
 

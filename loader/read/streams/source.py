@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from loader.errors import NotThere, UnreadableFile
+from loader.lazy import dataclass
 from loader.read.streams import archives
 from loader.read.streams.compression import damage
 from loader.read.streams.place import Place
-from loader.records import dataclass
 
 Identity = tuple[int, int]
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import polars as pl
 
 from loader.errors import UnreadableFile
+from loader.lazy import regex
 from loader.read.tables import refusals
 from loader.read.tables.folders import METADATA, Kind
 from loader.read.tables.version import TableVersion, described, inside
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.table import StaticTable
 
-_NUMBER: Final = re.compile(r"v?(\d+)\b")
+_NUMBER: Final = regex(r"v?(\d+)\b")
 #: The version of a table that has no snapshot yet.
 _EMPTY: Final = "0"
 _CHUNK_ROWS: Final = 1 << 16

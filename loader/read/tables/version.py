@@ -12,9 +12,9 @@ from types import SimpleNamespace
 from typing import Any, Final, Self
 
 from loader.errors import UnreadableFile
+from loader.lazy import dataclass
 from loader.read.streams.source import Source
 from loader.read.tables.folders import Kind
-from loader.records import dataclass
 
 #: What the description of a table begins with: no file of rows has a zero byte there.
 MARK: Final = {Kind.DELTA: b"\0mdload Delta table\n", Kind.ICEBERG: b"\0mdload Iceberg table\n"}

@@ -6,15 +6,14 @@ from such a description.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import field
 from types import MappingProxyType
 from typing import Final, Literal
 
-from loader.records import dataclass
+from loader.lazy import dataclass, regex
 
-_NUMERIC: Final = re.compile(r"numeric\((\d+),(\d+)\)")
+_NUMERIC: Final = regex(r"numeric\((\d+),(\d+)\)")
 #: A moment, or a day.
 Time = Literal["timestamptz", "date"]
 

@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from loader.lazy import regex
 from loader.text import names_secret
 
-_REFERENCE: Final = re.compile(
+_REFERENCE: Final = regex(
     r"(?P<literal>\$\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}"
     r"|(?P<wrong>\$\{[^}]*\}?)"
 )

@@ -11,7 +11,7 @@ import polars as pl
 from loader import bars
 from loader.bars import TS
 from loader.check.unique import UniqueBatch
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 ENDS: Final = pl.Schema({"sid": pl.Int32(), "stored_lo": TS, "stored_hi": TS})
 STORED: Final = pl.Schema({"sid": pl.Int32(), "ts": TS, **{v: bars.SCHEMA[v] for v in bars.VALUES}})

@@ -15,8 +15,8 @@ from loader import bars
 from loader.bars import SERIES
 from loader.db.arrow import Connection, connect
 from loader.db.cancelling import cancellable, cancelling
+from loader.lazy import dataclass
 from loader.read.ahead import ahead
-from loader.records import dataclass
 from loader.store.packed import counts, unpacked, unpacked_times, wanted_json
 from loader.store.series import SeriesFilter, stored_series
 from loader.store.versions.instants import Instant

@@ -9,7 +9,7 @@ import polars as pl
 
 from loader.bars import SERIES
 from loader.check.guard.factors import LEAST
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store.guard.watch import EVIDENCE
 
 #: Bars in memory: of all series, and of one at least and at most.

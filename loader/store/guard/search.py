@@ -13,7 +13,7 @@ from loader.check.guard.factors import LEAST
 from loader.check.guard.moves import are_far, priced
 from loader.check.guard.shift import Shift, shifts
 from loader.db.arrow import Connection
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store.guard.sample import Sample
 from loader.store.packed import unpacked, wanted_json
 

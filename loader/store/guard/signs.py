@@ -12,7 +12,7 @@ from loader.check.guard.factors import Factors, factors
 from loader.check.guard.lost import Lost, lost
 from loader.check.guard.shift import Shift
 from loader.db.arrow import Connection
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store.guard.sample import Group, Sample, sample
 from loader.store.guard.search import Alike, alike, shifted
 

@@ -13,8 +13,8 @@ from loader import bars
 from loader.bars import SERIES, TS
 from loader.check.unique import UniqueBatch
 from loader.db.arrow import Connection
+from loader.lazy import dataclass
 from loader.read.spool import Spool
-from loader.records import dataclass
 from loader.store.compare import Diff, Met
 from loader.store.guard.spans import Spans
 from loader.store.packed import wanted_json

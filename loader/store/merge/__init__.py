@@ -15,7 +15,7 @@ from loader.db.arrow import Connection
 from loader.db.executor import Executor
 from loader.db.prepared import Prepared
 from loader.errors import Contended
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store import shape
 from loader.store.timescale import chunks
 

@@ -15,7 +15,7 @@ import polars as pl
 from loader import bars
 from loader.db.arrow import Connection
 from loader.errors import DatabaseError
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store import shape
 from loader.store.packed import few, near, unpacked, wanted_json
 

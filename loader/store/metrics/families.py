@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 _JOB: Final = ("job_name", "mode")
 _RUN: Final = ("job_name", "provider", "mode", "status")

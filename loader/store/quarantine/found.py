@@ -12,7 +12,7 @@ import polars as pl
 
 from loader.db.arrow import Connection
 from loader.errors import UnknownRun
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 State = Literal["waiting", "replayed", "superseded"]
 

@@ -19,17 +19,17 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
 
+from loader.lazy import regex
 from loader.text import names_secret, redact
 
 _MICROSECOND = timedelta(microseconds=1)
-_USERINFO = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#]*@")
+_USERINFO = regex(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#]*@")
 
 
 def compute_config_fingerprint(config: Mapping[str, object]) -> str:

@@ -11,8 +11,8 @@ from typing import Final
 from loader.db.arrow import Connection
 from loader.db.executor import Executor
 from loader.errors import TooManyRejects
+from loader.lazy import dataclass
 from loader.read.sources import Source
-from loader.records import dataclass
 from loader.results import Counts, FileResult, noted
 from loader.results.history import Finding, History, SeriesHistory
 

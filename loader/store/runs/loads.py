@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.results import Counts
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.results import Mode, RunStatus
 
 

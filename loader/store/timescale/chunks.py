@@ -11,7 +11,7 @@ import polars as pl
 
 from loader.bars import TS
 from loader.db.arrow import Connection
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 _SCHEMA = pl.Schema(
     {"chunk": pl.String(), "lo": TS, "hi": TS, "compressed": pl.Boolean(), "due": pl.Boolean()}

@@ -7,7 +7,7 @@ from typing import Final
 
 from loader.db.rows import Session
 from loader.errors import DatabaseError
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store.timescale import recompress
 from loader.store.timescale.rollups import Rollup, rollups
 from loader.store.timescale.session import Extension, extension

@@ -11,7 +11,7 @@ from typing import Final
 from loader.db.arrow import Connection
 from loader.db.rows import Session
 from loader.errors import DatabaseError
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.results import ChunkWrites
 from loader.store.timescale.chunks import HourCounts, Touched, chunked, chunks, touched
 

@@ -10,10 +10,10 @@ from typing import Final
 from loader import bars
 from loader.db.rows import Session
 from loader.errors import SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass, regex
 from loader.store.timescale.session import extension
 
-_NAME: Final = re.compile(r"bars_(\w+)_of_(\w+)")
+_NAME: Final = regex(r"bars_(\w+)_of_(\w+)")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks",
                  "mo": "months", "y": "years"}  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from loader.db.rows import Session, connect
 from loader.errors import DatabaseError
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 #: The oldest version that has what mdload needs.
 OLDEST: Final = (2, 16)

@@ -10,7 +10,7 @@ import polars as pl
 from loader import bars
 from loader.bars import SERIES
 from loader.db.arrow import Connection
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store.series import SeriesFilter
 from loader.store.versions.instants import Instant
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Final
 
 from loader.db.reconnecting import ReconnectingSession
 from loader.errors import NothingStored, SettingsError, UnknownRun
-from loader.records import dataclass
+from loader.lazy import dataclass, regex
 
 ALL_LOADS: Final = 2**63 - 1
-_RUN: Final = re.compile(r"(?:run:)?(\d{1,18})(\^?)")
-_PIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.:+-]*")
+_RUN: Final = regex(r"(?:run:)?(\d{1,18})(\^?)")
+_PIN: Final = regex(r"[A-Za-z_][A-Za-z0-9_.:+-]*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from loader.db.reconnecting import ReconnectingSession
 from loader.errors import NothingStored, SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store.versions.instants import at_time, pin_name, settled
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from loader.db.arrow import Connection, connect
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from loader.bars import SERIES
 from loader.db.reconnecting import ReconnectingSession
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store.series import SeriesFilter
 
 #: More are not summed up by series.

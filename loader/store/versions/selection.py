@@ -9,7 +9,7 @@ from typing import Any
 
 from loader.db.arrow import Connection
 from loader.errors import NothingStored, SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store.versions.instants import ALL_LOADS, Instant
 
 

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from loader.db import retries
 from loader.db.arrow import Connection, connect
 from loader.errors import Contended, LaterChanges, NothingStored, SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.results import Counts
 from loader.store import shape
 from loader.store.runs.counts import add_counts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 State = Literal["ok", "warn", "fail"]
 

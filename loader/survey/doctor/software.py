@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Final
 
+from loader.lazy import regex
 from loader.survey.doctor.check import Check
 
 #: The packages that process bars: a bug report should name their versions.
 _TOLD: Final = ("polars", "pyarrow", "psycopg", "adbc-driver-postgresql")
 #: Extras for the development of mdload.
 _NOT_TOLD: Final = ("test", "bench")
-_REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)[^>;]*(>=(?P<least>[\d.]+))?"
+_REQUIREMENT = regex(r"(?P<name>[\w.-]+)[^>;]*(>=(?P<least>[\d.]+))?"
                           r"[^;]*(;.*extra == ['\"](?P<extra>[\w-]+)['\"])?")  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.survey.pictures.svg import Drawing
 
 _MONTHS: Final = (1, 2, 3, 6, 12, 24, 60, 120, 240)

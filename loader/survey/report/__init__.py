@@ -13,7 +13,7 @@ from typing import Any
 
 from loader.db.arrow import Connection
 from loader.db.rows import Session
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store.versions.instants import Instant
 from loader.store.versions.past import read_at
 from loader.survey.report.asked import Asked

@@ -7,7 +7,7 @@ from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any
 
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store.series import SeriesFilter
 from loader.store.versions.instants import Instant
 

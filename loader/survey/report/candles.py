@@ -11,7 +11,7 @@ from loader.bars import SERIES
 from loader.db.arrow import Connection
 from loader.db.rows import Session
 from loader.errors import NothingStored
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.survey.report.asked import Asked, Row
 from loader.survey.report.coverage import Covered
 from loader.survey.report.vintages import Vintages

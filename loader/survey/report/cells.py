@@ -11,7 +11,7 @@ import polars as pl
 from loader import bars
 from loader.bars import SERIES
 from loader.db.arrow import Connection
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store.packed import wanted_json
 from loader.store.timescale.chunks import Stretch
 from loader.survey.counts import in_slices

@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from loader.db.arrow import Connection
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store.versions.diff import diff
 from loader.store.versions.instants import Instant
 from loader.survey.report.asked import Asked, Row

@@ -12,7 +12,7 @@ from loader import bars
 from loader.bars import SERIES
 from loader.db.arrow import Connection
 from loader.errors import NothingStored
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.store.series import apart_for, ends, series_of, stored_pieces
 from loader.store.timescale.chunks import Stretch, cut
 from loader.survey.calendars import calendar

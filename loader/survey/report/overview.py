@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.survey.report.coverage import Covered
 from loader.survey.report.rejects import Rejects
 from loader.survey.report.runs import Runs

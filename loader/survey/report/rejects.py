@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from loader.db.rows import Session
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.survey.report.asked import Row
 from loader.text import redact
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from loader.db.rows import Session
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.survey.report.asked import Asked, Row
 from loader.text import redact
 

@@ -9,7 +9,7 @@ from typing import Final, Literal
 import polars as pl
 
 from loader.bars import SERIES, TS
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.survey.calendars import Calendar
 from loader.survey.expected import UNKNOWN, SlotGrid, slot_grids
 from loader.survey.report.cells import Cells

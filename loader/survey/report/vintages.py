@@ -12,7 +12,7 @@ import polars as pl
 from loader.bars import SERIES, TS
 from loader.db.arrow import Connection
 from loader.db.rows import Session
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.survey.report.asked import Asked, Row
 
 #: Stretches of the bars' time that changes are added up in.

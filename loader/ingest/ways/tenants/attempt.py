@@ -26,11 +26,11 @@ from loader.ingest.ways.tenants.periods import Periods
 from loader.ingest.ways.tenants.rows import BAD, Rows, rounded_notes, rows, schema, series_of
 from loader.ingest.ways.tenants.stage import StageMerger, keep_rejects
 from loader.ingest.writes import telling
+from loader.lazy import dataclass
 from loader.read.batch import Reading
 from loader.read.formats import read
 from loader.read.sources import Identity, Source, identity
 from loader.read.spool import Spool
-from loader.records import dataclass
 from loader.results import FileResult, noted
 from loader.settings.datasets import BARS_OHLCV, Dataset
 from loader.store.compare import PendingDiff

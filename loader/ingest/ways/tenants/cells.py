@@ -16,7 +16,7 @@ from loader.check.reasons import LONGEST_KEY
 from loader.errors import ColumnMismatch
 from loader.ingest.ways.tenants.decimals import exact
 from loader.ingest.ways.tenants.layout import Layout
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.settings.datasets import Column, Dataset
 
 _FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)

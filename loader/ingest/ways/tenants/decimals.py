@@ -10,7 +10,7 @@ import polars as pl
 from loader.bars import numbers
 from loader.bars.numbers import NumberFormat
 from loader.bars.words import constant
-from loader.records import dataclass
+from loader.lazy import dataclass
 
 #: Digits of a decimal128.
 _MOST: Final = 38

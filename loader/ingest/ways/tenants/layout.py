@@ -17,7 +17,7 @@ from loader.bars.times.stamps import NAME_ZONE, NO_ZONE, TimePlan
 from loader.dialects.dialect import fold
 from loader.dialects.filenames import read_path
 from loader.errors import ColumnMismatch, SettingsError
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.results import Note, noted
 from loader.settings import Settings
 from loader.settings.datasets import Dataset

@@ -12,8 +12,8 @@ from loader.ingest import pipeline
 from loader.ingest.run import LoadMode, LoadRun
 from loader.ingest.ways.tenants import layout
 from loader.ingest.ways.tenants.attempt import Tenant, TenantFile
+from loader.lazy import dataclass
 from loader.read.sources import Identity, Source
-from loader.records import dataclass
 from loader.results import FileResult, LoadResult
 from loader.settings import Settings
 from loader.settings.datasets import Dataset, dataset

@@ -3,7 +3,6 @@ key."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from typing import Final
 
@@ -13,6 +12,7 @@ from loader.dialects.dialect import fold
 from loader.errors import ColumnMismatch, HistoryRefused
 from loader.ingest.guard.findings import HINTS
 from loader.ingest.ways.tenants.layout import Layout
+from loader.lazy import regex
 from loader.settings.datasets import Dataset
 
 #: How vendors call the column that says how long a period is.
@@ -21,7 +21,7 @@ _NAMES: Final = frozenset(map(fold, (
     "frequency", "freq", "timeframe", "interval", "statement_type", "duration", "period_length",
 )))  # fmt: skip
 _KINDS: Final = tuple(
-    (kind, re.compile(words))
+    (kind, regex(words))
     for kind, words in (
         ("annual", "FY|A|1?Y|ANN|ANNUAL(LY)?|YEAR(LY)?|12 ?M(ONTHS?)?|(10-K|[24]0-F)(/A)?|[AM]RY"),
         ("quarterly", "[1-4]?Q[1-4]?|QTR|QUARTER(LY)?|3 ?M(ONTHS?)?|10-Q(/A)?|[AM]RQ"),

@@ -15,8 +15,8 @@ from loader.check.unique import UniqueBatch
 from loader.check.validate import rules_of
 from loader.ingest.ways.tenants.cells import dtype, read_cells
 from loader.ingest.ways.tenants.layout import Layout
+from loader.lazy import dataclass
 from loader.read.batch import RawBatch
-from loader.records import dataclass
 from loader.settings.datasets import Dataset
 
 #: Rejected rows.

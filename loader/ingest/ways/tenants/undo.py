@@ -6,7 +6,7 @@ from loader.db.arrow import Connection, connect
 from loader.db.rows import connect as connect_rows
 from loader.errors import Contended, LaterChanges, NothingStored
 from loader.ingest.ways.tenants.load import find
-from loader.records import dataclass
+from loader.lazy import dataclass
 from loader.results import Counts
 from loader.settings.datasets import Dataset, dataset
 from loader.store.runs.counts import add_counts

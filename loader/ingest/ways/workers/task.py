@@ -16,8 +16,8 @@ from loader.events import Event, FileDone, RowsDone
 from loader.ingest.attempts import load_file
 from loader.ingest.ways.processes.brief import Hours, spanned
 from loader.ingest.ways.workers.brief import Briefed
+from loader.lazy import dataclass
 from loader.read.sources import Source
-from loader.records import dataclass
 from loader.results import FileResult
 from loader.store.runs import ledger
 from loader.store.timescale.chunks import HourCounts

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from loader.errors import Unfinished
+from loader.lazy import dataclass
 from loader.read.bounds import refuse_pair
 from loader.read.formats.parquet import thrift
-from loader.records import dataclass
 
 _MARK: Final = b"PAR1"
 #: The length of the footer and the mark, at the end of the file.

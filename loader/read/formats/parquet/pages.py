@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from loader.lazy import dataclass
 from loader.read.formats.parquet import thrift
 from loader.read.formats.parquet.footer import Chunk
-from loader.records import dataclass
 
 #: Bytes read at a page: a header with statistics of short values fits.
 _LOOK: Final = 512

@@ -17,6 +17,7 @@ from typing import Any, Final
 import polars as pl
 
 from loader.errors import UnreadableFile
+from loader.lazy import regex
 from loader.read.batch import NO_ROWS, Reading, batches
 from loader.read.formats.containers.json import inside
 from loader.read.formats.containers.json.inside import Around, Inside
@@ -31,7 +32,7 @@ from loader.read.streams.source import Source, open_source
 
 _LONGEST_MESSAGE: Final = 1000
 #: Where answers say why they have no data, and what they say where nothing is wrong.
-_COMPLAINT: Final = re.compile(
+_COMPLAINT: Final = regex(
     r"(ret|err(or)?)?[ _]?(msg|message)|error(_description)?|note|information", re.IGNORECASE
 )
 _PRAISE: Final = {"ok", "success"}

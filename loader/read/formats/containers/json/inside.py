@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
+from loader.lazy import dataclass
 from loader.read.formats.containers.json.place import COLUMNS_OF_A_TABLE, Place, find
 from loader.read.formats.containers.json.rows import Rows, groups
 from loader.read.formats.containers.json.tables import as_columns
 from loader.read.formats.containers.json.values import DECODER, Values, end_of_blank
-from loader.records import dataclass
 
 if TYPE_CHECKING:
     from loader.read.spool import Spool

@@ -25,12 +25,12 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any, Final, Literal
 
-from loader.records import dataclass
+from loader.lazy import dataclass, regex
 
 Step = str  # a name, "*" for any name, "[]" for any element
-_KEY: Final = re.compile(r"(?!.*[a-z]{2})(?=.*[A-Z0-9])", re.DOTALL)
-_NUMBER: Final = re.compile(r"\s*[-+]?[0-9.]+(e[-+]?[0-9]+)?\s*", re.IGNORECASE)
-_TIME: Final = re.compile(r"[0-9]{4}-?[01][0-9]-?[0-3][0-9]([T ].*)?|[0-9]{9,19}")
+_KEY: Final = regex(r"(?!.*[a-z]{2})(?=.*[A-Z0-9])", re.DOTALL)
+_NUMBER: Final = regex(r"\s*[-+]?[0-9.]+(e[-+]?[0-9]+)?\s*", re.IGNORECASE)
+_TIME: Final = regex(r"[0-9]{4}-?[01][0-9]-?[0-3][0-9]([T ].*)?|[0-9]{9,19}")
 _NESTED: Final = frozenset({dict, list})
 #: Rows with at most this many columns do not count as bars beside wider ones.
 COLUMNS_OF_A_TABLE: Final = 3

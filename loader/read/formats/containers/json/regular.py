@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from loader.lazy import regex
 from loader.read.formats.containers.json.values import DECODER, flat
 
 _WIDEST: Final = 40  # columns that the pattern is faster for than the json module
@@ -13,11 +14,11 @@ _NUMBER: Final = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 #: two alternatives begin alike: the engine would be ten times slower if it had to go back.
 _STRING_CELL: Final = r'(?:"([ -!#-\[\]-~]+)?"|null)'
 _OTHER_CELL: Final = rf"(?:({_NUMBER}|true|false)|null)"
-_TOKEN: Final = re.compile(
+_TOKEN: Final = regex(
     r'(?P<key>"[^"]*"\s*:)|(?P<string>"[^"]*")|(?P<other>-?[0-9][0-9.eE+-]*|true|false|null)'
 )
 #: Texts that are never names of columns.
-_VALUE: Final = re.compile(r"\s*[-+]?[0-9].*|true|false|\s*", re.DOTALL)
+_VALUE: Final = regex(r"\s*[-+]?[0-9].*|true|false|\s*", re.DOTALL)
 
 
 def pattern(row: str, columns: list[str]) -> tuple[str, list[str]]:

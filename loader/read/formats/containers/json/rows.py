@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice, zip_longest
@@ -12,6 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from loader.errors import UnreadableFile
+from loader.lazy import regex
 from loader.read.batch import marked, unique_names
 from loader.read.formats.containers.json.place import Place, Step, nests, plain_arrays
 from loader.read.formats.containers.json.regular import head, pattern
@@ -22,7 +22,7 @@ Group = tuple[list[Row], dict[str, Any]]
 
 _ROWS: Final = 20_000  # per frame
 #: Names that a value of a bar may have: a row must not lose it because it comes late.
-_VALUE: Final = re.compile(
+_VALUE: Final = regex(
     r"(?i)(.*[._ ])?(open|high|low|close|last|.*price|[ohlcvn]|vwa?p?|.*vol(ume)?|.*trades|.*count|"
     r"transactions)"
 )

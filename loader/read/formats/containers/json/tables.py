@@ -17,11 +17,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from loader.lazy import regex
 from loader.read.formats.containers.json.place import COLUMNS_OF_A_TABLE, nests, plain_arrays
 
 #: A row's key: its number, a time since 1970, or a date.
-_ROW: Final = re.compile(r"-?[0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}.*", re.DOTALL)
-_TIME: Final = re.compile(r"[0-9]{9,19}(\.[0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*", re.DOTALL)
+_ROW: Final = regex(r"-?[0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}.*", re.DOTALL)
+_TIME: Final = regex(r"[0-9]{9,19}(\.[0-9]+)?|[0-9]{4}-[0-9]{2}-[0-9]{2}.*", re.DOTALL)
 _INDEX: Final = "index"
 _DEEP: Final = 6
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from loader.errors import Unfinished, UnreadableFile
+from loader.lazy import regex
 from loader.read import bounds
 
 #: Characters that are parsed at a time: enough for Polars to be fast, few enough for flat memory.
@@ -21,8 +22,8 @@ LIMIT: Final = 128 << 20
 ELEMENTS: Final = 10_000_000
 
 #: An escape for half of a character beyond U+FFFF; alone it stands for nothing.
-_ESCAPED_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
-_HALF: Final = re.compile("[\ud800-\udfff]")
+_ESCAPED_HALF: Final = regex(r"\\u[dD][89a-fA-F]")
+_HALF: Final = regex("[\ud800-\udfff]")
 
 
 class _Decoder(json.JSONDecoder):
@@ -45,7 +46,7 @@ def _whole(value: Any) -> Any:
 
 
 DECODER: Final = _Decoder(parse_float=str, parse_int=str, parse_constant=str)
-_BLANK: Final = re.compile(r"[ \t\r\n]*")
+_BLANK: Final = regex(r"[ \t\r\n]*")
 #: An error this close to the end may come from where the text was cut, as inside `-Infinity`.
 _LONGEST_WORD: Final = 16
 

@@ -1,30 +1,33 @@
-"""Records behave as those of `dataclasses`, and compile nothing on import."""
+"""Records and regular expressions behave as those of the standard library, and are compiled when
+they are first used."""
 
 from __future__ import annotations
 
 import ast
 import copy
 import dataclasses
+import importlib
 import pickle
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import FrozenInstanceError, astuple, field, fields, replace
 from typing import Any
 
 import pytest
 
-from loader import records
+from loader import lazy
 from tests.conftest import ROOT
 
 
-@records.dataclass(frozen=True, slots=True)
+@lazy.dataclass(frozen=True, slots=True)
 class Record:
     a: int
     b: str = "b"
 
 
-@records.dataclass(frozen=True)
+@lazy.dataclass(frozen=True)
 class Open:
     a: int
 
@@ -127,11 +130,11 @@ def test_records_behave_as_those_of_dataclasses(
     body: Callable[[], type], way: dict[str, bool]
 ) -> None:
     expected = _behaviour(dataclasses.dataclass(**way)(body()))
-    assert _behaviour(records.dataclass(**way)(body())) == expected
+    assert _behaviour(lazy.dataclass(**way)(body())) == expected
 
 
 def test_a_record_may_derive_from_another_one() -> None:
-    derived = records.dataclass(frozen=True)(_derived())
+    derived = lazy.dataclass(frozen=True)(_derived())
     assert (repr(derived(1)), derived(1) == derived(1, 1), derived(1) == Open(1)) == (
         "own", True, False,
     )  # fmt: skip
@@ -148,10 +151,10 @@ def test_records_travel_between_processes() -> None:
 
 def test_the_first_record_compiles_init_and_an_import_compiles_nothing() -> None:
     code = (
-        "import builtins, loader.records\n"
+        "import builtins, loader.lazy\n"
         "compiled = []; real = builtins.exec\n"
         "builtins.exec = lambda source, *rest: (compiled.append(source), real(source, *rest))\n"
-        "@loader.records.dataclass(frozen=True, slots=True)\n"
+        "@loader.lazy.dataclass(frozen=True, slots=True)\n"
         "class Some:\n    a: int\n"
         "before = len(compiled)\n"
         "Some(1), Some(2), Some(1) == Some(2), hash(Some(1)), repr(Some(1))\n"
@@ -161,13 +164,59 @@ def test_the_first_record_compiles_init_and_an_import_compiles_nothing() -> None
     assert done.stdout.split() == ["0", "1"]
 
 
+def _trees() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted((ROOT / "loader").rglob("*.py")):
+        yield str(path.relative_to(ROOT)), ast.parse(path.read_text(encoding="utf-8"))
+
+
 def test_every_record_is_one_of_these() -> None:
     taken = [
-        str(path.relative_to(ROOT))
-        for path in (ROOT / "loader").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        path
+        for path, tree in _trees()
+        for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom)
         and node.module == "dataclasses"
         and any(name.name == "dataclass" for name in node.names)
     ]
-    assert taken == ["loader/records.py"]
+    assert taken == ["loader/lazy.py"]
+
+
+def test_an_expression_is_compiled_when_it_is_first_used() -> None:
+    word = lazy.regex("(?P<first>[a-z])[a-z]*", re.IGNORECASE)
+    assert set(vars(word)) == {"_given"}
+    found = word.fullmatch("Word")
+    assert found
+    assert (found["first"], word.sub("-", "a b"), word.pattern) == (
+        "W", "- -", "(?P<first>[a-z])[a-z]*",
+    )  # fmt: skip
+    with pytest.raises(AttributeError):
+        word.unknown  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_no_module_compiles_an_expression_on_import() -> None:
+    found = [
+        f"{path}:{call.lineno}"
+        for path, tree in _trees()
+        for statement in tree.body
+        if not isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.If)
+        for call in ast.walk(statement)
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "re.compile"
+    ]
+    assert not found
+
+
+def test_every_expression_of_a_module_compiles() -> None:
+    given = [
+        (path, call)
+        for path, tree in _trees()
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "regex"
+    ]
+    assert len(given) > 100
+    for path in {path for path, _ in given}:
+        module = importlib.import_module(
+            path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+        )
+        for name, value in vars(module).items():
+            if isinstance(value, lazy.regex):  # type: ignore[arg-type]
+                assert value.groups >= 0, name
