@@ -50,19 +50,25 @@ SELECT set_config(name, setting, false)
 -- Functions and operators of others in the session's schemas that have a name of PostgreSQL's own: a better match for
 -- the types of a call precedes the order of schemas, so that mdload's statements would run them. Types and tables that
 -- would be found before PostgreSQL's own, because the search_path names pg_catalog behind their schema: a domain runs its
--- checks. $1 the functions that matter, between blanks. Every name here is qualified, so that this statement runs none of
--- them.
-SELECT found.signature, pg_catalog.pg_get_userbyid(found.owner) AS owner
-  FROM (SELECT CAST(CAST(p.oid AS pg_catalog.regprocedure) AS pg_catalog.text) AS signature, p.pronamespace AS schema,
+-- checks. $1 the functions that matter, between blanks, or NULL for all of them. Every name here is qualified, so that
+-- this statement runs none of them.
+SELECT CASE WHEN found.what OPERATOR(pg_catalog.=) 'function'
+            THEN CAST(CAST(found.oid AS pg_catalog.regprocedure) AS pg_catalog.text)
+            WHEN found.what OPERATOR(pg_catalog.=) 'operator'
+            THEN CAST(CAST(found.oid AS pg_catalog.regoperator) AS pg_catalog.text)
+            ELSE CAST(found.name AS pg_catalog.text) END AS signature,
+       pg_catalog.pg_get_userbyid(found.owner) AS owner
+  FROM (SELECT CAST('function' AS pg_catalog.text) AS what, p.proname AS name, p.pronamespace AS schema,
                p.proowner AS owner, p.oid AS oid
           FROM pg_catalog.pg_proc p
-         WHERE CAST(p.proname AS pg_catalog.text)
+         WHERE CAST($1 AS pg_catalog.text) IS NULL
+            OR CAST(p.proname AS pg_catalog.text)
                OPERATOR(pg_catalog.=) ANY (pg_catalog.string_to_array(CAST($1 AS pg_catalog.text), ' '))
          UNION ALL
-        SELECT CAST(CAST(o.oid AS pg_catalog.regoperator) AS pg_catalog.text), o.oprnamespace, o.oprowner, o.oid
+        SELECT 'operator', o.oprname, o.oprnamespace, o.oprowner, o.oid
           FROM pg_catalog.pg_operator o
          UNION ALL
-        SELECT CAST(t.typname AS pg_catalog.text), t.typnamespace, t.typowner, t.oid
+        SELECT 'type', t.typname, t.typnamespace, t.typowner, t.oid
           FROM pg_catalog.pg_type t
           JOIN pg_catalog.pg_type own ON own.typname OPERATOR(pg_catalog.=) t.typname
          WHERE own.typnamespace OPERATOR(pg_catalog.=) CAST('pg_catalog' AS pg_catalog.regnamespace)

@@ -60,7 +60,7 @@ def connect(url: str, *, autocommit: bool = False) -> Connection:
     connection = Connection(session)
     try:
         with nullcontext() if autocommit else connection.transaction():
-            refuse_planted(connection.row)
+            refuse_planted(connection.row, given)
             connection.shards = shards.found(connection)
     except BaseException:
         connection.close()

@@ -45,7 +45,7 @@ def connect(url: str, *, doing: str | None = None, sessions: int = pooler.FEWEST
     connection = open_connection(url, doing or "connecting", autocommit=True, sessions=sessions)
     try:
         session = Session(connection, doing=doing or "connecting")
-        refuse_planted(session.row)
+        refuse_planted(session.row, conninfo(url))
         session.run("session_for_rows")
     except BaseException:
         connection.close()

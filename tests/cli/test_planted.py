@@ -107,8 +107,33 @@ def test_every_function_of_a_migration_is_looked_for(database_url: str) -> None:
     types = {"text", "numeric"}  # of columns: `numeric(20, 8)`
     looked_for: list[str] = []
 
-    def row(_: str, functions: str) -> None:
+    def row(_: str, functions: str | None) -> tuple[str, str] | None:
+        if functions is None:
+            return "any()", "mallory"
         looked_for.extend(functions.split())
+        return None
 
     refuse_planted(row)
     assert (names & servers) - types - set(looked_for) == set()
+
+
+def test_sessions_that_begin_together_ask_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, asked = 1000.0, 0
+    monkeypatch.setattr("loader.db.queries.time.monotonic", lambda: now)
+    planted: tuple[str, str] | None = "public.concat(text, text)", "mallory"
+
+    def row(*_: object) -> tuple[str, str] | None:
+        nonlocal asked
+        asked += 1
+        return planted
+
+    for _ in range(2):  # an error is no answer for others
+        with pytest.raises(DatabaseError, match="'mallory' has put"):
+            refuse_planted(row, "host=a")
+    planted, asked = None, 0
+    for given, expected in (("host=a", 1), ("host=a", 1), ("host=b", 2), (None, 3), (None, 4)):
+        refuse_planted(row, given)
+        assert asked == expected
+    now += 6
+    refuse_planted(row, "host=a")
+    assert asked == 5
