@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from typing import NoReturn
 
@@ -11,8 +12,11 @@ def main() -> NoReturn:
     # Until it listens itself, Ctrl-C ends it as SIGTERM does: without a traceback of the imports.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    gc.disable()  # what is imported stays
     from loader.cli import main as run  # noqa: PLC0415 - takes a moment
 
+    gc.freeze()
+    gc.enable()
     run()
 
 

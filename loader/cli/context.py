@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from loader.lazy import dataclass
+from loader.settings.file.whereabouts import places
 
 if TYPE_CHECKING:
     from loader.jobs.config import Config
@@ -46,6 +47,13 @@ class Context:
         if self.verbosity > 0 and self.log_format == "text":
             log.note(text)
 
+    @property
+    def has_config(self) -> bool:
+        """Whether a configuration file is to be read, or -v to say that there is none. Otherwise
+        nothing that reads it need be imported."""
+        named = self.config_file is not None or self.verbosity > 0
+        return named or any(place.exists() for place in places())
+
     @cached_property
     def config(self) -> Config:
         """What mdload.toml says, checked."""
@@ -66,6 +74,8 @@ class Context:
     @property
     def dialects(self) -> Mapping[str, Mapping[str, Any]]:
         """The configuration's `[dialects.NAME]` tables, checked, for which Polars is imported."""
+        if not self.has_config:
+            return {}
         if self.config.dialects:
             self.config.check_dialects()
         return self.config.dialects

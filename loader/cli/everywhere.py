@@ -83,7 +83,7 @@ def _given(ctx: click.Context, param: click.Parameter, value: Any) -> None:
 
 def defaults_of(context: Context, command: str) -> dict[str, Any]:
     """What `[defaults]` has for `command`."""
-    defaults = dict(context.config.defaults)
+    defaults = dict(context.config.defaults) if context.has_config else {}
     if command == "live":  # the name of the backfill's runs, not of a feed's
         defaults.pop("job_name", None)
     return defaults

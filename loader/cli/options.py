@@ -196,11 +196,11 @@ def _nearest(given: Mapping[str, Any]) -> Mapping[str, Any]:
 def blamed(ctx: Context) -> Iterator[None]:
     """Gives errors about an option the place that its value is from: the line of mdload.toml or the
     environment variable, unless it was typed."""
-    from loader.jobs.config.blame import about, key_of
-
     try:
         yield
     except (SettingsError, UnknownDialect) as error:
+        from loader.jobs.config.blame import about, key_of
+
         if (key := key_of(error)) is None:
             raise
         source = click.get_current_context().get_parameter_source(key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import Any, Final
 
 #: Tables and lists within each other. mdload's settings need four.
@@ -15,6 +14,8 @@ def loads(text: str) -> dict[str, Any]:
     Raises:
         ValueError: it is not TOML, nested too deeply, or has a NUL character in a text.
     """
+    import tomllib  # noqa: PLC0415 - most commands read no file
+
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
