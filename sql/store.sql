@@ -9,20 +9,20 @@ SELECT set_config('plan_cache_mode', CASE
 
 -- bars_merge --
 -- Merges a small batch in one statement. Bars that are not stored are inserted. Of the others, those that differ are
--- locked, compared again, kept as revisions and updated; an identical bar is only read. $1 JSON array of bars, one per
--- key, in key order, in which they are written and locked; $2 run; $3 and $4 their first and last ts, for chunks to be
--- left out. Returns rows inserted, updated, kept as revisions and unchanged, which do not add up if another writer got
--- in between; and the number of the transaction, as transaction_id does.
+-- locked, compared again, kept as revisions and updated; an identical bar is only read. $1 run; $2 and $3 the first and
+-- last ts of the bars, for chunks to be left out; from $4 on an array for each column of the bars, one per key, in key
+-- order, in which they are written and locked. Returns rows inserted, updated, kept as revisions and unchanged, which do
+-- not add up if another writer got in between; and the number of the transaction, as transaction_id does.
 -- OFFSET 0 keeps one index probe per row from becoming a join over the whole table.
-WITH given AS MATERIALIZED (
-    SELECT * FROM json_to_recordset(CAST(CAST($1 AS text) AS json)) AS g(@typed)
+WITH given AS (
+    SELECT @unnested(4)
 ), beside AS MATERIALIZED (
     SELECT g.*, b.stored, @differ(b., g.) AS differs
       FROM given g
       LEFT JOIN LATERAL (
            SELECT true AS stored, @values(t.)
              FROM bars_ohlcv t
-            WHERE @same_key(t., g.) AND t.ts BETWEEN CAST($3 AS timestamptz) AND CAST($4 AS timestamptz)
+            WHERE @same_key(t., g.) AND t.ts BETWEEN CAST($2 AS timestamptz) AND CAST($3 AS timestamptz)
            OFFSET 0) b ON true
 ), added AS (
     INSERT INTO bars_ohlcv (@columns)
@@ -36,11 +36,11 @@ WITH given AS MATERIALIZED (
       FROM (SELECT * FROM beside WHERE stored AND differs) m
      CROSS JOIN LATERAL (
            SELECT t.* FROM bars_ohlcv t
-            WHERE @same_key(t., m.) AND t.ts BETWEEN CAST($3 AS timestamptz) AND CAST($4 AS timestamptz)
+            WHERE @same_key(t., m.) AND t.ts BETWEEN CAST($2 AS timestamptz) AND CAST($3 AS timestamptz)
               FOR UPDATE) b
 ), kept AS (
     INSERT INTO bars_ohlcv_revisions (@key, @values(old_), @values(new_), run_id, old_created_at, old_updated_at)
-    SELECT @key, @values(old_), @values, CAST($2 AS bigint), old_created_at, old_updated_at
+    SELECT @key, @values(old_), @values, CAST($1 AS bigint), old_created_at, old_updated_at
       FROM locked
      WHERE differs
     RETURNING 1

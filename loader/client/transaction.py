@@ -8,7 +8,6 @@ from typing import Final
 
 import polars as pl
 
-from loader import bars
 from loader.check.unique import UniqueBatch, made_unique
 from loader.check.validate import CheckedBatch
 from loader.client.checks import keep_out
@@ -66,7 +65,7 @@ class Transaction:
         self._batch: UniqueBatch | None = None
         if not isinstance(checked, PlainBatch):
             self._prepare(made_unique(checked))
-        elif checked.rows > STATEMENT_ROWS:
+        elif checked.statement.rows > STATEMENT_ROWS:
             self._prepare(made_unique(checked.checked()))
         else:
             self._prepare_plain(checked)
@@ -95,15 +94,15 @@ class Transaction:
         """`_prepare` for a batch that needs no frames."""
         self._plain = plain
         self._method = "UPSERT"
-        self._rows = plain.rows
+        self._statement = plain.statement
+        self._rows = plain.statement.rows
         self._spelled = plain.spelled
-        self._statement = Statement(plain.rows, plain.encoded, plain.lo, plain.hi)
         self._part = Part(self._source, [])
         providers, symbols, intervals = map(set, zip(*plain.series, strict=True))
         self._part.tally = Tally(
-            plain.rows, covered=plain.last_row,
+            self._rows, covered=plain.last_row,
             symbols=symbols, providers=providers, intervals=intervals,
-            min_ts=plain.lo, max_ts=plain.hi,
+            min_ts=plain.statement.lo, max_ts=plain.statement.hi,
         )  # fmt: skip
 
     def _prepare(self, batch: UniqueBatch) -> None:
@@ -116,11 +115,7 @@ class Transaction:
         self._spelled = [] if batch.spellings is None else batch.spellings.rows()
         self._statement = None
         if rows and self._method == "UPSERT":
-            lo, hi = self._part.tally.min_ts, self._part.tally.max_ts
-            assert lo is not None
-            assert hi is not None
-            as_json = batch.bars[list(bars.COLUMNS)].write_json()
-            self._statement = Statement(rows, as_json, lo, hi)
+            self._statement = Statement.of(batch.bars)
 
     def run(self, sessions: Sessions) -> None:
         """One attempt.
@@ -153,6 +148,8 @@ class Transaction:
             return
         except MdloadError as error:
             self._seconds = time.monotonic() - began
+            if not isinstance(error, ConnectionLost):
+                self._unanswered = None  # the answer says that it has not committed
             if isinstance(error, Contended):
                 self._direct = False
             if self._unanswered is None:

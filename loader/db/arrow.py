@@ -74,8 +74,7 @@ class Connection:
     Attributes:
         failed: whether anything went wrong on it, or a result was not read to its end.
         is_copying: whether it is in the middle of `ingest`, and takes no other statement.
-        bars: what queries read in place of the table `bars_ohlcv`: a function call that returns its
-            rows, or None for the table itself.
+        bars: a function call that queries read in place of the table `bars_ohlcv`, or None.
         of: the dataset that the statements are about.
         shards: where the bars are, if Citus has distributed them; else None.
     """
@@ -112,8 +111,7 @@ class Connection:
                 self._session.cancel()
 
     def stop(self) -> None:
-        """Cancels, for good: the connection runs no other statement, and commits nothing more. For
-        another thread to call."""
+        """Cancels, for good: it runs and commits nothing more. For another thread to call."""
         self._stopped = True
         self.cancel()
 
@@ -149,6 +147,8 @@ class Connection:
             self.shards.wanted = str(params[0])
         with self._translated(f"running {name}"):
             self._session.execute(self._sql(name), parameters(params)).read_all()
+
+    last = run
 
     def changed(self, name: str, *params: Param) -> int:
         """Executes query `name`, which returns no rows. Gives how many it wrote or took away: the

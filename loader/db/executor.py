@@ -18,6 +18,10 @@ class Executor(Protocol):
     def run(self, name: str, *params: Param) -> None:
         """Executes query `name` and ignores its rows."""
 
+    def last(self, name: str, *params: Param) -> None:
+        """Executes query `name`, after which the transaction does nothing that depends on it: the
+        session may do it together with the commit. Ignores its rows."""
+
     def row(self, name: str, *params: Param) -> tuple[Any, ...] | None:
         """The first row of query `name`, or None."""
 

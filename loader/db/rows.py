@@ -178,6 +178,10 @@ class Session:
         """Executes query `name` and ignores its rows."""
         self.row(name, *params)
 
+    def last(self, name: str, *params: object) -> None:
+        """`run`."""
+        self.run(name, *params)
+
     def row(self, name: str, *params: object) -> tuple[Any, ...] | None:
         """The first row of query `name`, or None."""
         with self._translated(f"running {name}"), psycopg.RawCursor(self._connection) as cursor:

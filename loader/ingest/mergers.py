@@ -9,6 +9,7 @@ import polars as pl
 
 from loader.db.arrow import Connection
 from loader.db.executor import Executor
+from loader.db.prepared import Prepared
 from loader.ingest.writes import Write
 from loader.store import merge, shape
 from loader.store.compare import Diff, PendingDiff, compare
@@ -127,7 +128,7 @@ class StatementMerger:
         transaction_id: the number of the transaction, if the statement has written anything.
     """
 
-    def __init__(self, session: Executor, statement: Statement | None) -> None:
+    def __init__(self, session: Prepared, statement: Statement | None) -> None:
         self._session = session
         self._statement = statement
         self.transaction_id: str | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -24,6 +23,7 @@ from loader.errors import BarsCompressed
 from loader.events import BarsWritten, Committed, Event
 from loader.ingest.mergers import StatementMerger
 from loader.ingest.tally import Tally
+from loader.store.merge import Statement
 from loader.store.runs import JobRunTracker
 from tests.support.candles import T0, Candle, minutes
 from tests.support.sql import fetch
@@ -98,21 +98,15 @@ def test_plain_batches_are_what_the_rules_make_of_them(
         return
     assert unique.bad is not None
     assert (unique.bad.height, unique.rejected, unique.duplicate, unique.rounded) == (0, {}, 0, 0)
-    rows = [tuple(row.values()) for row in json.loads(found.encoded)]
-    assert [(*row[:3], datetime.fromisoformat(row[3]), *row[4:]) for row in rows] == (
-        unique.bars.select(bars.COLUMNS).rows()
-    )
-    assert [list(map(type, row[4:])) for row in rows] == [
-        list(map(type, row)) for row in unique.bars.select(bars.VALUES).iter_rows()
-    ]
-    # Zero with a sign is equal to the other, but stored as it is.
-    again = json.loads(unique.bars.select(bars.COLUMNS).write_json())
-    assert [list(map(repr, row[4:])) for row in rows] == [
-        [repr(row[name]) for name in bars.VALUES] for row in again
-    ]
+    rows = list(zip(*found.statement.columns, strict=True))
+    assert rows == unique.bars.select(bars.COLUMNS).rows()
+    # Bit for bit: a zero with a sign is equal to the other, but stored as it is.
+    assert found.statement.arrays == Statement.of(unique.bars).arrays
     tally = Tally()
     tally.add(unique)
-    assert (found.rows, found.lo, found.hi) == (tally.read, tally.min_ts, tally.max_ts)
+    assert (found.statement.rows, found.statement.lo, found.statement.hi) == (
+        tally.read, tally.min_ts, tally.max_ts,
+    )  # fmt: skip
     assert found.last_row == tally.covered
     assert unique.spellings is not None
     assert sorted(found.spelled) == sorted(unique.spellings.rows())

@@ -52,7 +52,7 @@ def explained(
     connection: psycopg.Connection[Any], name: str, *params: object, analyze: bool = False
 ) -> list[dict[str, Any]]:
     sql = query(name)
-    for number, value in enumerate(params, 1):
+    for number, value in reversed(list(enumerate(params, 1))):  # $1 is in $10
         literal = f"TIMESTAMPTZ '{value.isoformat()}'" if isinstance(value, datetime) else value
         sql = sql.replace(f"${number}", str(literal))
     ((found,),) = connection.execute(
@@ -181,11 +181,11 @@ def test_a_small_batch_looks_at_its_own_chunks(
 ) -> None:
     connection, chunks = forty
     ts = T0 + TOUCHED * WEEK + timedelta(hours=3)
-    bar = f'{{"provider": "p", "symbol": "S3", "interval": "1h", "ts": "{ts.isoformat()}",'
-    batch = f'{bar} "open": 1, "high": 1, "low": 1, "close": 1}}'
+    bar = ["p", "S3", "1h", ts.isoformat(), *(["1"] * 4), *(["NULL"] * 3)]
+    arrays = [f"'{{{value}}}'" for value in bar]
     connection.execute(query("store_session").encode())
     assert connection.execute("SHOW plan_cache_mode").fetchone() == ("force_custom_plan",)
-    plan = explained(connection, "bars_merge", f"'[{batch}]'", 1, ts, ts, analyze=True)
+    plan = explained(connection, "bars_merge", 1, ts, ts, *arrays, analyze=True)
     assert relations(plan) <= {
         chunks[TOUCHED], f"{chunks[TOUCHED]}_compressed", "bars_ohlcv", "bars_ohlcv_revisions",
     }  # fmt: skip

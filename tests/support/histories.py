@@ -19,7 +19,7 @@ from typing import Any, Final
 import polars as pl
 import psycopg
 
-from loader.bars import COLUMNS, SCHEMA
+from loader.bars import SCHEMA
 from loader.db.arrow import Connection, connect
 from loader.db.executor import Executor
 from loader.db.prepared import Prepared
@@ -239,9 +239,7 @@ class Histories:
 
     def _live(self, prepared: Prepared, bars: Bars, run: int) -> None:
         """As a client's batch: by one statement."""
-        times = [ts for _, ts in bars]
-        given = frame(bars)[list(COLUMNS)].write_json()
-        statement = merge.Statement(len(bars), given, min(times), max(times))
+        statement = merge.Statement.of(frame(bars))
         with prepared.transaction():
             done, _ = merge.merge_statement(prepared, statement, run)
             self._finish(prepared, bars, done, run, None)

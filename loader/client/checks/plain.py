@@ -8,27 +8,28 @@ merges them. All others go through the rules in `loader.check`, which decide wha
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import islice
 from math import inf
+from operator import le, lt, mod
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from loader import bars
+from loader.bars.columns import TYPES
 from loader.bars.names import Naming
 from loader.check.rules import RuleSettings
 from loader.check.validate import CheckedBatch
 from loader.client.bar import Columns
 from loader.client.checks.keys import KeyMeaning, KnownKeys
+from loader.db.prepared import arrays
 from loader.lazy import dataclass
+from loader.store.merge import Statement
 
 #: With more bars, Polars is quicker than Python.
 FEW: Final = 500
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UTC: Final = ("UTC", "Etc/UTC")
-_ON_GRID: Final = timedelta(0)
 #: Whole numbers up to this one are floats without a loss, and those below the other are `bigint`.
 _EXACT: Final = 1 << 53
 _WIDE: Final = 1 << 63
@@ -37,9 +38,10 @@ _NUMBER: Final = frozenset({float, int})
 _OPTIONAL: Final = _NUMBER | {type(None)}
 _COUNT: Final = frozenset({int, type(None)})
 _CONVENTION: Final = Naming().convention
-
-_VALUES: Final = ",".join(f'"{name}":%s' for name in bars.VALUES)
-_BAR: Final = f'{{%s,"ts":"%s",{_VALUES}}}'
+_EIGHT_BYTES: Final = tuple(TYPES.values())[3:]
+_KINDS: Final = (*(_STRING,) * 3, _TIME, *(_NUMBER,) * 4, _OPTIONAL, _OPTIONAL, _COUNT)
+#: Where the server begins to count, in microseconds since 1970.
+_SERVERS_EPOCH: Final = (arrays.EPOCH - _EPOCH) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +49,14 @@ class PlainBatch:
     """A small batch of which all bars are good and no two have one key.
 
     Attributes:
-        rows: number of bars.
-        encoded: a JSON array of them, sorted by key; see `loader.store.merge.Statement`.
-        lo, hi: their first and last ts, in UTC.
+        statement: the statement that merges them.
         spelled: distinct provider, source symbol, symbol, convention.
         series: distinct provider, symbol, interval.
         last_row: as `CheckedBatch.last_row`.
         checked: gives the same bars as the rules check them, for a caller that needs frames.
     """
 
-    rows: int
-    encoded: str
-    lo: datetime
-    hi: datetime
+    statement: Statement
     spelled: list[tuple[str, str, str, str]]
     series: list[tuple[str, str, str]]
     last_row: int
@@ -71,13 +68,14 @@ class _Series:
     """What a key as given means, where nothing is wrong with it.
 
     Attributes:
-        encoded: its words as the members of a JSON object.
+        step: of the grid, in microseconds.
+        encoded: its words as elements of arrays.
     """
 
     words: tuple[str, str, str]
     spelled: tuple[str, str, str, str]
-    step: timedelta
-    encoded: str
+    step: int
+    encoded: tuple[bytes, bytes, bytes]
 
 
 class PlainBars:
@@ -93,29 +91,31 @@ class PlainBars:
         self, values: Columns, first: int, checked: Callable[[], CheckedBatch]
     ) -> PlainBatch | None:
         """The batch of `values`, as `Checks.batch` takes them, or None if it is not plain."""
-        *words, ts, opens, highs, lows, closes, volume, vwap, count = values
-        rows = len(ts)
-        if not 0 < rows <= FEW or not _has_plain_types(values):
+        rows = len(values[0])
+        if not 0 < rows <= FEW:
             return None
+        kinds = [frozenset(map(type, column)) for column in values]
+        if not all(map(le, kinds, _KINDS)):
+            return None
+        *words, ts = values[:4]
         series = self._known(list(zip(*words, strict=True)))
-        if series is None or not self._has_plain_times(series, ts):
+        times = None if series is None else self._times(series, ts)
+        if series is None or times is None:
             return None
-        numbers = [_floats(column) for column in (opens, highs, lows, closes, volume, vwap)]
-        if not _has_plain_numbers(numbers, count):
+        numbers = list(map(_floats, values[4:-1], kinds[4:-1]))
+        numbers.append(values[-1])
+        if not _has_plain_numbers(numbers):
             return None
-        texts = {time: time.isoformat() for time in set(ts)}  # of many symbols at a time: few
-        cells = [[each.encoded for each in series], map(texts.__getitem__, ts)]
-        encoded = [
-            _BAR % row for row in zip(*cells, *map(_encoded, (*numbers, count)), strict=True)
-        ]
-        keys = [(each.words, time) for each, time in zip(series, ts, strict=True)]
-        if not all(before < key for before, key in pairwise(keys)):
+        keys = list(zip([each.words for each in series], times, strict=True))
+        columns: list[Sequence[Any]] = [series, ts, times, *numbers]
+        if not all(map(lt, keys, islice(keys, 1, None))):
             if len(set(keys)) < rows:
                 return None
-            encoded = [encoded[i] for i in sorted(range(rows), key=keys.__getitem__)]
+            order = sorted(range(rows), key=keys.__getitem__)
+            columns = [list(map(column.__getitem__, order)) for column in columns]
         distinct = list(dict.fromkeys(series))
         return PlainBatch(
-            rows, f"[{','.join(encoded)}]", min(ts), max(ts),
+            _statement(*columns),
             list(dict.fromkeys(each.spelled for each in distinct)),
             list(dict.fromkeys(each.words for each in distinct)),
             first + rows, checked,
@@ -140,17 +140,17 @@ class PlainBars:
         known = [each for each in found if each is not None]
         return known if len(known) == len(given) else None
 
-    def _has_plain_times(self, series: Sequence[_Series], ts: Sequence[datetime]) -> bool:
-        """Whether all are in UTC, within the limits, and on the grid of their interval."""
-        return (
-            all(map(_is_utc, {id(time.tzinfo): time for time in ts}.values()))
-            and self._rules.min_ts <= min(ts)
-            and max(ts) < self._rules.max_ts
-            and all(
-                (time - _EPOCH) % step == _ON_GRID
-                for time, step in {(time, each.step) for time, each in zip(ts, series, strict=True)}
-            )
-        )
+    def _times(self, series: Sequence[_Series], ts: Sequence[datetime]) -> list[int] | None:
+        """Microseconds since 1970; None unless all are in UTC, within the limits, and on the grid
+        of their interval."""
+        if not all(map(_is_utc, {id(time.tzinfo): time for time in ts}.values())):
+            return None
+        times = [
+            (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+            for since in [time - _EPOCH for time in ts]
+        ]
+        fit = self._rules.min_ts <= min(ts) and max(ts) < self._rules.max_ts
+        return times if fit and not any(map(mod, times, [each.step for each in series])) else None
 
 
 def _is_utc(time: datetime) -> bool:
@@ -162,32 +162,36 @@ def _series(meaning: KeyMeaning) -> _Series | None:
     words, source_symbol, step, faults = meaning
     if any(faults) or None in words or source_symbol is None or not step:
         return None
-    named = dict(zip(bars.SERIES, words, strict=True))
-    provider, symbol, _ = words
+    provider, symbol, interval = words
     return _Series(
-        words,
+        (provider, symbol, interval),
         (provider, source_symbol, symbol, _CONVENTION),
-        timedelta(microseconds=step),
-        json.dumps(named, ensure_ascii=False, separators=(",", ":"))[1:-1],
+        step,
+        (arrays.text(provider), arrays.text(symbol), arrays.text(interval)),
     )
 
 
-def _has_plain_types(values: Columns) -> bool:
-    kinds = [set(map(type, column)) for column in values]
-    *words, ts, opens, highs, lows, closes, volume, vwap, count = kinds
-    return (
-        all(kind == _STRING for kind in words)
-        and ts == _TIME
-        and all(kind <= _NUMBER for kind in (opens, highs, lows, closes))
-        and volume <= _OPTIONAL
-        and vwap <= _OPTIONAL
-        and count <= _COUNT
-    )
+def _statement(
+    series: Sequence[_Series],
+    ts: Sequence[datetime],
+    times: Sequence[int],
+    *numbers: Sequence[float | None],
+) -> Statement:
+    """The statement for bars that are sorted by key; `times` as microseconds since 1970."""
+    since = [time - _SERVERS_EPOCH for time in times]
+    return Statement(
+        [*zip(*[each.words for each in series], strict=True), ts, *numbers],
+        [
+            *map(arrays.texts, zip(*[each.encoded for each in series], strict=True)),
+            *map(arrays.numbers, _EIGHT_BYTES, (since, *numbers)),
+        ],
+        min(ts), max(ts),
+    )  # fmt: skip
 
 
-def _floats(column: Sequence[Any]) -> Sequence[float | None]:
+def _floats(column: Sequence[Any], kinds: frozenset[type]) -> Sequence[float | None]:
     """The numbers as floats; not a number for a whole one that no float is equal to."""
-    if set(map(type, column)) <= _FLOAT:
+    if kinds <= _FLOAT:
         return column
     return [
         each
@@ -199,21 +203,15 @@ def _floats(column: Sequence[Any]) -> Sequence[float | None]:
     ]
 
 
-def _has_plain_numbers(numbers: Sequence[Sequence[Any]], count: Sequence[int | None]) -> bool:
-    """Whether they keep every rule, whatever may be allowed."""
-    opens, highs, lows, closes, volume, vwap = numbers
+def _has_plain_numbers(numbers: Sequence[Sequence[Any]]) -> bool:
+    """Whether they keep every rule, whatever may be allowed. What is not a number is not less than
+    itself, nor than another."""
+    opens, highs, lows, closes, volume, vwap, count = numbers
     return (
-        all(
-            0 < low <= open_ <= high < inf and low <= close <= high
-            for open_, high, low, close in zip(opens, highs, lows, closes, strict=True)
-        )
+        all(all(map(le, lows, each)) and all(map(le, each, highs)) for each in (opens, closes))
+        and min(lows) > 0
+        and max(highs) < inf
         and all(each is None or 0 <= each < inf for each in volume)
         and all(each is None or 0 <= each < inf for each in vwap)
         and all(each is None or 0 <= each < _WIDE for each in count)
     )
-
-
-def _encoded(column: Sequence[float | None]) -> list[str]:
-    if None in column:
-        return ["null" if each is None else repr(each) for each in column]
-    return list(map(repr, column))

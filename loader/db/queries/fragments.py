@@ -95,8 +95,17 @@ def _own(of: Dataset) -> Callable[..., str]:
     return own
 
 
-def _typed(of: Dataset) -> str:
-    return ", ".join(f"{_name('', name)} {each.type}" for name, each in of.columns.items())
+def _unnested(of: Dataset) -> Callable[[str], str]:
+    """Each column out of an array of its own; the first is the parameter of that number. In FROM,
+    `unnest` of several arrays would make a table of each first."""
+
+    def unnested(first: str) -> str:
+        return ", ".join(
+            f"unnest(CAST(${number} AS {each.type}[])) AS {_name('', name)}"
+            for number, (name, each) in enumerate(of.columns.items(), int(first))
+        )
+
+    return unnested
 
 
 def _defined(of: Dataset) -> str:
@@ -243,9 +252,9 @@ _RUN_SYMBOLS: Final = """CASE
 def _fragments(name: str) -> Mapping[str, Callable[..., str]]:
     """The fragments of a dataset by name. `key`, `values` and `columns` are lists, with two
     arguments of the form `b.open AS old_open`; `row` has the made columns too; `same_key(a., b.)`
-    and `differ(a., b.)` are conditions on two rows; `set(a.)` assigns all values; `typed` is a list
-    of columns for json_to_recordset, `defined` one for a table; `packed(a.)` is a stretch of bars
-    as bytes; `prices(a.)` are the four prices of a bar, `prices_typed` with their types;
+    and `differ(a., b.)` are conditions on two rows; `set(a.)` assigns all values; `unnested(4)` are
+    the columns out of arrays, `defined` is a list of columns for a table; `packed(a.)` is a stretch
+    of bars as bytes; `prices(a.)` are the four prices of a bar, `prices_typed` with their types;
     `every_series` and `every_provider` are recursive queries; `wanted` is what `wanted_set` keeps,
     and `given` is $1; `in_shard(a.)` is empty on one server; `stored` is the table of bars, or on
     several servers what `stored_cte` brings of it: those that the loads of a CTE `since` wrote;
@@ -260,7 +269,7 @@ def _fragments(name: str) -> Mapping[str, Callable[..., str]]:
         "same_key": _pairs(of.key, "=", " AND "),
         "differ": _differing(of.values),
         "set": _set(of),
-        "typed": lambda: _typed(of),
+        "unnested": _unnested(of),
         "defined": lambda: _defined(of),
         "packed": _packed,
         "prices": _list(PRICES),

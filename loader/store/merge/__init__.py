@@ -3,17 +3,18 @@ small batches by one statement."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain
+from typing import Any, Self
 
 import polars as pl
 
 from loader import bars
+from loader.bars.columns import TYPES
 from loader.db.arrow import Connection
-from loader.db.executor import Executor
 from loader.db.prepared import Prepared
+from loader.db.prepared.arrays import Array, array
 from loader.errors import Contended
 from loader.lazy import dataclass
 from loader.store import shape
@@ -39,15 +40,29 @@ class Statement:
     """A small batch, encoded for `merge_statement`.
 
     Attributes:
-        rows: number of bars.
-        bars: a JSON array of them, one per key, sorted by key.
+        columns: the values of its bars in the order of `bars.COLUMNS`, one bar per key, sorted by
+            key.
+        arrays: the same as parameters.
         lo, hi: their first and last ts.
     """
 
-    rows: int
-    bars: str
+    columns: Sequence[Sequence[Any]]
+    arrays: Sequence[Array]
     lo: datetime
     hi: datetime
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame) -> Self:
+        """The statement for the bars of `frame`, which has some, one per key and sorted by key."""
+        columns = [frame[name].to_list() for name in bars.COLUMNS]
+        arrays = [array(kind, each) for kind, each in zip(TYPES.values(), columns, strict=True)]
+        ts = columns[bars.COLUMNS.index("ts")]
+        return cls(columns, arrays, min(ts), max(ts))
+
+    @property
+    def rows(self) -> int:
+        """Number of bars."""
+        return len(self.columns[0])
 
 
 def copy_new(writer: Connection, frames: Iterable[pl.DataFrame]) -> int:
@@ -119,7 +134,7 @@ def upsert_stage(writer: Connection) -> tuple[int, int]:
 
 
 def merge_statement(
-    session: Executor, statement: Statement, run_id: int | None
+    session: Prepared, statement: Statement, run_id: int | None
 ) -> tuple[Merged, str | None]:
     """Merges a small batch in one statement. Returns the transaction's number too, which is None if
     nothing was written.
@@ -128,10 +143,10 @@ def merge_statement(
         Contended: another writer inserted or changed one of these keys in between; run the
             transaction again.
     """
-    if isinstance(session, Prepared) and session.is_spread:
+    if session.is_spread:
         return _merged_rows(session, statement, run_id), None
     inserted, updated, revised, unchanged, number = session.one(
-        "bars_merge", statement.bars, run_id, statement.lo, statement.hi
+        "bars_merge", run_id, statement.lo, statement.hi, *statement.arrays
     )
     if inserted + updated + unchanged != statement.rows or updated != revised:
         if triggers := shape.check(session).triggers:
@@ -145,7 +160,7 @@ def _merged_rows(session: Prepared, statement: Statement, run_id: int | None) ->
     """`merge_statement` where Citus has distributed the bars. The transaction's number is the one
     of its load, which is on the coordinator."""
     session.run("two_phases")
-    rows = [list(row.values()) for row in json.loads(statement.bars)]
+    rows = list(zip(*statement.columns, strict=True))
     inserted, updated, revised = session.of_rows("bars_merge_rows", rows, run_id)
     shape.insist_kept(session, updated, revised)
     return Merged(inserted, updated, statement.rows - inserted - updated)

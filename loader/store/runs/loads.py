@@ -32,19 +32,18 @@ class Load:
     known_at: datetime | None = None
 
 
-def record(session: Executor, load: Load, counts: Counts, run_id: int | None = None) -> int | None:
-    """Records the load where `counts` or `load` say that a bar was changed, and gives its id.
+def record(session: Executor, load: Load, counts: Counts, run_id: int | None = None) -> None:
+    """Records the load where `counts` or `load` say that a bar was changed.
 
     It is the last statement of the transaction, after those that waited for other writers: so it
     is known after theirs. With a run's counts, `add_counts` does it in the same round trip.
 
     Raises:
-        Contended: another transaction began in the same microsecond; run this one again.
+        Contended: another transaction began in the same microsecond; run this one again. The commit
+            may be what raises it.
     """
-    if not (counts.inserted or counts.updated or load.deleted):
-        return None
-    (load_id,) = session.one(
-        "load_record", load.kind, run_id, load.file_id, counts.inserted, counts.updated,
-        load.deleted, load.known_at,
-    )  # fmt: skip
-    return int(load_id)
+    if counts.inserted or counts.updated or load.deleted:
+        session.last(
+            "load_record", load.kind, run_id, load.file_id, counts.inserted, counts.updated,
+            load.deleted, load.known_at,
+        )  # fmt: skip

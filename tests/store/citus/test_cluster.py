@@ -197,7 +197,7 @@ def test_a_batch_for_one_shard_commits_in_two_phases(
         session._connection.add_notice_handler(
             lambda notice: issued.append(notice.message_primary or "")
         )
-        session._cursor.execute(
+        session._connection.execute(
             "SET citus.log_remote_commands = on; SET client_min_messages = notice"
         )
         session._connection.commit()
@@ -207,7 +207,7 @@ def test_a_batch_for_one_shard_commits_in_two_phases(
                     [("p", f"S{number}", "1m", at, price, price, price, price, 1.0, None, None)],
                     schema=bars.SCHEMA, orient="row",
                 )  # fmt: skip
-                statement = merge.Statement(1, frame.write_json(), at, at)
+                statement = merge.Statement.of(frame)
                 with session.transaction():
                     merge.merge_statement(session, statement, None)
     commits = [text for text in issued if re.search(r"issuing COMMIT$", text, re.MULTILINE)]

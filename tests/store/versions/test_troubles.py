@@ -10,7 +10,6 @@ import click
 import psycopg
 import pytest
 
-from loader.bars import COLUMNS
 from loader.cli.when import Moment
 from loader.db.arrow import connect
 from loader.db.prepared import Prepared
@@ -121,7 +120,7 @@ def test_a_trigger_that_drops_revisions_stops_all_that_changes_bars(
         with pytest.raises(MergeFailed, match=complaint):
             load(database_url, bars, second)
     prepared = Prepared(database_url)
-    statement = merge.Statement(3, frame(bars)[list(COLUMNS)].write_json(), A[3][1], A[5][1])
+    statement = merge.Statement.of(frame(bars))
     with pytest.raises(MergeFailed, match=complaint), prepared.transaction():
         merge.merge_statement(prepared, statement, second)
     prepared.close()
