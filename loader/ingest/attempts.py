@@ -213,6 +213,20 @@ class _Attempts:
             raise Cancelled("cancelled while waiting to run a file again") from error
 
 
+def was_not_loaded(result: FileResult) -> bool:
+    """Whether a process that loads for another one leaves it to that to record the file. It may end
+    between its record and its answer, and the file would get a second row."""
+    return result.exit_code != 0 and result.file_id is None
+
+
+def recorded_for(run: LoadRun, source: Source, result: FileResult) -> FileResult:
+    """The result that another process gave, in the ledger, if that has left it to this one."""
+    if was_not_loaded(result):
+        with suppress(DatabaseError):  # its own error says more
+            return recorded(run, source, result)
+    return result
+
+
 def recorded(
     run: LoadRun, source: Source, result: FileResult, rows_resumable: int = 0
 ) -> FileResult:

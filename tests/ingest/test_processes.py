@@ -62,7 +62,7 @@ def start_one(
     `begun` is set."""
 
     def later(run: LoadRun, source: Source) -> FileResult:
-        assert begun.wait(60)
+        assert begun.wait(300)
         return load_file(run, source)
 
     monkeypatch.setattr(Process, "ask", ask)

@@ -23,12 +23,16 @@ import pytest
 from loader.errors import SettingsError
 from loader.events import Event, FileDone, FileStarted, RowsDone
 from loader.ingest.run import LoadRun
+from loader.ingest.ways.processes.brief import Brief
+from loader.ingest.ways.workers.brief import Briefed
 from loader.ingest.ways.workers.spread import Spread
-from loader.ingest.ways.workers.task import Outcome
-from loader.read.sources import Source
+from loader.ingest.ways.workers.task import Outcome, _State
+from loader.read.sources import Source, find
 from loader.results import Counts, FileResult
-from loader.settings import Place
+from loader.settings import Place, Settings
 from loader.settings.place import read
+from loader.store.runs import JobRunTracker
+from loader.store.runs.fingerprint import compute_config_fingerprint
 from tests.conftest import Ran, environment
 from tests.support.dask_cluster import Cluster, dask_cluster
 from tests.support.sql import fetch
@@ -392,35 +396,30 @@ def test_what_cannot_be(mdload: Mdload, database_url: str, folder: Path, tmp_pat
     assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
 
 
+def test_a_file_that_fails_twice_has_one_row(
+    mdload: Mdload, database_url: str, folder: Path
+) -> None:
+    """Its worker may end between the failure and its answer: then it fails in another one."""
+    (folder / "001.csv").write_text("ts,symbol,open,high,low\n2024-01-02T14:30:00Z,X,1,1,1\n")
+    with _states(database_url, [str(folder / "001.csv")], 2) as states:
+        outcomes = [state.load(0).result for state in states]
+        assert {(each.state, each.file_id) for each in outcomes} == {("failed", None)}
+        assert fetch(database_url, "SELECT count(*) FROM job_run_files") == [(0,)]
+    ran = mdload("--database", database_url, "backfill", folder, "--provider", "p", "--interval",
+                 "1m", "--stamp", "start", "--on", "local:2", "--json")  # fmt: skip
+    assert ran.code == 3, ran.err
+    (failed,) = [f for f in ran.json()["files"] if f["state"] == "failed"]
+    recorded = fetch(database_url, "SELECT error_message FROM job_run_files WHERE state = 'failed'")
+    assert recorded == [(failed["error"],)]
+    assert fetch(database_url, "SELECT count(*) FROM job_run_files") == [(FILES,)]
+
+
 def test_a_task_that_runs_twice_loads_once(database_url: str, folder: Path) -> None:
     """At once, and after it has ended: both have the result of the first."""
-    from loader.ingest.ways.processes.brief import Brief
-    from loader.ingest.ways.workers.brief import Briefed
-    from loader.ingest.ways.workers.task import _State
-    from loader.read.sources import find
-    from loader.settings import Settings
-    from loader.store.runs import JobRunTracker
-    from loader.store.runs.fingerprint import compute_config_fingerprint
-
-    class Worker:
-        def log_event(self, topic: str, said: object) -> None: ...
-
-    settings = Settings(provider="p", interval="1m", stamp="start")
     twin = folder / "twin.csv"
     twin.write_text(csv(0))
-    with (
-        find([str(folder / "000.csv"), str(twin)]) as sources,
-        JobRunTracker(database_url, metrics=None) as tracker,
-        tracker.run("backfill", None, "p", "backfill") as record,
-    ):
-        paths = {source.name: source.full_path for source in sources}
-        brief = Brief(database_url, settings, record.id,
-                      compute_config_fingerprint(settings.fingerprinted), paths, {},
-                      False, False, None)  # fmt: skip
-        assert "postgres" not in repr(brief)
-        states = [
-            _State(Briefed("mdload-x", brief, tuple(sources), {}), Worker()) for _ in range(3)
-        ]
+    with _states(database_url, [str(folder / "000.csv"), str(twin)], 3) as states:
+        paths = [source.name for source in states[0]._briefed.sources]
         got: list[Outcome] = []
         numbers = (0, 0, 1)
         threads = [Thread(target=lambda s=s, n=n: got.append(s.load(n)))
@@ -430,11 +429,9 @@ def test_a_task_that_runs_twice_loads_once(database_url: str, folder: Path) -> N
         for thread in threads:
             thread.join()
         late = states[0].load(0)
-        for state in states:
-            state.close()
     of = {name: [o.result for o in got if o.result.path == name] for name in paths}
-    first, again = of[sources[0].name]
-    (other,) = of[sources[1].name]
+    first, again = of[paths[0]]
+    (other,) = of[paths[1]]
     counts = sorted((r.state, r.counts.inserted) for r in (first, other))
     assert counts == [("known", 0), ("loaded", ROWS)]
     for result in (again, late.result):
@@ -446,3 +443,28 @@ def test_a_task_that_runs_twice_loads_once(database_url: str, folder: Path) -> N
         (2, ROWS)
     ]
     assert fetch(database_url, "SELECT rows_inserted FROM job_runs") == [(ROWS,)]
+
+
+@contextmanager
+def _states(url: str, paths: list[str], count: int) -> Iterator[list[_State]]:
+    """A run of these files, as that many workers have it."""
+
+    class Worker:
+        def log_event(self, topic: str, said: object) -> None: ...
+
+    settings = Settings(provider="p", interval="1m", stamp="start")
+    with (
+        find(paths) as sources,
+        JobRunTracker(url, metrics=None) as tracker,
+        tracker.run("backfill", None, "p", "backfill") as record,
+    ):
+        full = {source.name: source.full_path for source in sources}
+        brief = Brief(url, settings, record.id,
+                      compute_config_fingerprint(settings.fingerprinted), full, {},
+                      False, False, None)  # fmt: skip
+        assert "postgres" not in repr(brief)
+        briefed = (Briefed("mdload-x", brief, tuple(sources), {}) for _ in range(count))
+        states = [_State(each, cast(Any, Worker())) for each in briefed]
+        yield states
+        for state in states:
+            state.close()

@@ -19,7 +19,7 @@ from typing import IO, Any, Final, NoReturn
 
 from loader.db.arrow import Connection
 from loader.events import Event
-from loader.ingest.attempts import load_file
+from loader.ingest.attempts import load_file, was_not_loaded
 from loader.ingest.run import LoadRun
 from loader.ingest.run.turns import first_together
 from loader.ingest.ways.processes.brief import Answer, Asked, Brief, Hours
@@ -83,7 +83,7 @@ def _serve(asked: IO[bytes], answers: IO[bytes], lifeline: int) -> None:
     events: list[Event] = []
     hours = Hours()
     run = brief.run(events.append, hours, partial(_MarkedRun, mark))
-    run.leaves = _was_not_loaded
+    run.leaves = was_not_loaded
     threading.Thread(target=_end_with, args=(lifeline, run), daemon=True).start()
     try:
         while True:
@@ -99,12 +99,6 @@ def _serve(asked: IO[bytes], answers: IO[bytes], lifeline: int) -> None:
             answers.flush()
     finally:
         run.close()
-
-
-def _was_not_loaded(result: FileResult) -> bool:
-    """Whether the parent records it: this process may end between its record and its answer, and
-    the file would get a second row."""
-    return result.exit_code != 0
 
 
 def _portable(error: Exception) -> Exception:

@@ -11,7 +11,7 @@ from threading import Lock
 
 from loader.errors import Cancelled, DatabaseError, MdloadError
 from loader.events import Committed, FileDone, FileNote, FileStarted, RowsDone
-from loader.ingest.attempts import load_file, recorded
+from loader.ingest.attempts import load_file, recorded, recorded_for
 from loader.ingest.pipeline import HERE, side_by_side
 from loader.ingest.run import STOPPED, LoadRun
 from loader.ingest.run.turns import Turns, Way, first_together
@@ -141,7 +141,7 @@ class _Away:
             run.emit(event)
         for hours in answer.hours:
             run.upkeep.committed(hours)
-        return [_recorded(run, *each) for each in zip(sources, answer.results, strict=False)]
+        return [recorded_for(run, *each) for each in zip(sources, answer.results, strict=False)]
 
     def _once_more(self, run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
         """The results of the files that a dead process had in hand: as the ledger has them, or
@@ -190,14 +190,6 @@ class _Away:
             run.emit(Committed(source.name, done.counts, done.rejected))
             run.emit(FileDone(done))
         return done
-
-
-def _recorded(run: LoadRun, source: Source, result: FileResult) -> FileResult:
-    """The result, in the ledger: a file that was not loaded is left to this process."""
-    if result.exit_code and result.file_id is None:
-        with suppress(DatabaseError):  # its own error says more
-            return recorded(run, source, result)
-    return result
 
 
 def _failed(run: LoadRun, source: Source) -> FileResult:

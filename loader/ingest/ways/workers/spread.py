@@ -15,7 +15,7 @@ from distributed import Client, Future, KilledWorker
 
 from loader.errors import MdloadError, SettingsError
 from loader.events import FileDone, FileNote, FileStarted, RowsDone
-from loader.ingest.attempts import recorded
+from loader.ingest.attempts import recorded, recorded_for
 from loader.ingest.run import LoadRun
 from loader.ingest.ways.processes.brief import Brief
 from loader.ingest.ways.workers import task
@@ -145,14 +145,15 @@ class Spread:
             outcome: task.Outcome = future.result()
             for hours in outcome.hours:
                 run.upkeep.committed(hours)
+            result = recorded_for(run, source, outcome.result)
             with self._lock:
                 self._begin(run, source)
                 for event in outcome.events:
                     if isinstance(event, FileDone):
-                        self._finish(run, source, event.result)
+                        self._finish(run, source, result)
                     elif not isinstance(event, FileStarted):
                         run.emit(event)
-            return outcome.result
+            return result
         error = future.exception() if future.status == "error" else None
         if isinstance(error, KilledWorker):
             what = "the processes that loaded it ended, one after the other"

@@ -13,7 +13,7 @@ from distributed import Reschedule, Worker, get_worker
 from loader.db.arrow import connect
 from loader.errors import Cancelled, DatabaseError, MdloadError
 from loader.events import Event, FileDone, RowsDone
-from loader.ingest.attempts import load_file
+from loader.ingest.attempts import load_file, was_not_loaded
 from loader.ingest.ways.processes.brief import Hours, spanned
 from loader.ingest.ways.workers.brief import Briefed
 from loader.lazy import dataclass
@@ -49,7 +49,8 @@ class _State:
         self._told: dict[str, float] = {}
         self._hours = Hours()
         self.run = briefed.brief.run(self._hear, self._hours)
-        self.run.alone = self._alone
+        self.run.alone, self.run.leaves = self._alone, self._leaves
+        self._closing = False
 
     def load(self, number: int) -> Outcome:
         source = self._briefed.sources[number]
@@ -58,7 +59,7 @@ class _State:
             self._events[source.name] = []
             self._rows[source.name] = 0, 0
         result = load_file(self.run, source)
-        if self.run.leaves(result):
+        if self._closing and _was_cancelled(result):
             raise Reschedule
         with self._lock:
             events = self._events.pop(source.name)
@@ -66,9 +67,13 @@ class _State:
 
     def close(self) -> None:
         """The load has ended, or the worker does: Dask gives what it is loading to another one."""
-        self.run.leaves = lambda result: result.exit_code == Cancelled.exit_code
+        self._closing = True
         self.run.cancel()
         self.run.close()
+
+    def _leaves(self, result: FileResult) -> bool:
+        """Nobody waits for the files of a load that is cancelled: the worker records these."""
+        return self._closing if _was_cancelled(result) else was_not_loaded(result)
 
     def _hear(self, event: Event) -> None:
         path = event.result.path if isinstance(event, FileDone) else getattr(event, "path", "")
@@ -103,6 +108,10 @@ class _State:
             finally:
                 with suppress(DatabaseError):  # the server has given it back with the session
                     session.run("content_unlock", key)
+
+
+def _was_cancelled(result: FileResult) -> bool:
+    return result.exit_code == Cancelled.exit_code
 
 
 def load_one(name: str, number: int) -> Outcome:
