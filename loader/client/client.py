@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import count
 from threading import RLock
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from loader.bars import forks
 from loader.check.validate import CheckedBatch, RuleSettings
@@ -32,6 +33,9 @@ from loader.store.runs.arguments import run_key
 
 if TYPE_CHECKING:
     from loader.client.metrics import ClientMetrics
+
+#: Seconds after which a write that is to end is cancelled again.
+_AGAIN: Final = 0.1
 
 
 class StoreClient(Reader):
@@ -85,6 +89,9 @@ class StoreClient(Reader):
         self._remembered: set[Spelling] = set()
         self._turn = RLock()
         self._stop = threading.Event()
+        #: The `_stop` of the write that goes on, if one does. It ends only while `_ending` is free.
+        self._writing: threading.Event | None = None
+        self._ending = RLock()
 
     def __enter__(self) -> Self:
         """Connects, so that a wrong address fails here."""
@@ -115,7 +122,21 @@ class StoreClient(Reader):
         """Makes the current writes end with an error. For another thread to call."""
         stopped, self._stop = self._stop, threading.Event()
         stopped.set()
-        self._sessions.cancel()
+        with self._ending:  # a cancel that comes late would end the next write
+            self._sessions.cancel()
+        if self._writing is stopped:
+            threading.Thread(
+                target=self._cancel_again, args=[stopped], name="mdload-cancel", daemon=True
+            ).start()
+
+    def _cancel_again(self, stopped: threading.Event) -> None:
+        """Cancels until that write has ended: between two statements the server ignores it."""
+        while True:
+            time.sleep(_AGAIN)
+            with self._ending:
+                if self._writing is not stopped:
+                    return
+                self._sessions.cancel()
 
     def write_bars(self, bars: Iterable[BarLike], batch_size: int = 1000) -> WriteResult:
         """Writes objects in batches, in their order; each batch is a transaction.
@@ -164,7 +185,7 @@ class StoreClient(Reader):
             SettingsError: an argument is wrong.
             ValueError: `batch_size` is not positive, or a pandas frame has two rows of names.
         """
-        done, rejects = Counts(), Rejects()
+        done, rejects, stop = Counts(), Rejects(), self._stop
         meaning = Meaning(
             provider=provider, symbol=symbol, interval=interval, timezone=timezone,
             columns=dict(columns or {}), dialect=dialect,
@@ -174,7 +195,7 @@ class StoreClient(Reader):
         for note in layout.notes:
             self._emit(FileNote("frame", note))
         for batch in frames.batches(whole, layout, self._rules, checks.positive(batch_size)):
-            done += self._write(batch, rejects)
+            done += self._write(batch, rejects, stop)
         return WriteResult(done, rejects)
 
     def buffered(self, max_rows: int = 1000, max_seconds: float | None = 1.0) -> Feed:
@@ -183,10 +204,13 @@ class StoreClient(Reader):
 
     def write_batch(self, bars: Sequence[BarLike], first: int, rejects: Rejects) -> Counts:
         """Writes one batch of a longer stream, in which its first bar has the index `first`."""
-        return self._write(self._checks.quickly(columns(bars, first), first), rejects)
+        stop = self._stop
+        return self._write(self._checks.quickly(columns(bars, first), first), rejects, stop)
 
     def _write_rows(self, rows: Sequence[Row], rejects: Rejects) -> Counts:
-        return self._write(self._checks.quickly(list(zip(*rows, strict=True)), 0), rejects)
+        stop = self._stop
+        checked = self._checks.quickly(list(zip(*rows, strict=True)), 0)
+        return self._write(checked, rejects, stop)
 
     def _write_ahead(
         self, batches: Iterator[CheckedBatch | PlainBatch], rejects: Rejects
@@ -217,9 +241,11 @@ class StoreClient(Reader):
                 raise
             return done + written()
 
-    def _write(self, batch: CheckedBatch | PlainBatch, rejects: Rejects) -> Counts:
+    def _write(
+        self, batch: CheckedBatch | PlainBatch, rejects: Rejects, stop: threading.Event
+    ) -> Counts:
         transaction = self._transaction(batch)
-        counts = self._commit(transaction, self._stop)
+        counts = self._commit(transaction, stop)
         rejects.add(transaction.bad)
         return counts
 
@@ -228,7 +254,12 @@ class StoreClient(Reader):
 
     def _commit(self, transaction: Transaction, stop: threading.Event) -> Counts:
         with self._turn:
-            return self._attempts(transaction, stop)
+            self._writing = stop
+            try:
+                return self._attempts(transaction, stop)
+            finally:
+                with self._ending:
+                    self._writing = None
 
     def _attempts(self, transaction: Transaction, stop: threading.Event) -> Counts:
         try:

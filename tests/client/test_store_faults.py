@@ -11,19 +11,20 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 from urllib.parse import unquote
 
 import psycopg
 import pytest
 
 from loader.client import AsyncStoreClient, StoreClient, transaction
+from loader.client.bar import BarLike
 from loader.db import retries
 from loader.db.embedded import embedded, start, stop
 from loader.errors import Cancelled, ConnectionLost, Contended, DatabaseError
 from loader.events import BarsWritten, Event
 from loader.store.runs import JobRunTracker
-from tests.conftest import CITUS
+from tests.conftest import CITUS, not_on_citus
 from tests.support.candles import Candle, minutes
 from tests.support.sql import fetch, wait_for
 
@@ -62,9 +63,10 @@ def test_sessions_that_ended_between_batches(database_url: str) -> None:
         assert client.write_bars(minutes(6)).unchanged == 5
 
 
-#: Who waits for a lock; on a cluster, of another server.
+#: Who waits for a lock; on a cluster, of another server. Its own processes wait for locks too.
 WAITS = (
-    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND (wait_event_type = "
+    "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+    " AND backend_type = 'client backend' AND (wait_event_type = "
     + (
         "'Lock' OR pid IN (SELECT waiting_gpid % 10000000000 FROM citus_lock_waits))"
         if CITUS
@@ -315,6 +317,7 @@ def test_another_writer_between_the_look_and_the_insert(database_url: str) -> No
     ]
 
 
+@not_on_citus("lock_timeout holds on the server where it is set")
 def test_another_writer_who_never_yields(database_url: str) -> None:
     with (
         StoreClient(database_url) as client,
@@ -332,20 +335,56 @@ def test_another_writer_who_never_yields(database_url: str) -> None:
 
 
 def test_a_write_that_is_cancelled(database_url: str) -> None:
-    with (
-        StoreClient(database_url) as client,
-        psycopg.connect(database_url) as blocker,
-        ThreadPoolExecutor(1) as thread,
-    ):
+    with StoreClient(database_url) as client, ThreadPoolExecutor(1) as thread:
         client.write_bars(minutes(1))
-        blocker.execute("LOCK TABLE bars_ohlcv IN ACCESS EXCLUSIVE MODE")
-        writing = thread.submit(client.write_bars, minutes(4))
-        wait_for(database_url, WAITS)
-        client.cancel()
-        with pytest.raises((Cancelled, DatabaseError)):
-            writing.result(timeout=30)
-        blocker.rollback()
+        with psycopg.connect(database_url) as blocker:
+            blocker.execute("LOCK TABLE bars_ohlcv IN ACCESS EXCLUSIVE MODE")
+            writing = thread.submit(client.write_bars, minutes(4))
+            wait_for(database_url, WAITS)
+            client.cancel()
+            with pytest.raises((Cancelled, DatabaseError)):
+                writing.result(timeout=30)
         assert client.write_bars(minutes(2)) == 1
+
+
+def test_a_cancel_that_comes_between_two_statements(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server ignores it, and the next statement would wait for a lock."""
+    reached, go_on = threading.Event(), threading.Event()
+    begun = transaction.Transaction._new_spellings
+
+    def held(self: transaction.Transaction) -> Any:
+        reached.set()
+        go_on.wait()
+        return begun(self)
+
+    with StoreClient(database_url) as client, ThreadPoolExecutor(1) as thread:
+        client.write_bars(minutes(1))
+        with psycopg.connect(database_url) as blocker:
+            blocker.execute("LOCK TABLE bars_ohlcv IN ACCESS EXCLUSIVE MODE")
+            monkeypatch.setattr(transaction.Transaction, "_new_spellings", held)
+            writing = thread.submit(client.write_bars, minutes(4))
+            reached.wait()
+            client.cancel()
+            go_on.set()
+            with pytest.raises((Cancelled, DatabaseError)):
+                writing.result(timeout=30)
+        assert client.write_bars(minutes(2)) == 1
+
+
+def test_a_cancel_that_comes_while_bars_are_checked(database_url: str) -> None:
+    with StoreClient(database_url) as client:
+
+        class Cancelling:
+            def __getattr__(self, name: str) -> object:
+                client.cancel()
+                return getattr(Candle(), name)
+
+        with pytest.raises(Cancelled):
+            client.write_bars(cast("list[BarLike]", [Cancelling()]))
+        assert client.write_bars(minutes(2)) == 2
+    assert fetch(database_url, COUNT) == [(2,)]
 
 
 def test_a_task_that_is_cancelled(database_url: str) -> None:
