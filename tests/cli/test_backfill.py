@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from tests.conftest import ROOT, Ran, environment
-from tests.support.sql import fetch, wait_for
+from tests.support.sql import WAITING_FOR_BARS, fetch, wait_for
 
 EXAMPLE = ROOT / "examples" / "bars.parquet"
 COUNTS = ("rows_read", "rows_inserted", "rows_updated", "rows_unchanged", "rows_duplicate",
@@ -260,15 +260,12 @@ def started(*args: str | Path, home: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.communicate()
 
 
-BLOCKED = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'bars_ohlcv'::regclass"
-
-
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM])
 def test_a_load_that_is_asked_to_stop(database_url: str, home: Path, sig: signal.Signals) -> None:
     with psycopg.connect(database_url) as blocker:
         blocker.execute("LOCK TABLE bars_ohlcv IN ACCESS EXCLUSIVE MODE")
         with started("--database", database_url, "backfill", EXAMPLE, home=home) as process:
-            wait_for(database_url, BLOCKED)
+            wait_for(database_url, WAITING_FOR_BARS)
             process.send_signal(sig)
             _, err = process.communicate(timeout=30)
         assert process.returncode == 130, err
@@ -283,7 +280,7 @@ def test_a_load_that_was_killed_is_stuck(mdload: Mdload, database_url: str, home
     with psycopg.connect(database_url) as blocker:
         blocker.execute("LOCK TABLE bars_ohlcv IN ACCESS EXCLUSIVE MODE")
         with started(*db, "backfill", EXAMPLE, home=home) as process:
-            wait_for(database_url, BLOCKED)
+            wait_for(database_url, WAITING_FOR_BARS)
             process.kill()
             process.wait()
         blocker.rollback()

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from tests.conftest import Ran, environment
+from tests.support.sql import WAITING, fetch
 
 Mdload = Callable[..., Ran]
 
@@ -133,7 +134,7 @@ def test_interrupted_it_leaves_what_was_there(
             while not list(tmp_path.glob(".out.*.part")):
                 assert time.monotonic() < until
                 time.sleep(0.02)
-            while not waits(stored):
+            while len(fetch(stored, WAITING)) != 1:
                 assert time.monotonic() < until
                 time.sleep(0.02)
             process.send_signal(number)
@@ -142,9 +143,3 @@ def test_interrupted_it_leaves_what_was_there(
             process.kill()
     assert (process.returncode, said.lstrip()) == (130, "error: interrupted\n")
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [(out.name, "before")]
-
-
-def waits(url: str) -> bool:
-    with psycopg.connect(url) as connection:
-        found = connection.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()
-    return found == (1,)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import ROOT, Ran, environment
+from tests.support.sql import WAITING_FOR_BARS, wait_for
 
 EXAMPLE = ROOT / "examples" / "bars.parquet"
 Mdload = Callable[..., Ran]
@@ -114,12 +114,7 @@ def test_a_run_that_is_asked_to_stop(database_url: str, home: Path, tmp_path: Pa
              "--metrics-textfile", prom],
             env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'bars_ohlcv'::regclass"
-        with psycopg.connect(database_url, autocommit=True) as other:
-            deadline = time.monotonic() + 60
-            while other.execute(waiting).fetchone() is None:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+        wait_for(database_url, WAITING_FOR_BARS)
         # Whoever scrapes now sees that a run has started and not ended.
         assert Metrics(prom).sum("store_job_runs_total", status="started") == 1
         assert Metrics(prom).sum("store_job_last_end_timestamp_seconds") == 0

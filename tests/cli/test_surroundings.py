@@ -22,7 +22,7 @@ from loader.db.embedded import embedded
 from tests.conftest import Ran, environment, plain_only
 from tests.support.clocks import movable_clock, needs_compiler
 from tests.support.jobs import STALLED, bars, config
-from tests.support.sql import fetch, wait_for
+from tests.support.sql import WAITING, fetch, wait_for
 
 Mdload = Callable[..., Ran]
 PRICES = '"open":1,"high":1,"low":1,"close":1,"volume":1'
@@ -237,8 +237,7 @@ def test_a_server_that_is_killed_in_the_middle_of_a_migration(
     with suppress(psycopg.Error), psycopg.connect(url) as other:  # it is lost with the server
         other.execute("CREATE TABLE bars_loads (id int)")
         with feeding("migrate", home=warm, cwd=tmp_path) as process:
-            wait_for(url, "SELECT 1 FROM pg_locks WHERE NOT granted")
-            (pid,) = fetch(url, "SELECT pid FROM pg_locks WHERE NOT granted")[0]
+            ((pid,),) = wait_for(url, WAITING)
             os.kill(pid, signal.SIGKILL)  # which makes the server end all sessions, and recover
             _, err = process.communicate(timeout=120)
         assert (process.returncode, "Traceback" in err) == (5, False), err

@@ -35,7 +35,7 @@ from loader.store.runs import JobRunTracker
 from loader.store.runs.fingerprint import compute_config_fingerprint
 from tests.conftest import Ran, environment
 from tests.support.dask_cluster import Cluster, dask_cluster
-from tests.support.sql import fetch
+from tests.support.sql import WAITING, WAITING_FOR_BARS, fetch
 from tests.support.stores import s3_server
 
 Mdload = Callable[..., Ran]
@@ -96,8 +96,7 @@ def wait_for_waiting(url: str, count: int, loading: Loading) -> None:
     """Until `count` files wait to be written."""
     for _ in range(600):
         assert loading.process.poll() is None, loading.ended().err
-        ((waiting,),) = fetch(url, "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation ="
-                                   " 'bars_ohlcv'::regclass")  # fmt: skip
+        waiting = len(fetch(url, WAITING_FOR_BARS))
         if waiting >= count:
             return
         time.sleep(0.1)
@@ -353,7 +352,7 @@ def test_ctrl_c(home: Path, database_url: str, folder: Path, cluster: Cluster) -
         ran = loading.ended()
         assert ran.code == 130, ran.err
         for _ in range(300):
-            if fetch(database_url, "SELECT 1 FROM pg_locks WHERE NOT granted") == []:
+            if fetch(database_url, WAITING) == []:
                 break
             time.sleep(0.1)
         else:

@@ -8,6 +8,14 @@ from typing import Any
 
 import psycopg
 
+#: The sessions of a database that wait for a lock. Its server can have others, and processes of its
+#: own.
+WAITING = (
+    "SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid)"
+    " WHERE NOT granted AND datname = current_database() AND backend_type = 'client backend'"
+)
+WAITING_FOR_BARS = f"{WAITING} AND relation = 'bars_ohlcv'::regclass"
+
 
 def at(url: str, database: str) -> str:
     """`url` with another database in place of its own, if it names one."""
