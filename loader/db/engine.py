@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import psycopg
 
@@ -15,17 +15,21 @@ from loader.db.translate import translate
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
+#: The function of the server that carries out RAISE.
+_RAISE: Final = "exec_stmt_raise"
+
 
 def engine(url: str, notice: Callable[[str], None] | None = None) -> Engine:
     """A SQLAlchemy engine. libpq makes its connections, so that services, sockets and PG* work.
 
-    `notice` receives the notices and warnings of the server.
+    `notice` receives what statements RAISE as notices and warnings.
     """
     from sqlalchemy import create_engine  # noqa: PLC0415 - takes longer than most commands
     from sqlalchemy.pool import NullPool  # noqa: PLC0415
 
     def hear(diagnostic: psycopg.errors.Diagnostic) -> None:
-        if notice and diagnostic.severity_nonlocalized in ("NOTICE", "WARNING"):
+        raised = diagnostic.source_function == _RAISE  # Citus warns of each table that stays local
+        if notice and raised and diagnostic.severity_nonlocalized in ("NOTICE", "WARNING"):
             notice(diagnostic.message_primary or "")
 
     def connect() -> PsycopgConnection:

@@ -134,7 +134,7 @@ def upgrade(
 
     `url` is libpq's (`loader.db.conninfo.libpq_url` makes it of other spellings).
     Returns the revisions applied, oldest first: none where there was nothing to do. `notice` gets
-    the server's notices, such as that its TimescaleDB cannot compress.
+    the notices of the migrations, such as that the server's TimescaleDB cannot compress.
 
     Raises:
         SchemaOutOfDate: the database has been migrated by a newer mdload.
