@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from loader.lazy import dataclass
-from loader.settings.file.whereabouts import places
 
 if TYPE_CHECKING:
     from loader.jobs.config import Config
@@ -51,6 +50,8 @@ class Context:
     def has_config(self) -> bool:
         """Whether a configuration file is to be read, or -v to say that there is none. Otherwise
         nothing that reads it need be imported."""
+        from loader.settings.file.whereabouts import places
+
         named = self.config_file is not None or self.verbosity > 0
         return named or any(place.exists() for place in places())
 
