@@ -7,6 +7,24 @@ SELECT set_config('plan_cache_mode', CASE
             OR to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL
        THEN 'force_custom_plan' ELSE 'force_generic_plan' END, false)
 
+-- bars_add --
+-- The first part of bars_merge, for a batch that is likely to be new: inserts the bars that are not stored. $1 and $2 the
+-- first and last ts, from $3 on the columns, as there. Returns rows inserted, and the number of the transaction.
+WITH given AS (
+    SELECT @unnested(3)
+), added AS (
+    INSERT INTO bars_ohlcv (@columns)
+    SELECT @columns(g.)
+      FROM given g
+      LEFT JOIN LATERAL (
+           SELECT true AS stored
+             FROM bars_ohlcv t
+            WHERE @same_key(t., g.) AND t.ts BETWEEN CAST($1 AS timestamptz) AND CAST($2 AS timestamptz)
+           OFFSET 0) b ON true
+     WHERE b.stored IS NULL
+    RETURNING 1)
+SELECT count(*), CAST(pg_current_xact_id_if_assigned() AS text) FROM added
+
 -- bars_merge --
 -- Merges a small batch in one statement. Bars that are not stored are inserted. Of the others, those that differ are
 -- locked, compared again, kept as revisions and updated; an identical bar is only read. $1 run; $2 and $3 the first and

@@ -30,7 +30,7 @@ class Sessions:
             prepared = Prepared(self._address.url)
             try:
                 with prepared.transaction():
-                    shape.check(prepared)
+                    prepared.has_triggers = bool(shape.check(prepared).triggers)
             except BaseException:
                 prepared.close()
                 raise

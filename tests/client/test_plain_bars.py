@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -19,12 +22,15 @@ from loader.client import StoreClient
 from loader.client.bar import columns
 from loader.client.checks import Checks
 from loader.client.checks.plain import PlainBatch
-from loader.errors import BarsCompressed
+from loader.db.prepared import Prepared
+from loader.errors import BarsCompressed, MergeFailed
 from loader.events import BarsWritten, Committed, Event
 from loader.ingest.mergers import StatementMerger
 from loader.ingest.tally import Tally
+from loader.store import merge
 from loader.store.merge import Statement
 from loader.store.runs import JobRunTracker
+from tests.conftest import no_triggers, not_on_citus
 from tests.support.candles import T0, Candle, minutes
 from tests.support.sql import fetch
 
@@ -256,3 +262,75 @@ def test_a_plain_batch_that_meets_compressed_bars_is_copied(
     assert (result.inserted, result.updated, result.unchanged) == (2, 1, 1)
     assert [e.method for e in heard if isinstance(e, BarsWritten)] == ["UPSERT", "COPY"]
     assert fetch(emptied_url, "SELECT count(*) FROM bars_ohlcv") == [(4,)]
+
+
+@not_on_citus("the merge is another one there")
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_feed_of_new_bars_meets_stored_ones(emptied_url: str, rows: int) -> None:
+    """After some batches of new bars alone the next is expected to be another, rightly or not."""
+    batches = [minutes(rows, start=rows * n) for n in range(merge.LIKELY_NEW + 2)]
+    last = batches[-1]
+    restated = [replace(bar, close=9.75) for bar in last]
+    new = minutes(1, start=1_000)
+    with StoreClient(emptied_url) as client, recording() as names:
+        assert [client.write_bars(batch).inserted for batch in batches] == [rows] * len(batches)
+        assert names == ["bars_merge"] * merge.LIKELY_NEW + ["bars_add"] * 2
+        mixed = client.write_bars([*restated, *batches[0], *new])
+        assert (mixed.inserted, mixed.updated, mixed.unchanged) == (1, rows, rows)
+        assert client.write_bars(last).updated == rows
+        assert names[-3:] == ["bars_add", "bars_merge", "bars_merge"]
+    assert fetch(emptied_url, "SELECT old_close, new_close FROM bars_ohlcv_revisions") == [
+        *[(10.5, 9.75)] * rows, *[(9.75, 10.5)] * rows,
+    ]  # fmt: skip
+    assert fetch(emptied_url, "SELECT inserted, updated FROM bars_loads ORDER BY id") == [
+        *[(rows, 0)] * len(batches), (1, rows), (0, rows),
+    ]  # fmt: skip
+
+
+@contextmanager
+def recording() -> Iterator[list[str]]:
+    """The queries by which batches are merged."""
+    names: list[str] = []
+    row = Prepared.row
+
+    def recorded(self: Prepared, name: str, *params: object) -> tuple[Any, ...] | None:
+        if name.startswith("bars_") and name != "bars_state":
+            names.append(name)
+        return row(self, name, *params)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Prepared, "row", recorded)
+        yield names
+
+
+@no_triggers
+def test_a_trigger_that_keeps_bars_out_is_noticed(database_url: str) -> None:
+    """Also among batches of new bars, where it comes while the client is connected."""
+    with StoreClient(database_url) as client:
+        for n in range(merge.LIKELY_NEW + 1):
+            client.write_bars(minutes(2, start=2 * n))
+        spoil(database_url, "RETURN NULL;")
+        with pytest.raises(MergeFailed, match=r"2 bars did not reach bars_ohlcv .*'spoil'"):
+            client.write_bars(minutes(2, start=500))
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(10 - 2,)]
+
+
+@no_triggers
+def test_bars_that_a_trigger_changes_are_not_taken_for_stored_ones(database_url: str) -> None:
+    spoil(database_url, "NEW.vwap := 1; RETURN NEW;")
+    with StoreClient(database_url) as client:
+        for n in range(merge.LIKELY_NEW + 1):
+            client.write_bars(minutes(2, start=2 * n))
+        result = client.write_bars([*minutes(1), *minutes(1, start=500)])
+    assert (result.inserted, result.updated) == (1, 1)
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv_revisions") == [(1,)]
+
+
+def spoil(url: str, body: str) -> None:
+    """A trigger that does this to each bar that is inserted."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            f"CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN {body} END';"
+            "CREATE TRIGGER spoil BEFORE INSERT ON bars_ohlcv"
+            " FOR EACH ROW EXECUTE FUNCTION spoil()".encode()
+        )

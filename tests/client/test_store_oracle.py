@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from loader.bars import SCHEMA
 from loader.client import AsyncStoreClient, StoreClient, WriteResult, transaction
+from loader.store import merge
 from tests.conftest import compress
 from tests.store.test_merge_oracle import Oracle, loads, stored
 
@@ -61,12 +62,22 @@ def from_a_task(url: str, rows: Rows, size: int) -> WriteResult:
     return asyncio.run(write())
 
 
-@pytest.mark.parametrize("limit", [0, 2, 10**9], ids=["copy", "either", "statement"])
+@pytest.mark.parametrize(
+    ("limit", "likely"),
+    [(0, 3), (2, 3), (10**9, 3), (10**9, 0)],
+    ids=["copy", "either", "statement", "statement for new bars first"],
+)
 @pytest.mark.parametrize("write", [as_list, as_stream, as_frame, one_by_one, from_a_task])
 @given(loads=loads, size=st.integers(1, 6), packed=st.booleans())
 @settings(max_examples=10)
 def test_every_way_ends_where_the_oracle_does(
-    module_url: str, write: Write, limit: int, loads: list[Rows], size: int, packed: bool
+    module_url: str,
+    write: Write,
+    limit: int,
+    likely: int,
+    loads: list[Rows],
+    size: int,
+    packed: bool,
 ) -> None:
     with psycopg.connect(module_url, autocommit=True) as connection:
         connection.execute(
@@ -81,6 +92,7 @@ def test_every_way_ends_where_the_oracle_does(
             expected.update(oracle.load(rows[start : start + size]))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(transaction, "STATEMENT_ROWS", limit)
+            patch.setattr(merge, "LIKELY_NEW", likely)
             result = write(module_url, rows, size)
         if packed:
             compress(module_url)

@@ -18,6 +18,7 @@ from loader.db.prepared import Prepared
 from loader.db.prepared.arrays import array
 from loader.db.rows import _Stoppable
 from loader.errors import ConnectionLost, DatabaseError, SchemaOutOfDate
+from tests.conftest import not_on_citus
 from tests.support.candles import minutes
 from tests.support.sql import fetch
 
@@ -92,6 +93,7 @@ def test_texts_arrive(back: Callable[..., Any], values: list[str]) -> None:
     back("text", values)
 
 
+@not_on_citus("the merge is another one there, and the load is recorded before the commit")
 def test_a_batch_waits_for_the_server_twice(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -240,6 +240,7 @@ class Histories:
     def _live(self, prepared: Prepared, bars: Bars, run: int) -> None:
         """As a client's batch: by one statement."""
         statement = merge.Statement.of(frame(bars))
+        prepared.new_in_a_row = self._dice.own.choice((0, merge.LIKELY_NEW))
         with prepared.transaction():
             done, _ = merge.merge_statement(prepared, statement, run)
             self._finish(prepared, bars, done, run, None)

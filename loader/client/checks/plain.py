@@ -9,10 +9,10 @@ merges them. All others go through the rules in `loader.check`, which decide wha
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
 from math import inf
-from operator import le, lt, mod
+from operator import attrgetter, le, lt, mod
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -29,6 +29,7 @@ from loader.store.merge import Statement
 #: With more bars, Polars is quicker than Python.
 FEW: Final = 500
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _UTC: Final = ("UTC", "Etc/UTC")
 #: Whole numbers up to this one are floats without a loss, and those below the other are `bigint`.
 _EXACT: Final = 1 << 53
@@ -41,7 +42,7 @@ _CONVENTION: Final = Naming().convention
 _EIGHT_BYTES: Final = tuple(TYPES.values())[3:]
 _KINDS: Final = (*(_STRING,) * 3, _TIME, *(_NUMBER,) * 4, _OPTIONAL, _OPTIONAL, _COUNT)
 #: Where the server begins to count, in microseconds since 1970.
-_SERVERS_EPOCH: Final = (arrays.EPOCH - _EPOCH) // timedelta(microseconds=1)
+_SERVERS_EPOCH: Final = (arrays.EPOCH - _EPOCH) // _MICROSECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +144,16 @@ class PlainBars:
     def _times(self, series: Sequence[_Series], ts: Sequence[datetime]) -> list[int] | None:
         """Microseconds since 1970; None unless all are in UTC, within the limits, and on the grid
         of their interval."""
-        if not all(map(_is_utc, {id(time.tzinfo): time for time in ts}.values())):
+        zones = set(map(attrgetter("tzinfo"), ts))
+        if not all(map(_is_utc, zones)):
             return None
-        times = [
-            (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-            for since in [time - _EPOCH for time in ts]
-        ]
+        epoch = _EPOCH.replace(tzinfo=zones.pop())  # times of one zone are ten times as fast
+        times = [(time - epoch) // _MICROSECOND for time in ts]
         fit = self._rules.min_ts <= min(ts) and max(ts) < self._rules.max_ts
         return times if fit and not any(map(mod, times, [each.step for each in series])) else None
 
 
-def _is_utc(time: datetime) -> bool:
-    zone = time.tzinfo
+def _is_utc(zone: tzinfo | None) -> bool:
     return zone is UTC or (type(zone) is ZoneInfo and zone.key in _UTC)
 
 

@@ -24,7 +24,10 @@ class Prepared(Session):
     """Named queries over psycopg, each prepared by the server at its first use. The statement that
     begins a transaction travels with its first query, and the one that commits with `last`.
 
-    `is_spread`: whether Citus has distributed the bars over servers.
+    Attributes:
+        is_spread: whether Citus has distributed the bars over servers.
+        has_triggers: whether triggers of others may change the bars, for whoever looks for them.
+        new_in_a_row: how many of the last batches had new bars alone, see `loader.store.merge`.
 
     A prepared statement belongs to its server session: see `loader.db.pooler`.
 
@@ -38,6 +41,8 @@ class Prepared(Session):
         self._pipeline = Pipeline(self._connection)
         self._loaded = Transformer(self._connection)
         self._waiting: list[Command] = []
+        self.has_triggers = False
+        self.new_in_a_row = 0
         try:
             with self.transaction():
                 refuse_planted(self.row)

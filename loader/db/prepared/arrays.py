@@ -4,7 +4,7 @@ writes or reads a number as text."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from struct import Struct, error
 from typing import Any, Final
@@ -17,6 +17,7 @@ _LENGTH: Final = Struct("!i")
 _NULL: Final = _LENGTH.pack(-1)
 #: Times are microseconds since then.
 EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _TEXT: Final = 25
 #: The number of each type, and how Python packs a value of it, all of which have eight bytes.
 _PACKED: Final[Mapping[Type, tuple[int, str]]] = {
@@ -32,8 +33,7 @@ class Array(bytes):
 
 def microseconds(time: datetime) -> int:
     """A time with a zone, as the server counts."""
-    since = time - EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return (time - EPOCH) // _MICROSECOND
 
 
 def texts(words: Sequence[bytes]) -> Array:
