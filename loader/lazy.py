@@ -12,11 +12,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, Field, FrozenInstanceError, fields
 from operator import attrgetter
 from reprlib import recursive_repr
-from typing import TYPE_CHECKING, Any, Final, NoReturn
-
-#: Records of a class that are made before its `__init__` is compiled: that takes 0.1 ms, as long as
-#: ten records take without it.
-_FEW: Final = 4
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:  # type checkers know these
     from dataclasses import dataclass as dataclass  # noqa: PLC0414 - for other modules
@@ -38,8 +34,8 @@ else:
     def dataclass(
         cls: type | None = None, /, *, frozen: bool = False, eq: bool = True, **options: bool
     ) -> Any:
-        """`dataclasses.dataclass(frozen, slots, eq, kw_only)`, whose `__init__` is compiled after
-        it was called a few times; the other methods are not compiled at all."""
+        """`dataclasses.dataclass(frozen, slots, eq, kw_only)`, whose `__init__` is compiled when it
+        is first called; the other methods are not compiled at all."""
 
         def record(cls: type) -> type:
             own = {**vars(cls)}
@@ -69,43 +65,14 @@ def _methods(
 
 
 def _first(cls: type, *, frozen: bool) -> Callable[..., None]:
-    """An `__init__` that makes a few records field by field, then compiles the one in its place.
-    That one raises what is wrong with the arguments, too."""
-    left = _FEW
+    """An `__init__` that makes the one in its place."""
 
     def __init__(self: object, *given: Any, **named: Any) -> None:
-        nonlocal left
-        left -= 1
-        if left < 0 or not _filled(self, given, named):
-            made = _init(cls, frozen=frozen)
-            cls.__init__ = made  # type: ignore[misc]
-            made(self, *given, **named)
-        elif hasattr(cls, "__post_init__"):
-            self.__post_init__()  # type: ignore[attr-defined]
+        made = _init(cls, frozen=frozen)
+        cls.__init__ = made  # type: ignore[misc]
+        made(self, *given, **named)
 
     return __init__
-
-
-def _filled(record: Any, given: tuple[Any, ...], named: dict[str, Any]) -> bool:
-    """Sets every field, unless the arguments do not fit."""
-    known = fields(record)
-    order = [f.name for f in known if f.init and not f.kw_only]
-    values = {**dict(zip(order, given, strict=False)), **named}
-    if len(values) < len(given) + len(named) or values.keys() - {f.name for f in known if f.init}:
-        return False
-    for field in known:
-        if field.name in values:
-            value = values[field.name]
-        elif field.default is not MISSING:
-            value = field.default
-        elif field.default_factory is not MISSING:
-            value = field.default_factory()
-        elif field.init:
-            return False
-        else:
-            continue
-        object.__setattr__(record, field.name, value)
-    return True
 
 
 def _init(cls: type, *, frozen: bool) -> Callable[..., None]:
