@@ -20,7 +20,8 @@ Stamp = Literal["start", "end"]
 _FEW: Final = 500
 #: And so few for what one file of thousands must not pay for.
 _VERY_FEW: Final = 4
-#: So many days, or bars of one, that a session is no chance where nobody names its zone.
+#: So many days, or bars of one, that a session is no chance where nobody names its zone: fewer
+#: bars than these days never are.
 _MANY, _MANY_BARS = 3, 8
 #: Of these days, so many have to open and close with the session; a half day does not.
 _MOST: Final = 0.8
@@ -145,7 +146,7 @@ def _refuse_session_ends(plan: TimePlan, ts: pl.Series, interval: str, where: st
     few = ts.gather_every(len(ts) // _FEW + 1)
     very_few = _instants(few)
     for zone, certain in _places(plan):
-        large = certain or length < _HOUR or zone.name in LARGE
+        large = certain or (len(ts) >= _MANY and (length < _HOUR or zone.name in LARGE))
         if not large or not (
             certain or (lie_within_one(very_few, zone.name) and _may_fit(few, zone))
         ):
