@@ -201,11 +201,12 @@ SELECT e.extversion AS version,
 SELECT (SELECT default_version FROM pg_available_extensions WHERE name = 'citus') AS version
 
 -- citus_state --
--- How Citus has the tables: the number of servers that take shards; the column by which the bars are distributed (NULL:
--- they are not); books that are in its metadata, which several entry nodes would use; whether the bars are a hypertable
--- or partitioned, whether the trigger of updated_at is there, other triggers, whether the maintenance daemon runs, and the
--- other servers that cannot prepare a transaction.
+-- How Citus has the tables: the number of servers that take shards; whether there are bars; the column by which they are
+-- distributed (NULL: they are not); books that are in its metadata, which several entry nodes would use; whether the bars
+-- are a hypertable or partitioned, whether the trigger of updated_at is there, other triggers, whether the maintenance
+-- daemon runs, and the other servers that cannot prepare a transaction.
 SELECT (SELECT count(*) FROM pg_dist_node WHERE isactive AND noderole = 'primary' AND shouldhaveshards) AS servers,
+       to_regclass('bars_ohlcv') IS NOT NULL AS bars,
        (SELECT column_to_column_name(logicalrelid, partkey) FROM pg_dist_partition
          WHERE logicalrelid = to_regclass('bars_ohlcv') AND partmethod = 'h') AS by,
        (SELECT string_agg(CAST(logicalrelid AS text), ', ' ORDER BY CAST(logicalrelid AS text)) FROM pg_dist_partition

@@ -140,6 +140,16 @@ def test_every_command_says_the_same(
         assert (tmp_path / "many" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
 
 
+def test_the_tables_come_first(mdload: Callable[..., Ran]) -> None:
+    with distributed() as url:
+        env = {"DATABASE_URL": url}
+        doctor = mdload("doctor", "--json", env=env).json()["checks"]
+        refused = mdload("citus", "enable", "--yes", env=env)
+    found = {check["name"]: (check["state"], check["hint"]) for check in doctor}
+    assert (found["schema"], found["citus"]) == (("fail", "run: mdload migrate"), ("ok", None))
+    assert (refused.code, refused.err.splitlines()[-1]) == (5, "hint: run: mdload migrate")
+
+
 def test_enable_keeps_what_is_stored_and_says_so(
     cluster: str, mdload: Callable[..., Ran], tmp_path: Path
 ) -> None:
