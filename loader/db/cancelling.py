@@ -33,9 +33,14 @@ def cancelling(connection: Executor, others: Sequence[Executor] = ()) -> Iterato
         yield
     except BaseException:
         for each in (connection, *others):
-            with suppress(TooLate):  # a server that does not answer cannot be asked
-                apart(each.cancel, seconds=_HEARD)
+            stop(each)
         raise
+
+
+def stop(connection: Executor) -> None:
+    """Asks the server to stop what another thread does over `connection`."""
+    with suppress(TooLate):  # a server that does not answer cannot be asked
+        apart(connection.cancel, seconds=_HEARD)
 
 
 class TooLate(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -17,13 +17,15 @@ class _End:
         self.error = error
 
 
-def ahead(upstream: Generator[T, None, None], depth: int = 1) -> Generator[T, None, None]:
+def ahead(
+    upstream: Generator[T, None, None], depth: int = 1, stop: Callable[[], object] = lambda: None
+) -> Generator[T, None, None]:
     """The items of `upstream`, which runs in a thread of its own up to `depth` items ahead.
 
     So the next batch is parsed while the server takes this one, and memory stays flat: this and
     every other step of a load lets go of an item (`del`) before it asks for the next one. An
-    exception of the upstream is raised here. Closing this generator closes the upstream and waits
-    for it.
+    exception of the upstream is raised here. Closing this generator, and Ctrl-C while it waits for
+    an item, closes the upstream and waits for it; `stop` is called first, to end what it waits for.
     """
     items: queue.Queue[T | _End] = queue.Queue(maxsize=depth)
     stopped = threading.Event()
@@ -53,6 +55,10 @@ def ahead(upstream: Generator[T, None, None], depth: int = 1) -> Generator[T, No
     thread.start()
     try:
         yield from _until_end(items)
+    except BaseException:
+        stopped.set()
+        stop()
+        raise
     finally:
         stopped.set()
         thread.join()

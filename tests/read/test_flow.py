@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -68,6 +69,26 @@ def test_an_error_of_the_consumer_closes_the_upstream() -> None:
     with pytest.raises(KeyError):
         consume()
     assert log[-1] == "closed"
+
+
+def test_ctrl_c_ends_what_the_upstream_waits_for() -> None:
+    """First, and then it waits for the upstream."""
+    taken, answer, ended = threading.Event(), threading.Event(), list[bool]()
+
+    def asked() -> Generator[int, None, None]:
+        yield 0
+        taken.wait()
+        main = threading.main_thread().ident
+        assert main is not None
+        signal.pthread_kill(main, signal.SIGINT)
+        ended.append(answer.wait(30))
+
+    with closing(ahead(asked(), stop=answer.set)) as items:
+        next(items)
+        taken.set()
+        with pytest.raises(KeyboardInterrupt):
+            next(items)
+    assert ended == [True]
 
 
 def test_never_more_than_its_depth_ahead() -> None:

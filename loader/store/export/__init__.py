@@ -14,7 +14,7 @@ import pyarrow as pa
 from loader import bars
 from loader.bars import SERIES
 from loader.db.arrow import Connection, connect
-from loader.db.cancelling import cancellable, cancelling
+from loader.db.cancelling import cancellable, stop
 from loader.lazy import dataclass
 from loader.read.ahead import ahead
 from loader.store.packed import counts, unpacked, unpacked_times, wanted_json
@@ -95,10 +95,11 @@ def reading(
     series = cancellable(connection, lambda: stored_series(connection, asked))
     series = series.drop_nulls("first")
     names = series.select("sid", *SERIES)
-    with closing(ahead(_packed(connection, series))) as pieces, cancelling(connection):
+    packed = ahead(_packed(connection, series), stop=lambda: stop(connection))
+    with closing(packed) as pieces:
         yield (
             series,
-            (unpacked(packed).join(names, on="sid", maintain_order="left") for packed in pieces),
+            (unpacked(piece).join(names, on="sid", maintain_order="left") for piece in pieces),
         )
 
 
