@@ -11,7 +11,7 @@ import pytest
 
 from loader import StoreClient
 from loader.errors import DatabaseError, MergeFailed
-from tests.conftest import Ran, plain_only
+from tests.conftest import Ran, no_triggers, plain_only
 from tests.support.sql import fetch
 
 Mdload = Callable[..., Ran]
@@ -118,6 +118,7 @@ def test_rows_that_a_trigger_keeps_out_are_not_counted_as_stored(
     assert ("tables", "warn") in [(c["name"], c["state"]) for c in found["checks"]]
 
 
+@no_triggers
 def test_a_trigger_that_keeps_all_rows_does_not_disturb(
     load: Callable[..., Ran], database_url: str
 ) -> None:

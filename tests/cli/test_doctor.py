@@ -17,7 +17,7 @@ from loader.store.schema import LOCK, head
 from loader.survey.doctor.disk import room
 from loader.survey.doctor.rights import needed, rights
 from loader.survey.doctor.server import skew
-from tests.conftest import CITUS, TIMESCALE, plain_only
+from tests.conftest import CITUS, TIMESCALE, not_on_citus, plain_only
 from tests.support.granted import granted
 from tests.support.jobs import STALLED, bars, config, running, stalled
 from tests.support.sql import wait_for
@@ -32,6 +32,7 @@ NAMES = [
 NAMES[6:6] = ["citus"] if CITUS else []
 FAST = {"synchronous_commit", "safety"}  # the tests' server is fast and not safe
 FAST |= {"timescaledb"} if TIMESCALE else set()  # and its policy is switched off
+set_up_here = not_on_citus("its servers have settings of their own")
 
 
 @pytest.fixture
@@ -47,6 +48,7 @@ def doctor(mdload: Run, database_url: str) -> Run:
     return run
 
 
+@set_up_here
 def test_all_is_well(doctor: Run) -> None:
     code, checks = doctor()
     assert (code, list(checks)) == (0, NAMES)
@@ -55,6 +57,7 @@ def test_all_is_well(doctor: Run) -> None:
     assert checks["max_wal_size"][1] == "4GB"
 
 
+@set_up_here
 def test_for_people(mdload: Run, database_url: str) -> None:
     url = database_url.replace("postgres@", "postgres:s3cret@")
     ran = mdload("--database", url, "doctor")

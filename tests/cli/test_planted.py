@@ -34,7 +34,7 @@ def mallory(database_url: str) -> Iterator[str]:
     """A role that may create in the schema of the bars. What it plants says so in `stolen`."""
     fetch(database_url, "DROP ROLE IF EXISTS mallory")
     with psycopg.connect(database_url, autocommit=True) as superuser:
-        superuser.execute("CREATE ROLE mallory")
+        superuser.execute("CREATE ROLE mallory LOGIN")
         superuser.execute("GRANT CREATE ON SCHEMA public TO mallory")
         superuser.execute("CREATE TABLE stolen (by text); GRANT ALL ON stolen TO mallory")
         superuser.execute(
