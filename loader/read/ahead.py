@@ -5,9 +5,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterator
-from typing import TypeVar
+from typing import Final, TypeVar
 
 T = TypeVar("T")
+
+#: Seconds after which a wait is taken up again: a signal that comes just before it begins would be
+#: noticed at its end only.
+_LOOK: Final = 0.5
 
 
 class _End:
@@ -66,7 +70,10 @@ def ahead(
 
 def _until_end(items: queue.Queue[T | _End]) -> Iterator[T]:
     while True:
-        item = items.get()
+        try:
+            item = items.get(timeout=_LOOK)
+        except queue.Empty:
+            continue
         if isinstance(item, _End):
             if item.error is not None:
                 raise item.error
