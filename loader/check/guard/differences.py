@@ -9,7 +9,7 @@ import polars as pl
 
 from loader import bars
 from loader.check.guard.factors import LEAST
-from loader.check.guard.rounding import NOISE, unit
+from loader.check.guard.rounding import NOISE, with_units
 from loader.lazy import dataclass
 
 _SHARE: Final = 0.95
@@ -18,7 +18,9 @@ _STRETCH: Final = 5
 #: Of the amount, how far the four prices of a bar may differ in it at a first look.
 _LOOSE: Final = 0.7
 
+_OLD: Final = tuple(f"old_{price}" for price in bars.PRICES)
 _MOVED: Final = tuple(pl.col(price) - pl.col(f"old_{price}") for price in bars.PRICES)
+_AMOUNT: Final = pl.col("amount")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,45 +54,56 @@ def differences(changed: pl.DataFrame) -> list[Differences]:
     told = changed.select(
         "group",
         "ts",
-        "close",
-        *bars.PRICES[:-1],
-        *(f"old_{price}" for price in bars.PRICES),
+        *bars.PRICES,
+        *_OLD,
         amount=pl.mean_horizontal(_MOVED),
         spread=pl.max_horizontal(_MOVED) - pl.min_horizontal(_MOVED),
     )
-    close = pl.col("spread") <= _LOOSE * pl.col("amount").abs()
-    worth = told.group_by("group").agg(
-        bars=pl.len(), share=(close & (pl.col("amount") != 0)).mean()
-    )
-    groups = worth.filter((pl.col("bars") >= LEAST) & (pl.col("share") >= _SHARE))["group"]
-    found = (_of(group, told.filter(pl.col("group") == group)) for group in groups.sort())
-    return [each for each in found if each is not None]
+    close = pl.col("spread") <= _LOOSE * _AMOUNT.abs()
+    worth = told.group_by("group").agg(bars=pl.len(), share=(close & (_AMOUNT != 0)).mean())
+    worth = worth.filter((pl.col("bars") >= LEAST) & (pl.col("share") >= _SHARE))
+    if worth.is_empty():
+        return []
+    rows = told.join(worth.drop("share"), on="group").sort("group", "ts", maintain_order=True)
+    steps = _steps(rows)
+    long = steps.filter(pl.col("length") >= _STRETCH).sort("group", "step")
+    found: dict[int, list[Step]] = {}
+    for group, *values in long.select("group", "first", "last", "length", "amount").iter_rows():
+        found.setdefault(group, []).append(Step(*values))
+    by_group = long.group_by("group").agg(pl.col("bars").first(), pl.col("length").sum())
+    return [
+        Differences(group, looked, matched, _joined(found[group]))
+        for group, looked, matched in by_group.sort("group").iter_rows()
+    ]
 
 
-def _of(group: int, rows: pl.DataFrame) -> Differences | None:
-    rounding = 0.505 * (_unit(rows, "") + _unit(rows, "old_"))
+def _steps(rows: pl.DataFrame) -> pl.DataFrame:
+    """Times in which one amount was added to the prices of a group: of groups that have few, of
+    which most bars are in long ones."""
+    rounding = 0.505 * (pl.col("unit") + pl.col("old_unit"))
     slack = rounding + NOISE * pl.max_horizontal(pl.col("close").abs(), pl.col("old_close").abs())
     held = (
-        rows.with_columns(slack=slack)
-        .filter(pl.col("spread") <= 2 * pl.col("slack"))
-        .filter(pl.col("amount").abs() > 3 * pl.col("slack"))
-        .sort("ts")
+        with_units(rows, unit=bars.PRICES, old_unit=_OLD)
+        .with_columns(slack=slack)
+        .filter(pl.col("spread") <= 2 * pl.col("slack"), _AMOUNT.abs() > 3 * pl.col("slack"))
     )
-    least = _SHARE * rows.height
-    if held.height < least:
-        return None
-    opens = (pl.col("amount") - pl.col("amount").shift()).abs() > 2 * pl.col("slack")
-    steps = [
-        Step(part["ts"][0], part["ts"][-1], part.height, float(part["amount"].median() or 0))  # type: ignore[arg-type]
-        for part in held.with_columns(step=opens.fill_null(False).cum_sum()).partition_by(
-            "step", maintain_order=True
+    opens = ((_AMOUNT - _AMOUNT.shift()).abs() > 2 * pl.col("slack")).fill_null(value=False)
+    steps = (
+        held.with_columns(step=opens.cum_sum().over("group"))
+        .group_by("group", "step")
+        .agg(
+            pl.col("bars").first(),
+            _AMOUNT.median(),
+            first=pl.col("ts").first(),
+            last=pl.col("ts").last(),
+            length=pl.len(),
         )
-    ]
-    long = [step for step in steps if step.bars >= _STRETCH]
-    matched = sum(step.bars for step in long)
-    if matched < least or len(steps) > held.height / _STRETCH:
-        return None
-    return Differences(group, rows.height, matched, _joined(long))
+    )
+    length = pl.col("length")
+    least = _SHARE * pl.col("bars").first()
+    matched = length.filter(length >= _STRETCH).sum()
+    are_most = (length.sum() >= least) & (matched >= least)
+    return steps.filter((are_most & (pl.len() <= length.sum() / _STRETCH)).over("group"))
 
 
 def _joined(steps: list[Step]) -> tuple[Step, ...]:
@@ -103,7 +116,3 @@ def _joined(steps: list[Step]) -> tuple[Step, ...]:
         else:
             found.append(step)
     return tuple(found)
-
-
-def _unit(rows: pl.DataFrame, prefix: str) -> float:
-    return unit(pl.concat([rows[f"{prefix}{price}"].alias("x") for price in bars.PRICES]))

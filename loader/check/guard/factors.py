@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Final, Literal
 
 import polars as pl
 
 from loader import bars
-from loader.check.guard.rounding import plain, power_of_ten, slack, unit
+from loader.check.guard.rounding import plain, power_of_ten, slack, with_units
 from loader.lazy import dataclass
 
 #: Fewer bars say nothing.
@@ -23,6 +22,10 @@ _LEAST_FACTOR: Final = 5e-4
 _STRETCH: Final = 5
 
 _OLD: Final = tuple(f"old_{price}" for price in bars.PRICES)
+_OWN, _FACTOR = pl.col("own"), pl.col("factor")
+_UNITS: Final = pl.col("unit"), pl.col("old_unit")
+_VOLUME, _OLD_VOLUME = pl.col("volume"), pl.col("old_volume")
+_VOLUME_UNITS: Final = pl.col("volume_unit"), pl.col("old_volume_unit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,164 +60,231 @@ class Factors:
 
 def factors(changed: pl.DataFrame) -> list[Factors]:
     """The groups that are explained by factors. `changed` has ts, prices, volume, the stored values
-    as `old_open` …, and `group` (int)."""
+    as `old_open` …, and `group` (int). All groups are looked at together: a vendor may correct
+    thousands of series at once."""
+    of_prices, of_volumes = _worth_a_look(changed)
     found = []
-    for group in _worth_a_look(changed):
-        rows = changed.filter(pl.col("group") == group).sort("ts")
-        if (explained := _prices(group, rows) or _volumes(group, rows)) is not None:
-            found.append(explained)
-    return found
+    if of_prices.height:
+        found += _prices(_rows(changed, of_prices))
+    if of_volumes.height:
+        found += _volumes(_rows(changed, of_volumes))
+    return sorted(found, key=lambda explained: explained.group)
 
 
-def _worth_a_look(changed: pl.DataFrame) -> Iterator[int]:
+def _worth_a_look(changed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The groups (with `bars`) in which prices may follow factors, and those in which volumes may
+    and prices are as stored. None is both."""
     ratios = [pl.col(price) / pl.col(old) for price, old in zip(bars.PRICES, _OLD, strict=True)]
-    of_volume = pl.col("volume") / pl.col("old_volume")
     looked = changed.select(
         "group",
         ratio=_sum(bars.PRICES) / _sum(_OLD),
         spread=(pl.max_horizontal(ratios) / pl.min_horizontal(ratios) - 1).abs(),
         same=_same_prices(),
-        volume=pl.when((pl.col("volume") > 0) & (pl.col("old_volume") > 0)).then(of_volume),
+        have_volumes=_have_volumes().fill_null(value=False),
     )
     together = pl.col("spread") < _LOOSE
-    far = (pl.col("ratio") - 1).abs().median() > _LEAST_FACTOR
     by_group = looked.group_by("group").agg(
         bars=pl.len(),
-        prices=(together & ~pl.col("same")).mean().fill_null(0),
-        far=far,
-        volumes=(pl.col("same") & pl.col("volume").is_not_null()).mean().fill_null(0),
+        prices=(together & ~pl.col("same")).mean(),
+        far=(pl.col("ratio") - 1).abs().median() > _LEAST_FACTOR,
+        volumes=(pl.col("same") & pl.col("have_volumes")).mean(),
     )
     enough = pl.col("bars") >= LEAST
-    worth = by_group.filter(
-        enough & ((pl.col("prices") >= _SHARE) & pl.col("far") | (pl.col("volumes") >= _SHARE))
-    )
-    yield from worth["group"].sort().to_list()
+    of_prices = by_group.filter(enough, pl.col("prices") >= _SHARE, pl.col("far"))
+    of_volumes = by_group.filter(enough, pl.col("volumes") >= _SHARE)
+    return of_prices.select("group", "bars"), of_volumes.select("group", "bars")
 
 
-def _prices(group: int, rows: pl.DataFrame) -> Factors | None:
+def _rows(changed: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
+    found = changed.join(groups, on="group", maintain_order="left")
+    return found.sort("group", "ts", maintain_order=True)
+
+
+def _prices(rows: pl.DataFrame) -> list[Factors]:
     """Prices times one factor, or times one after the other."""
-    units = _unit(rows, bars.PRICES), _unit(rows, _OLD)
-    known = rows.with_columns(own=_sum(bars.PRICES) / _sum(_OLD)).filter(
-        pl.col("own").is_finite() & (pl.col("own") > 0)
+    known = with_units(rows, unit=bars.PRICES, old_unit=_OLD).with_columns(
+        own=_sum(bars.PRICES) / _sum(_OLD)
     )
-    if known.height < max(LEAST, _SHARE * rows.height):
-        return None
-    middle = float(known["own"].median() or 0)  # type: ignore[arg-type]
-    near = known.filter((pl.col("own") / middle - 1).abs() < _LOOSE)
-    weighed = near.select(
-        (pl.col("close") * pl.col("old_close")).sum() / (pl.col("old_close") ** 2).sum()
-    )
-    for factor in dict.fromkeys((plain(middle), weighed.item() or middle)):
-        fits = known.select(_fits(pl.lit(factor), units)).to_series()
-        if fits.mean() >= _SHARE and _tells(known, factor, units):  # type: ignore[operator]
-            held = known.filter(fits)
-            stretch = Stretch(held["ts"][0], held["ts"][-1], held.height, factor)
-            return _named(group, rows, held, (stretch,))
-    return _in_stretches(group, rows, known, units)
+    known = _with_one_factor(_enough(known.filter(_OWN.is_finite() & (_OWN > 0))))
+    one = known.filter(_FACTOR.is_not_null() & _fits(_FACTOR))
+    held = one.with_columns(stretch=pl.lit(0, pl.UInt32()))
+    if (rest := known.filter(_FACTOR.is_null())).height:
+        held = pl.concat([held, _in_stretches(rest)])
+    return _named(held) if held.height else []
 
 
-def _in_stretches(
-    group: int, rows: pl.DataFrame, known: pl.DataFrame, units: tuple[float, float]
-) -> Factors | None:
-    held = known.filter(_fits(pl.col("own"), units))
-    if held.height < _SHARE * rows.height:
-        return None
-    loose = 3 * slack(pl.col("close"), pl.col("own"), units) / pl.col("old_close").abs()
-    opens = held.select(((pl.col("own") - pl.col("own").shift()).abs() > loose).fill_null(False))
-    numbered = held.with_columns(stretch=opens.to_series().cum_sum())
+def _with_one_factor(known: pl.DataFrame) -> pl.DataFrame:
+    """With `factor`, that of most bars of a group; null if there is none."""
+    near = (_OWN / _OWN.median() - 1).abs() < _LOOSE
+    close, old_close = pl.col("close").filter(near), pl.col("old_close").filter(near)
+    middles = known.group_by("group").agg(
+        middle=_OWN.median(), weighed=(close * old_close).sum() / (old_close**2).sum()
+    )
+    tried = known.join(
+        middles.select(
+            "group",
+            first=pl.Series([plain(middle) for middle in middles["middle"]], dtype=pl.Float64()),
+            second=pl.when(pl.col("weighed") == 0).then("middle").otherwise("weighed"),
+        ),
+        on="group",
+        maintain_order="left",
+    )
+    fitting = [
+        pl.when(_fits(pl.col(name)).mean() >= _SHARE, _tells(pl.col(name)))
+        .then(pl.col(name).first())
+        for name in ("first", "second")
+    ]  # fmt: skip
+    found = tried.group_by("group").agg(factor=pl.coalesce(fitting))
+    return known.join(found, on="group", maintain_order="left")
+
+
+def _in_stretches(known: pl.DataFrame) -> pl.DataFrame:
+    """The bars of groups that follow one factor after the other, with `stretch`, and `factor`: null
+    where it tells nothing."""
+    held = known.filter(_fits(_OWN))
+    held = held.filter(pl.len().over("group") >= _SHARE * pl.col("bars"))
+    loose = 3 * slack(pl.col("close"), _OWN, _UNITS) / pl.col("old_close").abs()
+    opens = ((_OWN - _OWN.shift()).abs() > loose).fill_null(value=False)
+    held = held.with_columns(stretch=opens.cum_sum().over("group"))
+    held = held.with_columns(factor=_OWN.median().over("group", "stretch"))
     # A ratio that moves on by little from bar to bar is not one factor.
-    one = numbered.select(_fits(pl.col("own").median().over("stretch"), units)).to_series()
-    if one.sum() < _SHARE * rows.height:
-        return None
-    stretches = [
-        Stretch(part["ts"][0], part["ts"][-1], part.height, float(part["own"].median() or 0))  # type: ignore[arg-type]
-        for part in numbered.partition_by("stretch", maintain_order=True)
-    ]
-    tells = [s for s in stretches if _tells(held, s.factor, units)]
-    long = sum(s.bars for s in tells if s.bars >= _STRETCH)
-    if len(stretches) > held.height / _STRETCH or long < _SHARE * held.height:
-        return None
-    return _named(group, rows, held, tuple(s for s in tells if s.bars >= _STRETCH))
+    is_one = _fits(_FACTOR).sum() >= _SHARE * pl.col("bars").first()
+    are_few = pl.col("stretch").max() + 1 <= pl.len() / _STRETCH
+    held = held.filter((is_one & are_few).over("group"))
+    telling = _telling(held)
+    held = (
+        held.drop("factor")
+        .join(telling, on=["group", "stretch"], how="left", maintain_order="left")
+        .select([*known.columns, "stretch"])
+    )
+    return held.filter(_FACTOR.count().over("group") >= _SHARE * pl.len().over("group"))
 
 
-def _named(
-    group: int, rows: pl.DataFrame, held: pl.DataFrame, stretches: tuple[Stretch, ...]
-) -> Factors:
+def _telling(held: pl.DataFrame) -> pl.DataFrame:
+    """The factors of long stretches that tell, by the prices of all bars of their group."""
+    stretches = held.group_by("group", "stretch").agg(_FACTOR.first(), bars=pl.len())
+    long = stretches.filter(pl.col("bars") >= _STRETCH, (_FACTOR - 1).abs() > _LEAST_FACTOR)
+    rows = held.select("group", "close", "old_close", "unit", "old_unit")
+    found = [long.clear()]
+    for each in long.partition_by("stretch"):  # one of each group
+        tried = rows.join(each, on="group", maintain_order="left").set_sorted("group")
+        tells = tried.group_by("group").agg(tells=_tells(_FACTOR)).filter("tells")
+        found.append(each.join(tells, on="group", how="semi"))
+    return pl.concat(found).select("group", "stretch", "factor")
+
+
+def _named(held: pl.DataFrame) -> list[Factors]:
     """Prices that follow factors, by what the volumes do."""
-    volumes = _with_volumes(held)
-    factor = _one_volume_factor(volumes)
-    found = Factors("adjustment", group, rows.height, held.height, stretches, factor)
-    if volumes.height >= max(LEAST, held.height / 2):
-        units = unit(volumes["volume"]), unit(volumes["old_volume"])
-        wanted = pl.col("old_volume") / pl.col("own")
-        loose = pl.min_horizontal(pl.lit(0.01), (pl.col("own") - 1).abs() / 4)
-        off = slack(pl.col("volume"), 1 / pl.col("own"), units, 0.05) + loose * pl.col("volume")
-        if _hold(volumes, (pl.col("volume") - wanted).abs() <= off, 1 / pl.col("own"), units):
-            return Factors("split", group, rows.height, held.height, stretches, factor)
-    # After a split, prices times volumes change by the factor between the units.
-    own = stretches[0].factor
-    tens = map(power_of_ten, (own, own * (factor or 1)))
-    if len(stretches) == 1 and any(ten is not None for ten in tens):
-        return Factors("price_scale", group, rows.height, held.height, stretches, factor)
+    volumes = held.with_columns(matched=pl.len().over("group")).filter(_have_volumes())
+    volumes = _with_volume_units(volumes)
+    by_volume = _volume_factors(volumes)
+    loose = pl.min_horizontal(pl.lit(0.01), (_OWN - 1).abs() / 4)
+    off = slack(_VOLUME, 1 / _OWN, _VOLUME_UNITS, 0.05) + loose * _VOLUME
+    fits = (_VOLUME - _OLD_VOLUME / _OWN).abs() <= off
+    many = pl.len() >= pl.max_horizontal(pl.lit(LEAST), pl.col("matched").first() / 2)
+    splits = volumes.group_by("group").agg(split=many & _hold(fits, 1 / _OWN)).filter("split")
+    split = set(splits["group"])
+    stretches: dict[int, list[Stretch]] = {}
+    parts = held.filter(_FACTOR.is_not_null()).group_by("group", "stretch", maintain_order=True)
+    for group, _, *values in parts.agg(
+        pl.col("ts").first(), pl.col("ts").last().alias("last"), pl.len(), _FACTOR.first()
+    ).iter_rows():
+        stretches.setdefault(group, []).append(Stretch(*values))
+    found = []
+    for group, looked, matched in (
+        held.group_by("group").agg(pl.col("bars").first(), pl.len()).iter_rows()
+    ):
+        own, volume = tuple(stretches[group]), by_volume.get(group)
+        kind = "split" if group in split else _without_split(own, volume)
+        found.append(Factors(kind, group, looked, matched, own, volume))
     return found
 
 
-def _volumes(group: int, rows: pl.DataFrame) -> Factors | None:
+def _without_split(
+    stretches: tuple[Stretch, ...], volume: float | None
+) -> Literal["price_scale", "adjustment"]:
+    # After a split, prices times volumes change by the factor between the units.
+    own = stretches[0].factor
+    tens = map(power_of_ten, (own, own * (volume or 1)))
+    is_scale = len(stretches) == 1 and any(ten is not None for ten in tens)
+    return "price_scale" if is_scale else "adjustment"
+
+
+def _volumes(rows: pl.DataFrame) -> list[Factors]:
     """Volumes times one factor, or times the price, where prices are as stored."""
-    held = _with_volumes(rows.filter(_same_prices()))
-    if held.height < max(LEAST, _SHARE * rows.height):
-        return None
-    if (factor := _one_volume_factor(held)) is not None:
-        return Factors("volume_scale", group, rows.height, held.height, volume=factor)
-    ratio = pl.col("volume") / pl.col("old_volume")
+    held = _enough(rows.filter(_same_prices() & _have_volumes()))
+    if held.is_empty():
+        return []
+    held = _with_volume_units(held)
+    by_volume = _volume_factors(held)
+    ratio = _VOLUME / _OLD_VOLUME
     low, high = pl.col("low") * (1 - 1e-6), pl.col("high") * (1 + 1e-6)
-    is_far = held.select(ratio.log().abs().median() > 0.05).item()
-    for money in (ratio, 1 / ratio):
-        between = held.select(((money >= low) & (money <= high)).mean()).item()
-        if is_far and between >= _SHARE:
-            return Factors("volume_scale", group, rows.height, held.height, in_quote=True)
-    return None
+    is_far = ratio.log().abs().median() > 0.05
+    between = [((money >= low) & (money <= high)).mean() for money in (ratio, 1 / ratio)]
+    by_group = held.group_by("group").agg(
+        pl.col("bars").first(), pl.len(), in_quote=is_far & (pl.max_horizontal(between) >= _SHARE)
+    )
+    found = []
+    for group, looked, matched, in_quote in by_group.iter_rows():
+        if (factor := by_volume.get(group)) is not None:
+            found.append(Factors("volume_scale", group, looked, matched, volume=factor))
+        elif in_quote:
+            found.append(Factors("volume_scale", group, looked, matched, in_quote=True))
+    return found
 
 
-def _one_volume_factor(rows: pl.DataFrame) -> float | None:
-    if rows.height < LEAST:
-        return None
-    units = unit(rows["volume"]), unit(rows["old_volume"])
-    middle = float(rows.select((pl.col("volume") / pl.col("old_volume")).median()).item())
-    for factor in dict.fromkeys((plain(middle), middle)):
-        off = (pl.col("volume") - factor * pl.col("old_volume")).abs()
-        fits = off <= slack(pl.col("volume"), pl.lit(factor), units, 0.05)
-        if abs(factor - 1) > 0.01 and _hold(rows, fits, pl.lit(factor), units):
-            return factor
-    return None
+def _volume_factors(rows: pl.DataFrame) -> dict[int, float]:
+    """The one factor of the volumes, by group, of groups that have one."""
+    rows = rows.filter(pl.len().over("group") >= LEAST)
+    middles = rows.group_by("group").agg(second=(_VOLUME / _OLD_VOLUME).median())
+    first = pl.Series([plain(middle) for middle in middles["second"]], dtype=pl.Float64())
+    tried = rows.join(middles.with_columns(first=first), on="group")
+    fitting = []
+    for name in ("first", "second"):
+        factor = pl.col(name)
+        off = (_VOLUME - factor * _OLD_VOLUME).abs()
+        fits = off <= slack(_VOLUME, factor, _VOLUME_UNITS, 0.05)
+        is_far = (factor.first() - 1).abs() > 0.01
+        fitting.append(pl.when(is_far & _hold(fits, factor)).then(factor.first()))
+    found = tried.group_by("group").agg(factor=pl.coalesce(fitting)).drop_nulls()
+    return dict(found.iter_rows())
 
 
-def _hold(rows: pl.DataFrame, fits: pl.Expr, factor: pl.Expr, units: tuple[float, float]) -> bool:
-    """Whether volumes fit a factor, as far as they are large beside their rounding."""
-    large = 0.505 * (units[0] + factor * units[1]) <= 0.05 * pl.col("volume")
-    judged = rows.filter(large).select(fits).to_series()
-    enough = judged.len() >= max(LEAST, rows.height / 2)
-    return enough and float(judged.mean() or 0) >= _SHARE  # type: ignore[arg-type]
+def _hold(fits: pl.Expr, factor: pl.Expr) -> pl.Expr:
+    """Whether the volumes of a group fit a factor, where they are large beside their rounding."""
+    new, old = _VOLUME_UNITS
+    large = 0.505 * (new + factor * old) <= 0.05 * _VOLUME
+    enough = large.sum() >= pl.max_horizontal(pl.lit(LEAST), pl.len() / 2)
+    return enough & (fits.filter(large).mean() >= _SHARE)
 
 
-def _with_volumes(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.filter((pl.col("volume") > 0) & (pl.col("old_volume") > 0))
+def _have_volumes() -> pl.Expr:
+    return (_VOLUME > 0) & (_OLD_VOLUME > 0)
 
 
-def _fits(factor: pl.Expr, units: tuple[float, float]) -> pl.Expr:
+def _with_volume_units(rows: pl.DataFrame) -> pl.DataFrame:
+    return with_units(rows, volume_unit=["volume"], old_volume_unit=["old_volume"])
+
+
+def _enough(rows: pl.DataFrame) -> pl.DataFrame:
+    """Those of groups of which most bars are left."""
+    least = pl.max_horizontal(pl.lit(LEAST), _SHARE * pl.col("bars"))
+    return rows.filter(pl.len().over("group") >= least)
+
+
+def _fits(factor: pl.Expr) -> pl.Expr:
     return pl.all_horizontal(
-        (pl.col(price) - factor * pl.col(old)).abs() <= slack(pl.col(price), factor, units)
+        (pl.col(price) - factor * pl.col(old)).abs() <= slack(pl.col(price), factor, _UNITS)
         for price, old in zip(bars.PRICES, _OLD, strict=True)
     )
 
 
-def _tells(rows: pl.DataFrame, factor: float, units: tuple[float, float]) -> bool:
-    """Whether the factor moves prices by more than their rounding."""
+def _tells(factor: pl.Expr) -> pl.Expr:
+    """Whether the factor of a group moves prices by more than their rounding."""
     moved = (pl.col("old_close") * (factor - 1)).abs()
-    least = 3 * slack(pl.col("close"), pl.lit(factor), units)
-    return abs(factor - 1) > _LEAST_FACTOR and bool(
-        rows.select((moved > least).mean() > 0.5).item()
-    )
+    least = 3 * slack(pl.col("close"), factor, _UNITS)
+    tells = (factor.first() - 1).abs() > _LEAST_FACTOR
+    return factor.first().is_finite() & tells & ((moved > least).mean() > 0.5)
 
 
 def _same_prices() -> pl.Expr:
@@ -225,7 +295,3 @@ def _same_prices() -> pl.Expr:
 
 def _sum(names: tuple[str, ...]) -> pl.Expr:
     return pl.sum_horizontal(names)
-
-
-def _unit(rows: pl.DataFrame, names: tuple[str, ...]) -> float:
-    return unit(pl.concat([rows[name].alias("x") for name in names]))

@@ -48,11 +48,15 @@ def shifts(hits: pl.DataFrame, stored: pl.DataFrame) -> list[Shift]:
             times tell nothing.
     """
     found = _of_one_unit(hits, stored)
-    for _, rows in _apart(hits, found).group_by("group"):
-        if (scale := _scale(rows, stored)) is not None:
-            there = stored.with_columns(_rounded(pl.col(_VALUES)))
-            own = rows.with_columns(_rounded(pl.col(_VALUES) / scale))
-            found += [replace(each, scale=scale) for each in _of_one_unit(own, there)]
+    apart = hits.filter(~pl.col("group").is_in([shift.group for shift in found]))
+    scales = _scales(apart, stored)
+    if scales:
+        scaled = apart.filter(pl.col("group").is_in(list(scales)))
+        scale = pl.col("group").replace_strict(scales, return_dtype=pl.Float64())
+        own = scaled.with_columns(_rounded(pl.col(_VALUES) / scale))
+        there = stored.join(own.select("window").unique(), on="window", how="semi")
+        there = there.with_columns(_rounded(pl.col(_VALUES)))
+        found += [replace(each, scale=scales[each.group]) for each in _of_one_unit(own, there)]
     return sorted(found, key=lambda shift: shift.group)
 
 
@@ -66,35 +70,33 @@ def _of_one_unit(hits: pl.DataFrame, stored: pl.DataFrame) -> list[Shift]:
         .with_columns(by=pl.col("ts") - pl.col("stored_ts"))
         .with_columns(by=pl.when(pl.col("by") != pl.duration()).then(pl.col("by")))
     )
-    found = []
-    for (group,), rows in matched.group_by("group"):
-        by = rows["by"].drop_nulls().value_counts(sort=True)
-        number = int(by["count"].sum())
-        looked = rows.height
-        if (
-            looked >= LEAST
-            and number >= _SHARE * looked
-            and by["count"][:2].sum() >= _SHARE * number
-        ):
-            found.append(Shift(int(group), looked, number, by["by"][0]))
-    return found
+    looked = matched.group_by("group").agg(looked=pl.len())
+    counts = matched.drop_nulls("by").group_by("group", "by").agg(bars=pl.len())
+    number = pl.col("number")
+    found = (
+        counts.sort("bars", "by", descending=[True, False])
+        .group_by("group", maintain_order=True)
+        .agg(pl.col("by").first(), number=pl.col("bars").sum(), two=pl.col("bars").head(2).sum())
+        .join(looked.filter(pl.col("looked") >= LEAST), on="group")
+        .filter(number >= _SHARE * pl.col("looked"), pl.col("two") >= _SHARE * number)
+    )
+    return [Shift(*row) for row in found.select("group", "looked", "number", "by").iter_rows()]
 
 
-def _apart(hits: pl.DataFrame, found: list[Shift]) -> pl.DataFrame:
-    return hits.filter(~pl.col("group").is_in([shift.group for shift in found]))
-
-
-def _scale(hits: pl.DataFrame, stored: pl.DataFrame) -> float | None:
-    """The power of ten, other than 1, by which the prices of one group are off, if it is one."""
+def _scales(hits: pl.DataFrame, stored: pl.DataFrame) -> dict[int, float]:
+    """By group, the power of ten, other than 1, by which its prices are off, if it is one."""
     level = pl.col("close").median()
-    levels = hits.group_by("window").agg(own=level).join(
-        stored.group_by("window").agg(there=level), on="window"
-    )  # fmt: skip
-    ratio = levels.select((pl.col("own") / pl.col("there")).median()).item()
-    if ratio is None or not 0 < ratio < math.inf:
-        return None
-    power = round(math.log10(ratio))
-    return 10.0**power if power and abs(math.log10(ratio) - power) < _NEAR else None
+    own = hits.group_by("group", "window").agg(own=level)
+    levels = own.join(stored.group_by("window").agg(there=level), on="window")
+    ratios = levels.group_by("group").agg((pl.col("own") / pl.col("there")).median())
+    found = {}
+    for group, ratio in ratios.iter_rows():
+        if ratio is None or not 0 < ratio < math.inf:
+            continue
+        power = round(math.log10(ratio))
+        if power and abs(math.log10(ratio) - power) < _NEAR:
+            found[group] = 10.0**power
+    return found
 
 
 def _rounded(prices: pl.Expr) -> pl.Expr:
