@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 
 import polars as pl
 
+from loader import bars
 from loader.check.guard.differences import Differences, differences
 from loader.check.guard.factors import Factors, factors
 from loader.check.guard.lost import Lost, lost
@@ -53,7 +54,7 @@ def signs(
     told = chosen.rows.filter(changed)
     losses = [each for each in lost(told) if _is_most(chosen.groups[each.group])]
     seen += factors(told)
-    dense -= {sign.group for sign in seen}
+    dense = (dense - {sign.group for sign in seen}) & _moved(chosen.rows)
     if dense:
         seen += differences(told.filter(pl.col("group").is_in(list(dense))))
         dense -= {sign.group for sign in seen}
@@ -65,6 +66,12 @@ def signs(
                 seen += alike(reader, chosen, rest)
     ordered = sorted([*seen, *losses], key=lambda sign: sign.group)
     return Signs(tuple((chosen.groups[sign.group], sign) for sign in ordered), chosen)
+
+
+def _moved(rows: pl.DataFrame) -> set[int]:
+    """The groups in which a price changes or a bar is new: others have no values of elsewhere."""
+    moved = pl.any_horizontal(pl.col(p).ne_missing(pl.col(f"old_{p}")) for p in bars.PRICES)
+    return set(rows.filter(moved)["group"].unique())
 
 
 def _is_most(group: Group) -> bool:
