@@ -60,7 +60,7 @@ def rows_of(bars: Bars) -> list[dict[str, Any]]:
 
 def run(url: str, rows: list[dict[str, Any]], path: Path, **given: Any) -> LoadResult:
     pl.DataFrame(rows, schema={**SCHEMA}).write_parquet(path)
-    given = {"force": True, "max_rejects": RejectLimit(share=1.0)} | given
+    given = {"force": True, "stamp": "start", "max_rejects": RejectLimit(share=1.0)} | given
     with find([str(path)]) as sources:
         return load(Settings(**given), url, sources)
 
@@ -177,6 +177,7 @@ def test_counts_are_those_of_the_oracle(
                 patch.setattr(spans, "_AROUND", timedelta(days=100))
             some = run(module_url, rows, tmp_path / f"{n}.parquet", dry_run=True,
                        batch_rows=batch_rows, commit_every=commit_every)  # fmt: skip
+            assert some.status == "success", [f.error for f in some.files]
             insist_at_least(some, file, counted)
             for dry_run in (True, False):
                 result = run(
@@ -250,3 +251,39 @@ def test_counts_in_words() -> None:
     assert str(History(changed=1, gone=3)) == "1 stored bar changed, 3 gone"
     assert str(History(658, 121, 3)) == "658 stored bars changed, 121 inserted between, 3 gone"
     assert str(History()) == ""
+
+
+def test_what_a_part_has_stored_is_not_gone(module_url: str, tmp_path: Path) -> None:
+    """Of a file in no order and several parts, with a piece of new series alone among the first."""
+    far = T0 + timedelta(days=40)
+
+    def at(start: datetime, *steps: int) -> dict[datetime, float]:
+        return {start + step * timedelta(minutes=1): 10.0 for step in steps}
+
+    emptied(module_url)
+    old: Bars = {
+        ("p", "B.B", "1m"): at(far, 19, 21),
+        ("p", "AA", "1d"): {datetime(2024, month, day, tzinfo=UTC): 10.0
+                            for month, day in ((3, 4), (5, 7))},
+    }  # fmt: skip
+    new: Bars = {
+        ("p", "B.B", "1m"): at(T0, *range(10), 12, 16) | at(far, 22, 24),
+        ("q", "AA", "1m"): at(T0, *range(7), 14) | at(far, 21, 22),
+        ("p", "AA", "1d"): {
+            datetime(2024, month, day, tzinfo=UTC): 10.0
+            for month, day in ((3, 4), (3, 5), (3, 18), (5, 5))
+        },
+    }
+    run(module_url, rows_of(old), tmp_path / "old.parquet")
+    rows = ordered(rows_of(new), "shuffled", 0)
+    result = run(module_url, rows, tmp_path / "new.parquet",
+                 batch_rows=9, commit_every=5, delete_gone=True)  # fmt: skip
+    assert result.status == "success", [f.error for f in result.files]
+    with psycopg.connect(module_url) as connection:
+        stored = connection.execute(
+            "SELECT provider, symbol, interval, ts FROM bars_ohlcv ORDER BY 1, 2, 3, 4"
+        ).fetchall()
+    kept = {(*series, ts) for series, times in new.items() for ts in times}
+    kept.add(("p", "AA", "1d", datetime(2024, 5, 7, tzinfo=UTC)))  # beyond the file's last one
+    assert stored == sorted(kept)
+    assert result.files[0].history.gone == 2

@@ -134,11 +134,10 @@ class Watch:
         self._add(_Noted(unique.series), unique)
 
     def see(self, diff: Diff) -> None:
-        """Counts a piece."""
-        if diff.series is None:
-            return
+        """Counts a piece. One of new series alone counts too: their bars are stored, and not gone,
+        once a part with them is committed."""
         counts = self._counts(diff, diff.met) if diff.met is not None else None
-        if not self._has_seen:
+        if diff.series is not None and not self._has_seen:
             self._has_seen = not diff.series["whole"].all()
         self._add(_Noted(diff.unique.series, diff.series, counts, diff.met is None), diff.unique)
 
