@@ -18,8 +18,12 @@ from loader.errors import ConnectionLost, RunFinished
 from loader.ingest.run import LoadRun, together, turns
 from loader.settings import Settings
 from loader.settings.limit import RejectLimit
+from tests.conftest import not_on_citus
 from tests.support.both_ways import NEW_YORK_OPEN, ODD, Way, at, frame, symbol, written
 from tests.support.sql import fetch
+
+#: For tests of what loads several files together.
+together_only = not_on_citus("files load one by one there")
 
 
 def test_plain_files(ways: Callable[..., int], tmp_path: Path) -> None:
@@ -92,6 +96,7 @@ def test_symbols_that_are_spelled_otherwise_before(
     ways([written(tmp_path, n, frame(symbol(n), rows=20)) for n in range(12)])
 
 
+@together_only
 def test_a_writer_that_is_faster(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +121,7 @@ def test_a_writer_that_is_faster(
     assert fetch(database_url, "SELECT count(DISTINCT id) FROM job_run_files") == [(8,)]
 
 
+@together_only
 def test_a_change_after_the_look_at_stored_bars_counts_as_later(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,6 +219,7 @@ def test_a_session_that_ends_in_the_middle(
     assert {file.path: file.file_id for file in result.files} == dict(ids)
 
 
+@together_only
 def test_ctrl_c_in_the_middle(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,6 +284,7 @@ def test_several_workers(database_url: str, tmp_path: Path, workers: int) -> Non
     ) == [(height - (n == 17),) for n, height in enumerate(rows)]
 
 
+@together_only
 def test_a_run_that_was_ended_meanwhile(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
