@@ -80,8 +80,8 @@ def stored(url: str, path: Path | None) -> None:
 
 
 def cases(whole: Path, place: Path) -> dict[str, tuple[Path | None, Path]]:
-    """By name, what is stored and what is loaded: the last tenth of the time is appended, one bar
-    in a hundred restated, or the last ones of each series: their volumes, or prices by a factor."""
+    """By name, the stored file and the loaded one: it appends the last tenth of the time, restates
+    one bar in a hundred, or the last bars of each series: their volumes, or prices by a factor."""
     bars = pl.read_parquet(whole)
     start, restated = place / "start.parquet", place / "restated.parquet"
     end = bars.select(pl.col("ts").quantile(0.9, "nearest")).item()

@@ -12,7 +12,7 @@ def main() -> NoReturn:
     # Until it listens itself, Ctrl-C ends it as SIGTERM does: without a traceback of the imports.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    gc.disable()  # what is imported stays
+    gc.disable()  # imported modules stay
     from loader.cli import main as run  # noqa: PLC0415 - takes a moment
 
     gc.freeze()

@@ -34,8 +34,8 @@ else:
     def dataclass(
         cls: type | None = None, /, *, frozen: bool = False, eq: bool = True, **options: bool
     ) -> Any:
-        """`dataclasses.dataclass(frozen, slots, eq, kw_only)`, whose `__init__` is compiled when it
-        is first called; the other methods are not compiled at all."""
+        """`dataclasses.dataclass(frozen, slots, eq, kw_only)`. The first call of `__init__`
+        compiles it; the other methods need no compiling."""
 
         def record(cls: type) -> type:
             own = {**vars(cls)}

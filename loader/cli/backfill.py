@@ -18,9 +18,9 @@ from loader.errors import Cancelled, MdloadError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loader.events import Listener
     from loader.ingest.ways.processes.process import Process
     from loader.results import LoadResult
+    from loader.results.events import Listener
 
 
 def _symbols(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:

@@ -48,8 +48,8 @@ class Context:
 
     @property
     def has_config(self) -> bool:
-        """Whether a configuration file is to be read, or -v to say that there is none. Otherwise
-        nothing that reads it need be imported."""
+        """Whether anything needs the reader of configuration files: a file, or -v, which reports
+        that none was found."""
         from loader.settings.file.whereabouts import places
 
         named = self.config_file is not None or self.verbosity > 0

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from loader.errors import Cancelled
-from loader.events import Committed, Event, FileDone, RunDone, RunStarted
 from loader.results import Counts, FileResult, FileState, LoadResult
+from loader.results.events import Committed, Event, FileDone, RunDone, RunStarted
 
 if TYPE_CHECKING:
     from loader.read.sources import Source

@@ -15,9 +15,9 @@ from loader.cli.options import json_option
 from loader.errors import SettingsError
 
 if TYPE_CHECKING:
-    from loader.events import Listener
     from loader.read.sources import Source
     from loader.results import LoadResult
+    from loader.results.events import Listener
     from loader.settings import Settings
 
 _FILE = click.Path(dir_okay=False)

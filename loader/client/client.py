@@ -24,8 +24,8 @@ from loader.client.sessions import Sessions
 from loader.client.transaction import Spelling, Transaction
 from loader.db import retries
 from loader.errors import Cancelled, ConnectionLost, Contended, MdloadError
-from loader.events import Event, FileNote, Listener
 from loader.results import Counts
+from loader.results.events import Event, FileNote, Listener
 from loader.settings import Meaning
 from loader.settings.terms import in_python_terms
 from loader.store.metrics import Registry
@@ -54,7 +54,7 @@ class StoreClient(Reader):
         run_id: a job run that is running. Rejects and revisions refer to it, and the counts of
             each batch are added to it in the batch's transaction.
         rules: what the rules allow.
-        listeners: called with the events of each transaction, see `loader.events`.
+        listeners: called with the events of each transaction, see `loader.results.events`.
         metrics: a registry of prometheus_client in which the written bars are counted, and with a
             `run_id` the rows of its job; by default the library's own. None for no metrics. A
             listener that counts in the same registry is not doubled.

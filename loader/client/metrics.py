@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from loader.check.reasons import REASONS
 from loader.client.sessions import Sessions
-from loader.events import BarsWritten, Committed, Event, Listener
+from loader.results.events import BarsWritten, Committed, Event, Listener
 from loader.store.metrics import Registry, collectors_of
 from loader.store.metrics.collectors import Collectors, JobMetrics
 

@@ -22,11 +22,11 @@ from loader.errors import (
     MdloadError,
     SymbolCollision,
 )
-from loader.events import BarsWritten, Committed, Event, Method
 from loader.ingest.mergers import CopyMerger, Merger, StatementMerger
 from loader.ingest.part import Part, write_part
 from loader.ingest.tally import Tally
 from loader.results import Counts
+from loader.results.events import BarsWritten, Committed, Event, Method
 from loader.store import spellings
 from loader.store.compare import PendingDiff
 from loader.store.compare.reader import StoredReader

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from loader.db import target
 from loader.errors import SettingsError
-from loader.events import Listener
 from loader.ingest.ways import chosen
 from loader.read.sources import find
 from loader.results import LoadResult
+from loader.results.events import Listener
 from loader.settings import Settings
 from loader.settings.load import OPTIONS, as_fields
 from loader.settings.terms import in_python_terms

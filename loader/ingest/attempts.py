@@ -18,7 +18,6 @@ from loader.errors import (
     Unfinished,
     UnreadableFile,
 )
-from loader.events import FileDone, FileNote, FileStarted
 from loader.ingest.file import FileWork
 from loader.ingest.run import STOPPED, LoadMode, LoadRun, Work
 from loader.ingest.run.losses import Loss
@@ -26,6 +25,7 @@ from loader.ingest.run.recognised import note_of
 from loader.read.panics import panics
 from loader.read.sources import Source, content_hash, identity
 from loader.results import Counts, FileResult, FileState, Note
+from loader.results.events import FileDone, FileNote, FileStarted
 from loader.store.runs import ledger
 from loader.text import redact
 

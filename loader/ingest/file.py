@@ -16,7 +16,6 @@ from loader import bars
 from loader.check.file import Checking
 from loader.db.arrow import Connection
 from loader.errors import HistoryRefused, TooManyRejects, Unfinished
-from loader.events import Committed, FileOpened, RowsDone
 from loader.ingest.books import Ending, FileEntry
 from loader.ingest.guard import Guard
 from loader.ingest.guard.laid_over import insist_on_one_series
@@ -32,6 +31,7 @@ from loader.read.formats import Reading, read
 from loader.read.sources import Identity, Source, identity
 from loader.read.spool import Spool
 from loader.results import FileResult
+from loader.results.events import Committed, FileOpened, RowsDone
 from loader.settings.part import WHOLE
 from loader.store import quarantine, shape, spellings
 from loader.store.compare import PendingDiff

@@ -8,9 +8,9 @@ import polars as pl
 
 from loader.check import spellings
 from loader.check.validate import rounding_notes, skip_notes
-from loader.events import Event, FileNote
 from loader.ingest.tally import Tally
 from loader.results import Note, noted
+from loader.results.events import Event, FileNote
 from loader.settings.part import WHOLE, Part
 
 

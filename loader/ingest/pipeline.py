@@ -25,13 +25,13 @@ from loader.db.rows import expect_sessions
 from loader.dialects.filenames import refuse_unread_folders, wanted
 from loader.dialects.siblings import Siblings
 from loader.errors import Cancelled, DatabaseError, SettingsError
-from loader.events import Event, FileNote, Listener, RunDone, RunStarted
 from loader.ingest import known_at
 from loader.ingest.attempts import load_file
 from loader.ingest.run import LoadRun, Others, Plans, Replaying, durable
 from loader.ingest.run.turns import Turns, Way, load_in_turn
 from loader.read.sources import Source
 from loader.results import ChunkWrites, FileResult, LoadResult, Note, RunStatus
+from loader.results.events import Event, FileNote, Listener, RunDone, RunStarted
 from loader.settings import Settings
 from loader.store.runs import JobRunTracker, ledger
 from loader.store.runs.fingerprint import compute_config_fingerprint

@@ -11,7 +11,7 @@ from typing import Self
 import polars as pl
 
 from loader.errors import Cancelled, MdloadError
-from loader.events import BarsWritten, Event, Method
+from loader.results.events import BarsWritten, Event, Method
 
 
 class Write:

@@ -13,7 +13,6 @@ from typing import Final
 from loader.check.file import check_settings
 from loader.db.cancelling import TooLate, apart
 from loader.errors import Cancelled, DeadlinePassed, InputError, MdloadError, SettingsError
-from loader.events import Event, FileDone, Listener, RunDone, RunStarted
 from loader.ingest.pipeline import LISTED
 from loader.ingest.ways import chosen
 from loader.jobs.config import JobConfig
@@ -25,6 +24,7 @@ from loader.jobs.result import JobResult
 from loader.lazy import dataclass
 from loader.read.sources import Source
 from loader.results import FileResult, LoadResult, RunStatus
+from loader.results.events import Event, FileDone, Listener, RunDone, RunStarted
 from loader.store import schema
 from loader.store.runs import JobRunTracker
 from loader.text import duration, redact

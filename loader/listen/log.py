@@ -17,7 +17,8 @@ from typing import Final, Literal
 
 import click
 
-from loader.events import (
+from loader.results import FileResult, LoadResult
+from loader.results.events import (
     BarsWritten,
     Committed,
     Event,
@@ -28,7 +29,6 @@ from loader.events import (
     RunDone,
     RunStarted,
 )
-from loader.results import FileResult, LoadResult
 from loader.text import redact, visible
 
 _said: Final = logging.getLogger("loader.said")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from loader.events import Event, FileNote, RunDone, RunStarted
 from loader.results import Note
+from loader.results.events import Event, FileNote, RunDone, RunStarted
 from loader.text import alike, counted
 
 #: Sentences on one subject that are shown, of several files.

@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from loader.events import (
+from loader.listen import log
+from loader.listen.log import log_event
+from loader.listen.notes import Notes
+from loader.results.events import (
     Event,
     FileDone,
     FileStarted,
@@ -16,9 +19,6 @@ from loader.events import (
     RowsDone,
     RunStarted,
 )
-from loader.listen import log
-from loader.listen.log import log_event
-from loader.listen.notes import Notes
 from loader.text import redact, shortened, visible
 
 #: Columns of a terminal on which the rows have room beside the percent.

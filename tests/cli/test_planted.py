@@ -127,7 +127,7 @@ def test_sessions_that_begin_together_ask_once(monkeypatch: pytest.MonkeyPatch) 
         asked += 1
         return planted
 
-    for _ in range(2):  # an error is no answer for others
+    for _ in range(2):  # the next session asks again after an error
         with pytest.raises(DatabaseError, match="'mallory' has put"):
             refuse_planted(row, "host=a")
     planted, asked = None, 0

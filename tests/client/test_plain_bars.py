@@ -24,9 +24,9 @@ from loader.client.checks import Checks
 from loader.client.checks.plain import PlainBatch
 from loader.db.prepared import Prepared
 from loader.errors import BarsCompressed, MergeFailed
-from loader.events import BarsWritten, Committed, Event
 from loader.ingest.mergers import StatementMerger
 from loader.ingest.tally import Tally
+from loader.results.events import BarsWritten, Committed, Event
 from loader.store import merge
 from loader.store.merge import Statement
 from loader.store.runs import JobRunTracker

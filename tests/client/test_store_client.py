@@ -24,8 +24,8 @@ from loader.errors import (
     SchemaOutOfDate,
     SettingsError,
 )
-from loader.events import BarsWritten, Committed, Event
 from loader.listen.metrics import Metrics
+from loader.results.events import BarsWritten, Committed, Event
 from loader.store.runs import JobRunTracker
 from tests.conftest import CITUS
 from tests.support.candles import T0, Candle, minutes

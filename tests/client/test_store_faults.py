@@ -22,7 +22,7 @@ from loader.client.bar import BarLike
 from loader.db import retries
 from loader.db.embedded import embedded, start, stop
 from loader.errors import Cancelled, ConnectionLost, Contended, DatabaseError
-from loader.events import BarsWritten, Event
+from loader.results.events import BarsWritten, Event
 from loader.store.runs import JobRunTracker
 from tests.conftest import CITUS, not_on_citus
 from tests.support.candles import Candle, minutes

@@ -17,11 +17,11 @@ import pytest
 from loader.bars import SCHEMA
 from loader.db.arrow import connect
 from loader.errors import DatabaseError
-from loader.events import Event, FileNote
 from loader.ingest import mergers
 from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.results import LoadResult
+from loader.results.events import Event, FileNote
 from loader.settings import RejectLimit, Settings
 from loader.store import schema
 from loader.store.runs import JobRunTracker

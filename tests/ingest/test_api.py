@@ -11,9 +11,9 @@ import pytest
 
 from loader import MdloadError, Settings, load
 from loader.errors import NotThere, UnreadableFile
-from loader.events import Event, RunDone, RunStarted
 from loader.ingest.ways.inspection import inspect_source
 from loader.read.sources import find
+from loader.results.events import Event, RunDone, RunStarted
 
 HEADER = "ts,symbol,open,high,low,close,volume\n"
 

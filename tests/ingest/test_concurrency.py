@@ -18,12 +18,12 @@ import pytest
 
 from loader.bars import KEY, SCHEMA, VALUES
 from loader.db.arrow import Connection
-from loader.events import Event, FileNote, RowsDone
 from loader.ingest import mergers
 from loader.ingest.pipeline import load
 from loader.ingest.run import LoadMode
 from loader.read.sources import find
 from loader.results import Counts, LoadResult
+from loader.results.events import Event, FileNote, RowsDone
 from loader.settings import Settings
 from tests.conftest import TIMESCALE, Ran, not_on_citus, older_too
 from tests.support.sql import fetch

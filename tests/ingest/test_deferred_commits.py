@@ -14,10 +14,10 @@ import pytest
 
 from loader.db.embedded import embedded
 from loader.errors import ConnectionLost
-from loader.events import Event, FileDone
 from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.results import LoadResult
+from loader.results.events import Event, FileDone
 from loader.settings import Settings
 from loader.store import schema
 from tests.conftest import temporary_home

@@ -18,11 +18,11 @@ import pytest
 from loader.db import retries
 from loader.db.arrow import connect
 from loader.errors import Contended
-from loader.events import BarsWritten, Event, RowsDone
 from loader.ingest.pipeline import load
 from loader.ingest.run import LoadRun
 from loader.read.sources import find
 from loader.results import LoadResult
+from loader.results.events import BarsWritten, Event, RowsDone
 from loader.settings import RejectLimit, Settings
 from loader.store.merge import first_load
 from tests.conftest import CITUS, TIMESCALE, database, not_on_citus

@@ -11,9 +11,9 @@ import pytest
 from loader import load
 from loader.db import retries
 from loader.errors import ConnectionLost, SettingsError
-from loader.events import Event, FileNote
 from loader.ingest.attempts import _Attempts
 from loader.results import FileResult, LoadResult
+from loader.results.events import Event, FileNote
 
 HEAD = "symbol,ts,open,high,low,close,volume\n"
 

@@ -19,7 +19,6 @@ from typing import Any
 
 import pytest
 
-from loader.events import Event, FileDone, FileNote
 from loader.ingest.attempts import load_file
 from loader.ingest.run import LoadRun
 from loader.ingest.run.turns import Way as Loading
@@ -29,6 +28,7 @@ from loader.ingest.ways.processes.brief import Answer, Asked
 from loader.ingest.ways.processes.process import Gone, Process
 from loader.read.sources import Source, find
 from loader.results import FileResult, LoadResult, noted
+from loader.results.events import Event, FileDone, FileNote
 from loader.settings import Settings
 from tests.conftest import Ran, database, environment
 from tests.support.both_ways import ODD, Way, frame, symbol, written

@@ -13,10 +13,10 @@ import pytest
 
 from loader.db import retries
 from loader.db.arrow import connect
-from loader.events import Event, RowsDone
 from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.results import LoadResult
+from loader.results.events import Event, RowsDone
 from loader.settings import RejectLimit, Settings
 from loader.store import quarantine
 from loader.store.quarantine import waiting

@@ -21,7 +21,6 @@ import psycopg
 import pytest
 
 from loader.errors import SettingsError
-from loader.events import Event, FileDone, FileStarted, RowsDone
 from loader.ingest.run import LoadRun
 from loader.ingest.ways.processes.brief import Brief
 from loader.ingest.ways.workers.brief import Briefed
@@ -29,6 +28,7 @@ from loader.ingest.ways.workers.spread import Spread
 from loader.ingest.ways.workers.task import Outcome, _State
 from loader.read.sources import Source, find
 from loader.results import Counts, FileResult
+from loader.results.events import Event, FileDone, FileStarted, RowsDone
 from loader.settings import Place, Settings
 from loader.settings.place import read
 from loader.store.runs import JobRunTracker

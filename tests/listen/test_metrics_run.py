@@ -7,7 +7,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from loader.check.reasons import REASONS
 from loader.errors import Cancelled, ConnectionLost
-from loader.events import (
+from loader.listen.metrics import Metrics
+from loader.results import Counts, FileResult, LoadResult, Note
+from loader.results.events import (
     BarsWritten,
     Committed,
     FileDone,
@@ -17,8 +19,6 @@ from loader.events import (
     RunDone,
     RunStarted,
 )
-from loader.listen.metrics import Metrics
-from loader.results import Counts, FileResult, LoadResult, Note
 from loader.store.metrics.bounded import Bounded
 from loader.store.metrics.families import FAMILIES
 

@@ -10,9 +10,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from loader.errors import SettingsError
-from loader.events import BarsWritten, Committed
 from loader.listen.metrics import check_ways, exporting
 from loader.results import Counts
+from loader.results.events import BarsWritten, Committed
 
 JOB = {"job_name": "nightly", "mode": "backfill"}
 RUN = {**JOB, "provider": "p"}
@@ -85,7 +85,7 @@ def test_jobs_share_the_file_even_at_once(tmp_path: Path) -> None:
 def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "mdload.prom"
     code = (
-        "import sys\nfrom loader.events import BarsWritten\n"
+        "import sys\nfrom loader.results.events import BarsWritten\n"
         "from loader.listen.metrics import exporting\n"
         "for _ in range(10):\n"
         "    with exporting('nightly', 'p', textfile=sys.argv[1]) as (told,):\n"

@@ -14,9 +14,9 @@ from urllib.request import urlopen
 import pytest
 
 from loader.errors import SettingsError
-from loader.events import Committed
 from loader.listen.metrics import exporting, serve
 from loader.results import Counts
+from loader.results.events import Committed
 
 
 def free_port() -> int:

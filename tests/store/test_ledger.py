@@ -17,7 +17,6 @@ import pytest
 from loader.bars import SCHEMA
 from loader.db.arrow import connect
 from loader.errors import UnreadableFile
-from loader.events import Event, FileNote, RowsDone
 from loader.ingest import pipeline
 from loader.ingest.attempts import load_file
 from loader.ingest.pipeline import load
@@ -25,6 +24,7 @@ from loader.ingest.run import LoadRun
 from loader.ingest.run.turns import Way
 from loader.read.sources import Source, find
 from loader.results import Counts, FileResult, LoadResult
+from loader.results.events import Event, FileNote, RowsDone
 from loader.settings import RejectLimit, Settings
 from loader.store.runs import ledger
 from tests.support.sql import fetch

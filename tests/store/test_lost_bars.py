@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from loader.bars import SCHEMA
-from loader.events import Event, FileNote
 from loader.ingest.pipeline import load
 from loader.read.sources import find
+from loader.results.events import Event, FileNote
 from loader.settings import Settings
 from tests.conftest import Ran, needs_timescale, plain_only
 from tests.support.sql import fetch

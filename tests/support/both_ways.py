@@ -11,10 +11,10 @@ from typing import Any
 
 import polars as pl
 
-from loader.events import BarsWritten, Event, RowsDone
 from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.results import LoadResult
+from loader.results.events import BarsWritten, Event, RowsDone
 from loader.settings import Settings
 from tests.support.sql import fetch
 

@@ -13,10 +13,10 @@ import polars as pl
 import psycopg
 
 from loader.bars import SCHEMA, VALUES
-from loader.events import Event
 from loader.ingest.pipeline import load
 from loader.read.sources import find
 from loader.results import LoadResult
+from loader.results.events import Event
 from loader.settings import RejectLimit, Settings
 from tests.support.sql import fetch
 

@@ -16,14 +16,14 @@ from loader.bars.words import Words
 from loader.errors import ColumnMismatch
 
 Stamp = Literal["start", "end"]
-#: So many times are enough to see that most zones do not fit.
+#: A sample of this many times shows that most zones do not fit.
 _FEW: Final = 500
-#: And so few for what one file of thousands must not pay for.
+#: A quicker first look takes this many, so that each of thousands of files costs little.
 _VERY_FEW: Final = 4
-#: So many days, or bars of one, that a session is no chance where nobody names its zone: fewer
-#: bars than these days never are.
+#: Without a named zone, a session counts from this many days on, or from this many bars of a day:
+#: less may be chance. A file with fewer bars than `_MANY` cannot show one.
 _MANY, _MANY_BARS = 3, 8
-#: Of these days, so many have to open and close with the session; a half day does not.
+#: The share of these days that must open and close with the session; a half day does not.
 _MOST: Final = 0.8
 _ASK: Final = "say it: --stamp start or --stamp end"
 #: Longer bars than these seldom fill a day by chance from its second bar on.

@@ -114,7 +114,7 @@ def _prices(rows: pl.DataFrame) -> list[Factors]:
 
 
 def _with_one_factor(known: pl.DataFrame) -> pl.DataFrame:
-    """With `factor`, that of most bars of a group; null if there is none."""
+    """Adds `factor`, the factor of most bars of a group, or null."""
     near = (_OWN / _OWN.median() - 1).abs() < _LOOSE
     close, old_close = pl.col("close").filter(near), pl.col("old_close").filter(near)
     middles = known.group_by("group").agg(

@@ -14,8 +14,16 @@ from loader.client.live.source import Source
 from loader.client.live.spill import Spill
 from loader.client.live.writer import FeedWriter, Flush
 from loader.errors import Cancelled, MdloadError, SettingsError
-from loader.events import Event, FileDone, FileNote, FileStarted, Listener, RunDone, RunStarted
 from loader.results import FileResult, FileState, LoadResult, Note, RunStatus
+from loader.results.events import (
+    Event,
+    FileDone,
+    FileNote,
+    FileStarted,
+    Listener,
+    RunDone,
+    RunStarted,
+)
 from loader.settings import Settings
 from loader.store.runs import ActiveRun, JobRunTracker
 from loader.store.runs.fingerprint import compute_config_fingerprint

@@ -17,11 +17,11 @@ from loader.client.sessions import Sessions
 from loader.client.transaction import Spelling, Transaction
 from loader.db import retries
 from loader.errors import Cancelled, ConnectionLost, DatabaseError
-from loader.events import Event, FileNote, RowsDone
 from loader.ingest import books
 from loader.ingest.tally import Tally
 from loader.lazy import dataclass
 from loader.results import Counts, FileResult, Note
+from loader.results.events import Event, FileNote, RowsDone
 
 #: Seconds without a server until lines go to disk.
 _LASTING: Final = 2.0

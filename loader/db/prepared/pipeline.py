@@ -143,4 +143,4 @@ def _text(param: Any) -> bytes | None:
             return float.__repr__(param).encode()
         case datetime():
             return param.isoformat().encode()
-    raise TypeError(f"a {type(param).__name__} is no parameter of a statement")
+    raise TypeError(f"a statement cannot take a {type(param).__name__}")

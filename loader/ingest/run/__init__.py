@@ -17,7 +17,6 @@ from loader.dialects.known import known_dialects
 from loader.dialects.own import from_tables
 from loader.dialects.siblings import Siblings
 from loader.errors import Cancelled, DatabaseError
-from loader.events import Event
 from loader.ingest.known_at import known_at
 from loader.ingest.mergers import DryMerger, Keeper
 from loader.ingest.run import durable
@@ -27,6 +26,7 @@ from loader.lazy import dataclass
 from loader.read.formats import Reading
 from loader.read.sources import Source
 from loader.results import FileResult
+from loader.results.events import Event
 from loader.settings import Settings
 from loader.store import quarantine
 from loader.store.compare import Diff

@@ -7,9 +7,9 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
-from loader.events import FileDone, FileNote, FileStarted
 from loader.ingest.run.losses import Loss
 from loader.results import FileResult, Note
+from loader.results.events import FileDone, FileNote, FileStarted
 from loader.store.runs import ledger
 
 if TYPE_CHECKING:

@@ -13,15 +13,6 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from loader.errors import Cancelled, DatabaseError, MdloadError
-from loader.events import (
-    BarsWritten,
-    Committed,
-    FileDone,
-    FileNote,
-    FileOpened,
-    FileStarted,
-    RowsDone,
-)
 from loader.ingest.run import alike, patterns
 from loader.ingest.run.alike import Series
 from loader.ingest.run.hashed import Hashed
@@ -31,6 +22,15 @@ from loader.read.batch import Location, RawBatch
 from loader.read.formats import read
 from loader.read.sources import identity
 from loader.results import Counts, FileResult
+from loader.results.events import (
+    BarsWritten,
+    Committed,
+    FileDone,
+    FileNote,
+    FileOpened,
+    FileStarted,
+    RowsDone,
+)
 from loader.store import spellings
 from loader.store.merge import together
 from loader.store.merge.together import Booking

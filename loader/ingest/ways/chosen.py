@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from loader.errors import SettingsError
-from loader.events import Listener
 from loader.ingest import pipeline
 from loader.ingest.ways.processes.process import Process
 from loader.ingest.ways.processes.team import processes_of, started
 from loader.read.sources import Source
 from loader.results import LoadResult
+from loader.results.events import Listener
 from loader.settings import Settings
 from loader.settings.datasets import TENANT
 

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from prometheus_client import CollectorRegistry, start_http_server
 
 from loader.errors import SettingsError
-from loader.events import Listener
 from loader.listen.metrics.gateway import Gateway
 from loader.listen.metrics.run import Metrics, RunMetrics
 from loader.listen.metrics.textfile import Textfile
 from loader.results import Mode
+from loader.results.events import Listener
 
 _log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from typing import Final, get_args
 from prometheus_client import CollectorRegistry
 
 from loader.check.reasons import REASONS
-from loader.events import BarsWritten, Committed, Event, FileDone, RunDone
 from loader.results import Counts, FileResult, FileState, LoadResult, Mode, RunStatus
+from loader.results.events import BarsWritten, Committed, Event, FileDone, RunDone
 from loader.results.history import Action, FindingKind, History
 from loader.store.metrics.bounded import OTHER
 from loader.store.metrics.collectors import collectors

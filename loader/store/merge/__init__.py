@@ -23,8 +23,8 @@ from loader.store.timescale import chunks
 #: Approximate rows per COPY. The driver learns of a conflict only at the end of a COPY; between two
 #: of them the encoder and the server wait for each other.
 _COPY_ROWS = 1_000_000
-#: After so many batches of new bars alone, the next one is expected to be another: to insert such
-#: bars takes a tenth less time than to be ready for stored ones, which then take a round trip more.
+#: After this many batches of new bars alone, a batch is first only inserted, which takes a tenth
+#: less time than the whole merge. If some of its bars are stored, it takes one more round trip.
 LIKELY_NEW = 3
 _ALWAYS = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 

@@ -10,8 +10,8 @@ from weakref import WeakKeyDictionary
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from loader.events import BarsWritten, Method
 from loader.results import STATUSES, Counts, Mode, RunStatus
+from loader.results.events import BarsWritten, Method
 from loader.store.metrics import families
 from loader.store.metrics.bounded import Bounded
 

@@ -15,11 +15,11 @@ import polars as pl
 from loader import bars
 from loader.dialects.filenames import wanted
 from loader.dialects.siblings import Siblings
-from loader.events import Event
 from loader.ingest.run import LoadRun, Others
 from loader.lazy import dataclass
 from loader.read.sources import Source
 from loader.results import FileResult
+from loader.results.events import Event
 from loader.settings import Settings
 from loader.store.timescale.chunks import HourCounts
 

@@ -18,7 +18,6 @@ from functools import partial
 from typing import IO, Any, Final, NoReturn
 
 from loader.db.arrow import Connection
-from loader.events import Event
 from loader.ingest.attempts import load_file, was_not_loaded
 from loader.ingest.run import LoadRun
 from loader.ingest.run.turns import first_together
@@ -26,6 +25,7 @@ from loader.ingest.ways.processes.brief import Answer, Asked, Brief, Hours
 from loader.ingest.ways.processes.process import READY
 from loader.read import memory
 from loader.results import FileResult
+from loader.results.events import Event
 
 #: Seconds for a load to end by itself once it is cancelled.
 _PATIENCE: Final = 2.0

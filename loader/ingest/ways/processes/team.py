@@ -10,7 +10,6 @@ from functools import partial
 from threading import Lock
 
 from loader.errors import Cancelled, DatabaseError, MdloadError
-from loader.events import Committed, FileDone, FileNote, FileStarted, RowsDone
 from loader.ingest.attempts import load_file, recorded, recorded_for
 from loader.ingest.pipeline import HERE, side_by_side
 from loader.ingest.run import STOPPED, LoadRun
@@ -20,6 +19,7 @@ from loader.ingest.ways.processes.brief import Asked, Brief, spanned
 from loader.ingest.ways.processes.process import Gone, Process
 from loader.read.sources import Source, content_hash
 from loader.results import FileResult, Note
+from loader.results.events import Committed, FileDone, FileNote, FileStarted, RowsDone
 from loader.settings import Settings
 from loader.store.runs import ledger
 

@@ -16,7 +16,6 @@ from loader.check.ragged import from_first_fit
 from loader.check.unique import UniqueBatch
 from loader.db.arrow import Connection
 from loader.errors import TooManyRejects, Unfinished
-from loader.events import Committed, FileOpened, RowsDone
 from loader.ingest.books import FileEntry
 from loader.ingest.notes import FileNotes
 from loader.ingest.part import Part, counts_of, refuse_part, write_part
@@ -32,6 +31,7 @@ from loader.read.formats import read
 from loader.read.sources import Identity, Source, identity
 from loader.read.spool import Spool
 from loader.results import FileResult, noted
+from loader.results.events import Committed, FileOpened, RowsDone
 from loader.settings.datasets import BARS_OHLCV, Dataset
 from loader.store.compare import PendingDiff
 from loader.store.runs import ledger

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from loader.db.rows import connect
 from loader.errors import SettingsError
-from loader.events import Listener
 from loader.ingest import pipeline
 from loader.ingest.run import LoadMode, LoadRun
 from loader.ingest.ways.tenants import layout
@@ -15,6 +14,7 @@ from loader.ingest.ways.tenants.attempt import Tenant, TenantFile
 from loader.lazy import dataclass
 from loader.read.sources import Identity, Source
 from loader.results import FileResult, LoadResult
+from loader.results.events import Listener
 from loader.settings import Settings
 from loader.settings.datasets import Dataset, dataset
 from loader.store import schema

@@ -14,7 +14,6 @@ from typing import Any, Final
 from distributed import Client, Future, KilledWorker
 
 from loader.errors import MdloadError, SettingsError
-from loader.events import FileDone, FileNote, FileStarted, RowsDone
 from loader.ingest.attempts import recorded, recorded_for
 from loader.ingest.run import LoadRun
 from loader.ingest.ways.processes.brief import Brief
@@ -23,6 +22,7 @@ from loader.ingest.ways.workers.brief import Briefed, environment
 from loader.ingest.ways.workers.cluster import refill
 from loader.read.sources import Source
 from loader.results import FileResult, Note
+from loader.results.events import FileDone, FileNote, FileStarted, RowsDone
 from loader.settings import Place
 
 #: Seconds after which the client looks after the workers.

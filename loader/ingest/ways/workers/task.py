@@ -12,13 +12,13 @@ from distributed import Reschedule, Worker, get_worker
 
 from loader.db.arrow import connect
 from loader.errors import Cancelled, DatabaseError, MdloadError
-from loader.events import Event, FileDone, RowsDone
 from loader.ingest.attempts import load_file, was_not_loaded
 from loader.ingest.ways.processes.brief import Hours, spanned
 from loader.ingest.ways.workers.brief import Briefed
 from loader.lazy import dataclass
 from loader.read.sources import Source
 from loader.results import FileResult
+from loader.results.events import Event, FileDone, RowsDone
 from loader.store.runs import ledger
 from loader.store.timescale.chunks import HourCounts
 
