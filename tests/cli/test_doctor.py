@@ -17,7 +17,7 @@ from loader.store.schema import LOCK, head
 from loader.survey.doctor.disk import room
 from loader.survey.doctor.rights import needed, rights
 from loader.survey.doctor.server import skew
-from tests.conftest import CITUS, TIMESCALE, not_on_citus, plain_only
+from tests.conftest import CITUS, TIMESCALE, needs_timescale, not_on_citus, plain_only
 from tests.support.granted import granted
 from tests.support.jobs import STALLED, bars, config, running, stalled
 from tests.support.sql import wait_for
@@ -110,6 +110,7 @@ def test_the_embedded_server_is_left_to_the_next_load(mdload: Run) -> None:
         "the embedded server",
     )
     assert found["schema"]["what"].endswith("no tables of mdload yet; the next load sees to that")
+    assert found["tables"]["what"].endswith("do not exist yet; the next load sees to that")
     assert found["space"]["what"].endswith("are free on its disk")
 
 
@@ -122,6 +123,14 @@ def test_the_schema(doctor: Run, database_url: str, empty_url: str) -> None:
     assert (code, checks["schema"]) == (
         6, ("fail", "the database has no tables of mdload yet", "run: mdload migrate"),
     )  # fmt: skip
+    assert checks["tables"] == (
+        "fail", "the tables of bars do not exist yet", "run: mdload migrate",
+    )  # fmt: skip
+    assert checks["rights"][:2] == (
+        "ok", "the role 'postgres' may do all that can be checked before the tables exist",
+    )  # fmt: skip
+    assert checks["timescaledb"][0] == "ok"
+    assert "bars_ohlcv" not in checks["timescaledb"][1]
     assert "runs" not in checks
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("UPDATE mdload_alembic_version SET version_num = '0001'")
@@ -138,6 +147,34 @@ def test_the_schema(doctor: Run, database_url: str, empty_url: str) -> None:
             "mdload's tables are in the schema 'market', where this connection does not look",
             "end the URL with ?options=-csearch_path%3Dmarket",
         )  # fmt: skip
+
+
+@needs_timescale
+def test_timescaledb_before_the_tables_exist(doctor: Run, empty_url: str) -> None:
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION timescaledb")
+    state, what, hint = doctor(empty_url)[1]["timescaledb"]
+    assert (state, what.partition(", ")[2], hint) == ("ok", "without a table of bars yet", None)
+
+
+def test_tables_that_this_connection_does_not_find(
+    doctor: Run, forked: Run, empty_url: str
+) -> None:
+    assert forked("--database", empty_url, "migrate").code == 0
+    elsewhere = f"{empty_url}&options=-csearch_path%3Dmarket"
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA market")
+        assert doctor(elsewhere)[1]["tables"] == (
+            "fail", "the tables of bars are out of this connection's reach",
+            "end the URL with ?options=-csearch_path%3Dpublic",
+        )  # fmt: skip
+        connection.execute("DROP TABLE bars_ohlcv, bars_ohlcv_revisions CASCADE")
+    code, checks = doctor(empty_url)
+    assert (code, checks["schema"][0], checks["tables"]) == (
+        6, "ok",
+        ("fail", "bars_ohlcv and its revisions were dropped: the schema is at its newest revision",
+         "restore them from a backup of this database"),
+    )  # fmt: skip
 
 
 def test_a_server_that_only_reads(doctor: Run, database_url: str) -> None:
@@ -324,6 +361,10 @@ def test_who_may_not_load_is_told_how_to_be_let(doctor: Run, database_url: str) 
         assert code == 6
         assert checks["schema"][:2] == (
             "fail", "mdload's tables are in the schema 'public', which this role may not enter",
+        )  # fmt: skip
+        assert checks["tables"] == (
+            "fail", "the tables of bars are out of this connection's reach",
+            "it lacks rights: see rights",
         )  # fmt: skip
         assert checks["rights"] == (
             "fail", "the role 'stranger' lacks rights that loads need",

@@ -21,7 +21,7 @@ def tables(session: Session) -> Check:
     name = place["name"]
     if not place["current"] and place["searched"] and not place["usable"]:
         told = f"mdload's tables are in the schema {name!r}, which this role may not enter"
-        return Check("schema", "fail", told, "it lacks rights: see the next check")
+        return Check("schema", "fail", told, "it lacks rights: see rights")
     if not place["current"]:
         told = f"mdload's tables are in the schema {name!r}, where this connection does not look"
         hint = f"end the URL with ?options=-csearch_path%3D{quote(quote(name))}"
@@ -40,6 +40,8 @@ def bars(session: Session) -> Check:
     """Whether the tables of bars have the columns and the key that mdload made, and no trigger of
     others that can keep rows out."""
     columns, keys, triggers, _ = session.one("bars_state")
+    if columns is None:
+        return _without(tables(session))
     if found := shape.altered(columns, keys):
         return Check("tables", "fail", *found)
     if triggers:
@@ -52,6 +54,20 @@ def bars(session: Session) -> Check:
         told = f"{role} may create functions in the schema of the bars, which loads might run"
         return Check("tables", "warn", told, f"REVOKE CREATE ON SCHEMA {schema} FROM {role};")
     return Check("tables", "ok", "the bars have mdload's columns and key")
+
+
+def exist(session: Session) -> bool:
+    """Whether this connection finds a table of bars."""
+    return session.one("bars_state")[0] is not None
+
+
+def _without(schema: Check) -> Check:
+    """The finding where this connection finds no table of bars. `schema` is that of `tables`."""
+    if schema.state == "ok":
+        told = "bars_ohlcv and its revisions were dropped: the schema is at its newest revision"
+        return Check("tables", "fail", told, "restore them from a backup of this database")
+    told = "do not exist yet" if schema.hint == _MIGRATE else "are out of this connection's reach"
+    return Check("tables", "fail", f"the tables of bars {told}", schema.hint)
 
 
 def left_to_loads(check: Check) -> Check:

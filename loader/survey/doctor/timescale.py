@@ -7,6 +7,7 @@ from typing import Final
 
 from loader.db.rows import Row, Session
 from loader.store.timescale import OLDEST, Extension, recompress
+from loader.survey.doctor import tables
 from loader.survey.doctor.check import Check, State
 from loader.text import bytes_, counted, duration, utc
 
@@ -31,12 +32,15 @@ def timescaledb(session: Session) -> Check:
     if not found:
         there = session.rows("timescale_available")[0]["version"]
         told = f"not in this database, though the server has {there}" if there else "not installed"
-        return Check("timescaledb", "ok", f"{told}: bars_ohlcv is a plain table")
+        plain = ": bars_ohlcv is a plain table" if tables.exist(session) else ""
+        return Check("timescaledb", "ok", told + plain)
     extension = Extension(**found[0])
     version = extension.version
     if extension.number < OLDEST:
         update = "ALTER EXTENSION timescaledb UPDATE; to 2.16 or newer"
         return Check("timescaledb", "fail", f"version {version} is too old", update)
+    if not tables.exist(session):  # the finding on the schema has the next step
+        return Check("timescaledb", "ok", f"version {version}, without a table of bars yet")
     bars = session.rows("bars_hypertable")
     state, told, hint = _bars(bars[0], extension) if bars else (
         "warn", "but bars_ohlcv is a plain table, migrated before it came", _ENABLE,
