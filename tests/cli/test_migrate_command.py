@@ -9,6 +9,7 @@ import psycopg
 
 from loader.store import schema
 from tests.conftest import ROOT
+from tests.support.granted import run_roles_sql
 
 
 def test_an_empty_database_then_one_that_is_there(
@@ -46,7 +47,7 @@ def test_roles_are_printed(mdload: Callable[..., Any], database_url: str) -> Non
     assert mdload("migrate", "--roles", "--json").json() == {"sql": printed.out}
     assert mdload("migrate", "--roles", "--sql").code == 2
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(printed.out.encode())
+        run_roles_sql(connection)
         found = connection.execute(
             "SELECT has_table_privilege('mdload_loader', 'bars_ohlcv', 'INSERT'),"
             " has_table_privilege('mdload_loader', 'bars_ohlcv', 'DELETE')"
