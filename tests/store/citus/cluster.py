@@ -92,7 +92,12 @@ def distributed() -> Iterator[str]:
     cluster.on_each("postgres", f"CREATE DATABASE {name}")
     try:
         cluster.on_each(name, "CREATE EXTENSION citus")
-        with psycopg.connect(cluster.named(name), autocommit=True) as connection:
+        with (
+            psycopg.connect(cluster.url, autocommit=True) as one,
+            psycopg.connect(cluster.named(name), autocommit=True) as connection,
+        ):
+            # It writes the servers' roles anew, which two test processes cannot do at once.
+            one.execute("SELECT pg_advisory_lock(hashtext('citus_add_node'))")
             connection.execute("SELECT citus_set_coordinator_host(%s, %s)", cluster.nodes[0])
             for node in cluster.nodes[1:]:
                 connection.execute("SELECT citus_add_node(%s, %s)", node)
