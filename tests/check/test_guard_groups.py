@@ -46,7 +46,11 @@ class Kind:
 
 def made(kinds: Iterable[Kind]) -> pl.DataFrame:
     """Changed bars of several groups, mixed."""
-    rows = [row for group, kind in enumerate(kinds) for row in rows_of(7 * group, kind)]
+    return framed(row for group, kind in enumerate(kinds) for row in rows_of(7 * group, kind))
+
+
+def framed(made: Iterable[tuple[Any, ...]]) -> pl.DataFrame:
+    rows = list(made)
     random.Random(len(rows)).shuffle(rows)
     floats = [*VALUES, *(f"old_{name}" for name in VALUES)]
     schema = {"group": pl.UInt32(), "ts": bars.SCHEMA["ts"], **dict.fromkeys(floats, pl.Float64())}
@@ -55,7 +59,7 @@ def made(kinds: Iterable[Kind]) -> pl.DataFrame:
 
 def rows_of(group: int, kind: Kind) -> list[tuple[Any, ...]]:
     chance = random.Random(repr(kind))
-    stretches = [chance.choice((chance.uniform(0.7, 0.999), 0.5, 1.0)) for _ in range(4)]
+    stretches = [chance.choice((chance.uniform(0.7, 1.3), 0.5, 1.0)) for _ in range(4)]
     one = chance.choice((0.9934, 0.5, 2.0, 3.0, 1 / 3, 7.13, 0.1, 10.0, 100.0, 0.001, 1.0004))
     price, rows = kind.level, []
     for at in range(kind.bars):
@@ -202,6 +206,23 @@ def test_groups_of_each_kind_are_among_those_that_are_compared() -> None:
     assert {len(each.steps) for each in of_amounts} >= {1, 2, 3, 4}
     silent = {"noise", "correction", "nothing", "drift"}
     assert not silent & {kinds[each.group // 7].change for each in (*of_factors, *of_amounts)}
+
+
+def test_two_small_factors_tell_where_they_move_more_than_half_of_the_prices() -> None:
+    """By more than their rounding: those of high prices, not of low ones."""
+    chance, rows = random.Random(1), []
+    for group in range(300):
+        high = chance.sample(range(40), chance.choice((19, 20, 21)))
+        factor = 1 + chance.choice((-1, 1)) * chance.uniform(0.0035, 0.0045)
+        for at in range(40):
+            old = rounded([chance.uniform(*((14, 16) if at in high else (2, 2.2)))] * 4, 2)
+            new = rounded((price * (factor if at < 20 else factor**2) for price in old), 2)
+            rows.append((group, T0 + at * HOUR, *new, 5.0, *old, 5.0))
+    changed = framed(rows)
+    wanted = slow_guard.factors(changed)
+    assert_same(factors(changed), wanted)
+    assert 10 < len(wanted) < 150
+    assert {len(each.stretches) for each in wanted} >= {2}
 
 
 NUMBERS: Final = st.one_of(

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Final, Literal
 
 import polars as pl
 
 from loader import bars
-from loader.check.guard.rounding import plain, power_of_ten, slack, with_units
+from loader.check.guard.rounding import (
+    MOST,
+    NOISE,
+    plain,
+    power_of_ten,
+    slack,
+    with_units,
+)
 from loader.lazy import dataclass
 
 #: Fewer bars say nothing.
@@ -18,6 +26,8 @@ _SHARE: Final = 0.95
 _LOOSE: Final = 0.02
 #: Smaller factors are not told from rounding.
 _LEAST_FACTOR: Final = 5e-4
+#: Prices that move by more than so many times their rounding tell a factor.
+_TIMES: Final = 3
 #: Bars for which a factor that changes with time must stay.
 _STRETCH: Final = 5
 
@@ -164,13 +174,26 @@ def _telling(held: pl.DataFrame) -> pl.DataFrame:
     """The factors of long stretches that tell, by the prices of all bars of their group."""
     stretches = held.group_by("group", "stretch").agg(_FACTOR.first(), bars=pl.len())
     long = stretches.filter(pl.col("bars") >= _STRETCH, (_FACTOR - 1).abs() > _LEAST_FACTOR)
-    rows = held.select("group", "close", "old_close", "unit", "old_unit")
-    found = [long.clear()]
-    for each in long.partition_by("stretch"):  # one of each group
-        tried = rows.join(each, on="group", maintain_order="left").set_sorted("group")
-        tells = tried.group_by("group").agg(tells=_tells(_FACTOR)).filter("tells")
-        found.append(each.join(tells, on="group", how="semi"))
-    return pl.concat(found).select("group", "stretch", "factor")
+    above, below = _moving()
+    # The factors that move more than half of the bars.
+    limits = held.group_by("group").agg(
+        above=above.quantile(0.5, "higher"), below=below.quantile(0.5, "lower")
+    )
+    stays = _FACTOR.is_between("below", "above")
+    return long.join(limits, on="group").filter(~stays).select("group", "stretch", "factor")
+
+
+def _moving() -> tuple[pl.Expr, pl.Expr]:
+    """The factors above and below which a bar's price moves by more than its rounding: `_tells`
+    solved for the factor."""
+    new, old = (0.505 * _TIMES * unit for unit in _UNITS)
+    price = pl.col("old_close").abs()
+    noise = _TIMES * NOISE * pl.col("close").abs()
+    most = (noise + _TIMES * MOST * pl.col("close").abs()) / price
+    rounded = (price + new + noise) / pl.when(price > old).then(price - old)
+    above = pl.min_horizontal(rounded, 1 + most)
+    below = pl.max_horizontal((price - new - noise) / (price + old), 1 - most)
+    return above.fill_nan(math.inf), below.fill_nan(-math.inf)
 
 
 def _named(held: pl.DataFrame) -> list[Factors]:
@@ -282,7 +305,7 @@ def _fits(factor: pl.Expr) -> pl.Expr:
 def _tells(factor: pl.Expr) -> pl.Expr:
     """Whether the factor of a group moves prices by more than their rounding."""
     moved = (pl.col("old_close") * (factor - 1)).abs()
-    least = 3 * slack(pl.col("close"), factor, _UNITS)
+    least = _TIMES * slack(pl.col("close"), factor, _UNITS)
     tells = (factor.first() - 1).abs() > _LEAST_FACTOR
     return factor.first().is_finite() & tells & ((moved > least).mean() > 0.5)
 

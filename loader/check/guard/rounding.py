@@ -12,7 +12,7 @@ _DIGITS: Final = 10
 #: Numbers that went through 32 bits differ by less than this.
 NOISE: Final = 2e-6
 #: No rounding excuses more than this share of a number.
-_MOST: Final = 0.005
+MOST: Final = 0.005
 _PARTS: Final = 20
 
 
@@ -53,7 +53,7 @@ def _are_whole(values: pl.Expr, digits: int) -> pl.Expr:
 
 
 def slack(
-    new: pl.Expr, factor: pl.Expr, units: tuple[pl.Expr, pl.Expr], most: float = _MOST
+    new: pl.Expr, factor: pl.Expr, units: tuple[pl.Expr, pl.Expr], most: float = MOST
 ) -> pl.Expr:
     """How far `new` may be from an old value times `factor`; `units` are those of new and old."""
     rounding = 0.505 * (units[0] + factor.abs() * units[1])
