@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from loader import bars
 from loader.check.guard.differences import differences
 from loader.check.guard.factors import factors
-from loader.check.guard.rounding import unit, with_units
+from loader.check.guard.rounding import of_groups, unit, units
 from loader.check.guard.shift import shifts
 from tests.support import slow_guard
 
@@ -237,7 +237,7 @@ def test_each_group_has_the_unit_of_its_own_values(groups: list[list[tuple[float
     rows = [(n, *pair) for n, pairs in enumerate(groups) for pair in pairs]
     rows = random.Random(len(rows)).sample(rows, len(rows))
     frame = pl.DataFrame(rows, schema=["group", "x", "y"], orient="row")
-    found = with_units(frame, both=["x", "y"], one=["y"])
+    found = of_groups(frame, units(frame, both=["x", "y"], one=["y"]))
     assert found.select("group", "x", "y").rows() == rows
     for group, pairs in enumerate(groups):
         told = found.filter(pl.col("group") == group).select("both", "one").unique().rows()

@@ -9,7 +9,7 @@ import polars as pl
 
 from loader import bars
 from loader.check.guard.factors import LEAST
-from loader.check.guard.rounding import NOISE, with_units
+from loader.check.guard.rounding import NOISE, of_groups, units
 from loader.lazy import dataclass
 
 _SHARE: Final = 0.95
@@ -83,7 +83,7 @@ def _steps(rows: pl.DataFrame) -> pl.DataFrame:
     rounding = 0.505 * (pl.col("unit") + pl.col("old_unit"))
     slack = rounding + NOISE * pl.max_horizontal(pl.col("close").abs(), pl.col("old_close").abs())
     held = (
-        with_units(rows, unit=bars.PRICES, old_unit=_OLD)
+        of_groups(rows, units(rows, unit=bars.PRICES, old_unit=_OLD))
         .with_columns(slack=slack)
         .filter(pl.col("spread") <= 2 * pl.col("slack"), _AMOUNT.abs() > 3 * pl.col("slack"))
     )

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
+from functools import cache
 from typing import Final, Literal
 
 import polars as pl
 
 from loader import bars
-from loader.check.guard.rounding import (
-    MOST,
-    NOISE,
-    plain,
-    power_of_ten,
-    slack,
-    with_units,
+from loader.check.guard.fitting import (
+    LEAST_FACTOR,
+    OLD,
+    apart,
+    fits,
+    limits,
+    moves,
+    own,
+    same_prices,
 )
+from loader.check.guard.rounding import of_groups, plain, power_of_ten, units
+from loader.check.guard.volumes import have_volumes, holding, one_factor, with_units
 from loader.lazy import dataclass
 
 #: Fewer bars say nothing.
@@ -24,18 +28,10 @@ LEAST: Final = 20
 _SHARE: Final = 0.95
 #: A first look at all groups may let pass what the second look refuses, but not the other way.
 _LOOSE: Final = 0.02
-#: Smaller factors are not told from rounding.
-_LEAST_FACTOR: Final = 5e-4
-#: Prices that move by more than so many times their rounding tell a factor.
-_TIMES: Final = 3
 #: Bars for which a factor that changes with time must stay.
 _STRETCH: Final = 5
 
-_OLD: Final = tuple(f"old_{price}" for price in bars.PRICES)
 _OWN, _FACTOR = pl.col("own"), pl.col("factor")
-_UNITS: Final = pl.col("unit"), pl.col("old_unit")
-_VOLUME, _OLD_VOLUME = pl.col("volume"), pl.col("old_volume")
-_VOLUME_UNITS: Final = pl.col("volume_unit"), pl.col("old_volume_unit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,100 +68,120 @@ def factors(changed: pl.DataFrame) -> list[Factors]:
     """The groups that are explained by factors. `changed` has ts, prices, volume, the stored values
     as `old_open` …, and `group` (int). All groups are looked at together: a vendor may correct
     thousands of series at once."""
-    of_prices, of_volumes = _worth_a_look(changed)
+    rows = changed.sort("group", "ts", maintain_order=True)
+    by_group = rows.select(_first_look()).group_by("group").agg(_first_shares())
+    of_prices, of_volumes = [], []
+    for group, number, prices, far, volumes in by_group.iter_rows():
+        if number >= LEAST and prices >= _SHARE and far:
+            of_prices.append(group)
+        elif number >= LEAST and volumes >= _SHARE:  # prices are as stored
+            of_volumes.append(group)
     found = []
-    if of_prices.height:
-        found += _prices(_rows(changed, of_prices))
-    if of_volumes.height:
-        found += _volumes(_rows(changed, of_volumes))
+    for groups, explained in (of_prices, _prices), (of_volumes, _volumes):
+        if groups:
+            some = rows
+            if len(groups) < by_group.height:
+                some = rows.filter(pl.col("group").is_in(groups))
+            found += explained(some.with_columns(bars=pl.len().over("group")))
     return sorted(found, key=lambda explained: explained.group)
 
 
-def _worth_a_look(changed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The groups (with `bars`) in which prices may follow factors, and those in which volumes may
-    and prices are as stored. None is both."""
-    ratios = [pl.col(price) / pl.col(old) for price, old in zip(bars.PRICES, _OLD, strict=True)]
-    looked = changed.select(
-        "group",
-        ratio=_sum(bars.PRICES) / _sum(_OLD),
-        spread=(pl.max_horizontal(ratios) / pl.min_horizontal(ratios) - 1).abs(),
-        same=_same_prices(),
-        have_volumes=_have_volumes().fill_null(value=False),
+@cache
+def _first_look() -> tuple[pl.Expr, ...]:
+    ratios = [pl.col(price) / pl.col(old) for price, old in zip(bars.PRICES, OLD, strict=True)]
+    spread = (pl.max_horizontal(ratios) / pl.min_horizontal(ratios) - 1).abs()
+    return (
+        pl.col("group"),
+        (own() - 1).abs().alias("off"),
+        ((spread < _LOOSE) & ~same_prices()).alias("together"),
+        (same_prices() & have_volumes().fill_null(value=False)).alias("volumes"),
     )
-    together = pl.col("spread") < _LOOSE
-    by_group = looked.group_by("group").agg(
-        bars=pl.len(),
-        prices=(together & ~pl.col("same")).mean(),
-        far=(pl.col("ratio") - 1).abs().median() > _LEAST_FACTOR,
-        volumes=(pl.col("same") & pl.col("have_volumes")).mean(),
-    )
-    enough = pl.col("bars") >= LEAST
-    of_prices = by_group.filter(enough, pl.col("prices") >= _SHARE, pl.col("far"))
-    of_volumes = by_group.filter(enough, pl.col("volumes") >= _SHARE)
-    return of_prices.select("group", "bars"), of_volumes.select("group", "bars")
 
 
-def _rows(changed: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
-    found = changed.join(groups, on="group", maintain_order="left")
-    return found.sort("group", "ts", maintain_order=True)
+@cache
+def _first_shares() -> tuple[pl.Expr, ...]:
+    return (
+        pl.len().alias("bars"),
+        pl.col("together").mean().alias("prices"),
+        (pl.col("off").median() > LEAST_FACTOR).alias("far"),
+        pl.col("volumes").mean(),
+    )
 
 
 def _prices(rows: pl.DataFrame) -> list[Factors]:
     """Prices times one factor, or times one after the other."""
-    known = with_units(rows, unit=bars.PRICES, old_unit=_OLD).with_columns(
-        own=_sum(bars.PRICES) / _sum(_OLD)
-    )
-    known = _with_one_factor(_enough(known.filter(_OWN.is_finite() & (_OWN > 0))))
-    one = known.filter(_FACTOR.is_not_null() & _fits(_FACTOR))
-    held = one.with_columns(stretch=pl.lit(0, pl.UInt32()))
-    if (rest := known.filter(_FACTOR.is_null())).height:
-        held = pl.concat([held, _in_stretches(rest)])
-    return _named(held) if held.height else []
+    known = rows.with_columns(own=own())
+    known = of_groups(known, units(known, unit=bars.PRICES, old_unit=OLD))
+    rest = _enough(known.filter(_OWN.is_finite() & (_OWN > 0)))
+    held = []
+    for most_likely in (_plain_middles, _weighed):
+        if rest.height:
+            one, rest = _by_one_factor(rest, most_likely(rest))
+            held.append(one)
+    if rest.height:
+        held.append(_in_stretches(rest))
+    found = pl.concat(held) if held else rest
+    return _named(found) if found.height else []
 
 
-def _with_one_factor(known: pl.DataFrame) -> pl.DataFrame:
-    """Adds `factor`, the factor of most bars of a group, or null."""
-    near = (_OWN / _OWN.median() - 1).abs() < _LOOSE
+def _plain_middles(known: pl.DataFrame) -> pl.DataFrame:
+    """The `factor` of each group that is in the middle of those of its bars, as a plain number."""
+    middles = known.group_by("group").agg(_OWN.median().alias("factor"))
+    numbers = [plain(middle) for middle in middles["factor"]]
+    return middles.with_columns(factor=pl.Series(numbers, dtype=pl.Float64()))
+
+
+def _weighed(known: pl.DataFrame) -> pl.DataFrame:
+    """The `factor` of each group by the closes near the middle, high prices before low ones."""
+    return known.group_by("group").agg(_by_weight())
+
+
+@cache
+def _by_weight() -> pl.Expr:
+    middle = _OWN.median()
+    near = (_OWN / middle - 1).abs() < _LOOSE
     close, old_close = pl.col("close").filter(near), pl.col("old_close").filter(near)
-    middles = known.group_by("group").agg(
-        middle=_OWN.median(), weighed=(close * old_close).sum() / (old_close**2).sum()
+    weighed = (close * old_close).sum() / (old_close**2).sum()
+    return pl.when(weighed == 0).then(middle).otherwise(weighed).alias("factor")
+
+
+def _by_one_factor(
+    known: pl.DataFrame, by_group: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The bars that fit the factor of their group, where it tells; and those of other groups."""
+    tried = of_groups(known, by_group).with_columns(fits=fits("factor"), moves=moves("factor"))
+    tried = tried.with_columns(is_told=_is_told())
+    held = tried.filter("fits", "is_told").select(
+        *known.columns, "factor", stretch=pl.lit(0, pl.UInt32())
     )
-    tried = known.join(
-        middles.select(
-            "group",
-            first=pl.Series([plain(middle) for middle in middles["middle"]], dtype=pl.Float64()),
-            second=pl.when(pl.col("weighed") == 0).then("middle").otherwise("weighed"),
-        ),
-        on="group",
-        maintain_order="left",
+    return held, tried.filter(~pl.col("is_told")).select(known.columns)
+
+
+@cache
+def _is_told() -> pl.Expr:
+    factor = _FACTOR.first()
+    tells = (
+        factor.is_finite() & ((factor - 1).abs() > LEAST_FACTOR) & (pl.col("moves").mean() > 0.5)
     )
-    fitting = [
-        pl.when(_fits(pl.col(name)).mean() >= _SHARE, _tells(pl.col(name)))
-        .then(pl.col(name).first())
-        for name in ("first", "second")
-    ]  # fmt: skip
-    found = tried.group_by("group").agg(factor=pl.coalesce(fitting))
-    return known.join(found, on="group", maintain_order="left")
+    return ((pl.col("fits").mean() >= _SHARE) & tells).over("group")
 
 
 def _in_stretches(known: pl.DataFrame) -> pl.DataFrame:
     """The bars of groups that follow one factor after the other, with `stretch`, and `factor`: null
     where it tells nothing."""
-    held = known.filter(_fits(_OWN))
+    held = known.filter(fits("own"))
     held = held.filter(pl.len().over("group") >= _SHARE * pl.col("bars"))
-    loose = 3 * slack(pl.col("close"), _OWN, _UNITS) / pl.col("old_close").abs()
-    opens = ((_OWN - _OWN.shift()).abs() > loose).fill_null(value=False)
+    opens = ((_OWN - _OWN.shift()).abs() > apart()).fill_null(value=False)
     held = held.with_columns(stretch=opens.cum_sum().over("group"))
     held = held.with_columns(factor=_OWN.median().over("group", "stretch"))
     # A ratio that moves on by little from bar to bar is not one factor.
-    is_one = _fits(_FACTOR).sum() >= _SHARE * pl.col("bars").first()
+    is_one = fits("factor").sum() >= _SHARE * pl.col("bars").first()
     are_few = pl.col("stretch").max() + 1 <= pl.len() / _STRETCH
     held = held.filter((is_one & are_few).over("group"))
-    telling = _telling(held)
     held = (
         held.drop("factor")
-        .join(telling, on=["group", "stretch"], how="left", maintain_order="left")
-        .select([*known.columns, "stretch"])
+        .join(_telling(held), on=["group", "stretch"], how="left", maintain_order="left")
+        .select(*known.columns, "factor", "stretch")
     )
     return held.filter(_FACTOR.count().over("group") >= _SHARE * pl.len().over("group"))
 
@@ -173,40 +189,27 @@ def _in_stretches(known: pl.DataFrame) -> pl.DataFrame:
 def _telling(held: pl.DataFrame) -> pl.DataFrame:
     """The factors of long stretches that tell, by the prices of all bars of their group."""
     stretches = held.group_by("group", "stretch").agg(_FACTOR.first(), bars=pl.len())
-    long = stretches.filter(pl.col("bars") >= _STRETCH, (_FACTOR - 1).abs() > _LEAST_FACTOR)
-    above, below = _moving()
+    long = stretches.filter(pl.col("bars") >= _STRETCH, (_FACTOR - 1).abs() > LEAST_FACTOR)
+    above, below = limits()
     # The factors that move more than half of the bars.
-    limits = held.group_by("group").agg(
+    least = held.group_by("group").agg(
         above=above.quantile(0.5, "higher"), below=below.quantile(0.5, "lower")
     )
     stays = _FACTOR.is_between("below", "above")
-    return long.join(limits, on="group").filter(~stays).select("group", "stretch", "factor")
-
-
-def _moving() -> tuple[pl.Expr, pl.Expr]:
-    """The factors above and below which a bar's price moves by more than its rounding: `_tells`
-    solved for the factor."""
-    new, old = (0.505 * _TIMES * unit for unit in _UNITS)
-    price = pl.col("old_close").abs()
-    noise = _TIMES * NOISE * pl.col("close").abs()
-    most = (noise + _TIMES * MOST * pl.col("close").abs()) / price
-    rounded = (price + new + noise) / pl.when(price > old).then(price - old)
-    above = pl.min_horizontal(rounded, 1 + most)
-    below = pl.max_horizontal((price - new - noise) / (price + old), 1 - most)
-    return above.fill_nan(math.inf), below.fill_nan(-math.inf)
+    return long.join(least, on="group").filter(~stays).select("group", "stretch", "factor")
 
 
 def _named(held: pl.DataFrame) -> list[Factors]:
     """Prices that follow factors, by what the volumes do."""
-    volumes = held.with_columns(matched=pl.len().over("group")).filter(_have_volumes())
-    volumes = _with_volume_units(volumes)
-    by_volume = _volume_factors(volumes)
-    loose = pl.min_horizontal(pl.lit(0.01), (_OWN - 1).abs() / 4)
-    off = slack(_VOLUME, 1 / _OWN, _VOLUME_UNITS, 0.05) + loose * _VOLUME
-    fits = (_VOLUME - _OLD_VOLUME / _OWN).abs() <= off
-    many = pl.len() >= pl.max_horizontal(pl.lit(LEAST), pl.col("matched").first() / 2)
-    splits = volumes.group_by("group").agg(split=many & _hold(fits, 1 / _OWN)).filter("split")
-    split = set(splits["group"])
+    volumes = held.with_columns(matched=pl.len().over("group")).filter(have_volumes())
+    by_volume: dict[int, float] = {}
+    split: set[int] = set()
+    if volumes.height:
+        volumes = with_units(volumes)
+        by_volume = one_factor(volumes, LEAST)
+        loose = pl.min_horizontal(pl.lit(0.01), (_OWN - 1).abs() / 4)
+        many = volumes.filter(pl.len().over("group") >= pl.col("matched") / 2)
+        split = set(holding(many.with_columns(times=1 / _OWN, loose=loose), LEAST)["group"])
     stretches: dict[int, list[Stretch]] = {}
     parts = held.filter(_FACTOR.is_not_null()).group_by("group", "stretch", maintain_order=True)
     for group, _, *values in parts.agg(
@@ -214,9 +217,8 @@ def _named(held: pl.DataFrame) -> list[Factors]:
     ).iter_rows():
         stretches.setdefault(group, []).append(Stretch(*values))
     found = []
-    for group, looked, matched in (
-        held.group_by("group").agg(pl.col("bars").first(), pl.len()).iter_rows()
-    ):
+    by_group = held.group_by("group").agg(pl.col("bars").first(), pl.len())
+    for group, looked, matched in by_group.iter_rows():
         own, volume = tuple(stretches[group]), by_volume.get(group)
         kind = "split" if group in split else _without_split(own, volume)
         found.append(Factors(kind, group, looked, matched, own, volume))
@@ -235,18 +237,11 @@ def _without_split(
 
 def _volumes(rows: pl.DataFrame) -> list[Factors]:
     """Volumes times one factor, or times the price, where prices are as stored."""
-    held = _enough(rows.filter(_same_prices() & _have_volumes()))
+    held = _enough(rows.filter(same_prices() & have_volumes()))
     if held.is_empty():
         return []
-    held = _with_volume_units(held)
-    by_volume = _volume_factors(held)
-    ratio = _VOLUME / _OLD_VOLUME
-    low, high = pl.col("low") * (1 - 1e-6), pl.col("high") * (1 + 1e-6)
-    is_far = ratio.log().abs().median() > 0.05
-    between = [((money >= low) & (money <= high)).mean() for money in (ratio, 1 / ratio)]
-    by_group = held.group_by("group").agg(
-        pl.col("bars").first(), pl.len(), in_quote=is_far & (pl.max_horizontal(between) >= _SHARE)
-    )
+    by_volume = one_factor(with_units(held), LEAST)
+    by_group = held.select("group", "bars", *_of_money()).group_by("group").agg(_shares_of_money())
     found = []
     for group, looked, matched, in_quote in by_group.iter_rows():
         if (factor := by_volume.get(group)) is not None:
@@ -256,65 +251,23 @@ def _volumes(rows: pl.DataFrame) -> list[Factors]:
     return found
 
 
-def _volume_factors(rows: pl.DataFrame) -> dict[int, float]:
-    """The one factor of the volumes, by group, of groups that have one."""
-    rows = rows.filter(pl.len().over("group") >= LEAST)
-    middles = rows.group_by("group").agg(second=(_VOLUME / _OLD_VOLUME).median())
-    first = pl.Series([plain(middle) for middle in middles["second"]], dtype=pl.Float64())
-    tried = rows.join(middles.with_columns(first=first), on="group")
-    fitting = []
-    for name in ("first", "second"):
-        factor = pl.col(name)
-        off = (_VOLUME - factor * _OLD_VOLUME).abs()
-        fits = off <= slack(_VOLUME, factor, _VOLUME_UNITS, 0.05)
-        is_far = (factor.first() - 1).abs() > 0.01
-        fitting.append(pl.when(is_far & _hold(fits, factor)).then(factor.first()))
-    found = tried.group_by("group").agg(factor=pl.coalesce(fitting)).drop_nulls()
-    return dict(found.iter_rows())
+@cache
+def _of_money() -> tuple[pl.Expr, ...]:
+    """How far the volume of a bar moved, and whether it became money, or was money before."""
+    ratio = pl.col("volume") / pl.col("old_volume")
+    low, high = pl.col("low") * (1 - 1e-6), pl.col("high") * (1 + 1e-6)
+    became, was = ((low <= money) & (money <= high) for money in (ratio, 1 / ratio))
+    return ratio.log().abs().alias("moved"), became.alias("became"), was.alias("was")
 
 
-def _hold(fits: pl.Expr, factor: pl.Expr) -> pl.Expr:
-    """Whether the volumes of a group fit a factor, where they are large beside their rounding."""
-    new, old = _VOLUME_UNITS
-    large = 0.505 * (new + factor * old) <= 0.05 * _VOLUME
-    enough = large.sum() >= pl.max_horizontal(pl.lit(LEAST), pl.len() / 2)
-    return enough & (fits.filter(large).mean() >= _SHARE)
-
-
-def _have_volumes() -> pl.Expr:
-    return (_VOLUME > 0) & (_OLD_VOLUME > 0)
-
-
-def _with_volume_units(rows: pl.DataFrame) -> pl.DataFrame:
-    return with_units(rows, volume_unit=["volume"], old_volume_unit=["old_volume"])
+@cache
+def _shares_of_money() -> tuple[pl.Expr, ...]:
+    is_money = pl.max_horizontal(pl.col("became").mean(), pl.col("was").mean()) >= _SHARE
+    in_quote = (pl.col("moved").median() > 0.05) & is_money
+    return pl.col("bars").first(), pl.len(), in_quote.alias("in_quote")
 
 
 def _enough(rows: pl.DataFrame) -> pl.DataFrame:
     """Those of groups of which most bars are left."""
     least = pl.max_horizontal(pl.lit(LEAST), _SHARE * pl.col("bars"))
     return rows.filter(pl.len().over("group") >= least)
-
-
-def _fits(factor: pl.Expr) -> pl.Expr:
-    return pl.all_horizontal(
-        (pl.col(price) - factor * pl.col(old)).abs() <= slack(pl.col(price), factor, _UNITS)
-        for price, old in zip(bars.PRICES, _OLD, strict=True)
-    )
-
-
-def _tells(factor: pl.Expr) -> pl.Expr:
-    """Whether the factor of a group moves prices by more than their rounding."""
-    moved = (pl.col("old_close") * (factor - 1)).abs()
-    least = _TIMES * slack(pl.col("close"), factor, _UNITS)
-    tells = (factor.first() - 1).abs() > _LEAST_FACTOR
-    return factor.first().is_finite() & tells & ((moved > least).mean() > 0.5)
-
-
-def _same_prices() -> pl.Expr:
-    return pl.all_horizontal(
-        pl.col(price) == pl.col(old) for price, old in zip(bars.PRICES, _OLD, strict=True)
-    )
-
-
-def _sum(names: tuple[str, ...]) -> pl.Expr:
-    return pl.sum_horizontal(names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 import polars as pl
@@ -24,27 +25,44 @@ def unit(values: pl.Series) -> float:
     return 0.0
 
 
-def with_units(rows: pl.DataFrame, **columns: Sequence[str]) -> pl.DataFrame:
-    """`rows`, in which each new column has the `unit` of the named columns together, by group."""
-    by_group = rows.group_by("group")
-    units: dict[str, dict[int, float]] = {name: {} for name in columns}
-    asked = list(columns)
+def units(rows: pl.DataFrame, **columns: Sequence[str]) -> pl.DataFrame:
+    """A row for each group with, as each new column, the `unit` of the named columns together."""
+    # A number or two of each group show of most units that they are too large.
+    few = {name: tuple(of[:2]) for name, of in columns.items()}
+    heads = rows.group_by("group").agg(
+        pl.col(sorted({each for of in few.values() for each in of})).first()
+    )
+    groups = heads["group"].to_list()
+    found: dict[str, dict[int, float]] = {name: {} for name in columns}
     for digits in range(_DIGITS):
-        whole = by_group.agg(
-            pl.all_horizontal(_are_whole(pl.col(columns[name]), digits)).all().alias(name)
-            for name in asked
-        )
-        for name in asked:
-            for group in whole.filter(name)["group"]:
-                units[name].setdefault(group, 10.0**-digits)
-        asked = [name for name in asked if len(units[name]) < whole.height]
+        asked = [name for name in columns if len(found[name]) < len(groups)]
         if not asked:
             break
-    group = pl.col("group")
-    return rows.with_columns(
-        group.replace_strict(found, default=0.0, return_dtype=pl.Float64()).alias(name)
-        for name, found in units.items()
+        likely = heads.select(_all_whole(few[name], digits).alias(name) for name in asked)
+        for name in asked:
+            some = [g for g, is_likely in zip(groups, likely[name], strict=True) if is_likely]
+            some = [group for group in some if group not in found[name]]
+            if some:
+                own = rows
+                if len(some) < len(groups):
+                    own = rows.filter(pl.col("group").is_in(some))
+                whole = own.group_by("group").agg(_all_whole(tuple(columns[name]), digits).all())
+                found[name] |= {g: 10.0**-digits for g, is_whole in whole.iter_rows() if is_whole}
+    return pl.DataFrame(
+        {"group": groups}
+        | {name: [of.get(group, 0.0) for group in groups] for name, of in found.items()},
+        schema={"group": rows.schema["group"], **dict.fromkeys(columns, pl.Float64())},
     )
+
+
+def of_groups(rows: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
+    """The rows of these groups, in order, each with what is known of its group."""
+    return rows.join(groups, on="group", maintain_order="left")
+
+
+@cache
+def _all_whole(columns: tuple[str, ...], digits: int) -> pl.Expr:
+    return pl.all_horizontal(_are_whole(pl.col(name), digits) for name in columns)
 
 
 def _are_whole(values: pl.Expr, digits: int) -> pl.Expr:

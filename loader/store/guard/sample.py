@@ -86,16 +86,19 @@ def _groups(grouped: pl.DataFrame) -> list[Group]:
 
 def _rows(grouped: pl.DataFrame, evidence: Iterable[pl.DataFrame], most: int) -> pl.DataFrame:
     """At most about `most` rows of each series, in blocks of neighbours."""
-    wanted = grouped.select(
+    wanted = grouped.sort(SERIES).select(
         *SERIES, "group", every=(pl.col("hits") / most).ceil().cast(pl.Int64), before=pl.lit(0)
-    ).cast({"before": pl.Int64})
-    kept = [pl.DataFrame(schema={**EVIDENCE, "group": pl.UInt32()})]
+    ).cast({"before": pl.Int64}).with_row_index("place")  # fmt: skip
+    is_whole = not (wanted["every"] > 1).any()
+    kept = [pl.DataFrame(schema={**EVIDENCE, "group": pl.UInt32(), "place": pl.UInt32()})]
     for frame in evidence:
         rows = frame.join(wanted, on=SERIES, how="inner", maintain_order="left")
-        place = pl.col("before") + pl.int_range(pl.len()).over(SERIES)
-        kept.append(rows.filter(place // _BLOCK % pl.col("every") == 0).select(*EVIDENCE, "group"))
-        seen = frame.group_by(SERIES).agg(seen=pl.len().cast(pl.Int64))
-        wanted = wanted.join(seen, on=SERIES, how="left", maintain_order="left").select(
-            *SERIES, "group", "every", before=pl.col("before") + pl.col("seen").fill_null(0)
-        )
-    return pl.concat(kept).sort(*SERIES, "ts")
+        if not is_whole:
+            at = pl.col("before") + pl.int_range(pl.len()).over("place")
+            rows = rows.filter(at // _BLOCK % pl.col("every") == 0)
+            seen = frame.group_by(SERIES).agg(seen=pl.len().cast(pl.Int64))
+            wanted = wanted.join(seen, on=SERIES, how="left", maintain_order="left").select(
+                *wanted.columns[:-1], before=pl.col("before") + pl.col("seen").fill_null(0)
+            )
+        kept.append(rows.select(kept[0].columns))
+    return pl.concat(kept).sort("place", "ts").drop("place")

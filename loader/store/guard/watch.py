@@ -213,7 +213,7 @@ class Watch:
             dense = told.join(diff.series.select("sid", "rows"), on="sid").filter(_is_dense())
             if dense.height:
                 chosen = own.is_in(dense["sid"].implode())
-                self._keep(met.joined[hits.filter(chosen)])
+                self._keep(met.joined, hits.filter(chosen))
         others = sum(int(frame["len"].sum()) for frame in met.others)
         if not self._scattered and met.stored.len() + others != met.found.len() - new.len():
             gone = self._gone(diff.series, met)
@@ -244,9 +244,9 @@ class Watch:
             .filter(pl.col("gone") > 0)
         )
 
-    def _keep(self, hits: pl.DataFrame) -> None:
+    def _keep(self, joined: pl.DataFrame, hits: pl.Series) -> None:
         old = {f"old_{name}": pl.col(f"{name}_old") for name in _VALUES}
-        self.evidence.append(hits.select(*bars.KEY, *_VALUES, **old))
+        self.evidence.append(joined.select(*bars.KEY, *_VALUES, **old)[hits])
 
 
 def _is_dense() -> pl.Expr:
