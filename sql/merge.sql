@@ -7,6 +7,10 @@ SELECT CAST(pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') AS bigint)
 -- every way into them locks in one order.
 CREATE TEMPORARY TABLE mdload_stage (@defined) ON COMMIT DROP
 
+-- stage_clear --
+-- Empties the stage for the next bars of the same transaction.
+TRUNCATE pg_temp.mdload_stage
+
 -- revisions_keep --
 -- Locks the stored bars that the stage meets from $3 up to before $4, in key order (two loaders cannot deadlock), and
 -- keeps old and new values of those that differ. $1 run, $2 file. Returns how many differ.

@@ -35,6 +35,7 @@ from loader.results.events import Committed, FileOpened, RowsDone
 from loader.settings.part import WHOLE
 from loader.store import quarantine, shape, spellings
 from loader.store.compare import PendingDiff
+from loader.store.merge.early import Early
 from loader.store.runs import ledger
 from loader.store.timescale.chunks import HourCounts
 
@@ -206,6 +207,8 @@ class FileWork:
                     entry = self._entry(self._begun(writer, run_id), state)
                     if self._lets_pass and part.keeper is quarantine.keep:
                         rejects.sender = quarantine.Sender(writer, run_id, entry.file_id)
+                    if self.mode.direct and not self.mode.first:
+                        merger.early = Early(writer, run_id, entry.file_id)
                     watched = self._watched(pieces)
                     counts = write_part(
                         writer, watched, run_id, entry,

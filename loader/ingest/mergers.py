@@ -14,6 +14,7 @@ from loader.ingest.writes import Write
 from loader.store import merge, shape
 from loader.store.compare import Diff, PendingDiff, compare
 from loader.store.merge import Merged, Statement, first_load
+from loader.store.merge.early import Early
 from loader.store.timescale.chunks import HourCounts
 
 
@@ -47,6 +48,9 @@ class CopyMerger:
     """New bars go into the table by COPY while pieces are read; changed ones wait in `staged`, are
     copied into a stage and merged from there.
 
+    Attributes:
+        early: merges changed bars before all pieces are read; None if all of them wait.
+
     Args:
         direct: whether new bars may skip the stage. If another writer inserts one of them
             meanwhile, the transaction is lost.
@@ -73,9 +77,12 @@ class CopyMerger:
         self._hours = hours
         self._see = see
         self._copied = self._unchanged = 0
+        self.early: Early | None = None
 
     def send(self, pieces: Iterable[PendingDiff]) -> None:
         self._before = shape.held(self._session)
+        if self._before.triggers:  # they are asked about all bars of the stage at once
+            self.early = None
         with self._copy:
             if self._first:
                 first_load.drop_key(self._session)
@@ -83,11 +90,16 @@ class CopyMerger:
             self._copied = merge.copy_new(self._session, new)
             if self._first:
                 first_load.make_key(self._session)
+        for frame in self.early.waiting if self.early is not None else ():
+            self._stage(frame)
 
     def merge(self, run_id: int | None, file_id: int | None) -> Merged:
+        early = self.early.merged if self.early is not None else Merged()
         with self._upsert:
-            staged = self._counted(self._upsert.sending(self._staged))
-            upserted = merge.upsert(self._session, staged, run_id, file_id)
+            staged = self._sent(self._staged)
+            again = early != Merged()
+            late = merge.upsert(self._session, staged, run_id, file_id, again=again)
+        upserted = early + late
         self._upsert.bars = upserted.inserted + upserted.updated
         inserted = self._copied + upserted.inserted
         shape.insist_stored(self._session, self._before, inserted, staged=upserted != Merged())
@@ -102,7 +114,11 @@ class CopyMerger:
             if self._see is not None:
                 self._see(diff)
             self._unchanged += diff.unchanged
-            self._stage(diff.changed)
+            if self.early is None or not self.early.takes(diff):
+                self._stage(diff.changed)
+            elif self.early.is_ready:
+                with self._upsert:
+                    self.early.merge(self._sent)
             if not self._direct:
                 self._stage(diff.new)
             elif diff.new.height:
@@ -112,6 +128,9 @@ class CopyMerger:
     def _stage(self, frame: pl.DataFrame) -> None:
         if frame.height:
             self._staged.append(frame)
+
+    def _sent(self, frames: Iterable[pl.DataFrame]) -> Iterable[pl.DataFrame]:
+        return self._counted(self._upsert.sending(frames))
 
     def _counted(self, frames: Iterable[pl.DataFrame]) -> Iterable[pl.DataFrame]:
         return frames if self._hours is None else self._hours.counting(frames)

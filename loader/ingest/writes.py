@@ -15,7 +15,8 @@ from loader.results.events import BarsWritten, Event, Method
 
 
 class Write:
-    """One step of a transaction that writes bars. Enter it for as long as the step takes.
+    """One step of a transaction that writes bars. Enter it for as long as the step takes; several
+    times, if it goes on later.
 
     Attributes:
         bars: bars sent; set it to the bars that were inserted or updated, once they are known.
@@ -37,7 +38,7 @@ class Write:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.seconds = time.monotonic() - self._began
+        self.seconds += time.monotonic() - self._began
 
     def sending(self, frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         """The same frames; counts their bars."""

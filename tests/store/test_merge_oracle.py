@@ -22,6 +22,7 @@ from loader.read.sources import find
 from loader.results import LoadResult
 from loader.settings import RejectLimit, Settings
 from loader.store import merge
+from loader.store.merge import early
 from tests.conftest import compress, older_too
 
 T0 = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
@@ -130,6 +131,7 @@ WAYS: dict[str, LoadMode] = {
     "partitioned": LoadMode(partition=True),
     "staged": LoadMode(direct=False),
     "staged and partitioned": LoadMode(partition=True, direct=False),
+    "early": LoadMode(),
 }
 
 
@@ -167,6 +169,9 @@ def test_every_way_ends_where_the_oracle_does(
         rejected += expected["rejected"]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(attempts, "FIRST_MODE", WAYS[way])
+            if way == "early":
+                patch.setattr(early, "AT_ONCE", 1 + batch_rows % 3)
+                patch.setattr(early, "FEW", 0.5 if packed else 1.0)
             if not returns_old:
                 patch.setattr(merge, "returns_old", lambda _: False)
             result = run(

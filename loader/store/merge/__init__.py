@@ -37,6 +37,14 @@ class Merged:
     updated: int = 0
     unchanged: int = 0
 
+    def __add__(self, other: Self) -> Self:
+        """The sum of both."""
+        return type(self)(
+            self.inserted + other.inserted,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -95,9 +103,11 @@ def upsert(
     frames: Iterable[pl.DataFrame],
     run_id: int | None,
     file_id: int | None,
+    *,
+    again: bool = False,
 ) -> Merged:
     """Merges bars that may be stored already. Changed bars leave their old and new values in the
-    revisions.
+    revisions. `again` says that the transaction has done so before.
 
     Raises:
         Contended: another writer added or changed one of these keys in between; run the transaction
@@ -107,7 +117,7 @@ def upsert(
     first = next(pending, None)
     if first is None:
         return Merged()
-    writer.run("stage_create")
+    writer.run("stage_clear" if again else "stage_create")
     hours = chunks.HourCounts()
     staged = hours.counting(chain([first], pending))
     rows = writer.ingest("mdload_stage", bars.SCHEMA, staged, temporary=True)
