@@ -19,6 +19,10 @@ from loader.read.streams.source import Source
 _TEXT: Final = "BYTE_ARRAY"  # the physical type
 #: Rows of a file for which PyArrow's threads take more of the processors than they save.
 _FEW: Final = 20_000
+#: Bytes of a dictionary that is small beside the rows that it stands for, as one of symbols is. With
+#: one of 90,000 bytes PyArrow takes longer than with the text, and seven times as long where it did
+#: not hold all words.
+_SMALL: Final = 4_096
 #: Items of lists that a column may have beyond one per row. No bar is read from lists.
 _LISTED: Final = 4 << 20
 
@@ -54,9 +58,7 @@ def read(file: Any, source: Source, batch_rows: int) -> Reading:
             for at, column in enumerate(columns)
             if _is_text(column)
             and not column.max_repetition_level
-            and _has_long_words(
-                file, [group.chunks[at] for group in row_groups], batch_rows, local=local
-            )
+            and _as_words(file, [group.chunks[at] for group in row_groups], batch_rows, local=local)
         ]
         table = pq.ParquetFile(
             file,
@@ -121,11 +123,17 @@ def _is_text(column: Any) -> bool:
     return bool(column.physical_type == _TEXT)
 
 
-def _has_long_words(file: Any, chunks: list[Chunk], rows: int, *, local: bool) -> bool:
+def _as_words(file: Any, chunks: list[Chunk], rows: int, *, local: bool) -> bool:
     """Whether a column of text is read as dictionaries: where `rows` rows of its longest word take
-    too much memory. Others are faster as they are. Of a file far away each look is a question to a
-    server: all of its text is read so."""
-    return not local or any(
+    too much memory, and where small ones stand for many rows, which is faster then. Of a file far
+    away each look is a question to a server: all of its text is read so."""
+    if not local:
+        return True
+    if sum(chunk.values for chunk in chunks) > _FEW:
+        sizes = [pages.dictionary_size(file, chunk) for chunk in chunks]
+        if all(0 < size <= _SMALL for size in sizes):
+            return True
+    return any(
         min(rows, chunk.values) * pages.longest_word(file, chunk) > bounds.PIECE for chunk in chunks
     )
 

@@ -69,14 +69,17 @@ def pages(file: Any, chunk: Chunk) -> Iterator[Page]:
         at, first = page.start + page.packed, False
 
 
+def dictionary_size(file: Any, chunk: Chunk) -> int:
+    """Bytes of the dictionary of a chunk; 0 where it has none, or none that can be read."""
+    first = _first(file, chunk)
+    return first.unpacked if first is not None and first.is_dictionary else 0
+
+
 def longest_word(file: Any, chunk: Chunk) -> int:
     """Bytes of the longest word in the dictionary of a chunk of text; 0 where it has none, or none
     that can be read. An upper bound for a dictionary that is large, or packed in a way that is not
     known here."""
-    try:
-        first = next(pages(file, chunk), None)
-    except Damaged:
-        return 0
+    first = _first(file, chunk)
     if first is None or not first.is_dictionary:
         return 0
     if first.unpacked > _MEASURED:
@@ -89,6 +92,13 @@ def longest_word(file: Any, chunk: Chunk) -> int:
         longest = max(longest, size)
         at += 4 + size
     return longest if data is not None and at == len(data) else first.unpacked
+
+
+def _first(file: Any, chunk: Chunk) -> Page | None:
+    try:
+        return next(pages(file, chunk), None)
+    except Damaged:
+        return None
 
 
 def _unpacked(data: bytes, codec: str, size: int) -> bytes | None:
