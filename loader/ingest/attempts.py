@@ -23,7 +23,7 @@ from loader.ingest.run import STOPPED, LoadMode, LoadRun, Work
 from loader.ingest.run.losses import Loss
 from loader.ingest.run.recognised import note_of
 from loader.read.panics import panics
-from loader.read.sources import Source, content_hash, identity
+from loader.read.sources import Identity, Source, content_hash, identity
 from loader.results import Counts, FileResult, FileState, Note
 from loader.results.events import FileDone, FileNote, FileStarted
 from loader.store.runs import ledger
@@ -63,8 +63,8 @@ class _Attempts:
     def load(self) -> FileResult:
         if self._source.trouble is not None:
             raise self._source.trouble
-        self._identity = identity(self._source)  # before hashing, so that a change shows
-        self._done = replace(self._done, content_hash=self._hashed())
+        self._identity, digest = self._hashed()
+        self._done = replace(self._done, content_hash=digest)
         for attempt in count(1):
             began = time.monotonic()
             try:
@@ -100,8 +100,12 @@ class _Attempts:
             self._first_outage = outage
         return outage is not None and outage - (self._first_outage or 0) < retries.ATTEMPTS
 
-    def _hashed(self) -> str:
-        return content_hash(self._source, self._run.stop_if_cancelled)
+    def _hashed(self) -> tuple[Identity, str]:
+        meanwhile = self._run.meanwhile
+        if meanwhile is not None and meanwhile.source is self._source:
+            return meanwhile.found()
+        before = identity(self._source)  # before hashing, so that a change shows
+        return before, content_hash(self._source, self._run.stop_if_cancelled)
 
     def failed(self, error: MdloadError) -> FileResult:
         """The file's result after `error`. Parts that were committed stay."""

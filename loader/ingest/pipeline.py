@@ -28,6 +28,7 @@ from loader.errors import Cancelled, DatabaseError, SettingsError
 from loader.ingest import known_at
 from loader.ingest.attempts import load_file
 from loader.ingest.run import LoadRun, Others, Plans, Replaying, durable
+from loader.ingest.run.hashed import hash_first
 from loader.ingest.run.turns import Turns, Way, load_in_turn
 from loader.read.sources import Source
 from loader.results import ChunkWrites, FileResult, LoadResult, Note, RunStatus
@@ -124,13 +125,15 @@ def load(
         name, provider, mode = settings.job_name, settings.provider, settings.mode
         size = sum(source.size_bytes for source in own)
         emit(RunStarted(run.run_id, len(own), name, provider, mode, size))
+        ordered = known_at.in_order(settings, own)
+        run.meanwhile = hash_first(run, ordered) if elsewhere is None else None
         if settings.shard is not None:
             said = f"has {len(own):,} of {counted(len(sources), 'file')}"
             emit(FileNote(f"shard {settings.shard}", Note("run", said)))
         run.earlier = _stoppable(run, lambda: _earlier(run, own))
         run.losses.began_empty = _stoppable(run, lambda: _is_empty(run))
         wal = _stoppable(run, lambda: _wal_position(run))
-        files = tuple((elsewhere or _all_files)(run, known_at.in_order(settings, own)))
+        files = tuple((elsewhere or _all_files)(run, ordered))
         if not run.cancelled.is_set():
             files = _stoppable(run, partial(durable.confirmed, run, files))
         wal_bytes = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from psycopg.sql import quote
 from loader.db.arrow import connect
 from loader.db.queries import query
 from loader.ingest.pipeline import load
-from loader.ingest.run import turns
+from loader.ingest.run import hashed, turns
 from loader.ingest.run.turns import Turns
 from loader.read.sources import find
 from loader.results import LoadResult
@@ -210,3 +212,40 @@ def test_the_content_before_is_the_newest_of_the_jobs_last_runs(database_url: st
     with connect(database_url, autocommit=True) as reader:
         found = ledger.before(reader, "j", ["/a", "/b", "/c", "/a", "/e"])
     assert found == {"/a": ("new", ids[1]), "/b": ("only", ids[0])}
+
+
+def test_a_large_first_file_is_hashed_meanwhile(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same hash, and the same errors."""
+    files = written(tmp_path, "AB")
+    expected = hashlib.sha256(Path(files[0]).read_bytes()).hexdigest()
+    monkeypatch.setattr(hashed, "_SMALL", 0)
+    first = loaded(database_url, files)
+    assert set(states(first).values()) == {"loaded"}
+    assert first.files[0].content_hash == f"sha256:{expected}"
+    assert set(states(loaded(database_url, files)).values()) == {"known"}
+
+    with find(files) as sources:
+        Path(files[0]).unlink()
+        gone = load(Settings(), database_url, sources)
+    assert [file.state for file in gone.files] == ["failed", "known"]
+    assert "A.csv" in str(gone.files[0].error)
+
+
+def test_a_large_first_file_that_changes_once_it_is_hashed(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file,) = written(tmp_path, "A")
+    monkeypatch.setattr(hashed, "_SMALL", 0)
+    found = hashed.HashedMeanwhile.found
+
+    def touched(self: hashed.HashedMeanwhile) -> Any:
+        answer = found(self)
+        os.utime(file, ns=(0, 0))
+        return answer
+
+    monkeypatch.setattr(hashed.HashedMeanwhile, "found", touched)
+    (result,) = loaded(database_url, [file]).files
+    assert result.state == "failed"
+    assert "changed while it was being read" in str(result.error)

@@ -35,6 +35,7 @@ from loader.store.timescale.chunks import chunked
 from loader.store.timescale.recompress import ChunkUpkeep
 
 if TYPE_CHECKING:
+    from loader.ingest.run.hashed import HashedMeanwhile
     from loader.ingest.run.patterns import Pattern
 
 STOPPED: Final = "cancelled before the file was committed; nothing more of it was kept"
@@ -112,6 +113,7 @@ class LoadRun:
         upkeep: the chunks to look after once files have been committed.
         losses: tells whether bars of known files are gone.
         patterns: what the first small file of a kind has shown, see `patterns`.
+        meanwhile: the first file, which is hashed while the run begins, if it is large.
         outage: how long the server has been away.
         leaves: whether another process records this result of a file that was not loaded.
         alone: what keeps other processes from a content while a file with it is loaded; it gives
@@ -141,6 +143,7 @@ class LoadRun:
         self.others: Others | None = None
         self.alone: Alone = lambda source, content_hash: nullcontext()
         self.losses, self.outage = Losses(), Outage()
+        self.meanwhile: HashedMeanwhile | None = None
         self.leaves: Callable[[FileResult], bool] = lambda result: False
         self.patterns: dict[tuple[object, ...], Pattern | None] = {}
         self.cancelled = threading.Event()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,9 +21,9 @@ from loader.read.streams.source import Source
 _TEXT: Final = "BYTE_ARRAY"  # the physical type
 #: Rows of a file for which PyArrow's threads take more of the processors than they save.
 _FEW: Final = 20_000
-#: Bytes of a dictionary that is small beside the rows that it stands for, as one of symbols is. With
-#: one of 90,000 bytes PyArrow takes longer than with the text, and seven times as long where it did
-#: not hold all words.
+#: Bytes of a dictionary that is small beside the rows that it stands for, as one of symbols is.
+#: With one of 90,000 bytes PyArrow takes longer than with the text, and seven times as long where
+#: it did not hold all words.
 _SMALL: Final = 4_096
 #: Items of lists that a column may have beyond one per row. No bar is read from lists.
 _LISTED: Final = 4 << 20
@@ -88,11 +90,22 @@ def read(file: Any, source: Source, batch_rows: int) -> Reading:
 
     def frames() -> Iterator[pl.DataFrame]:
         rows = 0
-        with damaged(source.name, lambda: f" after row {rows:,}"):
-            for number in range(len(row_groups)):
-                check(number)
+        starts = accumulate((group.rows for group in row_groups), initial=0)
+        unchecked = deque(zip(starts, range(len(row_groups)), strict=False))
+
+        def batches_of_arrow() -> Iterator[Any]:
             threads = metadata.num_rows > _FEW
-            for batch in table.iter_batches(batch_rows, columns=taken, use_threads=threads):
+            reader = table.iter_batches(batch_rows, columns=taken, use_threads=threads)
+            while True:
+                # Those of the next batch, and of the one after it, if the reader begins with that.
+                while unchecked and unchecked[0][0] <= rows + 2 * batch_rows:
+                    check(unchecked.popleft()[1])
+                if (batch := next(reader, None)) is None:
+                    return
+                yield batch
+
+        with damaged(source.name, lambda: f" after row {rows:,}"):
+            for batch in batches_of_arrow():
                 yield from translation.frames(batch)
                 rows += batch.num_rows
 
