@@ -25,6 +25,7 @@ def state(nights: Nights, path: Path, *args: str) -> str:
     return found
 
 
+@pytest.mark.skipif(not CASE.is_dir(), reason="../shared/cases is not here")
 def test_a_correction_that_is_taken_back(nights: Nights) -> None:
     for version in ("2024-01-02.csv", "v2/2024-01-02.csv", "v3/2024-01-02.csv"):
         assert state(nights, CASE / version) == "loaded"

@@ -113,11 +113,10 @@ class LoadRun:
         upkeep: the chunks to look after once files have been committed.
         losses: tells whether bars of known files are gone.
         patterns: what the first small file of a kind has shown, see `patterns`.
-        meanwhile: the first file, which is hashed while the run begins, if it is large.
         outage: how long the server has been away.
-        leaves: whether another process records this result of a file that was not loaded.
-        alone: what keeps other processes from a content while a file with it is loaded; it gives
-            the result of the file if one of them was faster.
+        meanwhile: the first file, if it is hashed while the run begins.
+        leaves: whether another process records a file that was not loaded.
+        alone: keeps other processes from a content; gives its result if one was faster.
     """
 
     def __init__(
