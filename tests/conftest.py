@@ -151,6 +151,11 @@ def not_on_citus(why: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(bool(CITUS), reason=f"not on Citus: {why}")
 
 
+def pieces_of(rows: int) -> int:
+    """The --batch-rows with which a load reads that many at a time: a cluster's reads twice."""
+    return rows // 2 if CITUS else rows
+
+
 #: For tests of statements that a cluster never runs.
 older_too = not_on_citus("for servers before PostgreSQL 18")
 #: For tests that give the bars a trigger, a rule or a policy.

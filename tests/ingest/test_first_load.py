@@ -25,13 +25,13 @@ from loader.results import LoadResult
 from loader.results.events import BarsWritten, Event, RowsDone
 from loader.settings import RejectLimit, Settings
 from loader.store.merge import first_load
-from tests.conftest import CITUS, TIMESCALE, database, not_on_citus
+from tests.conftest import CITUS, TIMESCALE, database, not_on_citus, pieces_of
 from tests.support.sql import fetch
 
 pytestmark = pytest.mark.skipif(bool(TIMESCALE), reason="a hypertable keeps its key")
 
 ROWS = 600
-SMALL = Settings(batch_rows=100, max_rejects=RejectLimit.parse("0"))
+SMALL = Settings(batch_rows=pieces_of(100), max_rejects=RejectLimit.parse("0"))
 START = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
 KEY = "SELECT oid FROM pg_class WHERE oid = to_regclass('bars_ohlcv_pk')"
 #: All that says what the table is, apart from the numbers of its parts.
@@ -282,7 +282,7 @@ def test_two_first_loads_at_once(database_url: str, tmp_path: Path) -> None:
     results: list[LoadResult] = []
 
     def run(*own: Path) -> None:
-        two = Settings(batch_rows=100, workers=2)
+        two = Settings(batch_rows=pieces_of(100), workers=2)
         results.append(loaded(database_url, *own, settings=two))
 
     threads = [threading.Thread(target=run, args=paths[n : n + 2]) for n in (0, 2)]

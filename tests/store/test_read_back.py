@@ -25,7 +25,7 @@ from loader.results import Counts, LoadResult
 from loader.settings import Settings
 from loader.store import packed
 from loader.store.compare import reader
-from tests.conftest import CITUS, compress
+from tests.conftest import CITUS, compress, pieces_of
 
 T0 = datetime(2000, 1, 1, tzinfo=UTC)
 Row = tuple[str, str, datetime, float]
@@ -122,8 +122,8 @@ def test_a_store_and_a_file_of_the_hours_of_an_exchange(
     minutes = [T0 + timedelta(minutes=n) for n in range(5 * 1440)]
     before = [("A", "1m", ts, 10.0) for ts in minutes if ts.hour in hours]
     rows = [("A", "1m", ts, 10.0 + (ts.minute == 7)) for ts in minutes if 14 <= ts.hour < 20]
-    # A cluster reads twice as many rows at a time, and asks for the bars of the first file's first.
-    check(database_url, tmp_path, before, rows, batch_rows=200 if CITUS else 400)
+    check(database_url, tmp_path, before, rows, batch_rows=pieces_of(400))
+    # A cluster looks for stored bars of the first file, too: it asks for their ends with them.
     assert asked[bool(CITUS) :] == [len(hours) == 24] * 5
 
 
