@@ -152,7 +152,8 @@ def not_on_citus(why: str) -> pytest.MarkDecorator:
 
 
 def pieces_of(rows: int) -> int:
-    """The --batch-rows with which a load reads that many at a time: a cluster's reads twice."""
+    """The --batch-rows with which a load reads that many at a time: on a cluster it reads twice
+    as many, unless it commits in parts."""
     return rows // 2 if CITUS else rows
 
 

@@ -20,7 +20,7 @@ from loader.results.events import Event, RowsDone
 from loader.settings import RejectLimit, Settings
 from loader.store import quarantine
 from loader.store.quarantine import waiting
-from tests.conftest import database
+from tests.conftest import database, pieces_of
 from tests.support.sql import fetch
 
 START = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
@@ -58,7 +58,7 @@ def made(rows: int, wrong: list[int]) -> pl.DataFrame:
 def loaded(
     url: str, path: Path, listener: Callable[[Event], None] | None = None, **given: Any
 ) -> LoadResult:
-    given = {"batch_rows": 100, "max_rejects": RejectLimit(share=1.0), **given}
+    given = {"batch_rows": pieces_of(100), "max_rejects": RejectLimit(share=1.0), **given}
     with find([str(path)]) as sources:
         return load(Settings(**given), url, sources, [listener] if listener else [])
 
@@ -97,7 +97,7 @@ def test_the_rows_are_those_that_had_waited(
     mixed = mixed.sample(ROWS, shuffle=True, seed=5) if way == "shuffled" else mixed
     mixed.write_parquet(tmp_path / "mixed.parquet")
     given: dict[str, Any] = {"max_rejects": RejectLimit.parse(limit)}
-    given |= {"commit_every": 500} if way == "in parts" else {}
+    given |= {"commit_every": 500, "batch_rows": 100} if way == "in parts" else {}
 
     def both(url: str) -> list[list[tuple[Any, ...]]]:
         assert loaded(url, tmp_path / "stored.parquet").counts.inserted == 100
