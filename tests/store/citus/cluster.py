@@ -107,8 +107,11 @@ def distributed() -> Iterator[str]:
 
 
 def _drop(cluster: Cluster, name: str) -> None:
-    """Citus' own sessions take their time to end."""
-    for last in (*[False] * 5, True):
+    """Citus' own sessions take their time to end, and would come back."""
+    cluster.on_each(
+        "postgres", f"UPDATE pg_database SET datallowconn = false WHERE datname = '{name}'"
+    )
+    for last in (False, False, True):
         try:
             cluster.on_each("postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
             return
