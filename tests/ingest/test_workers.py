@@ -13,15 +13,17 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Thread
+from threading import Thread, Timer
 from types import SimpleNamespace
 from typing import Any, cast
 
 import psycopg
 import pytest
+from distributed import Client
 
 from loader.errors import SettingsError
 from loader.ingest.run import LoadRun
+from loader.ingest.ways.chosen import load
 from loader.ingest.ways.processes.brief import Brief
 from loader.ingest.ways.workers.brief import Briefed
 from loader.ingest.ways.workers.spread import Spread
@@ -226,6 +228,31 @@ def test_workers_of_a_cluster_that_die(
     check_each_file_once(database_url, ran.json()["run_id"])
     assert {f["state"] for f in ran.json()["files"]} == {"loaded"}
     assert ran.json()["rows_inserted"] == FILES * ROWS
+
+
+@pytest.mark.parametrize("step", ["register_plugin", "run"])
+def test_a_worker_that_dies_before_the_first_file(
+    database_url: str, folder: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """It is asked with the others, hangs, and is dead before it has answered."""
+    asked = getattr(Client, step)
+    hanging = cluster.workers[0]
+    timer = Timer(2, hanging.kill)
+
+    def ask(*args: Any, **named: Any) -> Any:
+        monkeypatch.setattr(Client, step, asked)
+        hanging.send_signal(signal.SIGSTOP)
+        timer.start()
+        return asked(*args, **named)
+
+    monkeypatch.setattr(Client, step, ask)
+    settings = Settings(provider="p", interval="1m", stamp="start", on=read(cluster.place))
+    with find([str(folder)]) as sources:
+        result = load(settings, database_url, sources)
+    timer.join()
+    assert hanging.poll() is not None
+    assert result.status == "success"
+    check_each_file_once(database_url, result.run_id)
 
 
 def test_a_worker_that_is_stopped_leaves_its_file_to_another(

@@ -44,8 +44,6 @@ class Briefed(WorkerPlugin):  # type: ignore[misc]  # which has no types
         state: of `loader.ingest.ways.workers.task`, while the worker has any.
     """
 
-    idempotent = True
-
     def __init__(
         self, name: str, brief: Brief, sources: tuple[Source, ...], environment: Mapping[str, str]
     ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from queue import Empty, SimpleQueue
@@ -27,6 +27,8 @@ from loader.settings import Place
 
 #: Seconds after which the client looks after the workers.
 _LOOK: Final = 5
+#: How often the workers are asked before a load while some of them are lost, a second apart.
+_ASKED: Final = 15
 
 
 class Spread:
@@ -53,7 +55,8 @@ class Spread:
             {} if self._place.scheduler is None else environment(),
         )  # fmt: skip
         with self._briefed(brief):
-            for address, why in self._client.run(task.ready, brief.name).items():
+            ready = _of_all(lambda: self._client.run(task.ready, brief.name))
+            for address, why in ready.items():
                 if why is not None:
                     raise SettingsError(
                         f"{self._place}: the worker {address}: {why}", option="--on"
@@ -93,7 +96,7 @@ class Spread:
 
     @contextmanager
     def _briefed(self, brief: Briefed) -> Iterator[None]:
-        self._client.register_plugin(brief)
+        _of_all(lambda: self._client.register_plugin(brief))
         try:
             yield
         finally:
@@ -169,6 +172,16 @@ class Spread:
         result = recorded(run, source, result)
         self._finish(run, source, result)
         return result
+
+
+def _of_all(ask: Callable[[], Any]) -> Any:
+    """What all workers answer. Dask asks those that it knows, and gives up if one of them dies
+    before its answer: then those that are left are asked."""
+    for _ in range(_ASKED - 1):
+        with suppress(OSError):
+            return ask()
+        time.sleep(1)
+    return ask()
 
 
 class _Progress:
