@@ -294,6 +294,18 @@ def test_a_process_that_dask_gives_up_is_started_again(
     check_each_file_once(database_url, ran.json()["run_id"])
 
 
+def test_a_process_that_dies_while_it_starts(home: Path, database_url: str, folder: Path) -> None:
+    loading = Loading(home, database_url, folder, "--on", "local:2")
+    for _ in range(3_000):
+        if starting := children(loading.process.pid):
+            break
+        time.sleep(0.01)
+    os.kill(starting[0], signal.SIGKILL)
+    ran = loading.ended()
+    assert ran.code == 0, ran.err
+    check_each_file_once(database_url, ran.json()["run_id"])
+
+
 def test_objects_and_secrets(home: Path, database_url: str, cluster: Cluster) -> None:
     """Workers without credentials of their own load from a bucket; nothing that Dask shows or logs
     has a secret, and nothing is left of the load when it ends."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,10 +12,12 @@ from loader.errors import SettingsError
 from loader.settings import Place
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
 #: Seconds for the scheduler to answer, and for a first worker to be there.
 _PATIENCE: Final = 15
+#: How often processes of this machine are started until they all stay.
+_STARTS: Final = 5
 #: What has to be equal on both sides: a bar must not depend on the worker that reads it, and Dask
 #: sends Python's own objects.
 _EQUAL: Final = {
@@ -55,17 +57,37 @@ def _local(processes: int, stack: ExitStack) -> Client:
 
         security = Security.temporary()
     threads = max((os.cpu_count() or 1) // processes, 1)
-    cluster = stack.enter_context(
-        LocalCluster(
+
+    def start() -> LocalCluster:
+        return LocalCluster(
             n_workers=processes, threads_per_worker=1, processes=True, dashboard_address=None,
             host="127.0.0.1", protocol="tls", security=security, memory_limit=None,
             silence_logs=logging.CRITICAL, worker_dashboard_address=None,
             env={"POLARS_MAX_THREADS": str(threads)},
-        )
-    )  # fmt: skip
+        )  # fmt: skip
+
+    cluster = stack.enter_context(_started(start))
     client = Client(cluster, set_as_default=False, security=security)
     stack.callback(_close, client)
     return client
+
+
+def _started(start: Callable[[], LocalCluster]) -> LocalCluster:
+    """Starts all anew where a process ends while it starts: Dask gives up all of them then.
+
+    Raises:
+        SettingsError: they do not start at all.
+    """
+    for _ in range(_STARTS - 1):
+        with suppress(RuntimeError):
+            return start()
+    try:
+        return start()
+    except RuntimeError as error:
+        raise SettingsError(
+            f"its processes do not start: {error}", option="--on",
+            hint="is there enough memory? try fewer: --on local:N",
+        ) from error  # fmt: skip
 
 
 def refill(client: Client, place: Place) -> None:
