@@ -58,6 +58,7 @@ def report(
     from loader.db.arrow import Connection, connect
     from loader.db.cancelling import cancellable
     from loader.db.reconnecting import ReconnectingSession
+    from loader.db.rows import Session
     from loader.db.rows import connect as connect_rows
     from loader.store.export.rows import whole_file
     from loader.store.series import SeriesFilter
@@ -83,13 +84,15 @@ def report(
             session.close()
         wanted = SeriesFilter(provider, symbols, interval, first, last)
         asked = Asked(wanted, first, calendar, at, then, shown)
-        others: list[Connection] = []
+        others: list[Connection | Session] = []
 
         def another() -> Connection:
-            others.append(connect(url, autocommit=True))
-            return others[-1]
+            opened = connect(url, autocommit=True)
+            others.append(opened)
+            return opened
 
         with connect(url, autocommit=True) as connection, connect_rows(url) as rows:
+            others.append(rows)
             found = cancellable(
                 connection, lambda: gather(connection, rows, asked, now, another), others
             )

@@ -4,13 +4,13 @@ one, pandas, which takes as long as everything else that a small load does."""
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import accumulate
 from threading import Lock, Thread
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import adbc_driver_manager as adbc
 import adbc_driver_postgresql
@@ -18,9 +18,12 @@ import polars as pl
 import pyarrow as pa
 from adbc_driver_manager._reader import AdbcRecordBatchReader
 
+from loader.db.cancelling import cancellable, is_main
 from loader.db.conninfo import conninfo
 from loader.db.executor import Param
 from loader.errors import MdloadError
+
+T = TypeVar("T")
 
 #: The driver's encoder does not understand string_view.
 _OLDEST: Final = pl.CompatLevel.oldest()
@@ -70,7 +73,8 @@ def _learned(uri: str) -> adbc.AdbcDatabase:
 class AdbcSession:
     """A connection and its one statement. Every method raises `Error` when the driver does.
 
-    One thread at a time, except for `cancel`.
+    One thread at a time, except for `cancel`. In the main thread Ctrl-C ends a query, although the
+    driver would wait for the server.
     """
 
     def __init__(self, uri: str, *, autocommit: bool) -> None:
@@ -80,22 +84,44 @@ class AdbcSession:
         self._statement = adbc.AdbcStatement(self._connection)
         self._autocommit = autocommit
         self._connection.set_autocommit(autocommit)
+        self._closing = Lock()
+        self._is_closed = self._is_left = False
 
     def close(self) -> None:
-        self._forget_result()
-        self._statement.close()
-        self._connection.close()
+        """What was not committed is rolled back. Never raises."""
+        with self._closing:
+            if self._is_closed or self._is_left:
+                return
+            self._is_closed = True
+            with suppress(Error):
+                self._forget_result()
+                self._statement.close()
+                self._connection.close()
 
     def cancel(self) -> None:
-        self._connection.cancel()
+        """Asks the server to stop what it does here. For another thread to call. Never raises."""
+        with self._closing, suppress(Error):
+            if not self._is_closed:
+                self._connection.cancel()
 
     def commit(self) -> None:
         if not self._autocommit:
             self._connection.commit()
 
     def rollback(self) -> None:
-        if not self._autocommit:
+        if not (self._autocommit or self._is_left):
             self._connection.rollback()
+
+    def table(self, sql: str, params: pa.RecordBatch | None = None) -> pa.Table:
+        """The whole result."""
+        return self._awaited(lambda: self.execute(sql, params).read_all())
+
+    def batches(self, sql: str, params: pa.RecordBatch | None = None) -> Iterator[pa.RecordBatch]:
+        """The result as it arrives."""
+        reader = iter(self._awaited(lambda: self.execute(sql, params)))
+        while (batch := self._awaited(lambda: next(reader, None))) is not None:
+            yield batch
+            del batch
 
     def execute(self, sql: str, params: pa.RecordBatch | None = None) -> AdbcRecordBatchReader:
         """The result, which the next statement closes."""
@@ -109,11 +135,30 @@ class AdbcSession:
 
     def changed(self, sql: str, params: pa.RecordBatch | None = None) -> int:
         """How many rows the server says that a statement wrote or took away."""
-        self._forget_result()
-        self._statement.set_sql_query(sql)
-        if params is not None:
-            self._statement.bind(params)
-        return int(self._statement.execute_update())
+
+        def executed() -> int:
+            self._forget_result()
+            self._statement.set_sql_query(sql)
+            if params is not None:
+                self._statement.bind(params)
+            return int(self._statement.execute_update())
+
+        return self._awaited(executed)
+
+    def _awaited(self, work: Callable[[], T]) -> T:
+        """What `work` returns, which waits for the server."""
+        if not is_main():
+            return work()
+
+        def waiting() -> T:
+            # A server that does not answer keeps the thread in the driver: nobody else may enter.
+            self._is_left = True
+            try:
+                return work()
+            finally:
+                self._is_left = False
+
+        return cancellable(self, waiting)
 
     def ingest(self, table: str, stream: pa.RecordBatchReader, *, temporary: bool) -> None:
         """Appends `stream` to `table` in one binary COPY."""

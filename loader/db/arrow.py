@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
-from threading import Lock
 from typing import Any
 
 import polars as pl
@@ -86,8 +85,6 @@ class Connection:
         self.bars: str | None = None
         self.of: Dataset = BARS_OHLCV
         self.shards: shards.Shards | None = None
-        self._closed = False
-        self._closing = Lock()
         self._stopped = False
 
     def __enter__(self) -> Connection:
@@ -98,17 +95,11 @@ class Connection:
 
     def close(self) -> None:
         """Closes the connection; what was not committed is rolled back. Never raises."""
-        with self._closing:
-            if not self._closed:
-                self._closed = True
-                with suppress(Error):
-                    self._session.close()
+        self._session.close()
 
     def cancel(self) -> None:
         """Asks the server to stop what this connection is doing. For another thread to call."""
-        with self._closing, suppress(Error):
-            if not self._closed:
-                self._session.cancel()
+        self._session.cancel()
 
     def stop(self) -> None:
         """Cancels, for good: it runs and commits nothing more. For another thread to call."""
@@ -146,7 +137,7 @@ class Connection:
         if self.shards is not None and name == "wanted_set":
             self.shards.wanted = str(params[0])
         with self._translated(f"running {name}"):
-            self._session.execute(self._sql(name), parameters(params)).read_all()
+            self._session.table(self._sql(name), parameters(params))
 
     last = run
 
@@ -163,13 +154,13 @@ class Connection:
     def rows(self, name: str, *params: Param) -> Iterator[tuple[Any, ...]]:
         """All rows of query `name`, which is executed at once: a few, in Python's types."""
         with self._translated(f"running {name}"):
-            table = self._session.execute(self._sql(name), parameters(params)).read_all()
+            table = self._session.table(self._sql(name), parameters(params))
         return zip(*(values(column) for column in table.columns), strict=True)
 
     def each(self, name: str, given: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         """The rows of query `name` for each of `given` as its `$1`; autocommit commits each."""
         with self._translated(f"running {name}"):
-            for batch in self._session.execute(self._sql(name), texts(given)):
+            for batch in self._session.batches(self._sql(name), texts(given)):
                 table = pa.Table.from_batches([batch])
                 yield from zip(*(values(column) for column in table.columns), strict=True)
 
@@ -191,8 +182,7 @@ class Connection:
             if self._is_spread(name):
                 frame = pl.from_arrow(pa.Table.from_batches(self._spread(name, str(params[0]))))
             else:
-                rows = self._session.execute(self._sql(name), parameters(params))
-                frame = pl.from_arrow(rows.read_all())
+                frame = pl.from_arrow(self._session.table(self._sql(name), parameters(params)))
         assert isinstance(frame, pl.DataFrame)
         return frame
 
@@ -218,7 +208,7 @@ class Connection:
             if self._is_spread(name):
                 yield from self._spread(name, None, *times)
             else:
-                yield from self._session.execute(at_times(self._sql(name), times))
+                yield from self._session.batches(at_times(self._sql(name), times))
             self.failed = False
 
     def ingest(
@@ -279,12 +269,12 @@ class Connection:
         """The rows of query `name` from every shard that has wanted ones."""
         assert self.shards is not None
         texts = self.shards.statements(name, wanted, lambda sql: at_times(sql, times))
-        return shards.in_order([self._session.execute(text).read_all() for text in texts])
+        return shards.in_order([self._session.table(text) for text in texts])
 
     def _answers(self, name: str, times: Sequence[datetime]) -> list[tuple[bool, str | None]]:
         assert self.shards is not None
         command = self.shards.everywhere(name, lambda sql: at_times(sql, times))
-        table = self._session.execute(query("every_shard"), parameters([command])).read_all()
+        table = self._session.table(query("every_shard"), parameters([command]))
         return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
     @contextmanager

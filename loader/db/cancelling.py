@@ -6,27 +6,44 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final, Generic, TypeVar
-
-from loader.db.executor import Executor
+from typing import Final, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
 
 #: Seconds for the server to hear of a cancel.
 _HEARD: Final = 0.5
+#: Seconds for a cancelled statement to end: until then its session cannot be closed.
+_ENDED: Final = 0.2
 #: Seconds after which a thread that waits looks for signals again.
 _LOOK: Final = 0.5
 
 
-def cancellable(connection: Executor, work: Callable[[], T], others: Sequence[Executor] = ()) -> T:
+class Cancellable(Protocol):
+    def cancel(self) -> None:
+        """Asks the server to stop what this session is doing. For another thread to call."""
+
+
+def cancellable(
+    connection: Cancellable, work: Callable[[], T], others: Sequence[Cancellable] = ()
+) -> T:
     """Does `work` over `connection` in another thread, so that Ctrl-C can interrupt the wait.
     Returns or raises what `work` does. `others` are connections that `work` opens meanwhile."""
-    with cancelling(connection, others):
-        return apart(work)
+    job = _Work(work, lambda _: None)
+    try:
+        return job.awaited()
+    except BaseException:
+        for each in others:
+            stop(each)
+        for _ in range(2):  # what comes to the server after the cancel needs another one
+            if job.ended.is_set():  # a late cancel would end the next statement
+                break
+            stop(connection)
+            job.ended.wait(_ENDED)
+        raise
 
 
 @contextmanager
-def cancelling(connection: Executor, others: Sequence[Executor] = ()) -> Iterator[None]:
+def cancelling(connection: Cancellable, others: Sequence[Cancellable] = ()) -> Iterator[None]:
     """If the block raises, asks the server to stop what other threads do over `connection` and
     over those that are among `others` by then."""
     try:
@@ -37,7 +54,7 @@ def cancelling(connection: Executor, others: Sequence[Executor] = ()) -> Iterato
         raise
 
 
-def stop(connection: Executor) -> None:
+def stop(connection: Cancellable) -> None:
     """Asks the server to stop what another thread does over `connection`."""
     with suppress(TooLate):  # a server that does not answer cannot be asked
         apart(connection.cancel, seconds=_HEARD)
@@ -64,6 +81,8 @@ class _Work(Generic[T]):
 
     def run(self) -> None:
         try:
+            if self._left:  # before it began
+                return
             done = self._work()
         except BaseException as error:  # raised by `result`, in the thread that waits
             self._error = error
@@ -73,9 +92,25 @@ class _Work(Generic[T]):
                 left = self._left
             if left:
                 self._unwanted(done)
-        self.ended.set()
+        finally:
+            self.ended.set()
 
-    def result(self) -> T:
+    def awaited(self, seconds: float | None = None) -> T:
+        """Runs in a thread of its own, and returns or raises what came of it.
+
+        Raises:
+            TooLate: that took longer than `seconds`.
+        """
+        try:  # a signal can also come while the thread starts
+            threading.Thread(target=self.run, name="mdload-apart", daemon=True).start()
+            left = seconds
+            # In steps: a signal just before a wait begins would be noticed at its end only.
+            while not self.ended.wait(_LOOK if left is None else min(left, _LOOK)):
+                if left is not None and (left := left - _LOOK) <= 0:
+                    raise TooLate
+        except BaseException:
+            self.leave()
+            raise
         if self._error is not None:
             raise self._error
         return self._done[0]
@@ -100,22 +135,21 @@ def apart(
     Raises:
         TooLate: it took longer than `seconds`.
     """
-    job = _Work(work, unwanted)
-    threading.Thread(target=job.run, name="mdload-apart", daemon=True).start()
-    try:
-        left = seconds
-        # In steps: a signal that comes just before a wait begins would be noticed at its end only.
-        while not job.ended.wait(_LOOK if left is None else min(left, _LOOK)):
-            if left is not None and (left := left - _LOOK) <= 0:
-                raise TooLate
-    except BaseException:
-        job.leave()
-        raise
-    return job.result()
+    return _Work(work, unwanted).awaited(seconds)
+
+
+def is_main() -> bool:
+    """Whether this is the thread where signals are handled."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def cancellable_on_main(connection: Cancellable, work: Callable[[], T]) -> T:
+    """`cancellable` if this is the main thread; else just `work`."""
+    return cancellable(connection, work) if is_main() else work()
 
 
 def on_main(work: Callable[[], T], *, unwanted: Callable[[T], object] = lambda _: None) -> T:
     """`apart` if this is the main thread, where signals are handled; else just `work`."""
-    if threading.current_thread() is threading.main_thread():
+    if is_main():
         return apart(work, unwanted=unwanted)
     return work()

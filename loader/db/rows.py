@@ -11,11 +11,12 @@ from typing import Any, Final, Self
 import psycopg
 from psycopg import waiting
 from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
 from psycopg.rows import dict_row
 from psycopg.types.string import TextLoader
 
 from loader.db import pooler
-from loader.db.cancelling import on_main
+from loader.db.cancelling import cancellable_on_main, on_main
 from loader.db.conninfo import conninfo
 from loader.db.queries import query, refuse_planted
 from loader.db.translate import translate
@@ -252,7 +253,11 @@ class Session:
             SettingsError: it has parameters, for which nobody gives values.
         """
         server = self._connection.pgconn
-        for described in (server.prepare(b"", statement.encode()), server.describe_prepared(b"")):
+
+        def planned() -> PGresult:  # libpq waits for a table that is locked
+            return server.prepare(b"", statement.encode())
+
+        for described in (cancellable_on_main(self, planned), server.describe_prepared(b"")):
             if described.status != ExecStatus.COMMAND_OK:
                 raise psycopg.errors.error_from_result(described)
         if several := described.nparams:

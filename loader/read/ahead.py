@@ -32,7 +32,7 @@ def ahead(
     an item, closes the upstream and waits for it; `stop` is called first, to end what it waits for.
     """
     items: queue.Queue[T | _End] = queue.Queue(maxsize=depth)
-    stopped = threading.Event()
+    stopped, ended = threading.Event(), threading.Event()
 
     def put(item: T | _End) -> bool:
         while not stopped.is_set():
@@ -46,18 +46,20 @@ def ahead(
     def run() -> None:
         end = _End()
         try:
-            for item in upstream:
-                if not put(item):
-                    break
-                del item
+            if not stopped.is_set():  # before it began
+                for item in upstream:
+                    if not put(item):
+                        break
+                    del item
             upstream.close()
         except BaseException as error:  # carried over to the consumer's thread
             end = _End(error)
         put(end)
+        ended.set()
 
     thread = threading.Thread(target=run, name="mdload-ahead", daemon=True)
-    thread.start()
-    try:
+    try:  # Ctrl-C can also come while the thread starts
+        thread.start()
         yield from _until_end(items)
     except BaseException:
         stopped.set()
@@ -65,7 +67,9 @@ def ahead(
         raise
     finally:
         stopped.set()
-        thread.join()
+        if thread.ident is not None:  # it has begun
+            ended.wait()  # `join` refuses a thread that has just begun
+            thread.join()
 
 
 def _until_end(items: queue.Queue[T | _End]) -> Iterator[T]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import psycopg
 import pytest
 
 from loader.cli.interrupts import PATIENCE
-from tests.conftest import CITUS, ROOT, Ran, environment
+from tests.conftest import CITUS, ROOT, Ran, environment, not_on_citus
 from tests.support.heeding import heeding
 from tests.support.jobs import STALLED, bars, config
 from tests.support.silent import deaf, line_to
@@ -164,6 +165,47 @@ def test_commands_that_wait_for_the_bars(
                 assert command.startswith(UNLOCKED)
 
 
+@not_on_citus("a lock of a table leaves its shards free")
+@pytest.mark.parametrize(
+    ("command", "table"),
+    [
+        ("export --run 1 --to x.csv", "job_runs"),
+        ("export --run 1 --to x.parquet", "bars_ohlcv_revisions"),
+        ("export --run 1 --to x --partition-by symbol", "bars_ohlcv_revisions"),
+        ("rejects list", "bars_rejected"),
+        ("rejects show 1", "bars_rejected"),
+        ("rejects export 1 --to x.csv", "bars_rejected"),
+        ("rejects replay 1", "job_run_files"),
+        ("verify a.csv --provider p --interval 1m", "bars_ohlcv"),
+        ("gaps --calendar 24/7", "bars_gap_waivers"),
+        ("reconcile p:1m q:1m", "bars_ohlcv"),
+        ("diff 2024-01-01 now", "bars_ohlcv_revisions"),
+        ("report --to x.html", "job_runs"),
+        ("query 'SELECT * FROM bars_ohlcv' --to x.csv", "bars_ohlcv"),
+        ("job-runs list", "job_runs"),
+        ("prune --revisions-days 1 --yes", "bars_ohlcv_revisions"),
+    ],
+)  # fmt: skip
+def test_commands_leave_no_query_and_no_file_behind(
+    database_url: str, home: Path, tmp_path: Path, mdload: Mdload, command: str, table: str
+) -> None:
+    path = bars(tmp_path / "a.csv", 5)
+    path.write_text(f"{path.read_text()}2024-03-08T00:00:00Z,AAA,10,5,9,11,5\n")
+    ran = mdload("--database", database_url, "backfill", path, "--provider", "p",
+                 "--interval", "1m", "--max-rejects", "1")  # fmt: skip
+    assert ran.code == 0, ran.err
+    before = set(tmp_path.rglob("*"))
+    with psycopg.connect(database_url) as other:
+        other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        args = ("--database", database_url, *shlex.split(command))
+        with started(*args, home=home, cwd=tmp_path) as process:
+            wait_for(database_url, WAITING)
+            assert stopped(process, signal.SIGINT)[0] == 130
+            until(lambda: not fetch(database_url, WAITING))
+        other.rollback()
+    assert not {each for each in set(tmp_path.rglob("*")) - before if home not in each.parents}
+
+
 @pytest.mark.parametrize("sig", SIGNALS)
 @pytest.mark.parametrize("command", ["backfill a.csv", "job-runs list", "coverage", "migrate"])
 def test_a_server_that_takes_the_connection_and_says_nothing(
@@ -197,6 +239,21 @@ def test_a_server_that_falls_silent(
             assert stopped(process, sig)[0] == 130
         other.rollback()
     assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
+
+
+@not_on_citus("a lock of a table leaves its shards free")
+@pytest.mark.parametrize("command", ["rejects list", "export --run 1 --to x.csv"])
+def test_a_server_that_falls_silent_during_a_query(
+    database_url: str, home: Path, tmp_path: Path, command: str
+) -> None:
+    """The session cannot be closed either: a thread is still in it."""
+    with line_to(database_url) as line, psycopg.connect(database_url) as other:
+        other.execute("LOCK TABLE bars_rejected, job_runs IN ACCESS EXCLUSIVE MODE")
+        args = ("--database", line.url, *command.split())
+        with started(*args, home=home, cwd=tmp_path) as process:
+            wait_for(database_url, WAITING)
+            line.silent.set()
+            assert stopped(process, signal.SIGINT)[0] == 130
 
 
 @pytest.mark.parametrize("sig", SIGNALS)

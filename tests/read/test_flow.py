@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import signal
 import threading
 import time
@@ -89,6 +90,21 @@ def test_ctrl_c_ends_what_the_upstream_waits_for() -> None:
         with pytest.raises(KeyboardInterrupt):
             next(items)
     assert ended == [True]
+
+
+def test_ctrl_c_while_the_thread_starts_ends_the_upstream_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Interrupted(threading.Thread):
+        def start(self) -> None:
+            super().start()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading, "Thread", Interrupted)
+    upstream = numbers(100, [])
+    with closing(ahead(upstream)) as items, pytest.raises(KeyboardInterrupt):
+        next(items)
+    assert inspect.getgeneratorstate(upstream) == inspect.GEN_CLOSED
 
 
 def test_never_more_than_its_depth_ahead() -> None:
