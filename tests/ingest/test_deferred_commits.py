@@ -66,10 +66,10 @@ def test_a_file_that_a_crash_took_back_is_not_said_to_be_loaded(
             server.kill(signal.SIGKILL, children=True)
             server.start()
 
-    # It wakes up every ten seconds, and might do so between the commits and the crash.
-    walwriter = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'"
-    ((pid,),) = fetch(url, walwriter)
-    os.kill(pid, signal.SIGSTOP)
+    # Each of them may write the log to disk between the commits and the crash.
+    writers = "('walwriter', 'background writer', 'checkpointer')"
+    for (pid,) in fetch(url, f"SELECT pid FROM pg_stat_activity WHERE backend_type IN {writers}"):
+        os.kill(pid, signal.SIGSTOP)
     result = loaded(url, files, crash)
     stored = {symbol for (symbol,) in fetch(url, "SELECT symbol FROM bars_ohlcv")}
     told = {Path(file.path).stem: file for file in result.files}
