@@ -98,7 +98,8 @@ def test_a_stop_ends_though_the_other_end_never_pauses(
 ) -> None:
     monkeypatch.setattr(pipe.source, "_late", 10)
     pipe.source.stop()
-    for _ in range(4):
+    for _ in range(3):
+        assert not pipe.source.ended
         pipe.write(b"abc\n")
         pipe.source.wait(60)
     assert pipe.source.ended
