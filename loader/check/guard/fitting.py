@@ -19,7 +19,7 @@ from loader.check.guard.rounding import MOST, NOISE, slack
 OLD: Final = tuple(f"old_{price}" for price in bars.PRICES)
 #: Smaller factors are not told from rounding.
 LEAST_FACTOR: Final = 5e-4
-#: Prices that move by more than so many times their rounding tell a factor.
+#: A factor shows if it moves prices by more than this many times their rounding.
 _TIMES: Final = 3
 
 _UNITS: Final = pl.col("unit"), pl.col("old_unit")
