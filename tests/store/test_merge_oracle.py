@@ -22,6 +22,7 @@ from loader.read.sources import find
 from loader.results import LoadResult
 from loader.settings import RejectLimit, Settings
 from loader.store import merge
+from loader.store.compare import Diff
 from loader.store.merge import early
 from tests.conftest import compress, older_too
 
@@ -187,3 +188,39 @@ def test_every_way_ends_where_the_oracle_does(
         assert bars == oracle.bars
         assert sorted(revisions, key=repr) == sorted(oracle.revisions, key=repr)
         assert quarantined == rejected
+
+
+def test_changed_bars_do_not_pile_up_behind_a_copy(
+    module_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New bars keep the session in a COPY for a million rows: the changed ones wait on disk."""
+    with psycopg.connect(module_url, autocommit=True) as connection:
+        connection.execute("TRUNCATE bars_ohlcv, bars_ohlcv_revisions, bars_rejected, "
+                           "provider_symbols, job_run_files, job_runs CASCADE")  # fmt: skip
+    monkeypatch.setattr(early, "AT_ONCE", 2)
+    monkeypatch.setattr(early, "FEW", 1.0)
+    takes, most = early.Early.takes, 0
+
+    def watched(self: early.Early, diff: Diff) -> bool:
+        nonlocal most
+        taken = takes(self, diff)
+        most = max(most, sum(frame.height for frame in self.waiting))
+        return taken
+
+    monkeypatch.setattr(early.Early, "takes", watched)
+    bars = [
+        {"provider": "p", "symbol": "AA", "interval": "1m", "ts": T0 + timedelta(minutes=minute),
+         "open": 10.0, "high": 11.0, "low": 9.0, "close": 10.0, "volume": 5.0 + minute,
+         "vwap": None, "trade_count": None}
+        for minute in range(40)
+    ]  # fmt: skip
+    run(module_url, bars[::2], tmp_path / "stored.parquet")
+    restated = [bar | {"volume": 6.0 + at} for at, bar in enumerate(bars)]
+    result = run(module_url, restated, tmp_path / "restated.parquet", batch_rows=4)
+    assert (result.counts.inserted, result.counts.updated) == (20, 20)
+    assert 0 < most <= 4
+    stored_bars, revisions, _ = stored(module_url)
+    assert {key[3]: values[4] for key, values in stored_bars.items()} == {
+        T0 + timedelta(minutes=minute): 6.0 + minute for minute in range(40)
+    }
+    assert len(revisions) == 20

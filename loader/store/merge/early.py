@@ -48,7 +48,10 @@ class Early:
             return True
         first, last = (changed.select(bars.KEY).row(at) for at in (0, -1))
         few = changed.height <= FEW * diff.unique.bars.height
-        self._goes_on &= few and (self._last is None or first > self._last)
+        in_order = self._last is None or first > self._last
+        # They would fill the memory while a COPY of new bars lasts: a million rows, or the file.
+        has_room = not (self._are_enough and self._session.is_copying)
+        self._goes_on &= few and in_order and has_room
         if self._goes_on:
             self._last = last
             self.waiting.append(changed)
@@ -57,8 +60,7 @@ class Early:
     @property
     def is_ready(self) -> bool:
         """Whether enough wait, and the session can take them."""
-        enough = sum(frame.height for frame in self.waiting) >= AT_ONCE
-        return enough and not self._session.is_copying and self._may_merge()
+        return self._are_enough and not self._session.is_copying and self._may_merge()
 
     def merge(self, sent: Callable[[Iterable[pl.DataFrame]], Iterable[pl.DataFrame]]) -> None:
         """Merges those that wait, `sent` through that function.
@@ -69,6 +71,10 @@ class Early:
         frames, self.waiting = self.waiting, []
         again = self.merged != Merged()
         self.merged += merge.upsert(self._session, sent(frames), *self._of, again=again)
+
+    @property
+    def _are_enough(self) -> bool:
+        return sum(frame.height for frame in self.waiting) >= AT_ONCE
 
     def _may_merge(self) -> bool:
         if self._may is None:
