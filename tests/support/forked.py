@@ -22,10 +22,18 @@ EARLY = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC", "POLARS", "ARROW", "OMP_", "T
 
 #: Each request has a process that waits for the command and says how it ended.
 _PROGRAM = """
-import json, os, socket, sys
+import gc, importlib, json, os, pkgutil, socket, sys
 import adbc_driver_postgresql.dbapi, polars, psycopg, pyarrow.parquet, rich.table, rich.progress
-import loader.cli, loader.ingest.pipeline, loader.cli.views.load, loader.listen.progress
+import loader
 from loader.__main__ import main
+from loader.dialects.known import dialects
+
+for module in pkgutil.walk_packages(loader.__path__, "loader."):
+    if not module.name.endswith("__main__") and ".ways.workers" not in module.name:
+        importlib.import_module(module.name)
+dialects()
+gc.collect()
+gc.freeze()
 
 server = socket.socket(fileno=int(sys.argv[1]))
 while True:
@@ -119,6 +127,7 @@ def forking(env: Mapping[str, str]) -> Iterator[Forker]:
             pass_fds=[server.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )  # fmt: skip
+        server.close()  # that of the process is left: where it dies, no command waits for it
         try:
             yield Forker(f"{folder}/asked")
         finally:
