@@ -44,11 +44,11 @@ def minutes(path: Path, rows: int, close: float = 10.0) -> Path:
 
 
 @pytest.fixture
-def load(mdload: Mdload, database_url: str, tmp_path: Path) -> Callable[..., Ran]:
+def load(forked: Mdload, database_url: str, tmp_path: Path) -> Callable[..., Ran]:
     def run(rows: int = 10, close: float = 10.0, *options: str, code: int = 0) -> Ran:
         path = minutes(tmp_path / "bars.csv", rows, close)
         how = ("--provider", "demo", "--interval", "1m", *options)
-        ran = mdload("backfill", path, *how, env={"MDLOAD_DATABASE_URL": database_url})
+        ran = forked("backfill", path, *how, env={"MDLOAD_DATABASE_URL": database_url})
         assert ran.code == code, ran.err
         return ran
 
@@ -72,7 +72,7 @@ def load(mdload: Mdload, database_url: str, tmp_path: Path) -> Callable[..., Ran
     ],
 )  # fmt: skip
 def test_an_altered_table_takes_no_row_and_the_hint_mends_it(
-    load: Callable[..., Ran], mdload: Mdload, database_url: str, alter: str, complaint: str
+    load: Callable[..., Ran], forked: Mdload, database_url: str, alter: str, complaint: str
 ) -> None:
     with StoreClient(database_url) as client:
         client.write_bars([bar("ZZZ", 0, 1.0)])
@@ -85,7 +85,7 @@ def test_an_altered_table_takes_no_row_and_the_hint_mends_it(
     assert complaint in str(caught.value)
     assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == before
 
-    found = mdload("doctor", "--json", env={"MDLOAD_DATABASE_URL": database_url})
+    found = forked("doctor", "--json", env={"MDLOAD_DATABASE_URL": database_url})
     (check,) = [c for c in found.json()["checks"] if c["name"] == "tables"]
     assert (found.code, check["state"]) == (6, "fail")
     assert complaint in check["what"]
@@ -99,7 +99,7 @@ def test_an_altered_table_takes_no_row_and_the_hint_mends_it(
     ("event", "stored"), [("INSERT", 0), ("UPDATE", 10), ("INSERT OR UPDATE", 10)]
 )
 def test_rows_that_a_trigger_keeps_out_are_not_counted_as_stored(
-    load: Callable[..., Ran], mdload: Mdload, database_url: str, event: str, stored: int
+    load: Callable[..., Ran], forked: Mdload, database_url: str, event: str, stored: int
 ) -> None:
     if stored:
         load()
@@ -114,7 +114,7 @@ def test_rows_that_a_trigger_keeps_out_are_not_counted_as_stored(
     with pytest.raises(MergeFailed, match="2 bars did not reach"), StoreClient(database_url) as c:
         c.write_bars(bars)
     assert fetch(database_url, values) == [(stored, 0)]
-    found = mdload("doctor", "--json", env={"MDLOAD_DATABASE_URL": database_url}).json()
+    found = forked("doctor", "--json", env={"MDLOAD_DATABASE_URL": database_url}).json()
     assert ("tables", "warn") in [(c["name"], c["state"]) for c in found["checks"]]
 
 

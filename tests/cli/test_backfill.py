@@ -60,8 +60,8 @@ def test_the_sample_on_the_embedded_server(mdload: Mdload) -> None:
     assert counts(forced) == (3903, 0, 0, 3895, 3, 0, 5)
 
 
-def test_what_a_person_sees(mdload: Mdload, database_url: str) -> None:
-    ran = mdload("--database", database_url, "backfill", EXAMPLE)
+def test_what_a_person_sees(forked: Mdload, database_url: str) -> None:
+    ran = forked("--database", database_url, "backfill", EXAMPLE)
     assert ran.code == 0
     for word in ("inserted", "3,895", "unchanged", "duplicate", "rejected", "span", "symbols",
                  "rows/s", "WAL", "run", "mdload job-runs inspect 1"):  # fmt: skip
@@ -69,8 +69,8 @@ def test_what_a_person_sees(mdload: Mdload, database_url: str) -> None:
     assert "━" not in ran.err  # no progress bar where there is no terminal
 
 
-def test_books_of_a_load(mdload: Mdload, database_url: str) -> None:
-    mdload("--database", database_url, "backfill", EXAMPLE, "--job-name", "nightly")
+def test_books_of_a_load(forked: Mdload, database_url: str) -> None:
+    forked("--database", database_url, "backfill", EXAMPLE, "--job-name", "nightly")
     assert fetch(
         database_url,
         "SELECT job_name, mode, status, rows_read, rows_written, rows_inserted, rows_updated, "
@@ -102,9 +102,9 @@ def test_books_of_a_load(mdload: Mdload, database_url: str) -> None:
 
 
 def test_dry_run_counts_and_writes_nothing(
-    mdload: Mdload, database_url: str, tmp_path: Path
+    forked: Mdload, database_url: str, tmp_path: Path
 ) -> None:
-    mdload("--database", database_url, "backfill", minute_csv(tmp_path / "a.csv", 20),
+    forked("--database", database_url, "backfill", minute_csv(tmp_path / "a.csv", 20),
            "--provider", "x")  # fmt: skip
     frame = pl.read_csv(tmp_path / "a.csv").with_columns(
         close=pl.when(pl.int_range(pl.len()) < 3).then(10.5).otherwise("close"),
@@ -114,7 +114,7 @@ def test_dry_run_counts_and_writes_nothing(
     frame.head(8).write_csv(tmp_path / "b.csv")
     before = fetch(database_url, "SELECT count(*) FROM job_runs")
     files = (tmp_path / "b.csv", more, tmp_path / "a.csv")
-    dry = mdload("--database", database_url, "backfill", *files, "--provider", "x", "--force",
+    dry = forked("--database", database_url, "backfill", *files, "--provider", "x", "--force",
                  "--dry-run", "--json")  # fmt: skip
     assert dry.code == 0, dry.err
     told = dry.json()
@@ -126,13 +126,13 @@ def test_dry_run_counts_and_writes_nothing(
 
 
 def test_restated_bars_leave_old_and_new_values(
-    mdload: Mdload, database_url: str, tmp_path: Path
+    forked: Mdload, database_url: str, tmp_path: Path
 ) -> None:
     db = ("--database", database_url)
     path = minute_csv(tmp_path / "a.csv", 6)
-    mdload(*db, "backfill", path, "--provider", "x")
+    forked(*db, "backfill", path, "--provider", "x")
     path.write_text(path.read_text().replace("AAA,10.0,10.0,10.0,10.0,100", "AAA,10,12,9,11,7", 1))
-    told = mdload(*db, "backfill", path, "--provider", "x", "--json").json()
+    told = forked(*db, "backfill", path, "--provider", "x", "--json").json()
     assert counts(told) == (6, 0, 1, 5, 0, 0, 0)
     assert fetch(
         database_url,
@@ -146,9 +146,9 @@ def test_restated_bars_leave_old_and_new_values(
 
 
 def test_a_missing_provider_names_the_option(
-    mdload: Mdload, database_url: str, tmp_path: Path
+    forked: Mdload, database_url: str, tmp_path: Path
 ) -> None:
-    ran = mdload("--database", database_url, "backfill", minute_csv(tmp_path / "a.csv", 3))
+    ran = forked("--database", database_url, "backfill", minute_csv(tmp_path / "a.csv", 3))
     assert ran.code == 3
     assert "--provider" in ran.err
     assert "Traceback" not in ran.err
@@ -156,12 +156,12 @@ def test_a_missing_provider_names_the_option(
 
 
 def test_more_rejects_than_allowed_refuse_the_file(
-    mdload: Mdload, database_url: str, tmp_path: Path
+    forked: Mdload, database_url: str, tmp_path: Path
 ) -> None:
     path = minute_csv(tmp_path / "a.csv", 50)
     path.write_text(path.read_text().replace("10.0,10.0,10.0,10.0", "10.0,9.0,11.0,10.0", 2))
     db = ("--database", database_url)
-    ran = mdload(*db, "backfill", path, "--provider", "x", "--json")
+    ran = forked(*db, "backfill", path, "--provider", "x", "--json")
     assert ran.code == 4
     told = ran.json()
     assert (told["status"], told["files"][0]["state"]) == ("failure", "refused")
@@ -174,18 +174,18 @@ def test_more_rejects_than_allowed_refuse_the_file(
         ("failure", 50, 50)
     ]
 
-    allowed = mdload(*db, "backfill", path, "--provider", "x", "--max-rejects", "2", "--json")
+    allowed = forked(*db, "backfill", path, "--provider", "x", "--max-rejects", "2", "--json")
     assert allowed.code == 0
     assert counts(allowed.json()) == (50, 48, 0, 0, 0, 0, 2)
 
 
 def test_one_bad_file_does_not_stop_the_others(
-    mdload: Mdload, database_url: str, tmp_path: Path
+    forked: Mdload, database_url: str, tmp_path: Path
 ) -> None:
     minute_csv(tmp_path / "a.csv", 5)
     (tmp_path / "b.parquet").write_bytes(b"PAR1 this is cut short")
     minute_csv(tmp_path / "c.csv", 5, start=5)
-    ran = mdload("--database", database_url, "backfill", tmp_path, "--provider", "x", "--json")
+    ran = forked("--database", database_url, "backfill", tmp_path, "--provider", "x", "--json")
     assert ran.code == 3
     told = ran.json()
     assert [f["state"] for f in told["files"]] == ["loaded", "failed", "loaded"]
@@ -199,48 +199,48 @@ def test_one_bad_file_does_not_stop_the_others(
 
 
 @pytest.mark.parametrize("workers", ["1", "3"])
-def test_several_files(mdload: Mdload, database_url: str, tmp_path: Path, workers: str) -> None:
+def test_several_files(forked: Mdload, database_url: str, tmp_path: Path, workers: str) -> None:
     for n in range(6):
         minute_csv(tmp_path / f"{n}.csv", 10, start=10 * n)
-    told = mdload("--database", database_url, "backfill", tmp_path / "*.csv", "--provider", "x",
+    told = forked("--database", database_url, "backfill", tmp_path / "*.csv", "--provider", "x",
                   "--workers", workers, "--json").json()  # fmt: skip
     assert counts(told) == (60, 60, 0, 0, 0, 0, 0)
     assert [Path(f["path"]).name for f in told["files"]] == [f"{n}.csv" for n in range(6)]
     assert fetch(database_url, "SELECT rows_inserted, status FROM job_runs") == [(60, "success")]
 
 
-def test_standard_input(mdload: Mdload, database_url: str, tmp_path: Path) -> None:
+def test_standard_input(forked: Mdload, database_url: str, tmp_path: Path) -> None:
     text = minute_csv(tmp_path / "a.csv", 4).read_text()
-    told = mdload("--database", database_url, "backfill", "-", "--provider", "x", "--json",
+    told = forked("--database", database_url, "backfill", "-", "--provider", "x", "--json",
                   stdin=text).json()  # fmt: skip
     assert counts(told) == (4, 4, 0, 0, 0, 0, 0)
 
 
-def test_a_server_without_the_schema_says_what_to_run(mdload: Mdload, empty_url: str) -> None:
-    ran = mdload("--database", empty_url, "backfill", EXAMPLE)
+def test_a_server_without_the_schema_says_what_to_run(forked: Mdload, empty_url: str) -> None:
+    ran = forked("--database", empty_url, "backfill", EXAMPLE)
     assert ran.code == 5
     assert "mdload migrate" in ran.err
-    assert mdload("--database", empty_url, "migrate").code == 0
-    assert mdload("--database", empty_url, "backfill", EXAMPLE).code == 0
+    assert forked("--database", empty_url, "migrate").code == 0
+    assert forked("--database", empty_url, "backfill", EXAMPLE).code == 0
 
 
-def test_an_unreachable_server(mdload: Mdload) -> None:
+def test_an_unreachable_server(forked: Mdload) -> None:
     url = "postgresql://me:sekret@127.0.0.1:1/x"
-    ran = mdload("--database", url, "backfill", EXAMPLE)
+    ran = forked("--database", url, "backfill", EXAMPLE)
     assert ran.code == 5
     assert "sekret" not in ran.err + ran.out
     assert "Traceback" not in ran.err
 
 
-def test_settings_from_the_file(mdload: Mdload, database_url: str, tmp_path: Path) -> None:
+def test_settings_from_the_file(forked: Mdload, database_url: str, tmp_path: Path) -> None:
     minute_csv(tmp_path / "a.csv", 4)
     (tmp_path / "mdload.toml").write_text(
         f'[database]\nurl = "{database_url}"\n[defaults]\nprovider = "filed"\n'
     )
-    assert mdload("backfill", "a.csv").code == 0
+    assert forked("backfill", "a.csv").code == 0
     assert fetch(database_url, "SELECT DISTINCT provider FROM bars_ohlcv") == [("filed",)]
     (tmp_path / "mdload.toml").write_text('[defaults]\nprovidr = "x"\n')
-    ran = mdload("backfill", "a.csv")
+    ran = forked("backfill", "a.csv")
     assert ran.code == 2
     assert "provider" in ran.err
 
@@ -275,7 +275,7 @@ def test_a_load_that_is_asked_to_stop(database_url: str, home: Path, sig: signal
     assert fetch(database_url, "SELECT status FROM job_runs") == [("cancelled",)]
 
 
-def test_a_load_that_was_killed_is_stuck(mdload: Mdload, database_url: str, home: Path) -> None:
+def test_a_load_that_was_killed_is_stuck(forked: Mdload, database_url: str, home: Path) -> None:
     db = ("--database", database_url)
     with psycopg.connect(database_url) as blocker:
         blocker.execute("LOCK TABLE bars_ohlcv IN ACCESS EXCLUSIVE MODE")
@@ -285,19 +285,19 @@ def test_a_load_that_was_killed_is_stuck(mdload: Mdload, database_url: str, home
             process.wait()
         blocker.rollback()
     assert fetch(database_url, "SELECT status FROM job_runs") == [("running",)]
-    assert mdload(*db, "job-runs", "stuck").code == 0
+    assert forked(*db, "job-runs", "stuck").code == 0
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
             "UPDATE job_runs SET started_at = now() - interval '20 minutes', "
             "metadata = metadata - 'last_heartbeat'"
         )
-    assert mdload(*db, "job-runs", "stuck").code == 6
-    again = mdload(*db, "backfill", EXAMPLE, "--json").json()
+    assert forked(*db, "job-runs", "stuck").code == 6
+    again = forked(*db, "backfill", EXAMPLE, "--json").json()
     assert counts(again) == (3903, 3895, 0, 0, 3, 0, 5)
 
 
 def test_parts_that_were_committed_are_not_read_in_again(
-    mdload: Mdload, database_url: str, tmp_path: Path
+    forked: Mdload, database_url: str, tmp_path: Path
 ) -> None:
     db = ("--database", database_url)
     path = minute_csv(tmp_path / "a.csv", 100)
@@ -306,23 +306,23 @@ def test_parts_that_were_committed_are_not_read_in_again(
     good = path.read_text().splitlines()
     path.write_text("\n".join([*good[:61], *lines[61:]]) + "\n")
     args = ("backfill", path, "--provider", "x", "--commit-every", "20", "--json")
-    stopped = mdload(*db, *args)
+    stopped = forked(*db, *args)
     assert stopped.code == 4
     assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(60,)]
     assert counts(stopped.json()) == (80, 60, 0, 0, 0, 0, 20)
-    resumed = mdload(*db, *args, "--max-rejects", "100%")
+    resumed = forked(*db, *args, "--max-rejects", "100%")
     assert resumed.code == 0, resumed.err
     assert counts(resumed.json()) == (40, 0, 0, 0, 0, 0, 40)
 
 
 @pytest.mark.parametrize("source", ["", "  "])
-def test_an_empty_source_is_a_usage_error(mdload: Mdload, tmp_path: Path, source: str) -> None:
+def test_an_empty_source_is_a_usage_error(forked: Mdload, tmp_path: Path, source: str) -> None:
     minute_csv(tmp_path / "a.csv", 3)
     for command in (("backfill", source), ("backfill", "a.csv", source), ("inspect", source)):
-        ran = mdload(*command, "--provider", "demo", "--interval", "1m")
+        ran = forked(*command, "--provider", "demo", "--interval", "1m")
         assert (ran.code, ran.out) == (2, "")
         assert "a source is empty: it names nothing\nhint: is the variable set?" in ran.err
     (tmp_path / "mdload.toml").write_text(
         f'[jobs.j]\nsource = "{source}"\nprovider = "demo"\ninterval = "1m"\n'
     )
-    assert mdload("run", "j").code == 2
+    assert forked("run", "j").code == 2

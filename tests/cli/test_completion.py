@@ -14,8 +14,8 @@ from tests.support.silent import deaf
 Mdload = Callable[..., Ran]
 
 
-def offered(mdload: Mdload, words: str, **env: str) -> list[str]:
-    ran = mdload(
+def offered(forked: Mdload, words: str, **env: str) -> list[str]:
+    ran = forked(
         env={"_MDLOAD_COMPLETE": "bash_complete", "COMP_WORDS": words,
              "COMP_CWORD": str(len(words.split(" ")) - 1), **env}
     )  # fmt: skip
@@ -23,29 +23,29 @@ def offered(mdload: Mdload, words: str, **env: str) -> list[str]:
     return [line.removeprefix("plain,") for line in ran.out.splitlines() if line]
 
 
-def at_last(mdload: Mdload, words: str, **env: str) -> list[str]:
+def at_last(forked: Mdload, words: str, **env: str) -> list[str]:
     """What is offered by a server that answers in time, which it need not on a busy machine."""
     for _ in range(8):
-        if found := offered(mdload, words, **env):
+        if found := offered(forked, words, **env):
             return found
     return []
 
 
-def test_formats_conventions_calendars_and_jobs(mdload: Mdload, tmp_path: Path) -> None:
+def test_formats_conventions_calendars_and_jobs(forked: Mdload, tmp_path: Path) -> None:
     (tmp_path / "mdload.toml").write_text(
         '[jobs.nightly]\nsource = "x.csv"\n[jobs.noon]\nsource = "x.csv"\n[jobs.eod]\n'
         'source = "x.csv"\n[dialects.polly]\nprovider = "p"\n'
     )
-    assert offered(mdload, "mdload backfill x.csv --dialect pol") == ["polly", "polygon"]
-    assert offered(mdload, "mdload inspect x.csv --symbol-convention c")[:2] == ["cms", "cqs"]
-    assert offered(mdload, "mdload gaps --calendar XNY") == ["XNYS"]
-    assert offered(mdload, "mdload run n") == ["nightly", "noon"]
-    assert offered(mdload, "mdload config show e") == ["eod"]
-    assert "yahoo" in offered(mdload, "mdload backfill x.csv --provider ya")
+    assert offered(forked, "mdload backfill x.csv --dialect pol") == ["polly", "polygon"]
+    assert offered(forked, "mdload inspect x.csv --symbol-convention c")[:2] == ["cms", "cqs"]
+    assert offered(forked, "mdload gaps --calendar XNY") == ["XNYS"]
+    assert offered(forked, "mdload run n") == ["nightly", "noon"]
+    assert offered(forked, "mdload config show e") == ["eod"]
+    assert "yahoo" in offered(forked, "mdload backfill x.csv --provider ya")
 
 
 def test_stored_names_of_the_database_in_use(
-    mdload: Mdload, database_url: str, tmp_path: Path
+    forked: Mdload, database_url: str, tmp_path: Path
 ) -> None:
     (tmp_path / "a.csv").write_text(
         "ts,symbol,open,high,low,close\n"
@@ -53,12 +53,12 @@ def test_stored_names_of_the_database_in_use(
     )
     db = f"--database {database_url}"
     load = ("backfill", "a.csv", "--provider", "mine", "--interval", "1d")
-    assert mdload("--database", database_url, *load).code == 0
-    assert at_last(mdload, "mdload coverage --symbol sp", MDLOAD_DATABASE_URL=database_url) == [
+    assert forked("--database", database_url, *load).code == 0
+    assert at_last(forked, "mdload coverage --symbol sp", MDLOAD_DATABASE_URL=database_url) == [
         "SPX", "SPY"
     ]  # fmt: skip
-    assert at_last(mdload, f"mdload {db} export --provider m") == ["mine"]
-    assert at_last(mdload, f"mdload gaps {db} --interval 1") == ["1d"]
+    assert at_last(forked, f"mdload {db} export --provider m") == ["mine"]
+    assert at_last(forked, f"mdload gaps {db} --interval 1") == ["1d"]
 
 
 @pytest.mark.parametrize("where", ["nothing", "away", "silent"])

@@ -77,8 +77,8 @@ def test_a_strip_for_each_series(mdload: Mdload, stored: str) -> None:
     assert lines[-1] == "2 series, 368 bars"
 
 
-def test_json_has_the_cells_as_shares(mdload: Mdload, stored: str) -> None:
-    series = mdload("--database", stored, "coverage", "--symbol", "SPY", "--json").json()
+def test_json_has_the_cells_as_shares(forked: Mdload, stored: str) -> None:
+    series = forked("--database", stored, "coverage", "--symbol", "SPY", "--json").json()
     strip = series[0].pop("strip")
     assert series == [
         {"provider": "polygon", "symbol": "SPY", "interval": "1d", "bars": 152, "exact": True,
@@ -110,22 +110,22 @@ def test_where_letters_must_be_plain(mdload: Mdload, stored: str) -> None:
     assert re.search(r"\|[#%]{27,28}[-=%]?\.{7,8}[-=%]?[#%]{12}$", aapl)
 
 
-def test_nothing_stored(mdload: Mdload, stored: str, empty_url: str) -> None:
-    assert mdload("--database", empty_url, "migrate").code == 0
-    ran = mdload("--database", empty_url, "coverage")
+def test_nothing_stored(forked: Mdload, stored: str, empty_url: str) -> None:
+    assert forked("--database", empty_url, "migrate").code == 0
+    ran = forked("--database", empty_url, "coverage")
     assert (ran.code, ran.out) == (0, "no bars are stored\n")
     assert ran.err == "hint: load some: mdload backfill FILE --provider NAME\n"
-    ran = mdload("--database", empty_url, "coverage", "--json")
+    ran = forked("--database", empty_url, "coverage", "--json")
     assert (ran.code, ran.json(), ran.err) == (0, [], "")
     for url in (empty_url, stored):
-        ran = mdload("--database", url, "coverage", "--symbol", "X")
+        ran = forked("--database", url, "coverage", "--symbol", "X")
         assert (ran.code, ran.out) == (2, "")
         assert "no bars of X are stored\nhint: see what there" in ran.err
-    ran = mdload("--database", stored, "coverage", "--since", "2030-01-01")
+    ran = forked("--database", stored, "coverage", "--since", "2030-01-01")
     assert (ran.code, ran.out) == (0, "no bars in that time\n")
 
 
-def test_gaps_since_a_day_after_the_last_bar(mdload: Mdload, stored: str) -> None:
+def test_gaps_since_a_day_after_the_last_bar(forked: Mdload, stored: str) -> None:
     """AAPL and the others end in 2024: all sessions of the last days are missing."""
     check = (
         "--database",
@@ -138,19 +138,19 @@ def test_gaps_since_a_day_after_the_last_bar(mdload: Mdload, stored: str) -> Non
         "--interval",
         "1d",
     )
-    ran = mdload(*check, "--json")
+    ran = forked(*check, "--json")
     assert ran.code == 6, ran.err
     found = ran.json()
     assert {series["stored"] for series in found["series"]} == {0}
     assert {series["missing"] for series in found["series"]} == {7}  # the day of today goes on
     assert "bars missing in" in ran.err
-    early = mdload("--database", stored, "gaps", "--calendar", "24/7", "--until", "1999-01-01")
+    early = forked("--database", stored, "gaps", "--calendar", "24/7", "--until", "1999-01-01")
     assert (early.code, "0 bars expected" in early.out) == (0, True), early.err
 
 
-def test_gaps_end_with_six_until_they_are_waived(mdload: Mdload, stored: str) -> None:
+def test_gaps_end_with_six_until_they_are_waived(forked: Mdload, stored: str) -> None:
     check = ("--database", stored, "gaps", "--calendar", "XNYS", "--symbol", "aapl")
-    ran = mdload(*check)
+    ran = forked(*check)
     assert ran.code == 6
     rows = [line.split() for line in ran.out.splitlines()[2:4]]
     assert rows == [
@@ -160,28 +160,28 @@ def test_gaps_end_with_six_until_they_are_waived(mdload: Mdload, stored: str) ->
     assert ran.out.endswith("XNYS: 1 series, 252 bars expected, 208 stored, 44 missing\n")
     assert ran.err.startswith("error: 44 bars missing in 1 of 1 series\nhint: load them, or waive")
 
-    waived = mdload(*check, "--waive", "AAPL:2024-08-01:2024-09-30", "--reason", "not bought")
+    waived = forked(*check, "--waive", "AAPL:2024-08-01:2024-09-30", "--reason", "not bought")
     assert waived.code == 6
     assert waived.out.endswith("208 stored, 42 waived, 2 missing\n")
     both = ("--waive", "aapl:2024-03-13T00:00:2024-03-14T00:00", "--reason", "lost")
-    done = mdload(*check, *both)
+    done = forked(*check, *both)
     assert (done.code, done.err) == (0, "")
     assert done.out == "XNYS: 1 series, 252 bars expected, 208 stored, 44 waived, none missing\n"
 
-    kept = mdload("--database", stored, "gaps", "--waivers", "--json").json()
+    kept = forked("--database", stored, "gaps", "--waivers", "--json").json()
     assert [(w["id"], w["first"], w["last"], w["reason"], w["interval"]) for w in kept] == [
         (1, "2024-08-01", "2024-09-30", "not bought", None),
         (2, "2024-03-13T00:00:00Z", "2024-03-14T00:00:00Z", "lost", None),
     ]
-    left = mdload("--database", stored, "gaps", "--withdraw", "1")
+    left = forked("--database", stored, "gaps", "--withdraw", "1")
     assert left.code == 0
     assert "lost" in left.out
     assert "not bought" not in left.out
-    assert mdload(*check).code == 6
+    assert forked(*check).code == 6
 
 
-def test_gaps_for_programs(mdload: Mdload, stored: str) -> None:
-    ran = mdload(
+def test_gaps_for_programs(forked: Mdload, stored: str) -> None:
+    ran = forked(
         "--database", stored, "gaps", "--calendar", "XNYS", "--since", "2024-05-30",
         "--until", "2024-06-04", "--symbol", "SPY", "--json",
     )  # fmt: skip
@@ -220,16 +220,16 @@ def test_gaps_for_programs(mdload: Mdload, stored: str) -> None:
     ],
 )
 def test_what_is_wrong_is_one_sentence(
-    mdload: Mdload, stored: str, args: str, code: int, message: str
+    forked: Mdload, stored: str, args: str, code: int, message: str
 ) -> None:
-    ran = mdload("--database", stored, "gaps", *args.split())
+    ran = forked("--database", stored, "gaps", *args.split())
     assert (ran.code, ran.out) == (code, "")
     assert message in ran.err
     assert "Traceback" not in ran.err
-    assert mdload("--database", stored, "gaps", "--waivers", "--json").json() == []
+    assert forked("--database", stored, "gaps", "--waivers", "--json").json() == []
 
 
-def test_a_wrong_calendar_is_suspected(mdload: Mdload, stored: str) -> None:
+def test_a_wrong_calendar_is_suspected(forked: Mdload, stored: str) -> None:
     with psycopg.connect(stored) as connection:
         connection.execute(
             'INSERT INTO bars_ohlcv (provider, symbol, "interval", ts, open, high, low, close)'
@@ -237,7 +237,7 @@ def test_a_wrong_calendar_is_suspected(mdload: Mdload, stored: str) -> None:
             "   FROM generate_series('2024-07-08T13:30Z'::timestamptz, '2024-07-12Z', '1 day') day"
             "  CROSS JOIN generate_series(0, 389) n"
         )
-    ran = mdload("--database", stored, "gaps", "--calendar", "XHKG", "--symbol", "X")
+    ran = forked("--database", stored, "gaps", "--calendar", "XHKG", "--symbol", "X")
     assert ran.code == 6
     assert "more bars lie outside of the calendar's sessions than within: X 1m" in ran.err
 
@@ -255,9 +255,9 @@ def test_a_wrong_calendar_is_suspected(mdload: Mdload, stored: str) -> None:
     ],
 )
 def test_bounds_in_the_wrong_order(
-    mdload: Mdload, command: str, args: str, message: str | None
+    forked: Mdload, command: str, args: str, message: str | None
 ) -> None:
     nobody = "postgresql://127.0.0.1:1/nobody"
-    ran = mdload("--database", nobody, *command.split(), *shlex.split(args))
+    ran = forked("--database", nobody, *command.split(), *shlex.split(args))
     assert ran.code == (2 if message else 5)
     assert (message or "127.0.0.1") in ran.err

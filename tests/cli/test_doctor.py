@@ -36,11 +36,11 @@ set_up_here = not_on_citus("its servers have settings of their own")
 
 
 @pytest.fixture
-def doctor(mdload: Run, database_url: str) -> Run:
+def doctor(forked: Run, database_url: str) -> Run:
     """`mdload doctor --json` on the database, or on another with `url`: exit code and checks."""
 
     def run(url: str = database_url) -> tuple[int, dict[str, tuple[str, str, str | None]]]:
-        ran = mdload("--database", url, "doctor", "--json")
+        ran = forked("--database", url, "doctor", "--json")
         checks = ran.json()["checks"]
         assert ran.json()["status"] in {c["state"] for c in checks}
         return ran.code, {c["name"]: (c["state"], c["what"], c["hint"]) for c in checks}
@@ -79,8 +79,8 @@ def test_it_writes_nothing(doctor: Run, database_url: str) -> None:
         assert connection.execute(assigned).fetchone() == before
 
 
-def test_a_server_that_does_not_answer(mdload: Run) -> None:
-    ran = mdload("--database", "postgresql://me:s3cret@127.0.0.1:1/market", "doctor")
+def test_a_server_that_does_not_answer(forked: Run) -> None:
+    ran = forked("--database", "postgresql://me:s3cret@127.0.0.1:1/market", "doctor")
     assert ran.code == 6
     assert "error: 1 check failed: server" in ran.err
     assert [line.split()[:2] for line in ran.out.splitlines()[1:] if line[0] != " "] == [
@@ -90,8 +90,8 @@ def test_a_server_that_does_not_answer(mdload: Run) -> None:
 
 
 @pytest.mark.usefixtures("warm")
-def test_no_server_can_be_started(mdload: Run) -> None:
-    ran = mdload("doctor", "--json", env={"MDLOAD_PG_BIN": "/nowhere"})
+def test_no_server_can_be_started(forked: Run) -> None:
+    ran = forked("doctor", "--json", env={"MDLOAD_PG_BIN": "/nowhere"})
     assert (ran.code, ran.json()["database"]) == (6, None)
     assert ran.json()["checks"][0] == {
         "name": "server", "state": "fail",
@@ -101,8 +101,8 @@ def test_no_server_can_be_started(mdload: Run) -> None:
 
 
 @pytest.mark.usefixtures("warm")
-def test_the_embedded_server_is_left_to_the_next_load(mdload: Run) -> None:
-    ran = mdload("doctor", "--json")
+def test_the_embedded_server_is_left_to_the_next_load(forked: Run) -> None:
+    ran = forked("doctor", "--json")
     found = {check["name"]: check for check in ran.json()["checks"]}
     assert (ran.code, ran.json()["status"], ran.json()["source"]) == (
         0,
@@ -114,8 +114,8 @@ def test_the_embedded_server_is_left_to_the_next_load(mdload: Run) -> None:
     assert found["space"]["what"].endswith("are free on its disk")
 
 
-def test_a_url_that_is_none_is_the_person_s_fault(mdload: Run) -> None:
-    assert mdload("--database", "mysql://x", "doctor").code == 2
+def test_a_url_that_is_none_is_the_person_s_fault(forked: Run) -> None:
+    assert forked("--database", "mysql://x", "doctor").code == 2
 
 
 def test_the_schema(doctor: Run, database_url: str, empty_url: str) -> None:

@@ -34,7 +34,7 @@ def partitioned_url(server_url: str, partitioned_template: str) -> Iterator[str]
 
 
 @plain_only
-def test_a_partitioned_table(mdload: Mdload, partitioned_url: str, tmp_path: Path) -> None:
+def test_a_partitioned_table(forked: Mdload, partitioned_url: str, tmp_path: Path) -> None:
     def rows(close: float, count: int) -> str:
         return HEAD + "".join(
             f"20{year}-0{month}-01T00:00:00Z,AAA,1,99,0.5,{close if month == 3 else 2},{month}\n"
@@ -52,18 +52,18 @@ def test_a_partitioned_table(mdload: Mdload, partitioned_url: str, tmp_path: Pat
         (rows(3, 3), [0, 3, 24]),
     ]:
         path.write_text(text)
-        ran = mdload(*args, env=env)
+        ran = forked(*args, env=env)
         assert ran.code == 0, ran.err
         assert [ran.json()[name] for name in counts] == expected
-    assert mdload(*args, env=env).json()["files"][0]["state"] == "known"
+    assert forked(*args, env=env).json()["files"][0]["state"] == "known"
     kind = "SELECT relkind FROM pg_class WHERE oid = 'bars_ohlcv'::regclass"
     assert fetch(partitioned_url, kind) == [("p",)]
     assert fetch(partitioned_url, "SELECT sum(close), count(*) FROM bars_ohlcv") == [(57.0, 27)]
-    ran = mdload("rollback", "3", "--yes", env=env)
+    ran = forked("rollback", "3", "--yes", env=env)
     assert ran.code == 0, ran.err
     assert fetch(partitioned_url, "SELECT sum(close), count(*) FROM bars_ohlcv") == [(54.0, 27)]
     for command in ("doctor", "coverage", "revisions list"):
-        ran = mdload(*command.split(), env=env)
+        ran = forked(*command.split(), env=env)
         assert ran.code == 0, (command, ran)
 
 
@@ -159,7 +159,7 @@ def test_an_account_without_name_and_home() -> None:
         assert not (folder / "~").exists()
 
 
-def test_archives_in_archives(mdload: Mdload, database_url: str, tmp_path: Path) -> None:
+def test_archives_in_archives(forked: Mdload, database_url: str, tmp_path: Path) -> None:
     """Like 42.zip: five times sixteen archives in each other, and petabytes at the bottom."""
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -173,7 +173,7 @@ def test_archives_in_archives(mdload: Mdload, database_url: str, tmp_path: Path)
     path = tmp_path / "42.zip"
     path.write_bytes(inner.getvalue())
     env = {"MDLOAD_DATABASE_URL": database_url}
-    ran = mdload("backfill", path, "--provider", "p", "--interval", "1m", env=env)
+    ran = forked("backfill", path, "--provider", "p", "--interval", "1m", env=env)
     assert ran.code == 3
     assert "42.zip!lib 0.zip is not a table: it looks like a zip archive inside another" in ran.err
     assert "(and 15 other files likewise)" in ran.err

@@ -64,41 +64,41 @@ def test_on_a_terminal_it_asks_for_what_it_needs(
 
 
 def test_elsewhere_it_takes_options_and_says_what_is_missing(
-    mdload: Mdload, tmp_path: Path, dumps: Path
+    forked: Mdload, tmp_path: Path, dumps: Path
 ) -> None:
     target = tmp_path / "mdload.toml"
-    ran = mdload("init")
+    ran = forked("init")
     assert (ran.code, "name the bars that the first job loads" in ran.err) == (2, True)
-    ran = mdload("init", "dumps", "--provider", "demo")
+    ran = forked("init", "dumps", "--provider", "demo")
     assert ran.code == 3
     assert "hint: name them: --name '{symbol}.csv' --timezone America/New_York" in ran.err
     assert not target.exists()
     whole = ("init", "dumps", "--provider", "demo", "--name", "{symbol}.csv",
              "--timezone", "America/New_York")  # fmt: skip
-    made = mdload(*whole, "--json")
+    made = forked(*whole, "--json")
     assert made.code == 0, made.err
     assert made.json() == {
         "file": str(target), "job": "dumps", "source": "dumps/**/*.csv", "files": 2
     }  # fmt: skip
-    assert mdload("config", "check").out == "mdload.toml: 1 job, nothing wrong\n"
-    again = mdload(*whole)
+    assert forked("config", "check").out == "mdload.toml: 1 job, nothing wrong\n"
+    again = forked(*whole)
     assert (again.code, "error: mdload.toml exists\nhint: --force" in again.err) == (2, True)
     target.write_text("old")
-    assert mdload(*whole, "--force").code == 0
+    assert forked(*whole, "--force").code == 0
     assert "[jobs.dumps]" in target.read_text()
 
 
 def test_a_database_is_tried_and_its_password_kept_out_of_the_file(
-    mdload: Mdload, database_url: str, tmp_path: Path
+    forked: Mdload, database_url: str, tmp_path: Path
 ) -> None:
     (tmp_path / "bars.csv").write_text("ts,symbol,open,high,low,close\n2024-02-05,A,1,2,1,2\n")
     init = ("init", "bars.csv", "--provider", "p", "--interval", "1d", "--database")
-    away = mdload(*init, "postgresql://me:hush@127.0.0.1:1/x")
+    away = forked(*init, "postgresql://me:hush@127.0.0.1:1/x")
     assert away.code == 5
     assert "hush" not in away.err
     assert not (tmp_path / "mdload.toml").exists()
     secret = database_url.replace("postgres@/", "postgres:hush@/")
-    made = mdload(*init, secret)
+    made = forked(*init, secret)
     assert made.code == 0, made.err
     assert "the password is not in the file: export MDLOAD_DB_PASSWORD=" in made.err
     text = (tmp_path / "mdload.toml").read_text()

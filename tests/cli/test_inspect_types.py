@@ -49,25 +49,25 @@ def made(path: Path) -> None:
 
 
 def test_bytes_lists_and_maps(
-    mdload: Callable[..., Ran], database_url: str, tmp_path: Path
+    forked: Callable[..., Ran], database_url: str, tmp_path: Path
 ) -> None:
     made(tmp_path / "a.parquet")
     args = ("a.parquet", "--provider", "p", "--interval", "1m", "--max-rejects", "1")
-    seen = mdload("inspect", *args, "--json")
+    seen = forked("inspect", *args, "--json")
     assert seen.code == 0, seen.err
-    loaded = mdload("--database", database_url, "backfill", *args)
+    loaded = forked("--database", database_url, "backfill", *args)
     assert loaded.code == 0, loaded.err
     [(raw,)] = fetch(database_url, "SELECT raw::text FROM bars_rejected")
     cells = json.loads(raw)
     assert {name: cells[name] for name, *_ in EXTRA} == {name: text for name, *_, text in EXTRA}
 
 
-def test_bytes_as_prices_are_refused_and_shown(mdload: Callable[..., Ran], tmp_path: Path) -> None:
+def test_bytes_as_prices_are_refused_and_shown(forked: Callable[..., Ran], tmp_path: Path) -> None:
     made(tmp_path / "a.parquet")
     table = pq.read_table(tmp_path / "a.parquet")
     odd = pa.array([b"\xff"] * ROWS, pa.binary(1))
     pq.write_table(table.set_column(2, "open", odd), tmp_path / "a.parquet")
-    seen = mdload("inspect", "a.parquet", "--provider", "p", "--interval", "1m")
+    seen = forked("inspect", "a.parquet", "--provider", "p", "--interval", "1m")
     assert seen.code == 3
     assert "column 'open' is of type Binary, which cannot be the open of a bar" in seen.err
 
@@ -97,10 +97,10 @@ def test_files_are_shown_one_by_one(capsys: pytest.CaptureFixture[str], tmp_path
     assert [Path(look["path"]).name for look in files] == names
 
 
-def test_a_draft_of_a_dialect_looks_at_one_file(mdload: Callable[..., Ran], tmp_path: Path) -> None:
+def test_a_draft_of_a_dialect_looks_at_one_file(forked: Callable[..., Ran], tmp_path: Path) -> None:
     made(tmp_path / "a.parquet")
     (tmp_path / "b.parquet").symlink_to(tmp_path / "nowhere")
-    drafted = mdload("inspect", "a.parquet", "--emit")
+    drafted = forked("inspect", "a.parquet", "--emit")
     assert drafted.code == 0
-    both = mdload("inspect", ".", "--emit")
+    both = forked("inspect", ".", "--emit")
     assert (both.code, both.out) == (0, drafted.out)

@@ -18,9 +18,9 @@ CLOSES = "SELECT symbol, close FROM bars_ohlcv ORDER BY ts, symbol, close"
 
 
 @pytest.fixture
-def load(mdload: Mdload, database_url: str) -> Mdload:
+def load(forked: Mdload, database_url: str) -> Mdload:
     def run(*args: str | Path) -> Ran:
-        return mdload("--database", database_url, "backfill", *args)
+        return forked("--database", database_url, "backfill", *args)
 
     return run
 
@@ -206,7 +206,7 @@ def test_patterns_that_do_not_fit(
 
 
 def test_a_pattern_in_a_job_and_in_a_dialect(
-    mdload: Mdload, database_url: str, tmp_path: Path, folder: Path
+    forked: Mdload, database_url: str, tmp_path: Path, folder: Path
 ) -> None:
     config = tmp_path / "mdload.toml"
     config.write_text(
@@ -215,10 +215,10 @@ def test_a_pattern_in_a_job_and_in_a_dialect(
         "names = ['{symbol}_{interval}.csv']\n"
         "columns = {ts = 'Tag', open = 'A', high = 'A', low = 'Z', close = 'Z'}\n"
     )
-    ran = mdload("--config", config, "--database", database_url, "run", "a")
+    ran = forked("--config", config, "--database", database_url, "run", "a")
     assert (ran.code, stored(database_url)) == (0, BOTH), ran.err
     own = table(tmp_path / "MIKE_SEC_1d.csv", "Tag,A,Z", "2024-05-09,3,2")
-    ran = mdload("--config", config, "--database", database_url, "backfill", own)
+    ran = forked("--config", config, "--database", database_url, "backfill", own)
     assert ran.code == 0, ran.err
     assert stored(
         database_url, "SELECT provider, symbol, interval FROM bars_ohlcv WHERE close = 2"
@@ -274,7 +274,7 @@ def test_rows_of_one_key_that_a_column_tells_apart(
 
 
 def test_a_dialect_may_select_rows_and_join_columns(
-    mdload: Mdload, database_url: str, tmp_path: Path
+    forked: Mdload, database_url: str, tmp_path: Path
 ) -> None:
     bars = table(tmp_path / "bars.csv", SERIES, *ROWS)
     config = tmp_path / "mdload.toml"
@@ -283,7 +283,7 @@ def test_a_dialect_may_select_rows_and_join_columns(
         "where = {SERIES = 'EQ'}\ncolumns = {symbol = 'SYMBOL+SERIES', ts = 'date', open = 'open',"
         " high = 'high', low = 'low', close = 'close'}\n"
     )
-    ran = mdload("--config", config, "--database", database_url, "backfill", bars, "--json")
+    ran = forked("--config", config, "--database", database_url, "backfill", bars, "--json")
     assert ran.code == 0, ran.err
     assert ran.json()["rows_skipped"] == 1
     assert stored(database_url) == [("KILO.EQ", 11.0), ("LIMA.EQ", 52.0)]

@@ -23,7 +23,7 @@ TABLE_ORDER = [
 
 
 @pytest.fixture
-def job_runs(mdload: Run, database_url: str) -> Run:
+def job_runs(forked: Run, database_url: str) -> Run:
     """`mdload job-runs …` on a database with five runs."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
@@ -66,7 +66,7 @@ def job_runs(mdload: Run, database_url: str) -> Run:
         )
 
     def run(*args: str, **more: Any) -> Any:
-        return mdload("--database", database_url, "job-runs", *args, **more)
+        return forked("--database", database_url, "job-runs", *args, **more)
 
     return run
 
@@ -238,22 +238,22 @@ def test_cleanup_says_before_it_does(job_runs: Run) -> None:
     assert nothing.err == "no run ended more than 5,000 days ago\n"
 
 
-def test_a_schema_that_is_behind_is_one_sentence(mdload: Run, empty_url: str) -> None:
-    ran = mdload("--database", empty_url, "job-runs", "list")
+def test_a_schema_that_is_behind_is_one_sentence(forked: Run, empty_url: str) -> None:
+    ran = forked("--database", empty_url, "job-runs", "list")
     assert (ran.code, ran.out) == (5, "")
     assert "Traceback" not in ran.err
     assert "mdload migrate" in ran.err
 
 
-def test_a_server_that_is_away_is_one_sentence(mdload: Run) -> None:
-    ran = mdload("--database", "postgresql://me:hunter2@127.0.0.1:1/x", "job-runs", "list")
+def test_a_server_that_is_away_is_one_sentence(forked: Run) -> None:
+    ran = forked("--database", "postgresql://me:hunter2@127.0.0.1:1/x", "job-runs", "list")
     assert (ran.code, ran.out) == (5, "")
     assert "Traceback" not in ran.err
     assert "hunter2" not in ran.err
 
 
 def test_a_provider_that_only_the_files_name_is_shown(
-    mdload: Run, job_runs: Run, database_url: str, tmp_path: Path
+    forked: Run, job_runs: Run, database_url: str, tmp_path: Path
 ) -> None:
     def load(*providers: str) -> int:
         for path in (tmp_path / "in").glob("*"):
@@ -262,7 +262,7 @@ def test_a_provider_that_only_the_files_name_is_shown(
             row = f"{provider},A,1m,2024-03-05T00:00:00Z,10,20,5,10,100"
             header = "provider,symbol,interval,ts,open,high,low,close,volume"
             (tmp_path / "in" / f"{provider}.csv").write_text(f"{header}\n{row}\n")
-        ran = mdload("--database", database_url, "backfill", "in", "--json")
+        ran = forked("--database", database_url, "backfill", "in", "--json")
         assert ran.code == 0, ran.err
         return int(ran.json()["run_id"])
 

@@ -17,9 +17,9 @@ SAID = ("--provider", "p", "--interval", "1d")
 
 
 @pytest.fixture
-def load(mdload: Mdload, database_url: str) -> Mdload:
+def load(forked: Mdload, database_url: str) -> Mdload:
     def run(*args: str | Path) -> Ran:
-        return mdload("--database", database_url, "backfill", *args)
+        return forked("--database", database_url, "backfill", *args)
 
     return run
 

@@ -40,10 +40,10 @@ def bars(tmp_path: Path) -> Callable[..., Path]:
 
 
 def test_backfill_as_the_loader(
-    mdload: Run, people: Callable[[str], str], bars: Callable[..., Path]
+    forked: Run, people: Callable[[str], str], bars: Callable[..., Path]
 ) -> None:
     def backfill(*args: str | Path) -> tuple[int, int, int, int, int]:
-        ran = mdload("--database", people("nightly"), "backfill", *args, "--provider", "p",
+        ran = forked("--database", people("nightly"), "backfill", *args, "--provider", "p",
                      "--interval", "1m", "--json")  # fmt: skip
         counts = ("inserted", "updated", "unchanged", "failed")
         return (ran.code, *(ran.json()[f"rows_{name}"] for name in counts))
@@ -60,7 +60,7 @@ def test_backfill_as_the_loader(
 
 
 def test_run_as_the_loader(
-    mdload: Run, people: Callable[[str], str], bars: Callable[..., Path], tmp_path: Path
+    forked: Run, people: Callable[[str], str], bars: Callable[..., Path], tmp_path: Path
 ) -> None:
     (tmp_path / "mdload.toml").write_text(
         '[jobs.nightly]\nsource = "*.csv"\nprovider = "p"\ninterval = "1m"\nsettle = "0s"\n'
@@ -68,7 +68,7 @@ def test_run_as_the_loader(
     )
 
     def run(*args: str, person: str = "nightly") -> Any:
-        return mdload("--database", people(person), "run", "nightly", *args, "--json")
+        return forked("--database", people(person), "run", "nightly", *args, "--json")
 
     def counts(ran: Any) -> tuple[int, int, int]:
         assert ran.code == 0, ran.err
@@ -84,13 +84,13 @@ def test_run_as_the_loader(
     assert run(person="analyst").code == 5
 
 
-def test_live_as_the_loader(mdload: Run, people: Callable[[str], str]) -> None:
+def test_live_as_the_loader(forked: Run, people: Callable[[str], str]) -> None:
     line = (
         '{"symbol": "AA", "ts": "2024-03-01T14:30:00Z", "open": 10, "high": 11, "low": 9,'
         ' "close": 10.5, "volume": 100}\n'
     )
     for close, counts in (("10.5", (1, 0)), ("10.75", (0, 1))):
-        ran = mdload("--database", people("nightly"), "live", "--provider", "p", "--interval", "1m",
+        ran = forked("--database", people("nightly"), "live", "--provider", "p", "--interval", "1m",
                      "--json", stdin=line.replace("10.5", close) + "no bar\n")  # fmt: skip
         assert ran.code == 0, ran.err
         found = ran.json()
@@ -98,10 +98,10 @@ def test_live_as_the_loader(mdload: Run, people: Callable[[str], str]) -> None:
 
 
 def test_runs_as_the_loader_but_cleaning_up_only_as_the_owner(
-    mdload: Run, people: Callable[[str], str], database_url: str
+    forked: Run, people: Callable[[str], str], database_url: str
 ) -> None:
     def job_runs(person: str, *args: str) -> Any:
-        return mdload("--database", people(person), "job-runs", *args, "--json")
+        return forked("--database", people(person), "job-runs", *args, "--json")
 
     with psycopg.connect(database_url) as connection:
         connection.execute("INSERT INTO job_runs (job_name, started_at) VALUES ('j', '2024-03-01')")
@@ -116,19 +116,19 @@ def test_runs_as_the_loader_but_cleaning_up_only_as_the_owner(
     assert job_runs("keeper", *cleanup).json()["deleted"] == 1
 
 
-def test_migrate_as_the_owner(mdload: Run, people: Callable[[str], str], database_url: str) -> None:
+def test_migrate_as_the_owner(forked: Run, people: Callable[[str], str], database_url: str) -> None:
     from loader.store import schema
 
     url = f"{people('keeper')}&options=-crole%3Dmdload_owner"
     schema.downgrade(url, "base")
-    assert mdload("--database", people("nightly"), "migrate").code == 5
-    assert mdload("--database", url, "migrate").code == 0
+    assert forked("--database", people("nightly"), "migrate").code == 5
+    assert forked("--database", url, "migrate").code == 0
 
 
 @pytest.mark.parametrize("person", ["analyst", "stranger"])
 def test_backfill_as_nobody_who_may(
-    mdload: Run, people: Callable[[str], str], bars: Callable[..., Path], person: str
+    forked: Run, people: Callable[[str], str], bars: Callable[..., Path], person: str
 ) -> None:
-    ran = mdload("--database", people(person), "backfill", bars("a.csv"), "--provider", "p")
+    ran = forked("--database", people(person), "backfill", bars("a.csv"), "--provider", "p")
     assert (ran.code, ran.out) == (5, "")
     assert "hint: " in ran.err

@@ -185,7 +185,7 @@ def test_metrics_are_served(database_url: str, home: Path) -> None:
 
 
 def test_what_is_wrong_is_said_before_anything_is_read(
-    mdload: Mdload, database_url: str, tmp_path: Path
+    forked: Mdload, database_url: str, tmp_path: Path
 ) -> None:
     db = ("--database", database_url, "live")
     for args, code, said in (
@@ -196,19 +196,19 @@ def test_what_is_wrong_is_said_before_anything_is_read(
         ([tmp_path / "absent"], 3, "absent"),
         ([tmp_path], 3, "is a folder"),
     ):
-        ran = mdload(*db, *args, stdin=line(0))
+        ran = forked(*db, *args, stdin=line(0))
         assert (ran.code, said in ran.err, "Traceback" in ran.err) == (code, True, False), ran.err
-    away = mdload("--database", "postgresql://me:sekret@127.0.0.1:1/x", "live", stdin=line(0))
+    away = forked("--database", "postgresql://me:sekret@127.0.0.1:1/x", "live", stdin=line(0))
     assert (away.code, "sekret" in away.err) == (5, False)
     assert fetch(database_url, COUNT) == [(0,)]
 
 
-def test_the_embedded_server(mdload: Mdload) -> None:
-    ran = mdload("live", "--provider", "p", "--interval", "1m", "--json", stdin=lines(0, 10))
+def test_the_embedded_server(forked: Mdload) -> None:
+    ran = forked("live", "--provider", "p", "--interval", "1m", "--json", stdin=lines(0, 10))
     assert (ran.code, ran.json()["rows_inserted"]) == (0, 10), ran.err
 
 
-def test_a_dialect_of_ones_own(mdload: Mdload, database_url: str, tmp_path: Path) -> None:
+def test_a_dialect_of_ones_own(forked: Mdload, database_url: str, tmp_path: Path) -> None:
     (tmp_path / "mdload.toml").write_text(
         f"""
         [database]
@@ -223,29 +223,29 @@ def test_a_dialect_of_ones_own(mdload: Mdload, database_url: str, tmp_path: Path
         """
     )
     data = b'{"pair": "AA", "began": "2024-03-04T14:00Z", "o": 1, "h": 2, "l": 1, "c": 2}\n'
-    ran = mdload("live", stdin=data)
+    ran = forked("live", stdin=data)
     assert ran.code == 0, ran.err
     assert fetch(database_url, 'SELECT provider, symbol, "interval", high FROM bars_ohlcv') == [
         ("mine", "AA", "1h", 0.02)
     ]
 
 
-def test_defaults_of_the_configuration(mdload: Mdload, database_url: str, tmp_path: Path) -> None:
+def test_defaults_of_the_configuration(forked: Mdload, database_url: str, tmp_path: Path) -> None:
     (tmp_path / "mdload.toml").write_text(
         f'[database]\nurl = "{database_url}"\n'
         '[defaults]\nprovider = "filed"\ninterval = "1m"\njob_name = "nightly"\n'
     )
-    assert mdload("live", stdin=lines(0, 2)).code == 0
+    assert forked("live", stdin=lines(0, 2)).code == 0
     assert fetch(database_url, "SELECT DISTINCT provider FROM bars_ohlcv") == [("filed",)]
     assert fetch(database_url, RUN)[0][0] == "live"
 
 
-def test_a_line_that_no_index_takes_is_a_reject(mdload: Mdload, database_url: str) -> None:
+def test_a_line_that_no_index_takes_is_a_reject(forked: Mdload, database_url: str) -> None:
     """Of a provider and of a symbol, at the edge and beyond; the next feed has nothing to mend."""
     keys = ["A" * 128, "B" * 129, "C" * 5_000, "D"]
     data = b"".join(line(0).replace(b'"AA"', f'"{key}"'.encode()) for key in keys)
     args = ("--database", database_url, "live", "--provider", "p", "--interval", "1m", "--json")
-    ran = mdload(*args, stdin=data)
+    ran = forked(*args, stdin=data)
     assert ran.code == 0, ran.err
     assert ran.json()["files"][0]["rejected"] == {"key_too_long": 2}
     assert fetch(database_url, "SELECT left(symbol, 1) FROM bars_ohlcv ORDER BY 1") == [
@@ -253,12 +253,12 @@ def test_a_line_that_no_index_takes_is_a_reject(mdload: Mdload, database_url: st
     ]  # fmt: skip
 
 
-def test_a_line_that_the_server_refuses_is_set_aside(mdload: Mdload, database_url: str) -> None:
+def test_a_line_that_the_server_refuses_is_set_aside(forked: Mdload, database_url: str) -> None:
     """By a constraint that mdload does not know of, in the middle of a batch."""
     fetch(database_url, "ALTER TABLE bars_ohlcv ADD CONSTRAINT cheap CHECK (close < 11)")
     data = lines(0, 20) + line(30, close=10.75) + line(31, high=12, close=11.5) + lines(32, 52)
     args = ("--database", database_url, "live", "--provider", "p", "--interval", "1m", "--json")
-    ran = mdload(*args, stdin=data)
+    ran = forked(*args, stdin=data)
     assert ran.code == 0, ran.err
     assert "line 22 is rejected, the server does not take it: new row for relation" in ran.err
     told = ran.json()
@@ -266,5 +266,5 @@ def test_a_line_that_the_server_refuses_is_set_aside(mdload: Mdload, database_ur
     assert told["files"][0]["rejected"] == {"line_refused": 1}
     rows = "SELECT row_number, rules, raw ->> 'why' LIKE '%\"cheap%' FROM bars_rejected"
     assert fetch(database_url, rows) == [(22, ["line_refused"], True)]
-    again = mdload(*args, stdin=line(60))
+    again = forked(*args, stdin=line(60))
     assert (again.code, again.json()["rows_read"]) == (0, 1)

@@ -64,9 +64,9 @@ def test_a_load_as_objects(mdload: Mdload, database_url: str) -> None:
     assert run["elapsed_ms"] == ran.json()["elapsed_ms"]
 
 
-def test_more_and_less(mdload: Mdload, database_url: str) -> None:
+def test_more_and_less(forked: Mdload, database_url: str) -> None:
     base = ("--log-format", "json", "--database", database_url)
-    told = objects(mdload(*base, "-v", "backfill", EXAMPLE))
+    told = objects(forked(*base, "-v", "backfill", EXAMPLE))
     assert [each["event"] for each in told] == [
         "run_started", "file_started", "file_note", "rows_done", "bars_written", "file_note",
         "committed", "file_done", "run_done",
@@ -74,13 +74,13 @@ def test_more_and_less(mdload: Mdload, database_url: str) -> None:
     written = told[4]
     assert (written["method"], written["bars"], written["committed"]) == ("COPY", 3895, True)
     assert told[6]["rejected"]["open_outside_range"] == 2
-    assert mdload(*base, "-q", "backfill", EXAMPLE).err == ""
+    assert forked(*base, "-q", "backfill", EXAMPLE).err == ""
 
 
-def test_errors_of_files_are_objects(mdload: Mdload, database_url: str, tmp_path: Path) -> None:
+def test_errors_of_files_are_objects(forked: Mdload, database_url: str, tmp_path: Path) -> None:
     bars(tmp_path / "a.csv")
     (tmp_path / "b.parquet").write_bytes(b"PAR1 this is cut short")
-    ran = mdload("--log-format", "json", "--database", database_url, "backfill", tmp_path,
+    ran = forked("--log-format", "json", "--database", database_url, "backfill", tmp_path,
                  "--provider", "x", "--interval", "1m", "--json")  # fmt: skip
     assert ran.code == 3
     errors = [each for each in objects(ran) if each["level"] == "error"]
@@ -100,9 +100,9 @@ def test_errors_of_files_are_objects(mdload: Mdload, database_url: str, tmp_path
     ],
 )
 def test_errors_of_commands_are_objects(
-    mdload: Mdload, database_url: str, args: tuple[str, ...], code: int, word: str
+    forked: Mdload, database_url: str, args: tuple[str, ...], code: int, word: str
 ) -> None:
-    ran = mdload("--log-format", "json", "--database", database_url, *args)
+    ran = forked("--log-format", "json", "--database", database_url, *args)
     assert ran.code == code
     (error,) = objects(ran)
     assert (error["level"], error["event"]) == ("error", "error")
@@ -110,26 +110,26 @@ def test_errors_of_commands_are_objects(
     assert "hint" in error
 
 
-def test_notes_of_commands(mdload: Mdload, database_url: str) -> None:
+def test_notes_of_commands(forked: Mdload, database_url: str) -> None:
     (note,) = objects(
-        mdload("--log-format", "json", "--database", database_url, "job-runs", "list")
+        forked("--log-format", "json", "--database", database_url, "job-runs", "list")
     )
     assert (note["level"], note["event"], note["message"]) == ("info", "note", "no runs")
-    assert mdload("--database", database_url, "job-runs", "list").err == "no runs\n"
-    assert mdload("--database", database_url, "-q", "job-runs", "list").err == ""
+    assert forked("--database", database_url, "job-runs", "list").err == "no runs\n"
+    assert forked("--database", database_url, "-q", "job-runs", "list").err == ""
 
 
 def test_what_modules_log_speaks_the_same_format(
-    mdload: Mdload, database_url: str, tmp_path: Path
+    forked: Mdload, database_url: str, tmp_path: Path
 ) -> None:
     load = ("backfill", EXAMPLE, "--metrics-textfile", tmp_path / "x.txt")
-    ran = mdload("--log-format", "json", "--database", database_url, *load)
+    ran = forked("--log-format", "json", "--database", database_url, *load)
     (warning,) = (each for each in objects(ran) if each["level"] == "warning")
     assert (warning["event"], warning["logger"]) == ("log", "loader.listen.metrics.export")
     assert ".prom" in warning["message"]
-    text = mdload("--database", database_url, *load, "--force").err
+    text = forked("--database", database_url, *load, "--force").err
     assert text.startswith("warning: node_exporter passes ")
-    assert mdload("--database", database_url, "-q", *load, "--force").err == ""
+    assert forked("--database", database_url, "-q", *load, "--force").err == ""
 
 
 @pytest.fixture
@@ -147,9 +147,9 @@ def secret_url(database_url: str) -> Iterator[str]:
 @pytest.mark.parametrize("log_format", ["json", "text"])
 @pytest.mark.parametrize("verbosity", [(), ("-v", "-v")])
 def test_no_password_of_a_load_that_goes_well(
-    mdload: Mdload, secret_url: str, tmp_path: Path, log_format: str, verbosity: tuple[str, ...]
+    forked: Mdload, secret_url: str, tmp_path: Path, log_format: str, verbosity: tuple[str, ...]
 ) -> None:
-    ran = mdload("--log-format", log_format, *verbosity, "--database", secret_url,
+    ran = forked("--log-format", log_format, *verbosity, "--database", secret_url,
                  "backfill", EXAMPLE, "--metrics-textfile", tmp_path / "m.prom",
                  "--push-gateway", f"http://me:{SECRET}@127.0.0.1:1/")  # fmt: skip
     assert ran.code == 0
@@ -176,9 +176,9 @@ def test_no_password_of_a_load_that_goes_well(
     ],
 )
 def test_no_password_of_a_server_that_is_not_to_be_had(
-    mdload: Mdload, url: str, log_format: str
+    forked: Mdload, url: str, log_format: str
 ) -> None:
-    ran = mdload("--log-format", log_format, "-v", "--database", url, "backfill", EXAMPLE)
+    ran = forked("--log-format", log_format, "-v", "--database", url, "backfill", EXAMPLE)
     assert ran.code in (2, 5)
     assert SECRET not in ran.out + ran.err
     assert "Traceback" not in ran.err
@@ -202,10 +202,10 @@ def test_no_password_of_a_server_that_is_not_to_be_had(
     ],
 )
 def test_no_password_in_sources_and_settings(
-    mdload: Mdload, secret_url: str, tmp_path: Path, args: tuple[str, ...], log_format: str
+    forked: Mdload, secret_url: str, tmp_path: Path, args: tuple[str, ...], log_format: str
 ) -> None:
     bars(tmp_path / "bars.csv")
-    ran = mdload("--log-format", log_format, "-v", "--database", secret_url, *args)
+    ran = forked("--log-format", log_format, "-v", "--database", secret_url, *args)
     assert SECRET not in ran.out + ran.err
     if log_format == "json":
         objects(ran)
@@ -213,10 +213,10 @@ def test_no_password_in_sources_and_settings(
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
 def test_a_file_whose_name_holds_one(
-    mdload: Mdload, database_url: str, tmp_path: Path, log_format: str
+    forked: Mdload, database_url: str, tmp_path: Path, log_format: str
 ) -> None:
     path = bars(tmp_path / f"password={SECRET}.csv", "x,AAA,1,1,1,1,1\n")
-    ran = mdload("--log-format", log_format, "-v", "--database", database_url, "backfill", path,
+    ran = forked("--log-format", log_format, "-v", "--database", database_url, "backfill", path,
                  "--provider", "x", "--interval", "1m", "--dry-run")  # fmt: skip
     assert SECRET not in ran.err
     assert "password=***" in ran.err

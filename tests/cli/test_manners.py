@@ -65,10 +65,10 @@ def bars(tmp_path: Path) -> Path:
     ],
 )  # fmt: skip
 def test_what_goes_wrong_is_one_sentence_and_the_next_step(
-    mdload: Mdload, database_url: str, bars: Path,
+    forked: Mdload, database_url: str, bars: Path,
     args: str, code: int, message: str, hint: str | None,
 ) -> None:  # fmt: skip
-    ran = mdload("--database", database_url, "backfill", "--provider", "p", *shlex.split(args))
+    ran = forked("--database", database_url, "backfill", "--provider", "p", *shlex.split(args))
     assert ran.code == code
     errors = [line for line in ran.err.splitlines() if line.lower().startswith("error:")]
     assert len(errors) == 1
@@ -84,16 +84,16 @@ def test_what_goes_wrong_is_one_sentence_and_the_next_step(
 
 
 @pytest.mark.parametrize("command", ["backfil good.csv", "job-runs lst", "dbs"])
-def test_a_command_that_is_nearly_one(mdload: Mdload, command: str) -> None:
-    ran = mdload(*command.split())
+def test_a_command_that_is_nearly_one(forked: Mdload, command: str) -> None:
+    ran = forked(*command.split())
     assert ran.code == 2
     assert "Did you mean" in ran.err
 
 
-def test_errors_that_are_alike_are_told_once(mdload: Mdload, database_url: str, bars: Path) -> None:
+def test_errors_that_are_alike_are_told_once(forked: Mdload, database_url: str, bars: Path) -> None:
     for n in range(5):
         (bars / f"local-{n}.csv").write_text((bars / "local.csv").read_text() + "\n" * n)
-    ran = mdload("--database", database_url, "backfill", "local*.csv", "--provider", "p")
+    ran = forked("--database", database_url, "backfill", "local*.csv", "--provider", "p")
     assert ran.code == 3
     assert ran.err.count("error:") == 1
     assert "local-0.csv: the times in column 'ts' are local" in ran.err
@@ -110,13 +110,13 @@ def test_errors_that_are_alike_are_told_once(mdload: Mdload, database_url: str, 
     ],
 )
 def test_a_database_that_cannot_be_used(
-    mdload: Mdload, database_url: str, bars: Path, url: str, message: str, hint: str
+    forked: Mdload, database_url: str, bars: Path, url: str, message: str, hint: str
 ) -> None:
     place, _, rest = database_url.partition("?")
     url = url.format(
         place=place.rpartition("/")[0], ghost=database_url.replace("postgres@", "ghost@", 1)
     ) + (f"?{rest}" if "{place}" in url else "")
-    ran = mdload("--database", url, "backfill", "good.csv", "--provider", "p")
+    ran = forked("--database", url, "backfill", "good.csv", "--provider", "p")
     assert ran.code == 5
     assert message in ran.err
     assert hint in ran.err
@@ -124,17 +124,17 @@ def test_a_database_that_cannot_be_used(
     assert "Traceback" not in ran.err
 
 
-def test_a_role_that_may_only_read(mdload: Mdload, database_url: str, bars: Path) -> None:
+def test_a_role_that_may_only_read(forked: Mdload, database_url: str, bars: Path) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("CREATE ROLE looker LOGIN")
         connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO looker")
         try:
             url = database_url.replace("postgres@", "looker@", 1)
-            ran = mdload("--database", url, "backfill", "good.csv", "--provider", "p")
+            ran = forked("--database", url, "backfill", "good.csv", "--provider", "p")
             assert (ran.code, ran.out) == (5, "")
             assert "permission denied for table job_runs" in ran.err
             assert "docs/roles.sql" in ran.err
-            dry = mdload("--database", url, "backfill", "good.csv", "--provider", "p", "--dry-run",
+            dry = forked("--database", url, "backfill", "good.csv", "--provider", "p", "--dry-run",
                          "--json")  # fmt: skip
             assert (dry.code, dry.json()["rows_inserted"]) == (0, 300)
         finally:
@@ -142,10 +142,10 @@ def test_a_role_that_may_only_read(mdload: Mdload, database_url: str, bars: Path
             connection.execute("DROP ROLE looker")
 
 
-def test_quiet_says_nothing_but_errors(mdload: Mdload, database_url: str, bars: Path) -> None:
-    ran = mdload("--database", database_url, "-q", "backfill", "good.csv", "--provider", "p")
+def test_quiet_says_nothing_but_errors(forked: Mdload, database_url: str, bars: Path) -> None:
+    ran = forked("--database", database_url, "-q", "backfill", "good.csv", "--provider", "p")
     assert (ran.code, ran.err) == (0, "")
-    ran = mdload("--database", database_url, "-q", "backfill", "local.csv", "--provider", "p")
+    ran = forked("--database", database_url, "-q", "backfill", "local.csv", "--provider", "p")
     assert ran.err.startswith("error: ")
 
 
@@ -166,8 +166,8 @@ def test_inspect_gives_one_object(mdload: Mdload, bars: Path) -> None:
     assert "time zone" in looks["local.csv"]["error"]
 
 
-def test_inspect_of_a_file_that_would_not_load(mdload: Mdload, bars: Path) -> None:
-    ran = mdload("inspect", "local.csv", "--provider", "p")
+def test_inspect_of_a_file_that_would_not_load(forked: Mdload, bars: Path) -> None:
+    ran = forked("inspect", "local.csv", "--provider", "p")
     assert ran.code == 3
     assert "found  ts, symbol, open, high, low, close, volume" in ran.out
     assert "rejected" not in ran.out  # an unknown one
@@ -222,11 +222,11 @@ def test_bash_completion(mdload: Mdload, words: str, offered: str) -> None:
 
 @pytest.mark.parametrize("name", ["none.csv", "none.parquet", "none.arrow"])
 def test_a_file_without_rows_is_said_to_have_none(
-    mdload: Mdload, database_url: str, tmp_path: Path, name: str
+    forked: Mdload, database_url: str, tmp_path: Path, name: str
 ) -> None:
     frame = pl.DataFrame({"ts": [], "open": [], "high": [], "low": [], "close": []})
     write = {"csv": frame.write_csv, "parquet": frame.write_parquet, "arrow": frame.write_ipc}
     write[name.rpartition(".")[2]](tmp_path / name)
-    ran = mdload("--database", database_url, "backfill", name, "--provider", "p")
+    ran = forked("--database", database_url, "backfill", name, "--provider", "p")
     assert ran.code == 0
     assert "the file has no rows" in ran.err

@@ -96,8 +96,8 @@ def test_runs_of_every_kind_agree_with_job_runs(
     assert found.sum("store_wal_bytes_total") > 0
 
 
-def test_a_server_that_is_away_is_a_failure_to_be_told(mdload: Mdload, tmp_path: Path) -> None:
-    ran = mdload("--database", "postgresql://127.0.0.1:1/x", "backfill", EXAMPLE,
+def test_a_server_that_is_away_is_a_failure_to_be_told(forked: Mdload, tmp_path: Path) -> None:
+    ran = forked("--database", "postgresql://127.0.0.1:1/x", "backfill", EXAMPLE,
                  "--metrics-textfile", tmp_path / "m.prom")  # fmt: skip
     assert ran.code == 5
     found = Metrics(tmp_path / "m.prom")
@@ -129,14 +129,14 @@ def test_a_run_that_is_asked_to_stop(database_url: str, home: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("where", ["option", "environment", "file"])
 def test_a_gateway_that_is_away_changes_nothing_but_stderr(
-    mdload: Mdload, database_url: str, tmp_path: Path, where: str
+    forked: Mdload, database_url: str, tmp_path: Path, where: str
 ) -> None:
     gateway = "http://127.0.0.1:1"
     if where == "file":
         (tmp_path / "mdload.toml").write_text(f'[defaults]\npush_gateway = "{gateway}"\n')
     env = {"MDLOAD_PUSH_GATEWAY": gateway} if where == "environment" else {}
     option = ("--push-gateway", gateway) if where == "option" else ()
-    ran = mdload("--database", database_url, "backfill", EXAMPLE, "--json", *option, env=env)
+    ran = forked("--database", database_url, "backfill", EXAMPLE, "--json", *option, env=env)
     assert ran.code == 0
     assert ran.json()["status"] == "success"
     starts, note, warning = ran.err.splitlines()
@@ -146,9 +146,9 @@ def test_a_gateway_that_is_away_changes_nothing_but_stderr(
 
 
 def test_a_gateway_that_is_not_a_url_is_said_before_anything_happens(
-    mdload: Mdload, database_url: str
+    forked: Mdload, database_url: str
 ) -> None:
-    ran = mdload(
+    ran = forked(
         "--database", database_url, "backfill", EXAMPLE, "--push-gateway", "gopher://nowhere"
     )
     assert ran.code == 2
@@ -158,18 +158,18 @@ def test_a_gateway_that_is_not_a_url_is_said_before_anything_happens(
 
 @pytest.mark.parametrize("place", ["no/such/folder/m.prom", "foreign.prom"])
 def test_metrics_that_cannot_be_written_stop_no_load(
-    mdload: Mdload, database_url: str, tmp_path: Path, place: str
+    forked: Mdload, database_url: str, tmp_path: Path, place: str
 ) -> None:
     (tmp_path / "foreign.prom").write_text("node_load1 0.5\n")
     asked = ("--database", database_url, "backfill", EXAMPLE, "--metrics-textfile", place)
-    ran = mdload(*asked)
+    ran = forked(*asked)
     assert ran.code == 0
     assert f"warning: the run goes on without metrics: --metrics-textfile {place}" in ran.err
     assert (tmp_path / "foreign.prom").read_text() == "node_load1 0.5\n"
     (tmp_path / "mdload.toml").write_text(
         f'[jobs.a]\nsource = "{EXAMPLE}"\nmetrics_textfile = "{place}"\n'
     )
-    job = mdload("--database", database_url, "run", "a")
+    job = forked("--database", database_url, "run", "a")
     assert (job.code, "goes on without metrics" in job.err) == (0, True)
 
 

@@ -23,29 +23,29 @@ def test_an_empty_database_then_one_that_is_there(
     assert again.out.endswith("(MDLOAD_DATABASE_URL): already at the newest revision, 0007\n")
 
 
-def test_json(mdload: Callable[..., Any], empty_url: str) -> None:
-    said = [mdload("--database", empty_url, "migrate", "--json").json() for _ in range(2)]
+def test_json(forked: Callable[..., Any], empty_url: str) -> None:
+    said = [forked("--database", empty_url, "migrate", "--json").json() for _ in range(2)]
     assert [(s["from"], s["to"], s["applied"], s["notices"]) for s in said] == [
         (None, "0007", ["0001", "0002", "0003", "0004", "0005", "0006", "0007"], []),
         ("0007", "0007", [], []),
     ]
 
 
-def test_sql_is_printed_and_nothing_touched(mdload: Callable[..., Any], empty_url: str) -> None:
-    printed = mdload("--database", empty_url, "migrate", "--sql")
+def test_sql_is_printed_and_nothing_touched(forked: Callable[..., Any], empty_url: str) -> None:
+    printed = forked("--database", empty_url, "migrate", "--sql")
     assert (printed.code, printed.err) == (0, "")
     assert schema.current(empty_url) is None
     with psycopg.connect(empty_url, autocommit=True) as connection:
         connection.execute(printed.out)
     assert schema.current(empty_url) == "0007"
-    assert mdload("migrate", "--sql", "--json").json() == {"sql": printed.out}
+    assert forked("migrate", "--sql", "--json").json() == {"sql": printed.out}
 
 
-def test_roles_are_printed(mdload: Callable[..., Any], database_url: str) -> None:
-    printed = mdload("migrate", "--roles")
+def test_roles_are_printed(forked: Callable[..., Any], database_url: str) -> None:
+    printed = forked("migrate", "--roles")
     assert printed.out == (ROOT / "docs" / "roles.sql").read_text()
-    assert mdload("migrate", "--roles", "--json").json() == {"sql": printed.out}
-    assert mdload("migrate", "--roles", "--sql").code == 2
+    assert forked("migrate", "--roles", "--json").json() == {"sql": printed.out}
+    assert forked("migrate", "--roles", "--sql").code == 2
     with psycopg.connect(database_url, autocommit=True) as connection:
         run_roles_sql(connection)
         found = connection.execute(
@@ -55,23 +55,23 @@ def test_roles_are_printed(mdload: Callable[..., Any], database_url: str) -> Non
     assert found == (True, False)
 
 
-def test_the_embedded_server_needs_no_url(mdload: Callable[..., Any]) -> None:
-    assert "from nothing to revision 0007" in mdload("migrate").out
+def test_the_embedded_server_needs_no_url(forked: Callable[..., Any]) -> None:
+    assert "from nothing to revision 0007" in forked("migrate").out
 
 
-def test_a_database_of_a_newer_mdload(mdload: Callable[..., Any], database_url: str) -> None:
+def test_a_database_of_a_newer_mdload(forked: Callable[..., Any], database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute("UPDATE mdload_alembic_version SET version_num = '0042'")
-    refused = mdload("--database", database_url, "migrate")
+    refused = forked("--database", database_url, "migrate")
     assert (refused.code, refused.out) == (5, "")
     assert refused.err.splitlines()[1] == "hint: run: pip install --upgrade mdload"
 
 
-def test_a_password_is_not_shown(mdload: Callable[..., Any], database_url: str) -> None:
+def test_a_password_is_not_shown(forked: Callable[..., Any], database_url: str) -> None:
     url = database_url.replace("postgres@", "postgres:s3cret@")
     for ran in (
-        mdload("--database", url, "migrate"),
-        mdload("--database", url, "migrate", "--json"),
+        forked("--database", url, "migrate"),
+        forked("--database", url, "migrate", "--json"),
     ):
         assert ran.code == 0
         assert "s3cret" not in ran.out + ran.err

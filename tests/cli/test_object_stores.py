@@ -44,7 +44,7 @@ def stored(url: str) -> list[tuple[Any, ...]]:
 
 
 def test_a_load_from_s3(
-    mdload: Callable[..., Ran], database_url: str, s3: S3, tmp_path: Path
+    forked: Callable[..., Ran], database_url: str, s3: S3, tmp_path: Path
 ) -> None:
     """Parquet by ranges, text as a stream, under one glob; then again, then one that changed."""
     frames = {symbol: bars(symbol) for symbol in ("AAA", "BBB")}
@@ -61,7 +61,7 @@ def test_a_load_from_s3(
     )  # fmt: skip
 
     def run() -> list[tuple[str, str, int]]:
-        ran = mdload(*command, env=s3.environment)
+        ran = forked(*command, env=s3.environment)
         assert ran.code == 0, ran.err
         assert "hunter2" not in ran.out + ran.err
         return [(f["path"], f["state"], f["rows_inserted"]) for f in ran.json()["files"]]
@@ -77,25 +77,25 @@ def test_a_load_from_s3(
     assert [(state, n) for _, state, n in run()] == [("known", 0), ("loaded", 1)]
 
 
-def test_an_absent_object(mdload: Callable[..., Ran], database_url: str, s3: S3) -> None:
-    ran = mdload("--database", database_url, "backfill", "s3://bars/absent.csv", env=s3.environment)
+def test_an_absent_object(forked: Callable[..., Ran], database_url: str, s3: S3) -> None:
+    ran = forked("--database", database_url, "backfill", "s3://bars/absent.csv", env=s3.environment)
     assert ran.code == 3
     assert ran.err.splitlines()[0] == "error: s3://bars/absent.csv does not exist"
 
 
-def test_inspect_looks_into_an_object(mdload: Callable[..., Ran], s3: S3) -> None:
+def test_inspect_looks_into_an_object(forked: Callable[..., Ran], s3: S3) -> None:
     s3.put("one.csv", b"ts,symbol,open,high,low,close\n2024-01-02T14:30:00Z,MSFT,1,2,0.5,1.5\n")
-    ran = mdload("inspect", "s3://bars/one.csv", "--interval", "1m", "--provider", "p", "--json",
+    ran = forked("inspect", "s3://bars/one.csv", "--interval", "1m", "--provider", "p", "--json",
                  env=s3.environment)  # fmt: skip
     assert ran.code == 0, ran.err
     assert ran.json()["path"] == "s3://bars/one.csv"
 
 
-def test_a_signed_url_is_stored_nowhere(mdload: Callable[..., Ran], database_url: str) -> None:
+def test_a_signed_url_is_stored_nowhere(forked: Callable[..., Ran], database_url: str) -> None:
     with web_server() as web:
         web.files["/AAA.csv"] = bars("AAA").head(100).write_csv().encode()
         url = f"http://me:hunter2@{web.address}/AAA.csv?X-Amz-Signature=hunter3&apikey=hunter4"
-        ran = mdload("-v", "--database", database_url, "backfill", url, "--provider", "p",
+        ran = forked("-v", "--database", database_url, "backfill", url, "--provider", "p",
                      "--interval", "1m", "--json")  # fmt: skip
         assert ran.code == 0, ran.err
     (file,) = ran.json()["files"]

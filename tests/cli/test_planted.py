@@ -49,20 +49,20 @@ def mallory(database_url: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("what", PLANTED, ids=lambda what: what.split("(")[0])
 def test_nothing_of_others_runs_with_the_rights_of_a_load(
-    mdload: Mdload, database_url: str, mallory: str, tmp_path: Path, what: str
+    forked: Mdload, database_url: str, mallory: str, tmp_path: Path, what: str
 ) -> None:
     path = tmp_path / "a.csv"
     path.write_text("ts,symbol,open,high,low,close\n2024-01-02T00:00:00Z,AAA,1,2,0.5,1.5\n")
     env = {"MDLOAD_DATABASE_URL": database_url}
     load = ("backfill", path, "--provider", "demo", "--interval", "1m")
-    assert mdload(*load, env=env).code == 0  # that she might is no reason
-    checks = mdload("doctor", "--json", env=env).json()["checks"]
+    assert forked(*load, env=env).code == 0  # that she might is no reason
+    checks = forked("doctor", "--json", env=env).json()["checks"]
     (tables,) = [check for check in checks if check["name"] == "tables"]
     assert tables["state"] == "warn"
     assert tables["hint"] == "REVOKE CREATE ON SCHEMA public FROM mallory;"
     fetch(database_url, f"SET ROLE {mallory}; CREATE {what.format('public')}")
     for command in (load, ("migrate",), ("coverage",), ("job-runs", "list"), ("doctor",)):
-        ran = mdload(*command, env=env)
+        ran = forked(*command, env=env)
         assert ran.code in (5, 6), (command, ran.err)
         assert f"the role '{mallory}' has put " in ran.out + ran.err
     bar = SimpleNamespace(
@@ -82,15 +82,15 @@ def test_nothing_of_others_runs_with_the_rights_of_a_load(
     ids=["domain", "view"],
 )
 def test_types_and_views_before_those_of_the_server(
-    mdload: Mdload, database_url: str, mallory: str, what: str
+    forked: Mdload, database_url: str, mallory: str, what: str
 ) -> None:
     env = {"MDLOAD_DATABASE_URL": database_url}
     fetch(database_url, f"SET ROLE {mallory}; CREATE {what}")
-    assert mdload("coverage", env=env).code == 0  # PostgreSQL's own come first
+    assert forked("coverage", env=env).code == 0  # PostgreSQL's own come first
     name = database_url.partition("?")[0].rpartition("/")[2]
     fetch(database_url, f"ALTER DATABASE {name} SET search_path = public, pg_catalog")
     for command in ("coverage", "migrate", "doctor"):
-        ran = mdload(command, env=env)
+        ran = forked(command, env=env)
         assert ran.code in (5, 6), (command, ran.err)
         assert f"the role '{mallory}' has put " in ran.out + ran.err
     assert fetch(database_url, "SELECT * FROM stolen") == []

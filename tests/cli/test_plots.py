@@ -38,8 +38,8 @@ def url(database_url: str) -> str:
     return database_url
 
 
-def test_coverage_as_svg_and_as_png(mdload: Mdload, url: str, tmp_path: Path) -> None:
-    ran = mdload("coverage", "--plot", "c.svg", "--database", url)
+def test_coverage_as_svg_and_as_png(forked: Mdload, url: str, tmp_path: Path) -> None:
+    ran = forked("coverage", "--plot", "c.svg", "--database", url)
     assert (ran.code, ran.err) == (0, "")
     assert "ALFA" in ran.out
     picture = ElementTree.parse(tmp_path / "c.svg").getroot()
@@ -47,13 +47,13 @@ def test_coverage_as_svg_and_as_png(mdload: Mdload, url: str, tmp_path: Path) ->
     assert "style" not in picture.attrib
     assert not [e for e in picture.iter() if e.tag in (f"{NAME}script", f"{NAME}image")]
     pytest.importorskip("resvg_py")
-    ran = mdload("coverage", "--json", "--plot", "c.png", "--database", url)
+    ran = forked("coverage", "--json", "--plot", "c.png", "--database", url)
     assert ran.json()[0]["bars"] == 20
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG\r\n")
 
 
-def test_revisions(mdload: Mdload, url: str, tmp_path: Path) -> None:
-    ran = mdload("revisions", "list", "--limit", "3", "--json", "--plot", "r.svg",
+def test_revisions(forked: Mdload, url: str, tmp_path: Path) -> None:
+    ran = forked("revisions", "list", "--limit", "3", "--json", "--plot", "r.svg",
                  "--database", url)  # fmt: skip
     assert (ran.code, ran.err) == (0, "")
     found = ran.json()
@@ -65,8 +65,8 @@ def test_revisions(mdload: Mdload, url: str, tmp_path: Path) -> None:
     ]
 
 
-def test_another_kind_of_file_is_refused(mdload: Mdload, url: str) -> None:
-    ran = mdload("coverage", "--plot", "c.pdf", "--database", url)
+def test_another_kind_of_file_is_refused(forked: Mdload, url: str) -> None:
+    ran = forked("coverage", "--plot", "c.pdf", "--database", url)
     assert ran.code == 2
     assert "'c.pdf' is neither .svg nor .png" in ran.err
 

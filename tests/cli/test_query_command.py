@@ -25,8 +25,8 @@ EVERY_TYPE = """
 
 
 @pytest.fixture
-def query(mdload: Callable[..., Ran], database_url: str) -> Query:
-    return lambda *args, **more: mdload("--database", database_url, "query", *args, **more)
+def query(forked: Callable[..., Ran], database_url: str) -> Query:
+    return lambda *args, **more: forked("--database", database_url, "query", *args, **more)
 
 
 def test_a_table(query: Query, database_url: str) -> None:

@@ -48,16 +48,16 @@ def test_the_page_and_its_data(mdload: Mdload, database_url: str, tmp_path: Path
     assert piped.out.startswith("<!doctype html>")
 
 
-def test_what_cannot_be(mdload: Mdload, database_url: str, tmp_path: Path) -> None:
+def test_what_cannot_be(forked: Mdload, database_url: str, tmp_path: Path) -> None:
     fetch(database_url, DAYS)
     on = ("--database", database_url)
-    ran = mdload("report", *on)
+    ran = forked("report", *on)
     assert ran.code == 2
     assert "name the file, --to report.html, or ask for --json" in ran.err
-    ran = mdload("report", "--to", "nowhere/report.html", *on)
+    ran = forked("report", "--to", "nowhere/report.html", *on)
     assert ran.code == 2
     assert "nowhere/report.html cannot be written" in ran.err
-    ran = mdload("report", "--json", "--series", "NOPE", *on)
+    ran = forked("report", "--json", "--series", "NOPE", *on)
     assert ran.code != 0
     assert "no series 'NOPE' is stored" in ran.err
 

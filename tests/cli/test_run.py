@@ -50,17 +50,17 @@ def test_a_job_loads_its_day_and_records_it(
     assert meta["sources"] == ["dumps/20240304.csv"]
 
 
-def test_a_window_and_a_span(mdload: Mdload, tmp_path: Path, database_url: str) -> None:
+def test_a_window_and_a_span(forked: Mdload, tmp_path: Path, database_url: str) -> None:
     days = [f"2024-03-0{n}" for n in range(1, 7)]
     dumps(tmp_path, *days)
     config(tmp_path, database_url, NIGHTLY + "days = 3\nworkers = 2")
-    ran = mdload("run", "nightly", "--date", "2024-03-05", "--json").json()["jobs"][0]
+    ran = forked("run", "nightly", "--date", "2024-03-05", "--json").json()["jobs"][0]
     assert [(f["path"], f["state"], f["rows_inserted"]) for f in ran["files"]] == [
         ("dumps/20240302.csv", "loaded", 11),
         ("dumps/20240303.csv", "loaded", 12),
         ("dumps/20240304.csv", "loaded", 13),
     ]
-    ran = mdload("run", "nightly", "--since", "2024-03-03", "--until", "2024-03-07", "--json")
+    ran = forked("run", "nightly", "--since", "2024-03-03", "--until", "2024-03-07", "--json")
     (job,) = ran.json()["jobs"]
     assert [(f["path"][-6:-4], f["state"]) for f in job["files"]] == [
         ("02", "known"), ("03", "known"), ("04", "known"), ("05", "loaded"), ("06", "loaded"),
@@ -69,7 +69,7 @@ def test_a_window_and_a_span(mdload: Mdload, tmp_path: Path, database_url: str) 
 
 
 def test_all_jobs_run_whatever_becomes_of_one(
-    mdload: Mdload, tmp_path: Path, database_url: str
+    forked: Mdload, tmp_path: Path, database_url: str
 ) -> None:
     dumps(tmp_path, "2024-03-04")
     (tmp_path / "bad.csv").write_text("ts,open\n2024-03-04,1\n")
@@ -79,7 +79,7 @@ def test_all_jobs_run_whatever_becomes_of_one(
         '[jobs.second]\nsource = "dumps/*.csv"\nsymbol_map = "nowhere.csv"',
         '[jobs.third]\nsource = "dumps/20240304.csv"\nprovider = "q"',
     )  # fmt: skip
-    ran = mdload("run", "--all", "--json")
+    ran = forked("run", "--all", "--json")
     first, second, third = ran.json()["jobs"]
     assert (ran.code, [j["exit_code"] for j in (first, second, third)]) == (3, [3, 2, 0])
     assert [(f["path"], f["state"]) for f in first["files"]] == [
@@ -90,7 +90,7 @@ def test_all_jobs_run_whatever_becomes_of_one(
     assert third["rows_inserted"] == 10
     states = [(job, status) for job, _, _, status, _ in fetch(database_url, RUNS)]
     assert states == [("first", "failure"), ("second", "failure"), ("third", "success")]
-    plain = mdload("run", "third", "first", "--force")
+    plain = forked("run", "third", "first", "--force")
     assert plain.out.index("job third, for ") < plain.out.index("job first, for ")
     assert "bad.csv" in plain.err
 
@@ -113,15 +113,15 @@ def test_all_jobs_run_whatever_becomes_of_one(
         ("nightly --set workers", "'workers' is not KEY=VALUE"),
     ],
 )
-def test_what_cannot_be_asked(mdload: Mdload, tmp_path: Path, args: str, said: str) -> None:
+def test_what_cannot_be_asked(forked: Mdload, tmp_path: Path, args: str, said: str) -> None:
     config(tmp_path, "postgresql://nobody@127.0.0.1:1/x", NIGHTLY)
-    ran = mdload("run", *args.split())
+    ran = forked("run", *args.split())
     assert (ran.code, said in ran.err) == (2, True), ran.err
 
 
 @pytest.mark.parametrize("asked", ["nightly", "--all"])
-def test_without_a_file_there_is_no_job(mdload: Mdload, asked: str) -> None:
-    ran = mdload("run", asked)
+def test_without_a_file_there_is_no_job(forked: Mdload, asked: str) -> None:
+    ran = forked("run", asked)
     assert (ran.code, "mdload.toml does not exist here" in ran.err) == (2, True)
 
 
@@ -130,11 +130,11 @@ def test_without_a_file_there_is_no_job(mdload: Mdload, asked: str) -> None:
     [("fail", 3, "failure"), ("warn", 0, "success"), ("ignore", 0, "success")],
 )
 def test_a_source_that_is_not_there(
-    mdload: Mdload, tmp_path: Path, database_url: str, missing: str, code: int, status: str
+    forked: Mdload, tmp_path: Path, database_url: str, missing: str, code: int, status: str
 ) -> None:
     dumps(tmp_path, "2024-03-04")
     config(tmp_path, database_url, NIGHTLY + f'days = 2\nmissing = "{missing}"')
-    ran = mdload("run", "nightly", "--date", "2024-03-06", "--json")
+    ran = forked("run", "nightly", "--date", "2024-03-06", "--json")
     (job,) = ran.json()["jobs"]
     assert (ran.code, job["status"], job["rows_inserted"]) == (code, status, 10)
     assert job["missing"] == ([] if missing == "ignore" else ["dumps/20240305.csv"])
@@ -144,40 +144,40 @@ def test_a_source_that_is_not_there(
 
 
 def test_nothing_is_expected_when_the_exchange_is_closed(
-    mdload: Mdload, tmp_path: Path, database_url: str
+    forked: Mdload, tmp_path: Path, database_url: str
 ) -> None:
     """2024-03-29 was Good Friday, 30 and 31 a weekend."""
     dumps(tmp_path, "2024-03-30")
     config(tmp_path, database_url, NIGHTLY + 'days = 5\ncalendar = "XNYS"')
-    ran = mdload("run", "nightly", "--date", "2024-04-02", "--json")
+    ran = forked("run", "nightly", "--date", "2024-04-02", "--json")
     (job,) = ran.json()["jobs"]
     assert job["missing"] == ["dumps/20240328.csv", "dumps/20240401.csv"]
     assert job["rows_inserted"] == 10
-    ran = mdload("run", "nightly", "--date", "2024-04-01", "--json", "--set", "days=3")
+    ran = forked("run", "nightly", "--date", "2024-04-01", "--json", "--set", "days=3")
     assert (ran.code, ran.json()["jobs"][0]["missing"]) == (0, [])
-    ran = mdload("run", "nightly", "--set", "calendar=XNYSE")
+    ran = forked("run", "nightly", "--set", "calendar=XNYSE")
     assert (ran.code, "there is no exchange calendar 'XNYSE'" in ran.err) == (2, True)
 
 
 def test_a_file_that_changed_under_its_name_is_loaded_and_said_so(
-    mdload: Mdload, tmp_path: Path, database_url: str
+    forked: Mdload, tmp_path: Path, database_url: str
 ) -> None:
     config(tmp_path, database_url, '[jobs.a]\nsource = "dumps/*.csv"')
     dumps(tmp_path, "2024-03-04", "2024-03-05")
-    assert mdload("run", "a").code == 0
-    assert mdload("run", "a").code == 0
+    assert forked("run", "a").code == 0
+    assert forked("run", "a").code == 0
     bars(tmp_path / "dumps/20240304.csv", 10, "2024-03-04", close=11.0)
-    ran = mdload("run", "a", "--json")
+    ran = forked("run", "a", "--json")
     assert "dumps/20240304.csv: changed since run 2 loaded it: loading it again" in ran.err
     assert "20240305.csv: changed" not in ran.err
     (job,) = ran.json()["jobs"]
     assert [(f["state"], f["rows_updated"]) for f in job["files"]] == [("loaded", 10), ("known", 0)]
 
 
-def test_a_dry_run_writes_nothing(mdload: Mdload, tmp_path: Path, database_url: str) -> None:
+def test_a_dry_run_writes_nothing(forked: Mdload, tmp_path: Path, database_url: str) -> None:
     dumps(tmp_path, "2024-03-04")
     config(tmp_path, database_url, NIGHTLY)
-    ran = mdload("run", "nightly", "--date", "2024-03-05", "--dry-run", "--json")
+    ran = forked("run", "nightly", "--date", "2024-03-05", "--dry-run", "--json")
     (job,) = ran.json()["jobs"]
     assert (ran.code, job["rows_inserted"], job["run_id"], job["runs"]) == (0, 10, None, [])
     assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
@@ -185,12 +185,12 @@ def test_a_dry_run_writes_nothing(mdload: Mdload, tmp_path: Path, database_url: 
 
 
 def test_set_and_environment_precede_the_file(
-    mdload: Mdload, tmp_path: Path, database_url: str
+    forked: Mdload, tmp_path: Path, database_url: str
 ) -> None:
     dumps(tmp_path, "2024-03-04")
     config(tmp_path, database_url, NIGHTLY)
     prom = tmp_path / "mdload.prom"
-    ran = mdload(
+    ran = forked(
         "run", "nightly", "--date", "2024-03-05", "--set", "provider=q",
         env={"MDLOAD_METRICS_TEXTFILE": str(prom)},
     )  # fmt: skip
@@ -201,36 +201,36 @@ def test_set_and_environment_precede_the_file(
     )
 
 
-def test_paths_start_where_the_file_lies(mdload: Mdload, tmp_path: Path, database_url: str) -> None:
+def test_paths_start_where_the_file_lies(forked: Mdload, tmp_path: Path, database_url: str) -> None:
     (tmp_path / "etc").mkdir()
     dumps(tmp_path / "etc", "2024-03-04")
     path = config(tmp_path / "etc", database_url, NIGHTLY)
-    ran = mdload(
+    ran = forked(
         "--config", path, "run", "nightly", "--date", "2024-03-05", "--json", cwd=Path("/")
     )
     assert ran.code == 0, ran.err
     assert ran.json()["jobs"][0]["files"][0]["path"] == f"{path.parent}/dumps/20240304.csv"
 
 
-def test_the_embedded_server_is_made_ready(mdload: Mdload, tmp_path: Path, warm: Path) -> None:
+def test_the_embedded_server_is_made_ready(forked: Mdload, tmp_path: Path, warm: Path) -> None:
     dumps(tmp_path, "2024-03-04")
     config(tmp_path, "postgresql://unused", NIGHTLY)
     text = (tmp_path / "mdload.toml").read_text()
     (tmp_path / "mdload.toml").write_text(text.replace('url = "postgresql://unused"\n', ""))
-    ran = mdload("--log-format", "json", "run", "nightly", "--date", "2024-03-05", "--json")
+    ran = forked("--log-format", "json", "run", "nightly", "--date", "2024-03-05", "--json")
     assert (ran.code, ran.json()["jobs"][0]["rows_inserted"]) == (0, 10), ran.err
     assert "run_done" in {json.loads(line)["event"] for line in ran.err.splitlines()}
 
 
 def test_a_setting_that_fits_none_is_told_with_its_place(
-    mdload: Mdload, tmp_path: Path, database_url: str
+    forked: Mdload, tmp_path: Path, database_url: str
 ) -> None:
     config(tmp_path, database_url, '[jobs.a]\nsource = "x.csv"\nmax_rejects = "150%"')
-    ran = mdload("run", "a")
+    ran = forked("run", "a")
     assert ran.code == 2
     assert ran.err == (
         "error: mdload.toml:10: jobs.a.max_rejects '150%' is neither a number of rows nor a "
         "percentage\nhint: for example 100 or 0.5%\n"
     )
-    ran = mdload("run", "a", "--set", "max_rejects=1", "--set", "timezone=Mars")
+    ran = forked("run", "a", "--set", "max_rejects=1", "--set", "timezone=Mars")
     assert "error: --set: jobs.a.timezone 'Mars' is not a time zone" in ran.err

@@ -67,11 +67,11 @@ def test_each_end_is_told(mdload: Mdload, folder: Path, server: Server) -> None:
 
 
 def test_a_job_that_is_held_and_one_that_is_interrupted(
-    mdload: Mdload, home: Path, folder: Path, server: Server, database_url: str
+    forked: Mdload, home: Path, folder: Path, server: Server, database_url: str
 ) -> None:
     with stalled(database_url), running(home, folder, "a") as holder:
         wait_for(database_url, STALLED)
-        assert mdload("run", "a").code == 7
+        assert forked("run", "a").code == 7
         (held,) = told(folder)
         assert (held["event"], held["exit_code"]) == ("on_failure", 7)
         holder.send_signal(signal.SIGTERM)
@@ -82,8 +82,8 @@ def test_a_job_that_is_held_and_one_that_is_interrupted(
     assert [path for _, path, *_ in server.asked] == ["/ping/start", "/ping/fail"]
 
 
-def test_hooks_that_fail_change_nothing(mdload: Mdload, folder: Path) -> None:
-    ran = mdload(
+def test_hooks_that_fail_change_nothing(forked: Mdload, folder: Path) -> None:
+    ran = forked(
         "run", "a", "--json", "--set", "on_success=/nowhere/at all", "--set",
         "healthcheck=http://127.0.0.1:1/s3cret",
     )  # fmt: skip
@@ -92,15 +92,15 @@ def test_hooks_that_fail_change_nothing(mdload: Mdload, folder: Path) -> None:
     assert "s3cret" not in ran.err
 
 
-def test_a_healthcheck_that_is_no_url_changes_nothing(mdload: Mdload, folder: Path) -> None:
-    ran = mdload("run", "a", "--json", "--set", "healthcheck=http://[s3cret")
+def test_a_healthcheck_that_is_no_url_changes_nothing(forked: Mdload, folder: Path) -> None:
+    ran = forked("run", "a", "--json", "--set", "healthcheck=http://[s3cret")
     assert (ran.code, ran.json()["exit_code"]) == (0, 0)
     assert ran.err.count("healthcheck of the job a is not a URL that begins with http://") == 2
     assert "s3cret" not in ran.err
 
 
-def test_hooks_are_tested_without_a_run(mdload: Mdload, folder: Path, server: Server) -> None:
-    ran = mdload("run", "a", "--test-hooks", "--json")
+def test_hooks_are_tested_without_a_run(forked: Mdload, folder: Path, server: Server) -> None:
+    ran = forked("run", "a", "--test-hooks", "--json")
     assert (ran.code, ran.json()) == (0, {
         "exit_code": 0,
         "hooks": [
@@ -113,17 +113,17 @@ def test_hooks_are_tested_without_a_run(mdload: Mdload, folder: Path, server: Se
     assert [each["event"] for each in events] == ["on_success", "on_failure", "on_rejects"]
     assert {(each["test"], each["job"], each["rows_read"]) for each in events} == {(True, "a", 0)}
     assert "a test of on_failure; nothing was run" in events[1]["text"]
-    runs = mdload("job-runs", "list", "--json")
+    runs = forked("job-runs", "list", "--json")
     assert runs.json() == []
 
 
-def test_a_hook_that_fails_its_test(mdload: Mdload, folder: Path) -> None:
-    ran = mdload(
+def test_a_hook_that_fails_its_test(forked: Mdload, folder: Path) -> None:
+    ran = forked(
         "run", "a", "--test-hooks", "--set", "on_failure=sh -c 'echo no mail here; exit 3'"
     )
     assert ran.code == 6
     assert "failed: sh ended with 3: no mail here" in ran.out
     assert [each["event"] for each in told(folder)] == ["on_success", "on_rejects"]
     (folder / "mdload.toml").write_text('[jobs.b]\nsource = "bars.csv"\n')
-    none = mdload("run", "b", "--test-hooks")
+    none = forked("run", "b", "--test-hooks")
     assert (none.code, none.out) == (0, "no hooks\n")

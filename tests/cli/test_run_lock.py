@@ -33,37 +33,37 @@ def folder(tmp_path: Path, database_url: str) -> Path:
 
 
 def test_the_second_says_who_holds_the_job_and_ends(
-    mdload: Mdload, home: Path, folder: Path, database_url: str
+    forked: Mdload, home: Path, folder: Path, database_url: str
 ) -> None:
     with stalled(database_url) as lock, running(home, folder, "nightly") as holder:
         ((run_id,),) = wait_for(database_url, STALLED)
-        second = mdload("run", "nightly", "--json")
+        second = forked("run", "nightly", "--json")
         assert second.code == 7
         who = rf"run {run_id} \(pid {holder.pid} on {re.escape(socket.gethostname())}\) since "
         assert re.search(rf"the job nightly is held by {who}\d{{4}}-\d\d-\d\d ", second.err)
         assert "--wait" in second.err
         (job,) = second.json()["jobs"]
         assert (job["exit_code"], job["status"], job["runs"]) == (7, "failure", [])
-        waited = mdload("run", "nightly", "--wait", "200ms")
+        waited = forked("run", "nightly", "--wait", "200ms")
         assert waited.code == 7
         assert "still held by run" in waited.err
         assert "after 0.2 s of waiting" in waited.err
         lock.rollback()
         assert holder.wait(60) == 0
     assert fetch(database_url, "SELECT count(*) FROM job_runs") == [(1,)]
-    assert mdload("run", "nightly").code == 0
+    assert forked("run", "nightly").code == 0
 
 
 def test_another_job_is_free_and_the_worst_code_counts(
-    mdload: Mdload, home: Path, folder: Path, database_url: str
+    forked: Mdload, home: Path, folder: Path, database_url: str
 ) -> None:
     with psycopg.connect(database_url) as connection:
         # The other job's bars are stored already: it reads two of them, and waits for no lock.
-        assert mdload("run", "other").code == 0
+        assert forked("run", "other").code == 0
         connection.execute("LOCK TABLE bars_ohlcv IN EXCLUSIVE MODE")
         with running(home, folder, "nightly"):
             wait_for(database_url, STALLED)
-            ran = mdload("run", "--all", "--json")
+            ran = forked("run", "--all", "--json")
             assert (ran.code, [j["exit_code"] for j in ran.json()["jobs"]]) == (7, [7, 0])
         connection.rollback()
 
@@ -105,13 +105,13 @@ def test_a_holder_that_is_killed_frees_the_job(
 
 
 def test_a_run_straight_after_another_does_not_find_its_lock(
-    mdload: Mdload, tmp_path: Path, folder: Path, database_url: str
+    forked: Mdload, tmp_path: Path, folder: Path, database_url: str
 ) -> None:
     """Even where the server hears of the end of the first one's sessions much later."""
     with lingering(database_url, 600.0) as url:
         config(tmp_path, url, *JOBS)
         for _ in range(2):
-            ran = mdload("run", "nightly", "--json")
+            ran = forked("run", "nightly", "--json")
             assert ran.code == 0, ran.err
         sessions = "SELECT count(*) > 1 FROM pg_stat_activity WHERE datname = current_database()"
         assert fetch(database_url, sessions) == [(True,)]
@@ -162,15 +162,15 @@ def test_ctrl_c_while_waiting_and_while_loading(
 
 
 def test_jobs_of_another_schema_have_locks_of_their_own(
-    mdload: Mdload, home: Path, folder: Path, database_url: str
+    forked: Mdload, home: Path, folder: Path, database_url: str
 ) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute("CREATE SCHEMA elsewhere")
     elsewhere = f"{database_url}&options=-csearch_path%3Delsewhere"
-    assert mdload("--database", elsewhere, "migrate").code == 0
+    assert forked("--database", elsewhere, "migrate").code == 0
     with stalled(database_url), running(home, folder, "nightly"):
         wait_for(database_url, STALLED)
-        ran = mdload("--database", elsewhere, "run", "nightly", "--json")
+        ran = forked("--database", elsewhere, "run", "nightly", "--json")
         assert (ran.code, ran.json()["jobs"][0]["rows_inserted"]) == (0, 20), ran.err
 
 

@@ -55,13 +55,13 @@ def growing(path: Path) -> Iterator[None]:
 
 
 def test_a_file_that_grows_is_left_for_the_next_run(
-    mdload: Mdload, tmp_path: Path, database_url: str
+    forked: Mdload, tmp_path: Path, database_url: str
 ) -> None:
     config(tmp_path, database_url, ALL, defaults='settle = "1s"\nmax_rejects = "100%"\n')
     bars(tmp_path / "dumps/whole.csv", 5)
     path = bars(tmp_path / "dumps/growing.csv", 5, "2024-03-06")
     with growing(path):
-        ran = mdload("run", "a", "--json")
+        ran = forked("run", "a", "--json")
     (job,) = ran.json()["jobs"]
     assert (ran.code, job["unfinished"]) == (0, ["dumps/growing.csv"])
     assert {f["path"]: f["state"] for f in job["files"]} == {
@@ -71,7 +71,7 @@ def test_a_file_that_grows_is_left_for_the_next_run(
     assert "dumps/growing.csv is still being written: left for the next run" in ran.err
     (meta,) = fetch(database_url, "SELECT metadata -> 'unfinished' FROM job_runs")
     assert meta == (["dumps/growing.csv"],)
-    ran = mdload("run", "a", "--json")
+    ran = forked("run", "a", "--json")
     (job,) = ran.json()["jobs"]
     assert (job["unfinished"], job["rows_inserted"] >= 5) == ([], True)
 
@@ -133,14 +133,14 @@ def test_a_server_that_comes_back_is_tried_again(
     assert fetch(database_url, "SELECT status, rows_inserted FROM job_runs") == [("success", 10)]
 
 
-def test_attempts_have_an_end(mdload: Mdload, tmp_path: Path) -> None:
+def test_attempts_have_an_end(forked: Mdload, tmp_path: Path) -> None:
     away = "postgresql://me:sekret@127.0.0.1:1/x"
     config(tmp_path, away, ALL, defaults='retries = 2\nretry_wait = "10ms"\n')
-    ran = mdload("run", "a")
+    ran = forked("run", "a")
     assert (ran.code, ran.err.count("attempt")) == (5, 2), ran.err
     assert ("the next is in 10 ms" in ran.err, "the next is in 20 ms" in ran.err) == (True, True)
     assert "sekret" not in ran.err + ran.out
-    assert mdload("run", "a", "--set", "retries=0").err.count("attempt") == 0
+    assert forked("run", "a", "--set", "retries=0").err.count("attempt") == 0
 
 
 def test_only_files_that_may_succeed_are_tried_again(
@@ -167,12 +167,12 @@ def test_only_files_that_may_succeed_are_tried_again(
 
 
 def test_a_deadline_stops_the_job_and_fails_it(
-    mdload: Mdload, tmp_path: Path, database_url: str
+    forked: Mdload, tmp_path: Path, database_url: str
 ) -> None:
     config(tmp_path, database_url, ALL + '\ndeadline = "2s"')
     bars(tmp_path / "dumps/bars.csv", 10)
     with stalled(database_url):
-        ran = mdload("run", "a", "--json")
+        ran = forked("run", "a", "--json")
     (job,) = ran.json()["jobs"]
     assert (ran.code, job["status"]) == (130, "failure")
     assert "the job a was stopped at its deadline, 2.0 s after it began" in job["error"]
@@ -181,29 +181,29 @@ def test_a_deadline_stops_the_job_and_fails_it(
     ((status, message, _),) = fetch(database_url, RUNS)
     assert (status, "stopped at its deadline" in message) == ("failure", True)
     assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
-    assert mdload("run", "a", "--set", "deadline=1m").code == 0
+    assert forked("run", "a", "--set", "deadline=1m").code == 0
     assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(10,)]
 
 
 def test_what_comes_through_a_pipe_is_not_waited_for(
-    mdload: Mdload, tmp_path: Path, database_url: str
+    forked: Mdload, tmp_path: Path, database_url: str
 ) -> None:
     """The file is truncated for good: nobody writes to mdload's own copy of it."""
     config(tmp_path, database_url, '[jobs.a]\nsource = "-"', defaults='settle = "1h"\n')
     text = bars(tmp_path / "bars.csv", 50).read_bytes()
-    assert mdload("run", "a", stdin=text).code == 0
-    ran = mdload("run", "a", "--json", stdin=gzip.compress(text)[:-20])
+    assert forked("run", "a", stdin=text).code == 0
+    ran = forked("run", "a", "--json", stdin=gzip.compress(text)[:-20])
     (job,) = ran.json()["jobs"]
     assert (ran.code, job["unfinished"], job["files"][0]["state"]) == (3, [], "failed")
 
 
 def test_a_source_s_password_is_told_nobody(
-    mdload: Mdload, tmp_path: Path, database_url: str
+    forked: Mdload, tmp_path: Path, database_url: str
 ) -> None:
     source = "https://me:s3cret@127.0.0.1:1/a.csv?token=s3cret"
     config(tmp_path, database_url, f'[jobs.a]\nsource = "{source}"', defaults="retries = 0\n")
     for args in ("run a --json", "config show a"):
-        ran = mdload(*args.split())
+        ran = forked(*args.split())
         assert "s3cret" not in ran.out + ran.err
     told = fetch(
         database_url, "SELECT job_runs::text, job_run_files::text FROM job_runs, job_run_files"
@@ -213,14 +213,14 @@ def test_a_source_s_password_is_told_nobody(
 
 
 def test_a_source_that_cannot_be_reached_does_not_stop_the_others(
-    mdload: Mdload, tmp_path: Path, database_url: str
+    forked: Mdload, tmp_path: Path, database_url: str
 ) -> None:
     config(
         tmp_path, database_url,
         '[jobs.a]\nsource = ["https://127.0.0.1:1/a.csv", "bars.csv"]\nretry_wait = 0\nretries = 1',
     )  # fmt: skip
     bars(tmp_path / "bars.csv", 10)
-    ran = mdload("run", "a", "--json")
+    ran = forked("run", "a", "--json")
     (job,) = ran.json()["jobs"]
     assert (ran.code, ran.err.count("attempt 1 of 2")) == (3, 1)
     assert [(f["path"], f["state"], f["rows_inserted"]) for f in job["files"]] == [

@@ -31,25 +31,25 @@ def promote(url: str) -> None:
         assert connection.execute("SELECT pg_promote()").fetchone() == (True,)
 
 
-def test_a_standby_is_read_and_not_written(mdload: Mdload, warm: Path, tmp_path: Path) -> None:
+def test_a_standby_is_read_and_not_written(forked: Mdload, warm: Path, tmp_path: Path) -> None:
     path = bars(tmp_path / "a.csv", 50)
     args = ("backfill", path, "--provider", "p", "--interval", "1m")
-    assert mdload(*args).code == 0
+    assert forked(*args).code == 0
     url = follow(warm)
-    assert mdload("coverage", "--json").json()[0]["bars"] == 50
-    assert mdload("export", "--to", "out.csv").code == 0
+    assert forked("coverage", "--json").json()[0]["bars"] == 50
+    assert forked("export", "--to", "out.csv").code == 0
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 51
     bars(path, 60)
     for command in (args, ("migrate",), ("delete", "--symbol", "AAA", "--yes")):
-        ran = mdload(*command)
+        ran = forked(*command)
         if command[0] == "migrate":  # there is nothing to do
             continue
         assert ran.code == 5, ran
         assert "read-only" in ran.err
         assert "hint: a standby? give the URL of the primary" in ran.err
-    assert "Traceback" not in mdload("doctor").err
+    assert "Traceback" not in forked("doctor").err
     promote(url)
-    ran = mdload(*args, "--json")
+    ran = forked(*args, "--json")
     assert (ran.code, ran.json()["rows_inserted"]) == (0, 10), ran.err
 
 

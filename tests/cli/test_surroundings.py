@@ -212,7 +212,7 @@ def test_clocks_that_jump_in_the_middle_of_loads(
         assert sorted(fetch(url, at_pins)) == pins
 
 
-def test_files_from_the_future(mdload: Mdload, tmp_path: Path, database_url: str) -> None:
+def test_files_from_the_future(forked: Mdload, tmp_path: Path, database_url: str) -> None:
     """The client's clock jumped back: a whole file is loaded, and a cut one is reported, where its
     stamp would have made it young for two days."""
     config(tmp_path, database_url, '[jobs.a]\nsource = "d/*"', defaults='settle = "1s"\n')
@@ -222,18 +222,18 @@ def test_files_from_the_future(mdload: Mdload, tmp_path: Path, database_url: str
     ahead = time.time() + 2 * 86_400
     for path in (whole, cut):
         os.utime(path, (ahead, ahead))
-    ran = mdload("run", "a", "--json")
+    ran = forked("run", "a", "--json")
     (job,) = ran.json()["jobs"]
     states = {Path(file["path"]).name: file["state"] for file in job["files"]}
     assert (ran.code, states) == (3, {"a.csv": "loaded", "b.parquet": "failed"})
 
 
 def test_a_server_that_is_killed_in_the_middle_of_a_migration(
-    warm: Path, mdload: Mdload, tmp_path: Path
+    warm: Path, forked: Mdload, tmp_path: Path
 ) -> None:
     """The migration waits for a table of the same name, which another session is making."""
-    assert mdload("db", "start").code == 0
-    url = mdload("db", "url").out.strip()
+    assert forked("db", "start").code == 0
+    url = forked("db", "url").out.strip()
     with suppress(psycopg.Error), psycopg.connect(url) as other:  # it is lost with the server
         other.execute("CREATE TABLE bars_loads (id int)")
         with feeding("migrate", home=warm, cwd=tmp_path) as process:
@@ -243,22 +243,22 @@ def test_a_server_that_is_killed_in_the_middle_of_a_migration(
         assert (process.returncode, "Traceback" in err) == (5, False), err
     bars(tmp_path / "a.csv", 3)
     for _ in range(100):
-        ran = mdload("migrate")
+        ran = forked("migrate")
         if ran.code == 0:
             break
         assert ran.code == 5, ran.err
         time.sleep(0.2)
-    ran = mdload("backfill", "a.csv", "--provider", "p", "--interval", "1m", "--json")
+    ran = forked("backfill", "a.csv", "--provider", "p", "--interval", "1m", "--json")
     assert (ran.code, ran.json()["rows_inserted"]) == (0, 3), ran.err
-    assert mdload("doctor").code == 0
+    assert forked("doctor").code == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
-def test_another_account_s_home(mdload: Mdload, warm: Path, tmp_path: Path) -> None:
+def test_another_account_s_home(forked: Mdload, warm: Path, tmp_path: Path) -> None:
     """Root uses the server of another account, and that account its own afterwards."""
     bars(tmp_path / "a.csv", 3)
     owner = next(warm.glob("pg*")).stat().st_uid
     assert owner != 0
-    ran = mdload("backfill", "a.csv", "--provider", "p", "--interval", "1m", "--json")
+    ran = forked("backfill", "a.csv", "--provider", "p", "--interval", "1m", "--json")
     assert (ran.code, ran.json()["rows_inserted"]) == (0, 3)
     assert {path.stat().st_uid for path in next(warm.glob("pg*")).iterdir()} == {owner}

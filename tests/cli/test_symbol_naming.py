@@ -28,9 +28,9 @@ def daily(path: Path, *bars: tuple[str, str]) -> Path:
 
 
 @pytest.fixture
-def load(mdload: Mdload, database_url: str) -> Mdload:
+def load(forked: Mdload, database_url: str) -> Mdload:
     def run(*args: str | Path) -> Ran:
-        return mdload("--database", database_url, "backfill", *args, "--provider", "p",
+        return forked("--database", database_url, "backfill", *args, "--provider", "p",
                       "--interval", "1d", "--json")  # fmt: skip
 
     return run
@@ -182,21 +182,21 @@ def test_in_parts_every_spelling_is_counted_once(
     assert query(database_url, "SELECT notes[cardinality(notes)] FROM job_run_files") == [(note,)]
 
 
-def test_inspect_tells_of_a_collision(mdload: Mdload, tmp_path: Path) -> None:
+def test_inspect_tells_of_a_collision(forked: Mdload, tmp_path: Path) -> None:
     bars = daily(tmp_path / "b.csv", ("2024-01-02", "ALpA"), ("2024-01-03", "ALPA"))
-    looked = mdload("inspect", bars, "--interval", "1d", "--provider", "p")
+    looked = forked("inspect", bars, "--interval", "1d", "--provider", "p")
     assert looked.code == 3
     assert "2024-01-02 to 2024-01-03" in looked.out
     assert "two symbols of p become ALPA: 'ALPA' and 'ALpA'" in looked.err
 
 
-def test_inspect_and_the_configuration_file(mdload: Mdload, tmp_path: Path) -> None:
+def test_inspect_and_the_configuration_file(forked: Mdload, tmp_path: Path) -> None:
     bars = daily(tmp_path / "b.csv", ("2024-01-02", "BRK-B"), ("2024-01-02", "FB"))
     (tmp_path / "map.csv").write_text("from,to\nFB,META\n")
     (tmp_path / "mdload.toml").write_text(
         '[defaults]\nsymbol_convention = "yahoo"\nsymbol_map = "map.csv"\nprovider = "p"\n'
     )
-    looked = json.loads(mdload("inspect", bars, "--interval", "1d", "--json").out)
+    looked = json.loads(forked("inspect", bars, "--interval", "1d", "--json").out)
     assert looked["symbols"] == ["BRK.B", "META"]
     assert [note for note in looked["notes"] if "1 symbol" in note] == [
         "1 symbol renamed by the symbol map: FB -> META",
@@ -217,10 +217,10 @@ def test_inspect_and_the_configuration_file(mdload: Mdload, tmp_path: Path) -> N
     ],
 )
 def test_errors_before_anything_is_read(
-    mdload: Mdload, tmp_path: Path, options: tuple[str, ...], message: str
+    forked: Mdload, tmp_path: Path, options: tuple[str, ...], message: str
 ) -> None:
     (tmp_path / "wrong.csv").write_text("from,to\nFB,Meta\n")
     bars = daily(tmp_path / "b.csv", ("2024-01-02", "A"))
-    ran = mdload("inspect", bars, "--provider", "p", *options)
+    ran = forked("inspect", bars, "--provider", "p", *options)
     assert ran.code == 2
     assert message in ran.err

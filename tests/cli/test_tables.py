@@ -25,10 +25,10 @@ LEDGER = "SELECT path, state FROM job_run_files ORDER BY id"
 
 
 @pytest.fixture
-def load(mdload: Mdload, database_url: str) -> Callable[..., Ran]:
+def load(forked: Mdload, database_url: str) -> Callable[..., Ran]:
     def run(*sources: str | Path, code: int = 0) -> Ran:
         env = {"MDLOAD_DATABASE_URL": database_url}
-        ran = mdload("backfill", *sources, *HOW, "--json", env=env)
+        ran = forked("backfill", *sources, *HOW, "--json", env=env)
         assert ran.code == code, ran.err
         return ran
 
@@ -36,13 +36,13 @@ def load(mdload: Mdload, database_url: str) -> Callable[..., Ran]:
 
 
 def test_a_delta_table_is_its_current_version(
-    load: Callable[..., Ran], mdload: Mdload, database_url: str, tmp_path: Path
+    load: Callable[..., Ran], forked: Mdload, database_url: str, tmp_path: Path
 ) -> None:
     table = Delta(tmp_path / "bars")
     good = table.put(bars([0, 1], 10.0))
     bad = table.put(bars([0, 1], 99.0), instead_of=[good])  # sorts behind the others, and is stale
     table.put(bars([0, 1], 11.0), instead_of=[bad])
-    seen = mdload("inspect", "bars", *HOW)
+    seen = forked("inspect", "bars", *HOW)
     assert (seen.code, seen.out.splitlines()[0]) == (0, "bars@2")
     assert "99" not in seen.out
     load("bars")

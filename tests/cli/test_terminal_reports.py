@@ -66,13 +66,13 @@ def test_paths_and_urls_fit_sixty_columns(home: Path, database_url: str, tmp_pat
     assert indented  # wrapped beside its label
 
 
-def test_many_files_share_lines(mdload: Callable[..., Ran], database_url: str, tmp_path: Path
+def test_many_files_share_lines(forked: Callable[..., Ran], database_url: str, tmp_path: Path
                                 ) -> None:  # fmt: skip
     for n in range(24):
         (tmp_path / f"S{n:02}.csv").write_text(DAYS + (ODD if n == 5 else ""))
     (tmp_path / "S24.csv").write_text("nothing\n")
     load = ("backfill", "S*.csv", "--provider", "p", "--name", "{symbol}.csv", "--max-rejects", "1")
-    ran = mdload("--database", database_url, *load)
+    ran = forked("--database", database_url, *load)
     assert ran.code == 3
     rows = [line.split() for line in ran.out.splitlines() if "loaded" in line or "failed" in line]
     assert [(row[0], *row[-9:]) for row in rows] == [
@@ -87,12 +87,12 @@ def test_many_files_share_lines(mdload: Callable[..., Ran], database_url: str, t
     ]
     assert "no volume" not in ran.err
     assert ": 0" not in ran.err
-    told = mdload("--database", database_url, "-v", *load, "--force").err
+    told = forked("--database", database_url, "-v", *load, "--force").err
     assert sum("'Extra' left out" in line for line in told.splitlines()) == 24
 
 
 def test_rows_left_out_are_noted_with_their_number_or_not_at_all(
-    mdload: Callable[..., Ran], database_url: str, tmp_path: Path
+    forked: Callable[..., Ran], database_url: str, tmp_path: Path
 ) -> None:
     head = "Date,Open,High,Low,Close,Adj Close,Volume\n"
     rows = "".join(f"2024-02-{day:02},10,11,9,10.5,10.5,100\n" for day in range(1, 9))
@@ -101,7 +101,7 @@ def test_rows_left_out_are_noted_with_their_number_or_not_at_all(
     how = ("--provider", "yahoo", "--symbol", "SPY")
     for name, noted in (("whole.csv", []), ("holes.csv", ["1 row left out and counted as skipped: "
                         "days without prices (the word null)"])):  # fmt: skip
-        ran = mdload("--database", database_url, "backfill", name, *how, "--json").json()
+        ran = forked("--database", database_url, "backfill", name, *how, "--json").json()
         assert [n for n in ran["files"][0]["notes"] if "skipped" in n] == noted
 
 

@@ -62,22 +62,22 @@ def test_every_number_of_the_command_line_has_bounds(command: str, param: click.
      "run a --set workers=" + 20_000 * "["],
 )  # fmt: skip
 def test_numbers_beyond_all_bounds(
-    mdload: Mdload, tmp_path: Path, database_url: str, command: str
+    forked: Mdload, tmp_path: Path, database_url: str, command: str
 ) -> None:
     bars(tmp_path / "a.csv", 3)
     config(tmp_path, database_url, '[jobs.a]\nsource = "a.csv"')
-    ran = mdload(*command.split())
+    ran = forked(*command.split())
     assert ran.code == 2, ran.err
     assert "a fault of mdload" not in ran.err
     assert "Traceback" not in ran.err
 
 
 def test_a_wait_longer_than_the_server_can_count(
-    mdload: Mdload, tmp_path: Path, database_url: str
+    forked: Mdload, tmp_path: Path, database_url: str
 ) -> None:
     bars(tmp_path / "a.csv", 3)
     config(tmp_path, database_url, '[jobs.a]\nsource = "a.csv"')
-    assert mdload("run", "a", "--wait", "30d").code == 0
+    assert forked("run", "a", "--wait", "30d").code == 0
 
 
 @pytest.mark.parametrize(
@@ -93,11 +93,11 @@ def test_a_wait_longer_than_the_server_can_count(
      ("[defaults]\nworkers = " + HUGE, "defaults.workers must be a whole number")],
 )  # fmt: skip
 def test_a_configuration_that_no_setting_can_hold(
-    mdload: Mdload, tmp_path: Path, text: str, said: str
+    forked: Mdload, tmp_path: Path, text: str, said: str
 ) -> None:
     (tmp_path / "mdload.toml").write_text(text)
     for command in (("config", "check"), ("backfill", "a.csv"), ("run", "a")):
-        ran = mdload(*command)
+        ran = forked(*command)
         assert ran.code == 2, ran.err
         assert said in ran.err + ran.out
         assert "a fault of mdload" not in ran.err

@@ -33,7 +33,7 @@ SHARING = [("transaction", ()), ("transaction", ("server_round_robin = 1",)), ("
 
 @pytest.mark.parametrize(("mode", "further"), SHARING, ids="".join)
 def test_a_pooler_that_shares_sessions_is_refused(
-    mdload: Mdload,
+    forked: Mdload,
     database_url: str,
     load: tuple[str | Path, ...],
     mode: str,
@@ -42,13 +42,13 @@ def test_a_pooler_that_shares_sessions_is_refused(
     with pooled(database_url, mode, 20, *further) as url:
         env = {"MDLOAD_DATABASE_URL": url}
         for command in (load, ("coverage",), ("migrate",), ("job-runs", "list")):
-            ran = mdload(*command, env=env)
+            ran = forked(*command, env=env)
             assert ran.code == 5, (command, ran.err)
             assert "a pooler stands before the server and gives each transaction another" in ran.err
             assert "hint: connect to the server itself: port=5432" in ran.err
         with pytest.raises(DatabaseError, match="a pooler stands"), StoreClient(url):
             pass
-        ran = mdload("doctor", env=env)
+        ran = forked("doctor", env=env)
         assert ran.code == 6
         assert "a pooler stands before the server" in " ".join((ran.out + ran.err).split())
         # Nothing of mdload's is left on the sessions that other people get next.
@@ -61,41 +61,41 @@ def test_a_pooler_that_shares_sessions_is_refused(
 
 
 def test_whole_sessions_are_as_good_as_a_server(
-    mdload: Mdload, database_url: str, load: tuple[str | Path, ...]
+    forked: Mdload, database_url: str, load: tuple[str | Path, ...]
 ) -> None:
     with pooled(database_url, "session", 8) as url:
         env = {"MDLOAD_DATABASE_URL": url}
         for _ in range(2):
-            ran = mdload(*load, env=env)
+            ran = forked(*load, env=env)
             assert ran.code == 0, ran.err
-        assert "60 bars" in mdload("coverage", env=env).out
+        assert "60 bars" in forked("coverage", env=env).out
     assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(60,)]
 
 
 def test_a_pool_that_is_too_small_says_how_many_it_takes(
-    mdload: Mdload, database_url: str, load: tuple[str | Path, ...], tmp_path: Path
+    forked: Mdload, database_url: str, load: tuple[str | Path, ...], tmp_path: Path
 ) -> None:
     with pooled(database_url, "session", 2) as url:
         env = {"MDLOAD_DATABASE_URL": url}
-        ran = mdload(*load, env=env)
+        ran = forked(*load, env=env)
         assert ran.code == 5
         assert "gives 2 of the 8 sessions that this takes at once: nothing was done" in ran.err
-        assert mdload("job-runs", "list", env=env).code == 0  # that takes no more
+        assert forked("job-runs", "list", env=env).code == 0  # that takes no more
         assert "hint: raise its default_pool_size, or connect to the server itself" in ran.err
-        ran = mdload(*load, "--workers", "3", env=env)
+        ran = forked(*load, "--workers", "3", env=env)
         assert "gives 2 of the 20 sessions" in ran.err
     with pooled(database_url, "session", 8) as url:  # the lock of the job takes one
         config(tmp_path, url, '[jobs.one]\nsource = "a.csv"')
-        ran = mdload("run", "one")
+        ran = forked("run", "one")
         assert ran.code == 5
         assert "gives 8 of the 9 sessions that this takes at once" in ran.err
-        ran = mdload(*load, "--workers", "2", env={"MDLOAD_DATABASE_URL": url})
+        ran = forked(*load, "--workers", "2", env={"MDLOAD_DATABASE_URL": url})
         assert "gives 8 of the 14 sessions" in ran.err
         assert "hint: load with --workers 1, or raise its default_pool_size, or" in ran.err
     with pooled(database_url, "session", 9) as url:
         config(tmp_path, url, '[jobs.one]\nsource = "b.csv"')
         (tmp_path / "b.csv").write_text("ts,symbol,open,high,low,close\n")
-        ran = mdload("run", "one")
+        ran = forked("run", "one")
         assert ran.code == 0, ran.err
     assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(0,)]
 

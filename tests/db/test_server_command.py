@@ -48,17 +48,17 @@ def test_start_stop_and_status(mdload: Mdload, home: Path, ended: Callable[..., 
 
 
 @pytest.mark.usefixtures("warm")
-def test_the_url_of_a_server_that_is_not_up_comes_with_a_word(mdload: Mdload) -> None:
-    ran = mdload("db", "url")
+def test_the_url_of_a_server_that_is_not_up_comes_with_a_word(forked: Mdload) -> None:
+    ran = forked("db", "url")
     assert ran.code == 0
     assert "not running" in ran.err
-    assert mdload("db", "url", "--json").json() == {
+    assert forked("db", "url", "--json").json() == {
         "url": ran.out.strip(),
         "source": "the embedded server",
         "embedded": True,
     }
-    assert mdload("db", "start").out == ran.out
-    mdload("db", "stop")
+    assert forked("db", "start").out == ran.out
+    forked("db", "stop")
 
 
 @pytest.mark.usefixtures("warm")
@@ -70,24 +70,24 @@ def test_psql_starts_the_server_and_leaves_nothing_running(mdload: Mdload) -> No
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_the_password_is_shown_on_demand_only(shown: bool, mdload: Mdload) -> None:
+def test_the_password_is_shown_on_demand_only(shown: bool, forked: Mdload) -> None:
     given = "postgresql+psycopg://u:s3cret@h:5433/d"
     option = ["--show-password"] if shown else []
-    ran = mdload("db", "url", *option, env={"DATABASE_URL": given})
+    ran = forked("db", "url", *option, env={"DATABASE_URL": given})
     assert ran.out == f"postgresql://u:{'s3cret' if shown else '***'}@h:5433/d\n"
-    status = mdload("db", "status", env={"DATABASE_URL": given})
+    status = forked("db", "status", env={"DATABASE_URL": given})
     assert "postgresql://u:***@h:5433/d (DATABASE_URL)" in status.out
     assert "s3cret" not in status.out + status.err
 
 
-def test_psql_gets_the_password_by_the_environment(mdload: Mdload, tmp_path: Path) -> None:
+def test_psql_gets_the_password_by_the_environment(forked: Mdload, tmp_path: Path) -> None:
     psql = tmp_path / "bin" / "psql"
     psql.parent.mkdir()
     psql.write_text('#!/bin/sh\necho "$PGPASSWORD"\nprintf "%s\\n" "$@"\nexit 3\n')
     psql.chmod(0o755)
     env = {"PATH": f"{psql.parent}:/usr/bin:/bin"}
     url = "host=h user=u password='s3 cret' dbname=d"
-    ran = mdload("--database", url, "db", "psql", "-c", "SELECT 1", env=env)
+    ran = forked("--database", url, "db", "psql", "-c", "SELECT 1", env=env)
     password, dbname, *arguments = ran.out.splitlines()
     assert ran.code == 3
     assert password == "s3 cret"
@@ -99,7 +99,7 @@ def test_psql_gets_the_password_by_the_environment(mdload: Mdload, tmp_path: Pat
     assert arguments == ["-c", "SELECT 1"]
 
 
-def test_every_way_to_name_a_server_reaches_it(server_url: str, mdload: Mdload) -> None:
+def test_every_way_to_name_a_server_reaches_it(server_url: str, forked: Mdload) -> None:
     parts = conninfo_to_dict(server_url)
     for written in (
         server_url,
@@ -116,12 +116,12 @@ def test_every_way_to_name_a_server_reaches_it(server_url: str, mdload: Mdload) 
         ):
             cursor.execute("SELECT 1")
             assert cursor.fetchall() == [(1,)]
-        ran = mdload("--database", written, "db", "psql", "-XAtc", "SELECT 1")
+        ran = forked("--database", written, "db", "psql", "-XAtc", "SELECT 1")
         assert (ran.code, ran.out) == (0, "1\n"), ran.err
 
 
 def test_libpqs_own_variables_name_a_server(
-    server_url: str, mdload: Mdload, tmp_path: Path
+    server_url: str, forked: Mdload, tmp_path: Path
 ) -> None:
     parts = conninfo_to_dict(server_url)
     service = tmp_path / "pg_service.conf"
@@ -130,9 +130,9 @@ def test_libpqs_own_variables_name_a_server(
         {"PGHOST": str(parts["host"]), "PGUSER": "postgres", "PGDATABASE": "postgres"},
         {"PGSERVICE": "bars", "PGSERVICEFILE": str(service)},
     ):
-        ran = mdload("db", "psql", "-XAtc", "SELECT current_database()", env=env)
+        ran = forked("db", "psql", "-XAtc", "SELECT current_database()", env=env)
         assert (ran.code, ran.out) == (0, "postgres\n"), ran.err
-        assert mdload("db", "url", env=env).out == "postgresql://\n"
+        assert forked("db", "url", env=env).out == "postgresql://\n"
 
 
 @pytest.mark.parametrize(
@@ -145,9 +145,9 @@ def test_libpqs_own_variables_name_a_server(
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(
-    arguments: list[str], code: int, says: str, mdload: Mdload
+    arguments: list[str], code: int, says: str, forked: Mdload
 ) -> None:
-    ran = mdload(*arguments)
+    ran = forked(*arguments)
     assert ran.code == code
     assert ran.out == ""
     assert says in ran.err
@@ -155,12 +155,12 @@ def test_what_is_wrong_is_said_in_a_sentence(
     assert "s3cret" not in ran.err
 
 
-def test_programs_that_are_missing_are_named(mdload: Mdload, tmp_path: Path) -> None:
-    ran = mdload("db", "start", env={"MDLOAD_PG_BIN": str(tmp_path)})
+def test_programs_that_are_missing_are_named(forked: Mdload, tmp_path: Path) -> None:
+    ran = forked("db", "start", env={"MDLOAD_PG_BIN": str(tmp_path)})
     assert ran.code == 2
     assert ran.err == (
         f"error: MDLOAD_PG_BIN is {tmp_path}, which holds no working initdb, pg_ctl, postgres\n"
         "hint: set it to the bin directory of a PostgreSQL server, or unset it\n"
     )
-    assert mdload("db", "status", env={"MDLOAD_PG_BIN": str(tmp_path)}).code == 0
-    assert mdload("db", "url", env={"MDLOAD_PG_BIN": str(tmp_path)}).code == 2
+    assert forked("db", "status", env={"MDLOAD_PG_BIN": str(tmp_path)}).code == 0
+    assert forked("db", "url", env={"MDLOAD_PG_BIN": str(tmp_path)}).code == 2

@@ -22,32 +22,32 @@ pytestmark = plain_only
 Mdload = Callable[..., Ran]
 
 
-def test_a_server_of_few_sessions(mdload: Mdload, warm: Path, tmp_path: Path) -> None:
+def test_a_server_of_few_sessions(forked: Mdload, warm: Path, tmp_path: Path) -> None:
     with embedded(warm) as url, psycopg.connect(url, autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET max_connections = 8")
     for number in range(4):
         bars(tmp_path / f"{number}.csv", 50 + number)
     args = ("backfill", tmp_path, "--interval", "1m", "--json", "--provider", "p")
-    ran = mdload(*args, "--workers", "4")
+    ran = forked(*args, "--workers", "4")
     assert ran.code == 5
     assert (
         "error: the server allows 8 sessions at once, and this takes 26: nothing was done\n"
         "hint: load with --workers 1, or raise max_connections\n"
     ) in ran.err
     assert "trying again" not in ran.err
-    ran = mdload(*args, "--workers", "1")
+    ran = forked(*args, "--workers", "1")
     assert (ran.code, ran.json()["rows_read"]) == (0, 206), ran.err
-    assert mdload("coverage").code == 0
+    assert forked("coverage").code == 0
     with embedded(warm) as url:
         config(tmp_path, url, '[jobs.one]\nsource = "0.csv"')
-        ran = mdload("run", "one")
+        ran = forked("run", "one")
     assert ran.code == 5
     assert "the server allows 8 sessions at once, and this takes 9: nothing was done" in ran.err
     assert "hint: raise max_connections\n" in ran.err
 
 
 def test_the_limits_of_a_role_and_of_a_database(
-    mdload: Mdload, database_url: str, tmp_path: Path
+    forked: Mdload, database_url: str, tmp_path: Path
 ) -> None:
     bars(tmp_path / "a.csv", 5)
     name = database_url.partition("?")[0].rpartition("/")[2]
@@ -57,11 +57,11 @@ def test_the_limits_of_a_role_and_of_a_database(
         try:
             env = {"MDLOAD_DATABASE_URL": database_url.replace("//postgres@", f"//few_{name}@")}
             args = ("backfill", "a.csv", "--interval", "1m", "--provider", "p")
-            ran = mdload(*args, env=env)
+            ran = forked(*args, env=env)
             assert "the server allows 7 sessions at once, and this takes 8" in ran.err
             assert "hint: raise the role's CONNECTION LIMIT\n" in ran.err
             connection.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 6".encode())
-            ran = mdload(*args, env=env)
+            ran = forked(*args, env=env)
             assert "the server allows 6 sessions at once" in ran.err
             assert "hint: raise the database's CONNECTION LIMIT\n" in ran.err
         finally:

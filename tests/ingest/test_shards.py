@@ -151,26 +151,26 @@ def test_the_tasks_of_an_array_load_each_file_once(
 
 
 def test_a_shard_of_no_files_is_a_run_of_no_files(
-    mdload: Mdload, database_url: str, tmp_path: Path
+    forked: Mdload, database_url: str, tmp_path: Path
 ) -> None:
     made = folder(tmp_path, 1)
     own = next(k for k in range(1, 9) if Shard(k, 8).has(f"{made}/S00.csv"))
     other = own % 8 + 1
-    ran = mdload("--database", database_url, "backfill", made, "--provider", "p", "--interval",
+    ran = forked("--database", database_url, "backfill", made, "--provider", "p", "--interval",
                  "1m", "--shard", f"{other}/8")  # fmt: skip
     assert ran.code == 0, ran.err
     assert f"shard {other}/8: has 0 of 1 file" in ran.err
     assert f"(shard {other}/8)" in ran.out
-    ran = mdload("--database", database_url, "backfill", made, "--provider", "p", "--interval",
+    ran = forked("--database", database_url, "backfill", made, "--provider", "p", "--interval",
                  "1m", "--shard", f"{own}/8", "--json")  # fmt: skip
     assert (ran.code, ran.json()["rows_inserted"], ran.json()["shard"]) == (0, 1, f"{own}/8")
-    shown = mdload("--database", database_url, "job-runs", "inspect", ran.json()["run_id"])
+    shown = forked("--database", database_url, "job-runs", "inspect", ran.json()["run_id"])
     assert f"{own}/8" in shown.out
 
 
-def test_what_cannot_be_divided(mdload: Mdload, database_url: str, tmp_path: Path) -> None:
+def test_what_cannot_be_divided(forked: Mdload, database_url: str, tmp_path: Path) -> None:
     line = "ts,symbol,open,high,low,close\n2024-01-02T14:30:00Z,S,1,2,0.5,1\n"
-    piped = mdload("--database", database_url, "backfill", "-", "--shard", "1/2", "--provider", "p",
+    piped = forked("--database", database_url, "backfill", "-", "--shard", "1/2", "--provider", "p",
                    "--interval", "1m", stdin=line)  # fmt: skip
     assert piped.code == 2
     assert "--shard cannot divide standard input, which has no name" in piped.err

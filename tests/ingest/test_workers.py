@@ -198,12 +198,12 @@ def test_a_result_that_dies_with_its_worker_is_waited_for() -> None:
 
 
 def test_a_file_that_cannot_be_loaded_is_one_error(
-    mdload: Mdload, database_url: str, folder: Path
+    forked: Mdload, database_url: str, folder: Path
 ) -> None:
     (folder / "001.csv").write_text(
         "ts,symbol,open,high,low,close\n2024-01-02T14:30:00Z,X,9,1,0,1\n"
     )
-    ran = mdload("--database", database_url, "backfill", folder, "--provider", "p", "--interval",
+    ran = forked("--database", database_url, "backfill", folder, "--provider", "p", "--interval",
                  "1m", "--on", "local:2", "--json")  # fmt: skip
     assert ran.code == 4
     states = {Path(f["path"]).name: f["state"] for f in ran.json()["files"]}
@@ -403,11 +403,11 @@ def test_ctrl_c(home: Path, database_url: str, folder: Path, cluster: Cluster) -
     assert next_one.json()["rows_inserted"] == FILES * ROWS
 
 
-def test_what_cannot_be(mdload: Mdload, database_url: str, folder: Path, tmp_path: Path) -> None:
+def test_what_cannot_be(forked: Mdload, database_url: str, folder: Path, tmp_path: Path) -> None:
     """Nobody there; no workers; other versions; what only this process can read."""
 
     def load(*words: str | Path) -> Ran:
-        return mdload("--database", database_url, "backfill", "--provider", "p", "--interval", "1m",
+        return forked("--database", database_url, "backfill", "--provider", "p", "--interval", "1m",
                       *words, stdin="x")  # fmt: skip
 
     nobody = load(folder, "--on", "dask://127.0.0.1:9")
@@ -435,7 +435,7 @@ def test_what_cannot_be(mdload: Mdload, database_url: str, folder: Path, tmp_pat
 
 
 def test_a_file_that_fails_twice_has_one_row(
-    mdload: Mdload, database_url: str, folder: Path
+    forked: Mdload, database_url: str, folder: Path
 ) -> None:
     """Its worker may end between the failure and its answer: then it fails in another one."""
     (folder / "001.csv").write_text("ts,symbol,open,high,low\n2024-01-02T14:30:00Z,X,1,1,1\n")
@@ -443,7 +443,7 @@ def test_a_file_that_fails_twice_has_one_row(
         outcomes = [state.load(0).result for state in states]
         assert {(each.state, each.file_id) for each in outcomes} == {("failed", None)}
         assert fetch(database_url, "SELECT count(*) FROM job_run_files") == [(0,)]
-    ran = mdload("--database", database_url, "backfill", folder, "--provider", "p", "--interval",
+    ran = forked("--database", database_url, "backfill", folder, "--provider", "p", "--interval",
                  "1m", "--stamp", "start", "--on", "local:2", "--json")  # fmt: skip
     assert ran.code == 3, ran.err
     (failed,) = [f for f in ran.json()["files"] if f["state"] == "failed"]

@@ -122,9 +122,9 @@ def test_a_series_that_is_gone_among_others(store: Store) -> None:
     assert store.rerun() == (states(*["loaded"] * 3), dict.fromkeys(MONTHS, GONE))
 
 
-def test_bars_deleted_on_record_are_no_loss(store: Store, mdload: Callable[..., Ran]) -> None:
+def test_bars_deleted_on_record_are_no_loss(store: Store, forked: Callable[..., Ran]) -> None:
     """They count as changed, as ever, also when the whole store is empty."""
-    ran = mdload("--database", store.url, "delete", "--provider", "p", "--yes")
+    ran = forked("--database", store.url, "delete", "--provider", "p", "--yes")
     assert (ran.code, store.count()) == (0, 0)
     _, notes = store.rerun()
     assert not any("gone from the store" in note for note in notes.values())

@@ -117,12 +117,12 @@ def test_owner_migrates_and_cleans_up(as_role: dict[str, Connection], database_u
 
 
 def test_a_reader_looks_and_takes_along_and_only_the_owner_waives(
-    as_role: dict[str, Connection], database_url: str, mdload: Callable[..., Ran]
+    as_role: dict[str, Connection], database_url: str, forked: Callable[..., Ran]
 ) -> None:
     as_role["mdload_owner"].execute(LOADS[5])
 
     def run(role: str, *args: str) -> tuple[int, str]:
-        ran = mdload("--database", f"{database_url}&options=-crole%3D{role}", *args)
+        ran = forked("--database", f"{database_url}&options=-crole%3D{role}", *args)
         return ran.code, ran.err
 
     gaps = ("gaps", "--calendar", "XNYS")

@@ -73,8 +73,8 @@ def test_the_plain_history_neither_makes_nor_drops_them(empty_url: str) -> None:
     assert tables(empty_url) == MADE
 
 
-def test_the_command_and_its_printed_sql(mdload: Callable[..., Ran], empty_url: str) -> None:
-    said = mdload("--database", empty_url, "migrate", "--tenants", "--json").json()
+def test_the_command_and_its_printed_sql(forked: Callable[..., Ran], empty_url: str) -> None:
+    said = forked("--database", empty_url, "migrate", "--tenants", "--json").json()
     assert (said["from"], said["tenants"]) == (
         None,
         {"from": None, "to": "0002", "applied": ["0001", "0002"]},
@@ -82,7 +82,7 @@ def test_the_command_and_its_printed_sql(mdload: Callable[..., Ran], empty_url: 
     made = tables(empty_url)
     schema.downgrade(empty_url, "base", history=TENANTS)
     schema.downgrade(empty_url, "base")
-    printed = mdload("migrate", "--tenants", "--sql")
+    printed = forked("migrate", "--tenants", "--sql")
     with psycopg.connect(empty_url, autocommit=True) as connection:
         connection.execute(printed.out.encode())
     assert tables(empty_url) == made
