@@ -323,10 +323,10 @@ class Example:
         return [self._gap(run) for run in runs if run]
 
     def _gap(self, run: list[tuple[datetime, date]]) -> Gap:
-        ended = [(ts, session) for ts, session, end in self.bars if end <= self.span.now]
-        whole = sum(
-            all(bar in run for bar in ended if bar[1] == session) for session in {s for _, s in run}
-        )
+        missing = set(run)
+        present = {session for ts, session, end in self.bars
+                   if end <= self.span.now and (ts, session) not in missing}  # fmt: skip
+        whole = len({session for _, session in run} - present)
         return Gap(
             "p", "A", f"{self.step}m", run[0][0], run[-1][0], len(run), whole, run[0][1], run[-1][1]
         )

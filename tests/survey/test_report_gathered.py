@@ -125,11 +125,12 @@ def test_minutes_outside_of_sessions_do_not_stand_in_for_missing_ones(
     made: str, whole: Report
 ) -> None:
     calendar = exchange_calendars.get_calendar("XNYS", start="2026-01-01", end="2026-12-31")
+    minutes = [moment.to_pydatetime() for moment in calendar.minutes]
     for row in whole.coverage.series:
         if row["interval"] == "1m":
             stored = stamps(made, row)
-            due = {moment.to_pydatetime() for moment in calendar.minutes}
-            due = {moment for moment in due if min(stored) <= moment <= max(stored)}
+            first, last = min(stored), max(stored)
+            due = {moment for moment in minutes if first <= moment <= last}
             assert row["missing"] == len(due - stored)
             assert not stored <= due  # a half day has been filled with bars after its close
 
