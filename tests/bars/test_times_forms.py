@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -219,3 +220,43 @@ def test_the_offset_of_a_format_is_read_beside_the_clock() -> None:
     assert reading.wall.to_list() == [datetime(2024, 10, 21, 10)]
     assert reading.offset is not None
     assert reading.offset.to_list() == [timedelta(hours=1)]
+
+
+PARTS = st.sampled_from(
+    ["2024", "24", "1", "02", "12", "31", "-", "/", ".", " ", ", ", "T", "W05", "-W05-1", "Jan",
+     "March", "0930", "093000", "09:30", "9:30:00", ".25", "AM", " pm", "Z", "+02:00", "-0500",
+     "UTC", "GMT+2"]
+)  # fmt: skip
+
+
+@given(st.lists(st.lists(PARTS, max_size=9).map("".join), min_size=1, max_size=8))
+def test_no_text_has_two_forms(texts: list[str]) -> None:
+    """So that a form that most texts have needs no comparison with others."""
+    sample = pl.Series(texts)
+    dates = [date for date in timeforms._DATES if date not in timeforms._SECOND]
+    starts = [
+        sample.str.contains(f"^(?:{timeforms._DATES[date][0]})(?:[T ]|$)").cast(int)
+        for date in dates
+    ]
+    assert max(sum(starts)) <= 1  # type: ignore[call-overload]
+    date = max(dates, key=lambda date: int(starts[dates.index(date)].sum()))
+    forms = [timeforms._form(date, "", offset=False)] + [
+        timeforms._form(date, clock, offset)
+        for clock in timeforms._CLOCKS if clock for offset in (False, True)
+    ]  # fmt: skip
+    hits = [sample.str.contains(form.pattern or "").cast(int) for form in forms]
+    assert max(sum(hits)) <= 1  # type: ignore[call-overload]
+    most = max(int(hit.sum()) for hit in hits)
+    best = forms[[int(hit.sum()) for hit in hits].index(most)]
+    expected = (best, most / len(texts)) if most else (None, 0.0)
+    assert timeforms._likeliest(sample) == expected
+
+
+@given(st.lists(MOMENTS, min_size=1, max_size=5), st.sampled_from(sorted(timeforms._CLOCKS)))
+def test_the_order_of_formats_changes_no_time(moments: list[datetime], clock: str) -> None:
+    for date in timeforms._DATES:
+        form = timeforms._form(date, clock, offset=False)
+        turned = replace(form, formats=form.formats[::-1])
+        words = [word.replace("%.f", ".%f") for word in form.formats]
+        texts = [moment.strftime(word) for moment in moments for word in words]
+        assert wall(form, *texts) == wall(turned, *texts)

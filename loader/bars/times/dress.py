@@ -76,6 +76,7 @@ _NAMED: Final = (
 #: Dates in years of the Republic of China, of which 113 is 2024.
 _REPUBLIC: Final = r"^(1[0-9]{2})[/.年-] ?[0-9]{1,2}[/.月-] ?[0-9]{1,2}日?"
 _YEARS_AHEAD: Final = 1911
+_LETTERS: Final = regex("[A-Za-z]{3}")
 _CHINESE: Final = regex("[\u4e00-\u9fff]")
 #: Years of the Republic of two digits that tables of prices may have, from 1961 on.
 _OLDEST: Final = 50
@@ -151,7 +152,10 @@ def _in_english(text: pl.Series) -> pl.Series:
 def is_foreign(text: pl.Series) -> bool:
     """Whether the texts have months of another language than English, or years of the Republic of
     China."""
-    lettered = text.head(1).str.contains(r"[^\W\d_]{3}").any()
+    first = text[0] or "" if len(text) else ""
+    lettered = _LETTERS.search(first) is not None
+    if not first.isascii():  # of letters elsewhere Polars decides
+        lettered = bool(text.head(1).str.contains(r"[^\W\d_]{3}").any())
     if not lettered and not are_of_republic(text):
         return False
     return not _in_english(_of_our_era(text)).equals(text, null_equal=True)

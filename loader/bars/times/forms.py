@@ -9,6 +9,7 @@ what may stand around a form, and `formats` the formats of people's own.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -17,7 +18,7 @@ import polars as pl
 
 from loader.bars.times import dress, zonewords
 from loader.bars.times.zones import Zone
-from loader.bars.words import by_distinct
+from loader.bars.words import by_distinct, constant
 from loader.lazy import dataclass
 
 _Y, _YY, _N, _60 = "[0-9]{4}", "[0-9]{2}", "[0-9]{1,2}", "[0-5]?[0-9]"
@@ -162,18 +163,36 @@ def likeliest(sample: pl.Series) -> tuple[Form | None, float]:
 
 def _likeliest(sample: pl.Series) -> tuple[Form | None, float]:
     dates = [date for date in _DATES if date not in _SECOND]
-    starts = {date: _hits(sample, f"^(?:{_DATES[date][0]})(?:[T ]|$)") for date in dates}
-    date = max(starts, key=lambda d: starts[d])
-    forms = [_form(date, clock, offset) for clock in _CLOCKS for offset in (False, bool(clock))]
-    hits = [_hits(sample, form.pattern or "") for form in forms]
-    most = max(hits)
-    return (forms[hits.index(most)], most / len(sample)) if most else (None, 0.0)
+    at, _ = _commonest(sample, [f"^(?:{_DATES[date][0]})(?:[T ]|$)" for date in dates])
+    forms = [_form(dates[at], "", offset=False)]
+    forms += [_form(dates[at], clock, off) for clock in _CLOCKS if clock for off in (False, True)]
+    at, hits = _commonest(sample, [form.pattern or "" for form in forms])
+    return (forms[at], hits / len(sample)) if hits else (None, 0.0)
+
+
+def _commonest(sample: pl.Series, patterns: Sequence[str]) -> tuple[int, int]:
+    """Which of the patterns most of the texts match, and how many do. No text matches two of them:
+    one that more than half of the texts match needs no look at the others."""
+    first = str(sample[0]) if len(sample) else ""
+    hits = [0] * len(patterns)
+    for at in sorted(range(len(patterns)), key=lambda at: not re.match(patterns[at], first)):
+        hits[at] = int(sample.str.contains(patterns[at]).sum())
+        if 2 * hits[at] > len(sample):
+            break
+    return hits.index(max(hits)), max(hits)
 
 
 def by_use(form: Form, sample: pl.Series) -> Form:
-    """The form with its formats in the order in which they read most of the trimmed texts."""
+    """The form with its formats in the order in which they read most of the trimmed texts. Behind
+    one that reads all, the order of others does not matter: they read nothing in another way."""
+    if len(form.formats) == 1:
+        return form
     text = bare(sample, form)
-    unread = {word: _parse(text, word).null_count() for word in form.formats}
+    unread = {}
+    for word in form.formats:
+        unread[word] = _parse(text, word).null_count()
+        if not unread[word]:
+            return replace(form, formats=tuple(dict.fromkeys((word, *form.formats))))
     return replace(form, formats=tuple(sorted(form.formats, key=lambda word: unread[word])))
 
 
@@ -211,6 +230,24 @@ def read(text: pl.Series, form: Form) -> Reading:
     Raises:
         polars.exceptions.PolarsError: Polars cannot read by the format of a custom form.
     """
+    text, words, offset = _split(text, form)
+    wall = _strptime(text + form.ending if form.ending else text, form)
+    if wall.null_count() > text.null_count() and (late := dress.ends_of_days(text)).any():
+        begun = _strptime(dress.begun_days(text.set(~late, None)) + form.ending, form)
+        wall = wall.fill_null(begun + timedelta(days=1))
+    if words is not None and len(form.zones) > 1:
+        offset = zonewords.offsets(wall, words, dict(form.zones))
+    return Reading(wall, offset)
+
+
+def offsets(text: pl.Series, form: Form) -> pl.Series | None:
+    """How far the trimmed texts are ahead of UTC, without their times: see `Reading`."""
+    return _split(text, form)[2] if form.offset else None
+
+
+def _split(text: pl.Series, form: Form) -> tuple[pl.Series, pl.Series | None, pl.Series | None]:
+    """The texts that fit the form without what stands around date and clock, the words of zones
+    and the offsets."""
     if form.insert is not None:
         text = text.str.replace(*form.insert)
     if form.dressed:
@@ -221,19 +258,10 @@ def read(text: pl.Series, form: Form) -> Reading:
         text = text.set(~words.is_in([word for word, _ in form.zones]).fill_null(False), None)
     if form.pattern is not None:
         text = text.set(~text.str.contains(form.pattern), None)
-    offset = None
-    if form.offset:
-        text, offset = _split_offset(text)
-        text = text.set(offset.is_null(), None)
-    wall = _strptime(text + form.ending if form.ending else text, form)
-    if wall.null_count() > text.null_count() and (late := dress.ends_of_days(text)).any():
-        begun = _strptime(dress.begun_days(text.set(~late, None)) + form.ending, form)
-        wall = wall.fill_null(begun + timedelta(days=1))
-    if any("%.f" in word or "%f" in word for word in form.formats):
-        wall = wall.set(text.str.contains(_BELOW_MICROSECOND).fill_null(False), None)
-    if words is not None and len(form.zones) > 1:
-        offset = zonewords.offsets(wall, words, dict(form.zones))
-    return Reading(wall, offset)
+    if not form.offset:
+        return text, words, None
+    text, offset = _split_offset(text)
+    return text.set(offset.is_null(), None) if offset.null_count() else text, words, offset
 
 
 def _form(date: str, clock: str, offset: bool) -> Form:
@@ -251,19 +279,18 @@ def _rest(name: str) -> tuple[str, bool]:
     return name.removesuffix("+HH:MM"), name.endswith("+HH:MM")
 
 
-def _hits(sample: pl.Series, pattern: str) -> int:
-    return int(sample.str.contains(pattern).sum())
-
-
 def _strptime(text: pl.Series, form: Form) -> pl.Series:
     wall = pl.Series(text.name, [None], dtype=pl.Datetime("us")).new_from_index(0, len(text))
+    empty = text.null_count()
     for number, word in enumerate(form.formats):
         parsed = _parse(text, word)
+        if "%.f" in word or "%f" in word:
+            parsed = parsed.set(text.str.contains(_BELOW_MICROSECOND).fill_null(False), None)
         if form.pattern is None and re.fullmatch("(%[A-Za-z])+( %M)?", word):
             # Digits without separators: strptime would fill short values up from the wrong side.
             parsed = parsed.set((parsed.dt.strftime(word) != text).fill_null(False), None)
         wall = parsed if number == 0 else wall.fill_null(parsed)
-        if wall.null_count() == text.null_count():
+        if wall.null_count() == empty:
             break
         text = text.set(wall.is_not_null(), None)  # the next format reads only what is left
     return wall
@@ -285,7 +312,7 @@ def _split_offset(text: pl.Series) -> tuple[pl.Series, pl.Series]:
 
 
 def _no_offset(length: int) -> pl.Series:
-    return pl.repeat(timedelta(0), length, dtype=_DURATION, eager=True)
+    return constant(timedelta(0), length, _DURATION)
 
 
 def _ahead(tail: str) -> timedelta | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 import polars as pl
 
-from loader.bars.numbers import is_blank, is_text, to_count, to_float
+from loader.bars.numbers import is_text, to_count, to_float
 from loader.bars.times import dress, epochs, formats, forms, zonewords
 from loader.bars.times.forms import Form
 from loader.bars.times.stamps import Kind, TimePlan, cells_of, clock_of
@@ -66,7 +67,7 @@ def plan(
         return TimePlan(columns, kind), (typed,) if time_format is not None else ()
     if not (dtype.is_numeric() or is_text(dtype) or dtype == pl.Null):
         raise what.wrong(f"are of type {dtype}, which is not a type of times", hint=_ANOTHER)
-    filled = cells.filter(cells.is_not_null() & ~is_blank(cells).fill_null(True))
+    filled = _filled(cells)
     if len(cells) and not len(filled):
         raise what.wrong(f"are empty in the first {len(cells):,} rows", hint=_ANOTHER)
     if not len(filled):
@@ -74,6 +75,14 @@ def plan(
     made, notes = _untyped(columns, filled, time_format, what)
     unit = {"s": "seconds since midnight", "day": "fractions of a day"}.get(clock or "")
     return replace(made, clock=clock), (*notes, f"times of day are {unit}") if unit else notes
+
+
+def _filled(cells: pl.Series) -> pl.Series:
+    """The cells, which are trimmed, without those that are empty; a date and a time of day that
+    both are leave the blank between them."""
+    if is_text(cells.dtype) and ((cells == "") | (cells == " ")).any():
+        cells = cells.filter((cells != "") & (cells != " "))
+    return cells.drop_nulls() if cells.null_count() else cells
 
 
 def _untyped(
@@ -101,6 +110,8 @@ def _serials(columns: tuple[str, ...], filled: pl.Series, what: Subject) -> Plan
 
 
 def _mostly_digits(filled: pl.Series) -> bool:
+    if filled.cast(pl.Float64, strict=False).null_count() * 2 >= len(filled):  # dates; quicker
+        return False
     numbers = filled.str.contains(_DIGITS) | filled.str.contains(_DECIMALS)
     return int(numbers.sum()) * 2 > len(filled)
 
@@ -153,7 +164,7 @@ def _custom(
             f"do not fit --time-format {time_format!r}: {filled[0]!r}",
             hint="the words of strptime: %Y-%m-%d %H:%M:%S, %d-%b-%y, %I:%M %p, %z",
         )
-    return _of_form(columns, form, reading)
+    return _of_form(columns, form, reading.offset)
 
 
 def check_format(time_format: str | None) -> None:
@@ -193,10 +204,12 @@ def _text(columns: tuple[str, ...], filled: pl.Series, what: Subject) -> Planned
     elif (day_first := forms.twin(form)) is not None:
         form, notes = _ordered(form, day_first, filled, what)
     form = forms.by_use(form, sample)
-    reading = forms.read(filled, form)
     if form.zones:
+        reading = forms.read(filled, form)
         _refuse_out_of_season(filled, form, reading, what)
-    plan, more = _of_form(columns, form, reading)
+        plan, more = _of_form(columns, form, reading.offset)
+    else:
+        plan, more = _of_form(columns, form, forms.offsets(filled, form))
     if form.dressed and dress.are_of_republic(filled):
         more = (*more, "years are those of the Republic of China: 113 is 2024")
     return plan, notes + more
@@ -285,13 +298,13 @@ def _run_one_way(year: pl.Series, month: pl.Series, day: pl.Series) -> bool:
     return days.is_sorted() or days.is_sorted(descending=True)
 
 
-def _of_form(columns: tuple[str, ...], form: Form, reading: forms.Reading) -> Planned:
+def _of_form(columns: tuple[str, ...], form: Form, offset: pl.Series | None) -> Planned:
     """Times that all have the offset zero are instants: a `Z` says nothing of a session's date."""
     if form.clock and len(form.zones) == 1:
         ((_, zone),) = form.zones
         note = f"times are {zone}, as their cells say"
         return TimePlan(columns, "wall", form, zone=zone), (note,)
-    if reading.offset is None:
+    if offset is None:
         return TimePlan(columns, "wall" if form.clock else "date", form), ()
-    local = reading.offset.drop_nulls().dt.total_minutes() != 0
-    return TimePlan(columns, "offset" if local.any() else "instant", form), ()
+    local = (offset != timedelta(0)).any()
+    return TimePlan(columns, "offset" if local else "instant", form), ()

@@ -22,6 +22,7 @@ Kind = Literal["date", "wall", "offset", "instant"]
 #: What is wrong with local times of no zone, and the next step.
 NO_ZONE: Final = "are local, and no time zone is given for them"
 NAME_ZONE: Final = "name it: --timezone America/New_York, --timezone UTC, --timezone UTC-5"
+_DAY_US: Final = 86_400_000_000
 _HALF_A_DAY: Final = timedelta(hours=12)
 #: From here to midnight a stamp is the end of its day.
 LAST_SECOND: Final = timedelta(hours=23, minutes=59, seconds=59)
@@ -67,7 +68,7 @@ class Stamps:
         if self.wall is not None:
             return self.wall
         assert self.utc is not None  # one of the two is there, always
-        return self.utc.to_physical().cast(pl.Datetime("us"))  # what no zone says, without a query
+        return self.utc.cast(pl.Int64).cast(pl.Datetime("us"))  # what no zone says, without a query
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +104,15 @@ def clock_of(frame: pl.DataFrame, columns: tuple[str, ...]) -> epochs.Clock | No
     return None if len(columns) == 1 else epochs.clock_of(_text(frame.get_column(columns[1])))
 
 
-def say_24(cells: pl.Series, plan: TimePlan) -> bool:
-    """Whether some of the cells have 24:00, the end of a day."""
+def say_24(cells: pl.Series, plan: TimePlan, written: Stamps) -> bool:
+    """Whether some of the cells, read as `written`, have 24:00, the end of a day."""
     if plan.form is None and plan.numbers not in epochs.CALENDAR:
         return False
+    shown = written.shown
+    if plan.form is not None and shown.null_count() == cells.null_count():
+        midnights = shown.cast(pl.Int64) % _DAY_US == 0
+        if not plan.form.clock or not midnights.any():  # much faster than the pattern
+            return False
     return bool(dress.ends_of_days(cells.cast(pl.String)).any())
 
 
@@ -209,7 +215,7 @@ def _whole(ts: pl.Series) -> Starts:
 
 
 def _typed(raw: pl.Series, dtype: pl.Datetime) -> Stamps:
-    number = raw.to_physical()
+    number = raw.cast(pl.Int64)
     if dtype.time_unit == "ns":
         number = number.set(number % 1000 != 0, None) // 1000
     elif dtype.time_unit == "ms":
@@ -237,12 +243,12 @@ def _formed(text: pl.Series, form: Form, kind: Kind) -> Stamps:
 
 
 def _utc(moment: pl.Series) -> pl.Series:
-    return moment.to_physical().cast(pl.Datetime("us", "UTC"))
+    return moment.cast(pl.Int64).cast(pl.Datetime("us", "UTC"))
 
 
 def _bounded(moment: pl.Series) -> pl.Series:
     """Without the moments (naive Datetime us) that lie outside the calendar."""
-    inside = moment.to_physical().is_between(_FIRST, _LAST)
+    inside = moment.cast(pl.Int64).is_between(_FIRST, _LAST)
     return moment if inside.all() else moment.set(~inside, None)
 
 

@@ -193,7 +193,8 @@ def _decided(
     time_format = meaning.time_format or dialect.time_format
     plan, time_notes = timeplan.plan(frame, clock, time_format, where)
     time_cells = stamps.cells(frame, plan)
-    written, late = stamps.read(time_cells, plan), stamps.say_24(time_cells, plan)
+    written = stamps.read(time_cells, plan)
+    late = stamps.say_24(time_cells, plan, written)
     refuse_doubtful_times(frame, columns, dialect, meaning, plan, written.shown, known.used, where)
     refuse_several_symbols(frame, columns, written.shown, where)
     intervals.refuse_several_intervals(frame, columns, known.used, where)
