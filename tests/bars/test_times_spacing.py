@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loader import bars
+from loader.bars.times import spacing
 from loader.bars.times.spacing import infer
 
 
@@ -154,3 +158,25 @@ def test_a_month_has_one_bar() -> None:
     months = first_of_months(1, 8)
     days = [datetime(2024, 9, 2) + timedelta(days=at) for at in range(4)]
     assert infer(series([*months, *days])).interval is None
+
+
+ROWS = st.tuples(
+    st.sampled_from(["A", "B", None]), st.sampled_from([1, 2]),
+    st.none() | st.integers(-9, 9).map(lambda n: NINE_THIRTY + timedelta(seconds=n / 2)),
+)  # fmt: skip
+
+
+@given(st.lists(ROWS, max_size=12), st.booleans())
+def test_steps_are_those_from_time_to_time_of_each_series(
+    rows: list[tuple[str | None, int, datetime | None]], grouped: bool
+) -> None:
+    if grouped:
+        rows.sort(key=lambda row: (str(row[0]), row[1], row[2] or NINE_THIRTY))
+    symbols, numbers, moments = map(list, zip(*rows, strict=True)) if rows else ([], [], [])
+    keys = [pl.Series(symbols, dtype=pl.String), pl.Series(numbers, dtype=pl.Int64)]
+    expected = []
+    for key in {row[:2] for row in rows}:
+        own = sorted(row[2] for row in rows if row[:2] == key and row[2] is not None)
+        expected += [int((b - a).total_seconds()) for a, b in itertools.pairwise(own)]
+    steps = spacing._steps(series(moments), keys)
+    assert sorted(steps) == sorted(step for step in expected if step > 0)

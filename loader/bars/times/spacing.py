@@ -8,6 +8,7 @@ from typing import Final
 import polars as pl
 
 from loader import bars
+from loader.bars.words import changes
 from loader.lazy import dataclass
 
 #: Fewer steps than this prove nothing.
@@ -78,17 +79,21 @@ def said_share(same: int, steps: int) -> str:
 
 def _steps(times: pl.Series, series: Sequence[pl.Series]) -> pl.Series:
     """Seconds from each time to the next, ascending within one series; never 0."""
-    keys = [key.alias(f"key{number}") for number, key in enumerate(series) if key.n_unique() > 1]
-    if not keys:
-        known = times.drop_nulls()
-        at = (known if known.is_sorted() else known.sort()).to_physical()
-        steps = (at.diff().drop_nulls() // 1_000_000).alias("step")
-        return steps.filter(steps > 0)
-    names = [key.name for key in keys]
-    frame = pl.DataFrame([*keys, times.alias("t")])
-    frame = frame.drop_nulls("t").sort("t").with_columns(pl.col("t").dt.epoch("us"))
-    seconds = pl.col("t").diff().over(names) // 1_000_000
-    return frame.select(seconds.alias("step")).filter(pl.col("step") > 0).to_series()
+    if times.null_count():
+        known = times.is_not_null()
+        times, series = times.filter(known), [key.filter(known) for key in series]
+    keys = [key for key in series if changes([key]).sum() > 1]
+    if keys:
+        named = (key.alias(f"key{number}") for number, key in enumerate(keys))
+        frame = pl.DataFrame([*named, times.alias("t")])
+        frame = frame.sort(frame.columns)
+        *keys, times = frame.get_columns()
+    elif not times.is_sorted():
+        times = times.sort()
+    at = times.cast(pl.Int64)
+    steps = ((at[1:] - at[:-1]) // 1_000_000).alias("step")
+    later = steps > 0
+    return steps.filter(later & ~changes(keys)[1:] if keys else later)
 
 
 def _by_calendar(days: pl.Series) -> tuple[str | None, int]:

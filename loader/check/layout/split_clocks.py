@@ -184,14 +184,16 @@ def refuse_unread_clock(
     Raises:
         ColumnMismatch: there is such a column, and it is not read.
     """
+    taken = (*columns.values(), *used)
+    free = [n for n in frame.columns if n not in taken and _TIMELIKE.fullmatch(fold(n))]
+    if "time_of_day" in columns or not free:
+        return
     keys = [frame[columns[key]].alias(key) for key in ("symbol", "interval") if key in columns]
     key = pl.DataFrame([times.alias("time"), *keys])
     rows = frame.height
-    if "time_of_day" in columns or key.n_unique() > 0.5 * rows:
+    if key.n_unique() > 0.5 * rows:
         return
-    for name in frame.columns:
-        if name in (*columns.values(), *used) or not _TIMELIKE.fullmatch(fold(name)):
-            continue
+    for name in free:
         if is_about_row(name) or key.with_columns(frame[name].alias("other")).n_unique() < rows:
             continue
         clock = is_clock(frame[name])
