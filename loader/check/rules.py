@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import math
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Final
 
@@ -12,6 +13,8 @@ from loader import bars
 from loader.check.reasons import REASONS
 from loader.lazy import dataclass
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_US: Final = timedelta(microseconds=1)
 _DAY_US: Final = 86_400_000_000
 #: Four times the relative rounding of a double. Where prices were multiplied, for example by a
 #: factor of adjustment, a close equal to the high comes out above it by as much.
@@ -65,6 +68,29 @@ def rules(settings: RuleSettings) -> tuple[Rule, ...]:
     holds |= dict.fromkeys(settings.allowed, pl.lit(True))
     order = [reason.name for reason in REASONS]
     return tuple(Rule(name, holds[name]) for name in sorted(holds, key=order.index))
+
+
+def all_sound(facts: pl.DataFrame, settings: RuleSettings) -> bool:
+    """Whether all rows keep every rule, as those of most files do: of `facts`, the columns that
+    `Rule.holds` is about. Sooner than the rules where it is true; where not, they decide."""
+    known = (facts[name] for name in (*bars.KEY, *bars.PRICES))
+    faults = (column for column in facts.get_columns() if column.dtype == pl.Boolean)
+    if any(column.null_count() for column in known):
+        return False
+    if any(fault.null_count() or fault.any() for fault in faults):
+        return False
+    at, (opened, high, low, close) = facts["ts"].cast(pl.Int64), facts[list(bars.PRICES)]
+    first, last = ((each - _EPOCH) // _US for each in (settings.min_ts, settings.max_ts))
+    # NaN is greater than infinity here.
+    sound = (at >= first) & (at < last) & (at % facts["step"] == 0) & (low > 0) & (high < math.inf)
+    sound &= (low <= opened) & (opened <= high) & (low <= close) & (close <= high)
+    if not sound.all():
+        return False
+    values = [value for value in facts[list(bars.OPTIONAL)] if value.null_count() < len(value)]
+    return all(
+        (value >= 0).all() and (not value.dtype.is_float() or (value < math.inf).all())
+        for value in values
+    )
 
 
 def _key_rules() -> dict[str, pl.Expr]:

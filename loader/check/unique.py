@@ -16,7 +16,7 @@ from itertools import pairwise
 import polars as pl
 
 from loader import bars
-from loader.bars import SERIES, TS
+from loader.bars import SERIES
 from loader.bars.words import changes
 from loader.check.instruments.apart import EXAMINED
 from loader.check.instruments.restarts import Restarts, SeriesSeen
@@ -81,15 +81,16 @@ def in_order(pieces: Iterable[CheckedBatch]) -> Generator[UniqueBatch, None, Non
         ColumnMismatch: series begin again with other prices, as the last piece shows.
     """
     found, restarts = SeriesSeen(), None
-    seen = pl.DataFrame(schema={**{s: pl.String() for s in SERIES}, "lo": TS, "hi": TS})
+    seen: pl.DataFrame | None = None
     for piece in pieces:
         unique = made_unique(piece)
-        overlap = unique.series.join(seen, on=SERIES, suffix="_seen").filter(
-            (pl.col("lo") <= pl.col("hi_seen")) & (pl.col("hi") >= pl.col("lo_seen"))
-        )
-        if overlap.height:
-            raise MayRepeat
-        seen = _spans(pl.concat([seen, unique.series.drop("rows")]))
+        if seen is None:  # most files have one piece, which needs no query
+            seen = unique.series
+        else:
+            seen = _spans(seen)
+            if _overlap(seen, unique.series):
+                raise MayRepeat
+            seen = pl.concat([seen, unique.series.select(seen.columns)])
         _see(found, unique, piece.good)
         restarts = piece.restarts
         del piece
@@ -260,6 +261,13 @@ def runs(frame: pl.DataFrame, opens: pl.Series) -> pl.DataFrame:
     found = frame[first].hstack([last, (end - first).alias("rows")])
     found.columns = ["lo" if name == "ts" else name for name in found.columns]
     return found
+
+
+def _overlap(seen: pl.DataFrame, series: pl.DataFrame) -> bool:
+    """Whether a series goes back into the stretch of time that was seen of it."""
+    both = series.join(seen, on=SERIES, suffix="_seen")
+    again = (pl.col("lo") <= pl.col("hi_seen")) & (pl.col("hi") >= pl.col("lo_seen"))
+    return both.filter(again).height > 0
 
 
 def _spans(series: pl.DataFrame) -> pl.DataFrame:

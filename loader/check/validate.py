@@ -17,7 +17,7 @@ from loader.check.instruments.apart import Others
 from loader.check.instruments.restarts import Restarts
 from loader.check.normalise import Normalised
 from loader.check.reasons import LONGEST_KEY
-from loader.check.rules import EXACT, ROUNDED, RuleSettings, rules
+from loader.check.rules import EXACT, ROUNDED, RuleSettings, all_sound, rules
 from loader.lazy import dataclass
 from loader.read.batch import RawBatch
 from loader.text import counted
@@ -31,6 +31,7 @@ BAD: Final[dict[str, pl.DataType]] = {
     "raw": pl.String(),
     **{name: bars.SCHEMA[name] for name in bars.KEY},
 }
+_NO_BAD: Final = pl.DataFrame(schema=BAD)
 #: Times that any server takes, by far.
 _AGES: Final = (datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 #: With fewer rows it is no faster to drop those that repeat the one before first.
@@ -93,17 +94,18 @@ def validate(
         skipped = int(normalised.skipped.sum())
         numbered, raw, normalised = numbered.filter(kept), raw.filter(kept), normalised.only(kept)
     facts = normalised.bars.hstack(normalised.faults).hstack([normalised.steps.alias("step")])
+    if all_sound(facts, settings):
+        spellings = _spellings(numbered, normalised.source_symbols, normalised.naming)
+        return CheckedBatch(numbered, _NO_BAD, {}, spellings, skipped, last_row)
     exact = facts.select(all_hold_exactly(settings)).to_series()
     if exact.all():
         spellings = _spellings(numbered, normalised.source_symbols, normalised.naming)
-        return CheckedBatch(numbered, _none_bad(), {}, spellings, skipped, last_row)
+        return CheckedBatch(numbered, _NO_BAD, {}, spellings, skipped, last_row)
     sound = facts.select(_all_hold(settings)).to_series()
     rounded = int((sound & ~exact).sum())
     if rounded and sound.all():
         spellings = _spellings(numbered, normalised.source_symbols, normalised.naming)
-        return CheckedBatch(
-            numbered, _none_bad(), {}, spellings, skipped, last_row, rounded=rounded
-        )
+        return CheckedBatch(numbered, _NO_BAD, {}, spellings, skipped, last_row, rounded=rounded)
     good = numbered.filter(sound)
     broken = facts.filter(~sound).select(
         (~rule.holds.fill_null(False)).alias(rule.name) for rule in active
@@ -172,10 +174,6 @@ def rules_of(broken: pl.DataFrame, rules: Collection[str]) -> pl.Series:
     return pl.Series("rules", lists, dtype=BAD["rules"]).gather(places)
 
 
-def _none_bad() -> pl.DataFrame:
-    return pl.DataFrame(schema=BAD)
-
-
 def with_keys(bad: pl.DataFrame) -> pl.DataFrame:
     """Rejected rows as `BAD`. What is absent of a key is null, and so is what no bar can have."""
     absent = [pl.lit(None, BAD[name]).alias(name) for name in bars.KEY if name not in bad.columns]
@@ -199,10 +197,11 @@ def _spellings(good: pl.DataFrame, source_symbols: pl.Series, naming: Naming) ->
     )
     if spelled.height <= _FEW_ROWS and len(set(spelled.rows())) == spelled.height:
         return spelled.hstack([naming.origins(spelled).alias("convention")])
-    if all(column.n_unique() == 1 for column in spelled.get_columns()):
-        spelled = spelled.head(1)
-    elif spelled.height > _FEW:
+    if spelled.height > _FEW:
         # Rows mostly repeat the one before: the few that do not are quickly made distinct.
         spelled = spelled.filter(changes(spelled.get_columns()))
-    distinct = spelled.unique(maintain_order=True)
+    if all(column.n_unique() == 1 for column in spelled.get_columns()):
+        distinct = spelled.head(1)
+    else:
+        distinct = spelled.unique(maintain_order=True)
     return distinct.hstack([naming.origins(distinct).alias("convention")])

@@ -8,11 +8,14 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loader import bars
 from loader.check.file import rules_for
 from loader.check.reasons import REASONS, SYMBOL_COLLISION
-from loader.check.rules import RuleSettings, rules
+from loader.check.rules import RuleSettings, all_sound, rules
+from loader.check.validate import all_hold_exactly
 from loader.settings import Meaning, Settings
 
 MINUTE, DAY = 60_000_000, 86_400_000_000
@@ -115,6 +118,37 @@ def test_a_row_that_breaks_one_rule(rule: str, cells: dict[str, object]) -> None
 )  # fmt: skip
 def test_rows_that_break_several(cells: dict[str, object], rules_broken: set[str]) -> None:
     assert broken(**cells) == rules_broken
+
+
+@pytest.mark.parametrize(
+    ("rule", "cells"), [(rule, cells) for rule, cases in CASES.items() for cells in cases]
+)
+def test_no_row_that_breaks_a_rule_is_sound(rule: str, cells: dict[str, object]) -> None:
+    rows = pl.DataFrame([GOOD, {**GOOD, **cells}], schema=SCHEMA)
+    assert all_sound(rows[:1], RuleSettings())
+    assert not all_sound(rows, RuleSettings()), rule
+
+
+NUMBERS = st.sampled_from([None, NAN, INF, -INF, -1.0, -0.0, 0.0, 1e-300, 9.0, 10.0, 12.0])
+CELLS = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys((*bars.PRICES, "volume", "vwap"), NUMBERS),
+        "trade_count": st.sampled_from([None, -1, 0, 2**62]),
+        "ts": st.sampled_from([None, *(datetime(y, 1, 1, tzinfo=UTC) for y in (1899, 1970, 2100))]),
+        "step": st.sampled_from([DAY, 5 * MINUTE]),
+    },
+)
+
+
+@given(st.lists(CELLS, max_size=4), st.booleans())
+def test_rows_are_sound_only_where_all_rules_hold(
+    rows: list[dict[str, object]], nonpositive: bool
+) -> None:
+    settings = RuleSettings(allow_nonpositive_prices=nonpositive)
+    facts = pl.DataFrame([{**GOOD, **cells} for cells in rows], schema=SCHEMA)
+    if all_sound(facts, settings):
+        assert facts.select(all_hold_exactly(settings)).to_series().all()
 
 
 def test_every_rule_has_a_case_a_name_and_a_line() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loader import bars
-from loader.bars.numbers import NumberFormat
+from loader.bars.numbers import NumberFormat, to_count, to_float
 from loader.check.layout.scales import chosen, refuse_fixed_point
 from loader.errors import ColumnMismatch
 
@@ -52,3 +54,18 @@ def test_the_person_s_zero_precedes_the_dialect_s_exponent() -> None:
     assert chosen(None, -9, "a.csv") == -9
     with pytest.raises(ColumnMismatch):
         chosen(None, None, "a.csv")
+
+
+CELLS = st.sampled_from(
+    [None, "", " ", "1", "1.0", "1.5", " 2.5 ", "1e3", "1.5e1", "1.25e1", "9007199254740993",
+     "1e30", "nan", "inf", "x", "-1.5", "+7."]
+)  # fmt: skip
+
+
+@given(st.lists(CELLS, max_size=6))
+def test_a_fraction_is_no_whole_number(cells: list[str | None]) -> None:
+    """So that the first fraction shows that prices are not in a small unit."""
+    raw = pl.Series(cells, dtype=pl.String)
+    for column in (raw, to_float(raw)):
+        if (to_float(column) % 1 != 0).any():
+            assert len(to_count(column).drop_nulls()) < len(column.drop_nulls())

@@ -56,10 +56,10 @@ class Jumps:
         """Looks at the `good` bars (with `row_number`) of a batch."""
         if good.is_empty() or sum(part.height for part in self._jumps) > _MOST:
             return
-        new = good.select(_FEED)
-        opens = changes([new[name] for name in _SERIES])
-        series = new.select(_SERIES).filter(opens).unique()
-        self._series = pl.concat([self._series, series]).unique()
+        new = good[_FEED]
+        series = _series(new)
+        known = self._series.height
+        self._series = pl.concat([self._series, series]).unique() if known else series
         rows = pl.concat([self._tail, new]) if self._tail.height else new
         self._tail = rows.tail(2 * _AROUND * series.height)
         wide = _wide(rows, one=self._series.height == 1)
@@ -86,8 +86,10 @@ class Jumps:
         Raises:
             ColumnMismatch: the prices of some series are in another unit from some bar on.
         """
+        if self._accepted or not self._jumps:
+            return
         found = self._found().filter("lasts")
-        if self._accepted or found.height < max(1, _OF_SERIES * self._series.height):
+        if found.height < max(1, _OF_SERIES * self._series.height):
             return
         factor = 10 ** abs(int(found["power"][0]))
         raise ColumnMismatch.at(
@@ -125,14 +127,22 @@ def may_jump() -> pl.Expr:
     return pl.col("close").max() >= _SPAN * pl.col("close").min()
 
 
+def _series(rows: pl.DataFrame) -> pl.DataFrame:
+    """The distinct series of the rows."""
+    opens = changes([rows[name] for name in _SERIES])
+    if opens.sum() == 1:
+        return rows[:1][_SERIES]
+    return rows[_SERIES].filter(opens).unique()
+
+
 def _wide(rows: pl.DataFrame, *, one: bool) -> pl.DataFrame:
     """The `rows` of series in which a price may jump; most have none."""
-    spans = may_jump()
-    if not rows.select(spans).item():
+    close = rows["close"]
+    if close.max() < _SPAN * close.min():  # type: ignore[operator]
         return rows.clear()
     if one:
         return rows
-    wide = rows.group_by(_SERIES).agg(wide=spans).filter("wide")
+    wide = rows.group_by(_SERIES).agg(wide=may_jump()).filter("wide")
     return rows.join(wide, on=_SERIES, how="semi", maintain_order="left")
 
 

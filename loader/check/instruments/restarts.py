@@ -67,7 +67,9 @@ class SeriesSeen:
 
     def add(self, series: pl.DataFrame) -> None:
         """Adds a part that restates none of its bars: `series` has `bars.SERIES` and `rows`."""
-        self._add(series.select(*bars.SERIES, pl.col("rows").cast(pl.Int64).alias("keys")))
+        part = series[[*bars.SERIES, "rows"]]
+        part.columns = [*bars.SERIES, "keys"]
+        self._add(part)
 
     def add_restated(self, rows: pl.DataFrame) -> None:
         """Adds a part that restates some of its bars: its `rows`, with their `row_number`."""

@@ -58,7 +58,10 @@ def refuse_fixed_point(
         raw = frame.get_column(columns[field]).head(_SAMPLE)
         if raw.dtype.is_decimal():
             return
-        whole = numbers.to_count(numbers.unformatted(raw, written)).drop_nulls()
+        plain = numbers.unformatted(raw, written)
+        if (numbers.to_float(plain) % 1 != 0).any():  # as mostly
+            return
+        whole = numbers.to_count(plain).drop_nulls()
         if not len(whole) or len(whole) < len(raw.drop_nulls()):
             return
         level = int(whole.abs().cast(pl.Float64).median() or 0)  # type: ignore[arg-type]
