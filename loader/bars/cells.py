@@ -214,9 +214,11 @@ def _check_numbers(column: pl.Series, written: NumberFormat, field: str, where: 
     head = column.head(1_000)
     if not numbers.is_text(head.dtype):
         return
+    number = numbers.to_float(numbers.unformatted(head, written))
+    if number.null_count() < len(head):
+        return
     filled = head.filter(~numbers.is_blank(head).fill_null(True))
-    number = numbers.to_float(numbers.unformatted(filled, written))
-    if len(filled) and number.null_count() == len(filled):
+    if len(filled):
         plain = numbers.to_float(filled).null_count() < len(filled)
         if plain and (written.decimal != "." or written.grouping):
             raise ColumnMismatch.at(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
@@ -15,11 +16,15 @@ from loader.bars.numbers import is_text
 from loader.bars.symbol_map import SymbolMap
 from loader.bars.words import Words, constant, unprotected
 from loader.errors import SettingsError
-from loader.lazy import dataclass
+from loader.lazy import dataclass, regex
 
 _NO_WORDS: Final[Mapping[str, str]] = MappingProxyType({})
 #: Characters that nobody can see in a name, and the one that stands for those that were lost.
 _UNREADABLE: Final = r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\x{FFFD}]"
+#: A word that needs nothing done to it.
+_PLAIN: Final = regex(r"[\w.:/^+@$*&#=-]+", re.ASCII)
+#: So many words Python reads sooner than a query begins.
+_FEW: Final = 500
 
 
 def is_word(dtype: pl.DataType) -> bool:
@@ -35,11 +40,21 @@ def spelled(frame: pl.DataFrame, column: str | None, fill: str | None) -> Words:
     if column is None:
         return Words.all(fill, frame.height)
     text = Words.of(frame.get_column(column).cast(pl.String))
-    return text.to(lambda words: _filled(unprotected(words), fill), ("spelled", fill))
+    return text.to(lambda words: _spelled(words, fill), ("spelled", fill))
+
+
+def _spelled(words: pl.Series, fill: str | None) -> pl.Series:
+    return words if _are_plain(words) else _filled(unprotected(words), fill)
+
+
+def _are_plain(words: pl.Series) -> bool:
+    """Whether the words are few, and nothing but letters, digits and usual marks: most are, and
+    each look of a query at them takes longer."""
+    return len(words) <= _FEW and all(word is not None and _PLAIN.fullmatch(word) for word in words)
 
 
 def trimmed(text: Words) -> Words:
-    return text.to(lambda words: words.str.strip_chars(), "trimmed")
+    return text.to(lambda words: words if _are_plain(words) else words.str.strip_chars(), "trimmed")
 
 
 def symbols(source_symbols: Words, convention: str) -> Words:
@@ -53,14 +68,25 @@ def symbols(source_symbols: Words, convention: str) -> Words:
 
 def unreadable(text: Words) -> pl.Series:
     """Where a name holds characters that cannot be seen, such as NUL, or U+FFFD. Null does not."""
-    return text.each(lambda words: words.str.contains(_UNREADABLE).fill_null(False), "unreadable")
+    return text.each(_unreadable, "unreadable")
+
+
+def _unreadable(words: pl.Series) -> pl.Series:
+    if _are_plain(words):
+        return constant(False, len(words), pl.Boolean())
+    return words.str.contains(_UNREADABLE).fill_null(False)
 
 
 def too_long(text: Words, most: int) -> pl.Series:
     """Where a name has more than `most` characters. Null does not."""
-    return text.each(
-        lambda words: (words.str.len_chars() > most).fill_null(False), ("too_long", most)
-    )
+    return text.each(lambda words: _too_long(words, most), ("too_long", most))
+
+
+def _too_long(words: pl.Series, most: int) -> pl.Series:
+    if len(words) <= _FEW:
+        lengths = (len(word or "") for word in words)
+        return pl.Series([length > most for length in lengths], dtype=pl.Boolean)
+    return (words.str.len_chars() > most).fill_null(False)
 
 
 def intervals(text: Words, own: Mapping[str, str] = _NO_WORDS) -> Words:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loader.bars import number_format
 from loader.bars.cells import number_format_of
-from loader.bars.number_format import evidence
+from loader.bars.number_format import currencies, evidence
 from loader.bars.numbers import NumberFormat, to_float, unformatted
 from loader.errors import ColumnMismatch
 
@@ -130,3 +131,19 @@ def test_every_number_comes_back_in_either_format(values: list) -> None:  # type
         assert found is not None
         assert found.decimal == decimal
         assert to_float(unformatted(pl.Series(texts), found)).to_list() == [*map(float, values)]
+
+
+MONEY = st.sampled_from(
+    [None, "", " ", "1.5", "1", "-2e3", "nan", "$1", "1 €", "1 EUR", "USD 1", "x"]
+)
+
+
+@given(st.lists(st.lists(MONEY, max_size=5), max_size=3))
+def test_currencies_are_those_beside_most_numbers(columns: list[list[str | None]]) -> None:
+    cells = pl.Series([c for column in columns for c in column if c and c.strip()], dtype=pl.String)
+    currency, blanks = number_format._CURRENCY, number_format._BLANKS
+    before = cells.str.extract(f"^[+-]?({currency}){blanks}[0-9]").drop_nulls().to_list()
+    behind = cells.str.extract(f"[0-9]{blanks}({currency})$").drop_nulls().to_list()
+    most = len(before) + len(behind) > len(cells) / 2
+    expected = (list(dict.fromkeys(before)), list(dict.fromkeys(behind))) if most else ([], [])
+    assert currencies([pl.Series(column, dtype=pl.String) for column in columns]) == expected

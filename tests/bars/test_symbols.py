@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loader.bars import names
 from loader.bars.conventions import CONVENTIONS
 from loader.bars.names import symbols, unreadable
-from loader.bars.words import Words
+from loader.bars.words import Words, unprotected
 
 
 def plain(*spellings: str | None) -> list[str | None]:
@@ -76,3 +77,21 @@ def test_every_letter_of_unicode_is_settled_after_one_pass() -> None:
 )
 def test_names_that_nobody_can_read(name: str | None, bad: bool) -> None:
     assert unreadable(Words.of(pl.Series([name, "X"]))).to_list() == [bad, False]
+
+
+TEXT = st.text(alphabet="aZ1.=^'\" \t\x00\u00a0\u200b\ufffdé", max_size=5)
+
+
+@given(st.lists(st.none() | TEXT | st.sampled_from(["AAPL", "BRK.B", '="0050"', "'0050"])))
+def test_few_words_are_read_as_by_a_query(spellings: list[str | None]) -> None:
+    words = pl.Series(spellings, dtype=pl.String)
+    same = {
+        "spelled": (names._spelled(words, "X"), names._filled(unprotected(words), "X")),
+        "trimmed": (names.trimmed(Words.of(words)).rows, words.str.strip_chars()),
+        "unreadable": (
+            names._unreadable(words), words.str.contains(names._UNREADABLE).fill_null(False)
+        ),
+        "too_long": (names._too_long(words, 2), (words.str.len_chars() > 2).fill_null(False)),
+    }  # fmt: skip
+    for name, (found, expected) in same.items():
+        assert found.to_list() == expected.to_list(), name
