@@ -88,6 +88,10 @@ _STEPS_BACK: Final = 4
 #: Times also step back where another series begins: swapping has to leave this many times fewer.
 _TIMES: Final = 4
 _LAST_MONTH: Final = 12
+#: The share of values that have to fit an order of day, month and year.
+_SURE: Final = 0.99
+#: The last days of months, of which bars of months and years may be; years below are of 2000.
+_LAST_DAYS, _CENTURY = 28, 70
 
 #: The midnight at the end of a day, as ISO 8601 has it: 24:00, 24:00:00, 240000.
 _END_OF_DAY: Final = r"(^|[T ]|^[0-9]{8})24(:00(?::00(?:\.0+)?)?|00(?:00)?)($| |[+-]|Z)"
@@ -202,3 +206,16 @@ def _steps_back(rows: pl.DataFrame) -> int:
     days = rows["y"].cast(pl.Int64) * 10_000 + rows["m"].cast(pl.Int64) * 100 + rows["d"]
     steps = days.diff().drop_nulls()
     return min(int((steps < 0).sum()), int((steps > 0).sum()))
+
+
+def are_days(year: pl.Series, month: pl.Series, day: pl.Series) -> bool:
+    """Whether nearly all are dates, and not the same day within a month of each year."""
+    sound = (month.is_between(1, 12) & day.is_between(1, 31)).mean() or 0
+    yearly = month.n_unique() == day.n_unique() == 1 < year.n_unique()
+    return float(sound) >= _SURE and not (yearly and 1 < day[0] < _LAST_DAYS)  # type: ignore[arg-type]
+
+
+def run_one_way(year: pl.Series, month: pl.Series, day: pl.Series) -> bool:
+    """Whether the dates, with years of two digits, only rise or only fall."""
+    days = (year + pl.Series([100]) * (year < _CENTURY)) * 10_000 + month * 100 + day
+    return days.is_sorted() or days.is_sorted(descending=True)

@@ -10,7 +10,7 @@ import polars as pl
 from loader import bars
 from loader.bars.sessions import ALIASES, LARGE, LUNCH, SESSIONS, lie_within_one, sessions
 from loader.bars.times import closings, zones
-from loader.bars.times.stamps import LAST_SECOND, Stamps, TimePlan, local
+from loader.bars.times.stamps import Stamps, TimePlan, end_days, end_minutes, local
 from loader.bars.times.zones import Zone
 from loader.bars.words import Words
 from loader.errors import ColumnMismatch
@@ -71,7 +71,7 @@ def shown(
         closings.refuse_days_after(ts.filter((intervals.rows == "1d").fill_null(False)), where)
     if words & set(_LONGER):
         longer = intervals.rows.is_in(_LONGER).fill_null(False)
-        if _last_seconds(written.shown.filter(longer)):
+        if end_days(written.shown.filter(longer)):
             taken = "times are the last seconds of the bars: each is loaded under its start"
             return "end", (taken,)
         _refuse_off_grid(ts.filter(longer), intervals.rows.filter(longer), where)
@@ -79,14 +79,14 @@ def shown(
     if not short:
         return "start", ()
     whole = [word for word in short if bars.INTERVAL_SECONDS[word] >= _A_MINUTE]
-    if len(whole) == len(words) and _end_minutes(written.shown):
+    if len(whole) == len(words) and end_minutes(written.shown):
         taken = "times are the last seconds of the bars: each is loaded under its start"
         return "end", (taken,)
     more: tuple[str, ...] = ()
     if len(short) == 1:
-        own = ts if len(words) == 1 else ts.filter(intervals.rows == short[0])
-        clock = local(written, plan)
-        clock = clock if len(words) == 1 else clock.filter(intervals.rows == short[0])
+        own, clock = ts, local(written, plan)
+        if len(words) > 1:
+            own, clock = (each.filter(intervals.rows == short[0]) for each in (own, clock))
         own = own.drop_nulls() if own.null_count() else own
         moments = own.unique().sort()  # the bars of hundreds of symbols have few times
         _refuse_session_ends(plan, moments, short[0], where, rows=len(own))
@@ -94,22 +94,6 @@ def shown(
         _refuse_whole_days(clock, moments, short[0], where)
     taken = "times are read as the starts of the bars; if they are ends: --stamp end"
     return "start", (taken, *more)
-
-
-def _end_minutes(shown: pl.Series) -> bool:
-    """Whether all times lie in the last second of a minute, as the ends of bars are stamped."""
-    known = shown.drop_nulls() if shown.null_count() else shown
-    last = _A_MINUTE - 1
-    return (
-        len(known) > 0
-        and int(known[:1].dt.second()[0]) == last  # most files end here
-        and bool((known.dt.second() == last).all())
-    )
-
-
-def _last_seconds(shown: pl.Series) -> bool:
-    clocks = (shown - shown.dt.truncate("1d")).drop_nulls()
-    return len(clocks) > 0 and bool((clocks >= LAST_SECOND).all())
 
 
 def _refuse_off_grid(ts: pl.Series, intervals: pl.Series, where: str) -> None:
@@ -157,10 +141,9 @@ def _refuse_session_ends(
     few = moments if len(moments) <= _FEW else moments.gather_every(len(moments) // _FEW + 1)
     very_few = _instants(few)
     for zone, certain in _places(plan) if len(moments) else ():
-        large = certain or (rows >= _MANY and (length < _HOUR or zone.name in LARGE))
-        if not large or not (certain or lie_within_one(very_few, zone.name)):
-            continue
-        if not certain and few is not moments and not _may_fit(few, zone):
+        fits = rows >= _MANY and (length < _HOUR or zone.name in LARGE)
+        fits = fits and lie_within_one(very_few, zone.name)
+        if not certain and not (fits and (few is moments or _may_fit(few, zone))):
             continue
         shown = zones.to_wall(moments, zone)
         clock = shown.dt.time()
@@ -282,9 +265,10 @@ def _refuse_whole_days(clock: pl.Series, ts: pl.Series, interval: str, where: st
     assert isinstance(end, datetime)
     assert isinstance(utc, datetime)
     start = first - length
-    full = (end - start) / length
     at_midnight = start.time() == end.time() == time(0)
-    if not at_midnight or clock.drop_nulls().n_unique() * 2 < full or utc.time() == time(0):
+    if not at_midnight or utc.time() == time(0):
+        return
+    if clock.drop_nulls().n_unique() * 2 < (end - start) / length:
         return
     raise ColumnMismatch.at(
         where,

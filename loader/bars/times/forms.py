@@ -18,7 +18,6 @@ import polars as pl
 
 from loader.bars.times import dress, zonewords
 from loader.bars.times.zones import Zone
-from loader.bars.words import by_distinct, constant
 from loader.lazy import dataclass
 
 _Y, _YY, _N, _60 = "[0-9]{4}", "[0-9]{2}", "[0-9]{1,2}", "[0-5]?[0-9]"
@@ -70,11 +69,7 @@ _CLOCKS: Final = {
     "HH:MM:SS AM": (f" +{_N}:{_60}(?::{_60})? ?[AaPp][Mm]", (" %I:%M:%S %p", " %I:%M %p")),
     "HHMMSS": ("(?:T| +)[0-9]{4}(?:[0-5][0-9])?", (" %H%M%S", "T%H%M%S", " %H%M", "T%H%M")),
 }
-_OFFSET: Final = (
-    " ?(?:[Zz]|(?:UTC|GMT)(?:[+-][0-9]{1,2}(?::?[0-9]{2})?)?|[+-][0-9]{2}(?::?[0-9]{2})?)"
-)
 _BELOW_MICROSECOND: Final = r"\.[0-9]{6}[0-9]*[1-9]"
-_DURATION: Final = pl.Duration("us")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +197,7 @@ def bare(text: pl.Series, form: Form) -> pl.Series:
         text = dress.undressed(text)
     if form.zones:
         text = zonewords.split(text)[0]
-    return _split_offset(text)[0] if form.offset else text
+    return zonewords.split_offset(text)[0] if form.offset else text
 
 
 def order(text: pl.Series) -> tuple[int, int]:
@@ -260,7 +255,7 @@ def _split(text: pl.Series, form: Form) -> tuple[pl.Series, pl.Series | None, pl
         text = text.set(~text.str.contains(form.pattern), None)
     if not form.offset:
         return text, words, None
-    text, offset = _split_offset(text)
+    text, offset = zonewords.split_offset(text)
     return text.set(offset.is_null(), None) if offset.null_count() else text, words, offset
 
 
@@ -268,7 +263,7 @@ def _form(date: str, clock: str, offset: bool) -> Form:
     date_pattern, date_words = _DATES[date]
     clock_pattern, clock_words = _CLOCKS[clock]
     name = f"{date} {clock}".strip() + ("+HH:MM" if offset else "")
-    pattern = f"^{date_pattern}{clock_pattern}{_OFFSET if offset else ''}$"
+    pattern = f"^{date_pattern}{clock_pattern}{zonewords.OFFSET if offset else ''}$"
     formats = tuple(d + c for c in clock_words for d in date_words)
     date_alone = f"^{date_pattern}$" if clock and not offset else None
     return Form(name, formats, pattern, bool(clock), offset, date=date_alone)
@@ -298,29 +293,3 @@ def _strptime(text: pl.Series, form: Form) -> pl.Series:
 
 def _parse(text: pl.Series, word: str) -> pl.Series:
     return text.str.to_datetime(word, time_unit="us", strict=False, cache=False)
-
-
-def _split_offset(text: pl.Series) -> tuple[pl.Series, pl.Series]:
-    if text.str.ends_with("Z").all():
-        return text.str.strip_suffix("Z"), _no_offset(len(text))
-    tail = text.str.extract(f"({_OFFSET})$").fill_null("")
-    head = text.to_frame("text").select(
-        pl.col("text").str.head(pl.col("text").str.len_chars() - tail.str.len_chars())
-    )
-    ahead = by_distinct(tail, lambda tails: pl.Series([_ahead(t) for t in tails], dtype=_DURATION))
-    return head.to_series(), ahead
-
-
-def _no_offset(length: int) -> pl.Series:
-    return constant(timedelta(0), length, _DURATION)
-
-
-def _ahead(tail: str) -> timedelta | None:
-    """The offset from UTC; None without an offset, or if it is larger than any on earth."""
-    found = re.fullmatch(r"[A-Za-z]*([+-])(\d{1,2}):?(\d{2})?", tail.strip())
-    if not found:
-        return timedelta(0) if tail.strip() else None
-    ahead = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
-    if ahead > timedelta(hours=15) or int(found[3] or 0) > 59:
-        return None
-    return -ahead if found[1] == "-" else ahead

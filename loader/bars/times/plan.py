@@ -19,10 +19,6 @@ from loader.lazy import dataclass, regex
 _SAMPLE: Final = 2_000
 _DIGITS: Final = r"^[+-]?[0-9]+(\.0*)?$"
 _DECIMALS: Final = r"^[0-9]{5}\.[0-9]+$"
-#: The share of values that have to fit an order of day, month and year.
-_SURE: Final = 0.99
-#: The last days of months, of which bars of months and years may be; years below are of 2000.
-_LAST_DAYS, _CENTURY = 28, 70
 #: Numbers without a clock, and the names of columns of years.
 _DAYS: Final = ("YYYY", "YYYYMMDD")
 _YEARS: Final = regex("(?i)(calendar)?[ _]?(years?|yyyy|yr)|(trade[ _]?)?date|period|Jahr|année|年")
@@ -258,9 +254,9 @@ def _short_year(
     bars once a year on a day within a month; or else the only one in which times run one way."""
     parts = forms.parts(filled)
     orders = {order: [parts[order.index(part)] for part in "YMD"] for order in short}
-    fits = [order for order, days in orders.items() if _are_days(*days)]
+    fits = [order for order, days in orders.items() if dress.are_days(*days)]
     if len(fits) > 1:
-        fits = [order for order in fits if _run_one_way(*orders[order])] or fits
+        fits = [order for order in fits if dress.run_one_way(*orders[order])] or fits
     if len(fits) == 1 and dress.may_be_of_republic(what.columns[0], fits[0], orders[fits[0]][0]):
         raise what.wrong(
             f"are such as {filled[0]!r}: years of our era, or of the Republic of China?",
@@ -285,17 +281,6 @@ def _refuse_mixed(days: Sequence[pl.Series], filled: pl.Series, what: Subject) -
             "and the day in others: a spreadsheet may have swapped them where it could",
             hint="write all dates alike, as YYYY-MM-DD; if they are right, sort the rows by time",
         )
-
-
-def _are_days(year: pl.Series, month: pl.Series, day: pl.Series) -> bool:
-    sound = (month.is_between(1, 12) & day.is_between(1, 31)).mean() or 0
-    yearly = month.n_unique() == day.n_unique() == 1 < year.n_unique()
-    return float(sound) >= _SURE and not (yearly and 1 < day[0] < _LAST_DAYS)  # type: ignore[arg-type]
-
-
-def _run_one_way(year: pl.Series, month: pl.Series, day: pl.Series) -> bool:
-    days = (year + pl.Series([100]) * (year < _CENTURY)) * 10_000 + month * 100 + day
-    return days.is_sorted() or days.is_sorted(descending=True)
 
 
 def _of_form(columns: tuple[str, ...], form: Form, offset: pl.Series | None) -> Planned:

@@ -26,6 +26,7 @@ _DAY_US: Final = 86_400_000_000
 _HALF_A_DAY: Final = timedelta(hours=12)
 #: From here to midnight a stamp is the end of its day.
 LAST_SECOND: Final = timedelta(hours=23, minutes=59, seconds=59)
+_LAST_OF_MINUTE: Final = 59
 #: 0001-01-03 to 9999-12-29 in microseconds since 1970: beyond it conversions of Polars and Python
 #: fail, and there are no bars.
 _FIRST, _LAST = -62_135_424_000_000_000, 253_402_041_600_000_000
@@ -207,6 +208,20 @@ def are_dates(written: pl.Series) -> pl.Series:
     days are stamped. Null is not."""
     clock = time_of_day(written)
     return ((clock == timedelta(0)) | (clock >= LAST_SECOND)).fill_null(False)
+
+
+def end_minutes(shown: pl.Series) -> bool:
+    """Whether all times lie in the last second of a minute, as the ends of bars are stamped."""
+    known = shown.drop_nulls() if shown.null_count() else shown
+    if not len(known) or known[:1].dt.second()[0] != _LAST_OF_MINUTE:  # as in most files
+        return False
+    return bool((known.dt.second() == _LAST_OF_MINUTE).all())
+
+
+def end_days(shown: pl.Series) -> bool:
+    """Whether all times lie in the last second of a day."""
+    clocks = time_of_day(shown).drop_nulls()
+    return len(clocks) > 0 and bool((clocks >= LAST_SECOND).all())
 
 
 def _whole(ts: pl.Series) -> Starts:

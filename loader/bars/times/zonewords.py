@@ -1,7 +1,8 @@
-"""Zones that stand behind a time in its cell: names of the IANA database, and abbreviations."""
+"""What stands behind a time in its cell: names of zones, their abbreviations, offsets."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Final
@@ -10,7 +11,7 @@ import polars as pl
 
 from loader.bars.times import zones
 from loader.bars.times.zones import Zone
-from loader.bars.words import constant
+from loader.bars.words import by_distinct, constant
 from loader.errors import SettingsError
 
 _WORD: Final = "^(.*[0-9](?: ?[AaPp][Mm])?) +([A-Z][A-Za-z]*(?:/[A-Za-z0-9_+-]+)+|[A-Z]{2,5})$"
@@ -42,6 +43,9 @@ _SEVERAL: Final = {
     "SAST": ("Africa/Johannesburg", "UTC+2"), "ACST": ("Australia/Darwin", "Australia/Adelaide"),
     "SST": ("Asia/Singapore", "Pacific/Pago_Pago"), "BRT": ("America/Sao_Paulo", "UTC-3"),
 }  # fmt: skip
+OFFSET: Final = (
+    " ?(?:[Zz]|(?:UTC|GMT)(?:[+-][0-9]{1,2}(?::?[0-9]{2})?)?|[+-][0-9]{2}(?::?[0-9]{2})?)"
+)
 _DURATION: Final = pl.Duration("us")
 
 
@@ -139,3 +143,27 @@ def _zone(word: str, among: Collection[str]) -> Zone | None:
         return zones.parse_zone(word)
     except SettingsError:
         return None
+
+
+def split_offset(text: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """The texts without the offset from UTC at their end, and how far (Duration us) each is ahead;
+    null where it has none."""
+    if text.str.ends_with("Z").all():
+        return text.str.strip_suffix("Z"), constant(timedelta(0), len(text), _DURATION)
+    tail = text.str.extract(f"({OFFSET})$").fill_null("")
+    head = text.to_frame("text").select(
+        pl.col("text").str.head(pl.col("text").str.len_chars() - tail.str.len_chars())
+    )
+    ahead = by_distinct(tail, lambda tails: pl.Series([_ahead(t) for t in tails], dtype=_DURATION))
+    return head.to_series(), ahead
+
+
+def _ahead(tail: str) -> timedelta | None:
+    """The offset from UTC; None without an offset, or if it is larger than any on earth."""
+    found = re.fullmatch(r"[A-Za-z]*([+-])(\d{1,2}):?(\d{2})?", tail.strip())
+    if not found:
+        return timedelta(0) if tail.strip() else None
+    ahead = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
+    if ahead > timedelta(hours=15) or int(found[3] or 0) > 59:
+        return None
+    return -ahead if found[1] == "-" else ahead
