@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 
 from loader.bars import names
+from loader.bars.words import changes
 from loader.check.instruments.lacks import KEY, MAYBE_SYMBOL, Lack, Place
 from loader.check.layout import clocks
 from loader.dialects.dialect import fold
@@ -17,6 +18,8 @@ from loader.errors import SettingsError
 from loader.lazy import dataclass
 
 _EXAMPLES: Final = {"provider": "yahoo", "symbol": "AAPL"}
+#: Rows of which all distinct values are found sooner than where one of them ends.
+_FEW: Final = 10_000
 _UNKNOWN_KEY: Final = "the symbol of the bars is not known, but that rows stand under names such as"
 
 
@@ -164,8 +167,13 @@ def words_of(frame: pl.DataFrame, column: str | None) -> list[str]:
     """The distinct words in a column, trimmed, in order of appearance; none without a column."""
     if column is None:
         return []
-    text = names.trimmed(names.spelled(frame, column, None)).rows
-    return [w for w in text.unique(maintain_order=True) if w]
+    text = names.trimmed(names.spelled(frame, column, None))
+    if len(text.distinct) == 1:
+        return [w for w in text.distinct if w]
+    rows = text.rows
+    if len(rows) > _FEW:  # most repeat the one before
+        rows = rows.filter(changes([rows]))
+    return [w for w in rows.unique(maintain_order=True) if w]
 
 
 def overruled_note(field: str, column: str, said: list[str], hint: str) -> str:

@@ -226,12 +226,15 @@ def _refuse_contradiction(
     """Refuses a column that says days or longer of bars that are minutes apart, or the other way
     round: `1M` for a minute is a month."""
     column = columns["interval"]
-    text = names.trimmed(names.spelled(frame, column, None)).rows
+    text = names.trimmed(names.spelled(frame, column, None))
+    series = [frame[columns[k]] for k in ("provider", "symbol") if k in columns]
     for word in said:
         interval = words.get(word) or bars.parse_interval(word)
-        here = (text == word).fill_null(False)
-        series = [frame[columns[k]].filter(here) for k in ("provider", "symbol") if k in columns]
-        shown = spacing.infer(times.filter(here), series)
+        if len(text.distinct) == 1:
+            shown = spacing.infer(times, series)
+        else:
+            here = (text.rows == word).fill_null(False)
+            shown = spacing.infer(times.filter(here), [key.filter(here) for key in series])
         if interval is None or shown.interval is None:
             continue
         if bars.is_daily(interval) != bars.is_daily(shown.interval):
