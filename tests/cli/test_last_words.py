@@ -16,12 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import environment
+from tests.conftest import Ran, environment
 from tests.support.jobs import bars, config
 from tests.support.sql import fetch
 
 FULL = "> /dev/full"
 LOAD = "backfill a.csv --provider p --interval 1m"
+Mdload = Callable[..., Ran]
 Shell = Callable[..., tuple[int, str, str]]
 
 
@@ -103,8 +104,10 @@ def test_a_deletion(shell: Shell, database_url: str) -> None:
      "export --to -", "providers list", "config schema"],
 )  # fmt: skip
 @pytest.mark.parametrize(("where", "why"), [(FULL, "No space left"), (">&-", "it is closed")])
-def test_output_that_cannot_be_written(shell: Shell, command: str, where: str, why: str) -> None:
-    assert shell(f"mdload {LOAD}")[0] == 0
+def test_output_that_cannot_be_written(
+    shell: Shell, forked: Mdload, database_url: str, command: str, where: str, why: str
+) -> None:
+    assert forked("--database", database_url, *LOAD.split()).code == 0
     code, out, err = shell(f"mdload {command} {where}")
     assert (code, out) == (2, "")
     assert f"error: standard output cannot be written: {why}" in err

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -75,23 +77,31 @@ def test_whole_sessions_are_as_good_as_a_server(
 def test_a_pool_that_is_too_small_says_how_many_it_takes(
     forked: Mdload, database_url: str, load: tuple[str | Path, ...], tmp_path: Path
 ) -> None:
-    with pooled(database_url, "session", 2) as url:
-        env = {"MDLOAD_DATABASE_URL": url}
-        ran = forked(*load, env=env)
-        assert ran.code == 5
-        assert "gives 2 of the 8 sessions that this takes at once: nothing was done" in ran.err
-        assert forked("job-runs", "list", env=env).code == 0  # that takes no more
-        assert "hint: raise its default_pool_size, or connect to the server itself" in ran.err
-        ran = forked(*load, "--workers", "3", env=env)
-        assert "gives 2 of the 20 sessions" in ran.err
-    with pooled(database_url, "session", 8) as url:  # the lock of the job takes one
-        config(tmp_path, url, '[jobs.one]\nsource = "a.csv"')
-        ran = forked("run", "one")
-        assert ran.code == 5
-        assert "gives 8 of the 9 sessions that this takes at once" in ran.err
-        ran = forked(*load, "--workers", "2", env={"MDLOAD_DATABASE_URL": url})
-        assert "gives 8 of the 14 sessions" in ran.err
-        assert "hint: load with --workers 1, or raise its default_pool_size, or" in ran.err
+    """Each waits for the missing session: all at once, each for a pool of its own."""
+
+    def refused(size: int, *command: str | Path) -> str:
+        with pooled(database_url, "session", size) as url:
+            folder = tmp_path / uuid.uuid4().hex
+            folder.mkdir()
+            config(folder, url, f'[jobs.one]\nsource = "{load[1]}"')
+            ran = forked(*command, cwd=folder)
+            assert ran.code == 5, ran.err
+            assert forked("job-runs", "list", cwd=folder).code == 0  # that takes no more
+            return ran.err
+
+    with ThreadPoolExecutor(4) as threads:
+        one, three, job, two = (
+            threads.submit(refused, *given)
+            for given in ((2, *load), (2, *load, "--workers", "3"), (8, "run", "one"),
+                          (8, *load, "--workers", "2"))
+        )  # fmt: skip
+    assert "gives 2 of the 8 sessions that this takes at once: nothing was done" in one.result()
+    assert "hint: raise its default_pool_size, or connect to the server itself" in one.result()
+    assert "gives 2 of the 20 sessions" in three.result()
+    # The lock of the job takes one.
+    assert "gives 8 of the 9 sessions that this takes at once" in job.result()
+    assert "gives 8 of the 14 sessions" in two.result()
+    assert "hint: load with --workers 1, or raise its default_pool_size, or" in two.result()
     with pooled(database_url, "session", 9) as url:
         config(tmp_path, url, '[jobs.one]\nsource = "b.csv"')
         (tmp_path / "b.csv").write_text("ts,symbol,open,high,low,close\n")
