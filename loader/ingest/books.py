@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from shlex import quote
 from typing import Final, Literal
@@ -14,7 +14,7 @@ from loader.errors import HistoryRefused, TooManyRejects
 from loader.ingest.guard import Guard, Judgement
 from loader.ingest.guard.shorter import Extent
 from loader.ingest.notes import FileNotes
-from loader.ingest.tally import Tally
+from loader.ingest.tally import Tally, only
 from loader.results import Counts, FileResult, Note
 from loader.results.history import History
 from loader.settings import RejectLimit
@@ -199,9 +199,3 @@ def _agreed(before: FileResult, value: str | None, found: set[str]) -> str | Non
     if not has_parts:
         return value or only(found)
     return value if value is not None and found <= {value} else None
-
-
-def only(values: Iterable[str]) -> str | None:
-    """The one distinct value, or None if there are none or several."""
-    distinct = set(values)
-    return distinct.pop() if len(distinct) == 1 else None

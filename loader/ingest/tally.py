@@ -78,3 +78,9 @@ class Tally:
 
 def _times(*values: object) -> Iterable[datetime]:
     return [value for value in values if isinstance(value, datetime)]
+
+
+def only(values: Iterable[str]) -> str | None:
+    """The one distinct value, or None if there are none or several."""
+    distinct = set(values)
+    return distinct.pop() if len(distinct) == 1 else None

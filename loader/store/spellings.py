@@ -9,7 +9,7 @@ import polars as pl
 from loader.check.spellings import SCHEMA, refuse_collisions
 from loader.db.executor import Executor
 
-__all__ = ["SCHEMA", "check", "keep"]
+__all__ = ["SCHEMA", "check", "keep", "others"]
 
 
 def check(session: Executor, spellings: pl.DataFrame) -> None:
@@ -21,6 +21,12 @@ def check(session: Executor, spellings: pl.DataFrame) -> None:
     if spellings.height:
         (stored,) = session.one("spellings_stored", spellings.select(*SCHEMA).write_json())
         _refuse_collisions(spellings, stored)
+
+
+def others(session: Executor, spellings: pl.DataFrame) -> set[tuple[str, str]]:
+    """Those of the symbols, each with its provider, of which other spellings are stored."""
+    (stored,) = session.one("spellings_stored", spellings.select(*SCHEMA).write_json())
+    return {(each["provider"], each["symbol"]) for each in json.loads(stored)}
 
 
 def keep(writer: Executor, spellings: pl.DataFrame, run_id: int | None) -> int:

@@ -138,7 +138,7 @@ def test_a_change_after_the_look_at_stored_bars_counts_as_later(
         return are_stored(*given)
 
     def meanwhile(session: Any, bookings: Sequence[Any]) -> Iterator[int]:
-        if symbol(2) in [each.symbol for each in bookings]:
+        if symbol(2) in [one for each in bookings for one in each.symbols]:
             (result,) = Way(database_url).load([other]).files
             assert result.counts.updated == 1
             monkeypatch.setattr(together.together, "are_stored", are_stored)

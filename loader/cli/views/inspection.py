@@ -10,7 +10,7 @@ import click
 from loader import bars
 from loader.cli.views.load import listed
 from loader.cli.views.table import Column, labelled, print_json, say, table
-from loader.ingest import books
+from loader.ingest import tally
 from loader.ingest.ways.inspection import Inspection
 from loader.listen import log
 from loader.results import FileResult, as_file
@@ -130,8 +130,8 @@ def _look(look: Inspection, rows: int) -> dict[str, Any]:
         "dialect": look.dialect,
         "score": look.score,
         "reasons": list(look.reasons),
-        "provider": books.only(set(good["provider"])),
-        "interval": books.only(set(good["interval"])),
+        "provider": tally.only(set(good["provider"])),
+        "interval": tally.only(set(good["interval"])),
         "rows": look.rows,
         "columns": dict(look.columns),
         "found": list(look.found),

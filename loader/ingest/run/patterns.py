@@ -23,15 +23,15 @@ from loader.dialects.patterns import in_name
 from loader.dialects.recognition import PLAIN, may_fit
 from loader.errors import MdloadError
 from loader.lazy import dataclass
-from loader.read.batch import Reading
+from loader.read.batch import RawBatch, Reading
 from loader.read.sources import Source
 from loader.results import Note
 from loader.settings import Meaning, Settings
 
 #: What the person may say of a file: it changes nothing else of what its columns mean.
 _FREE: Final = (
-    "provider", "interval", "timezone", "name_pattern", "allow_nonpositive_prices", "check_grid",
-    "keep_skipped",
+    "provider", "interval", "timezone", "stamp", "name_pattern", "allow_nonpositive_prices",
+    "check_grid", "keep_skipped",
 )  # fmt: skip
 WORDS: Final = ("provider", "symbol", "interval")
 _DAY: Final = 86_400
@@ -62,12 +62,22 @@ class Small:
 
     Attributes:
         reading: what its container says of it.
-        frame: its rows.
+        batch: its rows.
     """
 
     source: Source
     reading: Reading
-    frame: pl.DataFrame
+    batch: RawBatch
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """Its rows."""
+        return self.batch.frame
+
+    @property
+    def again(self) -> Reading:
+        """Reads it once more, without the disk."""
+        return replace(self.reading, batches=iter([self.batch]))
 
     @property
     def kind(self) -> tuple[object, ...]:
@@ -121,7 +131,7 @@ class Pattern:
 def may_be_alike(settings: Settings) -> bool:
     """Whether files under these settings can be read by what another one has shown."""
     default = Meaning()
-    return not settings.part and all(
+    return settings.stamp in (None, "start") and all(
         getattr(settings, each.name) == getattr(default, each.name)
         for each in fields(Meaning)
         if each.name not in _FREE

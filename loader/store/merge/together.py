@@ -1,10 +1,10 @@
-"""Several files of one series each, all bars of which are new or stored as they are: staged
-together, and each committed by a statement of its own."""
+"""Several files, all series of which are new or stored as they are: staged together, and each
+committed by a statement of its own."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
@@ -17,7 +17,7 @@ from loader.db.arrow import Connection
 from loader.errors import DatabaseError
 from loader.lazy import dataclass
 from loader.store import shape
-from loader.store.packed import few, near, unpacked, wanted_json
+from loader.store.packed import few, near, repeated, unpacked, wanted_json
 
 _STAGE: Final = {"file": pl.Int64(), **bars.SCHEMA}
 
@@ -31,7 +31,9 @@ class Booking:
         fingerprint: of the settings.
         began: when its load did, by the clock of the server, before the look at what is stored:
             what others change after it counts as later.
-        rows, inserted: its bars, and how many of them are new: all, or none.
+        provider, interval: the one of all of its bars, if there is one.
+        spellings: `spellings.SCHEMA`, as objects.
+        rows, inserted, skipped: its rows, how many of them are new bars, and how many are no bars.
         deferred: whether its commit does not wait for the disk.
     """
 
@@ -43,13 +45,13 @@ class Booking:
     fingerprint: str
     began: datetime
     dialect: str
-    provider: str
-    symbol: str
-    interval: str
-    source_symbol: str
-    convention: str
+    provider: str | None
+    interval: str | None
+    symbols: tuple[str, ...]
+    spellings: Sequence[Mapping[str, str]]
     rows: int
     inserted: int
+    skipped: int
     min_ts: datetime
     max_ts: datetime
     deferred: bool
@@ -72,9 +74,9 @@ def may_stage(session: Connection) -> bool:
 
 def are_stored(session: Connection, series: pl.DataFrame, found: pl.DataFrame) -> list[bool | None]:
     """Of each of the `series` (`bars.SERIES`, lo, hi, rows), whether all of its bars are stored as
-    they are, and none between them; False if the store has none from its first to its last; None if
-    it is neither, or a longer look is needed. `found` has the bars, in the order of the series,
-    with the number of their series (`file`).
+    they are, and none between them; False if none is stored from its first to its last, also if
+    those before it are written first; None if it is neither, or a longer look is needed. `found`
+    has the bars, in the order of the series.
 
     Raises:
         DatabaseError: the server refused, or went away.
@@ -85,19 +87,42 @@ def are_stored(session: Connection, series: pl.DataFrame, found: pl.DataFrame) -
     beside = wanted.join(spans, on="sid", how="left", maintain_order="left")
     meets = (pl.col("lo") <= pl.col("stored_hi")) & (pl.col("hi") >= pl.col("stored_lo"))
     beside = beside.with_columns(meets=meets.fill_null(False), small=near() & few())
-    answers: list[bool | None] = [None if met else False for met in beside["meets"]]
     asked = beside.filter(pl.col("meets") & pl.col("small"))
-    if asked.is_empty():
-        return answers
+    same = _same(session, asked, found, series["rows"]) if asked.height else set()
+    answers: list[bool | None] = []
+    known: dict[tuple[str, ...], tuple[datetime, datetime]] = {}
+    for sid, *key, lo, hi, stored_lo, stored_hi, meets_stored in beside.select(
+        "sid", *bars.SERIES, "lo", "hi", "stored_lo", "stored_hi", "meets"
+    ).iter_rows():
+        first, last = known.get(tuple(key), (stored_lo, stored_hi))
+        if meets_stored or (first is not None and lo <= last and hi >= first):
+            answers.append(True if sid in same else None)
+            continue
+        known[tuple(key)] = (lo, hi) if first is None else (min(first, lo), max(last, hi))
+        answers.append(False)
+    return answers
+
+
+def _same(
+    session: Connection, asked: pl.DataFrame, found: pl.DataFrame, rows: pl.Series
+) -> set[int]:
+    """The sids of those of the series that are stored as they are, and no bar between them."""
     session.run("wanted_set", wanted_json(asked.select("sid", *bars.SERIES, "lo", "hi")))
     ends = asked.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
     stored = [unpacked(batch) for batch in session.batches("stored_bars", *ends)]
-    own = found.select(pl.col("file").cast(pl.Int32).alias("sid"), "ts", *bars.VALUES)
-    for (sid,), there in pl.concat(stored).group_by("sid") if stored else ():
-        bars_of_it = own.filter(pl.col("sid") == sid)
-        same = there.sort("ts").select(own.columns).equals(bars_of_it, null_equal=True)
-        answers[int(sid)] = True if same else None
-    return answers
+    if not stored:
+        return set()
+    sid = repeated(range(len(rows)), rows).alias("sid")
+    own = found.select("ts", *bars.VALUES).with_columns(sid)
+    equal = pl.all_horizontal(pl.col(v).eq_missing(pl.col(f"{v}_own")) for v in bars.VALUES)
+    beside = pl.concat(stored).join(own, on=["sid", "ts"], how="left", suffix="_own")
+    counted = beside.group_by("sid").agg(stored=pl.len(), equal=equal.sum())
+    counted = counted.join(asked.select("sid", "rows"), on="sid")
+    return set(
+        counted.filter((pl.col("stored") == pl.col("rows")) & (pl.col("equal") == pl.col("rows")))[
+            "sid"
+        ]
+    )
 
 
 @contextmanager

@@ -1,0 +1,248 @@
+"""Small files that are checked one by one and written together: of several series, of vendors, or
+read by options. The same, row for row, as when each is loaded by itself."""
+
+from __future__ import annotations
+
+import os
+import random
+import zipfile
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+import psycopg
+import pytest
+
+from loader.bars.symbol_map import Rename, SymbolMap
+from loader.ingest.run import together
+from loader.settings.limit import RejectLimit
+from tests.conftest import not_on_citus
+from tests.support.both_ways import MIDNIGHT, NEW_YORK_OPEN, Way, at, frame, symbol, written
+from tests.support.sql import fetch
+
+#: Random histories that are tried.
+SEEDS: Final = int(os.environ.get("MDLOAD_TOGETHER_SEEDS", "3"))
+together_only = not_on_citus("files load one by one there")
+
+
+def day(number: int) -> datetime:
+    """A weekday's opening in New York."""
+    return NEW_YORK_OPEN + timedelta(days=7 * (number // 4) + number % 4)
+
+
+def of_several(numbers: Sequence[int], start: datetime = NEW_YORK_OPEN, **how: Any) -> pl.DataFrame:
+    """Bars of several symbols, one after the other."""
+    return pl.concat(frame(symbol(n), start, **how) for n in numbers)
+
+
+def test_files_of_several_symbols(ways: Callable[..., int], tmp_path: Path) -> None:
+    """A file a day, each with all symbols; then with one more; by symbol and by time."""
+    files = [written(tmp_path, n, of_several(range(5), day(n))) for n in range(8)]
+    assert ways(files) == 7
+    assert ways(files, force=True) == 7
+    more = [written(tmp_path, 20 + n, of_several(range(6), day(8 + n)).sort("ts", "symbol"))
+            for n in range(8)]  # fmt: skip
+    assert ways([*files, *more]) >= 7
+
+
+def test_one_symbol_a_day_a_file(ways: Callable[..., int], tmp_path: Path) -> None:
+    """Each file goes on where the one before it ends, and none meets it."""
+    files = [written(tmp_path, n, frame("AAPL", day(n))) for n in range(12)]
+    assert ways(files) == 11
+    earlier = [written(tmp_path, 50 + n, frame("MSFT", day(20 - n))) for n in range(12)]
+    assert ways(earlier) == 11
+
+
+def test_days_that_lie_between_others(ways: Callable[..., int], tmp_path: Path) -> None:
+    """Bars between stored ones are the guard's to see, also where the files around them are of the
+    same run."""
+    order = [0, 1, 7, 4, 8, 2, 9, 10, 3, 11]
+    files = [written(tmp_path, n, frame("AAPL", day(number))) for n, number in enumerate(order)]
+    assert 3 <= ways(files) < 9
+
+
+def test_cross_sections(ways: Callable[..., int], tmp_path: Path) -> None:
+    """A file a day, each with one bar of many symbols."""
+    days = [of_several(range(150), MIDNIGHT + timedelta(days=n), rows=1, step=86_400)
+            for n in (0, 1, 2, 6, 7, 8)]  # fmt: skip
+    files = [written(tmp_path, n, table) for n, table in enumerate(days)]
+    assert ways(files) == 5
+    assert ways(files, force=True) >= 1
+
+
+def test_new_series_beside_stored_ones(
+    ways: Callable[..., int], database_url: str, tmp_path: Path
+) -> None:
+    first = [written(tmp_path, n, of_several([n, n + 50])) for n in range(6)]
+    ways(first)
+    files = [written(tmp_path, 20 + n, of_several([n, n + 50, n + 100])) for n in range(6)]
+    assert ways(files) >= 4
+    both = "SELECT rows_inserted, rows_unchanged FROM job_run_files WHERE rows_unchanged > 0"
+    assert fetch(database_url, both) == [(12, 24)] * 6
+
+
+def test_several_providers_and_intervals(ways: Callable[..., int], tmp_path: Path) -> None:
+    def mixed(n: int) -> pl.DataFrame:
+        return pl.concat([
+            frame(symbol(n), provider="first"),
+            frame(symbol(n), rows=30, step=300, provider="first"),
+            frame(symbol(n), rows=7, provider="second"),
+        ])  # fmt: skip
+
+    assert ways([written(tmp_path, n, mixed(n)) for n in range(6)]) >= 4
+
+
+def test_a_symbol_in_two_spellings(ways: Callable[..., int], tmp_path: Path) -> None:
+    """In one file, and in two files of one run: each is refused, or noted, as it is by itself."""
+    spelled = [frame(s, day(n)) for n, s in enumerate(["BRK.B", "BRK/B", "brk.b", "BRK B"])]
+    files = [written(tmp_path, 2 * n, table) for n, table in enumerate(spelled)]
+    files += [written(tmp_path, 20 + n, frame(symbol(n))) for n in range(4)]
+    files.append(written(tmp_path, 30, pl.concat([frame("BF.B"), frame("BF/B", day(1))])))
+    files += [written(tmp_path, 40 + n, frame(symbol(n), day(1))) for n in range(4)]
+    ways(files)
+    ways(files, force=True, symbol_convention="cqs")
+
+
+def test_options(ways: Callable[..., int], tmp_path: Path) -> None:
+    """What the person says of a file is read with it."""
+
+    def made(first: int, spelled: Callable[[str], str] = str) -> list[str]:
+        numbers = range(first, first + 8)
+        return [written(tmp_path, n, frame(spelled(symbol(n)), rows=30)) for n in numbers]
+
+    assert ways(made(0), stamp="start") == 7
+    assert ways(made(10), stamp="end") == 7
+    assert ways(made(20), price_exponent=-2) == 7
+    assert ways(made(30, str.lower), symbol_convention="plain") == 7
+    renames = (Rename(symbol(n).lower(), f"X{n}") for n in range(40, 48))
+    assert ways(made(40, str.lower), symbol_map=SymbolMap(tuple(renames))) == 7
+
+
+def binance(folder: Path, name: str, start: datetime, rows: int = 40, packed: bool = False) -> str:
+    cents = [10_000 + n for n in range(rows)]
+    lines = []
+    for n, cent in enumerate(cents):
+        at_ms = int((start + timedelta(minutes=n)).timestamp() * 1000)
+        price, high, low = cent / 100, cent / 100 + 1, cent / 100 - 1
+        lines.append(f"{at_ms},{price},{high},{low},{price},{n}.5,{at_ms + 59_999},7.0,3,1.0,2.0,0")
+    path = folder / f"{name}-1m-{start:%Y-%m-%d}.csv"
+    if not packed:
+        path.write_text("\n".join(lines) + "\n")
+        return str(path)
+    with zipfile.ZipFile(path.with_suffix(".zip"), "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(path.name, "\n".join(lines) + "\n")
+    return str(path.with_suffix(".zip"))
+
+
+def stooq(folder: Path, ticker: str, first: int) -> str:
+    lines = ["<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>"]
+    dates = [datetime(2024, 1, d) for d in range(1, 30) if datetime(2024, 1, d).weekday() < 5]
+    for date in dates[first:]:
+        lines.append(f"{ticker}.US,D,{date:%Y%m%d},000000,10,11,9,10.5,100,0")
+    path = folder / f"{ticker.lower()}.us.txt"
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+def yahoo(folder: Path, ticker: str, without_prices: Sequence[int] = ()) -> str:
+    lines = ["Date,Open,High,Low,Close,Adj Close,Volume"]
+    dates = [datetime(2024, 1, d) for d in range(1, 30) if datetime(2024, 1, d).weekday() < 5]
+    for n, date in enumerate(dates):
+        bar = "null,null,null,null,null,null" if n in without_prices else "10,11,9,10.5,10.4,100"
+        lines.append(f"{date:%Y-%m-%d},{bar}")
+    path = folder / f"{ticker}.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+def test_vendors(ways: Callable[..., int], tmp_path: Path) -> None:
+    """Each file's format, symbol and notes are its own."""
+    begin = MIDNIGHT + timedelta(hours=3)
+    coins = [binance(tmp_path, f"A{n}USDT", begin) for n in range(5)]
+    coins += [binance(tmp_path, "ETHUSDT", begin + timedelta(days=n)) for n in range(5)]
+    coins += [binance(tmp_path, f"B{n}USDT", begin, packed=True) for n in range(5)]
+    assert ways(coins) == 14
+    shares = [stooq(tmp_path, f"S{n}", n) for n in range(5)]
+    shares += [yahoo(tmp_path, f"Y{n}") for n in range(5)]
+    shares += [written(tmp_path, n, frame(symbol(n))) for n in range(5)]
+    random.Random(3).shuffle(shares)
+    assert ways([*shares, *coins]) >= 13
+    assert ways([*coins, *shares], force=True) >= 20
+
+
+def test_rows_that_are_no_bars(ways: Callable[..., int], database_url: str, tmp_path: Path) -> None:
+    """They are counted as skipped, and noted."""
+    files = [yahoo(tmp_path, f"Y{n}", without_prices=(n, n + 10)) for n in range(6)]
+    assert ways(files) == 5
+    skipped = "SELECT rows_skipped, rows_inserted, rows_unchanged FROM job_run_files"
+    assert fetch(database_url, skipped) == [(2, 19, 0)] * 6
+    assert fetch(database_url, "SELECT rows_skipped, rows_inserted FROM job_runs") == [(12, 114)]
+
+
+def test_rejects_and_refusals_among_others(
+    ways: Callable[..., int], database_url: str, tmp_path: Path
+) -> None:
+    """A file with a bad row, one with a row twice, one that cannot be read, one of two units: each
+    has its own turn, and those around it are written together."""
+    tables = [of_several([3 * n, 3 * n + 1, 3 * n + 2], rows=30) for n in range(16)]
+    tables[4] = tables[4].with_columns(at(33, high=pl.col("low") - 1))
+    tables[7] = pl.concat([tables[7], tables[7][-1:]])
+    tables[10] = tables[10].with_columns(at(70, ts=pl.lit(None)))
+    tables[12] = tables[12].drop("close")
+    files = [written(tmp_path, n, table) for n, table in enumerate(tables)]
+    assert ways(files, max_rejects=RejectLimit.parse("5%")) >= 8
+    states = fetch(database_url, "SELECT state, count(*) FROM job_run_files GROUP BY 1 ORDER BY 1")
+    assert states == [("failed", 1), ("loaded", 15)]
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_random_histories(ways: Callable[..., int], tmp_path: Path, seed: int) -> None:
+    """Files of some series each, over some stretch of time that may meet, restate, halve or leave
+    holes in what others of the same or an earlier run have."""
+    chance = random.Random(seed)
+
+    def table() -> pl.DataFrame:
+        parts = []
+        for n in sorted(chance.sample(range(6), chance.choice([1, 1, 2, 3]))):
+            part = frame(symbol(n), day(chance.randrange(8)), rows=chance.choice([1, 12, 30]))
+            if chance.random() < 0.2 and part.height > 6:
+                part = part.filter(pl.int_range(pl.len()) % chance.choice([2, 5]) != 1)
+            if chance.random() < 0.2:
+                part = part.with_columns(pl.col("close") + chance.choice([0.01, 0.1]))
+            parts.append(part)
+        made = pl.concat(parts)
+        return made.sort("ts", "symbol") if chance.random() < 0.3 else made
+
+    files = [written(tmp_path, n, table()) for n in range(25)]
+    ways(files)
+    for n in chance.sample(range(25), 5):
+        written(tmp_path, n, table())
+    ways(files)
+    ways(files, force=True)
+
+
+@together_only
+def test_a_writer_that_is_faster_with_one_of_the_series(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of the file in question is kept by the attempt; then it is loaded by itself."""
+    files = [written(tmp_path, n, of_several([n, n + 20, n + 40])) for n in range(8)]
+    real = together.together.booked
+
+    def meanwhile(*given: Any) -> Any:
+        with psycopg.connect(database_url) as connection:
+            connection.execute(
+                "INSERT INTO bars_ohlcv (provider, symbol, interval, ts, open, high, low, close)"
+                " VALUES ('made', %s, '1m', %s, 9, 9, 9, 9) ON CONFLICT DO NOTHING",
+                (symbol(42), NEW_YORK_OPEN),
+            )
+        yield from real(*given)
+
+    monkeypatch.setattr(together.together, "booked", meanwhile)
+    result = Way(database_url).load(files)
+    assert [file.counts.inserted for file in result.files] == [36, 36, 35, *[36] * 5]
+    assert [file.counts.updated for file in result.files] == [0, 0, 1, *[0] * 5]
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(288,)]
+    assert fetch(database_url, "SELECT rows_read, rows_written FROM job_runs") == [(288, 288)]
