@@ -1,10 +1,12 @@
 """Many files in one command: `mdload backfill` beside other ways to load each of them.
 
-    python -m benchmarks.small_files [--cases files,files-compared,files-known,large] [--rounds 3]
+    python -m benchmarks.small_files [--cases files,files-by-time,files-compared,files-known,large]
+        [--rounds 3]
         [--contenders floor,mdload,mdload-2,duckdb,psql,dlt] [--files 1000] [--known 5000]
         [--rows 390] [--large 1000000] [--csv] [--out FOLDER]
 
-`files` loads small files, one for each symbol, into an empty table. `files-compared` and
+`files` loads small files, one for each symbol, into an empty table; `files-by-time` those of a
+recorded feed, each with the bars of five symbols. `files-compared` and
 `files-known` load them once more: mdload with --force, and without. `large` loads four files of
 --large bars into a table that holds a bar already, so that it keeps its key: the case of two
 workers. With --csv all files are CSV. Each load is a process on a server of this run's own, in
@@ -38,6 +40,7 @@ from benchmarks.results import Results, Run
 from benchmarks.server import Server, running
 
 _LARGE_FILES, _LARGE_SYMBOLS = 4, 125  # symbols in each of them
+_FEED_SYMBOLS: Final = 5
 _PATIENCE: Final = 1800.0
 
 
@@ -49,6 +52,7 @@ class Case:
         before: what the table holds: nothing, the files' bars (as mdload loaded them), or a bar of
             another time.
         contenders: the only ones that take part; empty means all that load many files.
+        by_time: whether each file has all of a few symbols, and not one of its own.
     """
 
     name: str
@@ -57,9 +61,12 @@ class Case:
     rows: int
     before: str = "nothing"
     contenders: tuple[str, ...] = ()
+    by_time: bool = False
 
     @property
     def stretch(self) -> Stretch:
+        if self.by_time:
+            return replace(base(Universe(self.files * self.rows, _FEED_SYMBOLS)), by_time=True)
         symbols = self.files * (_LARGE_SYMBOLS if self.before == "a bar" else 1)
         return base(Universe(self.files * self.rows, symbols))
 
@@ -75,6 +82,8 @@ def cases(files: int, known: int, rows: int, large: int) -> dict[str, Case]:
     small = f"files of {rows:,} bars"
     every = (
         Case("files", f"{files:,} {small}, into an empty table", files, rows),
+        Case("files-by-time", f"{files:,} {small} of {_FEED_SYMBOLS} symbols, into an empty table",
+             files, rows, contenders=("floor", "mdload", "mdload-2"), by_time=True),
         Case("files-compared", f"{files:,} {small}, once more, compared", files, rows,
              "the bars", ("mdload",)),
         Case("files-known", f"{known:,} {small}, once more, recognised", known, rows,
@@ -147,12 +156,13 @@ class Loads:
 
     def _made(self, case: Case, format: str) -> tuple[Path, ...]:
         """The files of a case, written if they are not there."""
-        folder = self._folder / f"{case.files}x{case.rows}-{format}"
+        kind = "by-time" if case.by_time else "each"
+        folder = self._folder / f"{case.files}x{case.rows}-{kind}-{format}"
         if not folder.exists():
             folder.mkdir()
             for number, bars in enumerate(_pieces(case.stretch, case.rows)):
                 name = bars["symbol"][0] if bars["symbol"].n_unique() == 1 else "bars"
-                path = folder / f"{name}-{number}.{format}"
+                path = folder / f"{name}-{number:05}.{format}"
                 (write_parquet if format == "parquet" else write_csv)([bars], path)
         return tuple(sorted(folder.iterdir()))
 
