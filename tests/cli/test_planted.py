@@ -55,7 +55,7 @@ def test_nothing_of_others_runs_with_the_rights_of_a_load(
     path.write_text("ts,symbol,open,high,low,close\n2024-01-02T00:00:00Z,AAA,1,2,0.5,1.5\n")
     env = {"MDLOAD_DATABASE_URL": database_url}
     load = ("backfill", path, "--provider", "demo", "--interval", "1m")
-    assert forked(*load, env=env).code == 0  # that she might is no reason
+    assert forked(*load, env=env).code == 0  # mallory may plant something: loads still run
     checks = forked("doctor", "--json", env=env).json()["checks"]
     (tables,) = [check for check in checks if check["name"] == "tables"]
     assert tables["state"] == "warn"

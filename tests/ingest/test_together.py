@@ -19,7 +19,16 @@ from loader.ingest.run import LoadRun, together, turns
 from loader.settings import Settings
 from loader.settings.limit import RejectLimit
 from tests.conftest import not_on_citus
-from tests.support.both_ways import NEW_YORK_OPEN, ODD, Way, at, frame, symbol, written
+from tests.support.both_ways import (
+    NEW_YORK_OPEN,
+    ODD,
+    Way,
+    after_another_writer,
+    at,
+    frame,
+    symbol,
+    written,
+)
 from tests.support.sql import fetch
 
 #: For tests of what loads several files together.
@@ -102,18 +111,8 @@ def test_a_writer_that_is_faster(
 ) -> None:
     """What was committed before the file in question stays; that file is loaded by itself."""
     files = [written(tmp_path, n, frame(symbol(n))) for n in range(8)]
-    real = together.together.booked
-
-    def meanwhile(*given: Any) -> Iterator[int]:
-        with psycopg.connect(database_url) as connection:
-            connection.execute(
-                "INSERT INTO bars_ohlcv (provider, symbol, interval, ts, open, high, low, close)"
-                " VALUES ('made', %s, '1m', %s, 9, 9, 9, 9) ON CONFLICT DO NOTHING",
-                (symbol(2), NEW_YORK_OPEN),
-            )
-        yield from real(*given)
-
-    monkeypatch.setattr(together.together, "booked", meanwhile)
+    booked = after_another_writer(database_url, symbol(2), together.together.booked)
+    monkeypatch.setattr(together.together, "booked", booked)
     result = Way(database_url).load(files)
     assert [file.counts.inserted for file in result.files] == [12, 12, 11, *[12] * 5]
     assert [file.counts.updated for file in result.files] == [0, 0, 1, *[0] * 5]

@@ -12,14 +12,22 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
-import psycopg
 import pytest
 
 from loader.bars.symbol_map import Rename, SymbolMap
 from loader.ingest.run import together
 from loader.settings.limit import RejectLimit
 from tests.conftest import not_on_citus
-from tests.support.both_ways import MIDNIGHT, NEW_YORK_OPEN, Way, at, frame, symbol, written
+from tests.support.both_ways import (
+    MIDNIGHT,
+    NEW_YORK_OPEN,
+    Way,
+    after_another_writer,
+    at,
+    frame,
+    symbol,
+    written,
+)
 from tests.support.sql import fetch
 
 #: Random histories that are tried.
@@ -229,18 +237,8 @@ def test_a_writer_that_is_faster_with_one_of_the_series(
 ) -> None:
     """Nothing of the file in question is kept by the attempt; then it is loaded by itself."""
     files = [written(tmp_path, n, of_several([n, n + 20, n + 40])) for n in range(8)]
-    real = together.together.booked
-
-    def meanwhile(*given: Any) -> Any:
-        with psycopg.connect(database_url) as connection:
-            connection.execute(
-                "INSERT INTO bars_ohlcv (provider, symbol, interval, ts, open, high, low, close)"
-                " VALUES ('made', %s, '1m', %s, 9, 9, 9, 9) ON CONFLICT DO NOTHING",
-                (symbol(42), NEW_YORK_OPEN),
-            )
-        yield from real(*given)
-
-    monkeypatch.setattr(together.together, "booked", meanwhile)
+    booked = after_another_writer(database_url, symbol(42), together.together.booked)
+    monkeypatch.setattr(together.together, "booked", booked)
     result = Way(database_url).load(files)
     assert [file.counts.inserted for file in result.files] == [36, 36, 35, *[36] * 5]
     assert [file.counts.updated for file in result.files] == [0, 0, 1, *[0] * 5]

@@ -4,12 +4,13 @@ tables that are odd in one way or another."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import psycopg
 
 from loader.ingest.pipeline import load
 from loader.read.sources import find
@@ -171,6 +172,23 @@ class Way:
             elif path:
                 found.setdefault(path, Counter())[repr(event)] += 1
         return found
+
+
+def after_another_writer(
+    url: str, symbol: str, booked: Callable[..., Iterator[int]]
+) -> Callable[..., Iterator[int]]:
+    """`booked`, once another writer has stored the first bar of `frame(symbol)`, otherwise."""
+
+    def meanwhile(*given: Any) -> Iterator[int]:
+        with psycopg.connect(url) as connection:
+            connection.execute(
+                "INSERT INTO bars_ohlcv (provider, symbol, interval, ts, open, high, low, close)"
+                " VALUES ('made', %s, '1m', %s, 9, 9, 9, 9) ON CONFLICT DO NOTHING",
+                (symbol, NEW_YORK_OPEN),
+            )
+        yield from booked(*given)
+
+    return meanwhile
 
 
 def written(folder: Path, number: int, table: pl.DataFrame) -> str:

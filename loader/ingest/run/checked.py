@@ -127,11 +127,12 @@ def _of_one_kind(smalls: Sequence[Small]) -> list[Small]:
 
 def _alike(run: LoadRun, files: Sequence[Hashed], smalls: Sequence[Small]) -> Iterator[Checked]:
     """The first of those `smalls` of one kind, as far as they are plain."""
-    if not smalls or smalls[0].reading.container not in _CONTAINERS:
+    may_be = bool(smalls) and smalls[0].reading.container in _CONTAINERS
+    if not may_be or not patterns.may_be_alike(run.settings):
         return
     known = smalls[0].kind in run.patterns
     pattern = _pattern(run, smalls[0]) if known or len(smalls) > 1 else None
-    if pattern is None or not patterns.may_be_alike(run.settings):
+    if pattern is None:
         return
     try:
         found, rows = alike.plain(smalls, pattern, run.settings)

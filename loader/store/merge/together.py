@@ -33,7 +33,7 @@ class Booking:
             what others change after it counts as later.
         provider, interval: the one of all of its bars, if there is one.
         spellings: `spellings.SCHEMA`, as objects.
-        rows, inserted, skipped: its rows, how many of them are new bars, and how many are no bars.
+        rows, inserted, skipped: its rows, the new bars among them, and the rows without a bar.
         deferred: whether its commit does not wait for the disk.
     """
 
