@@ -25,14 +25,16 @@ WITH given AS MATERIALIZED (
     SELECT * FROM json_to_record(CAST(CAST($1 AS text) AS json)) AS g (
            file bigint, run_id bigint, path text, size_bytes bigint, content_hash text, fingerprint text,
            began timestamptz, dialect text, provider text, "interval" text, symbols text[], spellings json, rows bigint,
-           inserted bigint, skipped bigint, min_ts timestamptz, max_ts timestamptz, deferred boolean, notes text[])
+           inserted bigint, skipped bigint, inserted_between bigint, series jsonb, min_ts timestamptz, max_ts timestamptz,
+           deferred boolean, notes text[])
 ), opened AS (
     INSERT INTO job_run_files (run_id, path, size_bytes, content_hash, config_fingerprint, state, started_at, dialect,
                                provider, "interval", rows_read, rows_written, rows_inserted, rows_unchanged,
-                               rows_skipped, rows_resumable, rejected, notes, min_ts, max_ts, symbols, series, findings, completed_at)
+                               rows_skipped, rows_resumable, rejected, notes, min_ts, max_ts, symbols, bars_inserted_between,
+                               series, findings, completed_at)
     SELECT run_id, path, size_bytes, content_hash, fingerprint, 'loaded', began, dialect,
            provider, "interval", rows, inserted, inserted, rows - skipped - inserted, skipped, rows, '{}', notes, min_ts, max_ts,
-           symbols, '[]', '[]', greatest(clock_timestamp(), began)
+           symbols, inserted_between, series, '[]', greatest(clock_timestamp(), began)
       FROM given
     RETURNING id
 ), written AS (

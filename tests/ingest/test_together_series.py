@@ -63,12 +63,45 @@ def test_one_symbol_a_day_a_file(ways: Callable[..., int], tmp_path: Path) -> No
     assert ways(earlier) == 11
 
 
-def test_days_that_lie_between_others(ways: Callable[..., int], tmp_path: Path) -> None:
-    """Bars between stored ones are the guard's to see, also where the files around them are of the
-    same run."""
+def dearer(table: pl.DataFrame, by: float) -> pl.DataFrame:
+    return table.with_columns(pl.col("open", "high", "low", "close") + by)
+
+
+def test_days_that_lie_between_others(
+    ways: Callable[..., int], database_url: str, tmp_path: Path
+) -> None:
+    """Bars between stored ones are counted, also where the files around them are of the same
+    run."""
     order = [0, 1, 7, 4, 8, 2, 9, 10, 3, 11]
-    files = [written(tmp_path, n, frame("AAPL", day(number))) for n, number in enumerate(order)]
-    assert 3 <= ways(files) < 9
+    tables = [dearer(frame("AAPL", day(n), rows=30), n) for n in order]
+    files = [written(tmp_path, n, table) for n, table in enumerate(tables)]
+    assert ways(files) == 9
+    between = "SELECT array_agg(bars_inserted_between ORDER BY id) FROM job_run_files"
+    assert fetch(database_url, between) == [([0, 0, 0, 30, 0, 30, 0, 0, 30, 0],)]
+    more = [dearer(of_several([1, 2, 3], day(n), rows=9), n) for n in (0, 9, 4, 5, 6)]
+    assert ways([written(tmp_path, 20 + n, table) for n, table in enumerate(more)]) >= 3
+    assert ways([written(tmp_path, 30, dearer(frame("AAPL", day(5), rows=30), 5))]) == 0
+
+
+def test_days_between_others_with_their_prices(
+    ways: Callable[..., int], database_url: str, tmp_path: Path
+) -> None:
+    """A file with the prices of the day before or after is refused, whether that day is stored or
+    of a file that is written with it; so are several series together, of few bars each."""
+
+    def states() -> list[Any]:
+        return fetch(database_url, "SELECT array_agg(state ORDER BY id) FROM job_run_files")[0][0]
+
+    days = [dearer(frame("AAPL", day(n), rows=30), n) for n in (0, 2, 9, 10, 4, 5)]
+    days.append(dearer(frame("AAPL", day(6), rows=30), 5))  # as day 5
+    days.append(dearer(frame("AAPL", day(8), rows=30), 9))  # as day 9
+    days.append(dearer(frame("AAPL", day(7), rows=30), 7))
+    assert ways([written(tmp_path, n, table) for n, table in enumerate(days)]) >= 5
+    assert states() == ["loaded"] * 6 + ["refused", "refused", "loaded"]
+    several = [dearer(of_several(range(5), day(n), rows=6), n) for n in (0, 1, 2, 11, 12, 4, 5, 6)]
+    several[6] = dearer(of_several(range(5), day(5), rows=6), 4)  # as day 4
+    assert ways([written(tmp_path, 20 + n, table) for n, table in enumerate(several)]) >= 5
+    assert states()[9:] == [*["loaded"] * 6, "refused", "loaded"]
 
 
 def test_cross_sections(ways: Callable[..., int], tmp_path: Path) -> None:
@@ -215,6 +248,7 @@ def test_random_histories(ways: Callable[..., int], tmp_path: Path, seed: int) -
         parts = []
         for n in sorted(chance.sample(range(6), chance.choice([1, 1, 2, 3]))):
             part = frame(symbol(n), day(chance.randrange(8)), rows=chance.choice([1, 12, 30]))
+            part = dearer(part, chance.randrange(20))
             if chance.random() < 0.2 and part.height > 6:
                 part = part.filter(pl.int_range(pl.len()) % chance.choice([2, 5]) != 1)
             if chance.random() < 0.2:

@@ -7,11 +7,10 @@ from contextlib import AbstractContextManager
 from functools import partial
 from itertools import chain
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from loader.bars import SERIES
 from loader.check.unique import UniqueBatch
 from loader.db.arrow import Connection
 from loader.errors import HistoryRefused
@@ -21,6 +20,7 @@ from loader.lazy import dataclass
 from loader.results import Note
 from loader.results.history import Finding, History, SeriesHistory
 from loader.store.compare import Diff
+from loader.store.guard.counts import LISTED, counts
 from loader.store.guard.delete import delete_gone
 from loader.store.guard.signs import signs
 from loader.store.guard.watch import EVIDENCE, Watch
@@ -29,9 +29,6 @@ from loader.text import counted
 if TYPE_CHECKING:
     from loader.ingest.run import LoadMode, LoadRun
     from loader.read.sources import Source
-
-#: Series that a result lists, those with most changes first; and findings.
-LISTED: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +129,7 @@ class Guard:
         series = self._watch.series()
         if not self._is_whole:
             series = series.with_columns(gone=pl.lit(0, series.schema["gone"]))
-        history, listed = _counted(series)
+        history, listed = counts(series)
         found = tuple(chain(self._seen(series), self._limits(series, history, is_last=is_last)))
         if is_last:
             found = (*found[: LISTED - 1], *self._lacking(extent, history))
@@ -176,12 +173,3 @@ class Guard:
             yield restated(history.changed, met, limit, settings.accept)
         if is_last and history.gone:
             yield gone(series, settings)
-
-
-def _counted(series: pl.DataFrame) -> tuple[History, tuple[SeriesHistory, ...]]:
-    touched = pl.col("changed") + pl.col("between") + pl.col("gone")
-    some = series.with_columns(touched=touched).filter(pl.col("touched") > 0)
-    totals = some.select(pl.col("changed", "between", "gone").sum()).row(0)
-    most = some.sort("touched", *SERIES, descending=[True, False, False, False]).head(LISTED)
-    listed = most.select(*SERIES, "changed", "between", "gone")
-    return History(*totals), tuple(SeriesHistory(*row) for row in listed.iter_rows())

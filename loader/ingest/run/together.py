@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -29,7 +30,9 @@ from loader.results.events import (
     FileStarted,
     RowsDone,
 )
+from loader.results.history import History, SeriesHistory
 from loader.store import spellings
+from loader.store.guard.between import inserted_between
 from loader.store.merge import together
 from loader.store.merge.together import Booking
 
@@ -44,10 +47,12 @@ MOST: Final = checked.MOST
 @dataclass(frozen=True, slots=True)
 class _File:
     """A checked file, before it is committed: `new` are its bars, without series that are stored
-    already."""
+    already; `history` and `series` are what these do to stored bars."""
 
     checked: Checked
     new: pl.DataFrame
+    history: History
+    series: tuple[SeriesHistory, ...]
     booking: Booking
 
 
@@ -98,24 +103,39 @@ def _ready(
     (at,) = session.one("together_began", time.monotonic() - began)
     series = pl.concat(file.series for file in files)
     found = pl.concat(file.bars.select(*bars.SCHEMA) for file in files)
-    stored = together.are_stored(session, series, found)
+    standings = together.standings(session, series, found)
     for number, file in enumerate(files):
-        own, stored = stored[: file.series.height], stored[file.series.height :]
+        own, standings = standings[: file.series.height], standings[file.series.height :]
         spelled = set(file.spellings.select("provider", "symbol").iter_rows())
         if None in own or spelled & others or not _is_unchanged(file.file):
             break
-        new = _new(file, [not each for each in own])
-        booking = _booking(run, file, number, inserted=new.height, began=at)
-        ready.append(_File(file, new, booking))
+        new = _of_series(file, [each != "same" for each in own])
+        touched = _touched(session, file, [each == "between" for each in own], ready)
+        if touched is None:
+            break
+        booking = _booking(run, file, number, new.height, *touched, began=at)
+        ready.append(_File(file, new, *touched, booking))
     return ready
 
 
-def _new(file: Checked, is_new: Sequence[bool]) -> pl.DataFrame:
-    """The bars of the file's series that are new."""
-    if all(is_new):
+def _of_series(file: Checked, chosen: Sequence[bool]) -> pl.DataFrame:
+    """The bars of the chosen ones of the file's series."""
+    if all(chosen):
         return file.bars
-    series = file.series.filter(pl.Series(is_new, dtype=pl.Boolean))
+    series = file.series.filter(pl.Series(chosen, dtype=pl.Boolean))
     return file.bars.join(series, on=bars.SERIES, how="semi", maintain_order="left")
+
+
+def _touched(
+    session: Connection, file: Checked, between: Sequence[bool], before: Sequence[_File]
+) -> tuple[History, tuple[SeriesHistory, ...]] | None:
+    """What the file does to the history, once the files `before` it are stored; None if its guard
+    has to see all of it. Some of its series come `between` stored bars."""
+    if not any(between):
+        return History(), ()
+    series = file.series.filter(pl.Series(between, dtype=pl.Boolean))
+    ahead = pl.concat(each.new.select(*bars.SCHEMA) for each in before) if before else None
+    return inserted_between(session, series, _of_series(file, between), ahead)
 
 
 def _is_unchanged(file: Hashed) -> bool:
@@ -125,7 +145,14 @@ def _is_unchanged(file: Hashed) -> bool:
 
 
 def _booking(
-    run: LoadRun, file: Checked, number: int, *, inserted: int, began: datetime
+    run: LoadRun,
+    file: Checked,
+    number: int,
+    inserted: int,
+    history: History,
+    touched: Sequence[SeriesHistory],
+    *,
+    began: datetime,
 ) -> Booking:
     assert run.run_id is not None
     hashed, series = file.file, file.series
@@ -138,6 +165,7 @@ def _booking(
         symbols=tuple(sorted(set(series["symbol"]))),
         spellings=file.spellings.select(*spellings.SCHEMA).to_dicts(),
         rows=file.bars.height + file.skipped, inserted=inserted, skipped=file.skipped,
+        inserted_between=history.inserted_between, series=[asdict(each) for each in touched],
         min_ts=min_ts, max_ts=max_ts, deferred=run.defers_commits,
         notes=tuple(note.text for note in file.notes),
     )  # fmt: skip
@@ -189,7 +217,7 @@ def _told(run: LoadRun, file: _File, file_id: int, seconds: float) -> FileResult
         dialect=booking.dialect, provider=booking.provider, interval=booking.interval,
         content_hash=booking.content_hash, size_bytes=booking.size_bytes, symbols=booking.symbols,
         min_ts=booking.min_ts, max_ts=booking.max_ts, rejected={}, notes=found.notes,
-        file_id=file_id,
+        history=file.history, series=file.series, file_id=file_id,
     )  # fmt: skip
     run.emit(FileStarted(path, booking.size_bytes))
     run.emit(FileOpened(path, found.counted))

@@ -52,8 +52,11 @@ class Alike:
     far: bool
 
 
-def shifted(reader: Connection, sample: Sample, groups: set[int]) -> list[Shift]:
-    """Those of the `groups` that have the values of stored bars of other times.
+def shifted(
+    reader: Connection, sample: Sample, groups: set[int], ahead: pl.DataFrame | None = None
+) -> list[Shift]:
+    """Those of the `groups` that have the values of stored bars of other times. Bars `ahead`
+    (`bars.SCHEMA`), which will be stored before those of the sample, count as stored.
 
     Raises:
         DatabaseError: the server refused, or went away.
@@ -72,6 +75,10 @@ def shifted(reader: Connection, sample: Sample, groups: set[int]) -> list[Shift]
         unpacked(batch).select("ts", *bars.PRICES, window="sid")
         for batch in reader.batches("stored_bars", lo, hi)
     ]
+    if ahead is not None:
+        beside = asked.rename({"sid": "window"}).join(ahead, on=SERIES)
+        beside = beside.filter(pl.col("ts").is_between("lo", "hi"))
+        stored.append(beside.select("ts", *bars.PRICES, "window"))
     return shifts(hits, pl.concat(stored)) if stored else []
 
 

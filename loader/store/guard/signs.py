@@ -33,6 +33,7 @@ def signs(
     evidence: Iterable[pl.DataFrame],
     rows: int,
     session: Callable[[], AbstractContextManager[Connection]],
+    ahead: pl.DataFrame | None = None,
 ) -> Signs:
     """At most one sign for each dense group of series: factors or amounts, which need no look at
     the store, else the values of other times, else those of other series; and another one if most
@@ -43,6 +44,7 @@ def signs(
         series: as `Watch.series` gives them.
         evidence: frames of `EVIDENCE` that have so many `rows`.
         session: opens a session that sees what is committed.
+        ahead: bars (`bars.SCHEMA`) that will be committed before.
 
     Raises:
         DatabaseError: the server refused, or went away.
@@ -52,15 +54,17 @@ def signs(
     seen: list[Sign] = []
     changed = pl.col("old_open").is_not_null() & pl.col("group").is_in(list(dense))
     told = chosen.rows.filter(changed)
-    losses = [each for each in lost(told) if _is_most(chosen.groups[each.group])]
-    seen += factors(told)
-    dense = (dense - {sign.group for sign in seen}) & _moved(chosen.rows)
-    if dense:
+    losses: list[Lost] = []
+    if told.height:
+        losses = [each for each in lost(told) if _is_most(chosen.groups[each.group])]
+        seen += factors(told)
+        dense = (dense - {sign.group for sign in seen}) & _moved(chosen.rows)
+    if dense and told.height:
         seen += differences(told.filter(pl.col("group").is_in(list(dense))))
         dense -= {sign.group for sign in seen}
     if dense:
         with session() as reader:
-            found = shifted(reader, chosen, dense)
+            found = shifted(reader, chosen, dense, ahead)
             seen += found
             if rest := dense - {shift.group for shift in found}:
                 seen += alike(reader, chosen, rest)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 import polars as pl
 
@@ -20,6 +20,10 @@ from loader.store import shape
 from loader.store.packed import few, near, repeated, unpacked, wanted_json
 
 _STAGE: Final = {"file": pl.Int64(), **bars.SCHEMA}
+#: How a series of a file stands beside the stored bars: all of it is stored `same`, and no bar
+#: between; or none is stored from its first to its last bar: it is `new`, and goes on before or
+#: after what is stored, or it comes `between` stored bars.
+Standing = Literal["same", "new", "between"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ class Booking:
         provider, interval: the one of all of its bars, if there is one.
         spellings: `spellings.SCHEMA`, as objects.
         rows, inserted, skipped: its rows, the new bars among them, and the rows without a bar.
+        inserted_between: how many of the new bars come between stored ones.
+        series: the series that have some, as objects (`loader.results.history.SeriesHistory`).
         deferred: whether its commit does not wait for the disk.
     """
 
@@ -52,6 +58,8 @@ class Booking:
     rows: int
     inserted: int
     skipped: int
+    inserted_between: int
+    series: Sequence[Mapping[str, object]]
     min_ts: datetime
     max_ts: datetime
     deferred: bool
@@ -72,11 +80,12 @@ def may_stage(session: Connection) -> bool:
     )
 
 
-def are_stored(session: Connection, series: pl.DataFrame, found: pl.DataFrame) -> list[bool | None]:
-    """Of each of the `series` (`bars.SERIES`, lo, hi, rows), whether all of its bars are stored as
-    they are, and none between them; False if none is stored from its first to its last, also if
-    those before it are written first; None if it is neither, or a longer look is needed. `found`
-    has the bars, in the order of the series.
+def standings(
+    session: Connection, series: pl.DataFrame, found: pl.DataFrame
+) -> list[Standing | None]:
+    """How each of the `series` (`bars.SERIES`, lo, hi, rows) stands beside the stored ones, also if
+    those before it are written first; None if otherwise, or if a longer look is needed. `found` has
+    the bars, in the order of the series.
 
     Raises:
         DatabaseError: the server refused, or went away.
@@ -86,43 +95,50 @@ def are_stored(session: Connection, series: pl.DataFrame, found: pl.DataFrame) -
     spans = spans.cast({"sid": pl.Int32, "stored_lo": bars.TS, "stored_hi": bars.TS})
     beside = wanted.join(spans, on="sid", how="left", maintain_order="left")
     meets = (pl.col("lo") <= pl.col("stored_hi")) & (pl.col("hi") >= pl.col("stored_lo"))
-    beside = beside.with_columns(meets=meets.fill_null(False), small=near() & few())
-    asked = beside.filter(pl.col("meets") & pl.col("small"))
-    same = _same(session, asked, found, series["rows"]) if asked.height else set()
-    answers: list[bool | None] = []
-    known: dict[tuple[str, ...], tuple[datetime, datetime]] = {}
+    beside = beside.with_columns(meets=meets.fill_null(False))
+    asked = beside.filter(pl.col("meets") & near() & few())
+    stored = _met(session, asked, found, series["rows"]) if asked.height else {}
+    answers: list[Standing | None] = []
+    written: dict[tuple[str, ...], list[tuple[datetime, datetime]]] = {}
     for sid, *key, lo, hi, stored_lo, stored_hi, meets_stored in beside.select(
         "sid", *bars.SERIES, "lo", "hi", "stored_lo", "stored_hi", "meets"
     ).iter_rows():
-        first, last = known.get(tuple(key), (stored_lo, stored_hi))
-        if meets_stored or (first is not None and lo <= last and hi >= first):
-            answers.append(True if sid in same else None)
-            continue
-        known[tuple(key)] = (lo, hi) if first is None else (min(first, lo), max(last, hi))
-        answers.append(False)
+        before = written.setdefault(tuple(key), [])
+        met = stored.get(sid) if meets_stored else "new"
+        if any(lo <= last and hi >= first for first, last in before):
+            met = None
+        if met == "new":
+            ends = [*before, (stored_lo, stored_hi)] if stored_lo is not None else before
+            is_inside = any(first < lo for first, _ in ends) and any(last > hi for _, last in ends)
+            answers.append("between" if is_inside else "new")
+            before.append((lo, hi))
+        else:
+            answers.append(met)
     return answers
 
 
-def _same(
+def _met(
     session: Connection, asked: pl.DataFrame, found: pl.DataFrame, rows: pl.Series
-) -> set[int]:
-    """The sids of those of the series that are stored as they are, and no bar between them."""
+) -> dict[int, Literal["same", "new"]]:
+    """By the sids of the series: `same` if all of its bars are stored as they are and none between
+    them, and `new` if none is stored from its first to its last."""
     session.run("wanted_set", wanted_json(asked.select("sid", *bars.SERIES, "lo", "hi")))
     ends = asked.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
     stored = [unpacked(batch) for batch in session.batches("stored_bars", *ends)]
+    answers: dict[int, Literal["same", "new"]] = dict.fromkeys(asked["sid"], "new")
     if not stored:
-        return set()
+        return answers
     sid = repeated(range(len(rows)), rows).alias("sid")
     own = found.select("ts", *bars.VALUES).with_columns(sid)
     equal = pl.all_horizontal(pl.col(v).eq_missing(pl.col(f"{v}_own")) for v in bars.VALUES)
     beside = pl.concat(stored).join(own, on=["sid", "ts"], how="left", suffix="_own")
     counted = beside.group_by("sid").agg(stored=pl.len(), equal=equal.sum())
     counted = counted.join(asked.select("sid", "rows"), on="sid")
-    return set(
-        counted.filter((pl.col("stored") == pl.col("rows")) & (pl.col("equal") == pl.col("rows")))[
-            "sid"
-        ]
-    )
+    for number, *both, height in counted.select("sid", "stored", "equal", "rows").iter_rows():
+        del answers[number]
+        if both == [height, height]:
+            answers[number] = "same"
+    return answers
 
 
 @contextmanager
