@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from loader import bars
@@ -292,6 +292,7 @@ def of_times(groups: Iterable[Late]) -> tuple[pl.DataFrame, pl.DataFrame]:
         max_size=8,
     )
 )
+@example(groups=[Late((-1,), 6038, bars=40, scale=0.01, same=0.3, digits=9)])
 def test_all_groups_at_once_have_the_shifts_of_each_by_itself(groups: list[Late]) -> None:
     hits, stored = of_times(groups)
     assert shifts(hits, stored) == slow_guard.shifts(hits, stored)

@@ -273,7 +273,9 @@ def shifts(hits: pl.DataFrame, stored: pl.DataFrame) -> list[Shift]:
     for _, rows in _apart(hits, found).group_by("group"):
         if (scale := _scale(rows, stored)) is not None:
             there = stored.with_columns(_rounded(pl.col(_VALUES)))
-            own = rows.with_columns(_rounded(pl.col(_VALUES) / scale))
+            # By a column: Polars divides by one number in another way, which rounds otherwise.
+            scales = pl.Series([scale] * rows.height)
+            own = rows.with_columns(_rounded(pl.col(_VALUES) / scales))
             found += [replace(each, scale=scale) for each in _of_one_unit(own, there)]
     return sorted(found, key=lambda shift: shift.group)
 

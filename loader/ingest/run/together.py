@@ -32,7 +32,7 @@ from loader.results.events import (
 )
 from loader.results.history import History, SeriesHistory
 from loader.store import spellings
-from loader.store.guard.between import inserted_between
+from loader.store.guard import between as guard
 from loader.store.merge import together
 from loader.store.merge.together import Booking
 
@@ -46,13 +46,18 @@ MOST: Final = checked.MOST
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A checked file, before it is committed: `new` are its bars, without series that are stored
-    already; `history` and `series` are what these do to stored bars."""
+    """A checked file, before it is committed.
+
+    Attributes:
+        new: its bars (`bars.SCHEMA`), without series that are stored already.
+        between: of its series that come between stored bars, `bars.SERIES` and their rows.
+        listed: those of them that the result lists.
+    """
 
     checked: Checked
     new: pl.DataFrame
-    history: History
-    series: tuple[SeriesHistory, ...]
+    between: pl.DataFrame
+    listed: tuple[SeriesHistory, ...]
     booking: Booking
 
 
@@ -109,33 +114,39 @@ def _ready(
         spelled = set(file.spellings.select("provider", "symbol").iter_rows())
         if None in own or spelled & others or not _is_unchanged(file.file):
             break
-        new = _of_series(file, [each != "same" for each in own])
-        touched = _touched(session, file, [each == "between" for each in own], ready)
-        if touched is None:
-            break
-        booking = _booking(run, file, number, new.height, *touched, began=at)
-        ready.append(_File(file, new, *touched, booking))
-    return ready
+        new = _of(file.bars, file.series, [each != "same" for each in own])
+        between = _of(file.series, file.series, [each == "between" for each in own])
+        listed = guard.listed(between)
+        booking = _booking(run, file, number, between, listed, inserted=new.height, began=at)
+        ready.append(_File(file, new.select(*bars.SCHEMA), between, listed, booking))
+    return _without_moved(session, ready)
 
 
-def _of_series(file: Checked, chosen: Sequence[bool]) -> pl.DataFrame:
-    """The bars of the chosen ones of the file's series."""
+def _of(rows: pl.DataFrame, series: pl.DataFrame, chosen: Sequence[bool]) -> pl.DataFrame:
+    """Those of the rows that are of the chosen ones of the `series`."""
     if all(chosen):
-        return file.bars
-    series = file.series.filter(pl.Series(chosen, dtype=pl.Boolean))
-    return file.bars.join(series, on=bars.SERIES, how="semi", maintain_order="left")
+        return rows
+    some = series.filter(pl.Series(chosen, dtype=pl.Boolean))
+    return rows.join(some, on=bars.SERIES, how="semi", maintain_order="left")
 
 
-def _touched(
-    session: Connection, file: Checked, between: Sequence[bool], before: Sequence[_File]
-) -> tuple[History, tuple[SeriesHistory, ...]] | None:
-    """What the file does to the history, once the files `before` it are stored; None if its guard
-    has to see all of it. Some of its series come `between` stored bars."""
-    if not any(between):
-        return History(), ()
-    series = file.series.filter(pl.Series(between, dtype=pl.Boolean))
-    ahead = pl.concat(each.new.select(*bars.SCHEMA) for each in before) if before else None
-    return inserted_between(session, series, _of_series(file, between), ahead)
+def _without_moved(session: Connection, ready: list[_File]) -> list[_File]:
+    """The first of the files: up to one that looks like bars of other times."""
+    if not any(file.listed for file in ready):
+        return ready
+    between = pl.concat(
+        file.between.select(pl.lit(file.booking.file).alias("file"), *bars.SERIES, "rows")
+        for file in ready
+    )
+    moved = guard.moved(session, between, _new(ready))
+    return ready[: min(moved, default=len(ready))]
+
+
+def _new(ready: Sequence[_File]) -> pl.DataFrame:
+    """The new bars, with the number of the `file` of each."""
+    return pl.concat(
+        file.new.select(pl.lit(file.booking.file).alias("file"), pl.all()) for file in ready
+    )
 
 
 def _is_unchanged(file: Hashed) -> bool:
@@ -148,10 +159,10 @@ def _booking(
     run: LoadRun,
     file: Checked,
     number: int,
-    inserted: int,
-    history: History,
-    touched: Sequence[SeriesHistory],
+    between: pl.DataFrame,
+    listed: Sequence[SeriesHistory],
     *,
+    inserted: int,
     began: datetime,
 ) -> Booking:
     assert run.run_id is not None
@@ -165,7 +176,7 @@ def _booking(
         symbols=tuple(sorted(set(series["symbol"]))),
         spellings=file.spellings.select(*spellings.SCHEMA).to_dicts(),
         rows=file.bars.height + file.skipped, inserted=inserted, skipped=file.skipped,
-        inserted_between=history.inserted_between, series=[asdict(each) for each in touched],
+        inserted_between=int(between["rows"].sum()), series=[asdict(each) for each in listed],
         min_ts=min_ts, max_ts=max_ts, deferred=run.defers_commits,
         notes=tuple(note.text for note in file.notes),
     )  # fmt: skip
@@ -177,10 +188,7 @@ def _committed(run: LoadRun, session: Connection, ready: Sequence[_File]) -> Ite
     Raises:
         DatabaseError, Cancelled: one was not; those before it were.
     """
-    new = pl.concat(
-        file.new.select(*bars.SCHEMA, pl.lit(file.booking.file).alias("file")) for file in ready
-    )
-    with together.staged(session, new):
+    with together.staged(session, _new(ready)):
         began = time.monotonic()
         ids = together.booked(session, [file.booking for file in ready])
         for file, file_id in zip(ready, ids, strict=True):
@@ -217,7 +225,8 @@ def _told(run: LoadRun, file: _File, file_id: int, seconds: float) -> FileResult
         dialect=booking.dialect, provider=booking.provider, interval=booking.interval,
         content_hash=booking.content_hash, size_bytes=booking.size_bytes, symbols=booking.symbols,
         min_ts=booking.min_ts, max_ts=booking.max_ts, rejected={}, notes=found.notes,
-        history=file.history, series=file.series, file_id=file_id,
+        history=History(inserted_between=booking.inserted_between), series=file.listed,
+        file_id=file_id,
     )  # fmt: skip
     run.emit(FileStarted(path, booking.size_bytes))
     run.emit(FileOpened(path, found.counted))

@@ -1,40 +1,49 @@
-"""New bars that come between stored ones, seen before they are written: a file that changes nothing
-needs no watch."""
+"""New bars that come between stored ones, seen before they are written: files that change nothing
+need no watch."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 import polars as pl
 
+from loader.bars import SERIES
+from loader.check.guard.factors import LEAST
 from loader.db.arrow import Connection
-from loader.results.history import History, SeriesHistory
-from loader.store.guard.counts import counts
-from loader.store.guard.signs import signs
-from loader.store.guard.watch import EVIDENCE, between
+from loader.results.history import SeriesHistory
+from loader.store.guard.counts import LISTED
+from loader.store.guard.search import shifted
 
 
-def inserted_between(
-    reader: Connection, series: pl.DataFrame, found: pl.DataFrame, ahead: pl.DataFrame | None
-) -> tuple[History, tuple[SeriesHistory, ...]] | None:
-    """What a file does to the history; None if its bars look like something, so that its guard has
-    to see all of it.
+def moved(reader: Connection, series: pl.DataFrame, new: pl.DataFrame) -> set[int]:
+    """The files that have the values of bars of other times, stored ones or those of files before
+    them: their guards have to see all of them. As of `loader.store.guard.signs`, which finds
+    nothing else in bars that are new.
 
     Args:
         reader: sees what is committed.
-        series: `bars.SERIES`, lo, hi and rows of those that come between two stored bars which are
+        series: `file`, `bars.SERIES` and rows of those that come between two stored bars which are
             neighbours.
-        found: their bars (`bars.SCHEMA`), sorted by series and ts.
-        ahead: bars (`bars.SCHEMA`) that will be committed before.
+        new: `file` and `bars.SCHEMA`: what all files will store, in their order, each sorted by
+            key.
 
     Raises:
         DatabaseError: the server refused, or went away.
     """
-    seen = between(series)
-    evidence = found.select(
-        pl.col(name) if name in found.columns else pl.lit(None, dtype).alias(name)
-        for name, dtype in EVIDENCE.items()
+    alone = pl.when(pl.col("rows") >= LEAST).then("symbol").otherwise(pl.lit(""))
+    pool = pl.struct("file", "provider", "interval", alone.alias("alone"))
+    grouped = series.with_columns(group=pool.rank("dense"))
+    grouped = grouped.filter(pl.col("rows").sum().over("group") >= LEAST)
+    if grouped.is_empty():
+        return set()
+    keys = grouped.select("file", *SERIES, "group")
+    rows = new.join(keys, on=["file", *SERIES], maintain_order="left")
+    files = dict(grouped.select("group", "file").iter_rows())
+    return {files[shift.group] for shift in shifted(reader, rows, new)}
+
+
+def listed(series: pl.DataFrame) -> tuple[SeriesHistory, ...]:
+    """Those of the series (`bars.SERIES`, rows) that a result lists."""
+    most = series.sort("rows", *SERIES, descending=[True, False, False, False]).head(LISTED)
+    return tuple(
+        SeriesHistory(provider, symbol, interval, changed=0, inserted_between=rows, gone=0)
+        for provider, symbol, interval, rows in most.select(*SERIES, "rows").iter_rows()
     )
-    if signs(seen, [evidence], evidence.height, lambda: nullcontext(reader), ahead).seen:
-        return None
-    return counts(seen)

@@ -53,18 +53,22 @@ class Alike:
 
 
 def shifted(
-    reader: Connection, sample: Sample, groups: set[int], ahead: pl.DataFrame | None = None
+    reader: Connection, rows: pl.DataFrame, ahead: pl.DataFrame | None = None
 ) -> list[Shift]:
-    """Those of the `groups` that have the values of stored bars of other times. Bars `ahead`
-    (`bars.SCHEMA`), which will be stored before those of the sample, count as stored.
+    """Those groups of bars that have the values of stored bars of other times.
+
+    Args:
+        reader: sees what is committed.
+        rows: `file` and `group` (ints), and `bars.KEY` and prices, by which each file is sorted.
+        ahead: `file` and `bars.SCHEMA`: bars that count as stored for the files after theirs.
 
     Raises:
         DatabaseError: the server refused, or went away.
     """
-    hits = _windows(sample.rows.filter(pl.col("group").is_in(list(groups))))
+    hits = _windows(rows)
     if hits.is_empty():
         return []
-    windows = hits.group_by("window", *SERIES, "reach").agg(
+    windows = hits.group_by("file", "window", *SERIES, "reach").agg(
         lo=pl.col("ts").min() - pl.col("reach").first(),
         hi=pl.col("ts").max() + pl.col("reach").first(),
     )
@@ -76,10 +80,19 @@ def shifted(
         for batch in reader.batches("stored_bars", lo, hi)
     ]
     if ahead is not None:
-        beside = asked.rename({"sid": "window"}).join(ahead, on=SERIES)
-        beside = beside.filter(pl.col("ts").is_between("lo", "hi"))
-        stored.append(beside.select("ts", *bars.PRICES, "window"))
+        stored.append(_ahead(windows, ahead))
     return shifts(hits, pl.concat(stored)) if stored else []
+
+
+def _ahead(windows: pl.DataFrame, ahead: pl.DataFrame) -> pl.DataFrame:
+    """The bars of files before that of each window, in its time: ts, prices, window."""
+    day = pl.date_ranges(pl.col("lo").dt.date(), pl.col("hi").dt.date())
+    days = windows.lazy().with_columns(day=day).explode("day")
+    found = ahead.lazy().with_columns(day=pl.col("ts").dt.date())
+    found = found.join(days, on=[*SERIES, "day"], suffix="_window")
+    before = pl.col("file") < pl.col("file_window")
+    found = found.filter(before & pl.col("ts").is_between("lo", "hi"))
+    return found.select("ts", *bars.PRICES, "window").collect()
 
 
 def alike(reader: Connection, sample: Sample, groups: set[int]) -> list[Alike]:
@@ -148,14 +161,15 @@ def _matches(reader: Connection, query: str, asked: pl.DataFrame) -> pl.DataFram
 
 
 def _windows(hits: pl.DataFrame) -> pl.DataFrame:
-    """Up to two stretches of neighbours per series, those with the most evidence first, as long as
-    there is room: with `window`, and `reach`, how far around it to look."""
+    """Up to two stretches of neighbours per series of a file, those with the most evidence first,
+    as long as the file has room: with `window`, and `reach`, how far around it to look."""
+    own = ["file", *SERIES]
     step = pl.col("interval").replace_strict(bars.INTERVAL_SECONDS, return_dtype=pl.Int64)
     most = pl.min_horizontal(
         pl.max_horizontal(pl.lit(int(_REACH.total_seconds())), _STEPS * step),
         pl.when(step < 60).then(_FINE_STEPS * step),
     )
-    place, rows = pl.int_range(pl.len()).over(SERIES), pl.len().over(SERIES).cast(pl.Int64)
+    place, rows = pl.int_range(pl.len()).over(own), pl.len().over(own).cast(pl.Int64)
     at = (
         pl.when(rows <= 2 * _WINDOW)
         .then(0)
@@ -166,23 +180,24 @@ def _windows(hits: pl.DataFrame) -> pl.DataFrame:
     )
     picked = hits.with_columns(at=at, number=rows, step=step, reach=pl.duration(seconds=most))
     picked = picked.filter(pl.col("at").is_not_null())
-    first = pl.col("ts").min().over(*SERIES, "at")
+    first = pl.col("ts").min().over(*own, "at")
     least = pl.duration(seconds=4 * _WINDOW * pl.col("step"))
     picked = picked.filter(pl.col("ts") <= first + pl.col("reach") + least)
     room = (
         pl.col("ts").max() - pl.col("ts").min() + 2 * pl.col("reach").first()
     ).dt.total_seconds()
     windows = (
-        picked.group_by(*SERIES, "at")
+        picked.group_by(*own, "at")
         .agg(room=room // pl.col("step").first() + 1, number=pl.col("number").first())
-        .sort("number", *SERIES, "at", descending=[True, False, False, False, False])
+        .sort("number", *own, "at", descending=[True, *[False] * len(own), False])
         .with_row_index("window")
         .cast({"window": pl.Int32})
     )
-    fits = (pl.col("room").cum_sum() <= _READ) & (pl.col("window") < 2 * _SERIES)
-    windows = windows.filter(fits | (pl.col("window") < 2))
-    return picked.join(windows.select(*SERIES, "at", "window"), on=[*SERIES, "at"]).select(
-        "group", "window", *SERIES, "reach", "ts", *bars.PRICES
+    before = pl.int_range(pl.len()).over("file")
+    fits = (pl.col("room").cum_sum().over("file") <= _READ) & (before < 2 * _SERIES)
+    windows = windows.filter(fits | (before < 2))
+    return picked.join(windows.select(*own, "at", "window"), on=[*own, "at"]).select(
+        "group", "file", "window", *SERIES, "reach", "ts", *bars.PRICES
     )
 
 

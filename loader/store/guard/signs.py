@@ -33,7 +33,6 @@ def signs(
     evidence: Iterable[pl.DataFrame],
     rows: int,
     session: Callable[[], AbstractContextManager[Connection]],
-    ahead: pl.DataFrame | None = None,
 ) -> Signs:
     """At most one sign for each dense group of series: factors or amounts, which need no look at
     the store, else the values of other times, else those of other series; and another one if most
@@ -44,7 +43,6 @@ def signs(
         series: as `Watch.series` gives them.
         evidence: frames of `EVIDENCE` that have so many `rows`.
         session: opens a session that sees what is committed.
-        ahead: bars (`bars.SCHEMA`) that will be committed before.
 
     Raises:
         DatabaseError: the server refused, or went away.
@@ -64,7 +62,8 @@ def signs(
         dense -= {sign.group for sign in seen}
     if dense:
         with session() as reader:
-            found = shifted(reader, chosen, dense, ahead)
+            moved = chosen.rows.filter(pl.col("group").is_in(list(dense)))
+            found = shifted(reader, moved.with_columns(file=pl.lit(0)))
             seen += found
             if rest := dense - {shift.group for shift in found}:
                 seen += alike(reader, chosen, rest)

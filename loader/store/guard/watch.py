@@ -249,18 +249,6 @@ class Watch:
         self.evidence.append(joined.select(*bars.KEY, *_VALUES, **old)[hits])
 
 
-def between(series: pl.DataFrame) -> pl.DataFrame:
-    """The counts, as of `Watch.series`, of `series` (`bars.SERIES`, lo, hi, rows) all bars of which
-    are new, and come between two stored bars that are neighbours."""
-    own = {"bars": "rows", "new": "rows", "between": "rows"}
-    return series.select(
-        *SERIES, "lo", "hi",
-        *(pl.col(own[name]).alias(name) if name in own else _NOTHING.alias(name)
-          for name in _COUNTS),
-        whole=pl.lit(value=True),
-    ).with_columns(adjacent=pl.col("bars") - 1).cast(_SERIES)  # fmt: skip
-
-
 def _is_dense() -> pl.Expr:
     """Whether half of the bars that change follow each other, or are half of the piece."""
     hits = pl.col("changed") + pl.col("between")
