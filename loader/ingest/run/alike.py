@@ -263,7 +263,7 @@ def _first_with_ends(rows: pl.DataFrame, series: Sequence[Series], seconds: int)
         if within:
             closes = [close for _, close in sessions(name)]
             at_close = zones.to_wall(rows["ts"], Zone(name)).dt.time().is_in(closes)
-            hits = rows["file"].filter(at_close).unique()
+            hits = set(rows["file"].filter(at_close).unique())
             found = min((number for number in within if number in hits), default=found)
     return found
 

@@ -138,7 +138,7 @@ def _alike(run: LoadRun, files: Sequence[Hashed], smalls: Sequence[Small]) -> It
         found, rows = alike.plain(smalls, pattern, run.settings)
     except MdloadError:  # their own loads say so
         return
-    layout, start = pattern.layout, 0
+    layout, start, rows = pattern.layout, 0, rows.select(*bars.SCHEMA)
     series = pl.DataFrame(
         [(pattern.provider, own.symbol, pattern.interval, own.lo, own.hi, own.rows)
          for own in found],
@@ -194,5 +194,5 @@ def _by_itself(run: LoadRun, file: Hashed, small: Small) -> Checked | None:
     (piece,) = pieces
     return Checked(
         file, layout.dialect.name, notes.with_part(tally), small.reading.rows, tally.skipped,
-        piece.bars, piece.series.select(*_SERIES), spelled,
+        piece.bars.select(*bars.SCHEMA), piece.series.select(*_SERIES), spelled,
     )  # fmt: skip

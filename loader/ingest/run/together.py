@@ -4,7 +4,7 @@ itself, in its turn, with all that belongs to it."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
@@ -35,6 +35,7 @@ from loader.store import spellings
 from loader.store.guard import between as guard
 from loader.store.merge import together
 from loader.store.merge.together import Booking
+from loader.store.packed import repeated
 
 if TYPE_CHECKING:
     from loader.db.arrow import Connection
@@ -107,27 +108,31 @@ def _ready(
     ready: list[_File] = []
     (at,) = session.one("together_began", time.monotonic() - began)
     series = pl.concat(file.series for file in files)
-    found = pl.concat(file.bars.select(*bars.SCHEMA) for file in files)
+    found = pl.concat(file.bars for file in files)
     standings = together.standings(session, series, found)
     for number, file in enumerate(files):
         own, standings = standings[: file.series.height], standings[file.series.height :]
-        spelled = set(file.spellings.select("provider", "symbol").iter_rows())
-        if None in own or spelled & others or not _is_unchanged(file.file):
+        if None in own or _is_among(file.spellings, others) or not _is_unchanged(file.file):
             break
         new = _of(file.bars, file.series, [each != "same" for each in own])
         between = _of(file.series, file.series, [each == "between" for each in own])
         listed = guard.listed(between)
         booking = _booking(run, file, number, between, listed, inserted=new.height, began=at)
-        ready.append(_File(file, new.select(*bars.SCHEMA), between, listed, booking))
+        ready.append(_File(file, new, between, listed, booking))
     return _without_moved(session, ready)
 
 
 def _of(rows: pl.DataFrame, series: pl.DataFrame, chosen: Sequence[bool]) -> pl.DataFrame:
     """Those of the rows that are of the chosen ones of the `series`."""
-    if all(chosen):
-        return rows
+    if all(chosen) or not any(chosen):
+        return rows if any(chosen) else rows[:0]
     some = series.filter(pl.Series(chosen, dtype=pl.Boolean))
     return rows.join(some, on=bars.SERIES, how="semi", maintain_order="left")
+
+
+def _is_among(spellings: pl.DataFrame, others: Collection[tuple[str, str]]) -> bool:
+    own = zip(spellings["provider"], spellings["symbol"], strict=True)
+    return bool(others) and any(series in others for series in own)
 
 
 def _without_moved(session: Connection, ready: list[_File]) -> list[_File]:
@@ -143,10 +148,9 @@ def _without_moved(session: Connection, ready: list[_File]) -> list[_File]:
 
 
 def _new(ready: Sequence[_File]) -> pl.DataFrame:
-    """The new bars, with the number of the `file` of each."""
-    return pl.concat(
-        file.new.select(pl.lit(file.booking.file).alias("file"), pl.all()) for file in ready
-    )
+    """The new bars (`bars.SCHEMA`), with the number of the `file` of each."""
+    numbers = repeated([each.booking.file for each in ready], [each.new.height for each in ready])
+    return pl.concat(each.new for each in ready).with_columns(numbers.alias("file"))
 
 
 def _is_unchanged(file: Hashed) -> bool:
@@ -167,7 +171,7 @@ def _booking(
 ) -> Booking:
     assert run.run_id is not None
     hashed, series = file.file, file.series
-    min_ts, max_ts = series.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
+    min_ts, max_ts = min(series["lo"]), max(series["hi"])
     return Booking(
         file=number, run_id=run.run_id, path=hashed.source.name,
         size_bytes=hashed.source.size_bytes, content_hash=hashed.asked.content_hash,

@@ -42,6 +42,8 @@ def moved(reader: Connection, series: pl.DataFrame, new: pl.DataFrame) -> set[in
 
 def listed(series: pl.DataFrame) -> tuple[SeriesHistory, ...]:
     """Those of the series (`bars.SERIES`, rows) that a result lists."""
+    if series.is_empty():
+        return ()
     most = series.sort("rows", *SERIES, descending=[True, False, False, False]).head(LISTED)
     return tuple(
         SeriesHistory(provider, symbol, interval, changed=0, inserted_between=rows, gone=0)
