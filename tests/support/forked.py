@@ -22,7 +22,7 @@ EARLY = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC", "POLARS", "ARROW", "OMP_", "T
 
 #: Each request has a process that waits for the command and says how it ended.
 _PROGRAM = """
-import gc, importlib, json, os, pkgutil, socket, sys
+import contextlib, gc, importlib, json, os, pkgutil, socket, sys
 import adbc_driver_postgresql.dbapi, polars, psycopg, pyarrow.parquet, rich.table, rich.progress
 import loader
 from loader.__main__ import main
@@ -40,8 +40,9 @@ while True:
     asked, _ = server.accept()
     if os.fork():
         asked.close()
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        with contextlib.suppress(ChildProcessError):  # the last one may have ended already
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         continue
     text, streams, _, _ = socket.recv_fds(asked, 1 << 18, 3)
     pid = os.fork()
