@@ -36,7 +36,7 @@ from loader.store.timescale.recompress import ChunkUpkeep
 
 if TYPE_CHECKING:
     from loader.ingest.run.hashed import HashedMeanwhile
-    from loader.ingest.run.patterns import Pattern
+    from loader.ingest.run.patterns import Shown
 
 STOPPED: Final = "cancelled before the file was committed; nothing more of it was kept"
 
@@ -112,7 +112,7 @@ class LoadRun:
         others: what the files are if they are not bars.
         upkeep: the chunks to look after once files have been committed.
         losses: tells whether bars of known files are gone.
-        patterns: what the first small file of a kind has shown, see `patterns`.
+        shown: what small files of a kind have shown, see `patterns`.
         outage: how long the server has been away.
         meanwhile: the first file, if it is hashed while the run begins.
         leaves: whether another process records a file that was not loaded.
@@ -144,7 +144,7 @@ class LoadRun:
         self.losses, self.outage = Losses(), Outage()
         self.meanwhile: HashedMeanwhile | None = None
         self.leaves: Callable[[FileResult], bool] = lambda result: False
-        self.patterns: dict[tuple[object, ...], Pattern | None] = {}
+        self.shown: dict[tuple[object, ...], Shown] = {}
         self.cancelled = threading.Event()
         session, stopped = partial(self.connection, autocommit=True), self.cancelled.is_set
         self.upkeep = ChunkUpkeep(url, session, stopped, recompress=settings.recompress)

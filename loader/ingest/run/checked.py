@@ -15,7 +15,7 @@ from loader.errors import MdloadError
 from loader.ingest.notes import FileNotes
 from loader.ingest.run import alike, patterns
 from loader.ingest.run.hashed import Hashed
-from loader.ingest.run.patterns import Pattern, Small
+from loader.ingest.run.patterns import Pattern, Shown, Small
 from loader.ingest.tally import Tally
 from loader.lazy import dataclass
 from loader.read.formats import read
@@ -31,6 +31,9 @@ _ROWS: Final = 20_000
 _ALL_ROWS: Final = 100_000
 #: Bytes of a file that may be small.
 _SMALL: Final = 1 << 20
+#: The most files of a kind that are checked one by one, if none of them was plain, before it is
+#: tried again to check several at once.
+_MOST_PASSES: Final = 256
 #: Containers of tables that may be alike.
 _CONTAINERS: Final = ("parquet", "csv")
 _SERIES: Final = {
@@ -68,17 +71,17 @@ def checked(run: LoadRun, files: Sequence[Hashed]) -> Iterator[Checked]:
     Raises:
         Cancelled: the load was cancelled.
     """
-    smalls = _read(run, files)
-    at, by_itself, passed = 0, 1, 0
+    smalls, at = _read(run, files), 0
     while at < len(smalls):
-        like = _of_one_kind(smalls[at:]) if passed <= 0 else []
-        found = list(_alike(run, files[at:], like))
+        shown = run.shown.setdefault(smalls[at].kind, Shown())
+        like = _of_one_kind(smalls[at:]) if shown.passes <= 0 else []
+        found = list(_alike(run, shown, files[at:], like))
         if found:
-            by_itself = 1
+            shown.odd = 0
         else:  # most of the next ones may be as odd as this one
             if like:
-                passed, by_itself = by_itself, 2 * by_itself
-            passed -= 1
+                shown.odd, shown.passes = shown.odd + 1, min(2**shown.odd, _MOST_PASSES)
+            shown.passes -= 1
             run.stop_if_cancelled()
             own = _by_itself(run, files[at], smalls[at])
             if own is None:
@@ -125,13 +128,14 @@ def _of_one_kind(smalls: Sequence[Small]) -> list[Small]:
     return list(smalls[:other])
 
 
-def _alike(run: LoadRun, files: Sequence[Hashed], smalls: Sequence[Small]) -> Iterator[Checked]:
+def _alike(
+    run: LoadRun, shown: Shown, files: Sequence[Hashed], smalls: Sequence[Small]
+) -> Iterator[Checked]:
     """The first of those `smalls` of one kind, as far as they are plain."""
     may_be = bool(smalls) and smalls[0].reading.container in _CONTAINERS
     if not may_be or not patterns.may_be_alike(run.settings):
         return
-    known = smalls[0].kind in run.patterns
-    pattern = _pattern(run, smalls[0]) if known or len(smalls) > 1 else None
+    pattern = _pattern(run, shown, smalls[0]) if shown.known or len(smalls) > 1 else None
     if pattern is None:
         return
     try:
@@ -155,15 +159,15 @@ def _alike(run: LoadRun, files: Sequence[Hashed], smalls: Sequence[Small]) -> It
         start += own.rows
 
 
-def _pattern(run: LoadRun, first: Small) -> Pattern | None:
+def _pattern(run: LoadRun, shown: Shown, first: Small) -> Pattern | None:
     """What the first plain file of the kind has shown, remembered for the run. One that is not
     plain itself may have notes that others must not get."""
-    if first.kind not in run.patterns:
+    if not shown.known:
         found = patterns.pattern_of(first, run.checking(first.again, first.source), run.settings)
         if found is not None and not _is_plain(first, found, run):
             return None
-        run.patterns[first.kind] = found
-    return run.patterns[first.kind]
+        shown.known, shown.pattern = True, found
+    return shown.pattern
 
 
 def _is_plain(small: Small, pattern: Pattern, run: LoadRun) -> bool:

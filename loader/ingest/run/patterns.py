@@ -128,6 +128,22 @@ class Pattern:
         return tuple(replace(n, text=inferred) if n.kind == "interval" else n for n in self.notes)
 
 
+@dataclass(slots=True)
+class Shown:
+    """What files of one kind have shown so far.
+
+    Attributes:
+        known: whether a plain one has shown the `pattern` of others: None if there can be none.
+        odd: how often in a row the first of some was not plain.
+        passes: how many of the next ones are checked one by one.
+    """
+
+    known: bool = False
+    pattern: Pattern | None = None
+    odd: int = 0
+    passes: int = 0
+
+
 def may_be_alike(settings: Settings) -> bool:
     """Whether files under these settings can be read by what another one has shown."""
     default = Meaning()
