@@ -170,24 +170,35 @@ SELECT f.path, min(r.symbol) AS symbol, count(*) AS bars
  GROUP BY f.path
 
 -- content_lock --
--- Waits until no other session loads the content and settings $1, and keeps others from it until content_unlock. Held by
--- the session, so the server gives it back with it.
-SELECT pg_advisory_lock(hashtextextended(concat('mdload content ', current_schema(), '.', CAST($1 AS text)), 0))
+-- Waits until no other session loads the contents and settings $1 (JSON array), and keeps others from them until
+-- content_unlock. All sessions take them in one order, so that no two wait for each other. Held by the session, so the
+-- server gives them back with it.
+SELECT pg_advisory_lock(key)
+  FROM (SELECT DISTINCT hashtextextended(concat('mdload content ', current_schema(), '.', each), 0) AS key
+          FROM json_array_elements_text(CAST(CAST($1 AS text) AS json)) AS each
+         ORDER BY key) AS keys
 
 -- content_unlock --
--- Gives the lock of $1 back.
-SELECT pg_advisory_unlock(hashtextextended(concat('mdload content ', current_schema(), '.', CAST($1 AS text)), 0))
+-- Gives the locks of $1 back.
+SELECT pg_advisory_unlock(key)
+  FROM (SELECT DISTINCT hashtextextended(concat('mdload content ', current_schema(), '.', each), 0) AS key
+          FROM json_array_elements_text(CAST(CAST($1 AS text) AS json)) AS each) AS keys
 
--- file_of_run --
--- What run $1 has already made of the file at path $2 with content $3, if that is in the run's counts.
-SELECT id, state, dialect, provider, "interval", rows_read, rows_inserted, rows_updated, rows_unchanged, rows_duplicate,
-       rows_skipped, rows_failed, min_ts, max_ts, symbols, notes, CAST(rejected AS text) AS rejected,
-       bars_changed, bars_inserted_between, bars_gone, bars_deleted,
-       CAST(series AS text) AS series, CAST(findings AS text) AS findings, error_message
-  FROM job_run_files
- WHERE run_id = CAST($1 AS bigint) AND path = $2 AND content_hash = $3 AND state IN ('loaded', 'known', 'refused')
- ORDER BY id DESC
- LIMIT 1
+-- files_made --
+-- What run $1 has already made of files, if that is in the run's counts. $2 JSON array of (path, content_hash); the rows
+-- have their numbers in it.
+SELECT w.n, f.id, f.state, f.dialect, f.provider, f."interval", f.rows_read, f.rows_inserted, f.rows_updated,
+       f.rows_unchanged, f.rows_duplicate, f.rows_skipped, f.rows_failed, f.min_ts, f.max_ts, f.symbols, f.notes,
+       CAST(f.rejected AS text) AS rejected, f.bars_changed, f.bars_inserted_between, f.bars_gone, f.bars_deleted,
+       CAST(f.series AS text) AS series, CAST(f.findings AS text) AS findings, f.error_message
+  FROM ROWS FROM (json_to_recordset(CAST(CAST($2 AS text) AS json))
+                  AS (path text, content_hash text)) WITH ORDINALITY AS w (path, content_hash, n)
+ CROSS JOIN LATERAL (
+       SELECT o.* FROM (SELECT * FROM job_run_files WHERE path = w.path OFFSET 0) o
+        WHERE o.run_id = CAST($1 AS bigint) AND o.content_hash = w.content_hash
+          AND o.state IN ('loaded', 'known', 'refused')
+        ORDER BY o.id DESC
+        LIMIT 1) f
 
 -- process_marked --
 -- Until this session ends, process_over waits for it: it loads files for the process $1.

@@ -20,6 +20,7 @@ from loader.errors import (
 )
 from loader.ingest.file import FileWork
 from loader.ingest.run import STOPPED, LoadMode, LoadRun, Work
+from loader.ingest.run.apart import taken_over
 from loader.ingest.run.losses import Loss
 from loader.ingest.run.recognised import note_of
 from loader.read.panics import panics
@@ -70,8 +71,11 @@ class _Attempts:
             try:
                 self._take_over()
                 assert self._done.content_hash is not None
-                with self._run.alone(self._source, self._done.content_hash) as done:
-                    result = done or self._known() or self._attempt()
+                with self._run.alone([(self._source, self._done.content_hash)]) as (done,):
+                    if done is not None:
+                        result = taken_over(self._run, self._source, done)
+                    else:
+                        result = self._known() or self._attempt()
                 self._run.outage.over()
                 return result
             except MayRepeat:

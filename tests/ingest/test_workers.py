@@ -167,9 +167,9 @@ def test_what_a_worker_says_of_a_file_comes_between_its_first_event_and_its_last
     spread = Spread(cast(Any, None), Place(processes=2))
     spread.show(run, source, 5, 50)
     result = FileResult("a.csv", "loaded", Counts(10), size_bytes=100)
-    outcome = Outcome(result, (FileStarted("a.csv", 100), FileDone(result)), ())
+    outcome = Outcome((result,), ((FileStarted("a.csv", 100), FileDone(result)),), ())
     future = SimpleNamespace(status="finished", result=lambda: outcome)
-    assert spread._result(run, source, cast(Any, future)) == result
+    assert spread._results(run, [source], cast(Any, future)) == [result]
     spread.show(run, source, 8, 80)
     assert heard == [
         FileStarted("a.csv", 100), RowsDone("a.csv", 5, 50), RowsDone("a.csv", 5, 50),
@@ -184,7 +184,7 @@ def test_a_result_that_dies_with_its_worker_is_waited_for() -> None:
     result = FileResult("a.csv", "loaded", Counts(10), size_bytes=100)
     future = SimpleNamespace(
         status="lost",
-        result=lambda: Outcome(result, (FileStarted("a.csv", 100), FileDone(result)), ()),
+        result=lambda: Outcome((result,), ((FileStarted("a.csv", 100), FileDone(result)),), ()),
     )
 
     def run_again() -> None:
@@ -193,7 +193,7 @@ def test_a_result_that_dies_with_its_worker_is_waited_for() -> None:
     future.exception = run_again
     spread = Spread(cast(Any, None), Place(processes=2))
     source = cast(Source, SimpleNamespace(name="a.csv", size_bytes=100))
-    assert spread._result(run, source, cast(Any, future)) == result
+    assert spread._results(run, [source], cast(Any, future)) == [result]
     assert heard[-1] == FileDone(result)
 
 
@@ -440,7 +440,7 @@ def test_a_file_that_fails_twice_has_one_row(
     """Its worker may end between the failure and its answer: then it fails in another one."""
     (folder / "001.csv").write_text("ts,symbol,open,high,low\n2024-01-02T14:30:00Z,X,1,1,1\n")
     with _states(database_url, [str(folder / "001.csv")], 2) as states:
-        outcomes = [state.load(0).result for state in states]
+        outcomes = [state.load(range(1)).results[0] for state in states]
         assert {(each.state, each.file_id) for each in outcomes} == {("failed", None)}
         assert fetch(database_url, "SELECT count(*) FROM job_run_files") == [(0,)]
     ran = forked("--database", database_url, "backfill", folder, "--provider", "p", "--interval",
@@ -458,25 +458,25 @@ def test_a_task_that_runs_twice_loads_once(database_url: str, folder: Path) -> N
     twin.write_text(csv(0))
     with _states(database_url, [str(folder / "000.csv"), str(twin)], 3) as states:
         paths = [source.name for source in states[0]._briefed.sources]
-        got: list[Outcome] = []
+        got: list[FileResult] = []
         numbers = (0, 0, 1)
-        threads = [Thread(target=lambda s=s, n=n: got.append(s.load(n)))
+        threads = [Thread(target=lambda s=s, n=n: got.extend(s.load(range(n, n + 1)).results))
                    for s, n in zip(states, numbers, strict=True)]  # fmt: skip
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        late = states[0].load(0)
-    of = {name: [o.result for o in got if o.result.path == name] for name in paths}
+        (late,) = states[0].load(range(1)).results
+    of = {name: [result for result in got if result.path == name] for name in paths}
     first, again = of[paths[0]]
     (other,) = of[paths[1]]
     counts = sorted((r.state, r.counts.inserted) for r in (first, other))
     assert counts == [("known", 0), ("loaded", ROWS)]
-    for result in (again, late.result):
+    for result in (again, late):
         assert (result.state, result.counts, result.file_id) == (
             first.state, first.counts, first.file_id,
         )  # fmt: skip
-    assert (late.result.symbols, late.result.min_ts) == (first.symbols, first.min_ts)
+    assert (late.symbols, late.min_ts) == (first.symbols, first.min_ts)
     assert fetch(database_url, "SELECT count(*), sum(rows_inserted) FROM job_run_files") == [
         (2, ROWS)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -20,6 +20,7 @@ from loader.errors import Cancelled, DatabaseError
 from loader.ingest.known_at import known_at
 from loader.ingest.mergers import DryMerger, Keeper
 from loader.ingest.run import durable
+from loader.ingest.run.apart import Alone, unshared
 from loader.ingest.run.losses import Losses
 from loader.ingest.tally import Tally
 from loader.lazy import dataclass
@@ -92,9 +93,6 @@ class Others(Protocol):
         """Whether rows were changed since the run with the id `before` loaded its files."""
 
 
-Alone = Callable[[Source, str], AbstractContextManager[FileResult | None]]
-
-
 class LoadRun:
     """What all files of a load share.
 
@@ -116,7 +114,7 @@ class LoadRun:
         outage: how long the server has been away.
         meanwhile: the first file, if it is hashed while the run begins.
         leaves: whether another process records a file that was not loaded.
-        alone: keeps other processes from a content; gives its result if one was faster.
+        alone: keeps other processes from contents; gives their results if one was faster.
     """
 
     def __init__(
@@ -140,7 +138,7 @@ class LoadRun:
         self.defers_commits = self.is_spread = False
         self._named: tuple[str, str] | None = None  # the last file's path and fingerprint
         self.others: Others | None = None
-        self.alone: Alone = lambda source, content_hash: nullcontext()
+        self.alone: Alone = unshared
         self.losses, self.outage = Losses(), Outage()
         self.meanwhile: HashedMeanwhile | None = None
         self.leaves: Callable[[FileResult], bool] = lambda result: False

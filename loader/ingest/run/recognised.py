@@ -13,6 +13,7 @@ from loader.results.events import FileDone, FileNote, FileStarted
 from loader.store.runs import ledger
 
 if TYPE_CHECKING:
+    from loader.db.arrow import Connection
     from loader.ingest.run import LoadRun
     from loader.ingest.run.hashed import Hashed
 
@@ -36,7 +37,9 @@ def note_of(seen: ledger.Known, lost: Loss | None) -> Note:
     )
 
 
-def recognised(run: LoadRun, files: Sequence[Hashed]) -> tuple[list[FileResult], int]:
+def recognised(
+    run: LoadRun, reader: Connection, files: Sequence[Hashed]
+) -> tuple[list[FileResult], int]:
     """The results of the first of the files, as far as they are recognised and all of their bars
     are stored: asked for and recorded together. Without such, how many of the first the ledger does
     not know at all.
@@ -46,7 +49,7 @@ def recognised(run: LoadRun, files: Sequence[Hashed]) -> tuple[list[FileResult],
     Raises:
         DatabaseError: the server refused, or went away.
     """
-    known, unknown = _known(run, files)
+    known, unknown = _known(run, reader, files)
     results = []
     for file, seen in zip(files, known, strict=False):
         result = FileResult(file.source.name, "known", size_bytes=file.source.size_bytes)
@@ -60,17 +63,18 @@ def recognised(run: LoadRun, files: Sequence[Hashed]) -> tuple[list[FileResult],
     return results, unknown
 
 
-def _known(run: LoadRun, files: Sequence[Hashed]) -> tuple[list[ledger.Known], int]:
+def _known(
+    run: LoadRun, reader: Connection, files: Sequence[Hashed]
+) -> tuple[list[ledger.Known], int]:
     """What the ledger knows of the first ones, as far as the store has all that they say; and how
     many of the first it does not know."""
-    with run.connection(autocommit=True) as reader:
-        answers = ledger.known(reader, [file.asked for file in files])
-        unknown = len(list(takewhile(lambda seen: seen is None, answers)))
-        stands = [seen for seen in takewhile(lambda seen: seen and seen.stands, answers) if seen]
-        # The ends of each file are looked for in few of the chunks or shards: one by one.
-        if not stands or reader.shards is not None or run.in_chunks(reader):
-            return [], unknown
-        return stands[: ledger.whole(reader, stands)], unknown
+    answers = ledger.known(reader, [file.asked for file in files])
+    unknown = len(list(takewhile(lambda seen: seen is None, answers)))
+    stands = [seen for seen in takewhile(lambda seen: seen and seen.stands, answers) if seen]
+    # The ends of each file are looked for in few of the chunks or shards: one by one.
+    if not stands or reader.shards is not None or run.in_chunks(reader):
+        return [], unknown
+    return stands[: ledger.whole(reader, stands)], unknown
 
 
 def _recorded(run: LoadRun, files: Sequence[Hashed], results: list[FileResult]) -> list[FileResult]:

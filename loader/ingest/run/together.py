@@ -73,24 +73,27 @@ def may_load_together(run: LoadRun) -> bool:
     return not by_itself
 
 
-def loaded_together(run: LoadRun, files: Sequence[Hashed]) -> list[FileResult]:
+def loaded_together(run: LoadRun, session: Connection, files: Sequence[Hashed]) -> list[FileResult]:
     """The results of the first of the files, none of which is in the ledger: as far as they are
     small, pass their checks whole, and each of their series is new or stored as it is. The next one
-    needs a look of its own."""
+    needs a look of its own. `session` commits each statement.
+
+    Raises:
+        DatabaseError, Cancelled: nothing is committed.
+    """
     began = time.monotonic()
+    if run.in_chunks(session) or not together.may_stage(session):
+        return []
+    ready = _ready(run, session, list(checked.checked(run, files)), began)
+    run.stop_if_cancelled()
     results: list[FileResult] = []
-    with suppress(DatabaseError), run.connection(autocommit=True) as session:
-        if run.in_chunks(session) or not together.may_stage(session):
-            return []
-        ready = _ready(run, session, list(checked.checked(run, files)), began)
-        run.stop_if_cancelled()
-        if ready:
-            try:
-                for result in _committed(run, session, ready):
-                    results.append(result)
-            except (DatabaseError, Cancelled):
-                session.failed = True
-                results += _settled(run, ready[len(results) :])
+    if ready:
+        try:
+            for result in _committed(run, session, ready):
+                results.append(result)
+        except (DatabaseError, Cancelled):
+            session.failed = True
+            results += _settled(run, ready[len(results) :])
     return results
 
 

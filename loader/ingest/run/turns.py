@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import takewhile
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from loader.errors import Cancelled, DatabaseError, UnreadableFile
 from loader.ingest.run import recognised, together
-from loader.ingest.run.hashed import hashed
+from loader.ingest.run.apart import taken_over
+from loader.ingest.run.hashed import Hashed, hashed
 from loader.lazy import dataclass
 from loader.read.panics import panics
 from loader.read.sources import Source
 from loader.results import FileResult
+from loader.results.events import FileDone, FileStarted
 
 if TYPE_CHECKING:
+    from loader.db.arrow import Connection
     from loader.ingest.run import LoadRun
 
 #: If none of some files could be loaded together, the next ones load one by one before it is tried
@@ -73,6 +77,21 @@ class Turns:
         return [result for _, result in sorted(self.results.items())]
 
 
+@dataclass(slots=True)
+class Pace:
+    """How the last sources went in a thread that loads them.
+
+    Attributes:
+        most: how many of the next it takes together.
+        alone: how many of the next it loads one by one.
+        failed: how often in a row none of several could be loaded together.
+    """
+
+    most: int = 1
+    alone: int = 0
+    failed: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """How a thread loads the sources that it takes.
@@ -88,48 +107,76 @@ class Way:
     begin: Callable[[Turns], bool] = lambda turns: True
 
 
-def load_in_turn(run: LoadRun, turns: Turns, way: Way) -> None:
+def load_in_turn(run: LoadRun, turns: Turns, way: Way, pace: Pace | None = None) -> None:
     """Loads sources as long as there are some, one by one; after a file that was loaded or
-    recognised, the next ones together with others, each time more, as far as that goes."""
+    recognised, the next ones together with others, each time more, as far as that goes. With the
+    `pace` of others before them, the first ones too."""
     if not way.begin(turns):
         return
     together_first = way.together or first_together
-    most, alone, failed = 1, 0, 0
-    while taken := turns.take(most):
-        done = together_first(run, [source for _, source in taken]) if most > 1 else []
+    pace = pace or Pace()
+    while taken := turns.take(pace.most):
+        done = together_first(run, [source for _, source in taken]) if pace.most > 1 else []
         turns.results.update((at, result) for (at, _), result in zip(taken, done, strict=False))
-        if most > 1:
-            failed = 0 if done else failed + 1
-            alone = min(_ALONE**failed, _MOST_ALONE) if not done else 0
+        if pace.most > 1:
+            pace.failed = 0 if done else pace.failed + 1
+            pace.alone = min(_ALONE**pace.failed, _MOST_ALONE) if not done else 0
         new = bool(done) and done[-1].state == "loaded"
         left = taken[len(done) :]
         if not left or (new and len(done) == together.MOST):
             turns.give_back(left)
-            most = min(_MORE * most, together.MOST if new else recognised.MOST)
+            pace.most = min(_MORE * pace.most, together.MOST if new else recognised.MOST)
             continue
         (at, source), *rest = left
         turns.give_back(rest)
         turns.results[at] = result = way.load_file(run, source)
-        alone -= 1
+        pace.alone -= 1
         more = result.state == "known" or (
             result.state == "loaded" and together.may_load_together(run)
         )
-        most = max(len(done), 2) if more and alone < 0 else 1
+        pace.most = max(len(done), 2) if more and pace.alone < 0 else 1
 
 
 def first_together(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
-    """The results of the first of the sources, as far as they could be recognised or loaded
-    together."""
-    settings = run.settings
-    asks = not (settings.force or settings.delete_gone or run.others or run.run_id is None)
-    loads = together.may_load_together(run)
-    if not (asks or loads):
+    """The results of the first of the sources, as far as the run has them already, or they could be
+    recognised or loaded together."""
+    files = hashed(run, sources) if may_go_together(run) else []
+    if not files:
         return []
-    files = hashed(run, sources)
     # One by one, they are tried several times, and their errors are reported.
-    with suppress(DatabaseError, UnreadableFile, Cancelled), panics("files that are alike"):
-        known, unknown = recognised.recognised(run, files) if asks else ([], len(files))
-        if known or not loads or not unknown:
-            return known
-        return together.loaded_together(run, files[:unknown])
+    with (
+        suppress(DatabaseError, UnreadableFile, Cancelled),
+        panics("files that are alike"),
+        run.connection(autocommit=True) as session,
+        run.alone([(file.source, file.asked.content_hash) for file in files], session) as found,
+    ):
+        done = [each for each in takewhile(lambda each: each is not None, found) if each]
+        if done:
+            return [_told(run, file.source, each) for file, each in zip(files, done, strict=False)]
+        others = takewhile(lambda at: at[1] is None, zip(files, found, strict=True))
+        return _first_together(run, session, [file for file, _ in others])
     return []
+
+
+def _first_together(run: LoadRun, session: Connection, files: Sequence[Hashed]) -> list[FileResult]:
+    asks = _asks_ledger(run)
+    known, unknown = recognised.recognised(run, session, files) if asks else ([], len(files))
+    if known or not unknown or not together.may_load_together(run):
+        return known
+    return together.loaded_together(run, session, files[:unknown])
+
+
+def may_go_together(run: LoadRun) -> bool:
+    """Whether files of the run can be recognised or loaded together at all."""
+    return _asks_ledger(run) or together.may_load_together(run)
+
+
+def _asks_ledger(run: LoadRun) -> bool:
+    settings = run.settings
+    return not (settings.force or settings.delete_gone or run.others or run.run_id is None)
+
+
+def _told(run: LoadRun, source: Source, done: FileResult) -> FileResult:
+    run.emit(FileStarted(source.name, source.size_bytes))
+    run.emit(FileDone(taken_over(run, source, done)))
+    return done

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, astuple
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from loader.db.arrow import Connection
 from loader.db.executor import Executor
@@ -95,12 +95,21 @@ def whole(reader: Connection, known: Sequence[Known]) -> int:
     return int(count)
 
 
-def loaded(reader: Connection, run_id: int, source: Source, content_hash: str) -> FileResult | None:
-    """The result of a source that the run has loaded or refused already, or None. Conflicts of its
-    rows, kinds of notes and the hint of an error are not in the ledger."""
-    row = reader.row("file_of_run", run_id, source.name, content_hash)
-    if row is None:
-        return None
+def loaded(
+    reader: Connection, run_id: int, files: Sequence[tuple[Source, str]]
+) -> list[FileResult | None]:
+    """Of each source with its content hash, the result if the run has loaded or refused it already,
+    or None. Conflicts of its rows, kinds of notes and the hint of an error are not in the ledger.
+    """
+    wanted = [{"path": source.name, "content_hash": digest} for source, digest in files]
+    found: list[FileResult | None] = [None] * len(files)
+    for number, *row in reader.rows("files_made", run_id, json.dumps(wanted, ensure_ascii=False)):
+        found[number - 1] = _made(run_id, files[number - 1], row)
+    return found
+
+
+def _made(run_id: int, file: tuple[Source, str], row: Sequence[Any]) -> FileResult:
+    source, content_hash = file
     (
         file_id, state, dialect, provider, interval, read, inserted, updated, unchanged, duplicate,
         skipped, rejected, min_ts, max_ts, symbols, notes, rules, changed, between, gone, deleted,

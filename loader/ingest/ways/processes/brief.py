@@ -10,9 +10,6 @@ from dataclasses import field
 from types import MappingProxyType
 from typing import Any
 
-import polars as pl
-
-from loader import bars
 from loader.dialects.filenames import wanted
 from loader.dialects.siblings import Siblings
 from loader.ingest.run import LoadRun, Others
@@ -103,12 +100,3 @@ class Hours:
 
     def committed(self, hours: HourCounts) -> None:
         self._of_thread.found.append(hours)
-
-
-def spanned(done: FileResult) -> HourCounts:
-    """The hours that a file may have written to, one bar each."""
-    hours = HourCounts()
-    if done.min_ts is not None and done.max_ts is not None and done.counts.written:
-        ts = pl.datetime_range(done.min_ts, done.max_ts, "1h", eager=True).cast(bars.TS)
-        hours.add(pl.DataFrame({"interval": [done.interval] * len(ts), "ts": ts}))
-    return hours

@@ -13,13 +13,14 @@ from loader.errors import Cancelled, DatabaseError, MdloadError
 from loader.ingest.attempts import load_file, recorded, recorded_for
 from loader.ingest.pipeline import HERE, side_by_side
 from loader.ingest.run import STOPPED, LoadRun
+from loader.ingest.run.apart import taken_over
 from loader.ingest.run.turns import Turns, Way, first_together
 from loader.ingest.ways.processes import ahead
-from loader.ingest.ways.processes.brief import Asked, Brief, spanned
+from loader.ingest.ways.processes.brief import Asked, Brief
 from loader.ingest.ways.processes.process import Gone, Process
 from loader.read.sources import Source, content_hash
 from loader.results import FileResult, Note
-from loader.results.events import Committed, FileDone, FileNote, FileStarted, RowsDone
+from loader.results.events import FileDone, FileNote, FileStarted
 from loader.settings import Settings
 from loader.store.runs import ledger
 
@@ -182,13 +183,10 @@ class _Away:
         with suppress(MdloadError), run.connection(autocommit=True) as session:
             assert run.run_id is not None
             digest = content_hash(source, run.stop_if_cancelled)
-            done = ledger.loaded(session, run.run_id, source, digest)
+            (done,) = ledger.loaded(session, run.run_id, [(source, digest)])
         if done is not None:
-            run.upkeep.committed(spanned(done))
             run.emit(FileStarted(source.name, source.size_bytes))
-            run.emit(RowsDone(source.name, done.counts.read, source.size_bytes))
-            run.emit(Committed(source.name, done.counts, done.rejected))
-            run.emit(FileDone(done))
+            run.emit(FileDone(taken_over(run, source, done)))
         return done
 
 

@@ -39,7 +39,7 @@ class Briefed(WorkerPlugin):  # type: ignore[misc]  # which has no types
 
     Attributes:
         name: tells the load from others on the same cluster.
-        sources: its files; a task names one by its number.
+        sources: its files; a task names them by their numbers.
         environment: variables that the worker gets.
         state: of `loader.ingest.ways.workers.task`, while the worker has any.
     """

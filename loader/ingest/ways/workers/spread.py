@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from queue import Empty, SimpleQueue
+from queue import Empty
 from threading import RLock
 from typing import Any, Final
 
@@ -16,19 +16,28 @@ from distributed import Client, Future, KilledWorker
 from loader.errors import MdloadError, SettingsError
 from loader.ingest.attempts import recorded, recorded_for
 from loader.ingest.run import LoadRun
+from loader.ingest.ways.processes.ahead import SMALL
 from loader.ingest.ways.processes.brief import Brief
 from loader.ingest.ways.workers import task
 from loader.ingest.ways.workers.brief import Briefed, environment
 from loader.ingest.ways.workers.cluster import refill
+from loader.ingest.ways.workers.given import Given
 from loader.read.sources import Source
 from loader.results import FileResult, Note
 from loader.results.events import FileDone, FileNote, FileStarted, RowsDone
 from loader.settings import Place
+from loader.text import counted
 
 #: Seconds after which the client looks after the workers.
 _LOOK: Final = 5
 #: How often the workers are asked before a load while some of them are lost, a second apart.
 _ASKED: Final = 15
+#: Why a file has failed, and what helps.
+_ENDED: Final = (
+    "the processes that loaded it ended, one after the other",
+    "is there enough memory? load it alone with fewer --batch-rows",
+)
+_GONE: Final = ("the scheduler was lost", "run the same command again")
 
 
 class Spread:
@@ -89,7 +98,8 @@ class Spread:
 
     def _finish(self, run: LoadRun, source: Source, result: FileResult) -> None:
         with self._lock:
-            size = source.size_bytes if not result.exit_code else 0
+            whole = not result.exit_code or result.state == "refused"
+            size = source.size_bytes if whole else 0
             self.show(run, source, result.counts.read, size)
             self._over.add(source.name)
             run.emit(FileDone(result))
@@ -104,32 +114,29 @@ class Spread:
                 self._client.unregister_worker_plugin(brief.name)
 
     def _all(self, run: LoadRun, brief: Briefed, sources: Sequence[Source]) -> list[FileResult]:
-        numbers: dict[Future, int] = {}
-        for n in range(len(sources)):
-            key = f"{brief.name}-{n + 1}"
-            future = self._client.submit(
-                task.load_one, brief.name, n, key=key, pure=False, priority=-n
-            )
-            numbers[future] = n
+        given = Given(self._client, brief.name, run, sources)
+        given.give(range(len(sources)))
         results: dict[int, FileResult] = {}
-        for future in self._ended(run, numbers):
-            n = numbers.pop(future)
-            results[n] = self._result(run, sources[n], future)
+        for future in self._ended(run, given):
+            part = given.take(future)
+            own = [sources[n] for n in part.numbers]
+            try:
+                done = self._results(run, own, future)
+                given.give(part.numbers[len(done) :])
+            except KilledWorker:
+                done = self._lost(run, own, tried=part.alone)
+                given.give_alone(part.numbers[len(done) :])
             future.release()
+            results.update(zip(part.numbers, done, strict=False))
         return [results[n] for n in range(len(sources))]
 
-    def _ended(self, run: LoadRun, futures: Iterable[Future]) -> Iterator[Future]:
-        """The futures as they end. Looks after the workers meanwhile; tells once that none is
-        left."""
-        ended: SimpleQueue[Future] = SimpleQueue()
-        waiting = [*futures]
-        for future in waiting:
-            future.add_done_callback(ended.put)
-        left, told, looked = len(waiting), False, time.monotonic()
-        while left:
+    def _ended(self, run: LoadRun, given: Given) -> Iterator[Future]:
+        """The tasks as they end, as long as there are some. Looks after the workers meanwhile;
+        tells once that none is left."""
+        told, looked = False, time.monotonic()
+        while given.go_on():
             with suppress(Empty):
-                yield ended.get(timeout=_LOOK)
-                left -= 1
+                yield given.ended.get(timeout=_LOOK)
             if time.monotonic() - looked < _LOOK:
                 continue
             looked = time.monotonic()
@@ -139,32 +146,49 @@ class Spread:
                 run.emit(FileNote(str(self._place), Note("run", "has no worker left: waiting")))
             told = none
 
-    def _result(self, run: LoadRun, source: Source, future: Future) -> FileResult:
+    def _results(self, run: LoadRun, sources: Sequence[Source], future: Future) -> list[FileResult]:
+        """The results of the first of the files of a task, one at least.
+
+        Raises:
+            KilledWorker: the workers that had it ended, one after the other.
+            Exception: what was raised there.
+        """
         if future.status == "lost":
             # Its worker died before the result was fetched: Dask runs the task again, which finds
-            # the file in the ledger. This waits for it.
+            # the files in the ledger. This waits for it.
             future.exception()
-        if future.status == "finished":
-            outcome: task.Outcome = future.result()
-            for hours in outcome.hours:
-                run.upkeep.committed(hours)
-            result = recorded_for(run, source, outcome.result)
+        if future.status == "error":
+            raise future.exception()
+        if future.status != "finished":
+            return [self._failed(run, source, *_GONE) for source in sources]
+        outcome: task.Outcome = future.result()
+        for hours in outcome.hours:
+            run.upkeep.committed(hours)
+        results = []
+        for source, result, events in zip(sources, outcome.results, outcome.events, strict=False):
+            recorded_one = recorded_for(run, source, result)
+            results.append(recorded_one)
             with self._lock:
                 self._begin(run, source)
-                for event in outcome.events:
+                for event in events:
                     if isinstance(event, FileDone):
-                        self._finish(run, source, result)
+                        self._finish(run, source, recorded_one)
                     elif not isinstance(event, FileStarted):
                         run.emit(event)
-            return result
-        error = future.exception() if future.status == "error" else None
-        if isinstance(error, KilledWorker):
-            what = "the processes that loaded it ended, one after the other"
-            hint = "is there enough memory? load it alone with fewer --batch-rows"
-        elif error is not None:
-            raise error
-        else:
-            what, hint = "the scheduler was lost", "run the same command again"
+        return results
+
+    def _lost(self, run: LoadRun, sources: Sequence[Source], *, tried: bool) -> list[FileResult]:
+        """The result of a file that ends the workers. None if another one may do that: beside small
+        files there were others, unless that was `tried`."""
+        first = sources[0]
+        if tried or first.size_bytes > SMALL:
+            return [self._failed(run, first, *_ENDED)]
+        what = f"the processes that loaded {counted(len(sources), 'file')} from here on ended, one "
+        what += "after the other: loading each by itself at the end"
+        run.emit(FileNote(first.name, Note("run", what)))
+        return []
+
+    def _failed(self, run: LoadRun, source: Source, what: str, hint: str) -> FileResult:
         result = FileResult(
             source.name, "failed", error=f"{source.name}: {what}", fault=what, hint=hint,
             size_bytes=source.size_bytes, exit_code=MdloadError.exit_code, retryable=True,
@@ -193,8 +217,9 @@ class _Progress:
         self._sources = sources
 
     def __call__(self, event: tuple[float, Any]) -> None:
-        _, (number, rows, size) = event
-        self._spread.show(self._run, self._sources[number], rows, size)
+        _, said = event
+        for number, rows, size in said:
+            self._spread.show(self._run, self._sources[number], rows, size)
 
 
 def _elsewhere(source: Source) -> Source:
