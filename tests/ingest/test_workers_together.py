@@ -242,8 +242,11 @@ def test_a_task_of_several_files_that_runs_twice_loads_them_once(
         assert [(r.path, r.state, r.counts, r.file_id, r.symbols, r.min_ts) for r in results] == [
             (r.path, r.state, r.counts, r.file_id, r.symbols, r.min_ts) for r in mine
         ]
-    ends = [event for own in outcome.events for event in own if isinstance(event, FileDone)]
-    assert [event.result for event in ends] == list(outcome.results)
+    events = [event for own in outcome.events for event in own]
+    ends = [event.result for event in events if isinstance(event, FileDone)]
+    assert ends == list(outcome.results)
+    counted = [(e.path, e.counts) for e in events if isinstance(e, told_events.Committed)]
+    assert counted == [(result.path, result.counts) for result in first]
     assert fetch(database_url, "SELECT state, count(*), sum(rows_inserted) FROM job_run_files"
                                " GROUP BY 1 ORDER BY 1") == [
         ("loaded", 40, 40 * ROWS), ("refused", 1, 0),
@@ -314,7 +317,7 @@ def test_a_worker_that_is_stopped_leaves_the_rest_of_its_files_to_another(
 @contextmanager
 def in_threads() -> Iterator[Client]:
     with Client(
-        processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None,
+        processes=False, n_workers=2, threads_per_worker=1, dashboard_address=":0",
         set_as_default=False,
     ) as client:  # fmt: skip
         yield client
@@ -354,6 +357,7 @@ def test_a_task_that_lasts_long_gives_back_what_it_has_not_begun(
         ([9] * 24, 3, [4, 4, 4, 4, 4, 4]),
         ([9] * 3, 4, [1, 1, 1]),
         ([9] * 5, None, [1, 1, 1, 1, 1]),
+        ([9] * 20, 4, [2] * 10),
         ([9] * 8 + [SMALL + 1] + [9] * 8, 1, [8, 1, 8]),
         ([SMALL // 2] * 9, 1, [2, 2, 2, 2, 1]),
         ([SMALL + 1] * 3, 2, [1, 1, 1]),
@@ -365,3 +369,10 @@ def test_how_files_are_shared_out(
     parts = list(shared_out(sizes, range(len(sizes)), threads))
     assert [len(part) for part in parts] == lengths
     assert [n for part in parts for n in part] == list(range(len(sizes)))
+
+
+def test_how_files_that_are_given_back_are_shared_out() -> None:
+    """Not down to single ones, in a run that has many."""
+    parts = list(shared_out([9] * 400, range(100, 140), 2))
+    assert parts == [range(100, 110), range(110, 118), range(118, 126), range(126, 134),
+                     range(134, 140)]  # fmt: skip

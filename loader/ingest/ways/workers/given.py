@@ -88,10 +88,11 @@ class Given:
 def shared_out(sizes: Sequence[int], numbers: range, threads: int | None) -> Iterator[range]:
     """The parts of these files: small ones that follow each other, up to as many as are loaded
     together, and up to the bytes of one; a large one by itself. Towards the end there are fewer, so
-    that no thread waits long for another. Without `threads`, one file each."""
+    that no thread waits long for another, but a few if the run has many. Without `threads`, one
+    file each."""
     left = sum(sizes[n] <= SMALL for n in numbers)
-    share = _SHARE * (threads or left or 1)
-    few = min(_FEW, left // share)
+    share = _SHARE * (threads or len(sizes))
+    few = min(_FEW, len(sizes) // share) if threads else 1
     first = numbers.start
     while first < numbers.stop:
         most = min(MOST, max(few, left // share, 1))
