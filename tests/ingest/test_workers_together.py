@@ -33,7 +33,7 @@ from tests.conftest import CITUS, database
 from tests.ingest.test_workers import Loading, _states, cluster, held
 from tests.support.both_ways import ODD, Way, frame, symbol, written
 from tests.support.dask_cluster import Cluster
-from tests.support.sql import fetch, wait_for
+from tests.support.sql import WAITING, fetch, wait_for
 
 pytestmark = pytest.mark.skipif(CITUS, reason="not on Citus: files load one by one there")
 __all__ = ["cluster"]
@@ -43,6 +43,7 @@ BOOKING = (
     "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
     " AND wait_event_type = 'Lock' AND query LIKE '%WITH given AS MATERIALIZED%'"
 )
+LOCKS = "SELECT pid, count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted GROUP BY pid"
 
 
 class Workers(Way):
@@ -136,14 +137,19 @@ def test_a_worker_that_is_killed_in_the_middle_of_its_files(
             time.sleep(0.1)
         else:
             raise AssertionError("not all are in the middle of several files")
+        booking = {pid for (pid,) in fetch(database_url, BOOKING)}
+        holding = fetch(database_url, LOCKS)
+        assert booking <= {pid for pid, locks in holding if locks > 1}
         before = fetch(database_url, "SELECT count(*) FROM job_run_files")
-        for worker in cluster.workers[:2]:
+        for worker in cluster.workers:
             worker.kill()
         cluster.start_worker()
-        wait_for(
-            database_url,
-            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
-        )
+        for _ in range(1200):
+            if {pid for (pid,) in fetch(database_url, WAITING)} - booking:
+                break
+            time.sleep(0.1)
+        else:
+            raise AssertionError("the new worker does not wait")
         assert fetch(database_url, "SELECT count(*) FROM job_run_files") == before
     ran = loading.ended()
     assert ran.code == 0, ran.err
@@ -181,11 +187,13 @@ def test_a_file_that_always_ends_its_worker_fails_alone(
     loading = Loading(
         home, database_url, tmp_path / "dumps", "--on", "local:2",
         DASK_DISTRIBUTED__WORKER__PRELOAD=f"['{preload}']",
-        DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="1",
+        DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="2",
+        DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT="600s",
     )  # fmt: skip
     ran = loading.ended()
-    assert ran.code == MdloadError.exit_code, ran.err
-    (failed,) = [file for file in ran.json()["files"] if file["state"] != "loaded"]
+    assert (ran.code, bool(ran.out)) == (MdloadError.exit_code, True), ran.err
+    failed, *others = [file for file in ran.json()["files"] if file["state"] != "loaded"]
+    assert not others, ran.err
     assert Path(failed["path"]).name == "013.parquet"
     assert failed["error"].endswith("the processes that loaded it ended, one after the other")
     assert "loading each by itself at the end" in ran.err
