@@ -83,6 +83,23 @@ def test_days_that_lie_between_others(
     assert ways([written(tmp_path, 30, dearer(frame("AAPL", day(5), rows=30), 5))]) == 0
 
 
+def test_two_workers_with_the_same_symbols(database_url: str, tmp_path: Path) -> None:
+    """Each one's days come between the other's: all are stored once, with nothing to report."""
+    tables = [dearer(of_several(range(4), day(n), rows=9), n) for n in range(60)]
+    files = [written(tmp_path, n, table) for n, table in enumerate(tables)]
+    result = Way(database_url).load(files, workers=2)
+    assert [file.state for file in result.files] == ["loaded"] * 60
+    assert [file.counts.inserted for file in result.files] == [36] * 60
+    assert not any(file.findings for file in result.files)
+    stored = "SELECT symbol, ts, open, high, low, close, volume FROM bars_ohlcv ORDER BY 1, 2"
+    wanted = pl.concat(tables).select("symbol", "ts", "open", "high", "low", "close", "volume")
+    assert fetch(database_url, stored) == wanted.sort("symbol", "ts").rows()
+    counted = "SELECT rows_read, rows_inserted, rows_updated FROM job_runs"
+    assert fetch(database_url, counted) == [(2160, 2160, 0)]
+    again = Way(database_url).load(files, force=True, workers=2)
+    assert [file.counts.unchanged for file in again.files] == [36] * 60
+
+
 def test_days_between_others_with_their_prices(
     ways: Callable[..., int], database_url: str, tmp_path: Path
 ) -> None:
