@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -24,8 +25,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from loader.db.embedded import embedded, stop
+from loader.read import memory
 from tests.support.forked import EARLY, Forker, forking
 from tests.support.sql import at
+
+# What the tests load in this process has the threads and the buffers that it has in the command.
+memory.arrange()
+importlib.import_module("polars")
+memory.settle()
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT.parent / "shared" / "samples"
