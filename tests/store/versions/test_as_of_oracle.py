@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -71,28 +72,29 @@ def load(url: str, bars: State, run_id: int | None, pause: Callable[[], None]) -
         pause()
 
 
-def read(url: str, where: str, *params: object) -> State:
-    with psycopg.connect(url, autocommit=True) as connection:
+@contextmanager
+def reading(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A session for `read`, in which each query is planned anew."""
+    with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        found = connection.execute(
-            f"SELECT symbol, ts, close FROM {where}".encode(), params or None
-        )
-        rows = found.fetchall()
+        yield connection
+
+
+def read(connection: psycopg.Connection[Any], where: str, *params: object) -> State:
+    found = connection.execute(f"SELECT symbol, ts, close FROM {where}".encode(), params or None)
+    rows = found.fetchall()
     state: State = {(symbol, ts): close for symbol, ts, close in rows}
     assert len(state) == len(rows), "a bar twice"
     return state
 
 
 def stored(url: str) -> State:
-    return read(url, "bars_ohlcv")
+    with reading(url) as reader:
+        return read(reader, "bars_ohlcv")
 
 
-def settled(url: str) -> datetime:
-    session = ReconnectingSession(url)
-    try:
-        (row,) = session.rows("settled")
-    finally:
-        session.close()
+def settled(session: ReconnectingSession) -> datetime:
+    (row,) = session.rows("settled")
     moment: datetime = row["settled"]
     return moment
 
@@ -192,11 +194,15 @@ def test_every_instant_reads_as_it_did(
     empty(url)
     oracle = Oracle()
     runs: list[int] = []
-    with JobRunTracker(url) as tracker:
+    with (
+        JobRunTracker(url) as tracker,
+        reading(url) as reader,
+        closing(ReconnectingSession(url)) as asker,
+    ):
         for number, (what, given) in enumerate(steps):
             run = tracker.start_run("j", mode="backfill")
             if what == "pin":
-                pin(url, f"pin{number}")
+                pins.make(asker, f"pin{number}")
                 oracle.pinned[f"pin{number}"] = dict(oracle.now)
             elif what == "load":
                 load(url, given, run, lambda: None)
@@ -216,20 +222,12 @@ def test_every_instant_reads_as_it_did(
                     runs.append(run)
             if packed:
                 compress(url)
-            assert stored(url) == oracle.now
-            oracle.asked[settled(url)] = dict(oracle.now)
-    for moment, state in oracle.asked.items():
-        assert read(url, "bars_ohlcv_as_of(%s)", moment) == state
-    for name, state in oracle.pinned.items():
-        assert read(url, "bars_ohlcv_at(%s)", name) == state
-
-
-def pin(url: str, name: str) -> None:
-    session = ReconnectingSession(url)
-    try:
-        pins.make(session, name)
-    finally:
-        session.close()
+            assert read(reader, "bars_ohlcv") == oracle.now
+            oracle.asked[settled(asker)] = dict(oracle.now)
+        for moment, state in oracle.asked.items():
+            assert read(reader, "bars_ohlcv_as_of(%s)", moment) == state
+        for name, state in oracle.pinned.items():
+            assert read(reader, "bars_ohlcv_at(%s)", name) == state
 
 
 def expected(
@@ -301,33 +299,35 @@ def test_no_instant_moves_while_several_write(database_url: str) -> None:
                         failures.append(error)
                         return
 
-    def ask() -> None:
+    def ask(reader: psycopg.Connection[Any], asker: ReconnectingSession) -> None:
         number = 0
         while not stop.is_set():
             number += 1
             try:
                 if number % 3:
-                    moment = settled(url)
-                    seen.append(("bars_ohlcv_as_of(%s)", moment, {}))
-                    seen[-1] = (*seen[-1][:2], read(url, "bars_ohlcv_as_of(%s)", moment))
+                    moment = settled(asker)
+                    state = read(reader, "bars_ohlcv_as_of(%s)", moment)
+                    seen.append(("bars_ohlcv_as_of(%s)", moment, state))
                 else:
-                    pin(url, f"pin{number}")
-                    state = read(url, "bars_ohlcv_at(%s)", f"pin{number}")
+                    pins.make(asker, f"pin{number}")
+                    state = read(reader, "bars_ohlcv_at(%s)", f"pin{number}")
                     seen.append(("bars_ohlcv_at(%s)", f"pin{number}", state))
             except BaseException as error:
                 failures.append(error)
                 return
 
-    writers = [threading.Thread(target=write, args=(seed,)) for seed in range(4)]
-    asker = threading.Thread(target=ask)
-    for thread in (*writers, asker):
-        thread.start()
-    for thread in writers:
-        thread.join()
-    stop.set()
-    asker.join()
-    assert failures == []
-    assert len(seen) > 10
-    moved = [(where, at) for where, at, state in seen if read(url, where, at) != state]
-    assert moved == []
-    assert read(url, "bars_ohlcv_as_of(%s)", settled(url)) == stored(url)
+    with reading(url) as reader, closing(ReconnectingSession(url)) as asker:
+        writers = [threading.Thread(target=write, args=(seed,)) for seed in range(4)]
+        asking = threading.Thread(target=ask, args=(reader, asker))
+        for thread in (*writers, asking):
+            thread.start()
+        for thread in writers:
+            thread.join()
+        stop.set()
+        asking.join()
+        assert failures == []
+        assert len(seen) > 10
+        moved = [(where, at) for where, at, state in seen if read(reader, where, at) != state]
+        assert moved == []
+        last = read(reader, "bars_ohlcv_as_of(%s)", settled(asker))
+        assert last == read(reader, "bars_ohlcv")
