@@ -31,7 +31,7 @@ from loader.results import FileResult, LoadResult, noted
 from loader.results.events import Event, FileDone, FileNote
 from loader.settings import Settings
 from tests.conftest import Ran, database, environment
-from tests.support.both_ways import ODD, Way, frame, symbol, written
+from tests.support.both_ways import Way, check_same, frame, of_all_kinds, symbol, written
 from tests.support.heeding import heeding
 from tests.support.sql import fetch
 
@@ -118,28 +118,12 @@ def test_odd_and_plain_files_come_out_as_from_one_worker(
     tmp_path: Path,
     asked: list[tuple[Process, Asked]],
 ) -> None:
-    plain = [written(tmp_path, n, frame(symbol(n), rows=1 + n % 30)) for n in range(30)]
-    odd = [written(tmp_path, 100 + n, table(symbol(100 + n))) for n, table in
-           enumerate(ODD.values())]  # fmt: skip
-    text = []
-    for n in range(20):
-        table = frame(symbol(200 + n)) if n % 7 else frame(symbol(200 + n), volume=-1.0)
-        table.write_csv(tmp_path / f"{200 + n}.csv")
-        text.append(str(tmp_path / f"{200 + n}.csv"))
-    (tmp_path / "empty.csv").write_text("")
-    files = [*plain[:20], *odd[:25], *text, *plain[20:], str(tmp_path / "empty.csv"), *odd[25:]]
+    plain, odd, text = of_all_kinds(tmp_path, 30)
+    files = [*plain[:20], *odd[:25], *text, *plain[20:], *odd[25:]]
     with database(server_url, template) as other:
         one, two = Way(other), Several(database_url)
         first, second = one.load(files), two.load(files)
-        assert [replace(file, file_id=None) for file in second.files] == [
-            replace(file, file_id=None) for file in first.files
-        ]
-        assert [Counter(map(str, rows)) for rows in two.books(second)] == [
-            Counter(map(str, rows)) for rows in one.books(first)
-        ]
-        assert [Counter(map(str, rows)) for rows in two.store()] == [
-            Counter(map(str, rows)) for rows in one.store()
-        ]
+        check_same(one, first, two, second)
         assert two.told() == one.told()
         assert sum(len(question.sources) for _, question in asked) > 10
         assert first.counts.rejected > 0

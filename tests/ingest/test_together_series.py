@@ -83,6 +83,18 @@ def test_days_that_lie_between_others(
     assert ways([written(tmp_path, 30, dearer(frame("AAPL", day(5), rows=30), 5))]) == 0
 
 
+def test_each_file_between_others_is_looked_at_by_itself(
+    ways: Callable[..., int], database_url: str, tmp_path: Path
+) -> None:
+    """How many series of a file the guard looks at does not depend on the files before it."""
+    order = [0, 9, 5, 1, 2, 6]
+    tables = [dearer(of_several(range(70), day(n), rows=22), n) for n in order]
+    tables[-1] = dearer(of_several(range(70), day(6), rows=22), 5)  # as day 5
+    assert ways([written(tmp_path, n, table) for n, table in enumerate(tables)]) == 4
+    states = "SELECT array_agg(state ORDER BY id) FROM job_run_files"
+    assert fetch(database_url, states) == [([*["loaded"] * 5, "refused"],)]
+
+
 def test_two_workers_with_the_same_symbols(database_url: str, tmp_path: Path) -> None:
     """Each one's days come between the other's: all are stored once, with nothing to report."""
     tables = [dearer(of_several(range(4), day(n), rows=9), n) for n in range(60)]

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -31,7 +30,7 @@ from loader.settings import Place, Settings
 from loader.settings.place import read
 from tests.conftest import CITUS, database
 from tests.ingest.test_workers import Loading, _states, cluster, held
-from tests.support.both_ways import ODD, Way, frame, symbol, written
+from tests.support.both_ways import Way, check_same, frame, of_all_kinds, symbol, written
 from tests.support.dask_cluster import Cluster
 from tests.support.sql import WAITING, fetch, wait_for
 
@@ -91,28 +90,12 @@ def test_many_small_files_come_out_as_from_one_worker(
     server_url: str, template: str, database_url: str, tmp_path: Path
 ) -> None:
     """Plain and odd ones, text and an empty one; then all of them again."""
-    plain = [written(tmp_path, n, frame(symbol(n), rows=1 + n % 30)) for n in range(60)]
-    odd = [written(tmp_path, 100 + n, table(symbol(100 + n))) for n, table in
-           enumerate(ODD.values())]  # fmt: skip
-    text = []
-    for n in range(20):
-        table = frame(symbol(200 + n)) if n % 7 else frame(symbol(200 + n), volume=-1.0)
-        table.write_csv(tmp_path / f"{200 + n}.csv")
-        text.append(str(tmp_path / f"{200 + n}.csv"))
-    (tmp_path / "empty.csv").write_text("")
-    files = [*plain, *odd[:25], *text, str(tmp_path / "empty.csv"), *odd[25:]]
+    plain, odd, text = of_all_kinds(tmp_path, 60)
+    files = [*plain, *odd[:25], *text, *odd[25:]]
     with database(server_url, template) as other:
         one, two = Way(other), Workers(database_url)
         first, second = one.load(files), two.load(files)
-        assert [replace(file, file_id=None) for file in second.files] == [
-            replace(file, file_id=None) for file in first.files
-        ]
-        assert [Counter(map(str, rows)) for rows in two.books(second)] == [
-            Counter(map(str, rows)) for rows in one.books(first)
-        ]
-        assert [Counter(map(str, rows)) for rows in two.store()] == [
-            Counter(map(str, rows)) for rows in one.store()
-        ]
+        check_same(one, first, two, second)
         assert told(two) == told(one)
     assert were_together(database_url) > 30
     again = two.load(files)

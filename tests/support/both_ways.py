@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,34 @@ def after_another_writer(
         yield from booked(*given)
 
     return meanwhile
+
+
+def check_same(one: Way, first: LoadResult, two: Way, second: LoadResult) -> None:
+    """That two ways to load files come out alike: their results in one order, rows in any."""
+    assert [replace(file, file_id=None) for file in second.files] == [
+        replace(file, file_id=None) for file in first.files
+    ]
+    for mine, others in ((two.books(second), one.books(first)), (two.store(), one.store())):
+        assert [Counter(map(str, rows)) for rows in mine] == [
+            Counter(map(str, rows)) for rows in others
+        ]
+
+
+def of_all_kinds(folder: Path, plain: int) -> tuple[list[str], list[str], list[str]]:
+    """So many plain files, odd ones, and text: some of it with rejects, and an empty file."""
+    tables = [frame(symbol(n), rows=1 + n % 30) for n in range(plain)]
+    odd = [table(symbol(100 + n)) for n, table in enumerate(ODD.values())]
+    text = []
+    for n in range(20):
+        table = frame(symbol(200 + n)) if n % 7 else frame(symbol(200 + n), volume=-1.0)
+        table.write_csv(folder / f"{200 + n}.csv")
+        text.append(str(folder / f"{200 + n}.csv"))
+    (folder / "empty.csv").write_text("")
+    return (
+        [written(folder, n, table) for n, table in enumerate(tables)],
+        [written(folder, 100 + n, table) for n, table in enumerate(odd)],
+        [*text, str(folder / "empty.csv")],
+    )
 
 
 def written(folder: Path, number: int, table: pl.DataFrame) -> str:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: again: 4 at first, four times as many each time, at most 256.
 _ALONE, _MOST_ALONE = 4, 256
 #: Of what is left, one of several workers takes this part of its own share at most, or a few.
-_SHARE, _FEW = 2, 8
+SHARE, FEW = 2, 8
 #: So many times as many files are taken together as before, as long as that goes.
 _MORE = 4
 
@@ -51,7 +51,7 @@ class Turns:
         with self._lock:
             left = len(self._left)
             if self._workers > 1:
-                most = min(most, max(_FEW, left // (_SHARE * self._workers)))
+                most = min(most, max(FEW, left // (SHARE * self._workers)))
             return [self._left.popleft() for _ in range(min(most, left))]
 
     def give_back(self, sources: Sequence[tuple[int, Source]]) -> None:

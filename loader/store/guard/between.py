@@ -9,7 +9,7 @@ from loader.bars import SERIES
 from loader.check.guard.factors import LEAST
 from loader.db.arrow import Connection
 from loader.results.history import SeriesHistory
-from loader.store.guard.counts import LISTED
+from loader.store.guard import counts
 from loader.store.guard.search import shifted
 
 
@@ -44,8 +44,4 @@ def listed(series: pl.DataFrame) -> tuple[SeriesHistory, ...]:
     """Those of the series (`bars.SERIES`, rows) that a result lists."""
     if series.is_empty():
         return ()
-    most = series.sort("rows", *SERIES, descending=[True, False, False, False]).head(LISTED)
-    return tuple(
-        SeriesHistory(provider, symbol, interval, changed=0, inserted_between=rows, gone=0)
-        for provider, symbol, interval, rows in most.select(*SERIES, "rows").iter_rows()
-    )
+    return counts.listed(series.with_columns(changed=0, between="rows", gone=0))

@@ -52,12 +52,10 @@ def signs(
     seen: list[Sign] = []
     changed = pl.col("old_open").is_not_null() & pl.col("group").is_in(list(dense))
     told = chosen.rows.filter(changed)
-    losses: list[Lost] = []
-    if told.height:
-        losses = [each for each in lost(told) if _is_most(chosen.groups[each.group])]
-        seen += factors(told)
-        dense = (dense - {sign.group for sign in seen}) & _moved(chosen.rows)
-    if dense and told.height:
+    losses = [each for each in lost(told) if _is_most(chosen.groups[each.group])]
+    seen += factors(told)
+    dense = (dense - {sign.group for sign in seen}) & _moved(chosen.rows)
+    if dense:
         seen += differences(told.filter(pl.col("group").is_in(list(dense))))
         dense -= {sign.group for sign in seen}
     if dense:

@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from queue import SimpleQueue
-from typing import Final
 
 from distributed import Client, Future
 
 from loader.ingest.run import LoadRun
 from loader.ingest.run.together import MOST
-from loader.ingest.run.turns import may_go_together
+from loader.ingest.run.turns import FEW, SHARE, may_go_together
 from loader.ingest.ways.processes.ahead import SMALL
 from loader.ingest.ways.workers import task
 from loader.lazy import dataclass
 from loader.read.sources import Source
-
-#: Of the small files that are left, a task has this part of one thread's share at most, or a few.
-_SHARE: Final = 2
-_FEW: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +86,8 @@ def shared_out(sizes: Sequence[int], numbers: range, threads: int | None) -> Ite
     that no thread waits long for another, but a few if the run has many. Without `threads`, one
     file each."""
     left = sum(sizes[n] <= SMALL for n in numbers)
-    share = _SHARE * (threads or len(sizes))
-    few = min(_FEW, len(sizes) // share) if threads else 1
+    share = SHARE * (threads or len(sizes))
+    few = min(FEW, len(sizes) // share) if threads else 1
     first = numbers.start
     while first < numbers.stop:
         most = min(MOST, max(few, left // share, 1))
