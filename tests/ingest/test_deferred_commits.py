@@ -58,7 +58,7 @@ def test_a_file_that_a_crash_took_back_is_not_said_to_be_loaded(
     lazy_server: tuple[str, Server], tmp_path: Path
 ) -> None:
     url, server = lazy_server
-    for names in ("ABC", "GHI", "JKL"):  # a busy machine may flush the log by chance
+    for names in ("ABC", "GHI", "JKL"):  # something else may flush the log
         files = written(tmp_path, names)
         result, stored = crashed(url, server, files)
         told = {Path(file.path).stem: file for file in result.files}

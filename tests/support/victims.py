@@ -120,12 +120,17 @@ class Server:
         return found
 
     def kill(self, how: signal.Signals, *, children: bool) -> None:
-        """Sends the postmaster a signal, and its `children` too; waits until it is gone."""
+        """Sends the postmaster a signal, and its `children` too; waits until it is gone.
+
+        All of them stop before the first dies, as in a crash of the machine. A backend that sees
+        the postmaster's death drops its temporary tables, and the commit of that flushes the log.
+        """
         processes = self.processes
         postmaster = Path(f"/proc/{processes[0]}/stat")
-        for pid in processes[: None if children else 1]:
-            with suppress(ProcessLookupError):
-                os.kill(pid, how)
+        for signum in (signal.SIGSTOP, how) if children else (how,):
+            for pid in processes[: None if children else 1]:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signum)
         while self.pid_file.exists() and _text(postmaster) and ") Z " not in _text(postmaster):
             time.sleep(0.01)
 
