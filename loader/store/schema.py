@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 #: Every revision, oldest first; a test compares them with `migrations/versions`.
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 #: Not alembic's own name, so that a neighbour's `alembic_version` is never mistaken for ours.
 VERSION_TABLE: Final = "mdload_alembic_version"
 

@@ -17,17 +17,17 @@ def test_an_empty_database_then_one_that_is_there(
 ) -> None:
     first = mdload("--database", empty_url, "migrate")
     assert (first.code, first.err) == (0, "")
-    assert first.out.endswith("(--database): from nothing to revision 0007\n")
+    assert first.out.endswith("(--database): from nothing to revision 0008\n")
     again = mdload("migrate", env={"MDLOAD_DATABASE_URL": empty_url})
     assert (again.code, again.err) == (0, "")
-    assert again.out.endswith("(MDLOAD_DATABASE_URL): already at the newest revision, 0007\n")
+    assert again.out.endswith("(MDLOAD_DATABASE_URL): already at the newest revision, 0008\n")
 
 
 def test_json(forked: Callable[..., Any], empty_url: str) -> None:
     said = [forked("--database", empty_url, "migrate", "--json").json() for _ in range(2)]
     assert [(s["from"], s["to"], s["applied"], s["notices"]) for s in said] == [
-        (None, "0007", ["0001", "0002", "0003", "0004", "0005", "0006", "0007"], []),
-        ("0007", "0007", [], []),
+        (None, "0008", ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"], []),
+        ("0008", "0008", [], []),
     ]
 
 
@@ -37,7 +37,7 @@ def test_sql_is_printed_and_nothing_touched(forked: Callable[..., Any], empty_ur
     assert schema.current(empty_url) is None
     with psycopg.connect(empty_url, autocommit=True) as connection:
         connection.execute(printed.out)
-    assert schema.current(empty_url) == "0007"
+    assert schema.current(empty_url) == "0008"
     assert forked("migrate", "--sql", "--json").json() == {"sql": printed.out}
 
 
@@ -56,7 +56,7 @@ def test_roles_are_printed(forked: Callable[..., Any], database_url: str) -> Non
 
 
 def test_the_embedded_server_needs_no_url(forked: Callable[..., Any]) -> None:
-    assert "from nothing to revision 0007" in forked("migrate").out
+    assert "from nothing to revision 0008" in forked("migrate").out
 
 
 def test_a_database_of_a_newer_mdload(forked: Callable[..., Any], database_url: str) -> None:

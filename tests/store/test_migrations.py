@@ -20,7 +20,7 @@ from loader.errors import DatabaseError
 from loader.store import schema
 from tests.support.sql import WAITING
 
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
 
 ROOT = Path(__file__).parents[2]
 TABLES = {
@@ -113,13 +113,40 @@ def test_up_down_and_up_again(empty_url: str) -> None:
     before = catalog(empty_url)
     assert schema.current(empty_url) is None
     assert schema.upgrade(empty_url) == REVISIONS
-    assert schema.current(empty_url) == "0007"
+    assert schema.current(empty_url) == "0008"
     assert relations(empty_url) == TABLES
     assert schema.upgrade(empty_url) == []
     assert schema.downgrade(empty_url, "base") == REVISIONS[::-1]
     assert catalog(empty_url) == before
     assert schema.upgrade(empty_url) == REVISIONS
     assert relations(empty_url) == TABLES
+
+
+def storage(url: str) -> list[str]:
+    """The storage parameters of the bars."""
+    with psycopg.connect(url) as connection:
+        query = "SELECT reloptions FROM pg_class WHERE oid = 'bars_ohlcv'::regclass"
+        ((options,),) = connection.execute(query).fetchall()
+    return list(options or [])
+
+
+def test_pages_of_bars_keep_room_for_restated_ones(empty_url: str) -> None:
+    schema.upgrade(empty_url, "0007")
+    assert storage(empty_url) == []
+    assert schema.upgrade(empty_url) == ["0008"]
+    assert storage(empty_url) == ["fillfactor=97"]
+    schema.downgrade(empty_url, "0007")
+    assert storage(empty_url) == []
+
+
+def test_the_owner_decides_how_full_pages_are(empty_url: str) -> None:
+    schema.upgrade(empty_url, "0007")
+    own = ["autovacuum_vacuum_scale_factor=0.01", "fillfactor=70"]
+    with psycopg.connect(empty_url) as connection:
+        connection.execute(f"ALTER TABLE bars_ohlcv SET ({', '.join(own)})")
+    for move in (schema.upgrade, lambda url: schema.downgrade(url, "0007")):
+        move(empty_url)
+        assert storage(empty_url) == own
 
 
 def test_neighbours_are_untouched(empty_url: str) -> None:
@@ -178,7 +205,7 @@ def test_several_at_once_are_one_after_the_other(empty_url: str) -> None:
             time.sleep(0.02)
         gate.execute("SELECT pg_advisory_unlock(%s)", [schema.LOCK])
         said = sorted(migrator.communicate()[0] for migrator in migrators)
-    assert said == ["['0001', '0002', '0003', '0004', '0005', '0006', '0007']\n", "[]\n", "[]\n"]
+    assert said == [f"{REVISIONS}\n", "[]\n", "[]\n"]
 
 
 def test_tables_go_to_the_current_schema(empty_url: str) -> None:

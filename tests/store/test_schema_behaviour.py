@@ -41,6 +41,12 @@ def test_updated_at_moves_only_with_the_values(connection: Connection) -> None:
     connection.execute("UPDATE bars_ohlcv SET vwap = 186")
     assert one(connection, stamps)[0] == created
     assert one(connection, stamps)[1] > created
+    # Whatever a statement gives for it: the time of its transaction.
+    for given in ("'2001-01-01Z'", "now()", "NULL", "DEFAULT"):
+        before = one(connection, stamps)[1]
+        connection.execute(f"UPDATE bars_ohlcv SET vwap = vwap + 1, updated_at = {given}")
+        assert one(connection, stamps)[1] > before
+    assert one(connection, "SELECT updated_at > now() - interval '1 minute' FROM bars_ohlcv")
 
 
 @pytest.mark.parametrize(

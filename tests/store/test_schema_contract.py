@@ -281,7 +281,8 @@ INDEXES = {
 
 TRIGGERS = {
     "bars_ohlcv_updated_at": (
-        "BEFORE UPDATE ON bars_ohlcv FOR EACH ROW WHEN ((old.* IS DISTINCT FROM new.*)) "
+        "BEFORE UPDATE ON bars_ohlcv FOR EACH ROW "
+        "WHEN (((new.updated_at IS DISTINCT FROM now()) AND (old.* IS DISTINCT FROM new.*))) "
         "EXECUTE FUNCTION mdload_touch_updated_at()"
     ),
     "job_runs_updated_at": (

@@ -33,7 +33,7 @@ def test_a_database_at_head_is_taken(database_url: str) -> None:
 
 def test_an_empty_database_is_refused(empty_url: str) -> None:
     error = refused(empty_url)
-    assert str(error).endswith("has no tables of mdload yet; this mdload needs revision 0007")
+    assert str(error).endswith("has no tables of mdload yet; this mdload needs revision 0008")
     assert error.hint == "run: mdload migrate"
     assert error.exit_code == 5
 
@@ -46,9 +46,9 @@ def test_an_open_transaction_survives_the_question(empty_url: str) -> None:
 
 
 def test_an_older_database_is_refused(database_url: str) -> None:
-    newer = replace(schema.PLAIN, revisions=(*schema.REVISIONS, "0008"))
+    newer = replace(schema.PLAIN, revisions=(*schema.REVISIONS, "0009"))
     error = refused(database_url, newer)
-    assert str(error).endswith("has schema revision 0007; this mdload needs revision 0008")
+    assert str(error).endswith("has schema revision 0008; this mdload needs revision 0009")
     assert error.hint == "run: mdload migrate"
 
 
@@ -57,7 +57,7 @@ def test_a_newer_database_is_refused_and_left_alone(database_url: str) -> None:
         connection.execute("UPDATE mdload_alembic_version SET version_num = '0042'")
     error = refused(database_url)
     assert str(error).endswith(
-        "has schema revision 0042, which is newer than this mdload knows (0007)"
+        "has schema revision 0042, which is newer than this mdload knows (0008)"
     )
     assert error.hint == "run: pip install --upgrade mdload"
     for change in (
@@ -76,18 +76,10 @@ def test_a_service_file_names_a_database(
     settings = [f"{name}={value}" for name, value in conninfo_to_dict(empty_url).items()]
     service.write_text("\n".join(["[store]", *settings]) + "\n")
     monkeypatch.setenv("PGSERVICEFILE", str(service))
-    assert schema.upgrade("postgresql:///?service=store") == [
-        "0001",
-        "0002",
-        "0003",
-        "0004",
-        "0005",
-        "0006",
-        "0007",
-    ]
-    assert schema.current("service=store") == "0007"
+    assert schema.upgrade("postgresql:///?service=store") == [*schema.REVISIONS]
+    assert schema.current("service=store") == "0008"
     monkeypatch.setenv("PGSERVICE", "store")
-    assert schema.current("postgresql://") == "0007"
+    assert schema.current("postgresql://") == "0008"
 
 
 @pytest.mark.skipif(bool(TIMESCALE), reason="that server is reached over TCP")
@@ -96,8 +88,8 @@ def test_a_socket_in_a_folder_with_a_space_and_a_percent(empty_url: str, tmp_pat
     folder = tmp_path / "100% mine"
     folder.symlink_to(str(parts["host"]))
     url = f"postgresql://{parts['user']}@/{parts['dbname']}?host={quote(str(folder), safe='')}"
-    assert schema.upgrade(url) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
-    assert schema.current(url) == "0007"
+    assert schema.upgrade(url) == [*schema.REVISIONS]
+    assert schema.current(url) == "0008"
 
 
 def test_no_server(tmp_path: Path) -> None:

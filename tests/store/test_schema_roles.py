@@ -108,10 +108,10 @@ def test_owner_migrates_and_cleans_up(as_role: dict[str, Connection], database_u
     as_role["mdload_owner"].execute(WAIVES)
     assert as_role["mdload_owner"].execute("DELETE FROM job_runs").rowcount == 1
     url = f"{database_url}&options=-crole%3Dmdload_owner"
-    assert schema.downgrade(url, "base") == ["0007", "0006", "0005", "0004", "0003", "0002", "0001"]
+    assert schema.downgrade(url, "base") == [*schema.REVISIONS][::-1]
     notices: list[str] = []
     done = schema.upgrade(url, notice=notices.append)
-    assert done == ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+    assert done == [*schema.REVISIONS]
     told = "no policy compresses bars_ohlcv, because its owner may not log in: "
     assert [notice.startswith(told) for notice in notices] == ([True] if TIMESCALE else [])
 

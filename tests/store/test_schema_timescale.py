@@ -26,22 +26,14 @@ def timescale_url(server_url: str) -> Iterator[str]:
 
 
 def test_up_down_and_up_again_with_timescaledb(timescale_url: str) -> None:
-    assert schema.upgrade(timescale_url) == ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+    assert schema.upgrade(timescale_url) == [*schema.REVISIONS]
     undone = schema.downgrade(timescale_url, "base")
-    assert undone == ["0007", "0006", "0005", "0004", "0003", "0002", "0001"]
+    assert undone == [*schema.REVISIONS][::-1]
     with psycopg.connect(timescale_url) as connection:
         left = connection.execute("SELECT * FROM timescaledb_information.hypertables")
         assert left.fetchall() == []
     notices: list[str] = []
-    assert schema.upgrade(timescale_url, notice=notices.append) == [
-        "0001",
-        "0002",
-        "0003",
-        "0004",
-        "0005",
-        "0006",
-        "0007",
-    ]
+    assert schema.upgrade(timescale_url, notice=notices.append) == [*schema.REVISIONS]
     assert notices == []
     with psycopg.connect(timescale_url, autocommit=True) as connection:
         assert connection.execute("""

@@ -84,6 +84,30 @@ def test_the_migration_makes_a_compressed_hypertable() -> None:
     assert jobs == [{"after": "90 days"}]
 
 
+@pytest.mark.parametrize("chunks", [0, 1])
+def test_room_on_pages_is_for_hypertables_without_chunks(chunks: int) -> None:
+    """Each chunk would be locked; those that are made later are like their hypertable."""
+    older, newest = schema.offline_sql().split("-- Running upgrade 0007 -> 0008")
+    bar = (
+        "INSERT INTO bars_ohlcv"
+        " SELECT 'p', 'A', '1d', ts, 1, 1, 1, 1 FROM unnest($1::timestamptz[]) AS ts"
+    )
+    *_, moved, _, found = run(
+        "CREATE EXTENSION timescaledb", older, (bar, [["2020-01-02Z"] * chunks]), newest,
+        "UPDATE bars_ohlcv SET close = 2, updated_at = '2001-01-01Z'"
+        " RETURNING updated_at > now() - interval '1h' AS now",
+        (bar, [["2024-01-02Z"]]),
+        "SELECT c.reloptions, pg_get_triggerdef(t.oid) LIKE '% now()%' AS asks"
+        " FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid"
+        " LEFT JOIN pg_inherits i ON i.inhrelid = c.oid"
+        " WHERE 'bars_ohlcv'::regclass IN (c.oid, i.inhparent)"
+        " AND t.tgname = 'bars_ohlcv_updated_at'",
+    )  # fmt: skip
+    assert moved == [{"now": True}] * chunks
+    expected = {"reloptions": None if chunks else ["fillfactor=97"], "asks": not chunks}
+    assert found == [expected] * (2 + chunks)
+
+
 def test_the_merge_into_compressed_chunks() -> None:
     """Two bars changed, one equal, one new: three statements, and what they count."""
     always = ["0001-01-01T00:00:00Z", "9999-01-01T00:00:00Z"]
