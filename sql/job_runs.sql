@@ -13,8 +13,8 @@ RETURNING id
 -- job's name and the mode, or no row when the run is no longer running. $1 run, $2-$8 rows read, inserted, updated, unchanged,
 -- duplicate, skipped, failed, $9 symbols (JSON array), $10 first ts, $11 last ts.
 -- If $13 is a kind of load, it records the load as load_record does, in the same round trip: $14 file, $15 deleted,
--- $16 known at. It locks the run's row, and only then waits for readers that settle the store: run it last in its
--- transaction.
+-- $16 known at. Of those that changed nothing it records rollbacks alone: what they undid is undone. It locks the run's row,
+-- and only then waits for readers that settle the store: run it last in its transaction.
 WITH counted AS (
 UPDATE job_runs
    SET rows_read = rows_read + CAST($2 AS bigint),
@@ -40,7 +40,7 @@ RETURNING id, job_name, mode
 ), held AS MATERIALIZED (
     SELECT pg_advisory_xact_lock_shared(120278083395941), id, mode FROM counted
      WHERE CAST($13 AS text) IS NOT NULL
-       AND CAST($3 AS bigint) + CAST($4 AS bigint) + CAST($15 AS bigint) > 0
+       AND (CAST($3 AS bigint) + CAST($4 AS bigint) + CAST($15 AS bigint) > 0 OR $13 = 'rollback')
 ), loaded AS (
     INSERT INTO bars_loads (known_at, inserted, updated, deleted, run_id, file_id, kind)
     SELECT coalesce(CAST($16 AS timestamptz), greatest(clock_timestamp(),

@@ -28,8 +28,8 @@ def add_counts(
     max_ts: datetime | None,
     load: Load | None = None,
 ) -> None:
-    """Adds `counts` and `symbols` to the run and widens its span; records `load` if a bar changed.
-    It locks the run's row: call it last in its transaction.
+    """Adds `counts` and `symbols` to the run and widens its span; records `load` as `loads.record`
+    does. It locks the run's row: call it last in its transaction.
 
     Raises:
         Contended: another load began in the same microsecond; run the transaction again.

@@ -33,7 +33,8 @@ class Load:
 
 
 def record(session: Executor, load: Load, counts: Counts, run_id: int | None = None) -> None:
-    """Records the load where `counts` or `load` say that a bar was changed.
+    """Records the load where `counts` or `load` say that a bar was changed, and any rollback: what
+    it undid is undone, also where others had left it nothing to change.
 
     It is the last statement of the transaction, after those that waited for other writers: so it
     is known after theirs. With a run's counts, `add_counts` does it in the same round trip.
@@ -42,7 +43,7 @@ def record(session: Executor, load: Load, counts: Counts, run_id: int | None = N
         Contended: another transaction began in the same microsecond; run this one again. The commit
             may be what raises it.
     """
-    if counts.inserted or counts.updated or load.deleted:
+    if counts.inserted or counts.updated or load.deleted or load.kind == "rollback":
         session.last(
             "load_record", load.kind, run_id, load.file_id, counts.inserted, counts.updated,
             load.deleted, load.known_at,

@@ -139,7 +139,8 @@ class Oracle:
             if own[-1][0] != run:
                 return None
             while own and own[-1][0] == run:
-                after[key] = own.pop()[2]
+                own.pop()
+            after[key] = own[-1][3] if own else None
         return after
 
 
@@ -181,7 +182,18 @@ WRITTEN_AGAIN = [
     ("load", {at("A", 4): 10.5}), ("rollback", 3),
 ]  # fmt: skip
 
+#: A rollback that has nothing to change counts as one all the same: the fourth, of the second one.
+NOTHING_LEFT = [
+    ("load", {at("A", 0): 10.0}),
+    ("rollback", 0), ("rollback", 1),
+    ("load", {at("A", 0): 10.0}),
+    ("rollback", 0), ("rollback", 2),
+]  # fmt: skip
 
+
+@example(steps=[*NOTHING_LEFT, ("rollback", 2)], packed=False)
+@example(steps=[*NOTHING_LEFT, ("rollback", 1)], packed=False)
+@example(steps=[*NOTHING_LEFT, ("rollback", 5), ("rollback", 2)], packed=False)
 @example(steps=WRITTEN_AGAIN, packed=False)
 @example(steps=STILL_THERE, packed=False)
 @example(steps=BOTH_UNDONE, packed=False)
