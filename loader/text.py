@@ -99,6 +99,8 @@ def visible(text: str, keep: str = "\n") -> str:
 
 def visible_json(document: str) -> str:
     """A JSON document that says the same, with JSON's own escapes for such characters."""
+    if document.isascii() and document.replace("\n", "").isprintable():
+        return document
 
     def escaped(found: re.Match[str]) -> str:
         return json.dumps(found[0])[1:-1]

@@ -32,7 +32,7 @@ def text_encoding(head: bytes) -> str:
 
 def printable(name: str) -> str:
     """`name` without what would move a cursor or break UTF-8; such characters become `?`."""
-    return "".join(c if c.isprintable() else "?" for c in name)
+    return name if name.isprintable() else "".join(c if c.isprintable() else "?" for c in name)
 
 
 #: Encodings by the names of iconv, those of several bytes first.

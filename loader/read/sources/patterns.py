@@ -103,7 +103,7 @@ def _paths(pattern: str, stack: ExitStack) -> list[tuple[Place, str]]:
             return [(_spool(pipe, stack), printable(pattern))]
     if not stat.S_ISREG(mode):
         raise UnreadableFile.of(pattern, "is neither a file nor a folder nor a pipe")
-    return _named([path])
+    return [(path, printable(str(path)))]
 
 
 def _kept(at: objects.ObjectPath, stack: ExitStack) -> tuple[Place, str]:
