@@ -83,7 +83,9 @@ def backfill(
 
     memory.arrange()
     running = _processes(given, sources) if plan is None else []
-    ask_ahead(ctx)  # while Polars and the rest are imported
+    if url := ask_ahead(ctx):  # while Polars and the rest are imported
+        for process in running:
+            process.expect(url)
     from loader.cli.course import Course
     from loader.cli.store import store
     from loader.cli.views.load import print_load, summary

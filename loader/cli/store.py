@@ -38,9 +38,10 @@ def store(
         yield chosen.url
 
 
-def ask_ahead(ctx: Context) -> None:
+def ask_ahead(ctx: Context) -> str | None:
     """Lets the driver of a load ask a server of the user's own what it needs to know of it, beside
-    whatever comes next. Opening the database then reports what is wrong."""
+    whatever comes next. Opening the database then reports what is wrong. Gives the URL; None for
+    the embedded server."""
     from loader.db.adbc import learn_ahead
     from loader.db.target import named
     from loader.errors import MdloadError
@@ -48,6 +49,8 @@ def ask_ahead(ctx: Context) -> None:
     with suppress(MdloadError):
         if chosen := named(ctx.database, ctx.configured):
             learn_ahead(chosen.url)
+            return chosen.url
+    return None
 
 
 def require_database(ctx: Context) -> None:

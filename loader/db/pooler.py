@@ -177,6 +177,11 @@ def _server(connection: psycopg.Connection[Any]) -> str:
     return f"connect to the server itself: {f'host={host} ' if host else ''}port={port}"
 
 
+def trust(given: str, sessions: int) -> None:
+    """Takes over from another process of this machine what `check` has found there."""
+    _known[given] = max(_known.get(given, 0), sessions)
+
+
 def is_known(given: str, sessions: int = FEWEST) -> bool:
     """Whether `check` has found that `given` leads to `sessions` sessions that stay whole."""
     return _known.get(given, 0) >= sessions

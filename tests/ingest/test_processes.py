@@ -439,6 +439,35 @@ def test_a_process_that_does_not_pay_is_ended(database_url: str, tmp_path: Path)
     assert [process._process.poll() for process in running] == [-9, -9]
 
 
+@pytest.mark.parametrize("other", [None, "postgresql://127.0.0.1:1/x", "postgresql://[/x", "="])
+def test_a_process_may_hear_of_the_database_before_the_load(
+    database_url: str, tmp_path: Path, asked: list[tuple[Process, Asked]], other: str | None
+) -> None:
+    """It learns what it can meanwhile; the load goes to the database of the brief."""
+    process = Process()
+    process.expect(other or database_url)
+    files = [written(tmp_path, n, frame(symbol(n))) for n in range(20)]
+    with find(files) as sources:
+        result = chosen.load(Settings(workers=2), database_url, sources, running=[process])
+    assert (result.status, result.counts.inserted) == ("success", 20 * ROWS)
+    assert {each for each, _ in asked} == {process}
+
+
+def test_a_process_that_ended_early_may_hear_of_the_database(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ahead, "FILES", 2)
+    monkeypatch.setattr(ahead, "processors", lambda: 2)
+    process = Process()
+    process._process.kill()
+    process._process.wait()
+    process.expect(database_url)
+    files = [written(tmp_path, n, frame(symbol(n))) for n in range(20)]
+    with find(files) as sources:
+        result = chosen.load(Settings(workers=2), database_url, sources, running=[process])
+    assert (result.status, result.counts.inserted) == ("success", 20 * ROWS)
+
+
 @linux
 def test_a_command_that_ends_before_its_load_ends_its_process(
     folder: Path, tmp_path: Path, mdload: Mdload

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 #: If none of some files could be loaded together, the next ones load one by one before it is tried
 #: again: 4 at first, four times as many each time, at most 256.
 _ALONE, _MOST_ALONE = 4, 256
-#: Of what is left, one of several workers takes this part of its own share at most, or a few.
-SHARE, FEW = 2, 8
+#: Of what is left, one of several workers takes its own share at most, or a few.
+FEW = 8
 #: So many times as many files are taken together as before, as long as that goes.
 _MORE = 4
 
@@ -51,7 +51,7 @@ class Turns:
         with self._lock:
             left = len(self._left)
             if self._workers > 1:
-                most = min(most, max(FEW, left // (SHARE * self._workers)))
+                most = min(most, max(FEW, left // self._workers))
             return [self._left.popleft() for _ in range(min(most, left))]
 
     def give_back(self, sources: Sequence[tuple[int, Source]]) -> None:
@@ -100,11 +100,13 @@ class Way:
         load_file: loads one of them.
         together: loads the first of some, see `first_together`; None for that one.
         begin: called before the first of them; whether there is anything for it to load by then.
+        most: how many of the first it takes together.
     """
 
     load_file: Callable[[LoadRun, Source], FileResult]
     together: Callable[[LoadRun, Sequence[Source]], list[FileResult]] | None = None
     begin: Callable[[Turns], bool] = lambda turns: True
+    most: int = 1
 
 
 def load_in_turn(run: LoadRun, turns: Turns, way: Way, pace: Pace | None = None) -> None:
@@ -114,7 +116,7 @@ def load_in_turn(run: LoadRun, turns: Turns, way: Way, pace: Pace | None = None)
     if not way.begin(turns):
         return
     together_first = way.together or first_together
-    pace = pace or Pace()
+    pace = pace or Pace(way.most)
     while taken := turns.take(pace.most):
         done = together_first(run, [source for _, source in taken]) if pace.most > 1 else []
         turns.results.update((at, result) for (at, _), result in zip(taken, done, strict=False))

@@ -17,7 +17,12 @@ from contextlib import suppress
 from functools import partial
 from typing import IO, Any, Final, NoReturn
 
+from loader.db import pooler
+from loader.db.adbc import learn_ahead
 from loader.db.arrow import Connection
+from loader.db.conninfo import conninfo
+from loader.dialects.known import dialects
+from loader.errors import MdloadError
 from loader.ingest.attempts import load_file, was_not_loaded
 from loader.ingest.run import LoadRun
 from loader.ingest.run.turns import first_together
@@ -78,8 +83,17 @@ def _serve(asked: IO[bytes], answers: IO[bytes], lifeline: int) -> None:
     Raises:
         EOFError, BrokenPipeError: the parent is gone, or wants nothing more.
     """
-    mark, brief = pickle.load(asked)  # noqa: S301 - of the parent
+    with suppress(Exception):  # the first file meets it again
+        dialects()
+    first = pickle.load(asked)  # noqa: S301 - of the parent
+    if isinstance(first, str):
+        with suppress(MdloadError):  # the parent reports it
+            learn_ahead(first)  # while the parent begins the run
+        first = pickle.load(asked)  # noqa: S301
+    mark, brief = first
     assert isinstance(brief, Brief)
+    # The parent has opened the database, with as many sessions as the load takes.
+    pooler.trust(conninfo(brief.url), pooler.sessions_of(brief.settings.workers))
     events: list[Event] = []
     hours = Hours()
     run = brief.run(events.append, hours, partial(_MarkedRun, mark))

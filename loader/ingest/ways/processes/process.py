@@ -69,8 +69,13 @@ class Process:
                 return None
         return self._answers.read(len(READY)) == READY
 
+    def expect(self, url: str) -> None:
+        """Names the database of the load, if that is known before the brief."""
+        with suppress(Gone):  # `is_ready` says so
+            self._send(pickle.dumps(url))
+
     def brief(self, brief: bytes) -> None:
-        """Hands over the first message, see `child`.
+        """Hands over the load, see `child`.
 
         Raises:
             Gone: there is nobody to take it.

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from threading import Lock
+from typing import Final
 
 from loader.errors import Cancelled, DatabaseError, MdloadError
 from loader.ingest.attempts import load_file, recorded, recorded_for
-from loader.ingest.pipeline import HERE, side_by_side
+from loader.ingest.pipeline import side_by_side
 from loader.ingest.run import STOPPED, LoadRun
 from loader.ingest.run.apart import taken_over
-from loader.ingest.run.turns import Turns, Way, first_together
+from loader.ingest.run.turns import FEW, Turns, Way, first_together
 from loader.ingest.ways.processes import ahead
 from loader.ingest.ways.processes.brief import Asked, Brief
 from loader.ingest.ways.processes.process import Gone, Process
@@ -23,6 +24,9 @@ from loader.results import FileResult, Note
 from loader.results.events import FileDone, FileNote, FileStarted
 from loader.settings import Settings
 from loader.store.runs import ledger
+
+#: In a thread of this process. All files are small, and most go together.
+HERE: Final = Way(load_file, most=FEW)
 
 
 def processes_of(settings: Settings, sources: Sequence[Source]) -> int:
@@ -75,7 +79,8 @@ class Team:
         brief = Brief.of(run)
         away = [_Away(self, process, brief) for process in self._processes]
         ways = [HERE] * max(run.settings.workers - len(away), 1)
-        ways += [Way(each.load_file, each.together, each.begin) for each in away]
+        # More than here, so that they do not all come to commit their files at the same time.
+        ways += [Way(each.load_file, each.together, each.begin, 2 * FEW) for each in away]
         return side_by_side(run, sources, ways, self.stop)
 
     def stop(self) -> None:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from queue import SimpleQueue
+from typing import Final
 
 from distributed import Client, Future
 
 from loader.ingest.run import LoadRun
 from loader.ingest.run.together import MOST
-from loader.ingest.run.turns import FEW, SHARE, may_go_together
+from loader.ingest.run.turns import FEW, may_go_together
 from loader.ingest.ways.processes.ahead import SMALL
 from loader.ingest.ways.workers import task
 from loader.lazy import dataclass
 from loader.read.sources import Source
+
+#: Of what is left, a worker takes this part of its own share at most.
+_SHARE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ def shared_out(sizes: Sequence[int], numbers: range, threads: int | None) -> Ite
     that no thread waits long for another, but a few if the run has many. Without `threads`, one
     file each."""
     left = sum(sizes[n] <= SMALL for n in numbers)
-    share = SHARE * (threads or len(sizes))
+    share = _SHARE * (threads or len(sizes))
     few = min(FEW, len(sizes) // share) if threads else 1
     first = numbers.start
     while first < numbers.stop:
