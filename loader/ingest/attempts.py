@@ -21,8 +21,7 @@ from loader.errors import (
 from loader.ingest.file import FileWork
 from loader.ingest.run import STOPPED, LoadMode, LoadRun, Work
 from loader.ingest.run.apart import taken_over
-from loader.ingest.run.losses import Loss
-from loader.ingest.run.recognised import note_of
+from loader.ingest.run.recognised import note_again, note_of
 from loader.read.panics import panics
 from loader.read.sources import Identity, Source, content_hash, identity
 from loader.results import Counts, FileResult, FileState, Note
@@ -179,7 +178,8 @@ class _Attempts:
             return result
         self._asks_ledger = False
         if seen and seen.whole:
-            self._tell_of_changes(seen, lost)
+            again = note_again(seen, lost, of_dataset=others is not None)
+            self._run.emit(FileNote(self._source.name, again))
         before, run_id = self._run.earlier.get(self._source.name, (None, 0))
         if before not in (None, self._done.content_hash):
             note = f"changed since run {run_id} loaded it: loading it again"
@@ -190,20 +190,6 @@ class _Attempts:
             note = f"resuming after row {seen.rows_resumable:,}, where run {seen.run_id} stopped"
             self._run.emit(FileNote(self._source.name, Note("run", note)))
         return None
-
-    def _tell_of_changes(self, seen: ledger.Known, lost: Loss | None) -> None:
-        if lost is not None and lost.open:
-            why = f"{'its bars' if lost.whole else 'some of its bars'} are gone from the store"
-        elif seen.replaced_by:
-            why = f"run {seen.replaced_by} found another content under this path since"
-        elif seen.changed_by:
-            why = "bars of its symbols were changed since"
-        elif self._run.others is not None:
-            why = "rows of the dataset were changed since"
-        else:
-            why = "to delete the stored bars that it does not have"
-        note = f"loaded before by run {seen.run_id}, and again: {why}"
-        self._run.emit(FileNote(self._source.name, Note("run", note)))
 
     def _attempt(self) -> FileResult:
         if self._work is None or not self._work.ended:

@@ -15,11 +15,16 @@ from tests.support.both_ways import Way
 
 
 @pytest.fixture
-def ways(
-    server_url: str, template: str, database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., int]]:
-    """Loads files both ways, each into a database of its own, insists that all is alike, and gives
-    how many were loaded together."""
+def other_url(server_url: str, template: str) -> Iterator[str]:
+    """A second database, as `database_url`."""
+    with database(server_url, template) as url:
+        yield url
+
+
+@pytest.fixture
+def ways(other_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Loads files both ways: one by one into `other_url`, together into `database_url`. Insists
+    that all is alike, and gives how many were loaded together."""
     if CITUS:
         pytest.skip("not on Citus: files load one by one there")
     several = 0
@@ -38,22 +43,21 @@ def ways(
     monkeypatch.setattr(turns, "_ALONE", 1)
     monkeypatch.setattr(together, "loaded_together", counted)
     monkeypatch.setattr(turns, "first_together", chosen)
-    with database(server_url, template) as other:
-        alone, many = Way(other), Way(database_url)
+    alone, many = Way(other_url), Way(database_url)
 
-        def both(files: Sequence[str], **settings: Any) -> int:
-            nonlocal by_itself, several
-            several = 0
-            by_itself = True
-            one = alone.load(files, **settings)
-            by_itself = False
-            all_of_them = many.load(files, **settings)
-            assert [replace(file, file_id=None) for file in all_of_them.files] == [
-                replace(file, file_id=None) for file in one.files
-            ]
-            assert many.books(all_of_them) == alone.books(one)
-            assert many.store() == alone.store()
-            assert many.told() == alone.told()
-            return several
+    def both(files: Sequence[str], **settings: Any) -> int:
+        nonlocal by_itself, several
+        several = 0
+        by_itself = True
+        one = alone.load(files, **settings)
+        by_itself = False
+        all_of_them = many.load(files, **settings)
+        assert [replace(file, file_id=None) for file in all_of_them.files] == [
+            replace(file, file_id=None) for file in one.files
+        ]
+        assert many.books(all_of_them) == alone.books(one)
+        assert many.store() == alone.store()
+        assert many.told() == alone.told()
+        return several
 
-        yield both
+    return both

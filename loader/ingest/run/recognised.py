@@ -1,8 +1,9 @@
-"""Files with nothing to load: their content is loaded already, under the same settings."""
+"""What the ledger knows of a run's files: those with nothing to load, because their content is
+loaded already under the same settings; and why others are loaded again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final
@@ -37,19 +38,37 @@ def note_of(seen: ledger.Known, lost: Loss | None) -> Note:
     )
 
 
+def note_again(seen: ledger.Known, lost: Loss | None, *, of_dataset: bool = False) -> Note:
+    """Why a content is loaded again that was loaded whole. `of_dataset`: its rows are no bars."""
+    if lost is not None and lost.open:
+        why = f"{'its bars' if lost.whole else 'some of its bars'} are gone from the store"
+    elif seen.replaced_by:
+        why = f"run {seen.replaced_by} found another content under this path since"
+    elif seen.changed_by:
+        why = "bars of its symbols were changed since"
+    elif of_dataset:
+        why = "rows of the dataset were changed since"
+    else:
+        why = "to delete the stored bars that it does not have"
+    return Note("run", f"loaded before by run {seen.run_id}, and again: {why}")
+
+
 def recognised(
-    run: LoadRun, reader: Connection, files: Sequence[Hashed]
-) -> tuple[list[FileResult], int]:
+    run: LoadRun, reader: Connection, files: Sequence[Hashed], most: int
+) -> tuple[list[FileResult], list[Note | None]]:
     """The results of the first of the files, as far as they are recognised and all of their bars
-    are stored: asked for and recorded together. Without such, how many of the first the ledger does
-    not know at all.
+    are stored: asked for and recorded together. Without such, for each of the first that are to be
+    loaded, `most` at most, why that is again, or None for one that the ledger does not know.
 
     The answers are of one moment. What is loaded later, also of these files, is not in them.
 
     Raises:
         DatabaseError: the server refused, or went away.
     """
-    known, unknown = _known(run, reader, files)
+    answers = ledger.known(reader, [file.asked for file in files])
+    known = _known(run, reader, answers)
+    if not known:
+        return [], list(_to_load(run, reader, answers[:most]))
     results = []
     for file, seen in zip(files, known, strict=False):
         result = FileResult(file.source.name, "known", size_bytes=file.source.size_bytes)
@@ -60,21 +79,37 @@ def recognised(
         run.emit(FileStarted(result.path, result.size_bytes or 0))
         run.emit(FileNote(result.path, result.notes[0]))
         run.emit(FileDone(result))
-    return results, unknown
+    return results, []
 
 
 def _known(
-    run: LoadRun, reader: Connection, files: Sequence[Hashed]
-) -> tuple[list[ledger.Known], int]:
-    """What the ledger knows of the first ones, as far as the store has all that they say; and how
-    many of the first it does not know."""
-    answers = ledger.known(reader, [file.asked for file in files])
-    unknown = len(list(takewhile(lambda seen: seen is None, answers)))
+    run: LoadRun, reader: Connection, answers: Sequence[ledger.Known | None]
+) -> list[ledger.Known]:
+    """The first of the answers, as far as the store has all that they say."""
     stands = [seen for seen in takewhile(lambda seen: seen and seen.stands, answers) if seen]
-    # The ends of each file are looked for in few of the chunks or shards: one by one.
-    if not stands or reader.shards is not None or run.in_chunks(reader):
-        return [], unknown
-    return stands[: ledger.whole(reader, stands)], unknown
+    if not stands or _is_spread(run, reader):
+        return []
+    return stands[: ledger.whole(reader, stands)]
+
+
+def _is_spread(run: LoadRun, reader: Connection) -> bool:
+    """Whether the bars are in chunks or shards: the ends of a file are looked for in few of them,
+    one file at a time."""
+    return reader.shards is not None or run.in_chunks(reader)
+
+
+def _to_load(
+    run: LoadRun, reader: Connection, answers: Sequence[ledger.Known | None]
+) -> Iterator[Note | None]:
+    """For the first of the answers that ask for a load, whole, why it is again."""
+    for seen in () if _is_spread(run, reader) else answers:
+        if seen is None:
+            yield None
+            continue
+        lost = run.losses.of(reader, seen, in_chunks=False) if seen.stands else None
+        if not seen.whole or (seen.stands and not (lost and lost.open)):
+            return
+        yield note_again(seen, lost)
 
 
 def _recorded(run: LoadRun, files: Sequence[Hashed], results: list[FileResult]) -> list[FileResult]:

@@ -4,7 +4,7 @@ itself, in its turn, with all that belongs to it."""
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
@@ -20,7 +20,7 @@ from loader.ingest.run.hashed import Hashed
 from loader.ingest.tally import only
 from loader.lazy import dataclass
 from loader.read.sources import identity
-from loader.results import Counts, FileResult
+from loader.results import Counts, FileResult, Note
 from loader.results.events import (
     BarsWritten,
     Committed,
@@ -73,10 +73,13 @@ def may_load_together(run: LoadRun) -> bool:
     return not by_itself
 
 
-def loaded_together(run: LoadRun, session: Connection, files: Sequence[Hashed]) -> list[FileResult]:
-    """The results of the first of the files, none of which is in the ledger: as far as they are
-    small, pass their checks whole, and each of their series is new or stored as it is. The next one
-    needs a look of its own. `session` commits each statement.
+def loaded_together(
+    run: LoadRun, session: Connection, files: Sequence[Hashed], again: Mapping[str, Note]
+) -> list[FileResult]:
+    """The results of the first of the files, which are to be loaded: as far as they are small, pass
+    their checks whole, and each of their series is new or stored as it is. The next one needs a
+    look of its own. `again` has the notes on why some are loaded again, by path. `session` commits
+    each statement.
 
     Raises:
         DatabaseError, Cancelled: nothing is committed.
@@ -89,11 +92,11 @@ def loaded_together(run: LoadRun, session: Connection, files: Sequence[Hashed]) 
     results: list[FileResult] = []
     if ready:
         try:
-            for result in _committed(run, session, ready):
+            for result in _committed(run, session, ready, again):
                 results.append(result)
         except (DatabaseError, Cancelled):
             session.failed = True
-            results += _settled(run, ready[len(results) :])
+            results += _settled(run, ready[len(results) :], again)
     return results
 
 
@@ -189,7 +192,9 @@ def _booking(
     )  # fmt: skip
 
 
-def _committed(run: LoadRun, session: Connection, ready: Sequence[_File]) -> Iterator[FileResult]:
+def _committed(
+    run: LoadRun, session: Connection, ready: Sequence[_File], again: Mapping[str, Note]
+) -> Iterator[FileResult]:
     """The results of the files, each once it is committed.
 
     Raises:
@@ -199,11 +204,11 @@ def _committed(run: LoadRun, session: Connection, ready: Sequence[_File]) -> Ite
         began = time.monotonic()
         ids = together.booked(session, [file.booking for file in ready])
         for file, file_id in zip(ready, ids, strict=True):
-            yield _told(run, file, file_id, time.monotonic() - began)
+            yield _told(run, file, file_id, again, time.monotonic() - began)
             began = time.monotonic()
 
 
-def _settled(run: LoadRun, left: Sequence[_File]) -> list[FileResult]:
+def _settled(run: LoadRun, left: Sequence[_File], again: Mapping[str, Note]) -> list[FileResult]:
     """The results of those that were committed although no answer came: they are the first of what
     is `left`."""
     assert run.run_id is not None
@@ -216,11 +221,13 @@ def _settled(run: LoadRun, left: Sequence[_File]) -> list[FileResult]:
         file_id = found.get(file.booking.path)
         if file_id is None:
             break
-        results.append(_told(run, file, file_id, 0.0))
+        results.append(_told(run, file, file_id, again, 0.0))
     return results
 
 
-def _told(run: LoadRun, file: _File, file_id: int, seconds: float) -> FileResult:
+def _told(
+    run: LoadRun, file: _File, file_id: int, again: Mapping[str, Note], seconds: float
+) -> FileResult:
     """Emits what happened to a file that is committed; returns its result."""
     found, booking = file.checked, file.booking
     path, new, rows = booking.path, booking.inserted, booking.rows
@@ -236,6 +243,8 @@ def _told(run: LoadRun, file: _File, file_id: int, seconds: float) -> FileResult
         file_id=file_id,
     )  # fmt: skip
     run.emit(FileStarted(path, booking.size_bytes))
+    if path in again:
+        run.emit(FileNote(path, again[path]))
     run.emit(FileOpened(path, found.counted))
     for note in found.notes:
         run.emit(FileNote(path, note))

@@ -16,7 +16,7 @@ from loader.ingest.run.hashed import Hashed, hashed
 from loader.lazy import dataclass
 from loader.read.panics import panics
 from loader.read.sources import Source
-from loader.results import FileResult
+from loader.results import FileResult, Note
 from loader.results.events import FileDone, FileStarted
 
 if TYPE_CHECKING:
@@ -161,11 +161,16 @@ def first_together(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
 
 
 def _first_together(run: LoadRun, session: Connection, files: Sequence[Hashed]) -> list[FileResult]:
-    asks = _asks_ledger(run)
-    known, unknown = recognised.recognised(run, session, files) if asks else ([], len(files))
-    if known or not unknown or not together.may_load_together(run):
-        return known
-    return together.loaded_together(run, session, files[:unknown])
+    most, again = together.MOST, dict[str, Note]()
+    if _asks_ledger(run):
+        known, to_load = recognised.recognised(run, session, files, most)
+        if known:
+            return known
+        most = len(to_load)
+        again = {file.source.name: note for file, note in zip(files, to_load, strict=False) if note}
+    if not most or not together.may_load_together(run):
+        return []
+    return together.loaded_together(run, session, files[:most], again)
 
 
 def may_go_together(run: LoadRun) -> bool:

@@ -1,0 +1,77 @@
+"""Small files that were loaded before, and are loaded again because the store has lost their bars,
+or has others since: together with their like, the same as each by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.support.both_ways import NEW_YORK_OPEN, frame, symbol, written
+from tests.support.sql import fetch
+
+GONE = {
+    "all bars": "TRUNCATE bars_ohlcv",
+    "all bars of some symbols": "DELETE FROM bars_ohlcv WHERE symbol > 'AAAF'",
+    "last bars": f"DELETE FROM bars_ohlcv WHERE ts > '{NEW_YORK_OPEN + timedelta(minutes=6)}'",
+    "first bars, as retention does": f"DELETE FROM bars_ohlcv WHERE ts = '{NEW_YORK_OPEN}'",
+    "the bars of one file": "DELETE FROM bars_ohlcv WHERE symbol = 'AAAF'",
+}
+
+
+@pytest.fixture
+def both(other_url: str, database_url: str) -> Callable[[str], None]:
+    """Executes a statement in both databases."""
+
+    def execute(statement: str) -> None:
+        for url in (other_url, database_url):
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(statement.encode())
+
+    return execute
+
+
+@pytest.mark.parametrize("what", GONE)
+def test_bars_that_are_gone(
+    ways: Callable[..., int], both: Callable[[str], None], tmp_path: Path, what: str
+) -> None:
+    files = [written(tmp_path, n, frame(symbol(n), rows=10 + n % 3)) for n in range(12)]
+    before = NEW_YORK_OPEN - timedelta(days=9)
+    oldest = written(tmp_path, 20, frame("OLD", before))
+    ways([oldest, *files])
+    both(GONE[what])
+    many = {"all bars": 12, "all bars of some symbols": 4}
+    assert ways([oldest, *files]) >= many.get(what, 0)
+    assert ways([oldest, *files]) == 0  # all are known
+
+
+def test_bars_that_are_gone_among_new_files(
+    ways: Callable[..., int], both: Callable[[str], None], tmp_path: Path
+) -> None:
+    tables = [frame(symbol(n), rows=10 + n % 3) for n in range(18)]
+    files = [written(tmp_path, n, table) for n, table in enumerate(tables)]
+    ways(files[::2])
+    both("DELETE FROM bars_ohlcv WHERE symbol <> 'AAAE'")
+    assert ways(files) >= 12
+
+
+def test_a_store_of_others(
+    ways: Callable[..., int], both: Callable[[str], None], database_url: str, tmp_path: Path
+) -> None:
+    """Other files were loaded from the same paths since, and changed the bars."""
+    tables = [frame(symbol(n), rows=10 + n % 3) for n in range(12)]
+    files = [written(tmp_path, n, table) for n, table in enumerate(tables)]
+    ways(files)
+    for n, table in enumerate(tables):
+        written(tmp_path, n, table.with_columns(volume=n % 2))
+    ways(files)
+    for n, table in enumerate(tables):
+        written(tmp_path, n, table)
+    both("DELETE FROM bars_ohlcv WHERE symbol > 'AAAG'")
+    ways(files)
+    assert fetch(database_url, "SELECT count(*), sum(volume) FROM bars_ohlcv") == [
+        (sum(table.height for table in tables), sum(table["volume"].sum() for table in tables))
+    ]
