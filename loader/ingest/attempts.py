@@ -21,7 +21,7 @@ from loader.errors import (
 from loader.ingest.file import FileWork
 from loader.ingest.run import STOPPED, LoadMode, LoadRun, Work
 from loader.ingest.run.apart import taken_over
-from loader.ingest.run.recognised import note_again, note_of
+from loader.ingest.run.recognised import note_of, notes_again
 from loader.read.panics import panics
 from loader.read.sources import Identity, Source, content_hash, identity
 from loader.results import Counts, FileResult, FileState, Note
@@ -177,13 +177,8 @@ class _Attempts:
             self._run.emit(FileNote(self._source.name, why))
             return result
         self._asks_ledger = False
-        if seen and seen.whole:
-            again = note_again(seen, lost, of_dataset=others is not None)
-            self._run.emit(FileNote(self._source.name, again))
-        before, run_id = self._run.earlier.get(self._source.name, (None, 0))
-        if before not in (None, self._done.content_hash):
-            note = f"changed since run {run_id} loaded it: loading it again"
-            self._run.emit(FileNote(self._source.name, Note("run", note)))
+        for why in notes_again(self._run, asked, seen, lost):
+            self._run.emit(FileNote(self._source.name, why))
         parts = seen is not None and not seen.whole and seen.rows_resumable
         if seen and parts and self._run.settings.commit_every:
             self._mode = replace(self._mode, resume_at=seen.rows_resumable)

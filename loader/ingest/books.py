@@ -12,8 +12,8 @@ from loader.check.reasons import FILE_REFUSED
 from loader.db.executor import Executor
 from loader.errors import HistoryRefused, TooManyRejects
 from loader.ingest.guard import Guard, Judgement
-from loader.ingest.guard.shorter import Extent
 from loader.ingest.notes import FileNotes
+from loader.ingest.run.shorter import Extent
 from loader.ingest.tally import Tally, only
 from loader.results import Counts, FileResult, Note
 from loader.results.history import History

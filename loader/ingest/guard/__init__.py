@@ -15,7 +15,7 @@ from loader.check.unique import UniqueBatch
 from loader.db.arrow import Connection
 from loader.errors import HistoryRefused
 from loader.ingest.guard.findings import HINTS, findings, gone, notes, restated
-from loader.ingest.guard.shorter import Extent, shorter
+from loader.ingest.run.shorter import Extent, shorter
 from loader.lazy import dataclass
 from loader.results import Note
 from loader.results.history import Finding, History, SeriesHistory
@@ -85,7 +85,8 @@ class Guard:
         settings = self._settings = run.settings
         self._session: Callable[[], AbstractContextManager[Connection]]
         self._session = session = partial(run.connection, autocommit=True)
-        self._shorter = partial(shorter, run, source, mode)
+        self._shorter = partial(shorter, run, source)
+        self._is_resumed = mode.resume_at > 0
         # Rejected rows are some of their file: that others are absent from them says nothing.
         self._is_whole = run.replay is None
         self._before = before
@@ -160,7 +161,8 @@ class Guard:
             yield from findings(group, sign, self._settings.accept)
 
     def _lacking(self, extent: Extent, history: History) -> Iterator[Finding]:
-        if (found := self._shorter(extent, history.gone)) is not None:
+        found = None if self._is_resumed else self._shorter(extent, history.gone)
+        if found is not None:
             yield found
 
     def _limits(

@@ -107,8 +107,7 @@ def _read(run: LoadRun, files: Sequence[Hashed]) -> list[Small]:
 
 def _small(run: LoadRun, file: Hashed) -> Small | None:
     source = file.source
-    before = run.earlier.get(source.name, (None, 0))[0]
-    if source.size_bytes > _SMALL or before not in (None, file.asked.content_hash):
+    if source.size_bytes > _SMALL:
         return None
     with read(source, run.settings.piece_rows) as reading:
         if reading.rows is not None and not 0 < reading.rows <= _ROWS:

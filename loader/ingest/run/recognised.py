@@ -38,27 +38,43 @@ def note_of(seen: ledger.Known, lost: Loss | None) -> Note:
     )
 
 
-def note_again(seen: ledger.Known, lost: Loss | None, *, of_dataset: bool = False) -> Note:
-    """Why a content is loaded again that was loaded whole. `of_dataset`: its rows are no bars."""
+def changed_since(run: LoadRun, asked: ledger.Asked) -> int | None:
+    """The recent run that found another content under the path, if one did."""
+    before, run_id = run.earlier.get(asked.path, (None, 0))
+    return None if before in (None, asked.content_hash) else run_id
+
+
+def notes_again(
+    run: LoadRun, asked: ledger.Asked, seen: ledger.Known | None, lost: Loss | None
+) -> tuple[Note, ...]:
+    """Why a file is loaded again: for a content that was loaded whole, and a path with another."""
+    notes = []
+    if seen is not None and seen.whole:
+        why = _why_again(run, seen, lost)
+        notes.append(Note("run", f"loaded before by run {seen.run_id}, and again: {why}"))
+    if (changed := changed_since(run, asked)) is not None:
+        notes.append(Note("run", f"changed since run {changed} loaded it: loading it again"))
+    return tuple(notes)
+
+
+def _why_again(run: LoadRun, seen: ledger.Known, lost: Loss | None) -> str:
     if lost is not None and lost.open:
-        why = f"{'its bars' if lost.whole else 'some of its bars'} are gone from the store"
-    elif seen.replaced_by:
-        why = f"run {seen.replaced_by} found another content under this path since"
-    elif seen.changed_by:
-        why = "bars of its symbols were changed since"
-    elif of_dataset:
-        why = "rows of the dataset were changed since"
-    else:
-        why = "to delete the stored bars that it does not have"
-    return Note("run", f"loaded before by run {seen.run_id}, and again: {why}")
+        return f"{'its bars' if lost.whole else 'some of its bars'} are gone from the store"
+    if seen.replaced_by:
+        return f"run {seen.replaced_by} found another content under this path since"
+    if seen.changed_by:
+        return "bars of its symbols were changed since"
+    if run.others is not None:
+        return "rows of the dataset were changed since"
+    return "to delete the stored bars that it does not have"
 
 
 def recognised(
     run: LoadRun, reader: Connection, files: Sequence[Hashed], most: int
-) -> tuple[list[FileResult], list[Note | None]]:
+) -> tuple[list[FileResult], list[tuple[Note, ...]]]:
     """The results of the first of the files, as far as they are recognised and all of their bars
     are stored: asked for and recorded together. Without such, for each of the first that are to be
-    loaded, `most` at most, why that is again, or None for one that the ledger does not know.
+    loaded, `most` at most, why that is again, if it is.
 
     The answers are of one moment. What is loaded later, also of these files, is not in them.
 
@@ -68,7 +84,7 @@ def recognised(
     answers = ledger.known(reader, [file.asked for file in files])
     known = _known(run, reader, answers)
     if not known:
-        return [], list(_to_load(run, reader, answers[:most]))
+        return [], list(_to_load(run, reader, files[:most], answers))
     results = []
     for file, seen in zip(files, known, strict=False):
         result = FileResult(file.source.name, "known", size_bytes=file.source.size_bytes)
@@ -99,17 +115,21 @@ def _is_spread(run: LoadRun, reader: Connection) -> bool:
 
 
 def _to_load(
-    run: LoadRun, reader: Connection, answers: Sequence[ledger.Known | None]
-) -> Iterator[Note | None]:
-    """For the first of the answers that ask for a load, whole, why it is again."""
-    for seen in () if _is_spread(run, reader) else answers:
-        if seen is None:
-            yield None
-            continue
-        lost = run.losses.of(reader, seen, in_chunks=False) if seen.stands else None
-        if not seen.whole or (seen.stands and not (lost and lost.open)):
-            return
-        yield note_again(seen, lost)
+    run: LoadRun,
+    reader: Connection,
+    files: Sequence[Hashed],
+    answers: Sequence[ledger.Known | None],
+) -> Iterator[tuple[Note, ...]]:
+    """For the first of the files that are to be loaded whole, why they are again."""
+    if _is_spread(run, reader):
+        return
+    for file, seen in zip(files, answers, strict=False):
+        lost = None
+        if seen is not None:
+            lost = run.losses.of(reader, seen, in_chunks=False) if seen.stands else None
+            if not seen.whole or (seen.stands and not (lost and lost.open)):
+                return
+        yield notes_again(run, file.asked, seen, lost)
 
 
 def _recorded(run: LoadRun, files: Sequence[Hashed], results: list[FileResult]) -> list[FileResult]:

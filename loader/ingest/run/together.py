@@ -17,6 +17,8 @@ from loader.errors import Cancelled, DatabaseError, MdloadError
 from loader.ingest.run import checked
 from loader.ingest.run.checked import Checked
 from loader.ingest.run.hashed import Hashed
+from loader.ingest.run.recognised import changed_since
+from loader.ingest.run.shorter import Extent, shorter
 from loader.ingest.tally import only
 from loader.lazy import dataclass
 from loader.read.sources import identity
@@ -34,7 +36,7 @@ from loader.results.history import History, SeriesHistory
 from loader.store import spellings
 from loader.store.guard import between as guard
 from loader.store.merge import together
-from loader.store.merge.together import Booking
+from loader.store.merge.together import Booking, Standing
 from loader.store.packed import repeated
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class _File:
     """A checked file, before it is committed.
 
     Attributes:
-        new: its bars (`bars.SCHEMA`), without series that are stored already.
+        new: its bars (`bars.SCHEMA`) that are not stored.
         between: of its series that come between stored bars, `bars.SERIES` and their rows.
         listed: those of them that the result lists.
     """
@@ -74,12 +76,11 @@ def may_load_together(run: LoadRun) -> bool:
 
 
 def loaded_together(
-    run: LoadRun, session: Connection, files: Sequence[Hashed], again: Mapping[str, Note]
+    run: LoadRun, session: Connection, files: Sequence[Hashed], again: Mapping[str, Sequence[Note]]
 ) -> list[FileResult]:
     """The results of the first of the files, which are to be loaded: as far as they are small, pass
-    their checks whole, and each of their series is new or stored as it is. The next one needs a
-    look of its own. `again` has the notes on why some are loaded again, by path. `session` commits
-    each statement.
+    their checks whole, and change no stored bar. The next one needs a look of its own. `again` has
+    the notes on why some are loaded again, by path. `session` commits each statement.
 
     Raises:
         DatabaseError, Cancelled: nothing is committed.
@@ -120,12 +121,35 @@ def _ready(
         own, standings = standings[: file.series.height], standings[file.series.height :]
         if None in own or _is_among(file.spellings, others) or not _is_unchanged(file.file):
             break
-        new = _of(file.bars, file.series, [each != "same" for each in own])
-        between = _of(file.series, file.series, [each == "between" for each in own])
+        if changed_since(run, file.file.asked) is not None and _is_shorter(run, file):
+            break
+        kinds = [each.kind for each in own if each is not None]
+        new = _new_of(file, own)
+        between = _of(file.series, file.series, [kind == "between" for kind in kinds])
         listed = guard.listed(between)
         booking = _booking(run, file, number, between, listed, inserted=new.height, began=at)
         ready.append(_File(file, new, between, listed, booking))
     return _without_moved(session, ready)
+
+
+def _new_of(file: Checked, standings: Sequence[Standing | None]) -> pl.DataFrame:
+    """The bars of the file that are not stored."""
+    found = [each for each in standings if each is not None]
+    if all(each.kind != "grown" for each in found):
+        return _of(file.bars, file.series, [each.kind != "same" for each in found])
+    parts, start = [file.bars[:0]], 0
+    for each, rows in zip(found, file.series["rows"], strict=True):
+        part, start = file.bars[start : start + rows], start + rows
+        if each.kind == "grown" and each.stored is not None:
+            parts.append(part.filter(~pl.col("ts").is_between(*each.stored)))
+        elif each.kind != "same":
+            parts.append(part)
+    return pl.concat(parts)
+
+
+def _is_shorter(run: LoadRun, file: Checked) -> bool:
+    extent = Extent(file.bars.height + file.skipped, min(file.series["lo"]))
+    return shorter(run, file.file.source, extent) is not None
 
 
 def _of(rows: pl.DataFrame, series: pl.DataFrame, chosen: Sequence[bool]) -> pl.DataFrame:
@@ -193,7 +217,7 @@ def _booking(
 
 
 def _committed(
-    run: LoadRun, session: Connection, ready: Sequence[_File], again: Mapping[str, Note]
+    run: LoadRun, session: Connection, ready: Sequence[_File], again: Mapping[str, Sequence[Note]]
 ) -> Iterator[FileResult]:
     """The results of the files, each once it is committed.
 
@@ -208,7 +232,9 @@ def _committed(
             began = time.monotonic()
 
 
-def _settled(run: LoadRun, left: Sequence[_File], again: Mapping[str, Note]) -> list[FileResult]:
+def _settled(
+    run: LoadRun, left: Sequence[_File], again: Mapping[str, Sequence[Note]]
+) -> list[FileResult]:
     """The results of those that were committed although no answer came: they are the first of what
     is `left`."""
     assert run.run_id is not None
@@ -226,7 +252,7 @@ def _settled(run: LoadRun, left: Sequence[_File], again: Mapping[str, Note]) -> 
 
 
 def _told(
-    run: LoadRun, file: _File, file_id: int, again: Mapping[str, Note], seconds: float
+    run: LoadRun, file: _File, file_id: int, again: Mapping[str, Sequence[Note]], seconds: float
 ) -> FileResult:
     """Emits what happened to a file that is committed; returns its result."""
     found, booking = file.checked, file.booking
@@ -243,8 +269,8 @@ def _told(
         file_id=file_id,
     )  # fmt: skip
     run.emit(FileStarted(path, booking.size_bytes))
-    if path in again:
-        run.emit(FileNote(path, again[path]))
+    for note in again.get(path, ()):
+        run.emit(FileNote(path, note))
     run.emit(FileOpened(path, found.counted))
     for note in found.notes:
         run.emit(FileNote(path, note))

@@ -161,13 +161,13 @@ def first_together(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
 
 
 def _first_together(run: LoadRun, session: Connection, files: Sequence[Hashed]) -> list[FileResult]:
-    most, again = together.MOST, dict[str, Note]()
+    most, again = together.MOST, dict[str, tuple[Note, ...]]()
     if _asks_ledger(run):
         known, to_load = recognised.recognised(run, session, files, most)
         if known:
             return known
         most = len(to_load)
-        again = {file.source.name: note for file, note in zip(files, to_load, strict=False) if note}
+        again = {each.source.name: notes for each, notes in zip(files, to_load, strict=False)}
     if not most or not together.may_load_together(run):
         return []
     return together.loaded_together(run, session, files[:most], again)

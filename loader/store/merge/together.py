@@ -20,10 +20,23 @@ from loader.store import shape
 from loader.store.packed import few, near, repeated, unpacked, wanted_json
 
 _STAGE: Final = {"file": pl.Int64(), **bars.SCHEMA}
-#: How a series of a file stands beside the stored bars: all of it is stored `same`, and no bar
-#: between; or none is stored from its first to its last bar: it is `new`, and goes on before or
-#: after what is stored, or it comes `between` stored bars.
-Standing = Literal["same", "new", "between"]
+_Met = Literal["same", "new", "grown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a series of a file stands beside the stored bars.
+
+    Attributes:
+        kind: all of it is stored, the `same`, and no bar between; or none is stored from its first
+            to its last bar: it is `new`, and goes on before or after what is stored, or it comes
+            `between` stored bars. Or it has `grown`: within the stored span it is the same, and its
+            other bars go on before or after that.
+        stored: the first and the last stored ts, None if there are none.
+    """
+
+    kind: Literal["same", "new", "between", "grown"]
+    stored: tuple[datetime, datetime] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,25 +120,27 @@ def standings(
         met = stored.get(sid) if meets_stored else "new"
         if any(lo <= last and hi >= first for first, last in before):
             met = None
-        if met == "new":
-            ends = [*before, (stored_lo, stored_hi)] if stored_lo is not None else before
-            is_inside = any(first < lo for first, _ in ends) and any(last > hi for _, last in ends)
-            answers.append("between" if is_inside else "new")
+        if met is None or (met == "grown" and before):
+            answers.append(None)
+            continue
+        span = (stored_lo, stored_hi) if stored_lo is not None else None
+        ends = [*before, span] if span is not None else before
+        is_inside = any(first < lo for first, _ in ends) and any(last > hi for _, last in ends)
+        answers.append(Standing("between" if met == "new" and is_inside else met, span))
+        if met != "same":
             before.append((lo, hi))
-        else:
-            answers.append(met)
     return answers
 
 
 def _met(
     session: Connection, asked: pl.DataFrame, found: pl.DataFrame, rows: pl.Series
-) -> dict[int, Literal["same", "new"]]:
-    """By the sids of the series: `same` if all of its bars are stored as they are and none between
-    them, and `new` if none is stored from its first to its last."""
+) -> dict[int, _Met]:
+    """By the sids of the series how each meets the stored bars of its span; none for those of which
+    a stored bar changes, is absent, or gets a new one beside it within the stored span."""
     session.run("wanted_set", wanted_json(asked.select("sid", *bars.SERIES, "lo", "hi")))
     ends = asked.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
     stored = [unpacked(batch) for batch in session.batches("stored_bars", *ends)]
-    answers: dict[int, Literal["same", "new"]] = dict.fromkeys(asked["sid"], "new")
+    answers: dict[int, _Met] = dict.fromkeys(asked["sid"], "new")
     if not stored:
         return answers
     sid = repeated(range(len(rows)), rows).alias("sid")
@@ -134,11 +149,27 @@ def _met(
     beside = pl.concat(stored).join(own, on=["sid", "ts"], how="left", suffix="_own")
     counted = beside.group_by("sid").agg(stored=pl.len(), equal=equal.sum())
     counted = counted.join(asked.select("sid", "rows"), on="sid")
+    alike: dict[int, int] = {}
     for number, *both, height in counted.select("sid", "stored", "equal", "rows").iter_rows():
         del answers[number]
         if both == [height, height]:
             answers[number] = "same"
+        elif both[0] == both[1]:
+            alike[number] = both[0]
+    answers |= dict.fromkeys(_grown(asked, own, alike), "grown")
     return answers
+
+
+def _grown(asked: pl.DataFrame, own: pl.DataFrame, alike: Mapping[int, int]) -> Iterator[int]:
+    """Those of the series (by sid, so many bars of each are stored alike) that have no other bar
+    within the stored span."""
+    if not alike:
+        return
+    spans = asked.select("sid", "stored_lo", "stored_hi").filter(pl.col("sid").is_in([*alike]))
+    within = own.join(spans, on="sid").filter(pl.col("ts").is_between("stored_lo", "stored_hi"))
+    for number, bars_within in within.group_by("sid").len().iter_rows():
+        if bars_within == alike[number]:
+            yield number
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from loader.store.runs import ledger
 from loader.text import counted
 
 if TYPE_CHECKING:
-    from loader.ingest.run import LoadMode, LoadRun
+    from loader.ingest.run import LoadRun
     from loader.read.sources import Source
 
 #: The share of its rows that a file may lose unnoticed.
@@ -28,14 +28,14 @@ class Extent:
     min_ts: datetime | None
 
 
-def shorter(run: LoadRun, source: Source, mode: LoadMode, now: Extent, gone: int) -> Finding | None:
+def shorter(run: LoadRun, source: Source, now: Extent, gone: int = 0) -> Finding | None:
     """A finding if the path was loaded with the same settings and another content before, and the
     file begins as early as then and has fewer rows, by more than the bars that are `gone`.
 
     Raises:
         DatabaseError: the server refused, or went away.
     """
-    if mode.resume_at or source.name not in run.earlier or now.min_ts is None:
+    if source.name not in run.earlier or now.min_ts is None:
         return None
     with run.connection(autocommit=True) as reader:
         before = ledger.last_loaded(reader, source.name, run.fingerprint_of(source))
