@@ -106,12 +106,12 @@ def test_a_file_that_grows_up_to_another_of_its_run(
     ways: Ways, database_url: str, tmp_path: Path
 ) -> None:
     """Its new bars come between stored ones, once the file before it is written."""
-    ways([written(tmp_path, 0, frame("AAPL", day(0), rows=30))])
-    grown = pl.concat([frame("AAPL", day(n), rows=30) for n in (0, 1)])
-    tables = [frame("MSFT"), frame("AAPL", day(4), rows=30), grown, frame("IBM")]
+    daily = frame("AAPL", MIDNIGHT, rows=40, step=86_400)
+    ways([written(tmp_path, 0, daily[:10])])
+    tables = [frame("MSFT"), daily[30:], daily[:15], frame("IBM")]
     ways([written(tmp_path, 10 + n, table) for n, table in enumerate(tables)])
     between = "SELECT array_agg(bars_inserted_between ORDER BY id) FROM job_run_files"
-    assert fetch(database_url, between) == [([0, 0, 0, 30, 0],)]
+    assert fetch(database_url, between) == [([0, 0, 0, 5, 0],)]
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
