@@ -1,16 +1,17 @@
 """Many files in one command: `mdload backfill` beside other ways to load each of them.
 
-    python -m benchmarks.small_files [--cases files,files-by-time,files-compared,files-known,large]
-        [--rounds 3]
+    python -m benchmarks.small_files [--rounds 3]
+        [--cases files,files-by-time,files-compared,files-grown,files-known,large]
         [--contenders floor,mdload,mdload-2,duckdb,psql,dlt] [--files 1000] [--known 5000]
         [--rows 390] [--large 1000000] [--csv] [--out FOLDER]
 
 `files` loads small files, one for each symbol, into an empty table; `files-by-time` those of a
-recorded feed, each with the bars of five symbols. `files-compared` and
-`files-known` load them once more: mdload with --force, and without. `large` loads four files of
---large bars into a table that holds a bar already, so that it keeps its key: the case of two
-workers. With --csv all files are CSV. Each load is a process on a server of this run's own, in
-turns; afterwards the table is compared with the generated bars.
+recorded feed, each with the bars of five symbols. `files-compared` and `files-known` load them once
+more: mdload with --force, and without. `files-grown` loads files that had fewer bars when they were
+last loaded, as dumps by symbol have each night. `large` loads four files of --large bars into a
+table that holds a bar already, so that it keeps its key: the case of two workers. With --csv all
+files are CSV. Each load is a process on a server of this run's own, in turns; afterwards the table
+is compared with the generated bars.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from benchmarks.server import Server, running
 
 _LARGE_FILES, _LARGE_SYMBOLS = 4, 125  # symbols in each of them
 _FEED_SYMBOLS: Final = 5
+_GROWN: Final = 20  # bars that a file did not have before
 _PATIENCE: Final = 1800.0
 
 
@@ -49,8 +51,8 @@ class Case:
     """A load of `files` files, with `rows` bars each.
 
     Attributes:
-        before: what the table holds: nothing, the files' bars (as mdload loaded them), or a bar of
-            another time.
+        before: what the table holds: nothing, the files' bars (as mdload loaded them), those but
+            the last few of each, or a bar of another time.
         contenders: the only ones that take part; empty means all that load many files.
         by_time: whether each file has all of a few symbols, and not one of its own.
     """
@@ -86,6 +88,8 @@ def cases(files: int, known: int, rows: int, large: int) -> dict[str, Case]:
              files, rows, contenders=("floor", "mdload", "mdload-2"), by_time=True),
         Case("files-compared", f"{files:,} {small}, once more, compared", files, rows,
              "the bars", ("mdload",)),
+        Case("files-grown", f"{files:,} {small}, of which {_GROWN} are new", files, rows,
+             "fewer bars", ("mdload-known",)),
         Case("files-known", f"{known:,} {small}, once more, recognised", known, rows,
              "the bars", ("mdload-known",)),
         Case("large", f"{_LARGE_FILES} files of {large:,} bars, into a table with its key",
@@ -139,10 +143,16 @@ class Loads:
             with psycopg.connect(job.url) as connection:
                 for frame in case.other.frames():
                     checks.copy_text(connection, "bars_ohlcv", frame)
-        if case.before == "the bars":
+        if case.before in ("the bars", "fewer bars"):
             first = everyone()["mdload-known"].many
             assert first
+            paths = job.files if case.before == "fewer bars" else ()
+            whole = {path: path.read_bytes() for path in paths}
+            for path in whole:
+                _shorten(path)
             subprocess.run(first(job), check=True, capture_output=True)
+            for path, content in whole.items():
+                path.write_bytes(content)
         elif contender.prepare and not contender.name.startswith("mdload"):
             contender.prepare(job.url, None, job.directory)
 
@@ -175,6 +185,14 @@ def _pieces(stretch: Stretch, rows: int) -> Iterator[pl.DataFrame]:
         whole = kept.height // rows * rows
         yield from kept[:whole].iter_slices(rows)
         kept = kept[whole:]
+
+
+def _shorten(path: Path) -> None:
+    """Takes the last bars of a file away."""
+    if path.suffix == ".csv":
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-_GROWN]))
+    else:
+        write_parquet([pl.read_parquet(path)[:-_GROWN]], path)
 
 
 def table(results: Results) -> str:
