@@ -30,17 +30,17 @@ WHOLE = """
     AND EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'bars_ohlcv'::regclass
                    AND tgname = 'bars_ohlcv_updated_at')
 """
+#: Whether it has such a fillfactor.
 FILLFACTOR = """
-    (SELECT min(split_part(option, '=', 2)::int)
-       FROM pg_class, unnest(reloptions) AS option
-      WHERE oid = 'bars_ohlcv'::regclass AND option LIKE 'fillfactor=%')
+    EXISTS (SELECT FROM pg_class, unnest(reloptions) AS option
+             WHERE oid = 'bars_ohlcv'::regclass AND option LIKE 'fillfactor={}')
 """
 
 CHEAPER = f"""
 DO $$
 BEGIN
     IF {WHOLE} THEN
-        IF {FILLFACTOR} IS NULL THEN
+        IF NOT {FILLFACTOR.format("%")} THEN
             ALTER TABLE bars_ohlcv SET (fillfactor = {ROOM});
         END IF;
         {TRIGGER.format(when=ASKS_FIRST)}
@@ -53,7 +53,7 @@ DOWN = f"""
 DO $$
 BEGIN
     IF {WHOLE} THEN
-        IF {FILLFACTOR} = {ROOM} THEN
+        IF {FILLFACTOR.format(ROOM)} THEN
             ALTER TABLE bars_ohlcv RESET (fillfactor);
         END IF;
         {TRIGGER.format(when="OLD.* IS DISTINCT FROM NEW.*")}

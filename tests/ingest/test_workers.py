@@ -250,7 +250,7 @@ def test_a_worker_that_dies_before_the_first_file(
     with find([str(folder)]) as sources:
         result = load(settings, database_url, sources)
     timer.join()
-    assert hanging.poll() is not None
+    assert hanging.wait(timeout=60) != 0  # killed, which takes a moment
     assert result.status == "success"
     check_each_file_once(database_url, result.run_id)
 

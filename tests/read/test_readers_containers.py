@@ -339,8 +339,8 @@ class TestLeavingEarly:
         with find([str(path)]) as [source], read(source, 100) as reading:
             assert next(iter(reading)).frame.height == 100
             assert len(os.listdir("/proc/self/fd")) > before
-        assert len(os.listdir("/proc/self/fd")) == before
-        assert threading.active_count() == threads
+        assert len(os.listdir("/proc/self/fd")) <= before  # what others held may be gone as well
+        assert threading.active_count() <= threads
 
 
 MEASURED = """
