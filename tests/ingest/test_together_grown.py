@@ -14,8 +14,17 @@ import polars as pl
 import pytest
 
 from loader.settings.limit import RejectLimit
-from tests.ingest.test_together_series import day, dearer, of_several
-from tests.support.both_ways import MIDNIGHT, NEW_YORK_OPEN, at, frame, symbol, written
+from tests.support.both_ways import (
+    MIDNIGHT,
+    NEW_YORK_OPEN,
+    at,
+    day,
+    dearer,
+    frame,
+    of_several,
+    symbol,
+    written,
+)
 from tests.support.sql import fetch
 
 #: Random histories that are tried.

@@ -20,11 +20,13 @@ from loader.settings.limit import RejectLimit
 from tests.conftest import not_on_citus
 from tests.support.both_ways import (
     MIDNIGHT,
-    NEW_YORK_OPEN,
     Way,
     after_another_writer,
     at,
+    day,
+    dearer,
     frame,
+    of_several,
     symbol,
     written,
 )
@@ -33,16 +35,6 @@ from tests.support.sql import fetch
 #: Random histories that are tried.
 SEEDS: Final = int(os.environ.get("MDLOAD_TOGETHER_SEEDS", "3"))
 together_only = not_on_citus("files load one by one there")
-
-
-def day(number: int) -> datetime:
-    """A weekday's opening in New York."""
-    return NEW_YORK_OPEN + timedelta(days=7 * (number // 4) + number % 4)
-
-
-def of_several(numbers: Sequence[int], start: datetime = NEW_YORK_OPEN, **how: Any) -> pl.DataFrame:
-    """Bars of several symbols, one after the other."""
-    return pl.concat(frame(symbol(n), start, **how) for n in numbers)
 
 
 def test_files_of_several_symbols(ways: Callable[..., int], tmp_path: Path) -> None:
@@ -61,10 +53,6 @@ def test_one_symbol_a_day_a_file(ways: Callable[..., int], tmp_path: Path) -> No
     assert ways(files) == 11
     earlier = [written(tmp_path, 50 + n, frame("MSFT", day(20 - n))) for n in range(12)]
     assert ways(earlier) == 11
-
-
-def dearer(table: pl.DataFrame, by: float) -> pl.DataFrame:
-    return table.with_columns(pl.col("open", "high", "low", "close") + by)
 
 
 def test_days_that_lie_between_others(

@@ -13,6 +13,7 @@ import textwrap
 import threading
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -334,13 +335,21 @@ class TestLeavingEarly:
                 "feather": feather.getvalue(),
             }[kind]
         )
-        threads = threading.active_count()
-        before = len(os.listdir("/proc/self/fd"))
+        threads, before = set(threading.enumerate()), descriptors()
         with find([str(path)]) as [source], read(source, 100) as reading:
             assert next(iter(reading)).frame.height == 100
-            assert len(os.listdir("/proc/self/fd")) > before
-        assert len(os.listdir("/proc/self/fd")) <= before  # what others held may be gone as well
-        assert threading.active_count() <= threads
+            assert descriptors() - before
+        assert descriptors() - before == set()
+        assert set(threading.enumerate()) - threads == set()
+
+
+def descriptors() -> set[tuple[str, str]]:
+    """Open file descriptors, and where each leads."""
+    found = set()
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # that of the listing itself
+            found.add((each.name, os.readlink(each)))
+    return found
 
 
 MEASURED = """

@@ -65,6 +65,20 @@ def frame(
     ).with_columns(**{name: pl.lit(value) for name, value in columns.items()})
 
 
+def day(number: int) -> datetime:
+    """A weekday's opening in New York."""
+    return NEW_YORK_OPEN + timedelta(days=7 * (number // 4) + number % 4)
+
+
+def of_several(numbers: Sequence[int], start: datetime = NEW_YORK_OPEN, **how: Any) -> pl.DataFrame:
+    """Bars of several symbols, one after the other."""
+    return pl.concat(frame(symbol(n), start, **how) for n in numbers)
+
+
+def dearer(table: pl.DataFrame, by: float) -> pl.DataFrame:
+    return table.with_columns(pl.col("open", "high", "low", "close") + by)
+
+
 def at(row: int, **values: Any) -> list[pl.Expr]:
     """Other values in one row."""
     here = pl.int_range(pl.len()) == row

@@ -161,14 +161,16 @@ def first_together(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
 
 
 def _first_together(run: LoadRun, session: Connection, files: Sequence[Hashed]) -> list[FileResult]:
-    most, again = together.MOST, dict[str, tuple[Note, ...]]()
+    most, again = 0, dict[str, tuple[Note, ...]]()
+    if together.may_load_together(run):
+        most = together.MOST
     if _asks_ledger(run):
         known, to_load = recognised.recognised(run, session, files, most)
         if known:
             return known
-        most = len(to_load)
+        most = min(most, len(to_load))
         again = {each.source.name: notes for each, notes in zip(files, to_load, strict=False)}
-    if not most or not together.may_load_together(run):
+    if not most:
         return []
     return together.loaded_together(run, session, files[:most], again)
 

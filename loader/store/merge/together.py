@@ -135,8 +135,8 @@ def standings(
 def _met(
     session: Connection, asked: pl.DataFrame, found: pl.DataFrame, rows: pl.Series
 ) -> dict[int, _Met]:
-    """By the sids of the series how each meets the stored bars of its span; none for those of which
-    a stored bar changes, is absent, or gets a new one beside it within the stored span."""
+    """How each series meets the stored bars of its span, by sid. Left out are series that change
+    or lack a stored bar, or add one within the stored span."""
     session.run("wanted_set", wanted_json(asked.select("sid", *bars.SERIES, "lo", "hi")))
     ends = asked.select(pl.col("lo").min(), pl.col("hi").max()).row(0)
     stored = [unpacked(batch) for batch in session.batches("stored_bars", *ends)]
@@ -161,8 +161,8 @@ def _met(
 
 
 def _grown(asked: pl.DataFrame, own: pl.DataFrame, alike: Mapping[int, int]) -> Iterator[int]:
-    """Those of the series (by sid, so many bars of each are stored alike) that have no other bar
-    within the stored span."""
+    """The sids of series that have only stored bars within the stored span. `alike` has, by sid,
+    the number of bars that are stored as they are."""
     if not alike:
         return
     spans = asked.select("sid", "stored_lo", "stored_hi").filter(pl.col("sid").is_in([*alike]))
