@@ -111,7 +111,7 @@ SELECT w.sid, b.ts
   FROM json_to_recordset(@wanted)
        AS w(sid integer, provider text, symbol text, "interval" text, lo timestamptz, hi timestamptz)
  CROSS JOIN LATERAL (
-       SELECT string_agg(timestamptz_send(s.ts), '') AS ts FROM bars_ohlcv s
+       SELECT string_agg(timestamptz_send(s.ts), NULL) AS ts FROM bars_ohlcv s
         WHERE s.provider = w.provider AND s.symbol = w.symbol AND s."interval" = w."interval"
           AND s.ts >= w.lo AND s.ts <= w.hi AND s.ts BETWEEN $1 AND $2@in_shard(s.)) b
  WHERE b.ts IS NOT NULL

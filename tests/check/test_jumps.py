@@ -139,6 +139,14 @@ def test_series_of_different_levels(tmp_path: Path, by_time: bool) -> None:
     assert "(2024-03-14 00:00Z)" in str(raised.value)
 
 
+def test_a_series_in_two_stretches(tmp_path: Path) -> None:
+    """Neither of them spans enough for a jump."""
+    changed = rows(from_14th(100), lambda _: UNCHANGED, "A")
+    lines = [*changed[:13], *rows(lambda _: 0.01, lambda _: UNCHANGED, "B"), *changed[13:]]
+    with pytest.raises(ColumnMismatch, match=r"prices of A are 100 times .* at row 40 "):
+        check(tmp_path, lines, "symbol,date,open,high,low,close,volume")
+
+
 def test_one_series_of_a_market_is_a_note(tmp_path: Path) -> None:
     lines = rows(from_14th(100), lambda _: UNCHANGED, "X")
     for at in range(24):

@@ -25,6 +25,8 @@ _SPAN: Final = 50
 _LEVEL, _OF_BARS = 3, 0.1
 #: Bars before and after a jump of which the volumes are compared: a split changes them too.
 _AROUND: Final = 5
+#: How many runs of one series there may be for a row, so that each is looked at first.
+_RUNS: Final = 1 / 8
 #: The share of series that must jump; of a whole market a few do.
 _OF_SERIES: Final = 0.05
 #: Jumps that are kept.
@@ -56,13 +58,14 @@ class Jumps:
         """Looks at the `good` bars (with `row_number`) of a batch."""
         if good.is_empty() or sum(part.height for part in self._jumps) > _MOST:
             return
-        new = good[_FEED]
-        series = _series(new)
+        new, before = good[_FEED], self._tail.height
+        rows = pl.concat([self._tail, new]) if before else new
+        opens = changes([rows[name] for name in _SERIES])
+        series = _series(rows, opens, before)
         known = self._series.height
         self._series = pl.concat([self._series, series]).unique() if known else series
-        rows = pl.concat([self._tail, new]) if self._tail.height else new
         self._tail = rows.tail(2 * _AROUND * series.height)
-        wide = _wide(rows, one=self._series.height == 1)
+        wide = _wide(rows, opens, one=self._series.height == 1)
         if wide.height:
             stepped = _stepped(wide)
             self._jumps.append(stepped.filter("jumps"))
@@ -127,23 +130,36 @@ def may_jump() -> pl.Expr:
     return pl.col("close").max() >= _SPAN * pl.col("close").min()
 
 
-def _series(rows: pl.DataFrame) -> pl.DataFrame:
-    """The distinct series of the rows."""
-    opens = changes([rows[name] for name in _SERIES])
-    if opens.sum() == 1:
-        return rows[:1][_SERIES]
-    return rows[_SERIES].filter(opens).unique()
+def _series(rows: pl.DataFrame, opens: pl.Series, begin: int) -> pl.DataFrame:
+    """The distinct series of the rows from `begin` on. `opens` says where another one begins."""
+    first, others = rows[begin : begin + 1][_SERIES], opens[begin + 1 :]
+    if not others.any():
+        return first
+    return pl.concat([first, rows[begin + 1 :][_SERIES].filter(others)]).unique()
 
 
-def _wide(rows: pl.DataFrame, *, one: bool) -> pl.DataFrame:
+def _wide(rows: pl.DataFrame, opens: pl.Series, *, one: bool) -> pl.DataFrame:
     """The `rows` of series in which a price may jump; most have none."""
     close = rows["close"]
     if close.max() < _SPAN * close.min():  # type: ignore[operator]
         return rows.clear()
     if one:
         return rows
-    wide = rows.group_by(_SERIES).agg(wide=may_jump()).filter("wide")
+    wide = _ends(rows, opens).group_by(_SERIES).agg(wide=may_jump()).filter("wide")
+    if wide.is_empty():
+        return rows.clear()
     return rows.join(wide, on=_SERIES, how="semi", maintain_order="left")
+
+
+def _ends(rows: pl.DataFrame, opens: pl.Series) -> pl.DataFrame:
+    """The series of the rows with `close`: the lowest and the highest of each run, which `opens`
+    begins; of all rows where runs are short. To group by words takes long."""
+    if opens.sum() > rows.height * _RUNS:
+        return rows
+    runs = pl.DataFrame([opens.cum_sum().set_sorted().alias("run"), rows["close"]])
+    both = pl.col("close").min().append(pl.col("close").max())
+    each = runs.group_by("run", maintain_order=True).agg(both)
+    return rows.filter(opens)[_SERIES].hstack(each[["close"]]).explode("close")
 
 
 def _stepped(rows: pl.DataFrame) -> pl.DataFrame:

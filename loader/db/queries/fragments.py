@@ -125,7 +125,7 @@ def _packed(prefix: str) -> str:
     of a bar together, and the times of the NULLs."""
 
     def joined(bytes_: str, name: str, condition: str = "") -> str:
-        return f"string_agg({bytes_}, '') {condition}AS {_name('', name)}"
+        return f"string_agg({bytes_}, NULL) {condition}AS {_name('', name)}"
 
     points = (f"point({', '.join(_name(prefix, p) for p in PRICES[at : at + 2])})" for at in (0, 2))
     ts = f"timestamptz_send({_name(prefix, 'ts')})"
