@@ -53,18 +53,17 @@ def unpacked(stretches: pa.RecordBatch) -> pl.DataFrame:
     and its like, the ts of the bars where that value is NULL. Binary, not large binary.
     """
     rows = unpacked_times(stretches)
-    prices = _numbers(stretches["prices"], "d")
-    columns: dict[str, pl.Series] = {
-        price: _series(prices).gather_every(len(bars.PRICES), at)
-        for at, price in enumerate(bars.PRICES)
-    }
+    prices = _series(_numbers(stretches["prices"], "d")).to_frame("all")
+    each = pl.col("all").gather_every
+    found = prices.select(each(len(bars.PRICES), at).alias(p) for at, p in enumerate(bars.PRICES))
+    columns = found.get_columns()
     for name in bars.OPTIONAL:
         values = _series(_numbers(stretches[name], "d" if name in _FLOATS else "q"))
         if values.len() < rows.height:
             absent = _rows(stretches["sid"], stretches[f"no_{name}"])
             values = _with_nulls(values, absent, rows)
-        columns[name] = values
-    return rows.with_columns(**columns)
+        columns.append(values.alias(name))
+    return rows.hstack(columns)
 
 
 def unpacked_times(stretches: pa.RecordBatch) -> pl.DataFrame:

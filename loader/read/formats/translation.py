@@ -161,6 +161,8 @@ def _spelled_out(array: Any, inner: Callable[[Any], Any]) -> pl.Series:
     """The values of a dictionary, each of which is converted once. By Polars: PyArrow would import
     its functions for it, and cannot decode the string views of Polars' categoricals."""
     values = _series(inner(array.dictionary))
+    if len(values) == 1 and not array.null_count:
+        return values.new_from_index(0, len(array))
     places = _series(array.indices)
     return values.gather(places)
 

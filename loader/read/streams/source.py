@@ -19,7 +19,8 @@ from loader.read.streams.place import Place
 
 Identity = tuple[int, int]
 
-_AT_ONCE = 1 << 20
+#: Bytes that are read at a time, and of a source that does not say its size.
+_AT_ONCE, _LEAST = 1 << 20, 1 << 16
 #: Too many files are open, of this process or of the machine.
 _FULL: Final = (errno.EMFILE, errno.ENFILE)
 
@@ -96,10 +97,12 @@ def content_hash(source: Source, check: Callable[[], None] = lambda: None) -> st
         UnreadableFile: as `open_source`.
     """
     digest = hashlib.sha256()
+    # One buffer: the system clears the pages of a new one.
+    data = memoryview(bytearray(min(max(source.size_bytes, _LEAST), _AT_ONCE)))
     with open_source(source) as stream, damage(source.name):
-        while data := stream.read(_AT_ONCE):
+        while size := stream.readinto(data):
             check()
-            digest.update(data)
+            digest.update(data[:size])
     return "sha256:" + digest.hexdigest()
 
 

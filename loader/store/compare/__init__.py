@@ -114,11 +114,15 @@ def compare(beside: PendingDiff) -> Diff:
     differs = pl.any_horizontal(pl.col(v).ne_missing(pl.col(f"{v}_old")) for v in bars.VALUES)
     marked = joined.select(found=pl.col("found").fill_null(False), differs=differs)
     found, is_changed = marked["found"], marked["found"] & marked["differs"]
-    new = rows.filter(~found).select(bars.COLUMNS)
-    changed = rows.filter(is_changed).select(bars.COLUMNS)
+    new, changed = _those(rows, ~found), _those(rows, is_changed)
     met = Met(joined, found, is_changed, stored["sid"], reading.others)
     unchanged = rows.height - new.height - changed.height
     return Diff(unique, new, changed, unchanged, series, met)
+
+
+def _those(rows: pl.DataFrame, which: pl.Series) -> pl.DataFrame:
+    found = rows[list(bars.COLUMNS)]
+    return found.filter(which) if which.any() else found.clear()
 
 
 def _same_keys(rows: pl.DataFrame, stored: pl.DataFrame) -> bool:
