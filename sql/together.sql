@@ -1,10 +1,11 @@
 -- together_create --
--- The stage of several files: their new bars, with the number of each one's file.
-CREATE TEMPORARY TABLE mdload_together (file bigint, @defined)
+-- The stage of several files: the bars that they write, with the number of each one's file, and whether it changes a
+-- stored one.
+CREATE TEMPORARY TABLE mdload_together (file bigint, changed boolean, @defined)
 
 -- together_index --
 -- So that the bars of one file are found at once.
-CREATE INDEX ON pg_temp.mdload_together (file)
+CREATE INDEX ON pg_temp.mdload_together (file, changed)
 
 -- together_began --
 -- The moment $1 seconds ago, by the clock of the server.
@@ -15,26 +16,26 @@ SELECT clock_timestamp() - make_interval(secs => CAST($1 AS double precision)) A
 DROP TABLE IF EXISTS pg_temp.mdload_together
 
 -- together_book --
--- One file of the stage, all of it good, and each of its series either new or stored as it is: writes its bars, its row in
--- the ledger, the spellings of its symbols, the counts of the run and the load, as file_begin, file_end, spellings_keep and
--- job_run_add_counts do. $1 JSON object. It fails, and keeps nothing, if not all of the bars were inserted, a symbol has
--- another spelling too, or the run has ended. The symbols of the run come from the ledger when it ends. The load comes
+-- One file of the stage, all of it good: writes its bars and their revisions, its row in the ledger, the spellings of its
+-- symbols, the counts of the run and the load, as revisions_keep, bars_upsert, file_begin, file_end, spellings_keep and
+-- job_run_add_counts do. $1 JSON object. It fails, and keeps nothing, if not all new bars were inserted, or not all others
+-- changed a stored one, a symbol has another spelling too, or the run has ended. The symbols of the run come from the ledger when it ends. The load comes
 -- last, after all that may wait for other writers. A deferred commit is answered before it is on disk. Returns the id of
 -- the file's row.
 WITH given AS MATERIALIZED (
     SELECT * FROM json_to_record(CAST(CAST($1 AS text) AS json)) AS g (
            file bigint, run_id bigint, path text, size_bytes bigint, content_hash text, fingerprint text,
            began timestamptz, dialect text, provider text, "interval" text, symbols text[], spellings json, rows bigint,
-           inserted bigint, skipped bigint, inserted_between bigint, series jsonb, min_ts timestamptz, max_ts timestamptz,
-           deferred boolean, notes text[])
+           inserted bigint, updated bigint, skipped bigint, inserted_between bigint, series jsonb, min_ts timestamptz,
+           max_ts timestamptz, deferred boolean, notes text[])
 ), opened AS (
     INSERT INTO job_run_files (run_id, path, size_bytes, content_hash, config_fingerprint, state, started_at, dialect,
-                               provider, "interval", rows_read, rows_written, rows_inserted, rows_unchanged,
-                               rows_skipped, rows_resumable, rejected, notes, min_ts, max_ts, symbols, bars_inserted_between,
-                               series, findings, completed_at)
+                               provider, "interval", rows_read, rows_written, rows_inserted, rows_updated, rows_unchanged,
+                               rows_skipped, rows_resumable, rejected, notes, min_ts, max_ts, symbols, bars_changed,
+                               bars_inserted_between, series, findings, completed_at)
     SELECT run_id, path, size_bytes, content_hash, fingerprint, 'loaded', began, dialect,
-           provider, "interval", rows, inserted, inserted, rows - skipped - inserted, skipped, rows, '{}', notes, min_ts, max_ts,
-           symbols, inserted_between, series, '[]', greatest(clock_timestamp(), began)
+           provider, "interval", rows, inserted + updated, inserted, updated, rows - skipped - inserted - updated, skipped, rows,
+           '{}', notes, min_ts, max_ts, symbols, updated, inserted_between, series, '[]', greatest(clock_timestamp(), began)
       FROM given
     RETURNING id
 ), written AS (
@@ -42,8 +43,27 @@ WITH given AS MATERIALIZED (
     SELECT @columns(s.)
       FROM given
      CROSS JOIN pg_temp.mdload_together s
-     WHERE s.file = given.file
+     WHERE s.file = given.file AND NOT s.changed
     RETURNING 1
+), kept AS (
+    INSERT INTO @revisions (@key, @values(old_), @values(new_), run_id, file_id, old_created_at, old_updated_at)
+    SELECT @key(s.), @values(b.), @values(s.), given.run_id, opened.id, b.created_at, b.updated_at
+      FROM given
+     CROSS JOIN opened
+     CROSS JOIN LATERAL (
+           SELECT * FROM pg_temp.mdload_together c WHERE c.file = given.file AND c.changed ORDER BY @key) s
+     CROSS JOIN LATERAL (SELECT t.* FROM bars_ohlcv t WHERE @same_key(t., s.) FOR UPDATE) b
+     WHERE given.updated > 0 AND @differ(b., s.) AND (SELECT count(*) FROM written) = given.inserted
+    RETURNING 1
+), restated AS (
+    INSERT INTO bars_ohlcv AS b (@columns)
+    SELECT @columns(s.)
+      FROM given
+     CROSS JOIN pg_temp.mdload_together s
+     WHERE given.updated > 0 AND s.file = given.file AND s.changed AND (SELECT count(*) FROM kept) = given.updated
+        ON CONFLICT (@key) DO UPDATE SET @set(EXCLUDED.), updated_at = EXCLUDED.updated_at
+                    WHERE @differ(b., EXCLUDED.)
+    RETURNING b.xmax = 0 AS inserted
 ), spelled AS (
     INSERT INTO provider_symbols (provider, source_symbol, symbol, convention, first_run_id)
     SELECT w.provider, w.source_symbol, w.symbol, w.convention, given.run_id
@@ -56,9 +76,10 @@ WITH given AS MATERIALIZED (
 ), counted AS (
     UPDATE job_runs r
        SET rows_read = r.rows_read + given.rows,
-           rows_written = r.rows_written + given.inserted,
+           rows_written = r.rows_written + given.inserted + given.updated,
            rows_inserted = r.rows_inserted + given.inserted,
-           rows_unchanged = r.rows_unchanged + given.rows - given.skipped - given.inserted,
+           rows_updated = r.rows_updated + given.updated,
+           rows_unchanged = r.rows_unchanged + given.rows - given.skipped - given.inserted - given.updated,
            rows_skipped = r.rows_skipped + given.skipped,
            min_ts = least(r.min_ts, given.min_ts),
            max_ts = greatest(r.max_ts, given.max_ts),
@@ -67,16 +88,18 @@ WITH given AS MATERIALIZED (
       FROM given
      WHERE r.id = given.run_id AND r.status = 'running'
        AND (SELECT count(*) FROM written) = given.inserted
+       AND (SELECT count(*) FROM restated WHERE NOT inserted) = given.updated
        AND NOT EXISTS (SELECT FROM json_to_recordset(given.spellings) AS w(provider text, source_symbol text, symbol text)
                          JOIN provider_symbols p ON p.provider = w.provider AND p.symbol = w.symbol
                         WHERE p.source_symbol <> w.source_symbol)
-    RETURNING r.id, r.mode, given.inserted
+    RETURNING r.id, r.mode, given.inserted, given.updated
 ), held AS MATERIALIZED (
-    SELECT pg_advisory_xact_lock_shared(120278083395941), id, mode, inserted FROM counted WHERE inserted > 0
+    SELECT pg_advisory_xact_lock_shared(120278083395941), id, mode, inserted, updated
+      FROM counted WHERE inserted + updated > 0
 ), loaded AS (
     INSERT INTO bars_loads (known_at, inserted, updated, deleted, run_id, file_id, kind)
     SELECT greatest(clock_timestamp(), (SELECT max(known_at) + interval '1 microsecond' FROM bars_loads)),
-           held.inserted, 0, 0, held.id, opened.id, CASE WHEN held.mode = 'live' THEN 'live' ELSE 'load' END
+           held.inserted, held.updated, 0, held.id, opened.id, CASE WHEN held.mode = 'live' THEN 'live' ELSE 'load' END
       FROM held
      CROSS JOIN opened)
 SELECT opened.id, 1 / (SELECT count(*) FROM counted) AS insisted,

@@ -130,7 +130,7 @@ def test_a_change_after_the_look_at_stored_bars_counts_as_later(
     Way(database_url).load(files)
     other = written(tmp_path, 90, frame(symbol(2)).with_columns(at(3, volume=pl.lit(5.0))))
     looks: list[datetime] = []
-    standings, booked = together.together.standings, together.together.booked
+    standings, booked = together.standing.standings, together.together.booked
 
     def looked(*given: Any) -> Any:
         looks[:] = fetch(database_url, "SELECT clock_timestamp()")[0]
@@ -140,10 +140,10 @@ def test_a_change_after_the_look_at_stored_bars_counts_as_later(
         if symbol(2) in [one for each in bookings for one in each.symbols]:
             (result,) = Way(database_url).load([other]).files
             assert result.counts.updated == 1
-            monkeypatch.setattr(together.together, "standings", standings)
+            monkeypatch.setattr(together.standing, "standings", standings)
         yield from booked(session, bookings)
 
-    monkeypatch.setattr(together.together, "standings", looked)
+    monkeypatch.setattr(together.standing, "standings", looked)
     monkeypatch.setattr(together.together, "booked", meanwhile)
     monkeypatch.setattr(turns, "_ALONE", 1)
     again = Way(database_url).load(files, force=True)

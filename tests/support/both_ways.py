@@ -32,10 +32,20 @@ RUN = """SELECT provider, status, rows_read, rows_written, rows_inserted, rows_u
 LOADS = """SELECT f.path, l.kind, l.inserted, l.updated, l.deleted, l.known_at > l.xact_at
     FROM bars_loads l JOIN job_run_files f ON f.id = l.file_id WHERE l.run_id = {} ORDER BY l.id"""
 STORE = (
-    """SELECT provider, symbol, interval, ts, open, high, low, close, volume, vwap, trade_count
-    FROM bars_ohlcv ORDER BY 1, 2, 3, 4""",
-    """SELECT r.provider, r.symbol, r.interval, r.ts, r.old_close, r.new_close, r.op, f.path
-    FROM bars_ohlcv_revisions r JOIN job_run_files f ON f.id = r.file_id ORDER BY r.id""",
+    """SELECT b.provider, b.symbol, b.interval, b.ts,
+        open, high, low, close, volume, vwap, trade_count,
+        (SELECT path FROM job_run_files f JOIN bars_loads l ON f.id = l.file_id
+          WHERE l.xact_at = b.created_at),
+        (SELECT path FROM job_run_files f JOIN bars_loads l ON f.id = l.file_id
+          WHERE l.xact_at = b.updated_at)
+    FROM bars_ohlcv b ORDER BY 1, 2, 3, 4""",
+    """SELECT r.provider, r.symbol, r.interval, r.ts, r.op, f.path, f.run_id = r.run_id,
+        r.old_open, r.old_high, r.old_low, r.old_close, r.old_volume, r.old_vwap, r.old_trade_count,
+        r.new_open, r.new_high, r.new_low, r.new_close, r.new_volume, r.new_vwap, r.new_trade_count,
+        n.file_id = r.file_id, o.run_id, r.old_created_at <= r.old_updated_at
+    FROM bars_ohlcv_revisions r JOIN job_run_files f ON f.id = r.file_id
+    LEFT JOIN bars_loads n ON n.xact_at = r.revised_at
+    LEFT JOIN bars_loads o ON o.xact_at = r.old_updated_at ORDER BY r.id""",
     "SELECT provider, source_symbol, symbol, convention FROM provider_symbols ORDER BY 1, 2, 3",
     "SELECT row_number, rules, raw FROM bars_rejected ORDER BY id",
 )

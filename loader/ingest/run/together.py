@@ -35,8 +35,10 @@ from loader.results.events import (
 from loader.results.history import History, SeriesHistory
 from loader.store import spellings
 from loader.store.guard import between as guard
-from loader.store.merge import together
-from loader.store.merge.together import Booking, Standing
+from loader.store.guard import counts
+from loader.store.merge import standing, together
+from loader.store.merge.standing import Standing
+from loader.store.merge.together import Booking
 from loader.store.packed import repeated
 
 if TYPE_CHECKING:
@@ -52,14 +54,17 @@ class _File:
     """A checked file, before it is committed.
 
     Attributes:
-        new: its bars (`bars.SCHEMA`) that are not stored.
-        between: of its series that come between stored bars, `bars.SERIES` and their rows.
+        new, changed: its bars (`bars.SCHEMA`) that are not stored, and that are stored with other
+            values.
+        touched: of its series that change stored bars or come between them, `bars.SERIES` and
+            how many do (changed, between, gone).
         listed: those of them that the result lists.
     """
 
     checked: Checked
     new: pl.DataFrame
-    between: pl.DataFrame
+    changed: pl.DataFrame
+    touched: pl.DataFrame
     listed: tuple[SeriesHistory, ...]
     booking: Booking
 
@@ -79,8 +84,8 @@ def loaded_together(
     run: LoadRun, session: Connection, files: Sequence[Hashed], again: Mapping[str, Sequence[Note]]
 ) -> list[FileResult]:
     """The results of the first of the files, which are to be loaded: as far as they are small, pass
-    their checks whole, and change no stored bar. The next one needs a look of its own. `again` has
-    the notes on why some are loaded again, by path. `session` commits each statement.
+    their checks whole, and change few stored bars. The next one needs a look of its own. `again`
+    has the notes on why some are loaded again, by path. `session` commits each statement.
 
     Raises:
         DatabaseError, Cancelled: nothing is committed.
@@ -116,48 +121,43 @@ def _ready(
     (at,) = session.one("together_began", time.monotonic() - began)
     series = pl.concat(file.series for file in files)
     found = pl.concat(file.bars for file in files)
-    standings = together.standings(session, series, found)
+    standings, verdicts = standing.standings(session, series, found)
     for number, file in enumerate(files):
-        own, standings = standings[: file.series.height], standings[file.series.height :]
+        height, rows = file.series.height, file.bars.height
+        own, standings = standings[:height], standings[height:]
+        verdict, verdicts = verdicts[:rows], verdicts[rows:]
         if None in own or _is_among(file.spellings, others) or not _is_unchanged(file.file):
+            break
+        known = [each for each in own if each is not None]
+        if not _may_change(run, known):
             break
         if changed_since(run, file.file.asked) is not None and _is_shorter(run, file):
             break
-        kinds = [each.kind for each in own if each is not None]
-        new = _new_of(file, own)
-        between = _of(file.series, file.series, [kind == "between" for kind in kinds])
-        listed = guard.listed(between)
-        booking = _booking(run, file, number, between, listed, inserted=new.height, began=at)
-        ready.append(_File(file, new, between, listed, booking))
+        new, changed = standing.written(file.bars, verdict, known)
+        touched = standing.touched(file.series, known)
+        listed = counts.listed(touched) if touched.height else ()
+        booking = _booking(
+            run, file, number, touched, listed,
+            inserted=new.height, updated=changed.height, began=at,
+        )  # fmt: skip
+        ready.append(_File(file, new, changed, touched, listed, booking))
     return _without_moved(session, ready)
 
 
-def _new_of(file: Checked, standings: Sequence[Standing | None]) -> pl.DataFrame:
-    """The bars of the file that are not stored."""
-    found = [each for each in standings if each is not None]
-    if all(each.kind != "grown" for each in found):
-        return _of(file.bars, file.series, [each.kind != "same" for each in found])
-    parts, start = [file.bars[:0]], 0
-    for each, rows in zip(found, file.series["rows"], strict=True):
-        part, start = file.bars[start : start + rows], start + rows
-        if each.kind == "grown" and each.stored is not None:
-            parts.append(part.filter(~pl.col("ts").is_between(*each.stored)))
-        elif each.kind != "same":
-            parts.append(part)
-    return pl.concat(parts)
+def _may_change(run: LoadRun, own: Sequence[Standing]) -> bool:
+    """Whether the file changes too little for its guard. About series that are new as a whole the
+    guard is asked for all files at once."""
+    if not any(each.changed or 0 < each.between < each.rows for each in own):
+        return True
+    changed, met = sum(each.changed for each in own), sum(each.rows - each.new for each in own)
+    limit = run.settings.max_restated
+    is_exceeded = limit is not None and limit.exceeded(changed, met)
+    return not is_exceeded and guard.is_little(changed, sum(each.between for each in own))
 
 
 def _is_shorter(run: LoadRun, file: Checked) -> bool:
     extent = Extent(file.bars.height + file.skipped, min(file.series["lo"]))
     return shorter(run, file.file.source, extent) is not None
-
-
-def _of(rows: pl.DataFrame, series: pl.DataFrame, chosen: Sequence[bool]) -> pl.DataFrame:
-    """Those of the rows that are of the chosen ones of the `series`."""
-    if all(chosen) or not any(chosen):
-        return rows if any(chosen) else rows[:0]
-    some = series.filter(pl.Series(chosen, dtype=pl.Boolean))
-    return rows.join(some, on=bars.SERIES, how="semi", maintain_order="left")
 
 
 def _is_among(spellings: pl.DataFrame, others: Collection[tuple[str, str]]) -> bool:
@@ -169,18 +169,25 @@ def _without_moved(session: Connection, ready: list[_File]) -> list[_File]:
     """The first of the files: up to one that looks like bars of other times."""
     if not any(file.listed for file in ready):
         return ready
-    between = pl.concat(
-        file.between.select(pl.lit(file.booking.file).alias("file"), *bars.SERIES, "rows")
+    touched = pl.concat(
+        file.touched.select(pl.lit(file.booking.file).alias("file"), *bars.SERIES, "between")
         for file in ready
     )
-    moved = guard.moved(session, between, _new(ready))
+    moved = guard.moved(session, touched, _numbered(ready, [file.new for file in ready]))
     return ready[: min(moved, default=len(ready))]
 
 
-def _new(ready: Sequence[_File]) -> pl.DataFrame:
-    """The new bars (`bars.SCHEMA`), with the number of the `file` of each."""
-    numbers = repeated([each.booking.file for each in ready], [each.new.height for each in ready])
-    return pl.concat(each.new for each in ready).with_columns(numbers.alias("file"))
+def _numbered(ready: Sequence[_File], frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The bars (`bars.SCHEMA`) of each file, with the number of their `file`."""
+    numbers = repeated([each.booking.file for each in ready], [frame.height for frame in frames])
+    return pl.concat(frames).with_columns(numbers.alias("file"))
+
+
+def _staged(ready: Sequence[_File]) -> pl.DataFrame:
+    """What the files write (`together.STAGE`)."""
+    new = _numbered(ready, [file.new for file in ready]).with_columns(changed=False)
+    changed = _numbered(ready, [file.changed for file in ready]).with_columns(changed=True)
+    return pl.concat([new, changed]) if changed.height else new
 
 
 def _is_unchanged(file: Hashed) -> bool:
@@ -193,10 +200,11 @@ def _booking(
     run: LoadRun,
     file: Checked,
     number: int,
-    between: pl.DataFrame,
+    touched: pl.DataFrame,
     listed: Sequence[SeriesHistory],
     *,
     inserted: int,
+    updated: int,
     began: datetime,
 ) -> Booking:
     assert run.run_id is not None
@@ -209,8 +217,9 @@ def _booking(
         provider=only(series["provider"]), interval=only(series["interval"]),
         symbols=tuple(sorted(set(series["symbol"]))),
         spellings=file.spellings.select(*spellings.SCHEMA).to_dicts(),
-        rows=file.bars.height + file.skipped, inserted=inserted, skipped=file.skipped,
-        inserted_between=int(between["rows"].sum()), series=[asdict(each) for each in listed],
+        rows=file.bars.height + file.skipped, inserted=inserted, updated=updated,
+        skipped=file.skipped, inserted_between=int(touched["between"].sum()),
+        series=[asdict(each) for each in listed],
         min_ts=min_ts, max_ts=max_ts, deferred=run.defers_commits,
         notes=tuple(note.text for note in file.notes),
     )  # fmt: skip
@@ -224,7 +233,7 @@ def _committed(
     Raises:
         DatabaseError, Cancelled: one was not; those before it were.
     """
-    with together.staged(session, _new(ready)):
+    with together.staged(session, _staged(ready)):
         began = time.monotonic()
         ids = together.booked(session, [file.booking for file in ready])
         for file, file_id in zip(ready, ids, strict=True):
@@ -256,16 +265,17 @@ def _told(
 ) -> FileResult:
     """Emits what happened to a file that is committed; returns its result."""
     found, booking = file.checked, file.booking
-    path, new, rows = booking.path, booking.inserted, booking.rows
+    path, new, changed, rows = booking.path, booking.inserted, booking.updated, booking.rows
     counts = Counts(
-        read=rows, inserted=new, unchanged=rows - booking.skipped - new, skipped=booking.skipped
-    )
+        read=rows, inserted=new, updated=changed,
+        unchanged=rows - booking.skipped - new - changed, skipped=booking.skipped,
+    )  # fmt: skip
     result = FileResult(
         path, "loaded", counts.check(path),
         dialect=booking.dialect, provider=booking.provider, interval=booking.interval,
         content_hash=booking.content_hash, size_bytes=booking.size_bytes, symbols=booking.symbols,
         min_ts=booking.min_ts, max_ts=booking.max_ts, rejected={}, notes=found.notes,
-        history=History(inserted_between=booking.inserted_between), series=file.listed,
+        history=History(changed, booking.inserted_between), series=file.listed,
         file_id=file_id,
     )  # fmt: skip
     run.emit(FileStarted(path, booking.size_bytes))
@@ -277,6 +287,8 @@ def _told(
     run.emit(RowsDone(path, rows, booking.size_bytes))
     if new:
         run.emit(BarsWritten(path, "COPY", new, seconds, True))
+    if changed:
+        run.emit(BarsWritten(path, "UPSERT", changed, seconds, True))
     run.emit(Committed(path, counts, {}))
     run.emit(FileDone(result))
     return result

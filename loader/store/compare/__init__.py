@@ -91,14 +91,14 @@ class Diff:
     met: Met | None = None
 
 
-def compare(beside: PendingDiff) -> Diff:
+def compare(pending: PendingDiff) -> Diff:
     """Splits a piece into new, changed and unchanged bars."""
-    unique, rows = beside.unique, beside.rows
+    unique, rows = pending.unique, pending.rows
     if rows is None:
         bare = unique.bars.select(bars.COLUMNS)
-        return Diff(unique, bare, bare.clear(), 0, beside.series)
-    reading, series = beside.stored(), beside.series
-    if beside.reads_ends:
+        return Diff(unique, bare, bare.clear(), 0, pending.series)
+    reading, series = pending.stored(), pending.series
+    if pending.reads_ends:
         assert series is not None
         series = _with_ends(series, reading.ends)
         if not series.select(meets().any()).item():
@@ -106,6 +106,15 @@ def compare(beside: PendingDiff) -> Diff:
             is_known = series["stored_lo"].null_count() < series.height
             return Diff(unique, bare, bare.clear(), 0, series if is_known else None)
     (stored,) = reading.frames
+    met = beside(rows, stored, reading.others)
+    new, changed = _those(rows, ~met.found), _those(rows, met.changed)
+    unchanged = rows.height - new.height - changed.height
+    return Diff(unique, new, changed, unchanged, series, met)
+
+
+def beside(rows: pl.DataFrame, stored: pl.DataFrame, others: Sequence[pl.DataFrame] = ()) -> Met:
+    """Bars (`sid`, ts and `bars.VALUES`, one per key and sorted by it) beside the `stored` ones
+    (`STORED`, sorted the same way)."""
     old = stored.with_columns(found=pl.lit(True)).rename({v: f"{v}_old" for v in bars.VALUES})
     if _same_keys(rows, stored):  # only known bars, as in a replay: no need to search
         joined = rows.hstack(old.drop("sid", "ts"))
@@ -113,11 +122,8 @@ def compare(beside: PendingDiff) -> Diff:
         joined = rows.join(old, on=["sid", "ts"], how="left", maintain_order="left")
     differs = pl.any_horizontal(pl.col(v).ne_missing(pl.col(f"{v}_old")) for v in bars.VALUES)
     marked = joined.select(found=pl.col("found").fill_null(False), differs=differs)
-    found, is_changed = marked["found"], marked["found"] & marked["differs"]
-    new, changed = _those(rows, ~found), _those(rows, is_changed)
-    met = Met(joined, found, is_changed, stored["sid"], reading.others)
-    unchanged = rows.height - new.height - changed.height
-    return Diff(unique, new, changed, unchanged, series, met)
+    found = marked["found"]
+    return Met(joined, found, found & marked["differs"], stored["sid"], list(others))
 
 
 def _those(rows: pl.DataFrame, which: pl.Series) -> pl.DataFrame:

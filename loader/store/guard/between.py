@@ -1,5 +1,5 @@
-"""New bars that come between stored ones, seen before they are written: files that change nothing
-need no watch."""
+"""New bars that come between stored ones, and few changed ones, seen before they are written: files
+that change little need no watch."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import polars as pl
 from loader.bars import SERIES
 from loader.check.guard.factors import LEAST
 from loader.db.arrow import Connection
-from loader.results.history import SeriesHistory
-from loader.store.guard import counts
 from loader.store.guard.search import shifted
 
 
@@ -20,18 +18,18 @@ def moved(reader: Connection, series: pl.DataFrame, new: pl.DataFrame) -> set[in
 
     Args:
         reader: sees what is committed.
-        series: `file`, `bars.SERIES` and rows of those that come between two stored bars which are
-            neighbours.
+        series: `file`, `bars.SERIES` and rows (`between`) of those that come between two stored
+            bars which are neighbours.
         new: `file` and `bars.SCHEMA`: what all files will store, in their order, each sorted by
             key.
 
     Raises:
         DatabaseError: the server refused, or went away.
     """
-    alone = pl.when(pl.col("rows") >= LEAST).then("symbol").otherwise(pl.lit(""))
+    alone = pl.when(pl.col("between") >= LEAST).then("symbol").otherwise(pl.lit(""))
     pool = pl.struct("file", "provider", "interval", alone.alias("alone"))
     grouped = series.with_columns(group=pool.rank("dense"))
-    grouped = grouped.filter(pl.col("rows").sum().over("group") >= LEAST)
+    grouped = grouped.filter(pl.col("between").sum().over("group") >= LEAST)
     if grouped.is_empty():
         return set()
     keys = grouped.select("file", *SERIES, "group")
@@ -40,8 +38,7 @@ def moved(reader: Connection, series: pl.DataFrame, new: pl.DataFrame) -> set[in
     return {files[shift.group] for shift in shifted(reader, rows, new)}
 
 
-def listed(series: pl.DataFrame) -> tuple[SeriesHistory, ...]:
-    """Those of the series (`bars.SERIES`, rows) that a result lists."""
-    if series.is_empty():
-        return ()
-    return counts.listed(series.with_columns(changed=0, between="rows", gone=0))
+def is_little(changed: int, between: int) -> bool:
+    """Whether so few bars of a file change stored ones, or come between them, that they show
+    nothing: each sign takes more of them."""
+    return changed + between < LEAST

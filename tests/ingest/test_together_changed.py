@@ -1,0 +1,256 @@
+"""Small files that change a few stored bars, as the last, provisional one of each night: together
+with their like, the same as each by itself."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+import psycopg
+import pytest
+
+from loader.ingest.run import together, turns
+from loader.settings.limit import RejectLimit
+from tests.conftest import not_on_citus
+from tests.support.both_ways import (
+    MIDNIGHT,
+    NEW_YORK_OPEN,
+    Way,
+    at,
+    day,
+    dearer,
+    frame,
+    of_several,
+    symbol,
+    written,
+)
+from tests.support.sql import fetch
+
+#: Random histories that are tried.
+SEEDS: Final = int(os.environ.get("MDLOAD_TOGETHER_SEEDS", "3"))
+#: The fewest changes in which the guard looks for a sign.
+SIGN: Final = 20
+REVISED = (
+    "SELECT symbol, ts, old_close, new_close, run_id FROM bars_ohlcv_revisions ORDER BY id LIMIT 3"
+)
+TOUCHED = (
+    "SELECT sum(rows_updated), sum(bars_changed), sum(bars_inserted_between) FROM job_run_files"
+    " WHERE run_id = {}"
+)
+Ways = Callable[..., int]
+together_only = not_on_citus("files load one by one there")
+
+
+def restated(table: pl.DataFrame, *rows: int, by: float = 0.01) -> pl.DataFrame:
+    """The table with other closes in these rows."""
+    for row in rows:
+        table = table.with_columns(at(row, close=pl.col("close") + by))
+    return table
+
+
+def test_a_provisional_bar_each_night(ways: Ways, database_url: str, tmp_path: Path) -> None:
+    def night(rows: int) -> list[str]:
+        tables = [frame(symbol(n), MIDNIGHT, rows=rows, step=86_400) for n in range(9)]
+        return [written(tmp_path, n, restated(table, rows - 1)) for n, table in enumerate(tables)]
+
+    ways(night(20))
+    assert ways(night(21)) == 8
+    assert ways(night(22)) == 8
+    assert fetch(database_url, TOUCHED.format(3)) == [(9, 9, 0)]
+    last = MIDNIGHT + timedelta(days=19)
+    assert fetch(database_url, REVISED) == [
+        (symbol(n), last, pytest.approx(1.45), pytest.approx(1.44), 2) for n in range(3)
+    ]
+    assert ways(night(22)) == 0
+
+
+def test_files_that_only_restate(ways: Ways, database_url: str, tmp_path: Path) -> None:
+    tables = [of_several([3 * n, 3 * n + 1], rows=40) for n in range(8)]
+    ways([written(tmp_path, n, table) for n, table in enumerate(tables)])
+    changed = [restated(table, 0, 39, 41 + n) for n, table in enumerate(tables)]
+    assert ways([written(tmp_path, n, table) for n, table in enumerate(changed)]) == 7
+    assert fetch(database_url, TOUCHED.format(2)) == [(24, 24, 0)]
+    assert (
+        fetch(database_url, "SELECT updated, inserted FROM bars_loads WHERE run_id = 2")
+        == [(3, 0)] * 8
+    )
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv_revisions") == [(24,)]
+
+
+def test_values_that_come_and_go(ways: Ways, tmp_path: Path) -> None:
+    """NULLs, zeros of both signs, and the least change of a price."""
+    columns = {"volume": 10.0, "vwap": 1.1, "trade_count": 7}
+    tables = [frame(symbol(n), **columns) for n in range(8)]
+    ways([written(tmp_path, n, table) for n, table in enumerate(tables)])
+    less = [
+        at(3, volume=pl.lit(None)), at(4, vwap=pl.lit(None)), at(5, trade_count=pl.lit(None)),
+        at(6, volume=pl.lit(0.0)), at(7, trade_count=pl.lit(0)), at(8, volume=pl.lit(-0.0)),
+        at(9, close=pl.col("close") * (1 + 2**-52)), at(9, volume=pl.lit(10.0)),
+    ]  # fmt: skip
+    assert ways([written(tmp_path, n, t.with_columns(less[n])) for n, t in enumerate(tables)]) >= 6
+    others = [at(8, volume=pl.lit(0.0)) if n == 5 else at(0) for n in range(8)]
+    again = [t.with_columns(o) if o else t for t, o in zip(tables, others, strict=True)]
+    assert ways([written(tmp_path, n, table) for n, table in enumerate(again)]) >= 6
+
+
+def test_late_bars_between_stored_ones(ways: Ways, database_url: str, tmp_path: Path) -> None:
+    whole = [frame(symbol(n), rows=40) for n in range(8)]
+    gaps = [t.filter(pl.int_range(pl.len()) % 11 != n) for n, t in enumerate(whole)]
+    ways([written(tmp_path, n, table[:35]) for n, table in enumerate(gaps)])
+    assert ways([written(tmp_path, n, restated(table, 8)) for n, table in enumerate(whole)]) == 7
+    # Of each file three bars or four; the others come before the first or after the last stored.
+    assert fetch(database_url, TOUCHED.format(2)) == [(8, 8, 4 * 4 + 4 * 3)]
+
+
+@pytest.mark.parametrize("changes", [SIGN - 1, SIGN])
+def test_as_many_as_may_be_a_sign(ways: Ways, tmp_path: Path, changes: int) -> None:
+    """Prices in another unit, in all of a file and in the pool of its series."""
+    for several in (1, 4):
+        start = day(several)
+        tables = [
+            pl.concat(frame(symbol(10 * n + own), start, rows=40) for own in range(several))
+            for n in range(8)
+        ]
+        ways([written(tmp_path, n, table) for n, table in enumerate(tables)])
+        each, more = divmod(changes, several)
+        tables[4] = pl.concat(
+            pl.concat([dearer(part[: each + (own < more)], 7), part[each + (own < more) :]])
+            for own, part in enumerate(tables[4].partition_by("symbol", maintain_order=True))
+        )
+        tables = [restated(table, 0) if n != 4 else table for n, table in enumerate(tables)]
+        together = ways([written(tmp_path, n, table) for n, table in enumerate(tables)])
+        assert together == (7 if changes < SIGN else 6)
+
+
+def test_prices_of_another_hour(ways: Ways, database_url: str, tmp_path: Path) -> None:
+    """Most of a file is shifted by an hour: refused, while its neighbours restate a bar."""
+    chance = random.Random(7)
+    wild = [100 + cents / 100 for cents in chance.sample(range(10_000), 390)]
+    tables = [
+        frame(symbol(n), rows=390).with_columns(
+            open=pl.Series(wild) + n, high=pl.Series(wild) + n + 1,
+            low=pl.Series(wild) + n - 1, close=pl.Series(wild) + n + 0.5,
+        )
+        for n in range(8)
+    ]  # fmt: skip
+    ways([written(tmp_path, n, table) for n, table in enumerate(tables)])
+    after = [restated(table, 200) for table in tables]
+    after[5] = tables[5].with_columns(ts=pl.col("ts").dt.offset_by("1h"))[:330]
+    assert ways([written(tmp_path, n, table) for n, table in enumerate(after)]) >= 5
+    refused = "SELECT state, findings::text LIKE '%shift%' FROM job_run_files WHERE run_id = 2"
+    assert sorted(fetch(database_url, refused)) == [("loaded", False)] * 7 + [("refused", True)]
+
+
+@pytest.mark.parametrize(("limit", "together"), [("2", 7), ("1", 0), ("4%", 0), ("50%", 7)])
+def test_no_more_may_be_restated(ways: Ways, tmp_path: Path, limit: str, together: int) -> None:
+    tables = [frame(symbol(n), rows=40) for n in range(8)]
+    ways([written(tmp_path, n, table) for n, table in enumerate(tables)])
+    after = [restated(table, 3, 30) for table in tables]
+    files = [written(tmp_path, n, table) for n, table in enumerate(after)]
+    assert ways(files, max_restated=RejectLimit.parse(limit)) == together
+
+
+def test_several_files_of_one_series(ways: Ways, tmp_path: Path) -> None:
+    """One restates what another has grown by, or restated; and days of it follow each other."""
+    whole = frame("AAPL", rows=60)
+    ways([written(tmp_path, 0, whole[:30])])
+    after = [
+        restated(whole[:30], 29), restated(whole[10:40], 19), restated(whole[:40], 39),
+        restated(whole[:20], 5), whole, frame("AAPL", day(1)), restated(whole, 7),
+        restated(frame("AAPL", day(1)), 3), frame("MSFT"), frame("IBM"),
+    ]  # fmt: skip
+    ways([written(tmp_path, n, table) for n, table in enumerate(after)])
+
+
+def test_a_bar_that_is_gone_too(ways: Ways, database_url: str, tmp_path: Path) -> None:
+    tables = [frame(symbol(n), rows=40) for n in range(8)]
+    ways([written(tmp_path, n, table) for n, table in enumerate(tables)])
+    after = [restated(table, 12) for table in tables]
+    after[3] = after[3].filter(pl.int_range(pl.len()) != 20)
+    assert ways([written(tmp_path, n, table) for n, table in enumerate(after)]) >= 5
+    assert fetch(database_url, "SELECT sum(bars_gone) FROM job_run_files") == [(1,)]
+
+
+#: What another writer does to the bar, and how many bars the file then updates.
+MEANWHILE: Final = {
+    "restates it the same way": ("UPDATE bars_ohlcv SET close = 1.4", 0),
+    "restates it otherwise": ("UPDATE bars_ohlcv SET close = 1.3", 1),
+    "deletes it": ("DELETE FROM bars_ohlcv", 0),
+}
+
+
+@together_only
+@pytest.mark.parametrize("what", MEANWHILE)
+def test_another_writer_meanwhile(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """A bar is not as it was when it was compared: what the file says is stored, and its books say
+    what it did."""
+    statement, updated = MEANWHILE[what]
+    tables = [frame(symbol(n)) for n in range(8)]
+    Way(database_url).load([written(tmp_path, n, table) for n, table in enumerate(tables)])
+    real = together.together.booked
+
+    def meanwhile(*given: Any) -> Iterator[int]:
+        with psycopg.connect(database_url) as connection:
+            connection.execute(
+                f"{statement} WHERE symbol = %s AND ts = %s".encode(),
+                (symbol(4), NEW_YORK_OPEN + timedelta(minutes=5)),
+            )
+        yield from real(*given)
+
+    monkeypatch.setattr(together.together, "booked", meanwhile)
+    monkeypatch.setattr(turns, "_ALONE", 1)
+    after = [table.with_columns(at(5, close=pl.lit(1.4))) for table in tables]
+    result = Way(database_url).load([written(tmp_path, n, t) for n, t in enumerate(after)])
+    assert [file.counts.updated for file in result.files] == [
+        1 if n != 4 else updated for n in range(8)
+    ]
+    stored = "SELECT count(*), sum(close) FROM bars_ohlcv WHERE symbol = %s"
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute(stored.encode(), (symbol(4),)).fetchone() == (
+            12, pytest.approx(sum(after[4]["close"])),
+        )  # fmt: skip
+    kept = "SELECT count(*), count(DISTINCT file_id) FROM bars_ohlcv_revisions WHERE run_id = 2"
+    assert fetch(database_url, kept) == [(7 + updated, 7 + updated)]
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_random_nights(ways: Ways, tmp_path: Path, seed: int) -> None:
+    """Each night files grow, are restated here and there, get late bars or lose some."""
+    chance = random.Random(seed)
+    last = {n: 20 + chance.randrange(5) for n in range(14)}
+    late = {n: chance.sample(range(60), 4) for n in range(14)}
+    moved: dict[tuple[int, int, int], float] = {}
+
+    def table(n: int) -> pl.DataFrame:
+        parts = []
+        for own in range(1 + n % 3):
+            whole = dearer(frame(symbol(20 * own + n // 2), day(n % 2), rows=60), n % 5)
+            for row in chance.sample(range(last[n]), chance.choice([0, 0, 1, 1, 3, 12])):
+                moved[n, own, row] = chance.choice([0.0, 0.01, 0.02])
+            for (owner, series, row), by in moved.items():
+                if (owner, series) == (n, own):
+                    whole = restated(whole, row, by=by)
+            part = whole[: last[n]]
+            parts.append(part.filter(~pl.int_range(pl.len()).is_in(late[n])))
+        return pl.concat(parts)
+
+    for _ in range(4):
+        limit = chance.choice([None, None, "4", "8%"])
+        ways(
+            [written(tmp_path, n, table(n)) for n in last],
+            force=chance.random() < 0.2,
+            max_restated=RejectLimit.parse(limit) if limit else None,
+        )
+        for n in last:
+            last[n] += chance.choice([0, 1, 5])
+            if chance.random() < 0.4 and late[n]:
+                late[n].pop()
+            if chance.random() < 0.05:
+                late[n].append(chance.randrange(20))
