@@ -1,17 +1,19 @@
 """Many files in one command: `mdload backfill` beside other ways to load each of them.
 
     python -m benchmarks.small_files [--rounds 3]
-        [--cases files,files-by-time,files-compared,files-grown,files-known,large]
+        [--cases files,files-by-time,files-compared,files-grown,files-provisional,
+         files-known,large]
         [--contenders floor,mdload,mdload-2,duckdb,psql,dlt] [--files 1000] [--known 5000]
         [--rows 390] [--large 1000000] [--csv] [--out FOLDER]
 
 `files` loads small files, one for each symbol, into an empty table; `files-by-time` those of a
 recorded feed, each with the bars of five symbols. `files-compared` and `files-known` load them once
 more: mdload with --force, and without. `files-grown` loads files that had fewer bars when they were
-last loaded, as dumps by symbol have each night. `large` loads four files of --large bars into a
-table that holds a bar already, so that it keeps its key: the case of two workers. With --csv all
-files are CSV. Each load is a process on a server of this run's own, in turns; afterwards the table
-is compared with the generated bars.
+last loaded, as dumps by symbol have each night; of `files-provisional` the last one of these had
+another volume, too. `large` loads four files of --large bars into a table that holds a bar already,
+so that it keeps its key: the case of two workers. With --csv all files are CSV. Each load is a
+process on a server of this run's own, in turns; afterwards the table is compared with the generated
+bars.
 """
 
 from __future__ import annotations
@@ -52,7 +54,8 @@ class Case:
 
     Attributes:
         before: what the table holds: nothing, the files' bars (as mdload loaded them), those but
-            the last few of each, or a bar of another time.
+            the last few of each, also with another volume in the last of these, or a bar of
+            another time.
         contenders: the only ones that take part; empty means all that load many files.
         by_time: whether each file has all of a few symbols, and not one of its own.
     """
@@ -90,6 +93,8 @@ def cases(files: int, known: int, rows: int, large: int) -> dict[str, Case]:
              "the bars", ("mdload",)),
         Case("files-grown", f"{files:,} {small}, of which {_GROWN} are new", files, rows,
              "fewer bars", ("mdload-known",)),
+        Case("files-provisional", f"{files:,} {small}, of which {_GROWN} are new and one restated",
+             files, rows, "provisional bars", ("mdload-known",)),
         Case("files-known", f"{known:,} {small}, once more, recognised", known, rows,
              "the bars", ("mdload-known",)),
         Case("large", f"{_LARGE_FILES} files of {large:,} bars, into a table with its key",
@@ -143,13 +148,13 @@ class Loads:
             with psycopg.connect(job.url) as connection:
                 for frame in case.other.frames():
                     checks.copy_text(connection, "bars_ohlcv", frame)
-        if case.before in ("the bars", "fewer bars"):
+        if case.before in ("the bars", "fewer bars", "provisional bars"):
             first = everyone()["mdload-known"].many
             assert first
-            paths = job.files if case.before == "fewer bars" else ()
+            paths = () if case.before == "the bars" else job.files
             whole = {path: path.read_bytes() for path in paths}
             for path in whole:
-                _shorten(path)
+                _shorten(path, volume=1 if case.before == "provisional bars" else None)
             subprocess.run(first(job), check=True, capture_output=True)
             for path, content in whole.items():
                 path.write_bytes(content)
@@ -187,12 +192,19 @@ def _pieces(stretch: Stretch, rows: int) -> Iterator[pl.DataFrame]:
         kept = kept[whole:]
 
 
-def _shorten(path: Path) -> None:
-    """Takes the last bars of a file away."""
-    if path.suffix == ".csv":
-        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-_GROWN]))
+def _shorten(path: Path, volume: int | None) -> None:
+    """Takes the last bars of a file away; the one before them gets the volume, if there is one."""
+    is_text = path.suffix == ".csv"
+    whole = pl.read_csv(path, infer_schema=False) if is_text else pl.read_parquet(path)
+    few = whole[:-_GROWN]
+    if volume is not None:
+        is_last = pl.int_range(pl.len()) == few.height - 1
+        other = pl.lit(volume).cast(few.schema["volume"])
+        few = few.with_columns(volume=pl.when(is_last).then(other).otherwise("volume"))
+    if is_text:
+        few.write_csv(path)
     else:
-        write_parquet([pl.read_parquet(path)[:-_GROWN]], path)
+        write_parquet([few], path)
 
 
 def table(results: Results) -> str:

@@ -11,6 +11,15 @@ CREATE INDEX ON pg_temp.mdload_together (file, changed)
 -- The moment $1 seconds ago, by the clock of the server.
 SELECT clock_timestamp() - make_interval(secs => CAST($1 AS double precision)) AS began
 
+-- together_plan_once --
+-- The session plans a prepared statement once: together_book takes longer to plan than to run, and its plan does not depend
+-- on the file.
+SET plan_cache_mode = force_generic_plan
+
+-- together_plan_again --
+-- Takes that back, to what session_setup sets.
+SET plan_cache_mode = auto
+
 -- together_drop --
 -- Takes the stage away.
 DROP TABLE IF EXISTS pg_temp.mdload_together

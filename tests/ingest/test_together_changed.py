@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -179,15 +181,34 @@ def test_a_bar_that_is_gone_too(ways: Ways, database_url: str, tmp_path: Path) -
 #: What another writer does to the bar, and how many bars the file then updates.
 MEANWHILE: Final = {
     "restates it the same way": ("UPDATE bars_ohlcv SET close = 1.4", 0),
-    "restates it otherwise": ("UPDATE bars_ohlcv SET close = 1.3", 1),
+    "restates it otherwise": ("UPDATE bars_ohlcv SET close = 1.2", 1),
     "deletes it": ("DELETE FROM bars_ohlcv", 0),
 }
 
 
+def committed_late(url: str, statement: str, *given: Any) -> threading.Thread:
+    """Executes the statement, and commits it once another session waits for it."""
+    connection = psycopg.connect(url)
+    connection.execute(statement.encode(), given)
+
+    def commit() -> None:
+        until = time.monotonic() + 30
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        while fetch(url, waiting) == [(0,)] and time.monotonic() < until:
+            time.sleep(0.01)
+        connection.commit()
+        connection.close()
+
+    thread = threading.Thread(target=commit)
+    thread.start()
+    return thread
+
+
 @together_only
+@pytest.mark.parametrize("late", [False, True], ids=["before", "while the file waits"])
 @pytest.mark.parametrize("what", MEANWHILE)
 def test_another_writer_meanwhile(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, late: bool
 ) -> None:
     """A bar is not as it was when it was compared: what the file says is stored, and its books say
     what it did."""
@@ -195,19 +216,24 @@ def test_another_writer_meanwhile(
     tables = [frame(symbol(n)) for n in range(8)]
     Way(database_url).load([written(tmp_path, n, table) for n, table in enumerate(tables)])
     real = together.together.booked
+    waiting: list[threading.Thread] = []
 
-    def meanwhile(*given: Any) -> Iterator[int]:
-        with psycopg.connect(database_url) as connection:
-            connection.execute(
-                f"{statement} WHERE symbol = %s AND ts = %s".encode(),
-                (symbol(4), NEW_YORK_OPEN + timedelta(minutes=5)),
-            )
-        yield from real(*given)
+    def meanwhile(session: Any, bookings: Sequence[Any]) -> Iterator[int]:
+        if symbol(4) in [one for each in bookings for one in each.symbols]:
+            key = (symbol(4), NEW_YORK_OPEN + timedelta(minutes=5))
+            where = f"{statement} WHERE symbol = %s AND ts = %s"
+            waiting.append(committed_late(database_url, where, *key))
+            if not late:
+                with psycopg.connect(database_url) as waiter:
+                    waiter.execute(b"LOCK TABLE bars_ohlcv IN SHARE MODE")
+        yield from real(session, bookings)
 
     monkeypatch.setattr(together.together, "booked", meanwhile)
     monkeypatch.setattr(turns, "_ALONE", 1)
     after = [table.with_columns(at(5, close=pl.lit(1.4))) for table in tables]
     result = Way(database_url).load([written(tmp_path, n, t) for n, t in enumerate(after)])
+    (thread,) = waiting
+    thread.join()
     assert [file.counts.updated for file in result.files] == [
         1 if n != 4 else updated for n in range(8)
     ]
@@ -216,8 +242,16 @@ def test_another_writer_meanwhile(
         assert connection.execute(stored.encode(), (symbol(4),)).fetchone() == (
             12, pytest.approx(sum(after[4]["close"])),
         )  # fmt: skip
-    kept = "SELECT count(*), count(DISTINCT file_id) FROM bars_ohlcv_revisions WHERE run_id = 2"
-    assert fetch(database_url, kept) == [(7 + updated, 7 + updated)]
+    kept = (
+        "SELECT symbol, old_close, new_close FROM bars_ohlcv_revisions WHERE file_id IS NOT NULL"
+        " ORDER BY symbol"
+    )
+    old = {"restates it otherwise": 1.2}
+    assert fetch(database_url, kept) == [
+        (symbol(n), pytest.approx(old[what] if n == 4 else 1.3), pytest.approx(1.4))
+        for n in range(8)
+        if n != 4 or what in old
+    ]
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

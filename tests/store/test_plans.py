@@ -16,7 +16,7 @@ from psycopg import sql as psql
 from loader.bars import KEY, SCHEMA, VALUES
 from loader.db.queries import query
 from loader.ingest.pipeline import load
-from loader.ingest.run import LoadMode
+from loader.ingest.run import LoadMode, turns
 from loader.read.sources import find
 from loader.results import Counts, LoadResult
 from loader.settings import Settings
@@ -186,6 +186,31 @@ def test_a_small_file_touches_little_of_a_large_target(
     # Two ends of each series, the two bars that are stored and the changed one twice more; and of
     # those in between, which the file does not have, eight for each of its own.
     assert made.fetched <= 100 * ((2 + 2 + 2) * 2 + 2 + 8 * 3)
+
+
+def test_small_files_touch_little_of_a_large_target(
+    known: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each of them three bars are stored alike, the last one differs, and two are new."""
+    monkeypatch.setattr(turns, "_ALONE", 1)
+    stored = fetch(
+        known,
+        "SELECT extract(epoch FROM ts - '2024-01-01Z')::int / 60, open FROM bars_ohlcv"
+        " WHERE symbol = 'S300' ORDER BY ts DESC LIMIT 4",
+    )
+    (last, price), *others = stored
+    rows = [*others[::-1], (last, price + 1), (last + 1, 10.0), (last + 2, 10.0)]
+    paths = [tmp_path / f"{n}.parquet" for n in range(9)]
+    for n, path in enumerate(paths):
+        frame([(300 + n, minute, value) for minute, value in rows]).write_parquet(path)
+    before = accesses(known)
+    with find([str(path) for path in paths]) as sources:
+        result = load(Settings(), known, sources)
+    made = accesses(known) - before
+    assert result.counts == Counts(9 * 6, 9 * 2, 9, 9 * 3)
+    assert (made.scans, made.scanned) == (0, 0)
+    # Two ends of each series, four stored bars, and the changed one a few times more.
+    assert made.fetched <= 9 * (2 + 4 + 6)
 
 
 def test_a_fresh_load_reads_no_bars(database_url: str, tmp_path: Path) -> None:

@@ -93,10 +93,12 @@ def staged(session: Connection, found: pl.DataFrame) -> Iterator[None]:
         "mdload_together", STAGE, [found.cast({"file": pl.Int64}).select(*STAGE)], temporary=True
     )
     session.run("together_index")
+    session.run("together_plan_once")
     try:
         yield
     finally:
-        with suppress(DatabaseError):  # it goes with the session, too
+        with suppress(DatabaseError):  # both go with the session, too
+            session.run("together_plan_again")
             session.run("together_drop")
 
 
