@@ -42,7 +42,7 @@ def test_every_case_runs() -> None:
         [everyone()[name].many_title for name in here if name != "mdload-known"],
         [everyone()[name].many_title for name in here if name not in ("mdload-known", "psql")],
         ["mdload backfill; per file"],
-        *[["mdload backfill, files recognised"]] * 2,
+        *[["mdload backfill, files recognised"]] * 3,
         ["mdload backfill; per file", "mdload backfill --workers 2; per file"],
     ]
     for goal in ("against COPY and a commit for each", "recognised, each", "compared, each",

@@ -18,6 +18,9 @@ import pytest
 
 from loader.ingest.run import together, turns
 from loader.settings.limit import RejectLimit
+from loader.store.runs import JobRunTracker
+from loader.store.versions.selection import Since
+from loader.store.versions.undo import rollback
 from tests.conftest import not_on_citus
 from tests.support.both_ways import (
     MIDNIGHT,
@@ -69,6 +72,31 @@ def test_a_provisional_bar_each_night(ways: Ways, database_url: str, tmp_path: P
         (symbol(n), last, pytest.approx(1.45), pytest.approx(1.44), 2) for n in range(3)
     ]
     assert ways(night(22)) == 0
+
+
+@together_only
+def test_the_past_and_the_way_back(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was known each night can be read, and a night undone."""
+    monkeypatch.setattr(turns, "_ALONE", 1)
+    nights = []
+    for rows in (20, 21, 22):
+        tables = [restated(frame(symbol(n), rows=rows), rows - 1) for n in range(9)]
+        Way(database_url).load([written(tmp_path, n, t) for n, t in enumerate(tables)])
+        nights.append([(bar["symbol"], bar["ts"], bar["close"])
+                       for table in tables for bar in table.iter_rows(named=True)])  # fmt: skip
+    stored = "SELECT symbol, ts, close FROM {} ORDER BY symbol, ts"
+    known = "SELECT max(known_at) FROM bars_loads WHERE run_id <= {}"
+    for night, bars in enumerate(nights, 1):
+        ((instant,),) = fetch(database_url, known.format(night))
+        past = stored.format(f"bars_ohlcv_as_of('{instant.isoformat()}')")
+        assert fetch(database_url, past) == bars
+    for night in (3, 2):
+        with JobRunTracker(database_url, metrics=None) as tracker:
+            back = rollback(database_url, Since(run_id=night), tracker.start_run("back"))
+        assert (back.updated, back.deleted) == (9, 9)
+        assert fetch(database_url, stored.format("bars_ohlcv")) == nights[night - 2]
 
 
 def test_files_that_only_restate(ways: Ways, database_url: str, tmp_path: Path) -> None:
