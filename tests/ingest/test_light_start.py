@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import resource
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -84,3 +86,22 @@ def test_the_libraries_of_a_load_have_its_settings() -> None:
     own = ("2", "narenas:1", "system", "3")
     given = dict(zip(SETTINGS, own, strict=True))
     assert printed("ours", 2, **given)[1:] == ["narenas:1", "3", "jemalloc", *own]
+
+
+BLOCKS = """
+import resource
+from loader.read import memory
+memory.arrange()
+memory.settle()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    blocks = [bytearray(1 << 20) for _ in range(8)]
+    del blocks
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries keep blocks")
+def test_large_blocks_are_not_cleared_again_and_again() -> None:
+    faults = int(subprocess.check_output([sys.executable, "-c", BLOCKS], text=True))
+    assert faults < 2 * (8 << 20) // resource.getpagesize()
