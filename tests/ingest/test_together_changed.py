@@ -16,6 +16,7 @@ import polars as pl
 import psycopg
 import pytest
 
+from loader.bars import PRICES
 from loader.ingest.run import together, turns
 from loader.settings.limit import RejectLimit
 from loader.store.runs import JobRunTracker
@@ -189,12 +190,50 @@ def test_several_files_of_one_series(ways: Ways, tmp_path: Path) -> None:
     """One restates what another has grown by, or restated; and days of it follow each other."""
     whole = frame("AAPL", rows=60)
     ways([written(tmp_path, 0, whole[:30])])
+    others = [frame(symbol(n)) for n in range(7)]  # after them eight go together
     after = [
-        restated(whole[:30], 29), restated(whole[10:40], 19), restated(whole[:40], 39),
-        restated(whole[:20], 5), whole, frame("AAPL", day(1)), restated(whole, 7),
-        restated(frame("AAPL", day(1)), 3), frame("MSFT"), frame("IBM"),
+        *others, restated(whole[:30], 29), whole[2:30], restated(whole[10:40], 19),
+        restated(whole[:40], 39), restated(whole[:20], 5), whole, frame("AAPL", day(1)),
+        restated(whole, 7), restated(frame("AAPL", day(1)), 3), frame("MSFT"), frame("IBM"),
     ]  # fmt: skip
     ways([written(tmp_path, n, table) for n, table in enumerate(after)])
+
+
+def test_days_of_a_series_that_is_restated(ways: Ways, database_url: str, tmp_path: Path) -> None:
+    """Last night's file corrects a bar of yesterday; today's, beside it, is new."""
+    days = [[frame(symbol(n), day(number), rows=40) for n in range(6)] for number in range(2)]
+    ways([written(tmp_path, n, table) for n, table in enumerate(days[0])])
+    pairs = zip([restated(table, 39) for table in days[0]], days[1], strict=True)
+    tables = [table for pair in pairs for table in pair]
+    assert ways([written(tmp_path, 10 + n, table) for n, table in enumerate(tables)]) == 11
+    assert fetch(database_url, TOUCHED.format(2)) == [(6, 6, 0)]
+
+
+def test_bars_of_another_time_that_a_file_before_has_written(
+    ways: Ways, database_url: str, tmp_path: Path
+) -> None:
+    """A day between two others has the prices of the next one, as a file before it has just
+    restated them."""
+    own = "AAPL"
+    chance = random.Random(3)
+
+    def wild(number: int, rows: int) -> pl.DataFrame:
+        opens = pl.Series([100 + c / 100 for c in chance.sample(range(9_999), rows)])
+        return frame(own, day(number), rows=rows).with_columns(
+            open=opens, high=opens + 1, low=opens - 1, close=opens + 0.5
+        )
+
+    first, last, other = wild(0, 30), wild(2, 30), wild(2, SIGN - 1)
+    ways([written(tmp_path, n, table) for n, table in enumerate([first, last])])
+    between = wild(1, SIGN)
+    copied = [pl.concat([other[name], between[name][SIGN - 1 :]]) for name in PRICES]
+    tables = [
+        *(frame(symbol(n)) for n in range(3)),  # after them four go together
+        pl.concat([other, last[SIGN - 1 :]]), between.with_columns(copied), frame("KO"),
+    ]  # fmt: skip
+    ways([written(tmp_path, 10 + n, table) for n, table in enumerate(tables)])
+    states = "SELECT array_agg(state ORDER BY path) FROM job_run_files WHERE run_id = 2"
+    assert fetch(database_url, states) == [(["loaded"] * 4 + ["refused", "loaded"],)]
 
 
 def test_a_bar_that_is_gone_too(ways: Ways, database_url: str, tmp_path: Path) -> None:

@@ -83,18 +83,20 @@ def standings(
         key = tuple(names)
         before = written.setdefault(key, [])
         own = met.get(sid) if is_met else Standing(rows, rows)
-        follows = any(lo <= last and hi >= first for first, last in before)
-        if own is None or follows or key in changed or (before and not own.is_plain):
-            answers.append(None)
-            continue
         ends = [*before, (stored_lo, stored_hi)] if stored_lo is not None else before
         is_inside = any(first < lo for first, _ in ends) and any(last > hi for _, last in ends)
-        if own.new == rows and is_inside:
+        if own is not None and own.new == rows and is_inside:
             own = Standing(rows, rows, between=rows)
+        if own is not None and (
+            any(lo <= last and hi >= first for first, last in before)
+            or (before and not own.is_plain)
+            or (own.between and key in changed)  # its neighbours will not be as they are stored
+        ):
+            own = None
         answers.append(own)
-        if own.new or own.changed:
+        if own is not None and (own.new or own.changed):
             before.append((lo, hi))
-        if own.changed:
+        if own is not None and own.changed:
             changed.add(key)
     return answers, verdicts
 
