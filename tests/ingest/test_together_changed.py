@@ -144,7 +144,7 @@ def test_as_many_as_may_be_a_sign(ways: Ways, tmp_path: Path, changes: int) -> N
     for several in (1, 4):
         start = day(several)
         tables = [
-            pl.concat(frame(symbol(10 * n + own), start, rows=40) for own in range(several))
+            pl.concat(frame(symbol(10 * n + own), start, rows=220) for own in range(several))
             for n in range(8)
         ]
         ways([written(tmp_path, n, table) for n, table in enumerate(tables)])
@@ -197,6 +197,22 @@ def test_several_files_of_one_series(ways: Ways, tmp_path: Path) -> None:
         restated(whole, 7), restated(frame("AAPL", day(1)), 3), frame("MSFT"), frame("IBM"),
     ]  # fmt: skip
     ways([written(tmp_path, n, table) for n, table in enumerate(after)])
+
+
+@pytest.mark.parametrize(("changes", "state"), [(3, "loaded"), (4, "failed")])
+def test_bars_of_a_file_of_another_name(
+    ways: Ways, database_url: str, tmp_path: Path, changes: int, state: str
+) -> None:
+    """A tenth of the stored bars that it meets tell it apart: prices that are not adjusted."""
+    adjusted, raw = (str(tmp_path / f"AAPL_{kind}.parquet") for kind in ("adj", "raw"))
+    table = frame("AAPL", rows=40)
+    table.write_parquet(adjusted)
+    restated(table, *range(changes)).write_parquet(raw)
+    ways([written(tmp_path, 0, frame("IBM")), adjusted])
+    others = [written(tmp_path, 1 + n, frame(symbol(n))) for n in range(7)]
+    assert ways([*others, raw, adjusted]) >= (7 if state == "loaded" else 6)
+    states = f"SELECT state FROM job_run_files WHERE path = '{raw}'"
+    assert fetch(database_url, states) == [(state,)]
 
 
 def test_days_of_a_series_that_is_restated(ways: Ways, database_url: str, tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
 
+from loader.check.guard.laid import fewest
 from loader.db.arrow import Connection
 from loader.dialects.editions import Difference, contracts, difference
 from loader.errors import LaidOver
@@ -12,15 +12,6 @@ from loader.ingest.run import LoadRun
 from loader.read.sources import Source
 from loader.results import Counts, FileResult
 from loader.text import counted
-
-#: Of the stored bars that a file meets, the share it must change to be of another series; and of
-#: its own bars, because editions may differ where one ends and the next begins.
-_OF_MET: Final = 0.1
-_OF_OWN: Final = 0.05
-#: The same where the names differ in small numbers only, which may count parts.
-_NUMBERS_OF_MET: Final = 0.9
-_NUMBERS_OF_OWN: Final = 0.2
-_FEWEST: Final = 2
 
 
 def insist_on_one_series(
@@ -60,10 +51,8 @@ def _telling(source: Source, done: FileResult, other: str) -> Difference | None:
 def _is_much(apart: Counter[str], found: dict[str, Difference], path: str, counts: Counts) -> bool:
     numbers = found[path].numbers
     changed = sum(bars for other, bars in apart.items() if found[other].numbers <= numbers)
-    own = counts.inserted + counts.updated + counts.unchanged
     met = counts.updated + counts.unchanged
-    of_met, of_own = (_NUMBERS_OF_MET, _NUMBERS_OF_OWN) if numbers else (_OF_MET, _OF_OWN)
-    return changed >= max(of_met * met, of_own * own, min(_FEWEST, own))
+    return changed >= fewest(met, counts.inserted + met, numbers=numbers)
 
 
 def _refused(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from loader import bars
+from loader.check.guard.laid import fewest
 from loader.errors import Cancelled, DatabaseError, MdloadError
 from loader.ingest.run import checked
 from loader.ingest.run.checked import Checked
@@ -145,14 +146,18 @@ def _ready(
 
 
 def _may_change(run: LoadRun, own: Sequence[Standing]) -> bool:
-    """Whether the file changes too little for its guard. About series that are new as a whole the
-    guard is asked for all files at once."""
+    """Whether the file changes too little for its guard, and for one of another series than the
+    file whose bars it changes. About series that are new as a whole the guard is asked for all
+    files at once."""
     if not any(each.changed or 0 < each.between < each.rows for each in own):
         return True
-    changed, met = sum(each.changed for each in own), sum(each.rows - each.new for each in own)
+    changed, rows = sum(each.changed for each in own), sum(each.rows for each in own)
+    met = rows - sum(each.new for each in own)
     limit = run.settings.max_restated
     is_exceeded = limit is not None and limit.exceeded(changed, met)
-    return not is_exceeded and guard.is_little(changed, sum(each.between for each in own))
+    is_laid_over = changed > 0 and changed >= fewest(met, rows)
+    is_little = guard.is_little(changed, sum(each.between for each in own))
+    return is_little and not is_exceeded and not is_laid_over
 
 
 def _is_shorter(run: LoadRun, file: Checked) -> bool:
