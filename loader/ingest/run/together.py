@@ -146,9 +146,9 @@ def _ready(
 
 
 def _may_change(run: LoadRun, own: Sequence[Standing]) -> bool:
-    """Whether the file changes too little for its guard, and for one of another series than the
-    file whose bars it changes. About series that are new as a whole the guard is asked for all
-    files at once."""
+    """Whether the file changes too few stored bars for its guard to find a sign, and too few to be
+    of another series than the file that stored them. One look at all files of the group, later,
+    covers the series that are wholly new."""
     if not any(each.changed or 0 < each.between < each.rows for each in own):
         return True
     changed, rows = sum(each.changed for each in own), sum(each.rows for each in own)
