@@ -12,7 +12,7 @@ import polars as pl
 from loader import bars
 from loader.db.arrow import Connection
 from loader.lazy import dataclass
-from loader.store.compare import Met, beside
+from loader.store.compare import Met, beside, meets
 from loader.store.packed import few, near, repeated, unpacked, wanted_json
 
 _COUNTS: Final = ("changed", "between")
@@ -67,8 +67,7 @@ def standings(
     spans = session.frame("stored_spans", wanted.select("sid", *bars.SERIES).write_json())
     spans = spans.cast({"sid": pl.Int32, "stored_lo": bars.TS, "stored_hi": bars.TS})
     sided = wanted.join(spans, on="sid", how="left", maintain_order="left")
-    meets = (pl.col("lo") <= pl.col("stored_hi")) & (pl.col("hi") >= pl.col("stored_lo"))
-    sided = sided.with_columns(meets=meets.fill_null(False))
+    sided = sided.with_columns(meets=meets().fill_null(False))
     asked = sided.filter(pl.col("meets") & near() & few())
     met: dict[int, Standing] = {}
     verdicts = pl.repeat(Bar.NEW, found.height, dtype=pl.Int8, eager=True)
