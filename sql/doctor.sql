@@ -61,7 +61,7 @@ SELECT pg_has_role(oid, 'USAGE') AS held FROM pg_roles WHERE rolname = CAST($1 A
 SELECT name, setting, unit, current_setting(name) AS shown
   FROM pg_settings
  WHERE name IN ('max_wal_size', 'checkpoint_timeout', 'synchronous_commit', 'synchronous_standby_names',
-                'work_mem', 'fsync', 'full_page_writes', 'autovacuum')
+                'wal_buffers', 'work_mem', 'fsync', 'full_page_writes', 'autovacuum')
 
 -- doctor_space --
 -- The size of the database, and the directory of its files: NULL if the server hides it from this role, or is on

@@ -12,12 +12,20 @@ from typing import Any
 import psycopg
 import pytest
 
+from loader.db.embedded import embedded
 from loader.db.rows import Session
 from loader.store.schema import LOCK, head
 from loader.survey.doctor.disk import room
 from loader.survey.doctor.rights import needed, rights
 from loader.survey.doctor.server import skew
-from tests.conftest import CITUS, TIMESCALE, needs_timescale, not_on_citus, plain_only
+from tests.conftest import (
+    CITUS,
+    TIMESCALE,
+    needs_timescale,
+    not_on_citus,
+    plain_only,
+    temporary_home,
+)
 from tests.support.granted import granted
 from tests.support.jobs import STALLED, bars, config, running, stalled
 from tests.support.sql import wait_for
@@ -26,8 +34,8 @@ Run = Callable[..., Any]
 
 NAMES = [
     "server", "version", "clock", "schema", "tables", "rights", "timescaledb", "max_wal_size",
-    "checkpoint_timeout", "synchronous_commit", "work_mem", "safety", "space", "runs", "locks",
-    "spool", "software", "extras",
+    "checkpoint_timeout", "synchronous_commit", "wal_buffers", "work_mem", "safety", "space",
+    "runs", "locks", "spool", "software", "extras",
 ]  # fmt: skip
 NAMES[6:6] = ["citus"] if CITUS else []
 FAST = {"synchronous_commit", "safety"}  # the tests' server is fast and not safe
@@ -66,7 +74,7 @@ def test_for_people(mdload: Run, database_url: str) -> None:
     assert first.startswith("postgresql://postgres:***@")
     assert [line.split()[1] for line in lines if line[0] != " "] == NAMES
     assert "      ALTER SYSTEM SET fsync = on; ALTER SYSTEM SET full_page_writes = on;" in ran.out
-    assert last == f"{18 - len(FAST)} ok, {len(FAST)} warn"
+    assert last == f"{len(NAMES) - len(FAST)} ok, {len(FAST)} warn"
     assert "s3cret" not in ran.out
 
 
@@ -205,6 +213,19 @@ def test_settings(doctor: Run, database_url: str) -> None:
     assert checks["checkpoint_timeout"][1].startswith("1min: ")
     assert checks["synchronous_commit"][0] == "warn"  # as the tests' server has it
     assert checks["work_mem"] == ("ok", "16MB; loads are no faster with more", None)
+
+
+def test_buffers_of_the_log(doctor: Run) -> None:
+    """A setting that takes a restart."""
+    with temporary_home("mdload-tests-") as home:
+        with embedded(home) as url, psycopg.connect(url, autocommit=True) as connection:
+            _, ours = doctor(url)
+            connection.execute("ALTER SYSTEM SET wal_buffers = '16MB'")
+        with embedded(home) as url:
+            _, usual = doctor(url)
+    assert ours["wal_buffers"] == ("ok", "64MB", None)
+    more = "with 64MB two workers load large files a tenth faster"
+    assert usual["wal_buffers"] == ("ok", f"16MB; {more}", None)
 
 
 def test_stuck_runs(doctor: Run, database_url: str) -> None:

@@ -8,19 +8,19 @@ from loader.db.rows import Session
 from loader.survey.doctor.check import Check
 
 _RELOAD: Final = "SELECT pg_reload_conf();"
-_MB: Final = {"kB": 1 / 1024, "MB": 1, "GB": 1024}
+_MB: Final = {"kB": 1 / 1024, "8kB": 1 / 128, "MB": 1, "GB": 1024}
 
 
 def settings(session: Session) -> list[Check]:
     """The server's settings that affect loads, one finding for each."""
     found = {row["name"]: row for row in session.rows("doctor_settings")}
-    return [_max_wal_size(found), _checkpoint_timeout(found), _commit(found), _work_mem(found),
-            _safety(found)]  # fmt: skip
+    return [_max_wal_size(found), _checkpoint_timeout(found), _commit(found), _wal_buffers(found),
+            _work_mem(found), _safety(found)]  # fmt: skip
 
 
 def _max_wal_size(found: dict[str, Any]) -> Check:
     row = found["max_wal_size"]
-    if int(row["setting"]) * _MB[row["unit"]] >= 4096:
+    if _megabytes(row) >= 4096:
         return _ok("max_wal_size", found)
     return Check(
         "max_wal_size", "warn",
@@ -55,6 +55,12 @@ def _commit(found: dict[str, Any]) -> Check:
     return _ok("synchronous_commit", found, waits)
 
 
+def _wal_buffers(found: dict[str, Any]) -> Check:
+    few = _megabytes(found["wal_buffers"]) < 64
+    more = "; with 64MB two workers load large files a tenth faster" if few else ""
+    return _ok("wal_buffers", found, more)
+
+
 def _work_mem(found: dict[str, Any]) -> Check:
     return _ok("work_mem", found, "; loads are no faster with more")
 
@@ -73,6 +79,10 @@ def _safety(found: dict[str, Any]) -> Check:
         "safety", "warn", "; ".join(told[name] for name in off),
         " ".join(f"ALTER SYSTEM SET {name} = on;" for name in off) + f" {_RELOAD}",
     )  # fmt: skip
+
+
+def _megabytes(row: dict[str, Any]) -> float:
+    return int(row["setting"]) * _MB[row["unit"]]
 
 
 def _ok(name: str, found: dict[str, Any], more: str = "") -> Check:
