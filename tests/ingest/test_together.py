@@ -168,6 +168,21 @@ def test_one_path_or_content_twice(ways: Callable[..., int], tmp_path: Path) -> 
     assert ways([*copies, *files], force=True) >= 2
 
 
+def test_one_content_twice_that_is_stored(
+    ways: Callable[..., int], database_url: str, tmp_path: Path
+) -> None:
+    """The first file adds nothing to the store, and yet the second one is known by it."""
+    tables = [frame(symbol(n)) for n in range(9)]
+    for n, table in enumerate(tables):
+        table.write_csv(tmp_path / f"{n}.csv")
+    ways([str(tmp_path / f"{n}.csv") for n in range(9)])
+    files = [written(tmp_path, n, table) for n, table in enumerate(tables)]
+    copies = [written(tmp_path, 20 + n, tables[n]) for n in (3, 4)]
+    assert ways([*files[:5], *copies, *files[5:]]) >= 6
+    states = "SELECT state, count(*) FROM job_run_files WHERE run_id = 2 GROUP BY 1 ORDER BY 1"
+    assert fetch(database_url, states) == [("known", 2), ("loaded", 9)]
+
+
 def test_a_sign_of_the_guard_and_rejects_among_plain_files(
     ways: Callable[..., int], database_url: str, tmp_path: Path
 ) -> None:

@@ -225,6 +225,30 @@ def test_days_of_a_series_that_is_restated(ways: Ways, database_url: str, tmp_pa
     assert fetch(database_url, TOUCHED.format(2)) == [(6, 6, 0)]
 
 
+@pytest.mark.parametrize("words", [{}, {"provider": "other"}, {"interval": "5m"}], ids=str)
+def test_bars_within_the_span_of_a_file_that_is_restated_before(
+    ways: Ways, database_url: str, tmp_path: Path, words: dict[str, str]
+) -> None:
+    """One symbol of the file goes on where stored bars end, the other one covers them: the next run
+    asks for changes of both within the whole span, and those before its turn are none of them."""
+    step = 300 if "interval" in words else 60
+    stored = [frame(symbol(n), rows=30) for n in range(6)]
+    ways([written(tmp_path, n, table) for n, table in enumerate(stored)])
+    both = [
+        pl.concat([
+            frame(symbol(50 + n), step=step, **words), frame(symbol(n), day(1), rows=30)
+        ])
+        for n in range(6)
+    ]  # fmt: skip
+    pairs = zip([restated(table, 3) for table in stored], both, strict=True)
+    tables = [table for pair in pairs for table in pair]
+    files = [written(tmp_path, 10 + n, table) for n, table in enumerate(tables)]
+    assert ways(files) >= 5
+    ways(files)
+    states = "SELECT state, count(*) FROM job_run_files WHERE run_id = 3 GROUP BY 1"
+    assert fetch(database_url, states) == [("known", 12)]
+
+
 def test_bars_of_another_time_that_a_file_before_has_written(
     ways: Ways, database_url: str, tmp_path: Path
 ) -> None:

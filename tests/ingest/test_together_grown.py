@@ -100,6 +100,22 @@ def test_a_file_that_has_lost_most_of_what_it_had(ways: Ways, tmp_path: Path) ->
     assert ways(files, max_gone=RejectLimit.parse("10%"), force=True) == 7
 
 
+def test_a_file_that_had_more_rows_before_it_was_known(
+    ways: Ways, database_url: str, tmp_path: Path
+) -> None:
+    """Half of each file came under another path first, and under its own one as a known content:
+    what was last loaded from there is the whole."""
+    tables = [frame(symbol(n), rows=60) for n in range(8)]
+    ways([written(tmp_path, n, table) for n, table in enumerate(tables)])
+    ways([written(tmp_path, 10 + n, table[:30]) for n, table in enumerate(tables)])
+    halves = [written(tmp_path, n, table[:30]) for n, table in enumerate(tables)]
+    assert ways(halves) == 0  # all are known
+    others = [written(tmp_path, 20 + n, frame(symbol(20 + n))) for n in range(4)]
+    ways([*others, *halves], force=True, max_gone=RejectLimit.parse("10%"))
+    states = "SELECT state, count(*) FROM job_run_files WHERE run_id = 4 GROUP BY 1 ORDER BY 1"
+    assert fetch(database_url, states) == [("loaded", 4), ("refused", 8)]
+
+
 def test_files_that_grow_on_the_same_series(ways: Ways, tmp_path: Path) -> None:
     """Several files of one run go on with one series, or meet there."""
     ways([written(tmp_path, 0, frame("AAPL", day(0), rows=30))])

@@ -120,10 +120,16 @@ def _to_load(
     files: Sequence[Hashed],
     answers: Sequence[ledger.Known | None],
 ) -> Iterator[tuple[Note, ...]]:
-    """For the first of the files that are to be loaded whole, why they are again."""
+    """For the first of the files that are to be loaded whole, why they are again. One with the same
+    content as another before it is known by its turn."""
     if _is_spread(run, reader):
         return
+    contents = set[tuple[str, str]]()
     for file, seen in zip(files, answers, strict=False):
+        content = file.asked.content_hash, file.asked.fingerprint
+        if content in contents:
+            return
+        contents.add(content)
         lost = None
         if seen is not None:
             lost = run.losses.of(reader, seen, in_chunks=False) if seen.stands else None

@@ -18,7 +18,6 @@ from loader.errors import Cancelled, DatabaseError, MdloadError
 from loader.ingest.run import checked
 from loader.ingest.run.checked import Checked
 from loader.ingest.run.hashed import Hashed
-from loader.ingest.run.recognised import changed_since
 from loader.ingest.run.shorter import Extent, shorter
 from loader.ingest.tally import only
 from loader.lazy import dataclass
@@ -120,19 +119,17 @@ def _ready(
     others = spellings.others(session, pl.concat([file.spellings for file in files]))
     ready: list[_File] = []
     (at,) = session.one("together_began", time.monotonic() - began)
-    series = pl.concat(file.series for file in files)
     found = pl.concat(file.bars for file in files)
-    standings, verdicts = standing.standings(session, series, found)
-    for number, file in enumerate(files):
-        height, rows = file.series.height, file.bars.height
-        own, standings = standings[:height], standings[height:]
+    standings, verdicts = standing.standings(session, [file.series for file in files], found)
+    for number, (file, own) in enumerate(zip(files, standings, strict=True)):
+        rows = file.bars.height
         verdict, verdicts = verdicts[:rows], verdicts[rows:]
         if None in own or _is_among(file.spellings, others) or not _is_unchanged(file.file):
             break
         known = [each for each in own if each is not None]
         if not _may_change(run, known):
             break
-        if changed_since(run, file.file.asked) is not None and _is_shorter(run, file):
+        if _is_shorter(run, file):
             break
         new, changed = standing.written(file.bars, verdict, known)
         touched = standing.touched(file.series, known)

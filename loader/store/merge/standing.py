@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
 from typing import Final
@@ -16,6 +16,7 @@ from loader.store.compare import Met, beside, meets
 from loader.store.packed import few, near, repeated, unpacked, wanted_json
 
 _COUNTS: Final = ("changed", "between")
+_SYMBOL: Final = bars.SERIES.index("symbol")
 _UNTOUCHED: Final = pl.DataFrame(schema={
     **{name: pl.String() for name in bars.SERIES},
     **{name: pl.Int64() for name in (*_COUNTS, "gone")},
@@ -53,16 +54,27 @@ class Standing:
         return not self.changed and self.new in {0, self.rows}
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A series that a file before has new or changed bars of, from `lo` to `hi`."""
+
+    key: tuple[str, ...]
+    lo: datetime
+    hi: datetime
+    changed: bool
+
+
 def standings(
-    session: Connection, series: pl.DataFrame, found: pl.DataFrame
-) -> tuple[list[Standing | None], pl.Series]:
-    """How each of the `series` (`bars.SERIES`, lo, hi, rows) stands beside the stored ones, also if
-    those before it are written first; None if it needs a longer look. And the `Bar` that each of
-    the bars is (Int8). `found` has the bars, in the order of the series.
+    session: Connection, files: Sequence[pl.DataFrame], found: pl.DataFrame
+) -> tuple[list[list[Standing | None]], pl.Series]:
+    """How each series of the `files` (`bars.SERIES`, lo, hi, rows) stands beside the stored ones,
+    also if those before it are written first; None if it needs a longer look. And the `Bar` that
+    each of the bars is (Int8). `found` has the bars, in the order of the series.
 
     Raises:
         DatabaseError: the server refused, or went away.
     """
+    series = pl.concat(files)
     wanted = series.with_row_index("sid").cast({"sid": pl.Int32})
     spans = session.frame("stored_spans", wanted.select("sid", *bars.SERIES).write_json())
     spans = spans.cast({"sid": pl.Int32, "stored_lo": bars.TS, "stored_hi": bars.TS})
@@ -73,31 +85,67 @@ def standings(
     verdicts = pl.repeat(Bar.NEW, found.height, dtype=pl.Int8, eager=True)
     if asked.height:
         met, verdicts = _met(session, asked, found, series["rows"])
+    answers: list[list[Standing | None]] = []
+    written: dict[str, list[_Written]] = {}
+    at = 0
+    for file in files:
+        answers.append(_beside_others(sided[at : at + file.height], met, written))
+        at += file.height
+    return answers, verdicts
+
+
+def _beside_others(
+    series: pl.DataFrame, met: Mapping[int, Standing], written: dict[str, list[_Written]]
+) -> list[Standing | None]:
+    """How the series of one file stand, of which `met` are those among stored bars. Adds them to
+    what is `written`, by symbol."""
     answers: list[Standing | None] = []
-    written: dict[tuple[str, ...], list[tuple[datetime, datetime]]] = {}
-    changed: set[tuple[str, ...]] = set()
-    for sid, *names, lo, hi, rows, stored_lo, stored_hi, is_met in sided.select(
-        "sid", *bars.SERIES, "lo", "hi", "rows", "stored_lo", "stored_hi", "meets"
-    ).iter_rows():
-        key = tuple(names)
-        before = written.setdefault(key, [])
+    added: list[_Written] = []
+    keys = series.select(bars.SERIES).rows()
+    is_mixed = [len(set(names)) > 1 for names in zip(*keys, strict=True)]
+    span = min(series["lo"]), max(series["hi"])
+    each_one = series.select("sid", "lo", "hi", "rows", "stored_lo", "stored_hi", "meets")
+    for key, (sid, lo, hi, rows, stored_lo, stored_hi, is_met) in zip(
+        keys, each_one.iter_rows(), strict=True
+    ):
+        others = written.setdefault(key[_SYMBOL], [])
+        before = [each for each in others if each.key == key]
         own = met.get(sid) if is_met else Standing(rows, rows)
-        ends = [*before, (stored_lo, stored_hi)] if stored_lo is not None else before
+        ends = [(each.lo, each.hi) for each in before]
+        if stored_lo is not None:
+            ends.append((stored_lo, stored_hi))
         is_inside = any(first < lo for first, _ in ends) and any(last > hi for _, last in ends)
         if own is not None and own.new == rows and is_inside:
             own = Standing(rows, rows, between=rows)
         if own is not None and (
-            any(lo <= last and hi >= first for first, last in before)
+            any(_is_of(each, key, span, is_mixed) for each in others)
             or (before and not own.is_plain)
-            or (own.between and key in changed)  # its neighbours will not be as they are stored
+            # Its neighbours will not be as they are stored.
+            or (own.between and any(each.changed for each in before))
         ):
             own = None
         answers.append(own)
         if own is not None and (own.new or own.changed):
-            before.append((lo, hi))
-        if own is not None and own.changed:
-            changed.add(key)
-    return answers, verdicts
+            added.append(_Written(key, lo, hi, own.changed > 0))
+    for each in added:
+        written[each.key[_SYMBOL]].append(each)
+    return answers
+
+
+def _is_of(
+    other: _Written,
+    key: tuple[str, ...],
+    span: tuple[datetime, datetime],
+    is_mixed: Sequence[bool],
+) -> bool:
+    """Whether the ledger would count what was written among the bars of a file from the first of
+    the `span` to the last, which has the series `key` of the same symbol, and several providers or
+    intervals where that `is_mixed`."""
+    lo, hi = span
+    of_names = (
+        mixed or own == its for own, its, mixed in zip(key, other.key, is_mixed, strict=True)
+    )
+    return lo <= other.hi and hi >= other.lo and all(of_names)
 
 
 def written(
