@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Final, TypeVar
@@ -184,8 +184,10 @@ def side_by_side(
     they commit nothing. `stop` cancels what is loaded elsewhere."""
     pool = ThreadPoolExecutor(len(ways), thread_name_prefix="mdload-file")
     turns = Turns(sources, len(ways))
-    pending = {pool.submit(load_in_turn, run, turns, way) for way in ways[: len(sources)]}
+    pending: set[Future[None]] = set()
     try:
+        for way in ways[: len(sources)]:
+            pending.add(pool.submit(load_in_turn, run, turns, way))
         while pending:
             # In steps: a signal that comes just before a wait begins would be noticed at its end.
             ended, pending = wait(pending, timeout=_LOOK, return_when=FIRST_EXCEPTION)
@@ -195,6 +197,7 @@ def side_by_side(
         turns.end()
         stop()
         pool.shutdown(wait=False, cancel_futures=True)
+        run.cancel()  # it may have come before the first was `pending`
         given_up = time.monotonic() + _PATIENCE
         while not all(future.done() for future in pending) and time.monotonic() < given_up:
             run.cancel()  # repeatedly: a statement may begin just after the cancel
