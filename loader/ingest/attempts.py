@@ -43,6 +43,7 @@ def load_file(run: LoadRun, source: Source) -> FileResult:
             result = attempts.load()
     except MdloadError as error:
         result = attempts.failed(error)
+    run.losses.learn(result)
     run.emit(FileDone(result))
     return result
 

@@ -58,6 +58,29 @@ def test_bars_that_are_gone_among_new_files(
     assert ways(files) >= 12
 
 
+@pytest.mark.parametrize("place", [4, 5])
+def test_bars_that_are_gone_while_older_ones_are_loaded(
+    ways: Callable[..., int], both: Callable[[str], None], tmp_path: Path, database_url: str,
+    place: int,
+) -> None:  # fmt: skip
+    """As long as a provider has no bar, those that are gone may be retention's; a file of the same
+    run with an older one says that they are not."""
+    tables = [frame(symbol(n), provider="other") for n in range(4)]
+    files = [written(tmp_path, n, table) for n, table in enumerate(tables)]
+    plain = [written(tmp_path, 10 + n, frame(symbol(10 + n))) for n in range(5)]
+    ways([plain[0], *files])
+    both("DELETE FROM bars_ohlcv WHERE provider = 'other'")
+    older = frame("OLD", NEW_YORK_OPEN - timedelta(days=9), provider="other")
+    run = [*plain[1:], *files]
+    run.insert(place, written(tmp_path, 20, older))
+    assert ways(run) >= 3
+    states = (
+        "SELECT array_agg(state ORDER BY id) FROM job_run_files WHERE run_id = 2 AND path = ANY"
+    )
+    found = fetch(database_url, f"{states} (ARRAY{files})")
+    assert found == [(["known"] * (place - 4) + ["loaded"] * (8 - place),)]
+
+
 def test_a_store_of_others(
     ways: Callable[..., int], both: Callable[[str], None], database_url: str, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from loader.db.arrow import Connection
 from loader.lazy import dataclass
+from loader.results import FileResult
 from loader.store.runs.ledger import Known
 
 
@@ -61,3 +62,12 @@ class Losses:
             self._oldest[of] = reader.one(query, *of)[0]
         oldest = self._oldest[of]
         return Loss(open=oldest is not None and oldest <= gone, whole=not last)
+
+    def learn(self, result: FileResult) -> None:
+        """Forgets what the file may have changed: its bars can be the oldest ones now."""
+        if result.min_ts is None or not result.counts.inserted:
+            return
+        for (provider, interval), oldest in list(self._oldest.items()):
+            is_of = result.provider in {None, provider} and result.interval in {None, interval}
+            if is_of and (oldest is None or result.min_ts < oldest):
+                self._oldest.pop((provider, interval), None)

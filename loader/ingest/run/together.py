@@ -292,5 +292,6 @@ def _told(
     if changed:
         run.emit(BarsWritten(path, "UPSERT", changed, seconds, True))
     run.emit(Committed(path, counts, {}))
+    run.losses.learn(result)
     run.emit(FileDone(result))
     return result
