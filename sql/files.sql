@@ -169,6 +169,21 @@ SELECT f.path, min(r.symbol) AS symbol, count(*) AS bars
  WHERE r.revised_at = now() AND f.id <> CAST($1 AS bigint) AND f.path <> $2
  GROUP BY f.path
 
+-- files_restated --
+-- The files of run $1 that have restated another one of them, as far as their bars are stored still: path, the path of the
+-- other one, how many bars.
+SELECT w.path, g.path AS restated, count(*) AS bars
+  FROM bars_loads n
+  JOIN bars_ohlcv_revisions r ON r.revised_at = n.xact_at
+  JOIN bars_loads l ON l.xact_at = r.old_updated_at
+  JOIN job_run_files g ON g.id = l.file_id
+  JOIN bars_ohlcv b ON @same_key(b., r.)
+  JOIN bars_loads v ON v.xact_at = b.updated_at
+  JOIN job_run_files w ON w.id = v.file_id
+ WHERE n.run_id = CAST($1 AS bigint) AND n.updated > 0
+   AND l.run_id = CAST($1 AS bigint) AND v.run_id = CAST($1 AS bigint) AND w.path <> g.path
+ GROUP BY w.path, g.path
+
 -- content_lock --
 -- Waits until no other session loads the contents and settings $1 (JSON array), and keeps others from them until
 -- content_unlock. All sessions take them in one order, so that no two wait for each other. Held by the session, so the

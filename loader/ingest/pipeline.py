@@ -27,7 +27,7 @@ from loader.dialects.siblings import Siblings
 from loader.errors import Cancelled, DatabaseError, SettingsError
 from loader.ingest import known_at
 from loader.ingest.attempts import load_file
-from loader.ingest.run import LoadRun, Others, Plans, Replaying, durable
+from loader.ingest.run import LoadRun, Others, Plans, Replaying, durable, order
 from loader.ingest.run.hashed import hash_first
 from loader.ingest.run.turns import Turns, Way, load_in_turn
 from loader.read.sources import Source
@@ -135,7 +135,7 @@ def load(
         wal = _stoppable(run, lambda: _wal_position(run))
         files = tuple((elsewhere or _all_files)(run, ordered))
         if not run.cancelled.is_set():
-            files = _stoppable(run, partial(durable.confirmed, run, files))
+            files = _stoppable(run, partial(_confirmed, run, files))
         wal_bytes = None
         if wal is not None and not settings.dry_run and not run.cancelled.is_set():
             wal_bytes = (_stoppable(run, lambda: _wal_position(run)) or wal) - wal
@@ -205,6 +205,11 @@ def side_by_side(
         raise
     pool.shutdown()
     return turns.all_results
+
+
+def _confirmed(run: LoadRun, files: Sequence[FileResult]) -> tuple[FileResult, ...]:
+    """The results, once all is on disk, with notes on files that were loaded too early."""
+    return order.checked(run, durable.confirmed(run, files))
 
 
 def _stoppable(run: LoadRun, work: Callable[[], T]) -> T:
