@@ -130,6 +130,21 @@ def test_cross_sections(ways: Callable[..., int], tmp_path: Path) -> None:
     assert ways(files, force=True) >= 1
 
 
+def test_more_symbols_than_the_ledger_lists(
+    ways: Callable[..., int], database_url: str, tmp_path: Path
+) -> None:
+    many = [f"S{number}" for number in range(1001)]
+    days = [frame("S", MIDNIGHT + timedelta(days=n), rows=1, step=86_400) for n in range(4)]
+    crosses = [table.drop("symbol").join(pl.DataFrame({"symbol": many}), how="cross")
+               for table in days]  # fmt: skip
+    tables = [*crosses[:3], crosses[3][:1000], crosses[3].with_columns(at(7, close=pl.lit(1.3)))]
+    files = [written(tmp_path, n, table) for n, table in enumerate(tables)]
+    assert ways(files) >= 3
+    listed = "SELECT array_agg(cardinality(symbols) ORDER BY id) FROM job_run_files"
+    assert fetch(database_url, listed) == [([None, None, None, 1000, None],)]
+    assert fetch(database_url, "SELECT cardinality(symbols) FROM job_runs") == [(1001,)]
+
+
 def test_new_series_beside_stored_ones(
     ways: Callable[..., int], database_url: str, tmp_path: Path
 ) -> None:

@@ -40,6 +40,7 @@ from loader.store.merge import standing, together
 from loader.store.merge.standing import Standing
 from loader.store.merge.together import Booking
 from loader.store.packed import repeated
+from loader.store.runs.ledger import LISTED
 
 if TYPE_CHECKING:
     from loader.db.arrow import Connection
@@ -212,12 +213,13 @@ def _booking(
     assert run.run_id is not None
     hashed, series = file.file, file.series
     min_ts, max_ts = min(series["lo"]), max(series["hi"])
+    symbols = tuple(sorted(set(series["symbol"])))
     return Booking(
         file=number, run_id=run.run_id, path=hashed.source.name,
         size_bytes=hashed.source.size_bytes, content_hash=hashed.asked.content_hash,
         fingerprint=hashed.asked.fingerprint, began=began, dialect=file.dialect,
         provider=only(series["provider"]), interval=only(series["interval"]),
-        symbols=tuple(sorted(set(series["symbol"]))),
+        symbols=symbols, are_listed=len(symbols) <= LISTED,
         spellings=file.spellings.select(*spellings.SCHEMA).to_dicts(),
         rows=file.bars.height + file.skipped, inserted=inserted, updated=updated,
         skipped=file.skipped, inserted_between=int(touched["between"].sum()),

@@ -32,6 +32,7 @@ class Booking:
         began: when its load did, by the clock of the server, before the look at what is stored:
             what others change after it counts as later.
         provider, interval: the one of all of its bars, if there is one.
+        are_listed: whether the ledger lists the symbols.
         spellings: `spellings.SCHEMA`, as objects.
         rows, inserted, updated, skipped: its rows; the new bars among them, and those that change
             a stored one; and the rows without a bar.
@@ -52,6 +53,7 @@ class Booking:
     provider: str | None
     interval: str | None
     symbols: tuple[str, ...]
+    are_listed: bool
     spellings: Sequence[Mapping[str, str]]
     rows: int
     inserted: int
