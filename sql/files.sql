@@ -94,13 +94,17 @@ SELECT w.path, f.content_hash, f.run_id
         ORDER BY o.id DESC
         LIMIT 1) f
 
--- file_last_loaded --
--- The newest load of the whole file at path $1 with the fingerprint $2: run, rows, and the first time of its bars.
-SELECT run_id, rows_read, min_ts
-  FROM job_run_files
- WHERE path = $1 AND config_fingerprint = $2 AND state = 'loaded'
- ORDER BY id DESC
- LIMIT 1
+-- files_last_loaded --
+-- The newest load of each whole file of $1 (JSON array of path, fingerprint) that has one: its number, from 1 on, run, rows,
+-- and the first time of its bars.
+SELECT w.n, f.run_id, f.rows_read, f.min_ts
+  FROM ROWS FROM (json_to_recordset(CAST(CAST($1 AS text) AS json)) AS (path text, fingerprint text)) WITH ORDINALITY
+       AS w (path, fingerprint, n)
+ CROSS JOIN LATERAL (
+       SELECT run_id, rows_read, min_ts FROM job_run_files
+        WHERE path = w.path AND config_fingerprint = w.fingerprint AND state = 'loaded'
+        ORDER BY id DESC
+        LIMIT 1) f
 
 -- files_of_run --
 -- The files of run $1: id and path.
@@ -181,6 +185,7 @@ SELECT w.path, g.path AS restated, count(*) AS bars
   JOIN bars_loads v ON v.xact_at = b.updated_at
   JOIN job_run_files w ON w.id = v.file_id
  WHERE n.run_id = CAST($1 AS bigint) AND n.updated > 0
+   AND r.old_updated_at >= (SELECT min(xact_at) FROM bars_loads WHERE run_id = CAST($1 AS bigint))
    AND l.run_id = CAST($1 AS bigint) AND v.run_id = CAST($1 AS bigint) AND w.path <> g.path
  GROUP BY w.path, g.path
 

@@ -3,6 +3,7 @@ nothing that is stored, and is not what it was."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -10,9 +11,11 @@ from loader.check.guard.factors import LEAST
 from loader.lazy import dataclass
 from loader.results.history import Action, Finding
 from loader.store.runs import ledger
+from loader.store.runs.ledger import LastLoaded
 from loader.text import counted
 
 if TYPE_CHECKING:
+    from loader.db.arrow import Connection
     from loader.ingest.run import LoadRun
     from loader.read.sources import Source
 
@@ -35,11 +38,30 @@ def shorter(run: LoadRun, source: Source, now: Extent, gone: int = 0) -> Finding
     Raises:
         DatabaseError: the server refused, or went away.
     """
-    if source.name not in run.earlier or now.min_ts is None:
+    if source.name not in run.earlier:
         return None
     with run.connection(autocommit=True) as reader:
-        before = ledger.last_loaded(reader, source.name, run.fingerprint_of(source))
-    if before is None or before.min_ts is None or now.min_ts > before.min_ts:
+        (before,) = last_loaded(run, reader, [(source.name, run.fingerprint_of(source))])
+    return lacking(run, before, now, gone)
+
+
+def last_loaded(
+    run: LoadRun, reader: Connection, files: Sequence[tuple[str, str]]
+) -> list[LastLoaded | None]:
+    """How the file at each path, with the fingerprint beside it, was last loaded. Only paths that a
+    recent run of the job had are asked for.
+
+    Raises:
+        DatabaseError: the server refused, or went away.
+    """
+    asked = [file for file in files if file[0] in run.earlier]
+    found = ledger.last_loaded(reader, asked) if asked else {}
+    return [found.get(file) for file in files]
+
+
+def lacking(run: LoadRun, before: LastLoaded | None, now: Extent, gone: int = 0) -> Finding | None:
+    """As `shorter`, of a file that was last loaded like `before`."""
+    if before is None or before.min_ts is None or now.min_ts is None or now.min_ts > before.min_ts:
         return None  # another stretch of time, as of a window that moves on
     lacking = before.rows - now.rows
     if lacking < max(LEAST, _FEW * before.rows) or lacking <= gone:

@@ -18,7 +18,7 @@ from loader.errors import Cancelled, DatabaseError, MdloadError
 from loader.ingest.run import checked
 from loader.ingest.run.checked import Checked
 from loader.ingest.run.hashed import Hashed
-from loader.ingest.run.shorter import Extent, shorter
+from loader.ingest.run.shorter import Extent, lacking, last_loaded
 from loader.ingest.tally import only
 from loader.lazy import dataclass
 from loader.read.sources import identity
@@ -122,6 +122,8 @@ def _ready(
     (at,) = session.one("together_began", time.monotonic() - began)
     found = pl.concat(file.bars for file in files)
     standings, verdicts = standing.standings(session, [file.series for file in files], found)
+    asked = [(file.file.asked.path, file.file.asked.fingerprint) for file in files]
+    before = last_loaded(run, session, asked)
     for number, (file, own) in enumerate(zip(files, standings, strict=True)):
         rows = file.bars.height
         verdict, verdicts = verdicts[:rows], verdicts[rows:]
@@ -130,7 +132,8 @@ def _ready(
         known = [each for each in own if each is not None]
         if not _may_change(run, known):
             break
-        if _is_shorter(run, file):
+        extent = Extent(file.bars.height + file.skipped, min(file.series["lo"]))
+        if lacking(run, before[number], extent) is not None:
             break
         new, changed = standing.written(file.bars, verdict, known)
         touched = standing.touched(file.series, known)
@@ -156,11 +159,6 @@ def _may_change(run: LoadRun, own: Sequence[Standing]) -> bool:
     is_laid_over = changed > 0 and changed >= fewest(met, rows)
     is_little = guard.is_little(changed, sum(each.between for each in own))
     return is_little and not is_exceeded and not is_laid_over
-
-
-def _is_shorter(run: LoadRun, file: Checked) -> bool:
-    extent = Extent(file.bars.height + file.skipped, min(file.series["lo"]))
-    return shorter(run, file.file.source, extent) is not None
 
 
 def _is_among(spellings: pl.DataFrame, others: Collection[tuple[str, str]]) -> bool:

@@ -133,10 +133,14 @@ def _made(run_id: int, file: tuple[Source, str], row: Sequence[Any]) -> FileResu
     )  # fmt: skip
 
 
-def last_loaded(reader: Connection, path: str, fingerprint: str) -> LastLoaded | None:
-    """The newest load of the whole file at `path`, with these settings."""
-    row = reader.row("file_last_loaded", path, fingerprint)
-    return LastLoaded(*row) if row else None
+def last_loaded(
+    reader: Connection, files: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], LastLoaded]:
+    """The newest load of the whole file at each path with the fingerprint beside it, if there is
+    one."""
+    wanted = [{"path": path, "fingerprint": fingerprint} for path, fingerprint in files]
+    found = reader.rows("files_last_loaded", json.dumps(wanted, ensure_ascii=False))
+    return {files[number - 1]: LastLoaded(*row) for number, *row in found}
 
 
 def before(reader: Connection, job_name: str, paths: Iterable[str]) -> dict[str, tuple[str, int]]:
