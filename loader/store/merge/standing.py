@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
-from typing import Final
+from itertools import islice
+from typing import Any, Final
 
 import polars as pl
 
@@ -17,6 +18,8 @@ from loader.store.packed import few, near, repeated, unpacked, wanted_json
 
 _COUNTS: Final = ("changed", "between")
 _SYMBOL: Final = bars.SERIES.index("symbol")
+#: What is known of a series beside the stored ones.
+_BESIDE: Final = ("sid", "lo", "hi", "rows", "stored_lo", "stored_hi", "meets")
 _UNTOUCHED: Final = pl.DataFrame(schema={
     **{name: pl.String() for name in bars.SERIES},
     **{name: pl.Int64() for name in (*_COUNTS, "gone")},
@@ -85,29 +88,25 @@ def standings(
     verdicts = pl.repeat(Bar.NEW, found.height, dtype=pl.Int8, eager=True)
     if asked.height:
         met, verdicts = _met(session, asked, found, series["rows"])
-    answers: list[list[Standing | None]] = []
+    keys, others = sided.select(bars.SERIES).rows(), sided.select(_BESIDE).rows()
+    each_one = zip(keys, others, strict=True)
     written: dict[str, list[_Written]] = {}
-    at = 0
-    for file in files:
-        answers.append(_beside_others(sided[at : at + file.height], met, written))
-        at += file.height
+    answers = [_beside_others(list(islice(each_one, file.height)), met, written) for file in files]
     return answers, verdicts
 
 
 def _beside_others(
-    series: pl.DataFrame, met: Mapping[int, Standing], written: dict[str, list[_Written]]
+    series: Sequence[tuple[tuple[str, ...], tuple[Any, ...]]],
+    met: Mapping[int, Standing],
+    written: dict[str, list[_Written]],
 ) -> list[Standing | None]:
-    """How the series of one file stand, of which `met` are those among stored bars. Adds them to
-    what is `written`, by symbol."""
+    """How the series of one file stand, each its `bars.SERIES` and `_BESIDE`, of which `met` are
+    those among stored bars. Adds them to what is `written`, by symbol."""
     answers: list[Standing | None] = []
     added: list[_Written] = []
-    keys = series.select(bars.SERIES).rows()
-    is_mixed = [len(set(names)) > 1 for names in zip(*keys, strict=True)]
-    span = min(series["lo"]), max(series["hi"])
-    each_one = series.select("sid", "lo", "hi", "rows", "stored_lo", "stored_hi", "meets")
-    for key, (sid, lo, hi, rows, stored_lo, stored_hi, is_met) in zip(
-        keys, each_one.iter_rows(), strict=True
-    ):
+    is_mixed = [len(set(names)) > 1 for names in zip(*(key for key, _ in series), strict=True)]
+    span = min(lo for _, (_, lo, *_) in series), max(hi for _, (_, _, hi, *_) in series)
+    for key, (sid, lo, hi, rows, stored_lo, stored_hi, is_met) in series:
         others = written.setdefault(key[_SYMBOL], [])
         before = [each for each in others if each.key == key]
         own = met.get(sid) if is_met else Standing(rows, rows)
