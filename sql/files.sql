@@ -96,14 +96,14 @@ SELECT w.path, f.content_hash, f.run_id
 
 -- files_last_loaded --
 -- The newest load of each whole file of $1 (JSON array of path, fingerprint) that has one: its number, from 1 on, run, rows,
--- and the first time of its bars.
+-- and the first time of its bars. Looked up by path: many files have the same fingerprint.
 SELECT w.n, f.run_id, f.rows_read, f.min_ts
   FROM ROWS FROM (json_to_recordset(CAST(CAST($1 AS text) AS json)) AS (path text, fingerprint text)) WITH ORDINALITY
        AS w (path, fingerprint, n)
  CROSS JOIN LATERAL (
        SELECT run_id, rows_read, min_ts FROM job_run_files
-        WHERE path = w.path AND config_fingerprint = w.fingerprint AND state = 'loaded'
-        ORDER BY id DESC
+        WHERE path = w.path AND (config_fingerprint = w.fingerprint AND state = 'loaded') IS TRUE
+        ORDER BY id + 0 DESC
         LIMIT 1) f
 
 -- files_of_run --

@@ -237,3 +237,28 @@ def test_a_replay_touches_no_row_and_writes_next_to_nothing(
     assert fetch(database_url, versions) == before
     assert result.wal_bytes is not None
     assert result.wal_bytes < 256 * 1024
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+@pytest.mark.parametrize("paths", [1, 2_000])
+def test_the_last_load_of_a_path_is_found_by_the_path(
+    one_url: str, analyzed: bool, paths: int
+) -> None:
+    """However many files have its fingerprint."""
+    with psycopg.connect(one_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO job_runs (job_name) VALUES ('j');"
+            "INSERT INTO job_run_files (run_id, path, config_fingerprint, state, content_hash)"
+            f" SELECT 1, n % {paths}, 'same', 'loaded', n FROM generate_series(1, 2000) n".encode()
+        )
+        if analyzed:
+            connection.execute("ANALYZE job_run_files")
+        asked = '[{"path": "0", "fingerprint": "same"}, {"path": "7", "fingerprint": "same"}]'
+        text = query("files_last_loaded").replace("$1", f"'{asked}'")
+        for setting in ("enable_seqscan", "enable_bitmapscan"):  # as in a session of mdload
+            connection.execute(f"SET {setting} = off".encode())
+        plan = str(connection.execute(f"EXPLAIN {text}".encode()).fetchall())
+        rows = connection.execute(text.encode()).fetchall()
+    assert "job_run_files_path_idx" in plan
+    assert "job_run_files_content_idx" not in plan
+    assert [(n, run) for n, run, *_ in rows] == [(1, 1), (2, 1)][: min(paths, 2)]

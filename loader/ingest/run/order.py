@@ -46,7 +46,8 @@ def _noted(run: LoadRun, file: FileResult, by: Counter[str]) -> FileResult:
         "history",
         f"{counted(bars, 'bar')} of it {'is' if bars == 1 else 'are'} stored as {path}{others} "
         f"{'say' if others else 'says'}, given before it and loaded after it by another worker; "
-        "load the files again in their order: the same command with --workers 1",
+        "to let the last file count, run the same command "
+        + ("with --workers 1" if run.settings.on is None else "without --on"),
     )
     run.emit(FileNote(file.path, note))
     return replace(file, notes=(*file.notes, note))
