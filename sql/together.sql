@@ -29,7 +29,7 @@ DROP TABLE IF EXISTS pg_temp.mdload_together
 -- symbols, the counts of the run and the load, as revisions_keep, bars_upsert, file_begin, file_end, spellings_keep and
 -- job_run_add_counts do. $1 JSON object. It fails, and keeps nothing, if not all new bars were inserted, or not all others
 -- changed a stored one, a symbol has another spelling too, or the run has ended. The symbols of the run come from the
--- ledger when it ends, but for those of files with very many, which the ledger does not list. The load comes last, after
+-- ledger when it ends, and those that the ledger does not list from job_run_add_counts. The load comes last, after
 -- all that may wait for other writers. A deferred commit is answered before it is on disk. Returns the id of the file's row.
 WITH given AS MATERIALIZED (
     SELECT * FROM json_to_record(CAST(CAST($1 AS text) AS json)) AS g (
@@ -92,9 +92,6 @@ WITH given AS MATERIALIZED (
            rows_updated = r.rows_updated + given.updated,
            rows_unchanged = r.rows_unchanged + given.rows - given.skipped - given.inserted - given.updated,
            rows_skipped = r.rows_skipped + given.skipped,
-           symbols = CASE WHEN given.are_listed THEN r.symbols ELSE (
-               SELECT array_agg(symbol ORDER BY symbol COLLATE "C")
-                 FROM (SELECT unnest(r.symbols) UNION SELECT unnest(given.symbols)) AS merged (symbol)) END,
            min_ts = least(r.min_ts, given.min_ts),
            max_ts = greatest(r.max_ts, given.max_ts),
            metadata = r.metadata || jsonb_build_object('last_heartbeat',

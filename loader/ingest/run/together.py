@@ -235,6 +235,7 @@ def _committed(
     Raises:
         DatabaseError, Cancelled: one was not; those before it were.
     """
+    together.add_unlisted(session, [file.booking for file in ready])
     with together.staged(session, _staged(ready)):
         began = time.monotonic()
         ids = together.booked(session, [file.booking for file in ready])

@@ -14,9 +14,11 @@ import polars as pl
 
 from loader import bars
 from loader.db.arrow import Connection
-from loader.errors import DatabaseError
+from loader.errors import DatabaseError, MergeFailed
 from loader.lazy import dataclass
+from loader.results import Counts
 from loader.store import shape
+from loader.store.runs.counts import add_counts
 
 #: `changed` says whether the bar is stored with other values; the others are new.
 STAGE: Final = {"file": pl.Int64(), "changed": pl.Boolean(), **bars.SCHEMA}
@@ -79,6 +81,21 @@ def may_stage(session: Connection) -> bool:
         and not session.one("bars_partitioned")[0]
         and not shape.check(session).triggers
     )
+
+
+def add_unlisted(session: Connection, bookings: Sequence[Booking]) -> None:
+    """Adds the symbols that the ledger does not list to those of the run, before their files are
+    booked.
+
+    Raises:
+        DatabaseError: the server refused, or went away.
+    """
+    found = {symbol for each in bookings if not each.are_listed for symbol in each.symbols}
+    if found:
+        with suppress(MergeFailed):  # the run is over: no file can be booked either
+            add_counts(
+                session, bookings[0].run_id, Counts(), symbols=found, min_ts=None, max_ts=None
+            )
 
 
 @contextmanager
