@@ -67,6 +67,33 @@ def test_feather(tmp_path: Path, compression: Any) -> None:
         assert (reading.rows, [batch.frame.rows() for batch in reading]) == (2, [[("x",), (None,)]])
 
 
+def test_few_rows_are_taken_over_like_many() -> None:
+    """Many go through all threads of Polars, few through one."""
+    times = [datetime(2024, 1, 2, 14, 30), None, datetime(1969, 7, 20)]
+    few = pa.table({
+        "text": ["a", None, "ü" * 40], "large": pa.array(["", "b", None], pa.large_string()),
+        "bytes": pa.array([b"x", None, b""]), "word": pa.array(["v", "w", "v"]).dictionary_encode(),
+        "float": [1.5, float("nan"), None], "single": pa.array([0.1, None, -0.0], pa.float32()),
+        "int": [1, None, -1], "small": pa.array([1, 2, None], pa.uint8()), "none": pa.nulls(3),
+        "flag": [True, None, False], "day": [date(2024, 1, 2), None, date(1, 1, 1)],
+        "utc": pa.array(times, pa.timestamp("us", "UTC")),
+        "zone": pa.array(times, pa.timestamp("ns", "America/New_York")),
+        "wall": pa.array(times, pa.timestamp("ms")), "list": [[1], None, []],
+        "clock": pa.array([1, None, 2], pa.time64("us")),
+        "exact": pa.array([1, None, 2], pa.decimal128(9, 2)),
+        "struct": [{"a": 1, "b": "x"}, None, {"a": None, "b": "y"}],
+    })  # fmt: skip
+    many = pa.concat_tables([few] * 10_000).combine_chunks()
+    (small,) = opened(written(few))
+    (large,) = opened(written(many, chunk=50_000), batch_rows=50_000)
+    assert large.frame.height == 30_000
+    assert small.frame.equals(large.frame[:3])
+    assert small.frame.schema == large.frame.schema
+    assert small.frame.equals(large.frame[-3:])
+    assert small.frame["text"].to_list() == few["text"].to_pylist()
+    assert small.frame["utc"].dt.replace_time_zone(None).to_list() == times
+
+
 def test_seconds_become_milliseconds() -> None:
     table = pa.table({"t": pa.array([1_700_000_000], pa.timestamp("s"))})
     [batch] = opened(written(table))

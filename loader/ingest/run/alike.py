@@ -43,6 +43,7 @@ from loader.read.batch import Location, RawBatch
 from loader.read.sources import Source
 from loader.results import Note
 from loader.settings import Settings
+from loader.store.packed import repeated
 
 #: A symbol that every convention leaves as it is.
 _SYMBOL: Final = "^[A-Z][A-Z0-9]{0,11}$"
@@ -75,9 +76,8 @@ def plain(
     many, layout = _in_one(smalls, pattern, settings)
     place = Location(smalls[0].source.name, 0, 1)
     normal = normalise(RawBatch(many, place), layout)
-    heights = enumerate(small.frame.height for small in smalls)
-    file = pl.concat([pl.repeat(n, rows, dtype=pl.UInt32, eager=True) for n, rows in heights])
-    numbered = normal.bars.hstack([file.alias("file")])
+    file = repeated(range(len(smalls)), [small.frame.height for small in smalls])
+    numbered = normal.bars.hstack([file.cast(pl.UInt32).alias("file")])
     ts, plan = normal.bars["ts"], layout.times
     clocks = [
         zones.to_wall(ts, _NEW_YORK).alias("new_york"),

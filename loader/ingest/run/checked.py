@@ -149,11 +149,12 @@ def _alike(
     )  # fmt: skip
     spelled = series.select("provider", pl.col("symbol").alias("source_symbol"), "symbol")
     spelled = spelled.with_columns(layout.naming.origins(spelled).alias("convention"))
+    spelled = spelled.select(*spellings.SCHEMA)
     for number, (file, small, own) in enumerate(zip(files, smalls, found, strict=False)):
         yield Checked(
             file, layout.dialect.name, own.notes, small.reading.rows, 0,
             rows[start : start + own.rows], series[number : number + 1],
-            spelled[number : number + 1].select(*spellings.SCHEMA),
+            spelled[number : number + 1],
         )  # fmt: skip
         start += own.rows
 

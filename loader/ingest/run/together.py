@@ -218,7 +218,7 @@ def _booking(
         fingerprint=hashed.asked.fingerprint, began=began, dialect=file.dialect,
         provider=only(series["provider"]), interval=only(series["interval"]),
         symbols=symbols, are_listed=len(symbols) <= LISTED,
-        spellings=file.spellings.select(*spellings.SCHEMA).to_dicts(),
+        spellings=file.spellings.to_dicts(),
         rows=file.bars.height + file.skipped, inserted=inserted, updated=updated,
         skipped=file.skipped, inserted_between=int(touched["between"].sum()),
         series=[asdict(each) for each in listed],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 import pyarrow as pa
@@ -13,6 +13,9 @@ import pyarrow as pa
 from loader.errors import Unfinished, UnreadableFile
 from loader.read import bounds
 from loader.read.batch import unique_names
+
+#: Rows that Polars takes over sooner in the thread that asks than in all of its threads.
+_FEW: Final = 20_000
 
 
 class Translation:
@@ -78,9 +81,16 @@ class Translation:
         rest = {name: each for name, each in named if not isinstance(each, pl.Series)}
         if not rest:
             return pl.DataFrame(words)
-        frame = pl.from_arrow(pa.RecordBatch.from_arrays(list(rest.values()), list(rest)))
-        assert isinstance(frame, pl.DataFrame)  # for mypy: a record batch gives no Series
+        frame = _in_polars(pa.RecordBatch.from_arrays(list(rest.values()), list(rest)))
         return frame.with_columns(words).select(self.columns) if words else frame
+
+
+def _in_polars(batch: Any) -> pl.DataFrame:
+    if batch.num_rows <= _FEW:
+        return pl.DataFrame(batch)
+    frame = pl.from_arrow(batch)  # in all of Polars' threads
+    assert isinstance(frame, pl.DataFrame)  # for mypy: a record batch gives no Series
+    return frame
 
 
 def _leaves(

@@ -142,12 +142,14 @@ def _as_words(file: Any, chunks: list[Chunk], rows: int, *, local: bool) -> bool
     away each look is a question to a server: all of its text is read so."""
     if not local:
         return True
-    if sum(chunk.values for chunk in chunks) > _FEW:
-        sizes = [pages.dictionary_size(file, chunk) for chunk in chunks]
-        if all(0 < size <= _SMALL for size in sizes):
-            return True
-    return any(
-        min(rows, chunk.values) * pages.longest_word(file, chunk) > bounds.PIECE for chunk in chunks
+    sizes = [pages.dictionary_size(file, chunk) for chunk in chunks]
+    values = [chunk.values for chunk in chunks]
+    if sum(values) > _FEW and all(0 < size <= _SMALL for size in sizes):
+        return True
+    return any(  # no word is longer than its dictionary
+        min(rows, count) * size > bounds.PIECE
+        and min(rows, count) * pages.longest_word(file, chunk) > bounds.PIECE
+        for chunk, count, size in zip(chunks, values, sizes, strict=True)
     )
 
 

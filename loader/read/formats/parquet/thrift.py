@@ -9,6 +9,8 @@ _STOP, _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = (
     0, 1, 2, 3, 7, 8, 9, 10, 12,
 )  # fmt: skip
 _NUMBERS: Final = (4, 5, 6)
+#: Types of fields that are their own values.
+_VALUES: Final = (_TRUE, _FALSE)
 _DEEPEST: Final = 16
 _ALL_64: Final = (1 << 64) - 1
 
@@ -34,27 +36,53 @@ def struct(data: bytes, at: int, fields: Fields, depth: int = 0) -> tuple[dict[i
     if depth > _DEEPEST:
         raise Strange
     found: dict[int, Any] = {}
-    number, end = 0, len(data)
+    number = 0
+    try:
+        while True:
+            head = data[at]
+            at += 1
+            kind = head & 15
+            if kind == _STOP:
+                return found, at
+            if head > 15:
+                number += head >> 4
+            else:
+                number, at = _zigzag(data, at)
+            if number in fields:
+                found[number], at = _wanted(data, at, kind, fields[number], depth + 1)
+            elif kind in _NUMBERS:
+                low = data[at]
+                if low < 128:  # most are small
+                    at += 1
+                    found[number] = (low >> 1) ^ -(low & 1)
+                elif (high := data[at + 1]) < 128:
+                    at += 2
+                    found[number] = (low >> 1 & 63 | high << 6) ^ -(low & 1)
+                else:
+                    found[number], at = _zigzag(data, at)
+            elif kind not in _VALUES:
+                at = _after(data, at, kind, depth)
+    except IndexError:  # faster than to compare each place with the end
+        raise TooShort from None
+
+
+def _passed(data: bytes, at: int, depth: int) -> int:
+    """Where a struct ends of which nothing is wanted: most of what stands in front of a page."""
+    if depth > _DEEPEST:
+        raise Strange
     while True:
-        if at >= end:
-            raise TooShort
         head = data[at]
         at += 1
         kind = head & 15
         if kind == _STOP:
-            return found, at
-        if head >> 4:
-            number += head >> 4
-        else:
-            number, at = _zigzag(data, at)
-        if (of := fields.get(number)) is not None:
-            found[number], at = _wanted(data, at, kind, of, depth + 1)
-        elif kind in _NUMBERS:
-            if at < end and (byte := data[at]) < 128:  # most are small
-                found[number], at = (byte >> 1) ^ -(byte & 1), at + 1
-            else:
-                found[number], at = _zigzag(data, at)
-        elif kind not in (_TRUE, _FALSE):  # of a field, these are their own values
+            return at
+        if head < 16:
+            at = _varint(data, at)[1]
+        if kind in _NUMBERS and data[at] < 128:
+            at += 1
+        elif kind == _BINARY and data[at] < 128:
+            at += 1 + data[at]
+        elif kind not in _VALUES:
             at = _after(data, at, kind, depth)
 
 
@@ -91,7 +119,7 @@ def _structs(data: bytes, at: int, fields: Fields, depth: int) -> tuple[list[dic
 
 def _list(data: bytes, at: int) -> tuple[int, int, int]:
     """The type of a list's items, how many there are, and where they begin."""
-    head = _byte(data, at)
+    head = data[at]
     size, at = (head >> 4, at + 1) if head >> 4 < 15 else _varint(data, at + 1)
     if size > len(data) - at:  # an item has a byte at least
         raise TooShort
@@ -100,17 +128,13 @@ def _list(data: bytes, at: int) -> tuple[int, int, int]:
 
 def _after(data: bytes, at: int, kind: int, depth: int) -> int:
     """Where a value ends."""
-    if kind in (_TRUE, _FALSE, _BYTE):
-        return at + 1
     if kind in _NUMBERS:
-        return _varint(data, at)[1]
-    if kind == _DOUBLE:
-        return at + 8
+        return at + 1 if data[at] < 128 else _varint(data, at)[1]
     if kind == _BINARY:
         size, at = _varint(data, at)
         return at + size
     if kind == _STRUCT:
-        return struct(data, at, {}, depth + 1)[1]
+        return _passed(data, at, depth + 1)
     if kind in (_LIST, _SET):
         if depth > _DEEPEST:
             raise Strange
@@ -118,20 +142,16 @@ def _after(data: bytes, at: int, kind: int, depth: int) -> int:
         for _ in range(size):
             at = _after(data, at, kind, depth + 1)
         return at
+    if kind in _VALUES or kind == _BYTE:
+        return at + 1
+    if kind == _DOUBLE:
+        return at + 8
     raise Strange
 
 
-def _byte(data: bytes, at: int) -> int:
-    if at >= len(data):
-        raise TooShort
-    return data[at]
-
-
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value, shift, end = 0, 0, len(data)
+    value = shift = 0
     while shift < 64:
-        if at >= end:
-            raise TooShort
         byte = data[at]
         at += 1
         value |= (byte & 127) << shift
