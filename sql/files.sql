@@ -173,21 +173,41 @@ SELECT f.path, min(r.symbol) AS symbol, count(*) AS bars
  WHERE r.revised_at = now() AND f.id <> CAST($1 AS bigint) AND f.path <> $2
  GROUP BY f.path
 
--- files_restated --
--- The files of run $1 that have restated another one of them, as far as their bars are stored still: path, the path of the
--- other one, how many bars.
-SELECT w.path, g.path AS restated, count(*) AS bars
-  FROM bars_loads n
-  JOIN bars_ohlcv_revisions r ON r.revised_at = n.xact_at
-  JOIN bars_loads l ON l.xact_at = r.old_updated_at
-  JOIN job_run_files g ON g.id = l.file_id
-  JOIN bars_ohlcv b ON @same_key(b., r.)
-  JOIN bars_loads v ON v.xact_at = b.updated_at
-  JOIN job_run_files w ON w.id = v.file_id
- WHERE n.run_id = CAST($1 AS bigint) AND n.updated > 0
-   AND r.old_updated_at >= (SELECT min(xact_at) FROM bars_loads WHERE run_id = CAST($1 AS bigint))
-   AND l.run_id = CAST($1 AS bigint) AND v.run_id = CAST($1 AS bigint) AND w.path <> g.path
- GROUP BY w.path, g.path
+-- files_overtaken --
+-- The files $2 of run $1 of which one of the files $3, given before them, has changed bars after they had begun, and nothing
+-- has changed these bars since (their chain tells: a transaction that began first can change a bar last). JSON arrays of
+-- (place, id, began, ended): the place in the order in which they were given, the id in the ledger, and when the load began
+-- and ended, in steps; those that began in one step were loaded in order. Gives the place of each and of the last one of
+-- the others. What a file had changed long before is not meant, also if nobody knows the step in which the other began: a
+-- load takes no ten minutes from its stamp to its commit.
+WITH changed AS MATERIALIZED (
+    SELECT u.place, u.began, u.ended, n.stamped_at, r.provider, r.symbol, r."interval", min(r.ts) AS lo, max(r.ts) AS hi
+      FROM json_to_recordset(CAST(CAST($3 AS text) AS json)) AS u (place bigint, id bigint, began bigint, ended bigint)
+      JOIN bars_loads n ON n.file_id = u.id AND n.run_id = CAST($1 AS bigint)
+      JOIN bars_ohlcv_revisions r ON r.revised_at = n.xact_at
+     WHERE NOT EXISTS (SELECT FROM bars_ohlcv_revisions l WHERE @same_key(l., r.) AND l.old_updated_at = r.revised_at)
+     GROUP BY u.place, u.began, u.ended, n.stamped_at, r.provider, r.symbol, r."interval")
+SELECT w.place, max(c.place) AS by
+  FROM json_to_recordset(CAST(CAST($2 AS text) AS json)) AS w (place bigint, id bigint, began bigint)
+  JOIN job_run_files o ON o.id = w.id
+ CROSS JOIN LATERAL (
+       SELECT l.* FROM job_run_files l
+        WHERE l.content_hash = o.content_hash AND l.config_fingerprint = o.config_fingerprint AND l.state = 'loaded'
+          AND (l.id = o.id OR o.state = 'known')
+        ORDER BY l.id DESC
+        LIMIT 1) f
+ CROSS JOIN LATERAL unnest(coalesce(f.symbols, ARRAY(SELECT DISTINCT symbol FROM changed))) AS s (symbol)
+  JOIN changed c ON c.symbol = s.symbol AND c.place < w.place AND c.began <> w.began AND c.ended > w.began
+   AND c.provider = coalesce(f.provider, c.provider) AND c."interval" = coalesce(f."interval", c."interval")
+   AND c.lo <= f.max_ts AND c.hi >= f.min_ts AND c.stamped_at > f.started_at - interval '10 minutes'
+ GROUP BY w.place
+
+-- files_note --
+-- Adds a note to rows of the ledger. $1 JSON array of (id, text).
+UPDATE job_run_files f
+   SET notes = coalesce(f.notes, '{}') || w.text
+  FROM json_to_recordset(CAST(CAST($1 AS text) AS json)) AS w (id bigint, text text)
+ WHERE f.id = w.id
 
 -- content_lock --
 -- Waits until no other session loads the contents and settings $1 (JSON array), and keeps others from them until

@@ -44,10 +44,14 @@ class Course:
                 self._foretell()
             case Committed(path, counts):
                 self._parts[path] = self._parts.get(path, Counts()) + counts
-            case FileDone(file):
+            case FileDone(file) if not self._is_done(file.path):
                 self._files[file.path] = file
             case RunDone(result):
                 self.result = result
+
+    def _is_done(self, path: str) -> bool:
+        """Whether the file was loaded, and is perhaps loaded again."""
+        return path in self._files and self._files[path].state in ("loaded", "known")
 
     def _foretell(self) -> None:
         """What is said if the load cannot end in order."""

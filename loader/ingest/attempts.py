@@ -19,8 +19,9 @@ from loader.errors import (
     UnreadableFile,
 )
 from loader.ingest.file import FileWork
-from loader.ingest.run import STOPPED, LoadMode, LoadRun, Work
+from loader.ingest.run import STOPPED, LoadMode, LoadRun
 from loader.ingest.run.apart import taken_over
+from loader.ingest.run.protocols import Work
 from loader.ingest.run.recognised import note_of, notes_again
 from loader.read.panics import panics
 from loader.read.sources import Identity, Source, content_hash, identity
@@ -56,7 +57,7 @@ class _Attempts:
         self._source = source
         self._done = FileResult(source.name, "loaded", size_bytes=source.size_bytes)
         self._mode = replace(FIRST_MODE, partition=True) if run.settings.by_time else FIRST_MODE
-        self._asks_ledger = not run.settings.force
+        self._asks_ledger = run.asks_ledger
         self._work: Work | None = None
         self._identity = (0, 0)
         self._first_outage: int | None = None

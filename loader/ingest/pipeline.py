@@ -27,12 +27,13 @@ from loader.dialects.siblings import Siblings
 from loader.errors import Cancelled, DatabaseError, SettingsError
 from loader.ingest import known_at
 from loader.ingest.attempts import load_file
-from loader.ingest.run import LoadRun, Others, Plans, Replaying, durable, order
+from loader.ingest.run import LoadRun, durable, order
 from loader.ingest.run.hashed import hash_first
+from loader.ingest.run.protocols import Others, Plans, Replaying
 from loader.ingest.run.turns import Turns, Way, load_in_turn
 from loader.read.sources import Source
 from loader.results import ChunkWrites, FileResult, LoadResult, Note, RunStatus
-from loader.results.events import Event, FileNote, Listener, RunDone, RunStarted
+from loader.results.events import Event, FileNote, Listener, MoreFiles, RunDone, RunStarted
 from loader.settings import Settings
 from loader.store.runs import JobRunTracker, ledger
 from loader.store.runs.fingerprint import compute_config_fingerprint
@@ -135,7 +136,7 @@ def load(
         wal = _stoppable(run, lambda: _wal_position(run))
         files = tuple((elsewhere or _all_files)(run, ordered))
         if not run.cancelled.is_set():
-            files = _stoppable(run, partial(_confirmed, run, files))
+            files = _stoppable(run, partial(durable.confirmed, run, _righted(run, ordered, files)))
         wal_bytes = None
         if wal is not None and not settings.dry_run and not run.cancelled.is_set():
             wal_bytes = (_stoppable(run, lambda: _wal_position(run)) or wal) - wal
@@ -170,20 +171,20 @@ def own_of(settings: Settings, sources: Sequence[Source]) -> Sequence[Source]:
 
 def _all_files(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
     workers = 1 if run.settings.known_at_from else run.settings.workers
-    return side_by_side(run, sources, [HERE] * workers)
+    return side_by_side(run, dict(enumerate(sources)), [HERE] * workers)
 
 
 def side_by_side(
     run: LoadRun,
-    sources: Sequence[Source],
+    sources: Mapping[int, Source],
     ways: Sequence[Way],
     stop: Callable[[], None] = lambda: None,
 ) -> list[FileResult]:
-    """Results in the order of the sources, which are loaded in as many `ways` at a time. An
-    exception in this thread, such as Ctrl-C, ends the wait for those that do not end by themselves;
-    they commit nothing. `stop` cancels what is loaded elsewhere."""
+    """Results in the order of the sources, which have their numbers in the run. They are loaded in
+    as many `ways` at a time. An exception in this thread, such as Ctrl-C, ends the wait for those
+    that do not end by themselves; they commit nothing. `stop` cancels what is loaded elsewhere."""
     pool = ThreadPoolExecutor(len(ways), thread_name_prefix="mdload-file")
-    turns = Turns(sources, len(ways))
+    turns = Turns(sources.items(), len(ways), run.order)
     pending: set[Future[None]] = set()
     try:
         for way in ways[: len(sources)]:
@@ -207,9 +208,23 @@ def side_by_side(
     return turns.all_results
 
 
-def _confirmed(run: LoadRun, files: Sequence[FileResult]) -> tuple[FileResult, ...]:
-    """The results, once all is on disk, with notes on files that were loaded too early."""
-    return order.checked(run, durable.confirmed(run, files))
+def _righted(
+    run: LoadRun, sources: Sequence[Source], files: Sequence[FileResult]
+) -> tuple[FileResult, ...]:
+    """The results, and then those of files that are loaded again: see `loader.ingest.run.order`."""
+    latest, again = dict(enumerate(files)), list[FileResult]()
+    while late := _stoppable(run, partial(order.overtaken, run, latest)):
+        left = {number: sources[number] for number in sorted(late)}
+        notes = [order.why(latest[late[number]]) for number in left]
+        run.emit(MoreFiles(len(left), sum(source.size_bytes for source in left.values())))
+        for source, note in zip(left.values(), notes, strict=True):
+            run.emit(FileNote(source.name, note))
+        run.asks_ledger = False
+        done = side_by_side(run, left, [HERE])
+        done = _stoppable(run, partial(order.noted, run, done, notes))
+        latest.update(zip(left, done, strict=True))
+        again += done
+    return (*files, *again)
 
 
 def _stoppable(run: LoadRun, work: Callable[[], T]) -> T:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from dataclasses import replace
 from datetime import date
+from itertools import dropwhile
 from typing import Final
 
 from loader.check.file import check_settings
@@ -25,6 +27,7 @@ from loader.lazy import dataclass
 from loader.read.sources import Source
 from loader.results import FileResult, LoadResult, RunStatus
 from loader.results.events import Event, FileDone, Listener, RunDone, RunStarted
+from loader.settings import Settings
 from loader.store import schema
 from loader.store.runs import JobRunTracker
 from loader.text import duration, redact
@@ -102,7 +105,8 @@ class _Work:
         self._days = job.days(request.day, request.since, request.until)
         self._timed = False
         self._gathered: Gathered | None = None
-        self._files: dict[str, FileResult] = {}
+        self._files: dict[str, list[FileResult]] = {}
+        self._of_run: set[str] = set()  # the files that the latest run has ended
         self._runs: list[int] = []
         self._wal_bytes: int | None = None
         self._began = time.monotonic()
@@ -152,10 +156,12 @@ class _Work:
                 if self._gathered is None or not self._gathered.is_final:
                     self._gathered = gather(self._job, self._job.patterns(self._days), stack)
                 pending = [s for s in self._gathered.sources if self._is_pending(s)]
-                chosen.load(
-                    settings, self._url, pending, [*self._listeners, *measuring],
-                    self._about(number, self._gathered),
-                )  # fmt: skip
+                about = self._about(number, self._gathered)
+                listeners = [*self._listeners, *measuring]
+                chosen.load(settings, self._url, pending, listeners, about)
+                if behind := self._behind(settings, pending):
+                    asking = replace(settings, force=False)
+                    chosen.load(asking, self._url, behind, listeners, about)
         except (SettingsError, InputError, DeadlinePassed) as raised:
             error = self._job.blamed(raised)
             if len(self._runs) == runs and not self._request.dry_run:
@@ -166,12 +172,30 @@ class _Work:
 
     def _is_pending(self, source: Source) -> bool:
         done = self._files.get(source.name)
-        return done is None or done.retryable
+        return done is None or done[-1].retryable
+
+    def _behind(self, settings: Settings, tried: Sequence[Source]) -> list[Source]:
+        """The sources that an earlier attempt has loaded, and that come after one which this
+        attempt has loaded, and which has changed bars. They are loaded again if these are theirs:
+        the last file counts. The others are known."""
+        if settings.known_at_from is not None:  # refuses what was known before the stored bars
+            return []
+        assert self._gathered is not None
+        left = dropwhile(
+            lambda s: s not in tried or not self._has_changed(s), self._gathered.sources
+        )
+        done = ((s, self._files[s.name][-1].state) for s in left if s not in tried)
+        return [source for source, state in done if state in ("loaded", "known")]
+
+    def _has_changed(self, source: Source) -> bool:
+        done = self._files[source.name][-1]
+        return bool(done.counts.updated or done.history.deleted)
 
     def _latest(self) -> list[FileResult]:
-        """The latest result of each source that was begun, in the order of the sources."""
+        """The results of each source that was begun, in the order of the sources: of those that
+        were loaded, and the latest of the others."""
         sources = self._gathered.sources if self._gathered else []
-        return [self._files[s.name] for s in sources if s.name in self._files]
+        return [file for source in sources for file in self._files.get(source.name, ())]
 
     def _about(self, attempt: int, gathered: Gathered) -> dict[str, object]:
         """Further metadata of the run; by `lock` the job's lock finds its run."""
@@ -205,10 +229,19 @@ class _Work:
         match event:
             case RunStarted(run_id=int(run_id)):
                 self._runs.append(run_id)
+                self._of_run.clear()
             case FileDone(result):
-                self._files[result.path] = result
+                self._keep(result)
             case RunDone(result) if result.wal_bytes is not None:
                 self._wal_bytes = (self._wal_bytes or 0) + result.wal_bytes
+
+    def _keep(self, result: FileResult) -> None:
+        """A file may be loaded twice: by one run, or again by another attempt."""
+        before = [file for file in self._files.get(result.path, ()) if file.state == "loaded"]
+        if result.state == "known" and before and result.path not in self._of_run:
+            return  # loaded by an earlier attempt
+        self._files[result.path] = [*before, result]
+        self._of_run.add(result.path)
 
     def ended(self, error: MdloadError | None) -> JobResult:
         """The result, after the hooks were called with it."""

@@ -25,11 +25,12 @@ from loader.results.events import (
     FileDone,
     FileNote,
     FileStarted,
+    MoreFiles,
     RowsDone,
     RunDone,
     RunStarted,
 )
-from loader.text import redact, visible
+from loader.text import counted, redact, visible
 
 _said: Final = logging.getLogger("loader.said")
 
@@ -169,6 +170,11 @@ def log_event(event: Event) -> None:
             _tell(
                 logging.INFO, "run_started", f"run of {job_name} started",
                 run_id=run_id, job_name=job_name, provider=provider, mode=mode, files=files,
+            )  # fmt: skip
+        case MoreFiles(files, size):
+            _tell(
+                logging.INFO, "more_files", f"loading {counted(files, 'file')} again",
+                files=files, size_bytes=size,
             )  # fmt: skip
         case FileStarted(path, size):
             _tell(

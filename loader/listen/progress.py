@@ -16,6 +16,7 @@ from loader.results.events import (
     FileDone,
     FileStarted,
     Listener,
+    MoreFiles,
     RowsDone,
     RunStarted,
 )
@@ -86,6 +87,8 @@ class Bar:
         match event:
             case RunStarted(files=files, size_bytes=size) if files > 1:
                 self._all = self._task(f"{files:,} files", size, files=files)
+            case MoreFiles(files, size) if self._all is not None:
+                self._extend(self._all, files, size)
             case FileStarted(path, size):
                 name = shortened(redact(path), self._progress.console.width // 4)
                 self._files[path] = self._task(name, size)
@@ -103,6 +106,11 @@ class Bar:
 
     def _task(self, name: str, size: int, files: int = 0) -> TaskID:
         return self._progress.add_task(name, total=size or None, rows=0, files=files, ended=0)
+
+    def _extend(self, task: TaskID, files: int, size: int) -> None:
+        (now,) = [each for each in self._progress.tasks if each.id == task]
+        total = (now.total or 0) + size
+        self._progress.update(task, total=total or None, files=now.fields["files"] + files)
 
     def _advance(self, task: TaskID, rows: int, size: int, files: int = 0) -> None:
         fields = next(each.fields for each in self._progress.tasks if each.id == task)

@@ -26,6 +26,14 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class MoreFiles:
+    """Files are loaded again in the same run, with this size in all."""
+
+    files: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class FileStarted:
     """`size_bytes` is the size on disk."""
 
@@ -96,6 +104,7 @@ class RunDone:
 
 Event = (
     RunStarted
+    | MoreFiles
     | FileStarted
     | FileOpened
     | FileNote

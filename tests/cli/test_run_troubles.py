@@ -10,6 +10,8 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -164,6 +166,40 @@ def test_only_files_that_may_succeed_are_tried_again(
     done = run_job(chosen, database_url, JobRequest())
     assert [f.state for f in done.load.files] == ["loaded", "failed"]
     assert (done.exit_code, done.load.status, len(done.runs)) == (3, "failure", 1)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_file_that_is_there_later_than_the_one_after_it(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, force: bool
+) -> None:
+    """The last file counts all the same. The third one is of another symbol."""
+    served = bars(tmp_path / "served/first.csv", 10, close=11.0)
+    bars(tmp_path / "second.csv", 10)
+    third = bars(tmp_path / "third.csv", 10)
+    third.write_text(third.read_text().replace("AAA", "BBB"))
+    handler = partial(SimpleHTTPRequestHandler, directory=served.parent)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler, bind_and_activate=False) as server:
+        server.server_bind()  # and refuses whoever comes before it listens
+        url = f"http://127.0.0.1:{server.server_address[1]}/first.csv"
+        sources = f'[jobs.a]\nsource = ["{url}", "second.csv", "third.csv"]\n'
+        config(tmp_path, database_url, sources + "retry_wait = 0\nretries = 1")
+
+        def serve(seconds: float) -> None:
+            server.server_activate()
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+
+        monkeypatch.setattr("loader.jobs.run.time.sleep", serve)
+        chosen = job(read(str(tmp_path / "mdload.toml")), "a")
+        done = run_job(chosen, database_url, JobRequest(force=force))
+        server.shutdown()
+    stored = "SELECT DISTINCT close FROM bars_ohlcv WHERE symbol = 'AAA'"
+    assert fetch(database_url, stored) == [(10.0,)]
+    assert [(Path(f.path).name, f.state, f.counts.updated) for f in done.load.files] == [
+        ("first.csv", "loaded", 10), ("second.csv", "loaded", 0), ("second.csv", "loaded", 10),
+        ("third.csv", "loaded", 0),
+    ]  # fmt: skip
+    assert len(done.runs) == 3
+    assert done.load.counts.inserted == 20
 
 
 def test_a_deadline_stops_the_job_and_fails_it(

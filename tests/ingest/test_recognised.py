@@ -123,7 +123,7 @@ def test_a_second_file_of_the_same_content_waits_for_the_first(
 def test_turns_that_have_ended_take_nothing_back(tmp_path: Path) -> None:
     """A load that is cancelled leaves the files that were taken together and not loaded alone."""
     with find(written(tmp_path, "ABCD")) as sources:
-        going_on, ended = Turns(sources), Turns(sources)
+        going_on, ended = Turns(enumerate(sources)), Turns(enumerate(sources))
         for each in (going_on, ended):
             taken = each.take(3)
             if each is ended:
@@ -136,7 +136,8 @@ def test_turns_that_have_ended_take_nothing_back(tmp_path: Path) -> None:
 def test_several_workers_share_what_is_left(tmp_path: Path) -> None:
     """So that none has many files to go while the others have none; a worker alone takes all."""
     with find(written(tmp_path, "A")) as (source,):
-        several, alone = Turns([source] * 100, workers=2), Turns([source] * 100, workers=1)
+        many = [source] * 100
+        several, alone = Turns(enumerate(many), 2), Turns(enumerate(many), 1)
         taken = [len(several.take(64)) for _ in range(6)]
         assert taken == [50, 25, 12, 8, 5, 0]
         assert [len(alone.take(64)) for _ in range(3)] == [64, 36, 0]

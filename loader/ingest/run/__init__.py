@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from loader.check.file import Checking
 from loader.db.arrow import Connection, connect
@@ -22,6 +22,7 @@ from loader.ingest.mergers import DryMerger, Keeper
 from loader.ingest.run import durable
 from loader.ingest.run.apart import Alone, unshared
 from loader.ingest.run.losses import Losses
+from loader.ingest.run.order import Order
 from loader.ingest.tally import Tally
 from loader.lazy import dataclass
 from loader.read.formats import Reading
@@ -38,59 +39,9 @@ from loader.store.timescale.recompress import ChunkUpkeep
 if TYPE_CHECKING:
     from loader.ingest.run.hashed import HashedMeanwhile
     from loader.ingest.run.patterns import Shown
+    from loader.ingest.run.protocols import Others, Plans, Replaying
 
 STOPPED: Final = "cancelled before the file was committed; nothing more of it was kept"
-
-
-class Replaying(Protocol):
-    """Rejected rows as sources."""
-
-    def checking(self, reading: Reading, source: Source, settings: Settings) -> Checking:
-        """The checks of one of them."""
-
-    def keeper(self, source: Source) -> Keeper:
-        """Marks the rows that got in, and keeps no others: they are kept already."""
-
-
-class Plans(Protocol):
-    """What a dry run would write, kept."""
-
-    def merger(self, see: Callable[[Diff], None]) -> AbstractContextManager[DryMerger]:
-        """For one file."""
-
-    def accept(self, result: FileResult, merger: Any, tally: Tally, /) -> None:
-        """Adds a file that would be loaded."""
-
-
-class Work(Protocol):
-    """One attempt at a file, see `loader.ingest.file.FileWork`."""
-
-    done: FileResult
-    covered: int
-    ended: bool
-
-    def load(self) -> None: ...
-
-    def forget_progress(self) -> None: ...
-
-    def settle(self) -> None: ...
-
-
-class Others(Protocol):
-    """Files of another dataset than the bars."""
-
-    @property
-    def meaning(self) -> Mapping[str, object]:
-        """What else decides which rows a file turns into: a part of the fingerprint."""
-
-    def attempt(
-        self, run: LoadRun, source: Source, as_hashed: tuple[int, int], done: FileResult,
-        mode: LoadMode, /,
-    ) -> Work:  # fmt: skip
-        """An attempt at one of them."""
-
-    def changed_since(self, run: LoadRun, before: int, /) -> bool:
-        """Whether rows were changed since the run with the id `before` loaded its files."""
 
 
 class LoadRun:
@@ -110,6 +61,8 @@ class LoadRun:
         others: what the files are if they are not bars.
         upkeep: the chunks to look after once files have been committed.
         losses: tells whether bars of known files are gone.
+        order: in which order the files were loaded.
+        asks_ledger: whether a file that is loaded already is left out.
         shown: what small files of a kind have shown, see `patterns`.
         outage: how long the server has been away.
         meanwhile: the first file, if it is hashed while the run begins.
@@ -139,7 +92,8 @@ class LoadRun:
         self._named: tuple[str, str] | None = None  # the last file's path and fingerprint
         self.others: Others | None = None
         self.alone: Alone = unshared
-        self.losses, self.outage = Losses(), Outage()
+        self.losses, self.outage, self.order = Losses(), Outage(), Order()
+        self.asks_ledger = not settings.force
         self.meanwhile: HashedMeanwhile | None = None
         self.leaves: Callable[[FileResult], bool] = lambda result: False
         self.shown: dict[tuple[object, ...], Shown] = {}

@@ -4,10 +4,10 @@ waits for the disk once, at its end."""
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from loader.db import retries
 from loader.errors import ConnectionLost
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from loader.db.arrow import Connection
     from loader.ingest.run import LoadRun
 
+T = TypeVar("T")
 _FAULT: Final = "the server went down after the file was loaded, and lost it"
 
 
@@ -50,13 +51,25 @@ def _on_disk(run: LoadRun) -> set[tuple[int, str]]:
     """The run's files in the ledger, by id and path, after a commit that waited for the disk: what
     was committed before it is there too. After a crash, a file may have got the id of another that
     was taken back."""
-    assert run.run_id is not None
+
+    def ask(session: Connection) -> set[tuple[int, str]]:
+        session.run("job_run_touch", run.run_id)
+        return set(session.frame("files_of_run", run.run_id).iter_rows())
+
+    return insisted(run, ask)
+
+
+def insisted(run: LoadRun, ask: Callable[[Connection], T]) -> T:
+    """What the server answers, once it is there again if it goes away. Each statement commits.
+
+    Raises:
+        DatabaseError: the server refused, or stayed away.
+    """
     for attempt in count(1):
         began = time.monotonic()
         try:
             with run.connection(autocommit=True, cancellable=False) as session:
-                session.run("job_run_touch", run.run_id)
-                return set(session.frame("files_of_run", run.run_id).iter_rows())
+                return ask(session)
         except ConnectionLost:
             outage = run.outage.lost(time.monotonic() - began)
             if run.cancelled.is_set() or (attempt >= retries.ATTEMPTS and outage is None):

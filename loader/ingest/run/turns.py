@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import takewhile
 from threading import Lock
@@ -22,6 +22,7 @@ from loader.results.events import FileDone, FileStarted
 if TYPE_CHECKING:
     from loader.db.arrow import Connection
     from loader.ingest.run import LoadRun
+    from loader.ingest.run.order import Order
 
 #: If none of some files could be loaded together, the next ones load one by one before it is tried
 #: again: 4 at first, four times as many each time, at most 256.
@@ -38,10 +39,16 @@ class Turns:
         results: of the sources that were loaded, by their numbers.
     """
 
-    def __init__(self, sources: Sequence[Source], workers: int = 1) -> None:
+    def __init__(
+        self,
+        sources: Iterable[tuple[int, Source]],
+        workers: int = 1,
+        order: Order | None = None,
+    ) -> None:
         self.results: dict[int, FileResult] = {}
         self._workers = workers
-        self._left = deque(enumerate(sources))
+        self._order = order
+        self._left = deque(sources)
         self._ended = False
         self._lock = Lock()
 
@@ -52,7 +59,16 @@ class Turns:
             left = len(self._left)
             if self._workers > 1:
                 most = min(most, max(FEW, left // self._workers))
-            return [self._left.popleft() for _ in range(min(most, left))]
+            taken = [self._left.popleft() for _ in range(min(most, left))]
+            if self._order is not None:
+                self._order.begin(number for number, _ in taken)
+            return taken
+
+    def done(self, results: Mapping[int, FileResult]) -> None:
+        """Keeps results, by the numbers of their sources."""
+        self.results.update(results)
+        if self._order is not None:
+            self._order.end(results)
 
     def give_back(self, sources: Sequence[tuple[int, Source]]) -> None:
         """Puts back sources that were taken and not loaded: they are the next ones."""
@@ -119,7 +135,7 @@ def load_in_turn(run: LoadRun, turns: Turns, way: Way, pace: Pace | None = None)
     pace = pace or Pace(way.most)
     while taken := turns.take(pace.most):
         done = together_first(run, [source for _, source in taken]) if pace.most > 1 else []
-        turns.results.update((at, result) for (at, _), result in zip(taken, done, strict=False))
+        turns.done({at: result for (at, _), result in zip(taken, done, strict=False)})
         if pace.most > 1:
             pace.failed = 0 if done else pace.failed + 1
             pace.alone = min(_ALONE**pace.failed, _MOST_ALONE) if not done else 0
@@ -131,7 +147,8 @@ def load_in_turn(run: LoadRun, turns: Turns, way: Way, pace: Pace | None = None)
             continue
         (at, source), *rest = left
         turns.give_back(rest)
-        turns.results[at] = result = way.load_file(run, source)
+        result = way.load_file(run, source)
+        turns.done({at: result})
         pace.alone -= 1
         more = result.state == "known" or (
             result.state == "loaded" and together.may_load_together(run)
@@ -181,8 +198,7 @@ def may_go_together(run: LoadRun) -> bool:
 
 
 def _asks_ledger(run: LoadRun) -> bool:
-    settings = run.settings
-    return not (settings.force or settings.delete_gone or run.others or run.run_id is None)
+    return run.asks_ledger and not (run.settings.delete_gone or run.others or run.run_id is None)
 
 
 def _told(run: LoadRun, source: Source, done: FileResult) -> FileResult:

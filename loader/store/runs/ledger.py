@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple
 from datetime import datetime
 from typing import Any, Final
@@ -202,6 +202,12 @@ def end(
         json.dumps([asdict(each) for each in whole.series], ensure_ascii=False),
         json.dumps([each.as_object() for each in whole.findings], ensure_ascii=False),
     )  # fmt: skip
+
+
+def add_notes(writer: Executor, texts: Mapping[int, str]) -> None:
+    """Adds a note to the rows of files, by their ids."""
+    rows = [{"id": file_id, "text": text} for file_id, text in texts.items()]
+    writer.run("files_note", json.dumps(rows, ensure_ascii=False))
 
 
 def committed(reader: Connection, run_id: int, booked: FileResult) -> bool:

@@ -12,7 +12,8 @@ from typing import Any
 
 from loader.dialects.filenames import wanted
 from loader.dialects.siblings import Siblings
-from loader.ingest.run import LoadRun, Others
+from loader.ingest.run import LoadRun
+from loader.ingest.run.protocols import Others
 from loader.lazy import dataclass
 from loader.read.sources import Source
 from loader.results import FileResult

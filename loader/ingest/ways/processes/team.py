@@ -81,7 +81,7 @@ class Team:
         ways = [HERE] * max(run.settings.workers - len(away), 1)
         # More than here, so that they do not all come to commit their files at the same time.
         ways += [Way(each.load_file, each.together, each.begin, 2 * FEW) for each in away]
-        return side_by_side(run, sources, ways, self.stop)
+        return side_by_side(run, dict(enumerate(sources)), ways, self.stop)
 
     def stop(self) -> None:
         """Cancels what they load, and starts no more."""

@@ -40,7 +40,7 @@ class Given:
     def __init__(self, client: Client, name: str, run: LoadRun, sources: Sequence[Source]) -> None:
         self.tasks: dict[Future, Part] = {}
         self.ended: SimpleQueue[Future] = SimpleQueue()
-        self._client, self._name = client, name
+        self._client, self._name, self._order = client, name, run.order
         self._sizes = [source.size_bytes for source in sources]
         self._together = may_go_together(run)
         self._lost: deque[int] = deque()
@@ -69,6 +69,7 @@ class Given:
         return bool(self.tasks)
 
     def _submit(self, part: Part) -> None:
+        self._order.begin(part.numbers)
         first, end = part.numbers.start, part.numbers.stop
         words = [
             self._name,

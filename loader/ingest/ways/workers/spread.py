@@ -127,6 +127,7 @@ class Spread:
                 done = self._lost(run, own, tried=part.alone)
                 given.give_alone(part.numbers[len(done) :])
             future.release()
+            run.order.end(part.numbers[: len(done)])
             results.update(zip(part.numbers, done, strict=False))
         return [results[n] for n in range(len(sources))]
 

@@ -45,7 +45,7 @@ class _Turns(Turns):
     """The files of a task, as long as it has not lasted for long and is not cancelled."""
 
     def __init__(self, run: LoadRun, sources: Sequence[Source]) -> None:
-        super().__init__(sources)
+        super().__init__(enumerate(sources))
         self._run = run
         self._given_up = time.monotonic() + _LONG
 
