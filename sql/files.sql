@@ -179,27 +179,48 @@ SELECT f.path, min(r.symbol) AS symbol, count(*) AS bars
 -- (place, id, began, ended): the place in the order in which they were given, the id in the ledger, and when the load began
 -- and ended, in steps; those that began in one step were loaded in order. Gives the place of each and of the last one of
 -- the others. What a file had changed long before is not meant, also if nobody knows the step in which the other began: a
--- load takes no ten minutes from its stamp to its commit.
-WITH changed AS MATERIALIZED (
-    SELECT u.place, u.began, u.ended, n.stamped_at, r.provider, r.symbol, r."interval", min(r.ts) AS lo, max(r.ts) AS hi
+-- load takes no ten minutes from its stamp to its commit. Revisions are looked for by key, and only where both files may
+-- have bars; those of a load are read whole if its file has several providers or intervals, or symbols that are not listed.
+WITH late AS MATERIALIZED (
+    SELECT u.place, u.began, u.ended, n.xact_at, n.stamped_at, e.min_ts, e.max_ts,
+           CASE WHEN e.provider IS NULL THEN ARRAY(SELECT DISTINCT r.provider FROM bars_ohlcv_revisions r
+                                                    WHERE r.revised_at = n.xact_at)
+                ELSE ARRAY[e.provider] END AS providers,
+           CASE WHEN e."interval" IS NULL THEN ARRAY(SELECT DISTINCT r."interval" FROM bars_ohlcv_revisions r
+                                                      WHERE r.revised_at = n.xact_at)
+                ELSE ARRAY[e."interval"] END AS intervals,
+           CASE WHEN e.symbols IS NULL THEN ARRAY(SELECT DISTINCT r.symbol FROM bars_ohlcv_revisions r
+                                                   WHERE r.revised_at = n.xact_at)
+                ELSE e.symbols END AS symbols
       FROM json_to_recordset(CAST(CAST($3 AS text) AS json)) AS u (place bigint, id bigint, began bigint, ended bigint)
-      JOIN bars_loads n ON n.file_id = u.id AND n.run_id = CAST($1 AS bigint)
-      JOIN bars_ohlcv_revisions r ON r.revised_at = n.xact_at
-     WHERE NOT EXISTS (SELECT FROM bars_ohlcv_revisions l WHERE @same_key(l., r.) AND l.old_updated_at = r.revised_at)
-     GROUP BY u.place, u.began, u.ended, n.stamped_at, r.provider, r.symbol, r."interval")
-SELECT w.place, max(c.place) AS by
-  FROM json_to_recordset(CAST(CAST($2 AS text) AS json)) AS w (place bigint, id bigint, began bigint)
-  JOIN job_run_files o ON o.id = w.id
- CROSS JOIN LATERAL (
-       SELECT l.* FROM job_run_files l
-        WHERE l.content_hash = o.content_hash AND l.config_fingerprint = o.config_fingerprint AND l.state = 'loaded'
-          AND (l.id = o.id OR o.state = 'known')
-        ORDER BY l.id DESC
-        LIMIT 1) f
- CROSS JOIN LATERAL unnest(coalesce(f.symbols, ARRAY(SELECT DISTINCT symbol FROM changed))) AS s (symbol)
-  JOIN changed c ON c.symbol = s.symbol AND c.place < w.place AND c.began <> w.began AND c.ended > w.began
-   AND c.provider = coalesce(f.provider, c.provider) AND c."interval" = coalesce(f."interval", c."interval")
-   AND c.lo <= f.max_ts AND c.hi >= f.min_ts AND c.stamped_at > f.started_at - interval '10 minutes'
+      JOIN job_run_files e ON e.id = u.id
+      JOIN bars_loads n ON n.file_id = e.id AND n.run_id = CAST($1 AS bigint) AND n.updated + n.deleted > 0
+), begun AS MATERIALIZED (
+    SELECT w.place, w.began, f.started_at, f.min_ts, f.max_ts, f.provider, f."interval", f.symbols
+      FROM json_to_recordset(CAST(CAST($2 AS text) AS json)) AS w (place bigint, id bigint, began bigint)
+      JOIN job_run_files o ON o.id = w.id
+     CROSS JOIN LATERAL (
+           SELECT l.* FROM job_run_files l
+            WHERE l.content_hash = o.content_hash AND l.config_fingerprint = o.config_fingerprint AND l.state = 'loaded'
+              AND (l.id = o.id OR o.state = 'known')
+            ORDER BY l.id DESC
+            LIMIT 1) f)
+SELECT w.place, max(u.place) AS by
+  FROM begun w
+  JOIN late u ON u.place < w.place AND u.began <> w.began AND u.ended > w.began
+   AND u.stamped_at > w.started_at - interval '10 minutes' AND u.min_ts <= w.max_ts AND u.max_ts >= w.min_ts
+   AND (w.provider = ANY (u.providers)) IS NOT FALSE AND (w."interval" = ANY (u.intervals)) IS NOT FALSE
+   AND (w.symbols && u.symbols) IS NOT FALSE
+ WHERE EXISTS (
+       SELECT FROM unnest(u.symbols) AS s (symbol)
+        CROSS JOIN LATERAL (
+              SELECT r.* FROM bars_ohlcv_revisions r
+               WHERE r.provider = ANY (u.providers) AND r.symbol = s.symbol AND r."interval" = ANY (u.intervals)
+                 AND r.ts BETWEEN greatest(u.min_ts, w.min_ts) AND least(u.max_ts, w.max_ts) AND r.revised_at = u.xact_at
+              OFFSET 0) r
+        WHERE (s.symbol = ANY (w.symbols)) IS NOT FALSE
+          AND (r.provider = w.provider) IS NOT FALSE AND (r."interval" = w."interval") IS NOT FALSE
+          AND NOT EXISTS (SELECT FROM bars_ohlcv_revisions l WHERE @same_key(l., r.) AND l.old_updated_at = r.revised_at))
  GROUP BY w.place
 
 -- files_note --

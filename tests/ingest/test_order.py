@@ -22,7 +22,7 @@ from loader.results.events import Event as Emitted
 from loader.results.events import FileDone, FileNote, FileStarted
 from loader.settings import Settings, place
 from tests.conftest import database
-from tests.support.both_ways import NEW_YORK_OPEN, at, frame
+from tests.support.both_ways import NEW_YORK_OPEN, at, frame, symbol
 from tests.support.sql import fetch
 
 CLOSE = "SELECT close FROM bars_ohlcv ORDER BY ts LIMIT 1"
@@ -160,6 +160,31 @@ def test_files_that_do_not_restate_each_other(
     assert states(result) == [("03", "loaded", 1), ("04", "loaded", 1)]
 
 
+@pytest.mark.parametrize("kind", ["providers", "intervals", "symbols"])
+def test_files_of_which_the_ledger_does_not_list_all(
+    database_url: str, tmp_path: Path, kind: str
+) -> None:
+    """Of several providers or intervals it names none, and of many symbols none of them. The third
+    file is of a series that neither of the others has."""
+    series = {
+        "providers": [frame("A"), frame("A", provider="other")],
+        "intervals": [frame("A"), frame("A", step=3600)],
+        "symbols": [frame(symbol(n), rows=1) for n in range(1_001)],
+    }[kind]
+    files = [str(tmp_path / f"2024-01-0{n}.parquet") for n in (2, 3, 4)]
+    for path, close in zip(files, (1.0, 1.125), strict=False):
+        pl.concat(series).with_columns(close=close, open=1.0, low=0.5, high=2.0).write_parquet(path)
+    frame("ZZZZ").write_parquet(files[2])
+    one_worker(database_url, files[1:])
+    result = Held(database_url, files).load()
+    assert fetch(database_url, "SELECT DISTINCT close FROM bars_ohlcv WHERE symbol <> 'ZZZZ'") == [
+        (1.125,)
+    ]
+    assert [each[:2] for each in states(result)] == [
+        ("02", "loaded"), ("03", "known"), ("04", "known"), ("03", "loaded"),
+    ]  # fmt: skip
+
+
 def with_processes(url: str, sources: Sequence[Source]) -> LoadResult:
     with started(1) as team:
         return load(Settings(workers=2), url, sources, elsewhere=team)
@@ -206,10 +231,10 @@ def test_several_workers_leave_what_one_leaves(
     files = []
     for number in range(60):
         tables = []
-        for symbol in chance.sample("ABCDEF", chance.choice((1, 1, 1, 2, 3))):
+        for name in chance.sample("ABCDEF", chance.choice((1, 1, 1, 2, 3))):
             start, rows = chance.randrange(number // 4 + 1), chance.randint(3, 12)
             closes = [1 + chance.choice((0, 0, 0, 1, 2)) / 8 for _ in range(rows)]
-            table = frame(symbol, NEW_YORK_OPEN + timedelta(minutes=start), rows)
+            table = frame(name, NEW_YORK_OPEN + timedelta(minutes=start), rows)
             tables.append(table.with_columns(
                 pl.Series("close", closes), open=1.0, high=2.0, low=0.5))  # fmt: skip
         files.append(str(tmp_path / f"{date(2024, 1, 1) + timedelta(number)}.parquet"))
