@@ -201,8 +201,8 @@ WITH late AS MATERIALIZED (
       JOIN job_run_files o ON o.id = w.id
      CROSS JOIN LATERAL (
            SELECT l.* FROM job_run_files l
-            WHERE l.content_hash = o.content_hash AND l.config_fingerprint = o.config_fingerprint AND l.state = 'loaded'
-              AND (l.id = o.id OR o.state = 'known')
+            WHERE l.content_hash = o.content_hash AND l.config_fingerprint = o.config_fingerprint
+              AND l.state IN ('loaded', 'partial') AND (l.id = o.id OR o.state = 'known')
             ORDER BY l.id DESC
             LIMIT 1) f)
 SELECT w.place, max(u.place) AS by
@@ -221,6 +221,28 @@ SELECT w.place, max(u.place) AS by
         WHERE (s.symbol = ANY (w.symbols)) IS NOT FALSE
           AND (r.provider = w.provider) IS NOT FALSE AND (r."interval" = w."interval") IS NOT FALSE
           AND NOT EXISTS (SELECT FROM bars_ohlcv_revisions l WHERE @same_key(l., r.) AND l.old_updated_at = r.revised_at))
+ GROUP BY w.place
+
+-- files_added_to --
+-- The files $1 of which one of the files $2, given before them, has added bars within their spans after they had begun:
+-- they would have deleted these. As files_overtaken; files that were known delete nothing. If nothing tells the series of
+-- either, spans that meet are enough.
+SELECT w.place, max(u.place) AS by
+  FROM json_to_recordset(CAST(CAST($1 AS text) AS json)) AS w (place bigint, id bigint, began bigint)
+  JOIN job_run_files f ON f.id = w.id AND f.state <> 'known'
+  JOIN json_to_recordset(CAST(CAST($2 AS text) AS json)) AS u (place bigint, id bigint, began bigint, ended bigint)
+    ON u.place < w.place AND u.began <> w.began AND u.ended > w.began
+  JOIN job_run_files a ON a.id = u.id AND a.rows_inserted > 0 AND a.min_ts <= f.max_ts AND a.max_ts >= f.min_ts
+   AND (a.provider = f.provider) IS NOT FALSE AND (a."interval" = f."interval") IS NOT FALSE
+   AND (a.symbols && f.symbols) IS NOT FALSE AND a.completed_at > f.started_at - interval '10 minutes'
+ WHERE coalesce(a.provider, f.provider) IS NULL OR coalesce(a."interval", f."interval") IS NULL
+    OR coalesce(a.symbols, f.symbols) IS NULL
+    OR EXISTS (SELECT FROM unnest(coalesce(f.symbols, a.symbols)) AS s (symbol)
+                 JOIN bars_ohlcv b ON b.provider = coalesce(a.provider, f.provider) AND b.symbol = s.symbol
+                  AND b."interval" = coalesce(a."interval", f."interval")
+                  AND b.ts BETWEEN greatest(a.min_ts, f.min_ts) AND least(a.max_ts, f.max_ts)
+                 JOIN bars_loads n ON n.xact_at = b.updated_at AND n.file_id = a.id
+                WHERE s.symbol = ANY (coalesce(a.symbols, f.symbols)))
  GROUP BY w.place
 
 -- files_note --

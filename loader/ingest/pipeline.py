@@ -215,7 +215,8 @@ def _righted(
     latest, again = dict(enumerate(files)), list[FileResult]()
     while late := _stoppable(run, partial(order.overtaken, run, latest)):
         left = {number: sources[number] for number in sorted(late)}
-        notes = [order.why(latest[late[number]]) for number in left]
+        adding = run.settings.delete_gone
+        notes = [order.why(latest[late[number]], adding=adding) for number in left]
         run.emit(MoreFiles(len(left), sum(source.size_bytes for source in left.values())))
         for source, note in zip(left.values(), notes, strict=True):
             run.emit(FileNote(source.name, note))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from itertools import dropwhile
 from typing import Final
 
@@ -106,7 +107,9 @@ class _Work:
         self._timed = False
         self._gathered: Gathered | None = None
         self._files: dict[str, list[FileResult]] = {}
+        self._before: dict[str, list[FileResult]] = {}  # the files before the latest run
         self._of_run: set[str] = set()  # the files that the latest run has ended
+        self._is_settled = True  # whether the last file counts, of those that were loaded
         self._runs: list[int] = []
         self._wal_bytes: int | None = None
         self._began = time.monotonic()
@@ -158,10 +161,14 @@ class _Work:
                 pending = [s for s in self._gathered.sources if self._is_pending(s)]
                 about = self._about(number, self._gathered)
                 listeners = [*self._listeners, *measuring]
-                chosen.load(settings, self._url, pending, listeners, about)
-                if behind := self._behind(settings, pending):
-                    asking = replace(settings, force=False)
+                was_settled, self._is_settled = self._is_settled, False
+                if pending or was_settled:
+                    chosen.load(settings, self._url, pending, listeners, about)
+                if behind := self._behind(settings, pending, was_settled):
+                    # The ledger does not list what a file would delete now.
+                    asking = replace(settings, force=settings.delete_gone)
                     chosen.load(asking, self._url, behind, listeners, about)
+                self._is_settled = True
         except (SettingsError, InputError, DeadlinePassed) as raised:
             error = self._job.blamed(raised)
             if len(self._runs) == runs and not self._request.dry_run:
@@ -174,22 +181,27 @@ class _Work:
         done = self._files.get(source.name)
         return done is None or done[-1].retryable
 
-    def _behind(self, settings: Settings, tried: Sequence[Source]) -> list[Source]:
+    def _behind(
+        self, settings: Settings, tried: Sequence[Source], was_settled: bool
+    ) -> list[Source]:
         """The sources that an earlier attempt has loaded, and that come after one which this
         attempt has loaded, and which has changed bars. They are loaded again if these are theirs:
-        the last file counts. The others are known."""
-        if settings.known_at_from is not None:  # refuses what was known before the stored bars
+        the last file counts. The others are known. If an error has ended the attempt before, which
+        loads files again itself, all sources that are loaded."""
+        # A dry run stores nothing; the dates of dumps tell their order.
+        if settings.dry_run or settings.known_at_from is not None:
             return []
-        assert self._gathered is not None
-        left = dropwhile(
-            lambda s: s not in tried or not self._has_changed(s), self._gathered.sources
-        )
-        done = ((s, self._files[s.name][-1].state) for s in left if s not in tried)
-        return [source for source, state in done if state in ("loaded", "known")]
+        left = self._gathered.sources if self._gathered else []
+        if was_settled:
+            changed = partial(self._has_changed, adding=settings.delete_gone)
+            after = dropwhile(lambda s: s not in tried or not changed(s), left)
+            left = [source for source in after if source not in tried]
+        return [s for s in left if self._files[s.name][-1].state in ("loaded", "known")]
 
-    def _has_changed(self, source: Source) -> bool:
+    def _has_changed(self, source: Source, *, adding: bool) -> bool:
         done = self._files[source.name][-1]
-        return bool(done.counts.updated or done.history.deleted)
+        counts = done.counts
+        return bool(counts.updated or done.history.deleted or (adding and counts.inserted))
 
     def _latest(self) -> list[FileResult]:
         """The results of each source that was begun, in the order of the sources: of those that
@@ -227,13 +239,22 @@ class _Work:
     def _hear(self, event: Event) -> None:
         """Keeps the results of a load as they come, because a load that is stopped returns none."""
         match event:
-            case RunStarted(run_id=int(run_id)):
-                self._runs.append(run_id)
-                self._of_run.clear()
+            case RunStarted(run_id):
+                self._runs += [run_id] if run_id is not None else []
+                self._begin(dict(self._files))
             case FileDone(result):
                 self._keep(result)
-            case RunDone(result) if result.wal_bytes is not None:
-                self._wal_bytes = (self._wal_bytes or 0) + result.wal_bytes
+            case RunDone(run):
+                if run.wal_bytes is not None:
+                    self._wal_bytes = (self._wal_bytes or 0) + run.wal_bytes
+                # Some have got a note since, or a crash of the server has taken them back.
+                self._begin(self._before)
+                for file in run.files:
+                    self._keep(file)
+
+    def _begin(self, before: dict[str, list[FileResult]]) -> None:
+        self._before, self._files = before, dict(before)
+        self._of_run.clear()
 
     def _keep(self, result: FileResult) -> None:
         """A file may be loaded twice: by one run, or again by another attempt."""

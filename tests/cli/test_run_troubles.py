@@ -13,15 +13,21 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import polars as pl
 import pytest
 
 from loader.db import retries
+from loader.errors import ConnectionLost
+from loader.ingest.ways import chosen
 from loader.jobs.config import job, read
 from loader.jobs.result import JobResult
 from loader.jobs.run import JobRequest, run_job
+from loader.read.sources import Source
+from loader.results import LoadResult
+from loader.settings import Settings
 from tests.conftest import Ran
 from tests.support.jobs import bars, config, running, stalled
 from tests.support.sql import fetch
@@ -168,38 +174,102 @@ def test_only_files_that_may_succeed_are_tried_again(
     assert (done.exit_code, done.load.status, len(done.runs)) == (3, "failure", 1)
 
 
+@contextmanager
+def served_late(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of `folder`, which is served from the first pause between attempts on."""
+    handler = partial(SimpleHTTPRequestHandler, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler, bind_and_activate=False) as server:
+        server.server_bind()  # and refuses whoever comes before it listens
+        serving = threading.Thread(target=server.serve_forever, daemon=True)
+
+        def serve(seconds: float) -> None:
+            if not serving.is_alive():
+                server.server_activate()
+                serving.start()
+
+        monkeypatch.setattr("loader.jobs.run.time.sleep", serve)
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        if serving.is_alive():
+            server.shutdown()
+
+
+def loads(done: JobResult) -> list[tuple[str, str, int]]:
+    return [(Path(f.path).name, f.state, f.counts.updated) for f in done.load.files]
+
+
 @pytest.mark.parametrize("force", [False, True])
 def test_a_file_that_is_there_later_than_the_one_after_it(
     tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, force: bool
 ) -> None:
     """The last file counts all the same. The third one is of another symbol."""
-    served = bars(tmp_path / "served/first.csv", 10, close=11.0)
+    bars(tmp_path / "served/first.csv", 10, close=11.0)
     bars(tmp_path / "second.csv", 10)
     third = bars(tmp_path / "third.csv", 10)
     third.write_text(third.read_text().replace("AAA", "BBB"))
-    handler = partial(SimpleHTTPRequestHandler, directory=served.parent)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler, bind_and_activate=False) as server:
-        server.server_bind()  # and refuses whoever comes before it listens
-        url = f"http://127.0.0.1:{server.server_address[1]}/first.csv"
-        sources = f'[jobs.a]\nsource = ["{url}", "second.csv", "third.csv"]\n'
+    with served_late(tmp_path / "served", monkeypatch) as url:
+        sources = f'[jobs.a]\nsource = ["{url}/first.csv", "second.csv", "third.csv"]\n'
         config(tmp_path, database_url, sources + "retry_wait = 0\nretries = 1")
-
-        def serve(seconds: float) -> None:
-            server.server_activate()
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-
-        monkeypatch.setattr("loader.jobs.run.time.sleep", serve)
-        chosen = job(read(str(tmp_path / "mdload.toml")), "a")
-        done = run_job(chosen, database_url, JobRequest(force=force))
-        server.shutdown()
+        the_job = job(read(str(tmp_path / "mdload.toml")), "a")
+        done = run_job(the_job, database_url, JobRequest(force=force))
     stored = "SELECT DISTINCT close FROM bars_ohlcv WHERE symbol = 'AAA'"
     assert fetch(database_url, stored) == [(10.0,)]
-    assert [(Path(f.path).name, f.state, f.counts.updated) for f in done.load.files] == [
+    assert loads(done) == [
         ("first.csv", "loaded", 10), ("second.csv", "loaded", 0), ("second.csv", "loaded", 10),
         ("third.csv", "loaded", 0),
     ]  # fmt: skip
     assert len(done.runs) == 3
     assert done.load.counts.inserted == 20
+
+
+@pytest.mark.parametrize("dry", [False, True])
+def test_an_error_before_the_last_file_counts(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, dry: bool
+) -> None:
+    """The next attempt sees to it. A dry run, which stores nothing, has no file to load again."""
+    lines = bars(tmp_path / "second.csv", 40).read_text().splitlines()
+    lines[1] = lines[1].replace("10.0", "11.0")
+    (tmp_path / "served").mkdir()
+    (tmp_path / "served/first.csv").write_text("\n".join(lines))
+    if dry:
+        config(tmp_path, database_url, '[jobs.a]\nsource = "second.csv"')
+        assert ran(tmp_path, database_url).exit_code == 0
+    real, given = chosen.load, []
+
+    def load(settings: Settings, url: str, sources: list[Source], *others: Any) -> LoadResult:
+        given.append([Path(source.name).name for source in sources])
+        if len(given) == 3:
+            raise ConnectionLost("the server is away")
+        return real(settings, url, sources, *others)
+
+    monkeypatch.setattr("loader.jobs.run.chosen.load", load)
+    with served_late(tmp_path / "served", monkeypatch) as url:
+        sources = f'[jobs.a]\nsource = ["{url}/first.csv", "second.csv"]\n'
+        config(tmp_path, database_url, sources + "retry_wait = 0\nretries = 2")
+        the_job = job(read(str(tmp_path / "mdload.toml")), "a")
+        done = run_job(the_job, database_url, JobRequest(dry_run=dry, force=dry))
+    again = [("second.csv", "loaded", 1)]
+    assert loads(done) == [
+        ("first.csv", "loaded", 1), ("second.csv", "loaded", 0), *([] if dry else again),
+    ]  # fmt: skip
+    both = ["first.csv", "second.csv"]
+    assert given == [both, ["first.csv"], *([] if dry else [["second.csv"], both])]
+    assert done.exit_code == 0
+    closes = "SELECT DISTINCT close FROM bars_ohlcv"
+    assert fetch(database_url, closes) == [(10.0,)]
+
+
+def test_bars_that_a_later_attempt_adds(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file after it lacks one of them, and deletes it."""
+    lines = bars(tmp_path / "served/first.csv", 40).read_text().splitlines()
+    (tmp_path / "second.csv").write_text("\n".join(lines[:20] + lines[21:]))
+    with served_late(tmp_path / "served", monkeypatch) as url:
+        sources = f'[jobs.a]\nsource = ["{url}/first.csv", "second.csv"]\ndelete_gone = true\n'
+        config(tmp_path, database_url, sources + "retry_wait = 0\nretries = 1")
+        done = ran(tmp_path, database_url)
+    assert [file.history.deleted for file in done.load.files] == [0, 0, 1]
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(39,)]
 
 
 def test_a_deadline_stops_the_job_and_fails_it(

@@ -21,6 +21,7 @@ from loader.results import LoadResult
 from loader.results.events import Event as Emitted
 from loader.results.events import FileDone, FileNote, FileStarted
 from loader.settings import Settings, place
+from loader.settings.limit import RejectLimit
 from tests.conftest import database
 from tests.support.both_ways import NEW_YORK_OPEN, at, frame, symbol
 from tests.support.sql import fetch
@@ -144,6 +145,47 @@ def test_bars_that_an_earlier_file_deleted(database_url: str, dump: Callable[...
     result = Held(database_url, files).load(delete_gone=True)
     assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(40,)]
     assert [file.counts.inserted for file in result.files] == [0, 40, 1]
+
+
+@pytest.mark.parametrize("more", [0, 1001])
+def test_bars_that_an_earlier_file_added(
+    database_url: str, dump: Callable[..., str], more: int
+) -> None:
+    """The file after it lacks one, and deletes it; also if the ledger lists too many symbols."""
+    files = [dump(2, 1.0), dump(3, 1.0)]
+    table = pl.read_parquet(files[0])
+    symbols = pl.Series("symbol", [f"S{n:04}" for n in range(more)], pl.String)
+    others = table[:1].drop("symbol").join(symbols.to_frame(), how="cross")
+    for path, bars in zip(files, (table, table.filter(pl.arange(40) != 20)), strict=True):
+        pl.concat([bars, others.select(table.columns)]).write_parquet(path)
+    result = Held(database_url, files).load(delete_gone=True)
+    aapl = "SELECT count(*) FROM bars_ohlcv WHERE symbol = 'AAPL'"
+    assert fetch(database_url, aapl) == [(39,)]
+    assert [file.history.deleted for file in result.files] == [0, 0, 1]
+
+
+def test_files_that_add_bars_beside_each_other(database_url: str, dump: Callable[..., str]) -> None:
+    """One series in turns: no file lacks a bar of the other."""
+    files = [dump(2, 1.0), dump(3, 1.0)]
+    table = pl.read_parquet(files[0])
+    table[:20].write_parquet(files[0])
+    table[20:].write_parquet(files[1])
+    result = Held(database_url, files).load(delete_gone=True)
+    assert [file.counts.inserted for file in result.files] == [20, 20]
+
+
+def test_a_file_that_failed_behind_its_first_parts(
+    database_url: str, dump: Callable[..., str], tmp_path: Path
+) -> None:
+    """The parts that stay count as a whole file does."""
+    files = [dump(2, 1.0), str(tmp_path / "2024-01-03.csv")]
+    pl.read_parquet(dump(3, 1.25))[:30].write_csv(files[1])
+    with Path(files[1]).open("a") as file:
+        file.write("garbage\n")
+    result = Held(database_url, files).load(commit_every=10, max_rejects=RejectLimit(rows=0))
+    assert fetch(database_url, CLOSE) == [(1.25,)]
+    assert states(result) == [("02", "loaded", 1), ("03", "partial", 0), ("03", "partial", 1)]
+    assert {file.exit_code for file in result.files} == {0, 4}
 
 
 @pytest.mark.parametrize("other", [{"symbol": "MSFT"}, {"provider": "other"}, {"interval": "2m"}])

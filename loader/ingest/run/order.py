@@ -7,14 +7,19 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from loader.ingest.run import durable
 from loader.results import FileResult, Note
 from loader.store.runs import ledger
 
 if TYPE_CHECKING:
+    from loader.db.arrow import Connection
     from loader.ingest.run import LoadRun
+
+
+#: Of a file in one of these states, bars are stored.
+_STORED: Final = ("loaded", "known", "partial")
 
 
 class Order:
@@ -79,7 +84,7 @@ class Order:
 def overtaken(run: LoadRun, files: Mapping[int, FileResult]) -> dict[int, int]:
     """The files to load again, by their numbers: those of which another one has changed bars that
     stay, which was given before them and had not ended when they began. Each with the last of the
-    others.
+    others. Where bars that a file lacks are deleted, those that another one has added count too.
 
     Args:
         files: the newest result of each file of the run.
@@ -87,24 +92,34 @@ def overtaken(run: LoadRun, files: Mapping[int, FileResult]) -> dict[int, int]:
     Raises:
         DatabaseError: the server refused, or stayed away.
     """
-    changed = [number for number, file in files.items() if _has_changed(file)]
+    deletes = run.settings.delete_gone
+    changed = [number for number, file in files.items() if _has_changed(file, adding=deletes)]
     late = run.order.late(changed) if run.run_id is not None else []
     if not late:
         return {}
-    begun = [n for n in run.order.begun_before(late) if files[n].state in ("loaded", "known")]
+    begun = [n for n in run.order.begun_before(late) if files[n].state in _STORED]
     if run.others is not None:  # the ledger has no bars of theirs
         pairs = ((n, [each for each in late if run.order.is_late(each, n)]) for n in begun)
         return {number: max(by) for number, by in pairs if by}
     asked = json.dumps([_asked(run, number, files[number]) for number in begun])
     by = json.dumps([_asked(run, number, files[number]) for number in late])
-    found = durable.insisted(
-        run, lambda session: session.rows("files_overtaken", run.run_id, asked, by)
-    )
-    return {int(number): int(other) for number, other in found}
+    found = durable.insisted(run, lambda session: _found(session, run, asked, by))
+    return {number: max(by) for number, by in found.items()}
 
 
-def _has_changed(file: FileResult) -> bool:
-    return bool(file.file_id is not None and (file.counts.updated or file.history.deleted))
+def _found(session: Connection, run: LoadRun, asked: str, by: str) -> dict[int, list[int]]:
+    found = [*session.rows("files_overtaken", run.run_id, asked, by)]
+    if run.settings.delete_gone:
+        found += session.rows("files_added_to", asked, by)
+    others: dict[int, list[int]] = {}
+    for number, other in found:
+        others.setdefault(int(number), []).append(int(other))
+    return others
+
+
+def _has_changed(file: FileResult, *, adding: bool) -> bool:
+    changed = file.counts.updated or file.history.deleted or (adding and file.counts.inserted)
+    return bool(file.file_id is not None and changed)
 
 
 def _asked(run: LoadRun, number: int, file: FileResult) -> dict[str, int | None]:
@@ -112,10 +127,12 @@ def _asked(run: LoadRun, number: int, file: FileResult) -> dict[str, int | None]
     return {"place": number, "id": file.file_id, "began": began, "ended": ended}
 
 
-def why(other: FileResult) -> Note:
-    """Why a file is loaded again, of which the `other` had changed bars."""
+def why(other: FileResult, *, adding: bool) -> Note:
+    """Why a file is loaded again, of which the `other` had changed bars; or perhaps only added some
+    within its span, if `adding` counts."""
     text = f"loaded again, because the last file counts: {other.path} was given before it, and "
-    return Note("history", text + "changed bars of it after it was loaded")
+    what = "changed or added bars within its span" if adding else "changed bars of it"
+    return Note("history", f"{text}{what} after it was loaded")
 
 
 def noted(run: LoadRun, files: Sequence[FileResult], notes: Sequence[Note]) -> list[FileResult]:

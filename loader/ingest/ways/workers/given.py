@@ -69,7 +69,8 @@ class Given:
         return bool(self.tasks)
 
     def _submit(self, part: Part) -> None:
-        self._order.begin(part.numbers)
+        if not part.alone:  # a worker that was lost may have loaded it before
+            self._order.begin(part.numbers)
         first, end = part.numbers.start, part.numbers.stop
         words = [
             self._name,
