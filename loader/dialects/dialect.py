@@ -223,10 +223,12 @@ class Dialect:
         constant = constant.rstrip("-")
         return whole, whole[len(constant) :] if constant else ""
 
-    def facts_from_path(self, path: str) -> dict[str, str] | None:
+    def facts_from_path(
+        self, path: str, search: Callable[[str, str], re.Match[str] | None] = re.search
+    ) -> dict[str, str] | None:
         """The groups of the first of `names` found in `path`; None if none is found."""
         for pattern in self.names:
-            if match := re.search(pattern, path):
+            if match := search(pattern, path):
                 return {key: text for key, text in match.groupdict().items() if text}
         return None
 

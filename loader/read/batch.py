@@ -170,6 +170,8 @@ def marked(frame: pl.DataFrame, odd: pl.DataFrame | list[tuple[int, int, str]]) 
 
 
 def _refuse_long_cell(frame: pl.DataFrame, source: str, start_row: int) -> None:
+    if frame.estimated_size() <= bounds.CELL:
+        return
     for column in frame:
         if column.dtype not in (pl.String, pl.Binary) or column.estimated_size() <= bounds.CELL:
             continue

@@ -91,9 +91,10 @@ def plain(
         facts.lazy()
         .with_columns(
             rules.alias("exact"),
-            pl.col("ts").diff().over("file").alias("since"),
-            pl.col("wall").diff().over("file").dt.total_microseconds().alias("apart"),
+            _step("ts").alias("since"),
+            _step("wall").dt.total_microseconds().alias("apart"),
         )
+        .with_columns(_is_good(pattern).alias("good"))
         .group_by("file", maintain_order=True)
         .agg(
             pl.col("symbol").first(),
@@ -119,7 +120,7 @@ def plain(
         notes = pattern.notes_with(_inferred(pattern, row["same"], row["rows"] - 1))
         series.append(Series(row["symbol"], row["lo"], row["hi"], row["rows"], notes))
     if seconds < _DAY and pattern.market is None:
-        series = series[: _first_with_ends(numbered.select("file", "ts"), series, seconds)]
+        series = series[: _first_with_ends(facts, series, seconds)]
     return series, numbered
 
 
@@ -149,6 +150,29 @@ def _as_written(many: pl.DataFrame, layout: Layout, pattern: Pattern) -> list[pl
     return [*words, pl.all_horizontal(*read, pl.lit(True)).fill_null(False).alias("read")]
 
 
+def _step(column: str) -> pl.Expr:
+    """From the row before in the same file to this one; null in its first row. `over` would gather
+    the rows of each file anew."""
+    follows = pl.col("file") == pl.col("file").shift()
+    return pl.when(follows).then(pl.col(column).diff())
+
+
+def _is_good(pattern: Pattern) -> pl.Expr:
+    """Whether a row, and the step to it from the one before in its file, leaves the checks nothing
+    to find; null where nothing speaks against it."""
+    said = {"provider": pattern.provider, "interval": pattern.interval}
+    columns = pattern.layout.columns
+    return pl.all_horizontal(
+        "exact",
+        "read",
+        (pl.col("since") > timedelta(0)).fill_null(True),
+        (pl.col("apart") > 0).fill_null(True),
+        *(pl.col(field) == word for field, word in said.items()),
+        *(pl.col(f"raw_{field}") == word for field, word in said.items() if field in columns),
+        pl.col("raw_symbol") == pl.col("symbol"),
+    )
+
+
 def _is_plain(pattern: Pattern, seconds: int) -> pl.Expr:
     """Whether a file's rows leave its checks nothing to find, but for sessions and whole days: all
     rules hold, its text can be read in one way, one series, rising times, prices that are not
@@ -157,20 +181,12 @@ def _is_plain(pattern: Pattern, seconds: int) -> pl.Expr:
     ts, apart = pl.col("ts"), pl.col("apart")
     columns, long = pattern.layout.columns, _LONG * 1_000_000
     steps = [
-        pl.col("exact").all(),
-        pl.col("read").all(),
-        (pl.col("since") > timedelta(0)).fill_null(True).all(),
-        (apart > 0).fill_null(True).all(),
-        (pl.col("provider") == pattern.provider).all(),
-        (pl.col("interval") == pattern.interval).all(),
+        pl.col("good").all(),
         (pl.col("raw_symbol") == pl.col("raw_symbol").first()).all(),
-        (pl.col("raw_symbol") == pl.col("symbol")).all(),
         pl.col("symbol").first().str.contains(_SYMBOL),
         pl.col("open").abs().max() <= LARGE_PRICE,
         ~may_jump(),
     ]
-    said = {"provider": pattern.provider, "interval": pattern.interval}
-    steps += [(pl.col(f"raw_{f}") == word).all() for f, word in said.items() if f in columns]
     same = (apart == seconds * 1_000_000).sum()
     if "interval" not in columns:
         whole = (apart % (seconds * 1_000_000) == 0).fill_null(True).all()
@@ -249,20 +265,20 @@ def _fills_days(lo: datetime, hi: datetime, seconds: int) -> bool:
 def _first_with_ends(rows: pl.DataFrame, series: Sequence[Series], seconds: int) -> int:
     """The number of the first file that has times which may run to the close of a market's session,
     as ends of bars do: some are its close, and none lies outside of it."""
-    found = len(series)
+    found, spans = len(series), {(each.lo, each.hi) for each in series}
     for name in _markets():
         zone = python_zone(name)
         if zone is None or (seconds >= _HOUR and name not in LARGE):
             found = 0 if zone is None else found
             continue
-        within = [
-            number
-            for number, each in enumerate(series[:found])
-            if _lies_within(each.lo.astimezone(zone).time(), each.hi.astimezone(zone).time(), name)
-        ]
+        here = ((ends, [end.astimezone(zone).time() for end in ends]) for ends in spans)
+        lying = {ends for ends, (first, last) in here if _lies_within(first, last, name)}
+        within = [n for n, each in enumerate(series[:found]) if (each.lo, each.hi) in lying]
         if within:
             closes = [close for _, close in sessions(name)]
-            at_close = zones.to_wall(rows["ts"], Zone(name)).dt.time().is_in(closes)
+            known = Zone(name) == _NEW_YORK
+            wall = rows["new_york"] if known else zones.to_wall(rows["ts"], Zone(name))
+            at_close = wall.dt.time().is_in(closes)
             hits = set(rows["file"].filter(at_close).unique())
             found = min((number for number in within if number in hits), default=found)
     return found

@@ -35,6 +35,7 @@ class Translation:
 
     def __init__(self, schema: Any, name: str) -> None:
         self._take: list[tuple[tuple[int, ...], Callable[[Any], Any]]] = []
+        self._standing: list[tuple[int, ...]] = []  # those of words that stand for others
         names, notes = [], []
         for at, column, kind in _leaves(schema, (), ""):
             convert, note = _conversion(kind)
@@ -42,6 +43,8 @@ class Translation:
                 notes.append(f"column {column!r}: {note}")
             if convert:
                 self._take.append((at, convert))
+                if _stands_for_others(kind):
+                    self._standing.append(at)
                 names.append(column)
         if not names:
             raise UnreadableFile.of(name, "has no column that mdload can hold")
@@ -71,7 +74,7 @@ class Translation:
 
     def _spelled_size(self, batch: Any) -> int:
         """Bytes of the text that dictionaries and runs of one value stand for."""
-        arrays = (_leaf(batch.column(at[0]), at[1:]) for at, _ in self._take)
+        arrays = (_leaf(batch.column(at[0]), at[1:]) for at in self._standing)
         return sum(map(_spelled_size, arrays))
 
     def _frame(self, batch: Any) -> pl.DataFrame:
@@ -184,10 +187,15 @@ def _series(array: Any) -> pl.Series:
     return frame.to_series()
 
 
+def _stands_for_others(kind: Any) -> bool:
+    """Whether one word of a column stands for that of many rows."""
+    return bool(pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind))
+
+
 def _spelled_size(array: Any) -> int:
-    """Bytes of the text in `array`, spelled out, if it is of words that stand for it; else 0."""
+    """Bytes of the text in `array`, spelled out: it is of words that stand for it."""
     is_, kind = pa.types, array.type
-    if not (is_.is_dictionary(kind) or is_.is_run_end_encoded(kind)) or not len(array):
+    if not len(array):
         return 0
     words = array.dictionary if is_.is_dictionary(kind) else array.values
     if not (len(words) and words.nbytes * len(array) > bounds.PIECE):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from typing import Final
 
@@ -69,6 +69,10 @@ class Booking:
     notes: tuple[str, ...]
 
 
+_GIVEN: Final = tuple(each.name for each in fields(Booking))
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=str)
+
+
 def may_stage(session: Connection) -> bool:
     """Whether the bars are in one plain table of this server, with no trigger of others that could
     keep some out.
@@ -128,7 +132,7 @@ def booked(session: Connection, bookings: Sequence[Booking]) -> Iterator[int]:
     Raises:
         DatabaseError: one could not be committed; those before it are.
     """
-    texts = [json.dumps(asdict(each), ensure_ascii=False, default=str) for each in bookings]
+    texts = [_ENCODER.encode({name: getattr(each, name) for name in _GIVEN}) for each in bookings]
     for file_id, *_ in session.each("together_book", texts):
         yield int(file_id)
 
