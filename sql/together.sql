@@ -112,7 +112,63 @@ WITH given AS MATERIALIZED (
     SELECT greatest(clock_timestamp(), (SELECT max(known_at) + interval '1 microsecond' FROM bars_loads)),
            held.inserted, held.updated, 0, held.id, opened.id, CASE WHEN held.mode = 'live' THEN 'live' ELSE 'load' END
       FROM held
-     CROSS JOIN opened)
+     CROSS JOIN opened
+)
+SELECT opened.id, 1 / (SELECT count(*) FROM counted) AS insisted,
+       CASE WHEN given.deferred THEN set_config('synchronous_commit', 'off', true) END AS answered
+  FROM opened
+ CROSS JOIN given
+
+-- together_book_same --
+-- As together_book, for a file that writes no bars: each line is one of it. It needs no stage, and takes the server a fifth
+-- less. $1 JSON object. It fails, and keeps nothing, if a symbol has another spelling too, or the run has ended. Returns the
+-- id of the file's row.
+WITH given AS MATERIALIZED (
+    SELECT * FROM json_to_record(CAST(CAST($1 AS text) AS json)) AS g (
+           file bigint, run_id bigint, path text, size_bytes bigint, content_hash text, fingerprint text,
+           began timestamptz, dialect text, provider text, "interval" text, symbols text[], are_listed boolean,
+           spellings json, rows bigint,
+           inserted bigint, updated bigint, skipped bigint, inserted_between bigint, series jsonb, min_ts timestamptz,
+           max_ts timestamptz, deferred boolean, notes text[])
+), opened AS (
+    INSERT INTO job_run_files (run_id, path, size_bytes, content_hash, config_fingerprint, state, started_at, dialect,
+                               provider, "interval", rows_read, rows_written, rows_inserted, rows_updated, rows_unchanged,
+                               rows_skipped, rows_resumable, rejected, notes, min_ts, max_ts, symbols, bars_changed,
+                               bars_inserted_between, series, findings, completed_at)
+    SELECT run_id, path, size_bytes, content_hash, fingerprint, 'loaded', began, dialect,
+           provider, "interval", rows, inserted + updated, inserted, updated, rows - skipped - inserted - updated, skipped, rows,
+           '{}', notes, min_ts, max_ts, CASE WHEN are_listed THEN symbols END, updated,
+           inserted_between, series, '[]', greatest(clock_timestamp(), began)
+      FROM given
+    RETURNING id
+), spelled AS (
+    INSERT INTO provider_symbols (provider, source_symbol, symbol, convention, first_run_id)
+    SELECT w.provider, w.source_symbol, w.symbol, w.convention, given.run_id
+      FROM given
+     CROSS JOIN json_to_recordset(given.spellings) AS w(provider text, source_symbol text, symbol text, convention text)
+     WHERE NOT EXISTS (SELECT FROM provider_symbols p
+                        WHERE p.provider = w.provider AND p.source_symbol = w.source_symbol)
+     ORDER BY 1, 2, 3
+        ON CONFLICT DO NOTHING
+), counted AS (
+    UPDATE job_runs r
+       SET rows_read = r.rows_read + given.rows,
+           rows_written = r.rows_written + given.inserted + given.updated,
+           rows_inserted = r.rows_inserted + given.inserted,
+           rows_updated = r.rows_updated + given.updated,
+           rows_unchanged = r.rows_unchanged + given.rows - given.skipped - given.inserted - given.updated,
+           rows_skipped = r.rows_skipped + given.skipped,
+           min_ts = least(r.min_ts, given.min_ts),
+           max_ts = greatest(r.max_ts, given.max_ts),
+           metadata = r.metadata || jsonb_build_object('last_heartbeat',
+               to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+      FROM given
+     WHERE r.id = given.run_id AND r.status = 'running'
+       AND NOT EXISTS (SELECT FROM json_to_recordset(given.spellings) AS w(provider text, source_symbol text, symbol text)
+                         JOIN provider_symbols p ON p.provider = w.provider AND p.symbol = w.symbol
+                        WHERE p.source_symbol <> w.source_symbol)
+    RETURNING r.id, r.mode, given.inserted, given.updated
+)
 SELECT opened.id, 1 / (SELECT count(*) FROM counted) AS insisted,
        CASE WHEN given.deferred THEN set_config('synchronous_commit', 'off', true) END AS answered
   FROM opened

@@ -3,15 +3,23 @@ or has others since: together with their like, the same as each by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
-from tests.support.both_ways import NEW_YORK_OPEN, frame, symbol, written
+from loader.db.queries import query
+from loader.errors import RunFinished
+from loader.ingest.run import together
+from tests.conftest import not_on_citus
+from tests.support.both_ways import NEW_YORK_OPEN, Way, frame, symbol, written
 from tests.support.sql import fetch
+
+#: For tests of what loads several files together.
+together_only = not_on_citus("files load one by one there")
 
 GONE = {
     "all bars": "TRUNCATE bars_ohlcv",
@@ -98,3 +106,83 @@ def test_a_store_of_others(
     assert fetch(database_url, "SELECT count(*), sum(volume) FROM bars_ohlcv") == [
         (sum(table.height for table in tables), sum(table["volume"].sum() for table in tables))
     ]
+
+
+def test_files_that_change_nothing_need_no_stage(
+    ways: Callable[..., int], database_url: str, tmp_path: Path
+) -> None:
+    """The server refuses all new tables, also temporary ones: only files with bars to write go one
+    by one then."""
+    files = [written(tmp_path, n, frame(symbol(n), rows=10 + n % 3)) for n in range(12)]
+    ways(files)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE 'no new tables'; END $$"
+        )
+        connection.execute(
+            "CREATE EVENT TRIGGER refuse ON ddl_command_start WHEN TAG IN ('CREATE TABLE')"
+            " EXECUTE FUNCTION refuse()"
+        )
+    assert ways(files, force=True) >= 10
+
+
+def test_the_statement_for_files_that_change_nothing_is_a_part_of_the_other() -> None:
+    """So that what one of them learns to write, the other learns too."""
+    lines = iter(query("together_book").splitlines())
+    part = query("together_book_same").splitlines()
+    assert [line for line in part if line not in lines] == []
+    assert len(part) > 40
+
+
+@together_only
+@pytest.mark.parametrize("again", [False, True])
+def test_a_spelling_that_another_writer_brings_meanwhile(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    """The look before the group does not see it; the file's own statement does."""
+    files = [written(tmp_path, n, frame(symbol(n))) for n in range(8)]
+    if again:
+        assert Way(database_url).load(files).exit_code == 0
+    real = together.together.booked
+
+    def meanwhile(session: Any, bookings: Sequence[Any]) -> Iterator[int]:
+        if any(symbol(5) in each.symbols for each in bookings):
+            with psycopg.connect(database_url) as connection:
+                connection.execute(
+                    "INSERT INTO provider_symbols (provider, source_symbol, symbol, convention)"
+                    " VALUES ('made', 'A.AAF', %s, 'made')",
+                    (symbol(5),),
+                )
+        yield from real(session, bookings)
+
+    monkeypatch.setattr(together.together, "booked", meanwhile)
+    result = Way(database_url).load(files, force=again)
+    assert [file.state for file in result.files] == [*["loaded"] * 5, "failed", *["loaded"] * 2]
+    assert "A.AAF" in str(result.files[5].error)
+    bars = "SELECT count(*) FROM bars_ohlcv WHERE symbol = 'AAAF'"
+    assert fetch(database_url, bars) == [(12 * again,)]
+
+
+@together_only
+def test_a_run_of_files_that_change_nothing_is_ended_meanwhile(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [written(tmp_path, n, frame(symbol(n))) for n in range(8)]
+    Way(database_url).load(files)
+    real = together.together.booked
+
+    def meanwhile(session: Any, bookings: Sequence[Any]) -> Iterator[int]:
+        with psycopg.connect(database_url) as connection:
+            connection.execute("UPDATE job_runs SET status = 'failure', completed_at = now()")
+        yield from real(session, bookings)
+
+    monkeypatch.setattr(together.together, "booked", meanwhile)
+    with pytest.raises(RunFinished):
+        Way(database_url).load(files, force=True)
+    states = "SELECT state, count(*) FROM job_run_files WHERE run_id = 2 GROUP BY 1 ORDER BY 1"
+    assert dict(fetch(database_url, states))["loaded"] < 8
+    read = "SELECT sum(rows_read) FROM job_run_files WHERE run_id = 2 AND state = 'loaded'"
+    assert fetch(database_url, read) == fetch(
+        database_url, "SELECT rows_read FROM job_runs WHERE id = 2"
+    )

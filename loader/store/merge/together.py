@@ -105,35 +105,38 @@ def add_unlisted(session: Connection, bookings: Sequence[Booking]) -> None:
 @contextmanager
 def staged(session: Connection, found: pl.DataFrame) -> Iterator[None]:
     """Copies the bars (`STAGE`, `file` an int of any size) into the stage, which is there until the
-    block ends. `session` commits each statement.
+    block ends; without bars there is none. `session` commits each statement.
 
     Raises:
         DatabaseError: the server refused, or went away.
     """
-    session.run("together_drop")
-    session.run("together_create")
-    session.ingest(
-        "mdload_together", STAGE, [found.cast({"file": pl.Int64}).select(*STAGE)], temporary=True
-    )
-    session.run("together_index")
+    if found.height:
+        session.run("together_drop")
+        session.run("together_create")
+        bare = found.cast({"file": pl.Int64}).select(*STAGE)
+        session.ingest("mdload_together", STAGE, [bare], temporary=True)
+        session.run("together_index")
     session.run("together_plan_once")
     try:
         yield
     finally:
         with suppress(DatabaseError):  # both go with the session, too
             session.run("together_plan_again")
-            session.run("together_drop")
+            if found.height:
+                session.run("together_drop")
 
 
 def booked(session: Connection, bookings: Sequence[Booking]) -> Iterator[int]:
     """Commits the files one after the other, and gives the id of each one's row in the ledger as
-    soon as it is committed.
+    soon as it is committed. If they write bars, these are `staged`.
 
     Raises:
         DatabaseError: one could not be committed; those before it are.
     """
     texts = [_ENCODER.encode({name: getattr(each, name) for name in _GIVEN}) for each in bookings]
-    for file_id, *_ in session.each("together_book", texts):
+    writes = any(each.inserted or each.updated for each in bookings)
+    name = "together_book" if writes else "together_book_same"
+    for file_id, *_ in session.each(name, texts):
         yield int(file_id)
 
 
