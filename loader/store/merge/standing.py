@@ -183,11 +183,17 @@ def _met(
         return every, pl.repeat(Bar.NEW, found.height, dtype=pl.Int8, eager=True)
     sid = repeated(range(len(rows)), rows).alias("sid")
     met = beside(found.select(_ROW).with_columns(sid), pl.concat(stored))
-    every |= _counted(asked, met)
+    is_same = bool(met.found.all()) and not met.changed.any()
+    if is_same:
+        every = {number: Standing(own.rows, 0) for number, own in every.items()}
+    else:
+        every |= _counted(asked, met)
     lacking = dict(met.stored.value_counts(name="len").rows())
     for number, own in list(every.items()):
         if lacking.get(number, 0) != own.rows - own.new:
             del every[number]
+    if is_same:
+        return every, pl.repeat(Bar.SAME, found.height, dtype=pl.Int8, eager=True)
     verdict = pl.when(~pl.col("found")).then(Bar.NEW).when("changed").then(Bar.CHANGED)
     marks = pl.DataFrame({"found": met.found, "changed": met.changed})
     return every, marks.select(verdict.otherwise(Bar.SAME).cast(pl.Int8)).to_series()
