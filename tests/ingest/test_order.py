@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from loader.cli.views.load import print_load
 from loader.ingest.pipeline import load
 from loader.ingest.run.order import Order
 from loader.ingest.ways import chosen
@@ -86,7 +87,7 @@ def dump(tmp_path: Path) -> Callable[..., str]:
 
 
 def test_a_file_that_is_loaded_before_an_earlier_one(
-    database_url: str, dump: Callable[..., str]
+    database_url: str, dump: Callable[..., str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It is loaded again at the end, and its note is in the ledger and in its result."""
     files = [dump(2, 1.0), dump(3, 1.25)]
@@ -107,8 +108,12 @@ def test_a_file_that_is_loaded_before_an_earlier_one(
     assert counted == (120, 40, 2) == (
         result.counts.read, result.counts.inserted, result.counts.updated,
     )  # fmt: skip
+    print_load(result, as_json=False)
+    assert "   again  1 load, because the last file counts\n" in capsys.readouterr().out
     again = one_worker(database_url, files)
     assert {file.state for file in again.files} <= {"known", "loaded"}
+    print_load(again, as_json=False)
+    assert " again " not in capsys.readouterr().out
     assert fetch(database_url, CLOSE) == [(1.25,)]
 
 

@@ -131,6 +131,9 @@ def _facts(result: LoadResult, where: str | None) -> list[tuple[str, str]]:
     if result.wal_bytes is not None:
         facts.append(("WAL", bytes_(result.wal_bytes)))
     facts += _chunks(result)
+    again = len(result.files) - len({(file.path, file.content_hash) for file in result.files})
+    if again:
+        facts.append(("again", f"{counted(again, 'load')}, because the last file counts"))
     if result.run_id is not None:
         of = f" (shard {result.shard})" if result.shard else ""
         facts.append(("run", f"{result.run_id}{of}"))
