@@ -225,25 +225,49 @@ SELECT w.place, max(u.place) AS by
 
 -- files_added_to --
 -- The files $1 of which one of the files $2, given before them, has added bars within their spans after they had begun:
--- they would have deleted these. As files_overtaken; files that were known delete nothing. If nothing tells the series of
--- either, spans that meet are enough.
-SELECT w.place, max(u.place) AS by
-  FROM json_to_recordset(CAST(CAST($1 AS text) AS json)) AS w (place bigint, id bigint, began bigint)
-  JOIN job_run_files f ON f.id = w.id AND f.state <> 'known'
-  JOIN json_to_recordset(CAST(CAST($2 AS text) AS json)) AS u (place bigint, id bigint, began bigint, ended bigint)
-    ON u.place < w.place AND u.began <> w.began AND u.ended > w.began
-  JOIN job_run_files a ON a.id = u.id AND a.rows_inserted > 0 AND a.min_ts <= f.max_ts AND a.max_ts >= f.min_ts
-   AND (a.provider = f.provider) IS NOT FALSE AND (a."interval" = f."interval") IS NOT FALSE
-   AND (a.symbols && f.symbols) IS NOT FALSE AND a.completed_at > f.started_at - interval '10 minutes'
- WHERE coalesce(a.provider, f.provider) IS NULL OR coalesce(a."interval", f."interval") IS NULL
-    OR coalesce(a.symbols, f.symbols) IS NULL
-    OR EXISTS (SELECT FROM unnest(coalesce(f.symbols, a.symbols)) AS s (symbol)
-                 JOIN bars_ohlcv b ON b.provider = coalesce(a.provider, f.provider) AND b.symbol = s.symbol
-                  AND b."interval" = coalesce(a."interval", f."interval")
-                  AND b.ts BETWEEN greatest(a.min_ts, f.min_ts) AND least(a.max_ts, f.max_ts)
-                 JOIN bars_loads n ON n.xact_at = b.updated_at AND n.file_id = a.id
-                WHERE s.symbol = ANY (coalesce(a.symbols, f.symbols)))
- GROUP BY w.place
+-- they would have deleted these. As files_overtaken; files that were known delete nothing. The first and the last bar that
+-- a file has added of each series are looked for by key. Where its series are not listed, spans that meet are enough.
+WITH late AS MATERIALIZED (
+    SELECT u.place, u.began, u.ended, a.id, a.provider, a."interval", a.symbols, a.min_ts, a.max_ts, a.completed_at,
+           a.provider IS NOT NULL AND a."interval" IS NOT NULL AND a.symbols IS NOT NULL AS listed
+      FROM json_to_recordset(CAST(CAST($2 AS text) AS json)) AS u (place bigint, id bigint, began bigint, ended bigint)
+      JOIN job_run_files a ON a.id = u.id AND a.rows_inserted > 0
+), begun AS MATERIALIZED (
+    SELECT w.place, w.began, f.provider, f."interval", f.symbols, f.min_ts, f.max_ts, f.started_at
+      FROM json_to_recordset(CAST(CAST($1 AS text) AS json)) AS w (place bigint, id bigint, began bigint)
+      JOIN job_run_files f ON f.id = w.id AND f.state <> 'known'
+), added AS MATERIALIZED (
+    SELECT u.place, u.began, u.ended, u.completed_at, u.provider, u."interval", s.symbol, lo.ts AS lo, hi.ts AS hi
+      FROM late u
+     CROSS JOIN LATERAL unnest(u.symbols) AS s (symbol)
+     CROSS JOIN LATERAL (
+           SELECT b.ts FROM bars_ohlcv b
+            WHERE b.provider = u.provider AND b.symbol = s.symbol AND b."interval" = u."interval"
+              AND b.ts BETWEEN u.min_ts AND u.max_ts
+              AND (SELECT n.file_id FROM bars_loads n WHERE n.xact_at = b.updated_at) = u.id
+            ORDER BY b.ts LIMIT 1) lo
+     CROSS JOIN LATERAL (
+           SELECT b.ts FROM bars_ohlcv b
+            WHERE b.provider = u.provider AND b.symbol = s.symbol AND b."interval" = u."interval"
+              AND b.ts BETWEEN u.min_ts AND u.max_ts
+              AND (SELECT n.file_id FROM bars_loads n WHERE n.xact_at = b.updated_at) = u.id
+            ORDER BY b.ts DESC LIMIT 1) hi
+     WHERE u.listed)
+SELECT place, max(by) AS by
+  FROM (SELECT w.place, c.place AS by
+          FROM begun w
+         CROSS JOIN LATERAL unnest(coalesce(w.symbols, ARRAY(SELECT DISTINCT symbol FROM added))) AS s (symbol)
+          JOIN added c ON c.symbol = s.symbol AND c.place < w.place AND c.began <> w.began AND c.ended > w.began
+           AND c.provider = coalesce(w.provider, c.provider) AND c."interval" = coalesce(w."interval", c."interval")
+           AND c.lo <= w.max_ts AND c.hi >= w.min_ts AND c.completed_at > w.started_at - interval '10 minutes'
+        UNION ALL
+        SELECT w.place, u.place
+          FROM begun w
+          JOIN late u ON NOT u.listed AND u.place < w.place AND u.began <> w.began AND u.ended > w.began
+           AND u.min_ts <= w.max_ts AND u.max_ts >= w.min_ts AND u.completed_at > w.started_at - interval '10 minutes'
+           AND (w.provider = u.provider) IS NOT FALSE AND (w."interval" = u."interval") IS NOT FALSE
+           AND (w.symbols && u.symbols) IS NOT FALSE) AS each
+ GROUP BY place
 
 -- files_note --
 -- Adds a note to rows of the ledger. $1 JSON array of (id, text).

@@ -98,7 +98,8 @@ def overtaken(run: LoadRun, files: Mapping[int, FileResult]) -> dict[int, int]:
     if not late:
         return {}
     begun = [n for n in run.order.begun_before(late) if files[n].state in _STORED]
-    if run.others is not None:  # the ledger has no bars of theirs
+    # The ledger has no bars of theirs; Citus does not look for added ones by file.
+    if run.others is not None or (deletes and run.is_spread):
         pairs = ((n, [each for each in late if run.order.is_late(each, n)]) for n in begun)
         return {number: max(by) for number, by in pairs if by}
     asked = json.dumps([_asked(run, number, files[number]) for number in begun])
