@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from tests.conftest import Ran
+from tests.support.stores import web_server
 
 Mdload = Callable[..., Ran]
 DAYS = ("2024-07-01", "2024-07-02", "2024-07-03", "2024-07-05", "2024-07-08")
@@ -154,3 +155,17 @@ def test_dumps_of_months_that_overlap(load: Mdload, database_url: str, tmp_path:
     table(tmp_path / "new/KILO_202407.csv", 40, DAYS)
     assert load(tmp_path, *SAID, "--symbol", "KILO").code == 0
     assert stored(database_url) == [("p", "KILO", 7, 240.0)]
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_dumps_from_the_web(load: Mdload, database_url: str, tmp_path: Path, ranges: bool) -> None:
+    """A server that gives no parts has its files copied: no copy is known by its folder."""
+    dumps = [("2024-07-08", 20), ("2024-07-09", 40)]
+    with web_server() as web:
+        web.ranges = ranges
+        for day, price in dumps:
+            file = table(tmp_path / f"{day}.csv", price, symbol="KILO")
+            web.files[f"/{file.name}"] = file.read_bytes()
+        ran = load(*(f"http://{web.address}/{day}.csv" for day, _ in dumps), *SAID)
+    assert ran.code == 0, ran.err
+    assert stored(database_url) == [("p", "KILO", 5, 200.0)]

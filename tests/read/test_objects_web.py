@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import random
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -80,11 +82,25 @@ def test_a_server_that_gives_no_parts(web: Web) -> None:
         source = only(found)
         assert source.name == f"http://{web.address}/big.csv?x=1"
         assert source.file_name == "big.csv"
+        assert (source.is_copy, source.full_path) == (True, "/127.0.0.1/big.csv")
         assert content_hash(source) == content_hash(source) == sha256(BIG)
         kept = source.path
     assert [span for _, span, _ in web.asked] == ["bytes=0-0", None]
     with pytest.raises(FileNotFoundError):
         kept.stat()
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_the_path_of_a_file_on_the_web(web: Web, tmp_path: Path, ranges: bool) -> None:
+    """It does not depend on what the server can do, nor on where a copy is kept."""
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        archive.writestr("in/a.csv", CSV)
+    web.files["/d/z.zip"] = (tmp_path / "z.zip").read_bytes()
+    web.ranges = ranges
+    with find([f"http://{web.address}/d/{name}" for name in ("a.csv?x=1", "z.zip")]) as found:
+        assert [(source.is_copy, source.full_path) for source in found] == [
+            (not ranges, "/127.0.0.1/d/a.csv"), (not ranges, "/127.0.0.1/d/z.zip!in/a.csv"),
+        ]  # fmt: skip
 
 
 def test_a_file_that_is_elsewhere(web: Web) -> None:

@@ -235,6 +235,7 @@ class TestStreams:
         monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"a,b\n1,2\n")))
         with find(["-"]) as [source]:
             assert (source.name, source.size_bytes) == ("stdin", 8)
+            assert (source.is_copy, source.full_path) == (True, "/stdin")
             assert source.path.read_bytes() == b"a,b\n1,2\n"
             assert source.path.parent.stat().st_mode & 0o777 == 0o700
         assert not source.path.parent.exists()
@@ -266,6 +267,13 @@ class TestStreams:
                 assert names(pattern)[:2] == ["in/a.csv", "in/e.csv"]
                 assert not {"in/b.csv", "in/c.csv", "in/d.csv", "in/f.csv"} & {*names(pattern)}
 
+    def test_a_file_is_no_copy_however_it_was_named(self) -> None:
+        """By a path from here, or with a character that is not shown."""
+        write("a.csv", "b\x1b.csv")
+        with find(["./a.csv", "b\x1b.csv"]) as found:
+            assert [source.is_copy for source in found] == [False, False]
+            assert found[1].full_path == f"{os.getcwd()}/b\x1b.csv"
+
     def test_a_folder_of_pipes_holds_no_file(self) -> None:
         Path("in").mkdir()
         os.mkfifo("in/a.csv")
@@ -277,6 +285,7 @@ class TestStreams:
         writer.start()
         with find(["pipe"]) as [source]:
             assert source.name == "pipe"
+            assert (source.is_copy, source.full_path) == (True, f"{os.getcwd()}/pipe")
             assert content_hash(source) == content_hash(source)
             assert source.path.read_bytes() == b"abc"
         writer.join()

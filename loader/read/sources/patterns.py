@@ -11,8 +11,9 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 from zipfile import ZipInfo
 
 from loader.errors import NotThere, SettingsError, UnreadableFile
@@ -37,6 +38,14 @@ _DOWNLOAD = regex(r" ?\(([0-9]+)\)(?=\.|$)")
 _ASIDE = frozenset({"__MACOSX", "_temporary", "_delta_log"})
 
 
+class _Named(NamedTuple):
+    """A file, with the name it is known by; of a copy, `Source.copied_from`."""
+
+    path: Place
+    name: str
+    copied_from: str | None = None
+
+
 @contextmanager
 def find(patterns: Sequence[str]) -> Iterator[list[Source]]:
     """The sources that `patterns` name: in the patterns' order, within one in natural order (`f2`
@@ -58,17 +67,18 @@ def find(patterns: Sequence[str]) -> Iterator[list[Source]]:
         stack.callback(archives.close_all)
         tables.forget()
         for pattern in patterns:
-            for path, name in _paths(pattern, stack):
+            for path, name, copied_from in _paths(pattern, stack):
                 place = None
-                for source in _members(path, name):
+                for each in _members(path, name):
+                    source = replace(each, copied_from=copied_from) if copied_from else each
                     # Looked up once: an archive may have hundreds of thousands of members.
                     place = place or source.key[0]
                     found.setdefault((place, source.member), source)
         yield list(found.values())
 
 
-def _paths(pattern: str, stack: ExitStack) -> list[tuple[Place, str]]:
-    """Each file that one pattern names, with the name it is known by."""
+def _paths(pattern: str, stack: ExitStack) -> list[_Named]:
+    """Each file that one pattern names."""
     if not pattern.strip():
         raise SettingsError(
             "a source is empty: it names nothing",
@@ -77,7 +87,7 @@ def _paths(pattern: str, stack: ExitStack) -> list[tuple[Place, str]]:
     if pattern == "-":
         if sys.stdin is None:
             raise UnreadableFile("standard input is closed", hint="pipe a file into mdload")
-        return [(_spool(sys.stdin.buffer, stack), "stdin")]
+        return [_Named(_spool(sys.stdin.buffer, stack), "stdin", "/stdin")]
     if objects.is_url(pattern):
         from loader.read.objects.find import find as find_objects  # noqa: PLC0415 - takes its time
 
@@ -100,21 +110,22 @@ def _paths(pattern: str, stack: ExitStack) -> list[tuple[Place, str]]:
         return _named(files)
     if stat.S_ISFIFO(mode):
         with path.open("rb") as pipe:
-            return [(_spool(pipe, stack), printable(pattern))]
+            origin = path.absolute().as_posix()
+            return [_Named(_spool(pipe, stack), printable(pattern), origin)]
     if not stat.S_ISREG(mode):
         raise UnreadableFile.of(pattern, "is neither a file nor a folder nor a pipe")
-    return [(path, printable(str(path)))]
+    return [_Named(path, printable(str(path)))]
 
 
-def _kept(at: objects.ObjectPath, stack: ExitStack) -> tuple[Place, str]:
+def _kept(at: objects.ObjectPath, stack: ExitStack) -> _Named:
     if at.head.ranges:
-        return at, printable(str(at))
+        return _Named(at, printable(str(at)))
     name = re.sub(r"[^\w.-]", "_", at.name)[-100:].lstrip(".") or "page"
     with at.remote.whole() as stream:
-        return _spool(stream, stack, name), printable(str(at))
+        return _Named(_spool(stream, stack, name), printable(str(at)), at.as_posix())
 
 
-def _globbed(pattern: str, expanded: str) -> list[tuple[Place, str]]:
+def _globbed(pattern: str, expanded: str) -> list[_Named]:
     if os.path.basename(expanded) == "**":  # a folder, to the bottom
         expanded = os.path.dirname(expanded) or "."
     matches = [Path(match) for match in glob.iglob(expanded, recursive=True)]
@@ -234,8 +245,8 @@ def _spool(stream: BinaryIO, stack: ExitStack, name: str = "stdin") -> Path:
     return path
 
 
-def _named(paths: Iterable[Path]) -> list[tuple[Place, str]]:
-    return [(p, printable(str(p))) for p in sorted(paths, key=lambda p: _natural(str(p)))]
+def _named(paths: Iterable[Path]) -> list[_Named]:
+    return [_Named(p, printable(str(p))) for p in sorted(paths, key=lambda p: _natural(str(p)))]
 
 
 def _natural(text: str) -> tuple[list[tuple[int, str]], list[int]]:

@@ -36,6 +36,8 @@ class Source:
         member: the member's own name inside the archive, or None.
         size_bytes: of the file on disk; of a member, uncompressed.
         trouble: why it cannot be loaded, where that is known before its turn comes.
+        copied_from: if `path` is a file of mdload's own, with what came through a pipe or the web:
+            the path that this has there, with the host of a URL as the first folder.
     """
 
     path: Place
@@ -43,6 +45,7 @@ class Source:
     member: str | None
     size_bytes: int
     trouble: UnreadableFile | None = None
+    copied_from: str | None = None
 
     @property
     def file_name(self) -> str:
@@ -51,14 +54,15 @@ class Source:
 
     @property
     def full_path(self) -> str:
-        """Its absolute path, with `/` between folders; a member of an archive after `!`."""
+        """Its absolute path, with `/` between folders; a member of an archive after `!`. The path
+        of a copy says nothing."""
         member = f"!{self.member}" if self.member is not None else ""
-        return self.path.absolute().as_posix() + member
+        return (self.copied_from or self.path.absolute().as_posix()) + member
 
     @property
     def is_copy(self) -> bool:
-        """Whether `path` is a file of mdload's own, with what came through a pipe or the web."""
-        return isinstance(self.path, Path) and not self.name.startswith(str(self.path))
+        """Whether `path` is a file of mdload's own."""
+        return self.copied_from is not None
 
     @property
     def key(self) -> tuple[object, str | None]:
