@@ -385,9 +385,11 @@ def test_how_many(
     monkeypatch.setattr(ahead, "processors", lambda: processors)
     small = [Source(Path(f"/{n}.csv"), f"/{n}.csv", None, 4 << 20) for n in range(files)]
     assert team.processes_of(Settings(workers=workers), small) == processes
+    named = [Source(Path(f"/{n}.csv"), f"{n}.csv", None, 4 << 20) for n in range(files)]
+    assert team.processes_of(Settings(workers=workers), named) == processes
     large = [*small, Source(Path("/x.csv"), "/x.csv", None, (4 << 20) + 1)]
     assert team.processes_of(Settings(workers=workers), large) == 0
-    copied = [*small, Source(Path("/tmp/copy"), "stdin", None, 100)]
+    copied = [*small, Source(Path("/tmp/copy"), "stdin", None, 100, copied_from="/stdin")]
     assert team.processes_of(Settings(workers=workers), copied) == 0
     assert team.processes_of(Settings(workers=workers, dry_run=True), small) == 0
 
