@@ -20,9 +20,9 @@ from typing import IO
 #: Python and libraries read these when they start, which is too early for a command to set them.
 EARLY = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC", "POLARS", "ARROW", "OMP_", "TZ")
 
-#: Each request has a process that waits for the command and says how it ended.
+#: It is the parent of each command, and hears by a descriptor of it that it has ended.
 _PROGRAM = """
-import contextlib, gc, importlib, json, os, pkgutil, socket, sys
+import contextlib, gc, importlib, json, os, pkgutil, select, socket, sys
 import adbc_driver_postgresql.dbapi, polars, psycopg, pyarrow.parquet, rich.table, rich.progress
 import loader
 from loader.__main__ import main
@@ -36,27 +36,41 @@ gc.collect()
 gc.freeze()
 
 server = socket.socket(fileno=int(sys.argv[1]))
-while True:
-    asked, _ = server.accept()
-    if os.fork():
-        asked.close()
-        with contextlib.suppress(ChildProcessError):  # the last one may have ended already
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        continue
-    text, streams, _, _ = socket.recv_fds(asked, 1 << 18, 3)
-    pid = os.fork()
-    if pid:
-        for stream in streams:
-            os.close(stream)
-        asked.send(str(pid).encode())
-        asked.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
-        os._exit(0)
-    break
+
+
+def served():
+    # The next command's text and its streams, in the command's own process.
+    found = select.poll()
+    found.register(server, select.POLLIN)
+    running = {}
+    while True:
+        for number, _ in found.poll():
+            if number == server.fileno():
+                asked, _ = server.accept()
+                text, streams, _, _ = socket.recv_fds(asked, 1 << 18, 3)
+                if not (pid := os.fork()):
+                    for each in (server, asked, *(a for _, a in running.values())):
+                        each.detach()
+                    return text, streams
+                for stream in streams:
+                    os.close(stream)
+                running[ended := os.pidfd_open(pid)] = pid, asked
+                found.register(ended, select.POLLIN)
+                said = pid
+            else:
+                found.unregister(number)
+                os.close(number)
+                pid, asked = running.pop(number)
+                said = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            with contextlib.suppress(OSError):  # who asked may have given up
+                asked.send(str(said).encode())
+
+
+text, streams = served()
 given = json.loads(text)
 for number, stream in enumerate(streams):
     os.dup2(stream, number)
-os.closerange(3, max(*streams, asked.detach(), server.detach()) + 1)
+os.closerange(3, 1 << 16)
 os.chdir(given["cwd"])
 os.environ.clear()
 os.environ.update(given["env"])
