@@ -1,25 +1,27 @@
 """Small files that are alike are checked together, by what the first of them has shown.
 
 The checks of a file look at it from many sides, and each look takes longer than the file's rows. A
-table with nothing but a bar's own columns, of one series and in order, leaves most of them
-nothing to find. `plain` proves of each file that its own checks would have found nothing and read
-it as they read the first one; where it cannot, the file is loaded by itself.
+table with nothing but a bar's own columns, in which the times of each series rise, leaves most of
+them nothing to find. `plain` proves of each file that its own checks would have found nothing and
+read it as they read the first one; where it cannot, the file is loaded by itself.
+
+A file may have any number of series, one after the other or in turns: what the checks see of the
+order of its rows are the steps from each row of a series to its next one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
-from functools import cache
+from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Final
 
 import polars as pl
 
 from loader import bars
-from loader.bars.sessions import ALIASES, LARGE, SESSIONS, python_zone, sessions
-from loader.bars.times import edges, spacing, zones
-from loader.bars.times.zones import UTC, Zone
+from loader.bars.times import spacing
+from loader.bars.words import changes
 from loader.check.file import rules_for
 from loader.check.guard.jumps import may_jump
 from loader.check.instruments.contracts import month_notes
@@ -27,8 +29,11 @@ from loader.check.layout import intervals
 from loader.check.layout.decide import Layout
 from loader.check.layout.scales import LARGE as LARGE_PRICE
 from loader.check.normalise import normalise
+from loader.check.unique import runs
 from loader.check.validate import all_hold_exactly
 from loader.dialects.patterns import in_folders
+from loader.dialects.siblings import intervals_in
+from loader.ingest.run import clocks
 from loader.ingest.run.patterns import (
     NUMBER,
     WORDS,
@@ -45,83 +50,76 @@ from loader.results import Note
 from loader.settings import Settings
 from loader.store.packed import repeated
 
-#: A symbol that every convention leaves as it is.
-_SYMBOL: Final = "^[A-Z][A-Z0-9]{0,11}$"
+#: Symbols of a column that plain tables have as they are, and those from names.
+_SYMBOL, _OF_NAME = "^[A-Z0-9.:/^+@$*&#=_-]{1,32}$", "^[A-Z][A-Z0-9]{0,11}$"
 _DAY: Final = 86_400
 #: Steps of this many seconds and more are those of days.
 _LONG: Final = 23 * 3600
-_HOUR: Final = 3600
-_A_MINUTE: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
-    """The bars of one plain file: `rows` of one series, from `lo` to `hi` (UTC); and the notes of
-    the file."""
+class Plain:
+    """Plain files, the first of some.
 
-    symbol: str
-    lo: datetime
-    hi: datetime
-    rows: int
-    notes: tuple[Note, ...]
+    Attributes:
+        bars: `bars.SCHEMA`, one row per key, in the order of the files and of their series.
+        series: `bars.SERIES`; the first and the last ts of each (lo, hi); how many `rows` it has.
+        spelled: the places of the series (UInt32), of each file in the order in which its rows name
+            them.
+        rows, counts: how many bars each file has, and how many series.
+        notes: those of each file.
+    """
+
+    bars: pl.DataFrame
+    series: pl.DataFrame
+    spelled: pl.Series
+    rows: list[int]
+    counts: list[int]
+    notes: list[tuple[Note, ...]]
 
 
-def plain(
-    smalls: Sequence[Small], pattern: Pattern, settings: Settings
-) -> tuple[list[Series], pl.DataFrame]:
-    """The series of the first of the files, which are of one kind, as far as they are plain: each
-    would come out of its own checks as one whole batch of good bars in order, with the layout of
-    the `pattern` and the notes of the series. And the bars (`bars.SCHEMA`) of all of the files, in
-    their order, with the number of their `file` (UInt32)."""
+def plain(smalls: Sequence[Small], pattern: Pattern, settings: Settings) -> Plain:
+    """The first of the files, which are of one kind, as far as they are plain: each would come out
+    of its own checks as one whole batch of good bars, with the layout of the `pattern` and these
+    notes."""
     many, layout = _in_one(smalls, pattern, settings)
-    place = Location(smalls[0].source.name, 0, 1)
-    normal = normalise(RawBatch(many, place), layout)
     file = repeated(range(len(smalls)), [small.frame.height for small in smalls])
-    numbered = normal.bars.hstack([file.cast(pl.UInt32).alias("file")])
-    ts, plan = normal.bars["ts"], layout.times
-    clocks = [
-        zones.to_wall(ts, _NEW_YORK).alias("new_york"),
-        zones.to_wall(ts, plan.zone or UTC if plan.kind == "wall" else UTC).alias("wall"),
-    ]
-    facts = numbered.hstack([*normal.faults, normal.steps.alias("step"), *clocks])
+    file = file.cast(pl.UInt32).alias("file")
+    many, order = _by_series(many, file, layout.columns["symbol"])
+    normal = normalise(RawBatch(many, Location(smalls[0].source.name, 0, 1)), layout)
+    opens = changes([file, normal.bars["symbol"]]).alias("opens")
+    facts = normal.bars.hstack([file, opens, *normal.faults, normal.steps.alias("step")])
+    facts = facts.hstack(clocks.clocks(normal.bars["ts"], layout))
     facts = facts.hstack(many.select(_as_written(many, layout, pattern)))
     seconds = bars.INTERVAL_SECONDS[pattern.interval]
-    rules = all_hold_exactly(rules_for(settings.meaning))
-    found = (
-        facts.lazy()
-        .with_columns(
-            rules.alias("exact"),
-            _step("ts").alias("since"),
-            _step("wall").dt.total_microseconds().alias("apart"),
-        )
-        .with_columns(_is_good(pattern).alias("good"))
-        .group_by("file", maintain_order=True)
-        .agg(
-            pl.col("symbol").first(),
-            pl.col("ts").first().alias("lo"),
-            pl.col("ts").last().alias("hi"),
-            pl.len().alias("rows"),
-            _is_plain(pattern, seconds).alias("plain"),
-            pl.col("wall").first().alias("from"),
-            pl.col("wall").last().alias("to"),
-            (pl.col("apart") == seconds * 1_000_000).sum().alias("same"),
-        )
-        .collect()
-    )
-    series: list[Series] = []
-    for row, small in zip(found.iter_rows(named=True), smalls, strict=True):
-        begin, end = row["from"], row["to"]
-        if not row["plain"] or not _has_plain_name(small.source, pattern, settings):
+    found = _by_file(facts, pattern, settings, seconds)
+    series = runs(normal.bars[[*bars.SERIES, "ts"]], opens)
+    of_file = file.filter(opens)
+    starts = [0, *accumulate(found["series"])]
+    spelling = _SYMBOL if pattern.named is None else _OF_NAME
+    odd = _of_wide(found, facts) | set(of_file.filter(~series["symbol"].str.contains(spelling)))
+    notes: list[tuple[Note, ...]] = []
+    spans: list[tuple[datetime, datetime]] = []
+    for row, small, start in zip(found.iter_rows(named=True), smalls, starts, strict=False):
+        begin, end, steps = row["from"], row["to"], row["rows"] - row["series"]
+        if not row["plain"] or row["file"] in odd:
             break
-        if seconds < _DAY and _fills_days(begin, end, seconds):
+        if not _has_plain_name(small.source, pattern, settings, steps):
             break
-        if pattern.named is not None and _is_of_month(small.source, row["symbol"], begin, end):
+        if seconds < _DAY and clocks.fills_days(begin, end, seconds):
             break
-        notes = pattern.notes_with(_inferred(pattern, row["same"], row["rows"] - 1))
-        series.append(Series(row["symbol"], row["lo"], row["hi"], row["rows"], notes))
+        symbol = series["symbol"][start]
+        if pattern.named is not None and _is_of_month(small.source, symbol, begin, end):
+            break
+        notes.append(pattern.notes_with(_inferred(pattern, row["same"], steps)))
+        spans.append((row["lo"], row["hi"]))
     if seconds < _DAY and pattern.market is None:
-        series = series[: _first_with_ends(facts, series, seconds)]
-    return series, numbered
+        notes = notes[: clocks.first_with_ends(facts, spans, seconds)]
+    most = len(notes)
+    return Plain(
+        normal.bars, series[: starts[most]], _as_named(series, opens, order, starts[most]),
+        list(found["rows"][:most]), list(found["series"][:most]), notes,
+    )  # fmt: skip
 
 
 def _in_one(
@@ -138,6 +136,30 @@ def _in_one(
     return pl.concat(frames), replace(layout, columns={**layout.columns, "symbol": "symbol"})
 
 
+def _by_series(
+    many: pl.DataFrame, file: pl.Series, name: str
+) -> tuple[pl.DataFrame, pl.Series | None]:
+    """The rows in the order of their `file`, and of the symbols in column `name`; rows of one
+    symbol stay in theirs. And the places where they were; None if these are the same."""
+    symbol = many[name]
+    opens = changes([file, symbol])
+    files, symbols = file.filter(opens), symbol.filter(opens)
+    if ((files[1:] != files[:-1]) | (symbols[1:] > symbols[:-1])).all():
+        return many, None
+    keys = pl.DataFrame([file, symbol.alias("symbol")])
+    order = keys.select(pl.arg_sort_by("file", "symbol", maintain_order=True)).to_series()
+    return many[order], order
+
+
+def _as_named(
+    series: pl.DataFrame, opens: pl.Series, order: pl.Series | None, most: int
+) -> pl.Series:
+    """The places of the first `most` series in the order in which their files name them."""
+    if order is None:
+        return pl.int_range(most, dtype=pl.UInt32, eager=True)
+    return order.gather(opens.arg_true()[:most]).arg_sort()
+
+
 def _as_written(many: pl.DataFrame, layout: Layout, pattern: Pattern) -> list[pl.Expr]:
     """The words of each row as they are written, and whether its text can be read in one way."""
     columns = layout.columns
@@ -150,16 +172,51 @@ def _as_written(many: pl.DataFrame, layout: Layout, pattern: Pattern) -> list[pl
     return [*words, pl.all_horizontal(*read, pl.lit(True)).fill_null(False).alias("read")]
 
 
+def _by_file(
+    facts: pl.DataFrame, pattern: Pattern, settings: Settings, seconds: int
+) -> pl.DataFrame:
+    """What the rows of each file show: whether they are `plain`, the first and the last time in UTC
+    (lo, hi) and on the clock of the cells (from, to), how many `rows` and `series` there are, how
+    many steps are the `same` as the interval, and whether all prices together span enough for a
+    jump (`wide`)."""
+    rules = all_hold_exactly(rules_for(settings.meaning))
+    return (
+        facts.lazy()
+        .with_columns(
+            rules.alias("exact"),
+            _step("ts").alias("since"),
+            _step("wall").dt.total_microseconds().alias("apart"),
+        )
+        .with_columns(_is_good(pattern).alias("good"))
+        .group_by("file", maintain_order=True)
+        .agg(
+            pl.col("ts").min().alias("lo"),
+            pl.col("ts").max().alias("hi"),
+            pl.len().alias("rows"),
+            pl.col("opens").sum().alias("series"),
+            _is_plain(pattern, seconds).alias("plain"),
+            pl.col("wall").min().alias("from"),
+            pl.col("wall").max().alias("to"),
+            _same(seconds).alias("same"),
+            may_jump().fill_null(False).alias("wide"),
+        )
+        .collect()
+    )
+
+
 def _step(column: str) -> pl.Expr:
-    """From the row before in the same file to this one; null in its first row. `over` would gather
-    the rows of each file anew."""
-    follows = pl.col("file") == pl.col("file").shift()
-    return pl.when(follows).then(pl.col(column).diff())
+    """From the row before in the same series to this one; null in its first row. `over` would
+    gather the rows of each series anew."""
+    return pl.when(~pl.col("opens")).then(pl.col(column).diff())
+
+
+def _same(seconds: int) -> pl.Expr:
+    return (pl.col("apart") == seconds * 1_000_000).sum()
 
 
 def _is_good(pattern: Pattern) -> pl.Expr:
-    """Whether a row, and the step to it from the one before in its file, leaves the checks nothing
-    to find; null where nothing speaks against it."""
+    """Whether a row, and the step to it from the one before in its series, leaves the checks
+    nothing to find; null where nothing speaks against it."""
     said = {"provider": pattern.provider, "interval": pattern.interval}
     columns = pattern.layout.columns
     return pl.all_horizontal(
@@ -174,73 +231,44 @@ def _is_good(pattern: Pattern) -> pl.Expr:
 
 
 def _is_plain(pattern: Pattern, seconds: int) -> pl.Expr:
-    """Whether a file's rows leave its checks nothing to find, but for sessions and whole days: all
-    rules hold, its text can be read in one way, one series, rising times, prices that are not
-    multiples of a small unit and change no unit midway, and steps and clocks that contradict
-    neither the interval nor that times are starts."""
-    ts, apart = pl.col("ts"), pl.col("apart")
-    columns, long = pattern.layout.columns, _LONG * 1_000_000
-    steps = [
-        pl.col("good").all(),
-        (pl.col("raw_symbol") == pl.col("raw_symbol").first()).all(),
-        pl.col("symbol").first().str.contains(_SYMBOL),
-        pl.col("open").abs().max() <= LARGE_PRICE,
-        ~may_jump(),
-    ]
-    same = (apart == seconds * 1_000_000).sum()
-    if "interval" not in columns:
+    """Whether a file's rows leave its checks nothing to find, but for symbols, jumps of prices,
+    sessions and whole days: all rules hold, its text can be read in one way, times rise in each
+    series, prices are not multiples of a small unit, and steps and clocks contradict neither the
+    interval nor that times are starts."""
+    apart, same, long = pl.col("apart"), _same(seconds), _LONG * 1_000_000
+    steps = pl.len() - pl.col("opens").sum()
+    found = [pl.col("good").all(), pl.col("open").abs().max() <= LARGE_PRICE]
+    if "interval" not in pattern.layout.columns:
         whole = (apart % (seconds * 1_000_000) == 0).fill_null(True).all()
-        steps += [pl.len() > spacing.MIN_STEPS, 2 * same > pl.len() - 1, whole]
+        shown = (steps >= spacing.MIN_STEPS) & (2 * same > steps) & whole
+        # Fewer show nothing: what is given holds.
+        found.append(shown if pattern.inferred else shown | (steps < spacing.MIN_STEPS))
     if seconds == _DAY:
-        midnights = (ts.dt.truncate("1d") == ts).all()
-        return pl.all_horizontal(*steps, midnights, (ts.dt.weekday() != _SATURDAY).all())
-    if pattern.layout.times.kind == "wall":
-        steps += _local_days(pattern, seconds)
-    return pl.all_horizontal(
-        *steps,
-        (same > (apart >= long).sum()) | (pl.len() == 1),
-        (pl.col("wall").dt.second() != _A_MINUTE - 1).any(),
-        ~_may_end_with_week() if seconds <= _HOUR else pl.lit(True),
-    ).fill_null(False)
+        found.append(clocks.are_days())
+    else:
+        found.append((same > (apart >= long).sum()) | (steps == 0))
+        found.append(clocks.are_starts(pattern, seconds))
+    return pl.all_horizontal(*found).fill_null(False)
 
 
-def _may_end_with_week() -> pl.Expr:
-    """Whether times that go through the night may run to 17:00 in New York."""
-    here = pl.col("new_york")
-    clock = here - here.dt.truncate("1d")
-    night = (clock < edges.MORNING).any() & (clock > edges.NIGHT).any()
-    friday = clock.filter(here.dt.weekday() == _FRIDAY).max()
-    at_close = (clock == edges.CLOSE).sum()
-    return night & ((at_close > 0) | (friday == edges.CLOSE).fill_null(False))
+def _of_wide(found: pl.DataFrame, facts: pl.DataFrame) -> set[int]:
+    """The files with a series that has prices which span enough for a jump."""
+    wide = found.filter("wide")
+    if wide["series"].sum() == wide.height:  # also if there are none
+        return set(wide["file"])
+    rows = facts.filter(pl.col("file").is_in(wide["file"].implode()))
+    each = rows.group_by(pl.col("opens").cum_sum()).agg(pl.col("file").first(), wide=may_jump())
+    return set(each.filter("wide")["file"])
 
 
-def _local_days(pattern: Pattern, seconds: int) -> list[pl.Expr]:
-    """That nights do not look as if they stood under the date of their trading day, and that times
-    of a market's own zone do not lie as ends do: between an opening and the close, with the close
-    or one interval after the opening."""
-    clock, hour = pl.col("wall").dt.time(), pl.col("wall").dt.hour()
-    weekday = pl.col("wall").dt.weekday()
-    monday = ((weekday == _MONDAY) & (hour < 1)).any()
-    friday = ((weekday == _FRIDAY) & (hour >= _EVENING)).any()
-    late, early = (hour >= _NIGHT).any(), (hour < _MORNING).any()
-    found = [~(monday & friday), ~late | early]
-    for opening, close in sessions(pattern.market) if pattern.market else ():
-        within = (clock.min() > opening) & (clock.max() <= close)
-        first = (datetime.combine(date.min, opening) + timedelta(seconds=seconds)).time()
-        found.append(~(within & clock.is_in([close, first]).any()))
-    return found
-
-
-_NEW_YORK: Final = Zone("America/New_York")
-_MONDAY, _FRIDAY, _SATURDAY = 1, 5, 6
-#: Hours of nights, see `loader.check.layout.trading_dates`.
-_EVENING, _NIGHT, _MORNING = 16, 20, 6
-
-
-def _has_plain_name(source: Source, pattern: Pattern, settings: Settings) -> bool:
+def _has_plain_name(source: Source, pattern: Pattern, settings: Settings, steps: int) -> bool:
     """Whether neither the file's name nor its folders say anything of its bars, but for the symbol
-    by the person's pattern."""
+    by the person's pattern. Too few `steps` do not settle an interval that is given and one that
+    they name."""
     if in_folders(source.full_path) or is_of_vendor(source.full_path, pattern):
+        return False
+    is_settled = "interval" in pattern.layout.columns or steps >= spacing.MIN_STEPS
+    if not is_settled and intervals_in(source.full_path):
         return False
     return besides_symbol(named_by(source, settings)) == pattern.named
 
@@ -254,42 +282,3 @@ def _inferred(pattern: Pattern, same: int, steps: int) -> str | None:
     if not pattern.inferred:
         return None
     return intervals.inferred(pattern.interval, spacing.said_share(same, steps))
-
-
-def _fills_days(lo: datetime, hi: datetime, seconds: int) -> bool:
-    """Whether times may run from the second bar of a day up to midnight."""
-    first = (lo - timedelta(seconds=seconds)).time()
-    return seconds <= _HOUR and hi.time() == first == time(0)
-
-
-def _first_with_ends(rows: pl.DataFrame, series: Sequence[Series], seconds: int) -> int:
-    """The number of the first file that has times which may run to the close of a market's session,
-    as ends of bars do: some are its close, and none lies outside of it."""
-    found, spans = len(series), {(each.lo, each.hi) for each in series}
-    for name in _markets():
-        zone = python_zone(name)
-        if zone is None or (seconds >= _HOUR and name not in LARGE):
-            found = 0 if zone is None else found
-            continue
-        here = ((ends, [end.astimezone(zone).time() for end in ends]) for ends in spans)
-        lying = {ends for ends, (first, last) in here if _lies_within(first, last, name)}
-        within = [n for n, each in enumerate(series[:found]) if (each.lo, each.hi) in lying]
-        if within:
-            closes = [close for _, close in sessions(name)]
-            known = Zone(name) == _NEW_YORK
-            wall = rows["new_york"] if known else zones.to_wall(rows["ts"], Zone(name))
-            at_close = wall.dt.time().is_in(closes)
-            hits = set(rows["file"].filter(at_close).unique())
-            found = min((number for number in within if number in hits), default=found)
-    return found
-
-
-def _lies_within(first: time, last: time, market: str) -> bool:
-    return any(
-        opening < first <= close and opening < last <= close for opening, close in sessions(market)
-    )
-
-
-@cache
-def _markets() -> tuple[str, ...]:
-    return tuple(name for name in SESSIONS if name not in ALIASES)

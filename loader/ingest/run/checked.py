@@ -20,7 +20,6 @@ from loader.ingest.tally import Tally
 from loader.lazy import dataclass
 from loader.read.formats import read
 from loader.results import Note
-from loader.store import spellings
 
 if TYPE_CHECKING:
     from loader.ingest.run import LoadRun
@@ -138,25 +137,20 @@ def _alike(
     if pattern is None:
         return
     try:
-        found, rows = alike.plain(smalls, pattern, run.settings)
+        found = alike.plain(smalls, pattern, run.settings)
     except MdloadError:  # their own loads say so
         return
-    layout, start, rows = pattern.layout, 0, rows.select(*bars.SCHEMA)
-    series = pl.DataFrame(
-        [(pattern.provider, own.symbol, pattern.interval, own.lo, own.hi, own.rows)
-         for own in found],
-        schema=_SERIES, orient="row",
-    )  # fmt: skip
-    spelled = series.select("provider", pl.col("symbol").alias("source_symbol"), "symbol")
-    spelled = spelled.with_columns(layout.naming.origins(spelled).alias("convention"))
-    spelled = spelled.select(*spellings.SCHEMA)
-    for number, (file, small, own) in enumerate(zip(files, smalls, found, strict=False)):
+    layout, start, first, rows = pattern.layout, 0, 0, found.bars
+    spelled = found.series[found.spelled]
+    spelled = spelled.select("provider", pl.col("symbol").alias("source_symbol"), "symbol")
+    spelled = spelled.hstack([layout.naming.origins(spelled).alias("convention")])
+    each = zip(files, smalls, found.rows, found.counts, found.notes, strict=False)
+    for file, small, height, several, notes in each:
         yield Checked(
-            file, layout.dialect.name, own.notes, small.reading.rows, 0,
-            rows[start : start + own.rows], series[number : number + 1],
-            spelled[number : number + 1],
+            file, layout.dialect.name, notes, small.reading.rows, 0, rows[start : start + height],
+            found.series[first : first + several], spelled[first : first + several],
         )  # fmt: skip
-        start += own.rows
+        start, first = start + height, first + several
 
 
 def _pattern(run: LoadRun, shown: Shown, first: Small) -> Pattern | None:
@@ -172,7 +166,7 @@ def _pattern(run: LoadRun, shown: Shown, first: Small) -> Pattern | None:
 
 def _is_plain(small: Small, pattern: Pattern, run: LoadRun) -> bool:
     with suppress(MdloadError):
-        return bool(alike.plain([small], pattern, run.settings)[0])
+        return bool(alike.plain([small], pattern, run.settings).rows)
     return False
 
 
