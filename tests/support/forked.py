@@ -22,16 +22,22 @@ EARLY = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC", "POLARS", "ARROW", "OMP_", "T
 
 #: It is the parent of each command, and hears by a descriptor of it that it has ended.
 _PROGRAM = """
-import contextlib, gc, importlib, json, os, pkgutil, select, socket, sys
+import contextlib, gc, importlib, importlib.readers, json, os, pkgutil, re, select, socket, sys
 import adbc_driver_postgresql.dbapi, polars, psycopg, pyarrow.parquet, rich.table, rich.progress
 import loader
+from loader import lazy
+
+lazy.regex, lazy._first = re.compile, lazy._init  # here, and not in each command
 from loader.__main__ import main
+from loader.db import queries
 from loader.dialects.known import dialects
 
 for module in pkgutil.walk_packages(loader.__path__, "loader."):
     if not module.name.endswith("__main__") and ".ways.workers" not in module.name:
         importlib.import_module(module.name)
 dialects()
+queries.query("planted")
+queries._called()
 gc.collect()
 gc.freeze()
 
