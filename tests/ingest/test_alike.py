@@ -86,6 +86,7 @@ PLAIN: Final = frozenset(
 )  # fmt: skip
 FOR_MINUTES: Final = PLAIN | {
     "an hour later", "half an hour later", "on a Saturday", "at 17:00",
+    "at the close",
 }  # fmt: skip
 
 
@@ -135,6 +136,24 @@ def test_half_hours(tmp_path: Path) -> None:
     _, alone, own = checked_both_ways([*files, str(tmp_path / "ends.parquet")], {})
     assert alone == [True] * 24 + [False]
     assert own[24] is None
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+@pytest.mark.parametrize("begin", [1, 5])
+@pytest.mark.parametrize("days", [1, 2, 3])
+def test_sessions_to_their_close(tmp_path: Path, days: int, begin: int, suffix: str) -> None:
+    """From the second bar on they may be ends. From a later one on, those of a day are starts; of
+    more days, only the files' own checks see how each of them begins."""
+    opening = NEW_YORK_OPEN + timedelta(minutes=begin)
+    table = pl.concat(
+        series(symbol(n), opening + timedelta(days=day), 391 - begin, 60, 9.0)
+        for n in range(2) for day in range(days)
+    )  # fmt: skip
+    how = kind(60, suffix)
+    files = [how.written(tmp_path, n, each) for n, each in enumerate([several(60), table])]
+    _, alone, own = checked_both_ways(files, how.settings)
+    assert alone == [True, days == 1 and begin > 1]
+    assert (own[1] is None) == (begin == 1)
 
 
 def test_the_share_of_an_inferred_interval_is_that_of_all_series(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from functools import cache
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -21,6 +22,7 @@ from loader.ingest.run.patterns import Pattern
 
 _HOUR: Final = 3600
 _A_MINUTE: Final = 60
+_ONE_DAY: Final = timedelta(days=1)
 _NEW_YORK: Final = Zone("America/New_York")
 _MONDAY, _FRIDAY, _SATURDAY = 1, 5, 6
 #: Hours of nights, see `loader.check.layout.trading_dates`.
@@ -76,8 +78,8 @@ def _local_days(pattern: Pattern, seconds: int) -> list[pl.Expr]:
     found = [~(monday & friday), ~late | early]
     for opening, close in sessions(pattern.market) if pattern.market else ():
         within = (clock.min() > opening) & (clock.max() <= close)
-        first = (datetime.combine(date.min, opening) + timedelta(seconds=seconds)).time()
-        found.append(~(within & clock.is_in([close, first]).any()))
+        ends = [close, _end_of_first(opening, seconds)]
+        found.append(~(within & clock.is_in(ends).any()))
     return found
 
 
@@ -93,18 +95,14 @@ def first_with_ends(
 ) -> int:
     """The number of the first file that has times which may run to the close of a market's session,
     as ends of bars do: some are its close, and none lies outside of it. `spans` has the first and
-    the last time (UTC) of each file, `rows` their `file` numbers, `ts` and `new_york`.
-
-    Minutes of one time are in no session from its second bar to its last one: none is so short."""
-    found = len(spans)
-    distinct = {(lo, hi) for lo, hi in spans if lo < hi or seconds >= _HOUR}
+    the last time (UTC) of each file, `rows` their `file` numbers, `ts` and `new_york`."""
+    found, distinct = len(spans), set(spans)
     for name in _markets():
         zone = python_zone(name)
         if zone is None or (seconds >= _HOUR and name not in LARGE):
             found = 0 if zone is None else found
             continue
-        here = ((ends, [end.astimezone(zone).time() for end in ends]) for ends in distinct)
-        lying = {ends for ends, (first, last) in here if _lies_within(first, last, name)}
+        lying = {ends for ends in distinct if _lie_as_ends(*ends, zone, name, seconds)}
         within = [n for n, ends in enumerate(spans[:found]) if ends in lying]
         if within:
             closes = [close for _, close in sessions(name)]
@@ -116,10 +114,19 @@ def first_with_ends(
     return found
 
 
-def _lies_within(first: time, last: time, market: str) -> bool:
-    return any(
-        opening < first <= close and opening < last <= close for opening, close in sessions(market)
-    )
+def _lie_as_ends(lo: datetime, hi: datetime, zone: ZoneInfo, market: str, seconds: int) -> bool:
+    """Whether the first and the last time lie within a session, after its opening; those of one or
+    two days show ends only if they begin with the end of its first bar."""
+    first, last = lo.astimezone(zone).time(), hi.astimezone(zone).time()
+    for opening, close in sessions(market):
+        within = opening < first <= close and opening < last <= close
+        if within and (hi - lo >= _ONE_DAY or first == _end_of_first(opening, seconds)):
+            return True
+    return False
+
+
+def _end_of_first(opening: time, seconds: int) -> time:
+    return (datetime.combine(date.min, opening) + timedelta(seconds=seconds)).time()
 
 
 @cache
