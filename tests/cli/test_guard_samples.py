@@ -85,11 +85,11 @@ def test_no_sign_over_a_sample(
         told = dry(store, tmp_path, twice=frame, hundredth=restated(frame, 100),
                    tenth=restated(frame, 10))  # fmt: skip
         last = frame.filter(pl.int_range(pl.len()) >= pl.len() * 0.8)
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                "DELETE FROM bars_ohlcv WHERE provider = %s AND symbol = %s AND interval = %s"
-                " AND ts = %s", last.select(KEY).rows(),
-            )  # fmt: skip
+        connection.execute(
+            "DELETE FROM bars_ohlcv WHERE (provider, symbol, interval, ts) IN"
+            " (SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[]))",
+            [last[name].to_list() for name in KEY],
+        )
     told |= dry(store, tmp_path, appended=frame)
     assert {
         name: (file.state, file.error, file.findings) for name, file in told.items()
