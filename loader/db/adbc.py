@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import accumulate
 from threading import Lock, Thread
 from typing import Any, Final, TypeVar
 
@@ -232,17 +231,6 @@ def parameters(given: Sequence[Param]) -> pa.RecordBatch | None:
     imports pandas."""
     columns = [_parameter(value) for value in given]
     return pa.RecordBatch.from_arrays(columns, _names(len(columns))) if columns else None
-
-
-def texts(given: Sequence[str]) -> pa.RecordBatch:
-    """Arrow rows with one text each, `$1`: a statement is executed once for each of them."""
-    data = [text.encode() for text in given]
-    ends = list(accumulate(map(len, data), initial=0))
-    offsets = pa.py_buffer(struct.pack(f"={len(ends)}q", *ends))
-    column = pa.Array.from_buffers(
-        _TEXT, len(data), [None, offsets, pa.py_buffer(b"".join(data))], null_count=0
-    )
-    return pa.RecordBatch.from_arrays([column], _names(1))
 
 
 @lru_cache(maxsize=64)

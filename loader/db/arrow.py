@@ -19,7 +19,6 @@ from loader.db.adbc import (
     at_times,
     in_batches,
     parameters,
-    texts,
     values,
 )
 from loader.db.cancelling import on_main
@@ -156,13 +155,6 @@ class Connection:
         with self._translated(f"running {name}"):
             table = self._session.table(self._sql(name), parameters(params))
         return zip(*(values(column) for column in table.columns), strict=True)
-
-    def each(self, name: str, given: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        """The rows of query `name` for each of `given` as its `$1`; autocommit commits each."""
-        with self._translated(f"running {name}"):
-            for batch in self._session.batches(self._sql(name), texts(given)):
-                table = pa.Table.from_batches([batch])
-                yield from zip(*(values(column) for column in table.columns), strict=True)
 
     def one(self, name: str, *params: Param) -> tuple[Any, ...]:
         """The first row of a query that always has one.

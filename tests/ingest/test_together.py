@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import polars as pl
 import psycopg
 import pytest
 
-from loader.errors import ConnectionLost, RunFinished
+from loader.errors import RunFinished
 from loader.ingest.run import LoadRun, together, turns
 from loader.settings import Settings
 from loader.settings.limit import RejectLimit
@@ -26,6 +26,7 @@ from tests.support.both_ways import (
     after_another_writer,
     at,
     frame,
+    in_the_middle,
     symbol,
     written,
 )
@@ -136,12 +137,12 @@ def test_a_change_after_the_look_at_stored_bars_counts_as_later(
         looks[:] = fetch(database_url, "SELECT clock_timestamp()")[0]
         return standings(*given)
 
-    def meanwhile(session: Any, bookings: Sequence[Any]) -> Iterator[int]:
+    def meanwhile(session: Any, bookings: Sequence[Any]) -> list[int]:
         if symbol(2) in [one for each in bookings for one in each.symbols]:
             (result,) = Way(database_url).load([other]).files
             assert result.counts.updated == 1
             monkeypatch.setattr(together.standing, "standings", standings)
-        yield from booked(session, bookings)
+        return booked(session, bookings)
 
     monkeypatch.setattr(together.standing, "standings", looked)
     monkeypatch.setattr(together.together, "booked", meanwhile)
@@ -203,22 +204,15 @@ def test_a_session_that_ends_in_the_middle(
 ) -> None:
     """Files that were committed before it did are counted once; the others are loaded after it."""
     files = [written(tmp_path, n, frame(symbol(n))) for n in range(9)]
-    real = together.together.booked
 
-    def ended(session: Any, bookings: Sequence[Any]) -> Iterator[int]:
-        monkeypatch.setattr(together.together, "booked", real)
-        for number, file_id in enumerate(real(session, bookings)):
-            if number == 1:  # committed, and nobody knows
-                with psycopg.connect(database_url, autocommit=True) as connection:
-                    connection.execute(
-                        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-                        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                    )
-                raise ConnectionLost("ended")
-            yield file_id
+    def ends(holder: psycopg.Connection) -> None:
+        holder.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
-    monkeypatch.setattr(together.together, "booked", ended)
-    result = Way(database_url).load(files)
+    with in_the_middle(database_url, files[5], ends):
+        result = Way(database_url).load(files)
     assert [(file.path, file.state) for file in result.files] == [(f, "loaded") for f in files]
     assert [file.counts.inserted for file in result.files] == [12] * 9
     assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(108,)]
@@ -239,25 +233,21 @@ def test_ctrl_c_in_the_middle(
 ) -> None:
     """What is committed stays whole, and the next run loads the rest."""
     files = [written(tmp_path, n, frame(symbol(n))) for n in range(20)]
-    real, cancel = together.together.booked, LoadRun.cancel
+    cancel = LoadRun.cancel
     cancelled = threading.Event()
 
-    def interrupted(session: Any, bookings: Sequence[Any]) -> Iterator[int]:
-        for number, file_id in enumerate(real(session, bookings)):
-            yield file_id
-            if number == 1 and not cancelled.is_set():
-                signal.raise_signal(signal.SIGINT)
-                assert cancelled.wait(60)  # the main thread looks for signals now and then
+    def interrupts(_: psycopg.Connection) -> None:
+        signal.raise_signal(signal.SIGINT)
+        assert cancelled.wait(60)  # the main thread looks for signals now and then
 
     def heard(run: LoadRun) -> None:
         cancel(run)
         cancelled.set()
 
-    monkeypatch.setattr(together.together, "booked", interrupted)
     monkeypatch.setattr(LoadRun, "cancel", heard)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with pytest.raises(KeyboardInterrupt):
+        with in_the_middle(database_url, files[5], interrupts), pytest.raises(KeyboardInterrupt):
             Way(database_url).load(files)
     finally:
         signal.signal(signal.SIGINT, before)
@@ -266,7 +256,7 @@ def test_ctrl_c_in_the_middle(
         database_url, "SELECT count(*) FROM job_run_files WHERE state = 'loaded'"
     )  # fmt: skip
     assert stored == 12 * loaded
-    assert 3 <= loaded < 20
+    assert 5 <= loaded < 20
     again = Way(database_url).load(files)
     states = [file.state for file in again.files]
     assert (states.count("known"), states.count("loaded")) == (loaded, 20 - loaded)
@@ -299,26 +289,16 @@ def test_several_workers(database_url: str, tmp_path: Path, workers: int) -> Non
 
 
 @together_only
-def test_a_run_that_was_ended_meanwhile(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_was_ended_meanwhile(database_url: str, tmp_path: Path) -> None:
     files = [written(tmp_path, n, frame(symbol(n))) for n in range(8)]
-    real = together.together.booked
 
-    def meanwhile(session: Any, bookings: Sequence[Any]) -> Iterator[int]:
-        for number, file_id in enumerate(real(session, bookings)):
-            yield file_id
-            if number == 1:
-                with psycopg.connect(database_url) as connection:
-                    connection.execute(
-                        "UPDATE job_runs SET status = 'failure', completed_at = now()"
-                    )
+    def ends(holder: psycopg.Connection) -> None:
+        holder.execute("UPDATE job_runs SET status = 'failure', completed_at = now()")
 
-    monkeypatch.setattr(together.together, "booked", meanwhile)
-    with pytest.raises(RunFinished):
+    with in_the_middle(database_url, files[5], ends), pytest.raises(RunFinished):
         Way(database_url).load(files)
     states = fetch(database_url, "SELECT state, count(*) FROM job_run_files GROUP BY 1 ORDER BY 1")
     assert [state for state, _ in states] == ["failed", "loaded"]
     done = dict(states)["loaded"]
-    assert 3 <= done < 8
-    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(12 * done,)]
+    assert done == 5
+    assert fetch(database_url, "SELECT count(*) FROM bars_ohlcv") == [(60,)]

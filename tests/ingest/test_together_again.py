@@ -3,7 +3,7 @@ or has others since: together with their like, the same as each by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -146,7 +146,7 @@ def test_a_spelling_that_another_writer_brings_meanwhile(
         assert Way(database_url).load(files).exit_code == 0
     real = together.together.booked
 
-    def meanwhile(session: Any, bookings: Sequence[Any]) -> Iterator[int]:
+    def meanwhile(session: Any, bookings: Sequence[Any]) -> list[int]:
         if any(symbol(5) in each.symbols for each in bookings):
             with psycopg.connect(database_url) as connection:
                 connection.execute(
@@ -154,7 +154,7 @@ def test_a_spelling_that_another_writer_brings_meanwhile(
                     " VALUES ('made', 'A.AAF', %s, 'made')",
                     (symbol(5),),
                 )
-        yield from real(session, bookings)
+        return real(session, bookings)
 
     monkeypatch.setattr(together.together, "booked", meanwhile)
     result = Way(database_url).load(files, force=again)
@@ -172,10 +172,10 @@ def test_a_run_of_files_that_change_nothing_is_ended_meanwhile(
     Way(database_url).load(files)
     real = together.together.booked
 
-    def meanwhile(session: Any, bookings: Sequence[Any]) -> Iterator[int]:
+    def meanwhile(session: Any, bookings: Sequence[Any]) -> list[int]:
         with psycopg.connect(database_url) as connection:
             connection.execute("UPDATE job_runs SET status = 'failure', completed_at = now()")
-        yield from real(session, bookings)
+        return real(session, bookings)
 
     monkeypatch.setattr(together.together, "booked", meanwhile)
     with pytest.raises(RunFinished):

@@ -7,7 +7,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -325,7 +325,7 @@ def test_another_writer_meanwhile(
     real = together.together.booked
     waiting: list[threading.Thread] = []
 
-    def meanwhile(session: Any, bookings: Sequence[Any]) -> Iterator[int]:
+    def meanwhile(session: Any, bookings: Sequence[Any]) -> list[int]:
         if symbol(4) in [one for each in bookings for one in each.symbols]:
             key = (symbol(4), NEW_YORK_OPEN + timedelta(minutes=5))
             where = f"{statement} WHERE symbol = %s AND ts = %s"
@@ -333,7 +333,7 @@ def test_another_writer_meanwhile(
             if not late:
                 with psycopg.connect(database_url) as waiter:
                     waiter.execute(b"LOCK TABLE bars_ohlcv IN SHARE MODE")
-        yield from real(session, bookings)
+        return real(session, bookings)
 
     monkeypatch.setattr(together.together, "booked", meanwhile)
     monkeypatch.setattr(turns, "_ALONE", 1)

@@ -3,8 +3,11 @@ tables that are odd in one way or another."""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import Any
 
 import polars as pl
 import psycopg
+from psycopg import sql
 
 from loader.ingest.pipeline import load
 from loader.read.sources import find
@@ -200,20 +204,58 @@ class Way:
 
 
 def after_another_writer(
-    url: str, symbol: str, booked: Callable[..., Iterator[int]]
-) -> Callable[..., Iterator[int]]:
+    url: str, symbol: str, booked: Callable[..., list[int]]
+) -> Callable[..., list[int]]:
     """`booked`, once another writer has stored the first bar of `frame(symbol)`, otherwise."""
 
-    def meanwhile(*given: Any) -> Iterator[int]:
+    def meanwhile(*given: Any) -> list[int]:
         with psycopg.connect(url) as connection:
             connection.execute(
                 "INSERT INTO bars_ohlcv (provider, symbol, interval, ts, open, high, low, close)"
                 " VALUES ('made', %s, '1m', %s, 9, 9, 9, 9) ON CONFLICT DO NOTHING",
                 (symbol, NEW_YORK_OPEN),
             )
-        yield from booked(*given)
+        return booked(*given)
 
     return meanwhile
+
+
+@contextmanager
+def in_the_middle(
+    url: str, path: str, act: Callable[[psycopg.Connection], object]
+) -> Iterator[None]:
+    """Holds the file `path` up, once, when its row in the ledger is written: then `act` happens,
+    over a connection that commits each statement."""
+    with psycopg.connect(url, autocommit=True) as holder:
+        holder.execute(
+            "CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " PERFORM pg_advisory_xact_lock(20240102); RETURN NEW; END $$"
+        )
+        when = sql.SQL(
+            "CREATE TRIGGER held BEFORE INSERT ON job_run_files FOR EACH ROW"
+            " WHEN (NEW.path = {}) EXECUTE FUNCTION held()"
+        )
+        holder.execute(when.format(path))
+        holder.execute("SELECT pg_advisory_lock(20240102)")
+        waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        acted: list[bool] = []
+
+        def acts() -> None:
+            while not holder.execute(waiting).fetchall():
+                time.sleep(0.01)
+            try:
+                act(holder)
+                acted.append(True)
+            finally:
+                holder.execute("SELECT pg_advisory_unlock_all()")
+
+        thread = threading.Thread(target=acts, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join(60)
+    assert acted
 
 
 def check_same(one: Way, first: LoadResult, two: Way, second: LoadResult) -> None:

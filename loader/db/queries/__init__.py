@@ -6,8 +6,9 @@ A query there reads::
     -- Records a run as running and gives its id. $1 job name, $2 mode.
     INSERT INTO job_runs …
 
-One statement each, parameters `$1`, `$2`, …; a description is required. `@values(b.)` and its like
-are fragments made of the columns of a dataset: see `loader.db.queries.fragments`.
+One statement each (`DO $$ … $$` is one), parameters `$1`, `$2`, …; a description is required.
+`@values(b.)` and its like are fragments made of the columns of a dataset: see
+`loader.db.queries.fragments`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from loader.lazy import regex
 from loader.settings.datasets import BARS_OHLCV, Dataset, dataset
 
 _NAME = regex(r"^-- (\w+) --$", re.MULTILINE)
+#: What a statement has another language do.
+_BODY: Final = regex(r"\$\$.*?\$\$", re.DOTALL)
 _CALL: Final = regex(r"\b([a-z_][a-z0-9_]*)\s*\(")
 #: Called by the migrations and by the triggers that they make.
 _MIGRATIONS: Final = (
@@ -68,7 +71,7 @@ def parse(
             raise MdloadError(f"{where}: query {name} has no description")
         if name in found:
             raise MdloadError(f"{where}: query {name} is defined twice")
-        if ";" in sql.rstrip(";"):
+        if ";" in _BODY.sub("", sql).rstrip(";"):
             raise MdloadError(f"{where}: query {name} has more than one statement")
         try:
             found[name] = expand(sql.rstrip(";"), of, spread=spread)

@@ -4,10 +4,11 @@ itself, in its turn, with all that belongs to it."""
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -96,15 +97,13 @@ def loaded_together(
         return []
     ready = _ready(run, session, list(checked.checked(run, files)), began)
     run.stop_if_cancelled()
-    results: list[FileResult] = []
     if ready:
         try:
-            for result in _committed(run, session, ready, again):
-                results.append(result)
+            return _committed(run, session, ready, again)
         except (DatabaseError, Cancelled):
             session.failed = True
-            results += _settled(run, ready[len(results) :], again)
-    return results
+            return _settled(run, ready, again)
+    return []
 
 
 def _ready(
@@ -229,38 +228,33 @@ def _booking(
 
 def _committed(
     run: LoadRun, session: Connection, ready: Sequence[_File], again: Mapping[str, Sequence[Note]]
-) -> Iterator[FileResult]:
-    """The results of the files, each once it is committed.
+) -> list[FileResult]:
+    """The results of the files, once all of them are committed.
 
     Raises:
-        DatabaseError, Cancelled: one was not; those before it were.
+        DatabaseError, Cancelled: one was not; those before it may be.
     """
-    together.add_unlisted(session, [file.booking for file in ready])
+    bookings = [file.booking for file in ready]
+    together.add_unlisted(session, bookings)
     with together.staged(session, _staged(ready)):
         began = time.monotonic()
-        ids = together.booked(session, [file.booking for file in ready])
-        for file, file_id in zip(ready, ids, strict=True):
-            yield _told(run, file, file_id, again, time.monotonic() - began)
-            began = time.monotonic()
+        ids = together.booked(session, bookings)
+        seconds = (time.monotonic() - began) / len(ready)
+    return [_told(run, *each, again, seconds) for each in zip(ready, ids, strict=True)]
 
 
 def _settled(
-    run: LoadRun, left: Sequence[_File], again: Mapping[str, Sequence[Note]]
+    run: LoadRun, ready: Sequence[_File], again: Mapping[str, Sequence[Note]]
 ) -> list[FileResult]:
-    """The results of those that were committed although no answer came: they are the first of what
-    is `left`."""
+    """The results of those that were committed before the statement failed, or although no answer
+    came: they are the first ones."""
     assert run.run_id is not None
     found: dict[str, int] = {}
+    bookings = [file.booking for file in ready]
     with suppress(DatabaseError), run.connection(autocommit=True, cancellable=False) as reader:
-        paths = [file.booking.path for file in left]
-        found = together.booked_by(reader, run.run_id, paths)
-    results = []
-    for file in left:
-        file_id = found.get(file.booking.path)
-        if file_id is None:
-            break
-        results.append(_told(run, file, file_id, again, 0.0))
-    return results
+        found = together.booked_by(reader, bookings)
+    committed = takewhile(lambda file: file.booking.path in found, ready)
+    return [_told(run, file, found[file.booking.path], again, 0.0) for file in committed]
 
 
 def _told(

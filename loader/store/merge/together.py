@@ -110,42 +110,44 @@ def staged(session: Connection, found: pl.DataFrame) -> Iterator[None]:
     Raises:
         DatabaseError: the server refused, or went away.
     """
-    if found.height:
-        session.run("together_drop")
-        session.run("together_create")
-        bare = found.cast({"file": pl.Int64}).select(*STAGE)
-        session.ingest("mdload_together", STAGE, [bare], temporary=True)
-        session.run("together_index")
-    session.run("together_plan_once")
+    if not found.height:
+        yield
+        return
+    session.run("together_drop")
+    session.run("together_create")
+    bare = found.cast({"file": pl.Int64}).select(*STAGE)
+    session.ingest("mdload_together", STAGE, [bare], temporary=True)
+    session.run("together_index")
     try:
         yield
     finally:
-        with suppress(DatabaseError):  # both go with the session, too
-            session.run("together_plan_again")
-            if found.height:
-                session.run("together_drop")
+        with suppress(DatabaseError):  # it goes with the session, too
+            session.run("together_drop")
 
 
-def booked(session: Connection, bookings: Sequence[Booking]) -> Iterator[int]:
-    """Commits the files one after the other, and gives the id of each one's row in the ledger as
-    soon as it is committed. If they write bars, these are `staged`.
+def booked(session: Connection, bookings: Sequence[Booking]) -> list[int]:
+    """Commits the files one after the other; gives the ids of their rows in the ledger. If they
+    write bars, these are `staged`.
 
     Raises:
-        DatabaseError: one could not be committed; those before it are.
+        DatabaseError: one could not be committed; those before it are, see `booked_by`.
     """
-    texts = [_ENCODER.encode({name: getattr(each, name) for name in _GIVEN}) for each in bookings]
+    texts = (_ENCODER.encode({name: getattr(each, name) for name in _GIVEN}) for each in bookings)
     writes = any(each.inserted or each.updated for each in bookings)
-    name = "together_book" if writes else "together_book_same"
-    for file_id, *_ in session.each(name, texts):
-        yield int(file_id)
+    session.run("together_given", f"[{','.join(texts)}]")
+    session.run("together_book" if writes else "together_book_same")
+    ids, *_ = session.one("together_ids")
+    return list(json.loads(ids))
 
 
-def booked_by(session: Connection, run_id: int, paths: Sequence[str]) -> dict[str, int]:
-    """The ids of the files of the run that are loaded, by those of `paths`. Waits for a transaction
+def booked_by(session: Connection, bookings: Sequence[Booking]) -> dict[str, int]:
+    """The ids of those of the files that are committed, by their paths. Waits for a transaction
     that is under way.
 
     Raises:
         DatabaseError: the server refused, or went away.
     """
-    session.row("job_run_wait", run_id)
-    return dict(session.rows("together_booked", run_id, json.dumps(paths, ensure_ascii=False)))
+    first = bookings[0]
+    session.row("job_run_wait", first.run_id)
+    paths = json.dumps([each.path for each in bookings], ensure_ascii=False)
+    return dict(session.rows("together_booked", first.run_id, paths, first.began))
