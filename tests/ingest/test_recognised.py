@@ -62,7 +62,7 @@ def test_together_they_come_to_the_same_as_one_by_one(
     assert set(states(first).values()) == {"loaded"}
 
     together = loaded(database_url, files)
-    monkeypatch.setattr(turns, "first_together", lambda run, sources: [])
+    monkeypatch.setattr(turns, "first_together", lambda run, sources, ahead: [])
     alone = loaded(database_url, files)
     assert books(database_url, together) == books(database_url, alone)
     for result in (together, alone):

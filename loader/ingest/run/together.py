@@ -46,9 +46,11 @@ from loader.store.runs.ledger import LISTED
 if TYPE_CHECKING:
     from loader.db.arrow import Connection
     from loader.ingest.run import LoadRun
+    from loader.ingest.run.ahead import Ahead
 
 #: The most files that are loaded together.
 MOST: Final = checked.MOST
+Again = Mapping[str, Sequence[Note]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +85,12 @@ def may_load_together(run: LoadRun) -> bool:
 
 
 def loaded_together(
-    run: LoadRun, session: Connection, files: Sequence[Hashed], again: Mapping[str, Sequence[Note]]
+    run: LoadRun, session: Connection, files: Sequence[Hashed], again: Again, ahead: Ahead
 ) -> list[FileResult]:
     """The results of the first of the files, which are to be loaded: as far as they are small, pass
     their checks whole, and change few stored bars. The next one needs a look of its own. `again`
-    has the notes on why some are loaded again, by path. `session` commits each statement.
+    has the notes on why some are loaded again, by path. `session` commits each statement. `ahead`
+    looks at the next ones meanwhile.
 
     Raises:
         DatabaseError, Cancelled: nothing is committed.
@@ -95,11 +98,11 @@ def loaded_together(
     began = time.monotonic()
     if run.in_chunks(session) or not together.may_stage(session):
         return []
-    ready = _ready(run, session, list(checked.checked(run, files)), began)
+    ready = _ready(run, session, ahead.checked(run, files), began)
     run.stop_if_cancelled()
     if ready:
         try:
-            return _committed(run, session, ready, again)
+            return _committed(run, session, ready, again, ahead)
         except (DatabaseError, Cancelled):
             session.failed = True
             return _settled(run, ready, again)
@@ -227,7 +230,7 @@ def _booking(
 
 
 def _committed(
-    run: LoadRun, session: Connection, ready: Sequence[_File], again: Mapping[str, Sequence[Note]]
+    run: LoadRun, session: Connection, ready: Sequence[_File], again: Again, ahead: Ahead
 ) -> list[FileResult]:
     """The results of the files, once all of them are committed.
 
@@ -236,16 +239,18 @@ def _committed(
     """
     bookings = [file.booking for file in ready]
     together.add_unlisted(session, bookings)
-    with together.staged(session, _staged(ready)):
-        began = time.monotonic()
-        ids = together.booked(session, bookings)
-        seconds = (time.monotonic() - began) / len(ready)
+    began, found = time.monotonic(), _staged(ready)
+
+    def commit() -> list[int]:
+        with together.staged(session, found):
+            return together.booked(session, bookings)
+
+    ids = ahead.beside(run, len(ready), commit)
+    seconds = (time.monotonic() - began) / len(ready)
     return [_told(run, *each, again, seconds) for each in zip(ready, ids, strict=True)]
 
 
-def _settled(
-    run: LoadRun, ready: Sequence[_File], again: Mapping[str, Sequence[Note]]
-) -> list[FileResult]:
+def _settled(run: LoadRun, ready: Sequence[_File], again: Again) -> list[FileResult]:
     """The results of those that were committed before the statement failed, or although no answer
     came: they are the first ones."""
     assert run.run_id is not None
@@ -257,9 +262,7 @@ def _settled(
     return [_told(run, file, found[file.booking.path], again, 0.0) for file in committed]
 
 
-def _told(
-    run: LoadRun, file: _File, file_id: int, again: Mapping[str, Sequence[Note]], seconds: float
-) -> FileResult:
+def _told(run: LoadRun, file: _File, file_id: int, again: Again, seconds: float) -> FileResult:
     """Emits what happened to a file that is committed; returns its result."""
     found, booking = file.checked, file.booking
     path, new, changed, rows = booking.path, booking.inserted, booking.updated, booking.rows

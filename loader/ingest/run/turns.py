@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import takewhile
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from loader.errors import Cancelled, DatabaseError, UnreadableFile
 from loader.ingest.run import recognised, together
+from loader.ingest.run.ahead import Ahead
 from loader.ingest.run.apart import taken_over
-from loader.ingest.run.hashed import Hashed, hashed
+from loader.ingest.run.hashed import Hashed
 from loader.lazy import dataclass
 from loader.read.panics import panics
 from loader.read.sources import Source
@@ -55,14 +57,27 @@ class Turns:
     def take(self, most: int) -> list[tuple[int, Source]]:
         """The next sources, `most` at a time, with their numbers; none if all were given out.
         Towards the end each of several workers gets fewer, so that none waits long for another."""
+        return self.begin(self._next(most))
+
+    def reserve(self, most: int) -> list[tuple[int, Source]]:
+        """As `take`, for sources that do not `begin` yet."""
+        return self._next(most)
+
+    def _next(self, most: int) -> list[tuple[int, Source]]:
         with self._lock:
             left = len(self._left)
             if self._workers > 1:
                 most = min(most, max(FEW, left // self._workers))
-            taken = [self._left.popleft() for _ in range(min(most, left))]
+            return [self._left.popleft() for _ in range(min(most, left))]
+
+    def begin(self, reserved: list[tuple[int, Source]]) -> list[tuple[int, Source]]:
+        """The sources, which are to be loaded now; none once the turns have ended."""
+        with self._lock:
+            if self._ended:
+                return []
             if self._order is not None:
-                self._order.begin(number for number, _ in taken)
-            return taken
+                self._order.begin(number for number, _ in reserved)
+            return reserved
 
     def done(self, results: Mapping[int, FileResult]) -> None:
         """Keeps results, by the numbers of their sources."""
@@ -131,9 +146,15 @@ def load_in_turn(run: LoadRun, turns: Turns, way: Way, pace: Pace | None = None)
     `pace` of others before them, the first ones too."""
     if not way.begin(turns):
         return
-    together_first = way.together or first_together
-    pace = pace or Pace(way.most)
-    while taken := turns.take(pace.most):
+    pace, reserved = pace or Pace(way.most), list[tuple[int, Source]]()
+
+    def coming(loading: int) -> list[Source]:
+        reserved[:] = turns.reserve(min(_MORE * loading, together.MOST))
+        return [source for _, source in reserved]
+
+    together_first = way.together or partial(first_together, ahead=Ahead(coming))
+    while taken := turns.begin(reserved) or turns.take(pace.most):
+        reserved = []
         done = together_first(run, [source for _, source in taken]) if pace.most > 1 else []
         turns.done({at: result for (at, _), result in zip(taken, done, strict=False)})
         if pace.most > 1:
@@ -141,6 +162,9 @@ def load_in_turn(run: LoadRun, turns: Turns, way: Way, pace: Pace | None = None)
             pace.alone = min(_ALONE**pace.failed, _MOST_ALONE) if not done else 0
         new = bool(done) and done[-1].state == "loaded"
         left = taken[len(done) :]
+        if left:
+            turns.give_back(reserved)
+            reserved = []
         if not left or (new and len(done) == together.MOST):
             turns.give_back(left)
             pace.most = min(_MORE * pace.most, together.MOST if new else recognised.MOST)
@@ -156,10 +180,13 @@ def load_in_turn(run: LoadRun, turns: Turns, way: Way, pace: Pace | None = None)
         pace.most = max(len(done), 2) if more and pace.alone < 0 else 1
 
 
-def first_together(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
+def first_together(
+    run: LoadRun, sources: Sequence[Source], ahead: Ahead | None = None
+) -> list[FileResult]:
     """The results of the first of the sources, as far as the run has them already, or they could be
-    recognised or loaded together."""
-    files = hashed(run, sources) if may_go_together(run) else []
+    recognised or loaded together. `ahead` looks at the next ones meanwhile."""
+    ahead = ahead or Ahead()
+    files = ahead.hashed(run, sources) if may_go_together(run) else []
     if not files:
         return []
     # One by one, they are tried several times, and their errors are reported.
@@ -173,11 +200,13 @@ def first_together(run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
         if done:
             return [_told(run, file.source, each) for file, each in zip(files, done, strict=False)]
         others = takewhile(lambda at: at[1] is None, zip(files, found, strict=True))
-        return _first_together(run, session, [file for file, _ in others])
+        return _first_together(run, session, [file for file, _ in others], ahead)
     return []
 
 
-def _first_together(run: LoadRun, session: Connection, files: Sequence[Hashed]) -> list[FileResult]:
+def _first_together(
+    run: LoadRun, session: Connection, files: Sequence[Hashed], ahead: Ahead
+) -> list[FileResult]:
     most, again = 0, dict[str, tuple[Note, ...]]()
     if together.may_load_together(run):
         most = together.MOST
@@ -189,7 +218,7 @@ def _first_together(run: LoadRun, session: Connection, files: Sequence[Hashed]) 
         again = {each.source.name: notes for each, notes in zip(files, to_load, strict=False)}
     if not most:
         return []
-    return together.loaded_together(run, session, files[:most], again)
+    return together.loaded_together(run, session, files[:most], again, ahead)
 
 
 def may_go_together(run: LoadRun) -> bool:

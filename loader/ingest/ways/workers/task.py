@@ -54,6 +54,10 @@ class _Turns(Turns):
             self.end()
         return super().take(most)
 
+    def reserve(self, most: int) -> list[tuple[int, Source]]:
+        """None but those that are taken: the client waits for this task."""
+        return []
+
 
 class _OfThread(threading.local):
     def __init__(self) -> None:
