@@ -37,8 +37,8 @@ def ways(other_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch) -> 
         several += len(found)
         return found
 
-    def chosen(*given: Any, **ahead: Any) -> list[FileResult]:
-        return [] if by_itself else real[1](*given, **ahead)
+    def chosen(*given: Any) -> list[FileResult]:
+        return [] if by_itself else real[1](*given)
 
     monkeypatch.setattr(turns, "_ALONE", 1)
     monkeypatch.setattr(together, "loaded_together", counted)

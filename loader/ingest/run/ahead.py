@@ -25,12 +25,14 @@ T = TypeVar("T")
 
 class Ahead:
     """What one thread has found in the files that it loads next. It holds as long as they are not
-    changed, which their load asks: see `Hashed.identity`."""
+    changed, which their load asks: see `Hashed.identity`.
+
+    Attributes:
+        coming: gives the next files, once it hears how many load now; None if there are none.
+    """
 
     def __init__(self, coming: Callable[[int], Sequence[Source]] | None = None) -> None:
-        """`coming` gives the next files, once it hears how many load now; without it there are
-        none."""
-        self._coming = coming
+        self.coming = coming
         self._asked = 0
         self._files: list[Hashed] = []
         self._checked: list[Checked] = []
@@ -47,7 +49,7 @@ class Ahead:
         """As `loader.ingest.run.hashed.hashed`."""
         self._asked = len(sources)
         pairs = zip_longest(self._files, sources)
-        if all(file is not None and file.source is source for file, source in pairs):
+        if all(file is not None and file.source == source for file, source in pairs):
             return self._files
         return hashed(run, sources)
 
@@ -63,13 +65,13 @@ class Ahead:
         """Returns or raises what `work` does, which waits for the server. Looks at the next files
         meanwhile, if all that were asked for are `loading`: then these are likely to be loaded too,
         and not known."""
-        if self._coming is None or loading < self._asked:
+        if self.coming is None or loading < self._asked:
             return work()
         done: Future[T] = Future()
         thread = Thread(target=_do, args=(work, done), name="mdload-commit")
         thread.start()
         try:
-            self._look(run, self._coming(loading))
+            self._look(run, self.coming(loading))
         finally:
             thread.join()
         return done.result()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from itertools import takewhile
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -135,7 +134,7 @@ class Way:
     """
 
     load_file: Callable[[LoadRun, Source], FileResult]
-    together: Callable[[LoadRun, Sequence[Source]], list[FileResult]] | None = None
+    together: Callable[[LoadRun, Sequence[Source], Ahead], list[FileResult]] | None = None
     begin: Callable[[Turns], bool] = lambda turns: True
     most: int = 1
 
@@ -152,10 +151,11 @@ def load_in_turn(run: LoadRun, turns: Turns, way: Way, pace: Pace | None = None)
         reserved[:] = turns.reserve(min(_MORE * loading, together.MOST))
         return [source for _, source in reserved]
 
-    together_first = way.together or partial(first_together, ahead=Ahead(coming))
+    together_first, ahead = way.together or first_together, Ahead(coming)
     while taken := turns.begin(reserved) or turns.take(pace.most):
         reserved = []
-        done = together_first(run, [source for _, source in taken]) if pace.most > 1 else []
+        own = [source for _, source in taken]
+        done = together_first(run, own, ahead) if pace.most > 1 else []
         turns.done({at: result for (at, _), result in zip(taken, done, strict=False)})
         if pace.most > 1:
             pace.failed = 0 if done else pace.failed + 1

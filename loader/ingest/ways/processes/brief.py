@@ -70,10 +70,12 @@ class Brief:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Files to load: as many of the first as go `together`, or the only one."""
+    """Files to load: as many of the first as go `together`, or the only one. Those that are
+    `coming` next may be read meanwhile."""
 
     together: bool
     sources: tuple[Source, ...]
+    coming: tuple[Source, ...]
 
 
 @dataclass(frozen=True, slots=True)

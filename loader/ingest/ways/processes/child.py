@@ -25,6 +25,7 @@ from loader.dialects.known import dialects
 from loader.errors import MdloadError
 from loader.ingest.attempts import load_file, was_not_loaded
 from loader.ingest.run import LoadRun
+from loader.ingest.run.ahead import Ahead
 from loader.ingest.run.turns import first_together
 from loader.ingest.ways.processes.brief import Answer, Asked, Brief, Hours
 from loader.ingest.ways.processes.process import READY
@@ -98,6 +99,7 @@ def _serve(asked: IO[bytes], answers: IO[bytes], lifeline: int) -> None:
     hours = Hours()
     run = brief.run(events.append, hours, partial(_MarkedRun, mark))
     run.leaves = was_not_loaded
+    ahead = Ahead()
     threading.Thread(target=_end_with, args=(lifeline, run), daemon=True).start()
     try:
         while True:
@@ -105,7 +107,7 @@ def _serve(asked: IO[bytes], answers: IO[bytes], lifeline: int) -> None:
             found = hours.begin()
             answer: Any
             try:
-                answer = Answer(_loaded(run, question), events.copy(), found)
+                answer = Answer(_loaded(run, question, ahead), events.copy(), found)
             except Exception as error:  # the parent raises it
                 answer = _portable(error)
             events.clear()
@@ -126,9 +128,10 @@ def _portable(error: Exception) -> Exception:
     return error
 
 
-def _loaded(run: LoadRun, question: Asked) -> list[FileResult]:
+def _loaded(run: LoadRun, question: Asked, ahead: Ahead) -> list[FileResult]:
     if question.together:
-        return first_together(run, question.sources)
+        ahead.coming = (lambda loading: question.coming) if question.coming else None
+        return first_together(run, question.sources, ahead)
     (source,) = question.sources
     return [load_file(run, source)]
 

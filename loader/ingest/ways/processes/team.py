@@ -14,6 +14,7 @@ from loader.errors import Cancelled, DatabaseError, MdloadError
 from loader.ingest.attempts import load_file, recorded, recorded_for
 from loader.ingest.pipeline import side_by_side
 from loader.ingest.run import STOPPED, LoadRun
+from loader.ingest.run.ahead import Ahead
 from loader.ingest.run.apart import taken_over
 from loader.ingest.run.turns import FEW, Turns, Way, first_together
 from loader.ingest.ways.processes import ahead
@@ -104,6 +105,7 @@ class _Away:
         self._team, self._brief = team, brief
         self._process: Process | None = process
         self._mark = ""
+        self._loads = False  # the last files were not known before
 
     def begin(self, turns: Turns) -> bool:
         """Waits until the process has started; whether there is anything to load then. Where it
@@ -114,12 +116,15 @@ class _Away:
             self._process = None
         return ready is not None
 
-    def together(self, run: LoadRun, sources: Sequence[Source]) -> list[FileResult]:
+    def together(self, run: LoadRun, sources: Sequence[Source], ahead: Ahead) -> list[FileResult]:
         """As `loader.ingest.run.turns.first_together`."""
+        coming = ahead.coming(len(sources)) if self._loads and ahead.coming else ()
         try:
-            return self._answer(run, sources, together=True)
+            found = self._answer(run, sources, coming, together=True)
         except Gone:
-            return self._once_more(run, sources)
+            found = self._once_more(run, sources)
+        self._loads = len(found) == len(sources) and found[-1].state == "loaded"
+        return found
 
     def load_file(self, run: LoadRun, source: Source) -> FileResult:
         """As `loader.ingest.attempts.load_file`."""
@@ -130,9 +135,15 @@ class _Away:
         return result
 
     def _answer(
-        self, run: LoadRun, sources: Sequence[Source], *, together: bool
+        self,
+        run: LoadRun,
+        sources: Sequence[Source],
+        coming: Sequence[Source] = (),
+        *,
+        together: bool,
     ) -> list[FileResult]:
-        """What the process makes of the files. Where none can be started, this thread loads them.
+        """What the process makes of the files. Those that are `coming` next it may read meanwhile.
+        Where no process can be started, this thread loads them.
 
         Raises:
             Gone: the process has died.
@@ -142,7 +153,7 @@ class _Away:
         if not self._mark:
             self._mark = secrets.token_hex(16)
             self._process.brief(pickle.dumps((self._mark, self._brief), pickle.HIGHEST_PROTOCOL))
-        answer = self._process.ask(Asked(together, tuple(sources)))
+        answer = self._process.ask(Asked(together, tuple(sources), tuple(coming)))
         for event in answer.events:
             run.emit(event)
         for hours in answer.hours:
