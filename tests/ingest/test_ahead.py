@@ -11,9 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from loader.ingest.run import LoadRun, checked
-from loader.ingest.run.ahead import Ahead
+from loader.ingest.run import LoadRun
 from loader.ingest.run.order import Order
+from loader.ingest.run.small import checked
+from loader.ingest.run.small.ahead import Ahead
 from loader.ingest.run.turns import Turns
 from loader.read.sources import Source
 from loader.results import FileResult

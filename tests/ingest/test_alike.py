@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loader.ingest.run import checked
+from loader.ingest.run.small import checked
 from tests.support.both_ways import (
     MIDNIGHT,
     NEW_YORK_OPEN,

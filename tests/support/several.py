@@ -12,10 +12,11 @@ from typing import Any, Final
 import polars as pl
 from hypothesis import strategies as st
 
-from loader.ingest.run import LoadRun, checked
-from loader.ingest.run.checked import Checked
+from loader.ingest.run import LoadRun
 from loader.ingest.run.hashed import hashed
-from loader.ingest.run.patterns import Shown
+from loader.ingest.run.small import checked
+from loader.ingest.run.small.checked import Checked
+from loader.ingest.run.small.patterns import Shown
 from loader.read.sources import find
 from loader.settings import Settings
 from tests.support.both_ways import at, symbol

@@ -38,8 +38,8 @@ from loader.store.timescale.recompress import ChunkUpkeep
 
 if TYPE_CHECKING:
     from loader.ingest.run.hashed import HashedMeanwhile
-    from loader.ingest.run.patterns import Shown
     from loader.ingest.run.protocols import Others, Plans, Replaying
+    from loader.ingest.run.small.patterns import Shown
 
 STOPPED: Final = "cancelled before the file was committed; nothing more of it was kept"
 
@@ -63,7 +63,7 @@ class LoadRun:
         losses: tells whether bars of known files are gone.
         order: in which order the files were loaded.
         asks_ledger: whether a file that is loaded already is left out.
-        shown: what small files of a kind have shown, see `patterns`.
+        shown: what small files of a kind have shown, see `small.patterns`.
         outage: how long the server has been away.
         meanwhile: the first file, if it is hashed while the run begins.
         leaves: whether another process records a file that was not loaded.

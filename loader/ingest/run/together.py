@@ -16,10 +16,10 @@ import polars as pl
 from loader import bars
 from loader.check.guard.laid import fewest
 from loader.errors import Cancelled, DatabaseError, MdloadError
-from loader.ingest.run import checked
-from loader.ingest.run.checked import Checked
 from loader.ingest.run.hashed import Hashed
 from loader.ingest.run.shorter import Extent, lacking, last_loaded
+from loader.ingest.run.small import checked
+from loader.ingest.run.small.checked import Checked
 from loader.ingest.tally import only
 from loader.lazy import dataclass
 from loader.read.sources import identity
@@ -46,7 +46,7 @@ from loader.store.runs.ledger import LISTED
 if TYPE_CHECKING:
     from loader.db.arrow import Connection
     from loader.ingest.run import LoadRun
-    from loader.ingest.run.ahead import Ahead
+    from loader.ingest.run.small.ahead import Ahead
 
 #: The most files that are loaded together.
 MOST: Final = checked.MOST

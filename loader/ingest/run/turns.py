@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from loader.errors import Cancelled, DatabaseError, UnreadableFile
 from loader.ingest.run import recognised, together
-from loader.ingest.run.ahead import Ahead
 from loader.ingest.run.apart import taken_over
 from loader.ingest.run.hashed import Hashed
+from loader.ingest.run.small.ahead import Ahead
 from loader.lazy import dataclass
 from loader.read.panics import panics
 from loader.read.sources import Source

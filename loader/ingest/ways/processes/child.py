@@ -25,7 +25,7 @@ from loader.dialects.known import dialects
 from loader.errors import MdloadError
 from loader.ingest.attempts import load_file, was_not_loaded
 from loader.ingest.run import LoadRun
-from loader.ingest.run.ahead import Ahead
+from loader.ingest.run.small.ahead import Ahead
 from loader.ingest.run.turns import first_together
 from loader.ingest.ways.processes.brief import Answer, Asked, Brief, Hours
 from loader.ingest.ways.processes.process import READY

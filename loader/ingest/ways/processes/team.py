@@ -14,8 +14,8 @@ from loader.errors import Cancelled, DatabaseError, MdloadError
 from loader.ingest.attempts import load_file, recorded, recorded_for
 from loader.ingest.pipeline import side_by_side
 from loader.ingest.run import STOPPED, LoadRun
-from loader.ingest.run.ahead import Ahead
 from loader.ingest.run.apart import taken_over
+from loader.ingest.run.small.ahead import Ahead
 from loader.ingest.run.turns import FEW, Turns, Way, first_together
 from loader.ingest.ways.processes import ahead
 from loader.ingest.ways.processes.brief import Asked, Brief

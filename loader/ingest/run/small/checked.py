@@ -13,9 +13,9 @@ from loader import bars
 from loader.check.unique import MayRepeat, in_order
 from loader.errors import MdloadError
 from loader.ingest.notes import FileNotes
-from loader.ingest.run import alike, patterns
 from loader.ingest.run.hashed import Hashed
-from loader.ingest.run.patterns import Pattern, Shown, Small
+from loader.ingest.run.small import alike, patterns
+from loader.ingest.run.small.patterns import Pattern, Shown, Small
 from loader.ingest.tally import Tally
 from loader.lazy import dataclass
 from loader.read.formats import read

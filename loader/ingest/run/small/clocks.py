@@ -18,7 +18,7 @@ from loader.bars.sessions import ALIASES, LARGE, SESSIONS, python_zone, sessions
 from loader.bars.times import edges, zones
 from loader.bars.times.zones import UTC, Zone
 from loader.check.layout.decide import Layout
-from loader.ingest.run.patterns import Pattern
+from loader.ingest.run.small.patterns import Pattern
 
 _HOUR: Final = 3600
 _A_MINUTE: Final = 60

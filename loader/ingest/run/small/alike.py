@@ -33,8 +33,8 @@ from loader.check.unique import runs
 from loader.check.validate import all_hold_exactly
 from loader.dialects.patterns import in_folders
 from loader.dialects.siblings import intervals_in
-from loader.ingest.run import clocks
-from loader.ingest.run.patterns import (
+from loader.ingest.run.small import clocks
+from loader.ingest.run.small.patterns import (
     NUMBER,
     WORDS,
     Pattern,

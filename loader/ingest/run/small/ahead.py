@@ -11,9 +11,9 @@ from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
 from loader.errors import MdloadError
-from loader.ingest.run import checked
-from loader.ingest.run.checked import Checked
 from loader.ingest.run.hashed import Hashed, hashed
+from loader.ingest.run.small import checked
+from loader.ingest.run.small.checked import Checked
 from loader.read.panics import panics
 from loader.read.sources import Source
 
@@ -54,7 +54,7 @@ class Ahead:
         return hashed(run, sources)
 
     def checked(self, run: LoadRun, files: Sequence[Hashed]) -> list[Checked]:
-        """As `loader.ingest.run.checked.checked`."""
+        """As `loader.ingest.run.small.checked.checked`."""
         known, found = self._files[: len(files)], self._checked[: len(files)]
         self._files, self._checked = [], []
         if len(known) == len(files) and all(map(_is, known, files)):
