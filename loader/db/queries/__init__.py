@@ -80,9 +80,13 @@ def parse(
     return found
 
 
-@cache
 def queries(of: str = BARS_OHLCV.name, *, spread: bool = False) -> dict[str, str]:
     """Every query by name, for the dataset of that name; `spread` as in `expand`."""
+    return _queries(of, spread)
+
+
+@cache  # of both, however they are given
+def _queries(of: str, spread: bool) -> dict[str, str]:
     found: dict[str, str] = {}
     chosen = BARS_OHLCV if of == BARS_OHLCV.name else dataset(of)
     for file in sorted(resource("sql").iterdir(), key=lambda f: f.name):
