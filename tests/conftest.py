@@ -50,6 +50,7 @@ settings.load_profile("untimed")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(optionalhook=True)  # also where tests run without xdist
 def pytest_xdist_auto_num_workers() -> int | None:
     """Of `-n auto`: half as many again as there are processors. Tests wait for locks, deadlines and
     signals for about a quarter of their time, and another then has the processor."""

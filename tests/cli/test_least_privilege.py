@@ -59,6 +59,26 @@ def test_backfill_as_the_loader(
     assert backfill(EXAMPLE, "--workers", "2", "--commit-every", "1000")[0] == 0
 
 
+def test_small_files_where_nobody_may_use_plpgsql(
+    forked: Run, people: Callable[[str], str], database_url: str, tmp_path: Path
+) -> None:
+    """They load one by one then: a block in that language commits several."""
+    with psycopg.connect(database_url) as superuser:
+        superuser.execute("REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC")
+    files = []
+    for n in range(12):
+        files.append(tmp_path / f"{n}.csv")
+        files[-1].write_text(
+            "symbol,ts,open,high,low,close,volume\n"
+            + "".join(f"S{n},2024-03-01T14:3{m}:00Z,10,11,9,10.5,100\n" for m in range(9))
+        )
+    ran = forked("--database", people("nightly"), "backfill", *map(str, files), "--provider", "p",
+                 "--interval", "1m", "--json")  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert ran.json()["rows_inserted"] == 108
+    assert [file["state"] for file in ran.json()["files"]] == ["loaded"] * 12
+
+
 def test_run_as_the_loader(
     forked: Run, people: Callable[[str], str], bars: Callable[..., Path], tmp_path: Path
 ) -> None:
