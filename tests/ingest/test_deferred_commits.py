@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from loader.results.events import Event, FileDone
 from loader.settings import Settings
 from loader.store import schema
 from tests.conftest import temporary_home
+from tests.support.both_ways import in_the_middle
 from tests.support.sql import fetch
 from tests.support.victims import Server
 
@@ -39,7 +41,7 @@ def lazy_server() -> Iterator[tuple[str, Server]]:
             yield url, Server(home)
 
 
-def written(folder: Path, names: str) -> list[str]:
+def written(folder: Path, names: Iterable[str]) -> list[str]:
     for name in names:
         pl.DataFrame(
             {"symbol": name, "interval": "1d", "ts": ["2024-03-04"], "open": [1.0], "high": [2.0],
@@ -78,6 +80,41 @@ def test_a_file_that_a_crash_took_back_is_not_said_to_be_loaded(
         assert symbols(url, files) == {*names}
         return
     raise AssertionError("no crash took anything back: the test shows nothing")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("is_on_disk", [True, False])
+def test_a_crash_in_the_middle_of_files_that_load_together(
+    lazy_server: tuple[str, Server], tmp_path: Path, is_on_disk: bool
+) -> None:
+    """Those that were committed before it are asked for once the server is there again: each file
+    is in the books once."""
+    url, server = lazy_server
+    files = written(tmp_path, [f"{'KEPT' if is_on_disk else 'LOST'}{n}" for n in range(9)])
+
+    def crash(holder: psycopg.Connection) -> None:
+        if is_on_disk:
+            holder.execute("CHECKPOINT")
+        server.kill(signal.SIGKILL, children=True)
+        time.sleep(1)  # attempts meet a server that is away
+        server.start()
+
+    try:
+        with in_the_middle(url, files[6], crash):
+            result = loaded(url, files)
+    finally:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("DROP FUNCTION held CASCADE")
+    assert [(file.state, file.counts.inserted) for file in result.files] == [("loaded", 1)] * 9
+    assert symbols(url, files) == {Path(file).stem for file in files}
+    assert fetch(
+        url,
+        "SELECT count(*), count(DISTINCT path), sum(rows_read) FROM job_run_files"
+        f" WHERE run_id = {result.run_id}",
+    ) == [(9, 9, 9)]
+    assert fetch(
+        url, f"SELECT status, rows_read, rows_inserted FROM job_runs WHERE id = {result.run_id}"
+    ) == [("success", 9, 9)]  # fmt: skip
 
 
 def crashed(url: str, server: Server, files: list[str]) -> tuple[LoadResult, set[str]]:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -247,7 +247,8 @@ def in_the_middle(
                 act(holder)
                 acted.append(True)
             finally:
-                holder.execute("SELECT pg_advisory_unlock_all()")
+                with suppress(psycopg.Error):  # the lock is gone with the server
+                    holder.execute("SELECT pg_advisory_unlock_all()")
 
         thread = threading.Thread(target=acts, daemon=True)
         thread.start()

@@ -69,7 +69,9 @@ def insisted(run: LoadRun, ask: Callable[[Connection], T]) -> T:
         began = time.monotonic()
         try:
             with run.connection(autocommit=True, cancellable=False) as session:
-                return ask(session)
+                answer = ask(session)
+            run.outage.over()
+            return answer
         except ConnectionLost:
             outage = run.outage.lost(time.monotonic() - began)
             if run.cancelled.is_set() or (attempt >= retries.ATTEMPTS and outage is None):

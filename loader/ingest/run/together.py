@@ -16,6 +16,7 @@ import polars as pl
 from loader import bars
 from loader.check.guard.laid import fewest
 from loader.errors import Cancelled, DatabaseError, MdloadError
+from loader.ingest.run import durable
 from loader.ingest.run.hashed import Hashed
 from loader.ingest.run.shorter import Extent, lacking, last_loaded
 from loader.ingest.run.small import checked
@@ -252,12 +253,11 @@ def _committed(
 
 def _settled(run: LoadRun, ready: Sequence[_File], again: Again) -> list[FileResult]:
     """The results of those that were committed before the statement failed, or although no answer
-    came: they are the first ones."""
-    assert run.run_id is not None
+    came: they are the first ones. Waits for a server that went away."""
     found: dict[str, int] = {}
     bookings = [file.booking for file in ready]
-    with suppress(DatabaseError), run.connection(autocommit=True, cancellable=False) as reader:
-        found = together.booked_by(reader, bookings)
+    with suppress(DatabaseError):
+        found = durable.insisted(run, lambda reader: together.booked_by(reader, bookings))
     committed = takewhile(lambda file: file.booking.path in found, ready)
     return [_told(run, file, found[file.booking.path], again, 0.0) for file in committed]
 
