@@ -50,16 +50,6 @@ settings.load_profile("untimed")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(optionalhook=True)  # also where tests run without xdist
-def pytest_xdist_auto_num_workers() -> int | None:
-    """Of `-n auto`: half as many again as there are processors. Tests wait for locks, deadlines and
-    signals for about a quarter of their time, and another then has the processor."""
-    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
-        return None
-    processors = os.cpu_count() or 1
-    return processors + processors // 2
-
-
 @pytest.fixture(scope="session")
 def samples() -> Path:
     """The folder of real vendor files, where the checkout has it beside it."""

@@ -115,9 +115,9 @@ class AdbcSession:
         """The whole result."""
         return self._awaited(lambda: self.execute(sql, params).read_all())
 
-    def batches(self, sql: str, params: pa.RecordBatch | None = None) -> Iterator[pa.RecordBatch]:
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """The result as it arrives."""
-        reader = iter(self._awaited(lambda: self.execute(sql, params)))
+        reader = iter(self._awaited(lambda: self.execute(sql)))
         while (batch := self._awaited(lambda: next(reader, None))) is not None:
             yield batch
             del batch

@@ -65,13 +65,14 @@ class Ahead:
         """Returns or raises what `work` does, which waits for the server. Looks at the next files
         meanwhile, if all that were asked for are `loading`: then these are likely to be loaded too,
         and not known."""
-        if self.coming is None or loading < self._asked:
+        sources = self.coming(loading) if self.coming and loading == self._asked else ()
+        if not sources:
             return work()
         done: Future[T] = Future()
         thread = Thread(target=_do, args=(work, done), name="mdload-commit")
         thread.start()
         try:
-            self._look(run, self.coming(loading))
+            self._look(run, sources)
         finally:
             thread.join()
         return done.result()

@@ -46,8 +46,8 @@ def are_days() -> pl.Expr:
 
 
 def are_starts(pattern: Pattern, seconds: int) -> pl.Expr:
-    """Whether the clocks of a file with bars of so many `seconds`, less than a day, lie as starts
-    do, but for sessions in UTC and whole days."""
+    """Whether the clocks of a file lie as starts do, but for sessions in UTC and whole days. Its
+    bars last `seconds`, less than a day."""
     found = [(pl.col("wall").dt.second() != _A_MINUTE - 1).any()]
     if seconds <= _HOUR:
         found.append(~_may_end_with_week())
